@@ -1,0 +1,3 @@
+"""Forms to KoboToolbox, submissions to a local mirror, deliverables per zone."""
+
+__version__ = "0.1.0"

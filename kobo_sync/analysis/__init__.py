@@ -1,0 +1,1 @@
+"""Numbers with their n, by the definitions of the mission."""

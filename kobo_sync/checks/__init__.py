@@ -1,0 +1,1 @@
+"""Data checks, one file each, with stable codes."""

@@ -1,0 +1,1 @@
+"""One file per deliverable; a small registry."""

@@ -1,0 +1,1 @@
+"""Word, Excel, charts and French typography."""

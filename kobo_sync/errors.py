@@ -1,0 +1,117 @@
+"""The failures of a run, one tree; a fault in the data is a `model.Finding` instead.
+
+KoboSyncError            message, hint, exit_code
+├ ConfigError 3          file, key
+├ FormError 4            form, findings
+├ KoboError 5            method, url, status, excerpt; never the token
+│ ├ KoboUnreachable      network, timeout, 429, 5xx: the only one retried
+│ ├ KoboRefused          401, 403
+│ ├ KoboRejected         other 4xx
+│ └ KoboUnexpected       the answer is not what KoboToolbox is known to say
+├ StoreError 6
+└ DocumentError 7
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kobo_sync.model import Finding
+
+
+class KoboSyncError(Exception):
+    """A run that cannot go on: what happened, where, and how to mend it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.hint}" if self.hint else self.message
+
+
+class ConfigError(KoboSyncError):
+    """A setting is missing or wrong; *file* and *key* say which."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, file: str, key: str = "", hint: str = "") -> None:
+        place = f"{file}, {key}" if key else file
+        super().__init__(f"{place}: {message}", hint=hint)
+        self.file = file
+        self.key = key
+
+
+class FormError(KoboSyncError):
+    """A form cannot be read, compiled or deployed; *findings* give the cells."""
+
+    exit_code = 4
+
+    def __init__(
+        self, message: str, *, form: str, findings: Sequence[Finding] = (), hint: str = ""
+    ) -> None:
+        super().__init__(f"{form}: {message}", hint=hint)
+        self.form = form
+        self.findings = tuple(findings)
+
+
+class KoboError(KoboSyncError):
+    """A call to the server failed; *excerpt* is a short piece of its answer."""
+
+    exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        url: str = "",
+        status: int | None = None,
+        excerpt: str = "",
+        hint: str = "",
+    ) -> None:
+        place = f"{method} {url}".strip()
+        said = f" answered {status}" if status is not None else ""
+        text = f"{place}{said}: {message}" if place else message
+        super().__init__(f"{text} ({excerpt})" if excerpt else text, hint=hint)
+        self.method = method
+        self.url = url
+        self.status = status
+        self.excerpt = excerpt
+
+
+class KoboUnreachable(KoboError):
+    """No answer, or one that asks to come again (429, 5xx): the only failure that is retried."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **where: object) -> None:
+        super().__init__(message, **where)  # type: ignore[arg-type]
+        self.retry_after_s = retry_after_s
+
+
+class KoboRefused(KoboError):
+    """401 or 403: the token is wrong, or its account lacks the right."""
+
+
+class KoboRejected(KoboError):
+    """Another 4xx: the server understood and said no."""
+
+
+class KoboUnexpected(KoboError):
+    """An answer that `kobo.protocol` does not recognise."""
+
+
+class StoreError(KoboSyncError):
+    """The local database or the attachment folder cannot be read or written."""
+
+    exit_code = 6
+
+
+class DocumentError(KoboSyncError):
+    """A deliverable cannot be built."""
+
+    exit_code = 7

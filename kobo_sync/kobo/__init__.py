@@ -1,0 +1,1 @@
+"""KoboToolbox as it really answers."""

@@ -1,0 +1,261 @@
+"""The nouns of the product, frozen: what floors hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kobo_sync.config import Config
+
+Severity = Literal["error", "warning", "info"]
+Validation = Literal["", "approved", "not_approved", "on_hold"]
+Class = Literal["nominative", "aggregate", "pseudonymised", "public", "internal"]
+Scope = Literal["zone", "mission"]
+
+
+# ── forms ───────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One row of the choices sheet; *extra* holds the columns that a choice_filter may use."""
+
+    name: str
+    labels: Mapping[str, str]
+    extra: Mapping[str, str] = field(default_factory=dict)
+    sheet_row: int = 0
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of the survey sheet that can hold an answer, or a note.
+
+    *path* is slash-separated from the form's root without it, as in Kobo's data keys
+    (``identite/nom``). *kind* is the canonical type without its list (``select_one``, ``image``,
+    ``start``, …). *labels* and *hints* map a language code (``fr``) to text; a form without
+    languages uses the code ``""``. *repeat* is the path of the innermost enclosing repeat.
+    """
+
+    path: str
+    name: str
+    kind: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    list_name: str = ""
+    file_name: str = ""
+    required: str = ""
+    relevant: str = ""
+    constraint: str = ""
+    calculation: str = ""
+    appearance: str = ""
+    repeat: str = ""
+    sheet_row: int = 0
+
+
+@dataclass(frozen=True)
+class Section:
+    """A group or a repeat: *kind* is ``group`` or ``repeat``; *parent* the enclosing repeat's path."""
+
+    path: str
+    name: str
+    kind: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    relevant: str = ""
+    parent: str = ""
+    sheet_row: int = 0
+
+
+@dataclass(frozen=True)
+class Form:
+    """An XLSForm as read from its workbook.
+
+    *languages* are codes in column order (``("fr", "ar")``); *sha256* is that of the file's bytes;
+    *media* are the file names that phones must receive beside the form.
+    """
+
+    form_id: str
+    version: str
+    title: str
+    default_language: str
+    languages: tuple[str, ...]
+    questions: tuple[Question, ...]
+    sections: tuple[Section, ...]
+    choices: Mapping[str, tuple[Choice, ...]]
+    media: tuple[str, ...]
+    sha256: str
+
+    @property
+    def repeats(self) -> tuple[Section, ...]:
+        """The repeats, outer before inner."""
+        return tuple(section for section in self.sections if section.kind == "repeat")
+
+    def question(self, name: str) -> Question | None:
+        """The question called *name*, or None; names are unique form-wide (Kobo demands it)."""
+        return next((q for q in self.questions if q.name == name), None)
+
+
+# ── server ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A KoboToolbox project: *version_id* is its newest content, *deployed_version* what phones get.
+
+    *fingerprint* is what our last deployment wrote in ``settings.extra_metadata``.
+    """
+
+    asset_uid: str
+    name: str
+    version_id: str
+    deployed_version: str
+    deployed_at: str
+    is_deployed: bool
+    is_active: bool
+    owner: str = ""
+    n_submissions: int = 0
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    permissions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """A form_media file of an asset; *md5* in hex."""
+
+    uid: str
+    filename: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file of a submission as the server lists it: no size and no hash are given."""
+
+    attachment_uid: str
+    filename: str
+    question_path: str
+    mimetype: str
+    url: str
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One row of ``data/``. *root_uuid* never changes; *uuid* changes at each edit; both without prefix.
+
+    *answers* keeps Kobo's keys and shape (full paths, strings, repeats as lists), without the
+    server's own fields. *validation* is ``""`` when never set or cleared.
+    """
+
+    submission_id: int
+    form_id: str
+    uuid: str
+    root_uuid: str
+    submitted_at: datetime
+    submitted_by: str
+    form_version: str
+    validation: Validation
+    validated_at: int
+    answers: Mapping[str, Any]
+    attachments: tuple[Attachment, ...]
+
+
+# ── mission ─────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone of the mission; *quotas* per group code, *target* their total in persons."""
+
+    code: str
+    labels: Mapping[str, str]
+    target: int
+    quotas: Mapping[str, int]
+    training_on: date | None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The label in the documents' language."""
+        return next(iter(self.labels.values()), self.code)
+
+
+# ── findings, reports, documents ────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault in forms or data: a stable *rule* code, where it is, what is wrong, how to mend it."""
+
+    rule: str
+    severity: Severity
+    where: str
+    message: str
+    hint: str = ""
+    zone: str = ""
+    form_id: str = ""
+    root_uuid: str = ""
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A number with its denominator; *value* is None when nothing can be computed."""
+
+    name: str
+    zone: str
+    value: float | None
+    unit: str
+    n: int
+    n_missing: int = 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a deliverable may see.
+
+    *tables* maps a flat table's name (the form_id, or ``form_id__repeat``) to its rows (of one zone
+    when *zone* is set; the whole mission otherwise), columns named by question, plus the system
+    columns of `store.rows`. *attachment* gives the bytes of a file by root_uuid and file name.
+    *as_of* is the data's time (the newest submission or edit), not the clock's.
+    """
+
+    config: Config
+    zone: Zone | None
+    as_of: datetime | None
+    forms: Mapping[str, Form]
+    tables: Mapping[str, pd.DataFrame]
+    attachment: Callable[[str, str], bytes | None]
+    findings: tuple[Finding, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    form_versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file ready to write: *path* is relative to the zone's (or the mission's) output folder."""
+
+    path: str
+    content: bytes
+    classification: Class
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a step did: *counts* by name, *findings*, and *lines* for people; times are aware UTC."""
+
+    step: str
+    started_at: datetime
+    ended_at: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a finding is of severity error (exit code 1)."""
+        return any(finding.severity == "error" for finding in self.findings)

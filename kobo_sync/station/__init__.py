@@ -1,0 +1,1 @@
+"""The field station: OpenRosa and the part of KoboToolbox's API that we use, as one WSGI app."""

@@ -1,0 +1,1 @@
+"""The job, in order: the verb is the file."""

@@ -1,0 +1,1 @@
+"""The local mirror: one schema, rows and cursor in one transaction."""
