@@ -220,7 +220,8 @@ class Facts:
     *tables* maps a flat table's name (the form_id, or ``form_id__repeat``) to its rows (of one zone
     when *zone* is set; the whole mission otherwise), columns named by question, plus the system
     columns of `store.rows`. *attachment* gives the bytes of a file by root_uuid and file name.
-    *as_of* is the data's time (the newest submission or edit), not the clock's.
+    *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
+    *as_of* is the data's time (the newest submission or validation), not the clock's.
     """
 
     config: Config
@@ -229,6 +230,7 @@ class Facts:
     forms: Mapping[str, Form]
     tables: Mapping[str, pd.DataFrame]
     attachment: Callable[[str, str], bytes | None]
+    catalogues: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     form_versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,244 @@
+"""The folder of a mission: the only module that knows folder names, and writes whole files or none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
+from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
+from kobo_sync.forms.media import list_csv
+from kobo_sync.forms.xlsform import read_form
+from kobo_sync.model import Choice, Form
+
+STATE = ".kobo_sync"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A mission's folder; *state* and *out* may lie elsewhere (the demo's do).
+
+    Files are read when asked for, never cached, so that an edit is seen at the next step.
+    """
+
+    root: Path
+    state: Path
+    out: Path
+
+    @property
+    def database(self) -> Path:
+        """The mirror's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "mirror.sqlite"
+
+    @property
+    def station_database(self) -> Path:
+        """The field station's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "station.sqlite"
+
+    @property
+    def attachments(self) -> Path:
+        """The folder of attachments, named by their SHA-256."""
+        return self.state / "attachments"
+
+    def state_folder(self) -> Path:
+        """The state folder, made readable by its owner only."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights") from error
+        return self.state
+
+    def config(self, environ: Mapping[str, str]) -> Config:
+        """The mission's settings; *environ* wins over config/secrets.env.
+
+        Raises: ConfigError.
+        """
+        toml = _read_text(self.root / MISSION_FILE, MISSION_FILE)
+        lists = {f"config/{path.name}": _read_text(path, f"config/{path.name}") for path in sorted((self.root / "config").glob("*.csv"))}
+        secrets = self._secrets()
+        return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
+
+    def _secrets(self) -> dict[str, str]:
+        path = self.root / SECRETS_FILE
+        if not path.exists():
+            return {}
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise ConfigError(
+                f"others may read it (mode {mode:o})", file=SECRETS_FILE, hint=f"run: chmod 600 {SECRETS_FILE}"
+            )
+        return parse_secrets(_read_text(path, SECRETS_FILE))
+
+    def form_bytes(self, file: str) -> bytes:
+        """The bytes of forms/*file*. Raises: ConfigError when it is missing."""
+        path = self.root / "forms" / file
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"forms/{file} cannot be read ({error.strerror})",
+                file=MISSION_FILE,
+                key=f"forms (file = {file!r})",
+                hint="put the workbook there, or correct the name",
+            ) from error
+
+    def forms(self, config: Config) -> dict[str, Form]:
+        """Every form of the mission, read from its workbook, by form_id. Raises: FormError, ConfigError."""
+        forms = {}
+        for form_id, settings in config.forms.items():
+            form = read_form(self.form_bytes(settings.file), settings.file)
+            if form.form_id != form_id:
+                raise ConfigError(
+                    f"forms/{settings.file} calls itself {form.form_id!r}",
+                    file=MISSION_FILE,
+                    key=f"forms.{form_id}",
+                    hint="make the key and the workbook's settings.form_id equal",
+                )
+            forms[form_id] = form
+        return forms
+
+    def media_bytes(self, name: str, config: Config) -> bytes:
+        """The file *name* as phones get it: a list published from config/, or forms/media/*name* as it is.
+
+        Raises: ConfigError when neither exists, or the list is at fault.
+        """
+        listed = self.root / "config" / name
+        if name.endswith(".csv") and listed.is_file():
+            return list_csv(_read_text(listed, f"config/{name}"), f"config/{name}", config.mission.languages)
+        path = self.root / "forms" / "media" / name
+        if path.is_file():
+            return path.read_bytes()
+        raise ConfigError(
+            "a form names this file, but it is neither in config/ nor in forms/media/",
+            file=name,
+            hint=f"create config/{name} (columns code,label_fr,…) or put the file in forms/media/",
+        )
+
+    def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
+        """The lists of config/ that forms show, by file name. Raises: ConfigError."""
+        catalogues = {}
+        for path in sorted((self.root / "config").glob("*.csv")):
+            rows = read_csv(_read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
+            catalogues[path.name] = tuple(
+                Choice(
+                    row["code"],
+                    labels_of(row),
+                    {k: v for k, v in row.items() if k != "code" and not k.startswith("label_")},
+                    number,
+                )
+                for number, row in enumerate(rows, 2)
+            )
+        return catalogues
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the workspace: one run at a time over processes. Raises: StoreError when another holds it."""
+        handle = (self.state_folder() / "lock").open("a+b")
+        try:
+            try:
+                _lock(handle.fileno())
+            except OSError as error:
+                raise StoreError(
+                    "another run is at work in this workspace", hint="wait for its end (kobo-sync status shows it)"
+                ) from error
+            yield
+        finally:
+            handle.close()
+
+    def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.
+
+        Raises: DocumentError for a path outside the folder, or when the disk refuses.
+        """
+        target = self.out / name
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._finish_replacement(name)
+            staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self.out))
+            for relative, content in sorted(files.items()):
+                pure = PurePosixPath(relative)
+                if pure.is_absolute() or ".." in pure.parts:
+                    raise DocumentError(f"{relative!r} leaves the folder of {name}", hint="use a relative path")
+                path = staging / pure
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            staging.chmod(0o755)
+            old = self.out / f".{name}.old"
+            if target.exists():
+                target.replace(old)
+            staging.replace(target)
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            raise DocumentError(f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights") from error
+
+    def _finish_replacement(self, name: str) -> None:
+        """Mend what a killed run left: the old set goes back when the new one never came."""
+        target, old = self.out / name, self.out / f".{name}.old"
+        if old.exists() and not target.exists():
+            old.replace(target)
+        shutil.rmtree(old, ignore_errors=True)
+        for stale in self.out.glob(f".{name}-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+def find(start: Path) -> Workspace:
+    """The workspace that holds *start*: the nearest folder upward with config/mission.toml.
+
+    Raises: ConfigError when there is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / MISSION_FILE).is_file():
+            return Workspace(folder, folder / STATE, folder / "exports" / "out")
+    raise ConfigError(
+        f"no mission found in {start} or above it",
+        file=MISSION_FILE,
+        hint="run inside a mission's folder, or give --workspace DIR",
+    )
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write *content* to *path*: whole, flushed to disk, or not at all. Raises: KoboSyncError."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}-", delete=False) as handle:
+            temporary = Path(handle.name)
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise KoboSyncError(f"{path} cannot be written: {error.strerror}", hint="check the disk and its rights") from error
+
+
+def _read_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("it is not UTF-8 text", file=name, hint="save it as “CSV UTF-8” or plain UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"it cannot be read: {error.strerror}", file=name, hint="check its rights") from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
