@@ -20,9 +20,7 @@ ZONES_FILE = "config/zones.csv"
 SECRETS_FILE = "config/secrets.env"
 SECRET_NAMES = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN", "STATION_PASSWORD")
 
-Role = Literal[
-    "registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"
-]
+Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
 Labels = dict[str, str]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
@@ -261,12 +259,18 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
     header = [(name or "").strip() for name in reader.fieldnames or []]
     for column in required:
         if column not in header:
-            raise ConfigError("the column is missing", file=file, key=column, hint=f"add it to the first line: {first_line!r}")
+            raise ConfigError(
+                "the column is missing", file=file, key=column, hint=f"add it to the first line: {first_line!r}"
+            )
     reader.fieldnames = header
     rows: list[dict[str, str]] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(reader, 2):
-        cells = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str) and isinstance(value, str | None)}
+        cells = {
+            name: (value or "").strip()
+            for name, value in row.items()
+            if isinstance(name, str) and isinstance(value, str | None)
+        }
         if not any(cells.values()):
             continue
         key = cells[required[0]]
@@ -274,7 +278,10 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
             raise ConfigError("the cell is empty", file=file, key=f"row {number}, {required[0]}", hint="give it a code")
         if key in seen:
             raise ConfigError(
-                f"{key!r} stands already in row {seen[key]}", file=file, key=f"row {number}, {required[0]}", hint="codes must differ"
+                f"{key!r} stands already in row {seen[key]}",
+                file=file,
+                key=f"row {number}, {required[0]}",
+                hint="codes must differ",
             )
         seen[key] = number
         rows.append(cells)
@@ -300,7 +307,9 @@ def _zones(text: str | None, config: Config) -> list[Zone]:
                 f"{code!r} cannot be a code", file=ZONES_FILE, key=f"row {number}, code", hint="use a-z, 0-9, _ and -"
             )
         quotas = dict(config.quotas.zones.get(code, config.quotas.default))
-        labels = {lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)}
+        labels = {
+            lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)
+        }
         extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", "training_on")}
         zones.append(
             Zone(code, labels or {language: code}, sum(quotas.values()), quotas, _zone_date(row, number, config), extra)
@@ -335,7 +344,9 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
 
     mission = config.mission
     if mission.ends_on < mission.starts_on:
-        refuse("mission.ends_on", f"{mission.ends_on} is before starts_on ({mission.starts_on})", "correct one of the two")
+        refuse(
+            "mission.ends_on", f"{mission.ends_on} is before starts_on ({mission.starts_on})", "correct one of the two"
+        )
     groups = {group.code for group in config.groups}
     zones = {zone.code for zone in config.zones}
     for code in config.quotas.zones:
@@ -350,16 +361,28 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     for form_id, form in config.forms.items():
         for item, settings in form.items.items():
             if form.themes and settings.theme not in form.themes:
-                refuse(f"forms.{form_id}.items.{item}.theme", f"{settings.theme!r} is no theme", f"[forms.{form_id}.themes] lists them")
+                refuse(
+                    f"forms.{form_id}.items.{item}.theme",
+                    f"{settings.theme!r} is no theme",
+                    f"[forms.{form_id}.themes] lists them",
+                )
         if form.catalogue and f"config/{form.catalogue}" not in csv_texts:
-            refuse(f"forms.{form_id}.catalogue", f"config/{form.catalogue} is missing", "create it with columns code,label_fr,…")
+            refuse(
+                f"forms.{form_id}.catalogue",
+                f"config/{form.catalogue} is missing",
+                "create it with columns code,label_fr,…",
+            )
     for asset in config.server.assets:
         if asset not in config.forms:
             refuse(f"server.assets.{asset}", "there is no such form", f"the forms are: {', '.join(config.forms)}")
     if config.roster:
         for key, form_id in [("form", config.roster.form)] + [("media_of", name) for name in config.roster.media_of]:
             if form_id not in config.forms:
-                refuse(f"roster.{key}", f"{form_id!r} is not a form of this mission", f"the forms are: {', '.join(config.forms)}")
+                refuse(
+                    f"roster.{key}",
+                    f"{form_id!r} is not a form of this mission",
+                    f"the forms are: {', '.join(config.forms)}",
+                )
 
 
 def _from_validation(error: ValidationError) -> ConfigError:
@@ -369,6 +392,8 @@ def _from_validation(error: ValidationError) -> ConfigError:
     if first["type"] == "extra_forbidden":
         return ConfigError("unknown key", file=MISSION_FILE, key=key, hint="check its spelling, or remove it")
     if first["type"] == "missing":
-        return ConfigError("the key is missing", file=MISSION_FILE, key=key, hint="add it; docs/operations.md explains each key")
+        return ConfigError(
+            "the key is missing", file=MISSION_FILE, key=key, hint="add it; docs/operations.md explains each key"
+        )
     message = str(first["msg"]).removeprefix("Value error, ")
     return ConfigError(f"{first['input']!r}: {message}", file=MISSION_FILE, key=key, hint="correct the value")

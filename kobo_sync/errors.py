@@ -52,9 +52,7 @@ class FormError(KoboSyncError):
 
     exit_code = 4
 
-    def __init__(
-        self, message: str, *, form: str, findings: Sequence[Finding] = (), hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, form: str, findings: Sequence[Finding] = (), hint: str = "") -> None:
         super().__init__(f"{form}: {message}", hint=hint)
         self.form = form
         self.findings = tuple(findings)

@@ -52,7 +52,9 @@ class Workspace:
         try:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise StoreError(f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights") from error
+            raise StoreError(
+                f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights"
+            ) from error
         return self.state
 
     def config(self, environ: Mapping[str, str]) -> Config:
@@ -61,7 +63,10 @@ class Workspace:
         Raises: ConfigError.
         """
         toml = _read_text(self.root / MISSION_FILE, MISSION_FILE)
-        lists = {f"config/{path.name}": _read_text(path, f"config/{path.name}") for path in sorted((self.root / "config").glob("*.csv"))}
+        lists = {
+            f"config/{path.name}": _read_text(path, f"config/{path.name}")
+            for path in sorted((self.root / "config").glob("*.csv"))
+        }
         secrets = self._secrets()
         return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
 
@@ -176,7 +181,9 @@ class Workspace:
             staging.replace(target)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise DocumentError(f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights") from error
+            raise DocumentError(
+                f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
+            ) from error
 
     def _finish_replacement(self, name: str) -> None:
         """Mend what a killed run left: the old set goes back when the new one never came."""
@@ -218,7 +225,9 @@ def write_atomic(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary:
             temporary.unlink(missing_ok=True)
-        raise KoboSyncError(f"{path} cannot be written: {error.strerror}", hint="check the disk and its rights") from error
+        raise KoboSyncError(
+            f"{path} cannot be written: {error.strerror}", hint="check the disk and its rights"
+        ) from error
 
 
 def _read_text(path: Path, name: str) -> str:
