@@ -142,6 +142,15 @@ class KoboClient:
         settings = {"extra_metadata": {protocol.FINGERPRINT_KEY: dict(mark)}}
         self._send("PATCH", self.kf + protocol.asset_path(asset_uid), json={"settings": settings})
 
+    def workbook(self, asset_uid: str) -> bytes:
+        """The project's newest content as a workbook [b21]."""
+        path = protocol.asset_path(asset_uid).removesuffix("/") + ".xls"
+        return self._send("GET", self.kf + path, headers={"Accept": "*/*"}).body
+
+    def pause(self, seconds: float) -> None:
+        """Wait before asking again."""
+        self._sleep(seconds)
+
     def manifest(self, asset_uid: str) -> dict[str, str] | None:
         """File name → md5 of the media that phones download now; None when the form is not offered."""
         path = f"{protocol.FORM_LIST}?formID={asset_uid}"

@@ -1,0 +1,126 @@
+"""The composition root: the only module that makes the real client, store, clock and ids."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from kobo_sync.analysis.roster import RosterPlan, plan_roster
+from kobo_sync.config import SECRETS_FILE, Config
+from kobo_sync.errors import ConfigError
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.model import Finding, Form, Report
+from kobo_sync.store.database import Store, open_store
+from kobo_sync.store.rows import flat_tables
+from kobo_sync.workspace import Workspace, find
+
+Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """A progress that shows nothing."""
+
+
+def utc_now() -> datetime:
+    """The clock: aware UTC."""
+    return datetime.now(UTC)
+
+
+def random_uuid() -> str:
+    """A fresh random uuid."""
+    return str(uuid.uuid4())
+
+
+@dataclass
+class Mission:
+    """A mission with its real surroundings; what a step needs is made when first asked for."""
+
+    workspace: Workspace
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime] = utc_now
+    progress: Progress = silent
+    server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
+    _clients: dict[str, KoboClient] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings. Raises: ConfigError."""
+        return self.workspace.config(self.environ)
+
+    @cached_property
+    def forms(self) -> dict[str, Form]:
+        """The forms by form_id. Raises: FormError, ConfigError."""
+        return self.workspace.forms(self.config)
+
+    @cached_property
+    def store(self) -> Store:
+        """The mirror. Raises: StoreError."""
+        return open_store(self.workspace.database)
+
+    @property
+    def kf(self) -> str:
+        """The address of the API."""
+        return self.server[0] if self.server else self.config.server.kf
+
+    @property
+    def kc(self) -> str:
+        """The address that phones use."""
+        return self.server[1] if self.server else self.config.server.kc
+
+    def reader(self) -> KoboClient:
+        """The client of the account that reads. Raises: ConfigError without a token."""
+        return self._client("KOBO_TOKEN", self.config.secret("KOBO_TOKEN"))
+
+    def deployer(self) -> KoboClient:
+        """The client of the account that deploys, or the reader's when there is one account."""
+        token = self.config.secret("KOBO_DEPLOY_TOKEN")
+        return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
+
+    def _client(self, name: str, token: str) -> KoboClient:
+        if not token:
+            raise ConfigError(
+                "there is no token for the server",
+                file=SECRETS_FILE,
+                key=name,
+                hint=f"write {name}=… there (chmod 600), or set the environment variable; "
+                "KoboToolbox shows it under Account → Security → API key",
+            )
+        if name not in self._clients:
+            self._clients[name] = KoboClient(self.kf, self.kc, token, timeout_s=self.config.server.timeout_s)
+        return self._clients[name]
+
+    def participants(self) -> RosterPlan:
+        """The roster as the mirror's registrations make it; empty without a roster in the config."""
+        roster = self.config.roster
+        if roster is None:
+            return RosterPlan((), ())
+        return plan_roster(self.store.read_table(flat_tables(self.forms[roster.form])[0]), self.config)
+
+    def report(
+        self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]
+    ) -> Report:
+        """The report of a step that ends now."""
+        return Report(step, started_at, self.clock(), dict(counts), tuple(findings), tuple(lines))
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        for client in self._clients.values():
+            client.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+@contextmanager
+def open_mission(start: Path | None = None, progress: Progress = silent) -> Iterator[Mission]:
+    """The mission that holds folder *start* (the current one), with the process's environment."""
+    mission = Mission(find(start or Path.cwd()), os.environ, progress=progress)
+    try:
+        yield mission
+    finally:
+        mission.close()

@@ -1,0 +1,302 @@
+"""Forms and their media to the server: compiled and validated first, skipped when unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kobo_sync.errors import FormError, KoboRejected
+from kobo_sync.forms.media import roster_csv
+from kobo_sync.forms.xlsform import compile_form
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission import Mission
+from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
+from kobo_sync.store.database import Deployment
+
+Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
+VERIFY_TRIES = 12  # media reach phones by a task of the server's, usually at once [c32]
+MIMETYPES = {
+    ".csv": "text/csv",
+    ".xml": "application/xml",
+    ".geojson": "application/geo+json",
+    ".zip": "application/zip",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+}
+
+
+@dataclass(frozen=True)
+class LocalForm:
+    """A form as it lies here: *media* are the bytes that phones must get beside it."""
+
+    form: Form
+    file: str
+    content: bytes
+    media: Mapping[str, bytes]
+
+    @property
+    def media_md5(self) -> dict[str, str]:
+        """File name → md5 in hex, as the server computes it."""
+        return {name: hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in sorted(self.media.items())}
+
+
+@dataclass(frozen=True)
+class RemoteForm:
+    """The same form on the server; *unfinished* when our last deployment of it was cut short."""
+
+    asset: Asset | None = None
+    media: tuple[MediaFile, ...] = ()
+    unfinished: bool = False
+
+
+@dataclass(frozen=True)
+class DeployAction:
+    """What to do with one form, and why; ``publish`` is a redeployment with nothing else to send."""
+
+    act: Act
+    form_id: str
+    reason: str
+    stale_media: tuple[MediaFile, ...] = ()
+    new_media: tuple[str, ...] = field(default_factory=tuple)
+
+
+def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = False, force: bool = False) -> Report:
+    """Bring the server's forms and media to what lies in forms/ and config/.
+
+    A form that does not compile or validate stops everything before anything is sent.
+    Raises: FormError, ConfigError, KoboError.
+    """
+    started_at = mission.clock()
+    client = mission.deployer()
+    local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
+    remote = _gather(mission, client, local)
+    actions = [
+        plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force) for form_id in local
+    ]
+    findings = [_refusal(action) for action in actions if action.act == "refuse"]
+    lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
+    counts = {
+        act: sum(action.act == act for action in actions)
+        for act in ("create", "replace", "media", "publish", "skip", "refuse")
+    }
+    if not dry_run:
+        for action in actions:
+            if action.act in ("create", "replace"):
+                compile_form(local[action.form_id].content, local[action.form_id].file, validate=True)
+        to_do = [action for action in actions if action.act not in ("skip", "refuse")]
+        for done, action in enumerate(to_do):
+            mission.progress("deploy", done, len(to_do))
+            findings += apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
+        mission.progress("deploy", len(to_do), len(to_do))
+    return mission.report("deploy", started_at, counts, findings, lines)
+
+
+def local_form(mission: Mission, form_id: str) -> LocalForm:
+    """The form and its media as they lie here. Raises: FormError, ConfigError."""
+    settings = mission.config.forms[form_id]
+    form = mission.forms[form_id]
+    roster = mission.config.roster
+    media = {}
+    for name in form.media:
+        if roster and name == roster.file:
+            media[name] = roster_csv(mission.participants().rows)
+        else:
+            media[name] = mission.workspace.media_bytes(name, mission.config)
+    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media)
+
+
+def find_assets(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, str]:
+    """form_id → asset uid of those on the server: remembered, named in the config, or marked as ours."""
+    remembered = mission.store.deployments()
+    listed: list[Asset] | None = None
+    found = {}
+    for form_id in form_ids:
+        known = remembered.get(form_id)
+        uid = mission.config.server.assets.get(form_id, "")
+        if not uid and known and known.server == mission.kf:
+            uid = known.asset_uid
+        if not uid:
+            listed = client.assets() if listed is None else listed
+            uid = _ours(listed, mission, form_id)
+        if uid:
+            found[form_id] = uid
+    return found
+
+
+def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, RemoteForm]:
+    """What the server has of each form."""
+    remembered = mission.store.deployments()
+    assets = find_assets(mission, client, form_ids)
+    remote = {}
+    for form_id in form_ids:
+        known = remembered.get(form_id)
+        unfinished = bool(known and known.deployed_at is None and known.asset_uid == assets.get(form_id))
+        remote[form_id] = _ask(client, assets[form_id], unfinished=unfinished) if form_id in assets else RemoteForm()
+    return remote
+
+
+def _ours(assets: Iterable[Asset], mission: Mission, form_id: str) -> str:
+    code = mission.config.mission.code
+    for asset in assets:
+        if asset.fingerprint.get("form_id") == form_id and asset.fingerprint.get("mission") == code:
+            return asset.asset_uid
+    return ""
+
+
+def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool) -> RemoteForm:
+    try:
+        asset, media = client.asset(asset_uid)
+    except KoboRejected as error:
+        if error.status == 404 and unfinished:  # created by a run that was cut short, then removed by hand
+            return RemoteForm()
+        raise
+    return RemoteForm(asset, tuple(media), unfinished)
+
+
+def plan_deploy(local: LocalForm, remote: RemoteForm, mission_code: str, *, force: bool) -> DeployAction:
+    """The one action that brings *remote* to *local*: pure."""
+    form_id, asset = local.form.form_id, remote.asset
+    wanted = local.media_md5
+    stale = tuple(m for m in remote.media if m.filename in wanted and wanted[m.filename] != m.md5)
+    current = {m.filename for m in remote.media} - {m.filename for m in stale}
+    new = tuple(name for name in wanted if name not in current)
+    if asset is None:
+        return DeployAction("create", form_id, "not on the server yet", (), tuple(wanted))
+    mark = asset.fingerprint
+    ours = mark.get("form_id") == form_id and mark.get("mission") == mission_code
+    touched = ours and mark.get("version_id") != asset.version_id
+    if touched and not remote.unfinished and not force:
+        return DeployAction("refuse", form_id, "it was changed on the server since our last deployment")
+    if not ours or mark.get("sha256") != local.form.sha256 or touched or remote.unfinished:
+        return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new)
+    if stale or new:
+        return DeployAction("media", form_id, f"media differ: {', '.join(new)}", stale, new)
+    if mark.get("media") != media_digest(wanted):
+        return DeployAction("publish", form_id, "media not yet published to phones")
+    if not asset.is_deployed or asset.version_id != asset.deployed_version:
+        return DeployAction("publish", form_id, "the newest version is not deployed")
+    if not asset.is_active:
+        if not force:
+            return DeployAction("refuse", form_id, "it was archived on the server")
+        return DeployAction("publish", form_id, "archived")
+    return DeployAction("skip", form_id, "unchanged")
+
+
+def media_digest(media_md5: Mapping[str, str]) -> str:
+    """One hash for a set of media."""
+    return hashlib.sha256(json.dumps(dict(media_md5), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def apply_action(
+    mission: Mission, client: KoboClient, local: LocalForm, remote: RemoteForm, action: DeployAction
+) -> list[Finding]:
+    """Carry out one action; each step can be cut short and the next run finishes it."""
+    form_id, asset = action.form_id, remote.asset
+    uid = asset.asset_uid if asset else ""
+    previous = b""
+    if action.act == "create":
+        uid = client.import_form(local.content, local.file, name=local.form.title)
+        _remember(mission, local, uid, "", done=False)
+    elif action.act == "replace":
+        previous = client.workbook(uid) if asset and asset.is_deployed else b""
+        _remember(mission, local, uid, "", done=False)
+        client.import_form(local.content, local.file, name=local.form.title, into=uid)
+    for media in action.stale_media:
+        client.delete_media(uid, media.uid)
+    for name in action.new_media:
+        client.upload_media(uid, name, local.media[name], mimetype(name))
+    asset, _ = client.asset(uid)
+    _publish(client, asset, local, previous)
+    missing = _verify(client, uid, local.media_md5, lambda: client.deploy(client.asset(uid)[0]))
+    if missing:
+        return [_not_published(form_id, missing)]
+    asset, _ = client.asset(uid)
+    client.write_fingerprint(uid, _mark(mission, local, asset.version_id))
+    _remember(mission, local, uid, asset.version_id, done=True)
+    return []
+
+
+def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes) -> None:
+    """Deploy; if the server finds the content undeployable, put the previous content back first [b43-b49]."""
+    try:
+        client.deploy(asset)
+    except KoboRejected as error:
+        if previous:
+            client.import_form(previous, local.file, name=asset.name, into=asset.asset_uid)
+            client.deploy(client.asset(asset.asset_uid)[0])
+        raise FormError(
+            f"the server cannot deploy it: {error.excerpt}",
+            form=local.file,
+            hint="mend the form; what was deployed before is still live",
+        ) from error
+
+
+def _verify(client: KoboClient, asset_uid: str, wanted: Mapping[str, str], again: Callable[[], None]) -> list[str]:
+    """The media that phones still do not get as they lie here; asks for another deployment half-way."""
+    missing: list[str] = []
+    for attempt in range(VERIFY_TRIES):
+        manifest = client.manifest(asset_uid)
+        missing = sorted(name for name, md5 in wanted.items() if (manifest or {}).get(name) != md5)
+        if manifest is not None and not missing:
+            return []
+        if attempt == VERIFY_TRIES // 2:
+            again()
+        client.pause(min(2.0, 0.1 * 2**attempt))
+    return missing or ["the form itself"]
+
+
+def _mark(mission: Mission, local: LocalForm, version_id: str) -> dict[str, str]:
+    return {
+        "mission": mission.config.mission.code,
+        "form_id": local.form.form_id,
+        "sha256": local.form.sha256,
+        "version_id": version_id,
+        "media": media_digest(local.media_md5),
+    }
+
+
+def _remember(mission: Mission, local: LocalForm, asset_uid: str, version_id: str, *, done: bool) -> None:
+    mission.store.put_deployment(
+        Deployment(
+            local.form.form_id,
+            asset_uid,
+            mission.kf,
+            local.form.sha256,
+            local.media_md5,
+            version_id,
+            mission.clock() if done else None,
+        )
+    )
+
+
+def mimetype(name: str) -> str:
+    """The media type by the file's ending, among those that the server takes."""
+    return MIMETYPES.get(name[name.rfind(".") :].lower(), "application/octet-stream")
+
+
+def _refusal(action: DeployAction) -> Finding:
+    return Finding(
+        "DEPLOY001",
+        "error",
+        action.form_id,
+        f"not deployed: {action.reason}",
+        "look at it on the server, then run again with --force to replace it",
+        form_id=action.form_id,
+    )
+
+
+def _not_published(form_id: str, missing: Sequence[str]) -> Finding:
+    return Finding(
+        "DEPLOY002",
+        "error",
+        form_id,
+        f"phones do not get yet: {', '.join(missing)}",
+        "run `kobo-sync deploy` again in a few minutes",
+        form_id=form_id,
+    )

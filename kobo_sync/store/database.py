@@ -1,0 +1,290 @@
+"""The mirror's database: engine, transactions, and reads; what is written together is in `mirror`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
+
+from kobo_sync.errors import StoreError
+from kobo_sync.model import Finding, Report
+from kobo_sync.store import schema
+from kobo_sync.store.rows import FlatTable, Kind
+
+BUSY_S = 30
+SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
+    "text": sa.Text,
+    "integer": sa.BigInteger,
+    "decimal": sa.Float,
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What we last deployed of a form; *media* maps file name → md5, *deployed_at* is None until it ended well."""
+
+    form_id: str
+    asset_uid: str
+    server: str
+    form_sha256: str
+    media: Mapping[str, str]
+    version_id: str
+    deployed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a step, as recorded; *status* is running, done, findings or failed."""
+
+    run_id: int
+    step: str
+    started_at: datetime
+    ended_at: datetime | None
+    status: str
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the mirror holds of a form, and what the server said it has."""
+
+    form_id: str
+    n_live: int
+    n_gone: int
+    n_files: int
+    n_files_missing: int
+    n_quarantined: int
+    server_n: int | None
+    pulled_at: datetime | None
+
+
+class Store:
+    """The mirror, open. Times are handed in; every write is one transaction.
+
+    Raises (every method): StoreError when the file is damaged, locked for long, or the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
+        sa.event.listen(self.engine, "connect", _tune)
+        sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        with self.begin() as connection:
+            schema.metadata.create_all(connection)
+            version = self._fact(connection, "schema_version")
+            if version is None:
+                connection.execute(schema.facts.insert().values(name="schema_version", value=str(schema.VERSION)))
+            elif int(version) > schema.VERSION:
+                raise StoreError(f"{path} was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is stored, or nothing."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            reason = str(error.orig)
+            hint = "free some disk space" if "full" in reason else "check the disk; restore a backup if it is damaged"
+            raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
+
+    @staticmethod
+    def _fact(connection: sa.Connection, name: str) -> str | None:
+        query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
+        return connection.execute(query).scalar()
+
+    # ── flat tables ──
+
+    def flat(self, table: FlatTable) -> sa.Table:
+        """The SQL table of a flat table; names are those of `store.rows` behind a prefix."""
+        columns: list[sa.Column[Any]] = [sa.Column(name, SQL_TYPES[kind]) for name, kind in table.system]
+        columns += [sa.Column(column.name, SQL_TYPES[column.kind]) for column in table.columns]
+        return sa.Table(schema.FLAT_PREFIX + table.name, sa.MetaData(), *columns)
+
+    def ensure_flat(self, connection: sa.Connection, tables: Sequence[FlatTable]) -> None:
+        """Make the flat tables that are missing, and add the columns that are: never remove one."""
+        inspector = sa.inspect(connection)
+        for flat in tables:
+            table = self.flat(flat)
+            if not inspector.has_table(table.name):
+                table.create(connection)
+                sa.Index(f"{table.name}_by_root", table.c.root_uuid).create(connection)
+                continue
+            held = {column["name"].lower() for column in inspector.get_columns(table.name)}
+            for column in table.columns:
+                if column.name.lower() not in held:
+                    kind = column.type.compile(self.engine.dialect)
+                    quote = connection.dialect.identifier_preparer.quote
+                    connection.execute(
+                        sa.text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}")
+                    )
+
+    def read_table(self, table: FlatTable) -> pd.DataFrame:
+        """The rows of a flat table in order of submission: `model.Facts.tables` gives their columns.
+
+        Shape: text columns are ``object`` with None, integers ``Int64``, decimals ``float64``;
+        ``submitted_at`` is an aware UTC Timestamp.
+        """
+        sql = self.flat(table)
+        first = sql.c.position if table.repeat else sql.c.submission_id
+        names = [column.name for column in sql.columns]
+        with self.begin() as connection:
+            if sa.inspect(connection).has_table(sql.name):
+                rows = connection.execute(
+                    sa.select(sql).order_by(sql.c.root_uuid if table.repeat else first, first)
+                ).all()
+            else:
+                rows = []
+        kinds = [kind for _, kind in table.system] + [column.kind for column in table.columns]
+        data: dict[str, Any] = {}
+        for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+            values = [row[at] for row in rows]
+            dtype = {"text": "object", "integer": "Int64", "decimal": "float64"}[kind]
+            data[name] = pd.Series(values, dtype=dtype)
+        frame = pd.DataFrame(data, columns=names)
+        if "submitted_at" in frame and not table.repeat:
+            frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
+        return frame
+
+    # ── what is held ──
+
+    def holdings(self, form_ids: Sequence[str]) -> list[Holding]:
+        """What is held of each form, in the given order."""
+        s, a, q, c = schema.submissions, schema.attachments, schema.quarantine, schema.cursors
+        found = []
+        with self.begin() as connection:
+
+            def n(query: sa.Select[Any]) -> int:
+                return int(connection.execute(query).scalar_one())
+
+            for form_id in form_ids:
+                rows = sa.select(sa.func.count()).select_from(s).where(s.c.form_id == form_id)
+                live = s.c.gone_at.is_(None)
+                files = (
+                    sa.select(sa.func.count())
+                    .select_from(a.join(s, (a.c.form_id == s.c.form_id) & (a.c.root_uuid == s.c.root_uuid)))
+                    .where(a.c.form_id == form_id, a.c.is_current, ~a.c.is_deleted, live)
+                )
+                quarantined = sa.select(sa.func.count()).select_from(q).where(q.c.form_id == form_id)
+                cursor = connection.execute(
+                    sa.select(c.c.server_n, c.c.pulled_at).where(c.c.form_id == form_id)
+                ).first()
+                found.append(
+                    Holding(
+                        form_id,
+                        n(rows.where(live)),
+                        n(rows.where(~live)),
+                        n(files),
+                        n(files.where(a.c.sha256.is_(None))),
+                        n(quarantined),
+                        cursor.server_n if cursor else None,
+                        cursor.pulled_at if cursor else None,
+                    )
+                )
+        return found
+
+    def live_marks(self, form_id: str) -> list[tuple[str, str, str, datetime, int]]:
+        """(root_uuid, content_sha256, form_version, submitted_at, validated_at) of the live rows, sorted."""
+        s = schema.submissions
+        query = (
+            sa.select(s.c.root_uuid, s.c.content_sha256, s.c.form_version, s.c.submitted_at, s.c.validated_at)
+            .where(s.c.form_id == form_id, s.c.gone_at.is_(None))
+            .order_by(s.c.root_uuid)
+        )
+        with self.begin() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    def attachment_index(self) -> dict[tuple[str, str], str]:
+        """(root_uuid, file name) → SHA-256 of the current files that are here."""
+        a = schema.attachments
+        query = sa.select(a.c.root_uuid, a.c.filename, a.c.sha256).where(a.c.is_current, a.c.sha256.is_not(None))
+        with self.begin() as connection:
+            return {(row.root_uuid, row.filename): row.sha256 for row in connection.execute(query)}
+
+    # ── deployments ──
+
+    def deployments(self) -> dict[str, Deployment]:
+        """What was deployed, by form_id."""
+        with self.begin() as connection:
+            rows = connection.execute(sa.select(schema.deployments)).mappings().all()
+        return {row["form_id"]: Deployment(**{**row, "media": json.loads(row["media"])}) for row in rows}
+
+    def put_deployment(self, deployment: Deployment) -> None:
+        """Remember *deployment* in place of the one before."""
+        table = schema.deployments
+        values = {**asdict(deployment), "media": json.dumps(dict(deployment.media), sort_keys=True)}
+        with self.begin() as connection:
+            connection.execute(table.delete().where(table.c.form_id == deployment.form_id))
+            connection.execute(table.insert().values(**values))
+
+    # ── runs ──
+
+    def start_run(self, step: str, now: datetime) -> int:
+        """Record that a run began; returns its run_id."""
+        with self.begin() as connection:
+            result = connection.execute(
+                schema.runs.insert().values(step=step, started_at=now, status="running", report="{}")
+            )
+            return int(result.inserted_primary_key[0]) if result.inserted_primary_key else 0
+
+    def end_run(self, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:
+        """Record how a run ended."""
+        query = schema.runs.update().where(schema.runs.c.run_id == run_id)
+        with self.begin() as connection:
+            connection.execute(query.values(ended_at=now, status=status, report=json.dumps(report, ensure_ascii=False)))
+
+    def last_runs(self, limit: int = 10) -> list[Run]:
+        """The newest runs first."""
+        with self.begin() as connection:
+            rows = connection.execute(
+                sa.select(schema.runs).order_by(schema.runs.c.run_id.desc()).limit(limit)
+            ).mappings()
+            return [Run(**{**row, "report": json.loads(row["report"])}) for row in rows]
+
+
+def open_store(path: Path) -> Store:
+    """The mirror at *path*, made if need be. Raises: StoreError."""
+    try:
+        return Store(path)
+    except DatabaseError as error:
+        raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """A report as plain JSON values."""
+    return {
+        "step": report.step,
+        "started_at": report.started_at.isoformat(),
+        "ended_at": report.ended_at.isoformat(),
+        "counts": dict(report.counts),
+        "findings": [finding_json(finding) for finding in report.findings],
+        "lines": list(report.lines),
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, str]:
+    """A finding as plain JSON values, empty ones left out."""
+    return {key: value for key, value in asdict(finding).items() if value}
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN, so that DDL is transactional too
+    for pragma in (
+        "page_size=16384",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={BUSY_S * 1000}",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,157 @@
+"""The mirror's fixed tables: one MetaData, one version, aware UTC times only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+VERSION = 1
+FLAT_PREFIX = "data_"  # the flat tables' names in the database: no form_id can collide with ours
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment, stored as ISO text in UTC so that it sorts; naive times are refused."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """The moment as text. Raises: ValueError for a naive time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The text as an aware moment."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = MetaData()
+
+facts = Table(  # what the mirror knows of itself: schema version, server of each form, …
+    "facts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+submissions = Table(  # the live rows and, with gone_at, the tombstones; identity is root_uuid
+    "submissions",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("root_uuid", String, primary_key=True),
+    Column("submission_id", BigInteger, nullable=False),
+    Column("uuid", String, nullable=False),
+    Column("submitted_at", Utc, nullable=False),
+    Column("submitted_by", String, nullable=False),
+    Column("form_version", String, nullable=False),
+    Column("validation", String, nullable=False),
+    Column("validated_at", BigInteger, nullable=False),
+    Column("signature", String, nullable=False),  # what a light scan would show
+    Column("raw_sha256", LargeBinary(32), nullable=False),
+    Column("content_sha256", String, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("first_seen_at", Utc, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("missed_at", Utc),  # absent from a complete scan, not yet proved gone
+    Column("gone_at", Utc),
+)
+Index("submissions_by_id", submissions.c.form_id, submissions.c.submission_id)
+
+revisions = Table(  # every state that a submission was seen in; the last equals submissions.raw
+    "revisions",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("root_uuid", String, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("kind", String, nullable=False),  # new, edited, validated, files, deleted, restored
+    Column("seen_at", Utc, nullable=False),
+    Column("uuid", String, nullable=False),
+    Column("raw", LargeBinary),  # empty for a deletion: the revision before it holds the content
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("root_uuid", String, primary_key=True),
+    Column("attachment_uid", String, primary_key=True),
+    Column("filename", String, nullable=False),
+    Column("question_path", String, nullable=False),
+    Column("mimetype", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),  # trashed on the server; our copy is kept
+    Column("is_current", Boolean, nullable=False),  # named by the newest revision
+    Column("sha256", String),  # None until the bytes are here
+    Column("n_bytes", BigInteger),
+    Column("stored_at", Utc),
+    Column("error", Text),
+)
+
+quarantine = Table(  # rows that could not be understood: kept, reported, tried again
+    "quarantine",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("submission_id", BigInteger, primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("last_id", BigInteger, nullable=False),
+    Column("server_n", BigInteger),
+    Column("pulled_at", Utc),
+    Column("reconciled_at", Utc),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("asset_uid", String, nullable=False),
+    Column("server", String, nullable=False),
+    Column("form_sha256", String, nullable=False),
+    Column("media", Text, nullable=False),  # JSON: file name → md5
+    Column("version_id", String, nullable=False),
+    Column("deployed_at", Utc),
+)
+
+flat_layouts = Table(  # which form each flat table was derived from
+    "flat_layouts",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("form_sha256", String, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Integer, primary_key=True, autoincrement=True),
+    Column("step", String, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("status", String, nullable=False),  # running, done, findings, failed
+    Column("report", Text, nullable=False),  # JSON
+)
