@@ -1,1 +1,68 @@
-"""One file per deliverable; a small registry."""
+"""One file per deliverable; a small registry.
+
+A deliverable is a module with ``NAME, TITLE, SCOPE, CLASS`` and ``build(facts) -> list[Document]``.
+`build` sees only `Facts`. A mission's own module is named by its dotted name in mission.toml.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import get_args
+
+from kobo_sync.config import MISSION_FILE
+from kobo_sync.errors import ConfigError
+from kobo_sync.model import Class, Document, Facts, Scope
+
+
+@dataclass(frozen=True)
+class Deliverable:
+    """A deliverable ready to build; *title* in French, *scope* says whether *build* wants one zone's facts."""
+
+    name: str
+    title: str
+    scope: Scope
+    classification: Class
+    build: Callable[[Facts], list[Document]]
+
+
+def deliverable(name: str) -> Deliverable:
+    """The deliverable called *name*: one of `names`, or the dotted name of a module of the mission's own.
+
+    Raises: ConfigError for a name that is none, or a module that is no deliverable.
+    """
+    dotted = name if "." in name else f"{__name__}.{name}"
+    try:
+        module = importlib.import_module(dotted)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{dotted}.".startswith(f"{error.name}."):
+            raise _refusal(name, f"needs the module {error.name!r}, which is not installed") from error
+        raise _refusal(name, "is no deliverable") from error
+    except Exception as error:
+        raise _refusal(name, f"cannot be imported ({type(error).__name__}: {error})") from error
+    return _checked(name, module)
+
+
+def names() -> list[str]:
+    """The names of the deliverables that come with the product, sorted."""
+    modules = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    return [name for name in modules if hasattr(importlib.import_module(f"{__name__}.{name}"), "build")]
+
+
+def _checked(name: str, module: ModuleType) -> Deliverable:
+    missing = [field for field in ("NAME", "TITLE", "SCOPE", "CLASS", "build") if not hasattr(module, field)]
+    if missing:
+        raise _refusal(name, f"lacks {', '.join(missing)}")
+    for field, allowed in (("SCOPE", get_args(Scope)), ("CLASS", get_args(Class))):
+        if getattr(module, field) not in allowed:
+            raise _refusal(name, f"has {field} = {getattr(module, field)!r}, which is none of {', '.join(allowed)}")
+    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, module.build)
+
+
+def _refusal(name: str, reason: str) -> ConfigError:
+    known = ", ".join(names())
+    hint = f"write one of {known}, or the dotted name of a module with NAME, TITLE, SCOPE, CLASS and build"
+    return ConfigError(f"{name!r} {reason}", file=MISSION_FILE, key="deliverables", hint=hint)

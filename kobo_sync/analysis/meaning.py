@@ -1,0 +1,153 @@
+"""The tables of a role as one DataFrame whose columns are named by meaning."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kobo_sync.config import FormSettings, Role
+from kobo_sync.model import Facts
+
+SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
+IDENTITY = ("family_name", "given_name", "name_ar", "sex", "group", "organisation", "commune", "phone")
+DETAIL = ("need", "severity", "households", "feasibility", "steps", "proposal")
+
+# Every meaning that an analysis reads; a form need not declare all of them.
+MEANINGS: dict[Role, tuple[str, ...]] = {
+    "registration": ("zone", "consent", "person", *IDENTITY, "age_band", "function", "photo_consent"),
+    "attendance": ("zone", "consent", "session", "day", "person", *IDENTITY, "signature", "note"),
+    "test": ("zone", "consent", "moment", "person"),
+    "satisfaction": ("zone", "consent", "group", "sex", "intention", "recommend"),
+    "needs": ("zone", "consent", "group", "sex", "person", "ranking", *DETAIL),
+    "focus_group": ("zone", "consent", "group", "groups", "sex", "themes", "agreements", "disagreements", "quotations"),
+    "road_map": ("zone", "consent"),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The usable rows of a role. *table*: system columns, then one column per meaning, missing ones NA.
+
+    *n_received* counts all submissions; *n_refused* those without consent and *n_rejected* those that
+    staff did not approve: both are left out of *table*.
+    """
+
+    table: pd.DataFrame
+    n_received: int
+    n_refused: int
+    n_rejected: int
+
+
+def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
+    """The rows of all forms of *role*, columns by meaning; *extra* names meanings beside `MEANINGS`.
+
+    Shape: one row per submission, by ``submitted_at`` then ``submission_id``.
+    Raises: nothing; an absent table, column or meaning gives NA.
+    """
+    parts = [
+        _canonical(facts, form_id, MEANINGS.get(role, ()) + extra) for form_id in facts.config.forms_with_role(role)
+    ]
+    table = _stack(parts, (*SYSTEM, *MEANINGS.get(role, ()), *extra))
+    n_received = len(table)
+    rejected = table["validation"].eq("not_approved")
+    table = table[~rejected]
+    refused = table["consent"].notna() & table["consent"].ne(facts.config.codes.yes)
+    table = table[~refused].sort_values(["submitted_at", "submission_id"], kind="stable", ignore_index=True)
+    return Rows(table, n_received, int(refused.sum()), int(rejected.sum()))
+
+
+def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
+    """The repeat named by the meaning ``detail``, its parents' zone, group and sex joined.
+
+    Shape: one row per repeat item of a usable submission; columns ``root_uuid, zone, group, sex,
+    position``, then *meanings*. A form without the repeat gives one row per submission that
+    answers any of *meanings* outside a repeat.
+    """
+    usable = rows(facts, role, ("group", "sex")).table
+    parts = []
+    for form_id in facts.config.forms_with_role(role):
+        settings = facts.config.forms[form_id]
+        repeat = settings.fields.get("detail", "")
+        table = facts.tables.get(f"{form_id}__{repeat}") if repeat else facts.tables.get(form_id)
+        if table is None:
+            continue
+        found = _by_meaning(table, settings, meanings)
+        found.insert(0, "root_uuid", _column(table, "root_uuid"))
+        found.insert(1, "position", _column(table, "position"))
+        parts.append(found.dropna(subset=list(meanings), how="all"))
+    columns = ("root_uuid", "position", *meanings)
+    stacked = _stack(parts, columns)
+    parents = usable[["root_uuid", "zone", "group", "sex"]].drop_duplicates("root_uuid")
+    return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
+
+
+def written(facts: Facts, form_id: str, question: str) -> list[str]:
+    """What people wrote to an open question, word for word, in the order received; empty answers left out.
+
+    Rows without consent or not approved are left out. The question may stand in the form or in a repeat.
+    """
+    role = facts.config.forms[form_id].role
+    usable = set(rows(facts, role).table["root_uuid"].dropna())
+    found: list[str] = []
+    for name in sorted(facts.tables):
+        table = facts.tables[name]
+        if (name == form_id or name.startswith(f"{form_id}__")) and question in table:
+            kept = table[_column(table, "root_uuid").isin(usable)]
+            found += [text.strip() for text in kept[question].dropna().astype(str) if text.strip()]
+    return found
+
+
+def normal_name(*parts: object) -> str:
+    """A name made comparable: no accents, no case, single spaces, words in alphabetical order.
+
+    ``EL FASSI Naïma`` and ``naima el-fassi`` are the same person; Arabic loses its vowel signs.
+    """
+    text = " ".join(str(part) for part in parts if not is_missing(part))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    words = "".join(c if c.isalnum() else " " for c in plain.replace("\u0640", ""))
+    return " ".join(sorted(words.split()))
+
+
+def is_missing(value: object) -> bool:
+    """Whether *value* is None, NA, NaN or blank text."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+
+
+def text(value: object) -> str:
+    """*value* as text; missing is an empty string."""
+    return "" if is_missing(value) else str(value).strip()
+
+
+def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.DataFrame:
+    table = facts.tables.get(form_id)
+    if table is None:
+        return pd.DataFrame()
+    found = _by_meaning(table, facts.config.forms[form_id], meanings)
+    for position, name in enumerate(SYSTEM[1:]):
+        found.insert(position, name, _column(table, name))
+    found.insert(0, "form_id", pd.Series([form_id] * len(table), index=table.index, dtype=object))
+    return found
+
+
+def _by_meaning(table: pd.DataFrame, settings: FormSettings, meanings: tuple[str, ...]) -> pd.DataFrame:
+    names = {meaning: settings.fields.get(meaning, "") for meaning in dict.fromkeys(meanings)}
+    return pd.DataFrame({meaning: _column(table, name) for meaning, name in names.items()}, index=table.index)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    """The column as objects, blank text and NaN as None; all None when the table has no such column."""
+    if name not in table:
+        return pd.Series([None] * len(table), index=table.index, dtype=object)
+    return pd.Series([None if is_missing(value) else value for value in table[name]], index=table.index, dtype=object)
+
+
+def _stack(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    names = list(dict.fromkeys(columns))
+    if not filled:
+        return pd.DataFrame({name: pd.Series([], dtype=object) for name in names})
+    return pd.concat(filled, ignore_index=True).reindex(columns=names).astype(object)

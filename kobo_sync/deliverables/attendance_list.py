@@ -1,0 +1,194 @@
+"""The attendance sheet of a zone: who is expected, who signed each half-day, totals against quota."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels
+from kobo_sync.config import Session
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import french, pictures, word
+from kobo_sync.model import Class, Document, Facts, Scope
+
+NAME = "attendance_list"
+TITLE = "Liste de présence"
+SCOPE: Scope = "zone"
+CLASS: Class = "nominative"
+PATH = "liste-presence.docx"
+
+BLANK_ROWS = 2
+_DOTS = "…………………………………"
+_TEXT_WIDTHS = (1.0, 5.2, 1.2, 4.7, 2.1, 2.7, 2.9)
+_PAGE_CM = 26.7
+
+
+def build(facts: Facts) -> list[Document]:
+    """The zone's attendance sheet, signatures in place; registered persons who did not sign keep empty cells."""
+    form_ids = letterhead.forms_of(facts, "registration", "attendance")
+    listed = present.attendance(facts)
+    document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
+    word.title(document, "Feuille d’émargement")
+    _heading_grid(document, facts)
+    _signatures(document, facts, listed)
+    _remarks(document, facts, listed)
+    _totals(document, facts, listed)
+    _certification(document, facts)
+    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+
+
+def masked_phone(text: str) -> str:
+    """A phone number of which only the first two and last two digits show; Arabic digits become Latin ones.
+
+    ``+212 6 61 23 45 67`` and ``٠٦٦١٢٣٤٥٦٧`` both give ``06 •• •• •• 67``.
+    """
+    digits = "".join(str(unicodedata.digit(c)) for c in text if c.isdigit())
+    if re.match(r"\s*(\+|00)", text) and len(digits) > 9:
+        digits = "0" + digits[-9:]
+    if len(digits) < 6:
+        return "••" if digits else ""
+    return french.NBSP.join((digits[:2], "••", "••", "••", digits[-2:]))
+
+
+def _heading_grid(document: WordDocument, facts: Facts) -> None:
+    sessions = facts.config.sessions
+    hours = " · ".join(_hours(facts, session) for session in sessions)
+    minutes = sum(_minutes(session) for session in sessions)
+    pairs = [
+        ("Action", letterhead.action(facts)),
+        ("Date", letterhead.held_on(facts)),
+        ("Lieu", letterhead.place(facts)),
+        ("Horaires", f"{hours} ({french.duration(minutes)})" if minutes else hours or _DOTS),
+        ("Formateur·rice", facts.config.mission.trainer or _DOTS),
+        ("Organisateurs", letterhead.organisers(facts)),
+    ]
+    word.facing(document, pairs)
+
+
+def _hours(facts: Facts, session: Session) -> str:
+    label = labels.session(facts, session.code)
+    if session.starts is None or session.ends is None:
+        return label
+    return f"{label} {french.hour(session.starts)} – {french.hour(session.ends)}"
+
+
+def _minutes(session: Session) -> int:
+    if session.starts is None or session.ends is None:
+        return 0
+    return max(0, (session.ends.hour - session.starts.hour) * 60 + session.ends.minute - session.starts.minute)
+
+
+def _signatures(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    sessions = listed.sessions
+    head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
+    head += [f"Signature {labels.session(facts, code).lower()}" for code in sessions]
+    signature_cm = max(2.2, min(3.6, (_PAGE_CM - sum(_TEXT_WIDTHS)) / max(1, len(sessions))))
+    scale = (_PAGE_CM - signature_cm * len(sessions)) / sum(_TEXT_WIDTHS)
+    widths = [width * scale for width in _TEXT_WIDTHS] + [signature_cm] * len(sessions)
+    rows = [
+        _person_row(facts, number, person, sessions, signature_cm) for number, person in enumerate(listed.people, 1)
+    ]
+    if not rows:
+        empty = word.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
+        rows = [["", empty, *[""] * (len(head) - 2)]]
+    rows += [[word.Cell("")] * len(head)] * BLANK_ROWS
+    alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
+    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.8, keep_whole=False))
+
+
+def _person_row(
+    facts: Facts, number: int, person: present.Person, sessions: tuple[str, ...], width_cm: float
+) -> list[str | word.Cell]:
+    traits = person.traits
+    below = traits["name_ar"] if traits["name_ar"] != person.name else ""
+    name = person.name if person.registered else f"{person.name} (hors liste)"
+    group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
+    cells: list[str | word.Cell] = [str(number), word.Cell(name, below=below), _sex(facts, traits["sex"])]
+    cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
+    return cells + [_signature(facts, person, code, width_cm) for code in sessions]
+
+
+def _signature(facts: Facts, person: present.Person, session: str, width_cm: float) -> word.Cell:
+    where = person.signatures.get(session)
+    if where is None:
+        return word.Cell("")
+    content = facts.attachment(where.root_uuid, where.filename)
+    drawn = pictures.signature(content) if content else None
+    if drawn is None:
+        return word.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
+    alt = f"Signature de {person.name}, {labels.session(facts, session).lower()}"
+    return word.Cell(picture=word.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.64))
+
+
+def _sex(facts: Facts, code: str) -> str:
+    return {facts.config.codes.female: "F", facts.config.codes.male: "H"}.get(code, code)
+
+
+def _remarks(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    walk_ins = [person for person in listed.present if not person.registered]
+    absent = [person for person in listed.people if not person.present]
+    said = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
+    if len(listed.sessions) > 1:
+        said.append(f"dont {len(listed.full_day)} la journée entière")
+    said.append(french.count(len(absent), "personne inscrite absente", "personnes inscrites absentes"))
+    said.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
+    if listed.n_unsigned:
+        said.append(
+            french.count(
+                listed.n_unsigned, "passage sans signature, non compté", "passages sans signature, non comptés"
+            )
+        )
+    target = facts.zone.target if facts.zone else sum(zone.target for zone in facts.config.zones)
+    over = len(listed.present) - target
+    if target and over > 0:
+        said.append(f"{french.count(over, 'personne')} au-delà du quota")
+    word.note(document, " ; ".join(said) + ".")
+
+
+def _totals(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    zones = present.zones_of(facts)
+    codes = [group.code for group in facts.config.groups]
+    by_group = present.completion_by_group(listed, zones, codes)
+    rows = [_total_row(facts, labels.group(facts, code), listed, by_group[code], (code,)) for code in codes]
+    others = sorted(set(listed.counts("group")) - set(codes))
+    if others:
+        rows.append(_total_row(facts, "Autre ou non précisé", listed, None, tuple(others)))
+    rows.append(_total_row(facts, "Total", listed, present.completion(listed, zones), None))
+    head = ["Groupe", "Femmes", "Hommes", "Non précisé", "Présent·e·s", "Quota", "Taux"]
+    content = word.Table(
+        head,
+        rows,
+        [6.5, 2.2, 2.2, 2.6, 2.6, 2.2, 2.2],
+        caption="Présences par groupe et par sexe",
+        right=range(1, 7),
+        totals=1,
+    )
+    word.table(document, content)
+
+
+def _total_row(
+    facts: Facts, label: str, listed: present.Attendance, done: present.Completion | None, codes: tuple[str, ...] | None
+) -> list[str]:
+    people = [person for person in listed.present if codes is None or person.traits["group"] in codes]
+    sexes = [person.traits["sex"] for person in people]
+    women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
+    quota = french.number(done.quota) if done else french.NOTHING
+    share = french.percent(done.share) if done else french.NOTHING
+    return [label, str(women), str(men), str(len(people) - women - men), str(len(people)), quota, share]
+
+
+def _certification(document: WordDocument, facts: Facts) -> None:
+    blank = "\n\nNom, date et signature :"
+    rows = [[word.Cell("Certifié exact, le ou la formateur·rice" + blank), word.Cell("Visa de l’organisateur" + blank)]]
+    content = word.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.2, size=9.5)
+    word.table(document, content)
+    owners = " et ".join(organisation.name for organisation in facts.config.organisations) or "l’organisateur"
+    word.note(
+        document,
+        f"Protection des données : liste nominative réservée à {owners} et aux contrôles du bailleur, établie avec le consentement des "
+        "personnes pour attester de leur présence. Chacune peut consulter, faire rectifier ou supprimer ses données auprès de "
+        "l’organisateur (au Maroc : loi n° 09-08). Ne pas diffuser, ne pas joindre au rapport public.",
+    )

@@ -1,0 +1,99 @@
+"""What every paper of a mission carries: where, when, by whom, from which data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import labels
+from kobo_sync.config import Role
+from kobo_sync.documents import french, word
+from kobo_sync.model import Class, Document, Facts
+
+SUPPRESSION_NOTE = "« – » : effectif inférieur à 3, ou masqué pour qu’un tel effectif ne puisse pas se déduire du total ; « s. o. » : sans objet."
+# Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
+_LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
+
+
+def forms_of(facts: Facts, *roles: Role) -> list[str]:
+    """The form_ids of *roles*, in the order given."""
+    return [form_id for role in roles for form_id in facts.config.forms_with_role(role)]
+
+
+def organisers(facts: Facts) -> str:
+    """The organisations that sign, on one line."""
+    return " · ".join(organisation.name for organisation in facts.config.organisations) or "…………………………"
+
+
+def action(facts: Facts) -> str:
+    """What the mission is called on every paper."""
+    mission = facts.config.mission
+    return f"{mission.title} – Programme « {mission.programme} »" if mission.programme else mission.title
+
+
+def place_name(facts: Facts) -> str:
+    """The zone's name, or « Ensemble des zones »."""
+    return labels.zone(facts, facts.zone.code) if facts.zone else "Ensemble des zones"
+
+
+def place(facts: Facts) -> str:
+    """The zone and where it lies: ``Bertat, province de Midelt, région Drâa-Tafilalet``."""
+    if facts.zone is None:
+        return french.listing([labels.zone(facts, zone.code) for zone in facts.config.zones]) or place_name(facts)
+    parts = [place_name(facts)]
+    for column, level in _LEVELS:
+        name = facts.zone.extra.get(column, "")
+        if name:
+            parts.append(f"{level} {name}" if column == "region" else f"{level} {french.of(name)}")
+    return ", ".join(parts)
+
+
+def held_on(facts: Facts) -> str:
+    """The training day of the zone, else the mission's dates."""
+    if facts.zone and facts.zone.training_on:
+        return french.day(facts.zone.training_on, weekday=True)
+    return french.span(facts.config.mission.starts_on, facts.config.mission.ends_on)
+
+
+def local_day(facts: Facts, moment: datetime) -> date:
+    """The day of *moment* in the mission's time zone."""
+    return moment.astimezone(ZoneInfo(facts.config.mission.timezone)).date()
+
+
+def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
+    """Submissions received of *form_ids*."""
+    return sum(len(facts.tables[form_id]) for form_id in form_ids if form_id in facts.tables)
+
+
+def provenance(facts: Facts, form_ids: list[str]) -> str:
+    """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
+    as_of = f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
+    parts = [as_of, french.count(n_submissions(facts, form_ids), "soumission")]
+    versions = {form_id: facts.form_versions.get(form_id, "") for form_id in form_ids}
+    versions = {form_id: version for form_id, version in versions.items() if version}
+    if len(set(versions.values())) == 1:
+        parts.append(f"{'formulaire' if len(versions) == 1 else 'formulaires'} v{next(iter(versions.values()))}")
+    elif versions:
+        parts.append("formulaires " + ", ".join(f"{form_id} v{version}" for form_id, version in versions.items()))
+    if facts.fingerprint:
+        parts.append(f"empreinte {facts.fingerprint[:8]}")
+    return " · ".join(parts)
+
+
+def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool = False) -> WordDocument:
+    """A document with the mission's styles, header « title – zone » and provenance footer."""
+    return word.new_document(
+        f"{title} – {place_name(facts)}",
+        provenance=provenance(facts, form_ids),
+        author=organisers(facts) if facts.config.organisations else "",
+        landscape=landscape,
+        subject=action(facts),
+    )
+
+
+def close_paper(facts: Facts, document: WordDocument, path: str, classification: Class) -> Document:
+    """The finished Word file."""
+    return Document(path, word.to_bytes(document, facts.as_of), classification)

@@ -1,0 +1,70 @@
+"""Photos and signatures made fit to print: turned upright, cropped, small, without the camera's metadata."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageOps
+
+_PHOTO_PX = 1600
+_SIGNATURE_PX = (300, 90)
+_INK_BELOW = 200
+
+
+def signature(content: bytes) -> bytes | None:
+    """The drawn strokes as a small PNG on white, cropped to the ink; None when there is no image or no ink."""
+    opened = _open(content)
+    if opened is None:
+        return None
+    grey = _on_white(opened).convert("L")
+    box = grey.point(lambda level: 255 if level < _INK_BELOW else 0).getbbox()
+    if box is None:
+        return None
+    margin = 4
+    left, top, right, bottom = box
+    grey = grey.crop(
+        (
+            max(0, left - margin),
+            max(0, top - margin),
+            min(grey.width, right + margin),
+            min(grey.height, bottom + margin),
+        )
+    )
+    grey.thumbnail(_SIGNATURE_PX, Image.Resampling.LANCZOS)
+    return _png(grey.quantize(8))
+
+
+def photo(content: bytes) -> bytes | None:
+    """The photo upright as a JPEG of at most 1600 px, without EXIF (GPS, device); None when there is no image."""
+    opened = _open(content)
+    if opened is None:
+        return None
+    upright = _on_white(ImageOps.exif_transpose(opened))
+    upright.thumbnail((_PHOTO_PX, _PHOTO_PX), Image.Resampling.LANCZOS)
+    clean = Image.new("RGB", upright.size)
+    clean.paste(upright)
+    out = io.BytesIO()
+    clean.save(out, format="JPEG", quality=85)
+    return out.getvalue()
+
+
+def _open(content: bytes) -> Image.Image | None:
+    try:
+        opened = Image.open(io.BytesIO(content))
+        opened.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return opened
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
+    ground = Image.new("RGBA", rgba.size, "white")
+    ground.alpha_composite(rgba)
+    return ground.convert("RGB")
+
+
+def _png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format="PNG", optimize=True)
+    return out.getvalue()

@@ -1,0 +1,44 @@
+"""Which writing a text is in, and text that XML can hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Script = Literal["latin", "arabic", "tifinagh"]
+
+ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc"
+_PIECES = re.compile(
+    rf"([{ARABIC}](?:[{ARABIC}\s\d،؛؟.,:()%–-]*[{ARABIC}])?[؟،؛.]?|[\u2d30-\u2d7f]+(?:[\s,.;:!?-]+[\u2d30-\u2d7f]+)*)"
+)
+# Controls, lone surrogates and non-characters break the XML; bidi controls would redirect a neighbour's text.
+_FORBIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def clean(text: str) -> str:
+    """*text* without the characters that XML refuses or that turn the direction of what follows."""
+    return _FORBIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def pieces(text: str) -> list[tuple[Script, str]]:
+    """*text* cut where the writing changes, in reading order; joined, the pieces give *text* back."""
+    found: list[tuple[Script, str]] = []
+    for piece in _PIECES.split(text):
+        if piece:
+            found.append((_script(piece[0]), piece))
+    return found
+
+
+def is_arabic(text: str) -> bool:
+    """Whether most letters of *text* are Arabic, so that its paragraph runs right to left."""
+    letters = [character for character in text if character.isalpha()]
+    arabic = sum("\u0600" <= c <= "\u08ff" or "\ufb50" <= c <= "\ufefc" for c in letters)
+    return bool(letters) and arabic > 0.4 * len(letters)
+
+
+def _script(character: str) -> Script:
+    if "\u2d30" <= character <= "\u2d7f":
+        return "tifinagh"
+    return "arabic" if re.match(f"[{ARABIC}]", character) else "latin"

@@ -1,0 +1,104 @@
+"""Our styles on python-docx's template, and what the template carries for nothing taken out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docx.document import Document as WordDocument
+from docx.oxml.ns import qn
+from docx.shared import Pt, RGBColor
+from lxml import etree
+
+from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, sub
+
+# What Word takes when a font is not installed; every Windows has these.
+_SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
+
+
+def dress(document: WordDocument) -> None:
+    """Gives a new document our styles, language and fonts."""
+    _trim_template(document)
+    _set_language(document)
+    _set_styles(document)
+    _substitute_fonts(document)
+
+
+def _trim_template(document: WordDocument) -> None:
+    """Drops what python-docx's template carries for nothing, and leaves Word's compatibility mode."""
+    for relations in (document.part.rels, document.part.package.rels):
+        for key, relation in list(relations.items()):
+            if relation.reltype.endswith(("/thumbnail", "/stylesWithEffects")):
+                del relations[key]
+    styles = document.styles.element
+    for style in list(styles.findall(qn("w:style"))):
+        if style.get(qn("w:type")) == "table" and style.get(qn("w:styleId")) not in ("TableNormal", "TableGrid"):
+            styles.remove(style)
+    settings = document.settings.element
+    for setting in settings.iter(qn("w:compatSetting")):
+        if setting.get(qn("w:name")) == "compatibilityMode":
+            setting.set(qn("w:val"), "15")
+    for zoom in settings.iter(qn("w:zoom")):
+        zoom.set(qn("w:percent"), "100")
+
+
+def _set_language(document: WordDocument) -> None:
+    language = next(document.styles.element.iter(qn("w:lang")))
+    language.set(qn("w:val"), "fr-FR")
+    language.set(qn("w:bidi"), "ar-MA")
+
+
+def _set_styles(document: WordDocument) -> None:
+    normal = document.styles["Normal"]
+    normal.font.name, normal.font.size = LATIN_FONT, Pt(10.5)
+    normal.paragraph_format.space_after, normal.paragraph_format.line_spacing = Pt(6), 1.1
+    normal.paragraph_format.widow_control = True
+    normal.element.rPr.rFonts.set(qn("w:cs"), ARABIC_FONT)
+    sizes = {"Title": (24, 0, 2), "Subtitle": (11.5, 0, 8), "Heading 1": (15, 14, 4), "Heading 2": (12.5, 10, 3)}
+    for name, (size, before, after) in sizes.items():
+        style = document.styles[name]
+        style.font.size, style.font.bold, style.font.italic = Pt(size), name != "Subtitle", False
+        style.font.color.rgb = RGBColor.from_string(MUTED if name == "Subtitle" else INK)
+        style.paragraph_format.space_before, style.paragraph_format.space_after = Pt(before), Pt(after)
+        style.paragraph_format.keep_with_next = True
+        _plain_font(style)
+    _extra_styles(document)
+
+
+def _extra_styles(document: WordDocument) -> None:
+    caption_style = document.styles["Caption"]
+    caption_style.font.size, caption_style.font.bold, caption_style.font.italic = Pt(9), False, True
+    caption_style.font.color.rgb = RGBColor.from_string(MUTED)
+    caption_style.paragraph_format.keep_with_next = True
+    caption_style.paragraph_format.space_before, caption_style.paragraph_format.space_after = Pt(8), Pt(3)
+    for name, size, after in (("Note", 8.5, 6), ("Figure", 10.5, 6), ("Après tableau", 4, 2)):
+        style = document.styles.add_style(name, 1)
+        style.base_style = document.styles["Normal"]
+        style.font.size = Pt(size)
+        style.paragraph_format.space_after, style.paragraph_format.line_spacing = Pt(after), 1.0
+        if name == "Note":
+            style.font.color.rgb = RGBColor.from_string(MUTED)
+
+
+def _plain_font(style: Any) -> None:
+    """Names our font in *style*, without the theme's fonts and Word's rule under titles."""
+    fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
+    for attribute in list(fonts.attrib):
+        del fonts.attrib[attribute]
+    for attribute, name in (("ascii", LATIN_FONT), ("hAnsi", LATIN_FONT), ("cs", ARABIC_FONT)):
+        fonts.set(qn(f"w:{attribute}"), name)
+    for rule in list(style.element.iter(qn("w:pBdr"))):
+        rule.getparent().remove(rule)
+    for spacing in list(style.element.rPr.findall(qn("w:spacing"))):
+        style.element.rPr.remove(spacing)
+
+
+def _substitute_fonts(document: WordDocument) -> None:
+    part = next((r.target_part for r in document.part.rels.values() if r.reltype.endswith("/fontTable")), None)
+    if part is None:
+        return
+    root = etree.fromstring(part.blob)
+    known = {font.get(f"{W}name") for font in root}
+    for name, substitute in sorted(_SUBSTITUTES.items()):
+        if name not in known:
+            sub(sub(root, "font", name=name), "altName", val=substitute)
+    part._blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
