@@ -221,6 +221,6 @@ def _signed(person: Person, found: Mapping[tuple[str, str], Mapping[str, Signatu
 
 
 def _order(person: Person) -> tuple[str, bool, str, str, str]:
-    family = meaning.normal_name(person.traits["family_name"])
-    given = meaning.normal_name(person.traits["given_name"])
+    family = meaning.sort_key(person.traits["family_name"])
+    given = meaning.sort_key(person.traits["given_name"])
     return (person.zone, not person.registered, family or "\uffff", given, person.key)

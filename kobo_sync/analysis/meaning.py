@@ -104,10 +104,14 @@ def normal_name(*parts: object) -> str:
 
     ``EL FASSI Naïma`` and ``naima el-fassi`` are the same person; Arabic loses its vowel signs.
     """
+    return " ".join(sorted(sort_key(*parts).split()))
+
+
+def sort_key(*parts: object) -> str:
+    """A name as words to sort by: no accents, no case, no punctuation, no Arabic vowel signs."""
     text = " ".join(str(part) for part in parts if not is_missing(part))
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    words = "".join(c if c.isalnum() else " " for c in plain.replace("\u0640", ""))
-    return " ".join(sorted(words.split()))
+    return " ".join("".join(c if c.isalnum() else " " for c in plain.replace("\u0640", "")).split())
 
 
 def is_missing(value: object) -> bool:

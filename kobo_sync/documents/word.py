@@ -228,23 +228,23 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
 
 
 def facing(
-    document: WordDocument, pairs: Sequence[tuple[str, str]], *, columns: int = 2, label_cm: float = 2.6
+    document: WordDocument, pairs: Sequence[tuple[str, str]], *, shares: Sequence[float] = (0.58, 0.42), label_cm: float = 2.6
 ) -> None:
-    """Adds a borderless grid of labelled values, *columns* pairs per line."""
-    width = _text_width_cm(document) / columns - label_cm
-    widths = [label_cm, width] * columns
+    """Adds a borderless grid of labelled values; *shares* of the width, one per column of pairs."""
+    columns = len(shares)
+    widths = [width for share in shares for width in (label_cm, _text_width_cm(document) * share - label_cm)]
     element = _empty_table(document, Table((), (), widths, alt="En-tête du document"), borders="")
     for start in range(0, len(pairs), columns):
         row = sub(element, "tr")
         sub(sub(row, "trPr"), "cantSplit")
-        for label, value in [*pairs[start : start + columns], *[("", "")] * columns][:columns]:
-            for text, cell_width, bold in ((label, label_cm, True), (value, width, False)):
-                block = sub(_cell_shell(row, cell_width, "", align="top"), "p")
-                properties = sub(block, "pPr")
-                if is_arabic(text):
-                    sub(properties, "bidi")
-                sub(properties, "spacing", before="0", after="30", line="240", lineRule="auto")
-                write(block, french.typography(text), size=10, bold=bold)
+        line = [*pairs[start : start + columns], *[("", "")] * columns][:columns]
+        for index, text in enumerate(text for pair in line for text in pair):
+            block = sub(_cell_shell(row, widths[index], "", align="top"), "p")
+            properties = sub(block, "pPr")
+            if is_arabic(text):
+                sub(properties, "bidi")
+            sub(properties, "spacing", before="0", after="30", line="240", lineRule="auto")
+            write(block, french.typography(text), size=10, bold=index % 2 == 0)
     document.add_paragraph(style="Après tableau")
 
 
@@ -351,7 +351,7 @@ def _cell_line(
             if is_arabic(line)
             else {"line": "240", "lineRule": "auto"}
         )
-        sub(properties, "spacing", before="20", after="20", **height)
+        sub(properties, "spacing", before="10", after="10", **height)
         if align and not is_arabic(line):
             sub(properties, "jc", val=align)
         write(block, line, size=size, bold=bold, italic=italic, color=color)
