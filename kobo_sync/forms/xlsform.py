@@ -63,7 +63,7 @@ _PULLDATA = re.compile(r"""(?:pulldata|search)\(\s*['"]([^'"]+)['"]""")
 _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"'(survey|choices|settings|entities|external_choices)' sheet")
 _NOISE = re.compile(
-    r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp|.*/tmp"
+    r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp"
 )
 _JAVA_OBJECT = re.compile(r",? ?(Bad node: )?(org|java)\.[\w.]+@[0-9a-f]+")
 _TOKEN = re.compile(r"\$\{([^}]+)\}")
