@@ -350,7 +350,11 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     groups = {group.code for group in config.groups}
     zones = {zone.code for zone in config.zones}
     if "mission" in zones:
-        refuse("zones", "a zone may not be called 'mission': that is the folder of mission-wide files", f"rename it in {ZONES_FILE}")
+        refuse(
+            "zones",
+            "a zone may not be called 'mission': that is the folder of mission-wide files",
+            f"rename it in {ZONES_FILE}",
+        )
     for code in config.quotas.zones:
         if code not in zones:
             refuse(f"quotas.zones.{code}", "there is no such zone", f"{ZONES_FILE} has: {', '.join(sorted(zones))}")

@@ -73,6 +73,11 @@ class Mission:
         """The address that phones use."""
         return self.server[1] if self.server else self.config.server.kc
 
+    @property
+    def adopted(self) -> dict[str, str]:
+        """The projects that the config names, form_id → asset uid; none on a stand-in server."""
+        return {} if self.server else dict(self.config.server.assets)
+
     def reader(self) -> KoboClient:
         """The client of the account that reads. Raises: ConfigError without a token."""
         return self._client("KOBO_TOKEN", self.config.secret("KOBO_TOKEN"))

@@ -126,6 +126,11 @@ class Workspace:
             hint=f"create config/{name} (columns code,label_fr,…) or put the file in forms/media/",
         )
 
+    def optional_text(self, name: str) -> str:
+        """The text of a file that a mission may do without; empty when it is not there. Raises: ConfigError."""
+        path = self.root / name
+        return _read_text(path, name) if path.exists() else ""
+
     def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
         """The lists of config/ that forms show, by file name. Raises: ConfigError."""
         catalogues = {}

@@ -8,6 +8,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -70,6 +72,11 @@ class KoboClient:
     def me(self) -> str:
         """The username that the token belongs to: the only true test of a token."""
         return protocol.parse_username(self.get(protocol.ME).body)
+
+    def server_time(self) -> datetime | None:
+        """The server's clock, from its Date header; None when it sends none."""
+        text = self.get(protocol.ME).headers.get("Date", "")
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
 
     def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:
         """A project and its form media, in one request."""
@@ -203,6 +210,10 @@ class KoboClient:
                 return False
             raise
         return True
+
+    def delete_submission(self, asset_uid: str, submission: int | str) -> None:
+        """Delete a row by its id or root uuid; one that is gone already is no fault."""
+        self._delete(protocol.asset_path(asset_uid, "data", str(submission)))
 
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""

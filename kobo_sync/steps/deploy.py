@@ -118,7 +118,7 @@ def find_assets(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -
     found = {}
     for form_id in form_ids:
         known = remembered.get(form_id)
-        uid = mission.config.server.assets.get(form_id, "")
+        uid = mission.adopted.get(form_id, "")
         if not uid and known and known.server == mission.kf:
             uid = known.asset_uid
         if not uid:

@@ -1,0 +1,5 @@
+"""python -m kobo_sync."""
+
+from kobo_sync.cli import main
+
+main()

@@ -1,0 +1,325 @@
+"""kobo-sync: each verb parses, calls its step, prints, and exits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from kobo_sync import __version__
+from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.ledger import recorded
+from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
+from kobo_sync.model import Finding, Report
+from kobo_sync.service import Service, prefer_packaged_timezones
+from kobo_sync.station import Account, Station, serve
+from kobo_sync.steps.build import build
+from kobo_sync.steps.check import check
+from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.demo import demo
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.doctor import doctor
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.roster import refresh_roster
+from kobo_sync.steps.run import run
+from kobo_sync.steps.status import status
+from kobo_sync.store.database import report_json
+from kobo_sync.workspace import find
+
+EXITS = """
+\b
+Exit codes:
+  0  done
+  1  done, with findings of severity error
+  2  wrong use of the command
+  3  a setting is missing or wrong
+  4  a form cannot be read, compiled or deployed
+  5  the server cannot be reached, refuses, or answers oddly
+  6  the local database or disk refuses
+  7  a deliverable cannot be built
+"""
+COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@click.group(epilog=EXITS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kobo-sync")
+def cli() -> None:
+    """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone.
+
+    A mission is a folder with config/, forms/ and exports/; run the verbs inside it, or name it with
+    --workspace. The usual order: doctor, deploy, then run (or service, which runs by the clock).
+    """
+
+
+def main() -> None:
+    """The command's entry: failures become one message with its cure, and an exit code."""
+    prefer_packaged_timezones()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    try:
+        cli(standalone_mode=True)
+    except KoboSyncError as error:
+        err.print(f"[red]error:[/red] {_escaped(error.message)}")
+        if error.hint:
+            err.print(f"  → {_escaped(error.hint)}")
+        for finding in getattr(error, "findings", ()):
+            _print_finding(finding)
+        sys.exit(error.exit_code)
+
+
+def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with --workspace and --json; with *step* it runs alone in the workspace and is recorded."""
+
+    def decorate(act: Callable[..., Any]) -> click.Command:
+        @cli.command(epilog=EXITS, **settings)
+        @click.option(
+            "--workspace",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="The mission's folder (default: this one or above).",
+        )
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+        @wraps(act)
+        def command(workspace: Path | None, as_json: bool, **options: Any) -> None:
+            with _Bars(as_json) as bars, open_mission(workspace, bars.show) as mission:
+                if step:
+                    report = recorded(mission, step, lambda opened: act(opened, **options))
+                else:
+                    report = act(mission, **options)
+            if report is not None:
+                _print_report(report, as_json=as_json)
+                sys.exit(1 if report.has_errors else 0)
+
+        return command
+
+    return decorate
+
+
+class _Bars:
+    """Progress bars on a terminal, nothing otherwise: steps print their own lines at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+        )
+        self._shown = err.is_terminal and not as_json
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        if self._shown:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self._progress.stop()
+
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """Show how far *what* is."""
+        if not self._shown:
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+
+
+@verb("deploy", name="deploy")
+@click.argument("form_ids", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Print the plan; send nothing.")
+@click.option("--force", is_flag=True, help="Replace a form that was changed or archived on the server.")
+def deploy_command(mission: Mission, form_ids: tuple[str, ...], dry_run: bool, force: bool) -> Report:
+    """Compile, validate and publish forms and their media; unchanged ones are skipped."""
+    _known_forms(mission, form_ids)
+    return deploy(mission, form_ids=form_ids, dry_run=dry_run, force=force)
+
+
+@verb("roster", name="roster")
+@click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
+def roster_command(mission: Mission, force: bool) -> Report:
+    """Publish the accepted registrations as the list that other forms pick persons from."""
+    return refresh_roster(mission, force=force)
+
+
+@verb("pull", name="pull")
+@click.argument("form_ids", nargs=-1)
+@click.option("--accept-deletions", is_flag=True, help="Believe that many rows were deleted at once.")
+def pull_command(mission: Mission, form_ids: tuple[str, ...], accept_deletions: bool) -> Report:
+    """Bring the mirror to what the server holds, and prove it: server n = local n."""
+    _known_forms(mission, form_ids)
+    return pull(mission, form_ids=form_ids, accept_deletions=accept_deletions)
+
+
+@verb("check", name="check")
+def check_command(mission: Mission) -> Report:
+    """Look for faults in the data held: quotas, duplicate persons, unknown zones."""
+    return check(mission)
+
+
+@verb("build", name="build")
+@click.option("--zone", "zones", multiple=True, metavar="CODE", help="Only this zone; may be repeated.")
+def build_command(mission: Mission, zones: tuple[str, ...]) -> Report:
+    """Make the deliverables in exports/out/, one folder per zone."""
+    return build(mission, zones=zones)
+
+
+@verb("deliver", name="deliver")
+def deliver_command(mission: Mission) -> Report:
+    """Zip what was built: per zone one zip to send, and one with the nominative files."""
+    return deliver(mission)
+
+
+@verb("run", name="run")
+def run_command(mission: Mission) -> Report:
+    """The whole job once: pull, roster, check, build, deliver."""
+    return run(mission)
+
+
+@verb(name="status")
+def status_command(mission: Mission) -> Report:
+    """What the mirror holds per form, and how the last runs went."""
+    return status(mission)
+
+
+@verb(name="doctor")
+def doctor_command(mission: Mission) -> Report:
+    """Look at all that a run needs: config, forms, Java, fonts, disk, clock, server, token, rights."""
+    return doctor(mission)
+
+
+@verb(name="service")
+def service_command(mission: Mission) -> None:
+    """Run the jobs of [schedule] by the clock until stopped (SIGTERM finishes the job at work)."""
+    workspace, environ = mission.workspace, mission.environ
+    Service(mission.config, lambda: Mission(workspace, environ)).serve()
+
+
+@verb(name="station")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the Wi-Fi in."
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--user", default="station", show_default=True, help="The account's name; its password is STATION_PASSWORD."
+)
+def station_command(mission: Mission, host: str, port: int, user: str) -> None:
+    """Serve phones without the Internet: OpenRosa and the API that this product uses, on this machine."""
+    password, token = mission.config.secret("STATION_PASSWORD"), mission.config.secret("KOBO_TOKEN")
+    if not password or not token:
+        raise ConfigError(
+            "the station needs a password and a token",
+            file="config/secrets.env",
+            key="STATION_PASSWORD, KOBO_TOKEN",
+            hint="write both there; the token may be any long random word",
+        )
+    station = Station(
+        mission.workspace.station_database,
+        accounts=[Account(user, password, token)],
+        clock=utc_now,
+        new_uid=lambda prefix: (prefix + random_uuid().replace("-", ""))[:22],
+        new_uuid=random_uuid,
+    )
+    try:
+        with serve(station, host=host, port=port) as running:
+            err.print(f"listening on {running.url} (Ctrl-C stops); set server.kf and server.kc to it")
+            running.wait()
+    except KeyboardInterrupt:
+        err.print("stopped")
+    finally:
+        station.close()
+
+
+@cli.command(name="demo", epilog=EXITS)
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same files.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to work (default: exports/demo in the mission's folder).",
+)
+@click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The mission's folder (default: this one or above).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Show the whole product on invented data: station, phones, three training days, deliverables."""
+    began = time.perf_counter()
+    root = find(workspace or Path.cwd())
+    target = output or root.root / "exports" / "demo"
+
+    def done(name: str, seconds: float, report: Report | None) -> None:
+        if not as_json:
+            took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 10
+            out.print(f"{took}{_escaped(name)}{_escaped(_summary(report))}")
+
+    with _Bars(as_json) as bars:
+        report = demo(root, target, seed, progress=bars.show if not as_json else silent, done=done)
+    if as_json:
+        _print_report(report, as_json=True)
+    else:
+        for line in report.lines:
+            out.print(f"  {_escaped(line)}")
+        out.print(f"{len(report.lines)} files in {_escaped(str(target))}, {time.perf_counter() - began:.1f} s in all")
+    sys.exit(1 if report.has_errors else 0)
+
+
+def _summary(report: Report | None) -> str:
+    if report is None:
+        return ""
+    counts = ", ".join(f"{n} {key}" for key, n in report.counts.items() if n and "." not in key)
+    return f": {counts}" if counts else ""
+
+
+def _known_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
+    for form_id in form_ids:
+        if form_id not in mission.config.forms:
+            known = ", ".join(mission.config.forms)
+            raise click.BadParameter(f"there is no form {form_id!r}; the forms are: {known}", param_hint="FORM_IDS")
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report_json(report), ensure_ascii=False, indent=2))
+        return
+    for line in report.lines:
+        out.print(_escaped(line))
+    for finding in report.findings:
+        _print_finding(finding)
+
+
+def _print_finding(finding: Finding) -> None:
+    err.print(
+        f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.rule} {_escaped(finding.where)}: {_escaped(finding.message)}"
+    )
+    if finding.hint:
+        err.print(f"  → {_escaped(finding.hint)}")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+if os.environ.get("NO_COLOR"):
+    out.no_color = err.no_color = True

@@ -1,0 +1,217 @@
+"""The whole product on invented data: a field station, phones, three training days, then `run`."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from zoneinfo import ZoneInfo
+
+from kobo_sync.errors import ConfigError
+from kobo_sync.kobo.collect import OfferedForm, Phone
+from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
+from kobo_sync.kobo.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
+from kobo_sync.mission import Mission, Progress
+from kobo_sync.model import Finding, Report
+from kobo_sync.station import Account, Station, serve
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.roster import refresh_roster
+from kobo_sync.steps.run import run
+from kobo_sync.workspace import STATE, Workspace
+
+MARK = "DEMO"
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+Done = Callable[[str, float, Report | None], None]
+
+
+@dataclass
+class SimulatedClock:
+    """The time of the story, in place of the machine's: the demo's files must not depend on today."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        """The story's present."""
+        return self.now
+
+    def reach(self, moment: datetime) -> None:
+        """Let time pass until *moment*; it never goes back."""
+        self.now = max(self.now, moment)
+
+
+@dataclass
+class Crowd:
+    """The enumerators' phones and what they sent: visit key → (asset uid, current instance uuid, root uuid)."""
+
+    mission: Mission
+    story: Story
+    phone: Phone
+    clock: SimulatedClock
+    rng: Random
+    sent: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+
+    def play(self, visits: Sequence[Visit]) -> dict[str, int]:
+        """Carry out *visits* in order; returns counts of submissions, files, edits, deletions."""
+        names = {uid: form_id for form_id, uid in _asset_uids(self.mission).items()}
+        offered = {names[form.asset_uid]: form for form in self.phone.forms() if form.asset_uid in names}
+        xforms = {form_id: self.phone.xform(form) for form_id, form in offered.items()}
+        counts = {"submissions": 0, "files": 0, "edits": 0, "deletions": 0}
+        for done, visit in enumerate(visits):
+            self.mission.progress("collect", done, len(visits))
+            self.clock.reach(visit.at)
+            if visit.deletes:
+                self._delete(visit)
+                counts["deletions"] += 1
+            else:
+                self._send(visit, offered[visit.form_id], xforms[visit.form_id])
+                counts["edits" if visit.edits else "submissions"] += 1
+                counts["files"] += len(visit.files)
+        self.mission.progress("collect", len(visits), len(visits))
+        return counts
+
+    def _send(self, visit: Visit, form: OfferedForm, xform: str) -> None:
+        instance_id = _uuid(self.rng)
+        deprecated, root = "", instance_id
+        if visit.edits:
+            _, deprecated, root = self.sent[visit.edits]
+        given = {**self._device(visit), **visit.given, **{name: file[0] for name, file in visit.files.items()}}
+        sample = Sample(given, self.story.catalogues, self.story.words.texts, {})
+        answers = draw_answers(self.mission.forms[visit.form_id], self.rng, sample)
+        xml = instance_xml(xform, answers, instance_id=instance_id, deprecated_id=deprecated)
+        files = {name: (content, mimetype) for name, content, mimetype in visit.files.values()}
+        if visit.late:
+            self.phone.send(xml, {}, incomplete=True)
+            self.clock.reach(visit.at + timedelta(minutes=25))
+        self.phone.send(xml, files)
+        self.sent[visit.key] = (form.asset_uid, instance_id, root)
+
+    def _device(self, visit: Visit) -> dict[str, str]:
+        """What a phone notes by itself; the interview took some minutes before it was sent."""
+        minutes = self.rng.uniform(2, 9)
+        local = visit.at.astimezone(ZoneInfo(self.mission.config.mission.timezone))
+        begun = local - timedelta(minutes=minutes)
+        kinds = {
+            "start": begun.isoformat(timespec="milliseconds"),
+            "end": local.isoformat(timespec="milliseconds"),
+            "today": local.date().isoformat(),
+            "deviceid": f"collect:demo{self.rng.randint(1, 3)}",
+            "username": "demo",
+        }
+        form = self.mission.forms[visit.form_id]
+        return {question.name: kinds[question.kind] for question in form.questions if question.kind in kinds}
+
+    def _delete(self, visit: Visit) -> None:
+        asset_uid, _, root = self.sent[visit.deletes]
+        self.mission.reader().delete_submission(asset_uid, root)
+
+
+def demo(workspace: Workspace, output: Path, seed: int, *, progress: Progress, done: Done) -> Report:
+    """Make the deliverables of an invented mission in *output*, from forms to zips.
+
+    The workspace's own state and exports are never touched: the config, forms and words are read, the
+    rest lies in *output*. The same seed gives the same files, the state folder apart.
+    *done* is told of each step as it ends: its name, seconds, and report if it has one.
+    Raises: ConfigError when *output* holds something else, FormError, KoboError, DocumentError.
+    """
+    target = _fresh(workspace, output)
+    rng = Random(seed)
+    account = Account("demo", _token(rng), _token(rng))
+    secrets = {"KOBO_TOKEN": account.token, "KOBO_DEPLOY_TOKEN": account.token}
+    first_day = workspace.config({}).mission.starts_on
+    clock = SimulatedClock(datetime.combine(first_day - timedelta(days=8), time(8), ZoneInfo("UTC")))
+    uids = Random(seed + 1)
+    with ExitStack() as stack:
+        station = Station(
+            target.station_database,
+            accounts=[account],
+            clock=clock,
+            new_uid=lambda prefix: _uid(uids, prefix),
+            new_uuid=lambda: _uuid(uids),
+        )
+        stack.callback(station.close)
+        running = stack.enter_context(serve(station))
+        mission = Mission(target, secrets, clock, progress, server=(running.url, running.url))
+        stack.callback(mission.close)
+        phone = Phone(running.url, account.username, account.password)
+        stack.callback(phone.close)
+        words = parse_vocabulary(workspace.optional_text(VOCABULARY_FILE))
+        story = Story(mission.config, words, mission.workspace.catalogues(mission.config), seed)
+        crowd = Crowd(mission, story, phone, clock, rng)
+        return _tell(mission, crowd, done)
+
+
+def _tell(mission: Mission, crowd: Crowd, done: Done) -> Report:
+    started_at = mission.clock()
+    counts: dict[str, int] = {}
+    findings: list[Finding] = []
+
+    def step(name: str, act: Callable[[], Report | dict[str, int]]) -> None:
+        began = perf_counter()
+        result = act()
+        if isinstance(result, Report):
+            findings.extend(result.findings)
+            counts.update({f"{name}.{key}": n for key, n in result.counts.items()})
+        else:
+            for key, n in result.items():
+                counts[key] = counts.get(key, 0) + n
+        done(name, perf_counter() - began, result if isinstance(result, Report) else None)
+
+    step("deploy", lambda: deploy(mission))
+    step("registrations", lambda: crowd.play(crowd.story.registrations()))
+    step("first pull", lambda: pull(mission))
+    step("roster", lambda: refresh_roster(mission))
+    step("training days", lambda: crowd.play(crowd.story.training_days()))
+    crowd.clock.reach(crowd.clock.now + timedelta(hours=2))
+    step(
+        "run",
+        lambda: run(
+            mission,
+            done=lambda report: done(f"  {report.step}", (report.ended_at - report.started_at).total_seconds(), report),
+        ),
+    )
+    findings = list(dict.fromkeys(findings))
+    lines = [str(path.relative_to(mission.workspace.out)) for path in _made(mission.workspace.out)]
+    return mission.report("demo", started_at, counts, findings, lines)
+
+
+def _fresh(workspace: Workspace, output: Path) -> Workspace:
+    """An empty *output*, made or emptied; a folder that no demo made is never emptied."""
+    output = output.resolve()
+    state = output / STATE
+    if output.exists() and any(output.iterdir()):
+        if not (state / MARK).exists():
+            raise ConfigError(
+                "the folder holds something that no demo made", file=str(output), hint="give --output an empty folder"
+            )
+        shutil.rmtree(output)
+    state.mkdir(parents=True, mode=0o700)
+    (state / MARK).write_text("made by kobo-sync demo; safe to delete\n", "utf-8")
+    return Workspace(workspace.root, state, output)
+
+
+def _made(out: Path) -> list[Path]:
+    return sorted(path for path in out.rglob("*") if path.is_file() and STATE not in path.parts)
+
+
+def _asset_uids(mission: Mission) -> dict[str, str]:
+    return {form_id: deployment.asset_uid for form_id, deployment in mission.store.deployments().items()}
+
+
+def _token(rng: Random) -> str:
+    return hashlib.sha256(rng.randbytes(16)).hexdigest()[:40]
+
+
+def _uuid(rng: Random) -> str:
+    return str(uuid.UUID(bytes=rng.randbytes(16), version=4))
+
+
+def _uid(rng: Random, prefix: str) -> str:
+    return prefix + "".join(rng.choice(ALPHABET) for _ in range(22 - len(prefix)))

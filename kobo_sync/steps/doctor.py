@@ -1,0 +1,145 @@
+"""Is everything in place? One line per thing that a run needs, each with its cure."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from matplotlib import font_manager
+
+from kobo_sync.errors import KoboError, KoboSyncError
+from kobo_sync.mission import Mission
+from kobo_sync.model import Finding, Report
+from kobo_sync.steps.deploy import find_assets
+
+FREE_BYTES = 1_000_000_000
+CLOCK_S = 120
+FONTS = {
+    "Latin": ("Carlito", "Calibri", "DejaVu Sans"),
+    "Arabic": ("Amiri", "Noto Naskh Arabic", "Noto Sans Arabic", "Sakkal Majalla", "Arial"),
+    "Tifinagh": ("Noto Sans Tifinagh", "Ebrima"),
+}
+NEEDED_RIGHTS = ("view_submissions", "change_asset")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at; *cure* is empty when it is well."""
+
+    what: str
+    said: str
+    cure: str = ""
+    severe: bool = True
+
+
+def doctor(mission: Mission) -> Report:
+    """What a run needs, looked at one by one; nothing is changed. Raises: nothing but a broken program."""
+    started_at = mission.clock()
+    examined: list[Examined] = []
+    for examine in (_config, _forms, _java, _fonts, _disk, _timezone, _server):
+        try:
+            examined += examine(mission)
+        except KoboSyncError as error:
+            examined.append(Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it"))
+    lines = [
+        f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.said}"
+        for item in examined
+    ]
+    findings = [
+        Finding(f"DOCTOR{at:03}", "error" if item.severe else "warning", item.what, item.said, item.cure)
+        for at, item in enumerate(examined, 1)
+        if item.cure
+    ]
+    return mission.report(
+        "doctor", started_at, {"well": sum(not item.cure for item in examined), "ill": len(findings)}, findings, lines
+    )
+
+
+def _config(mission: Mission) -> Iterator[Examined]:
+    config = mission.config
+    yield Examined(
+        "config",
+        f"{len(config.zones)} zones, {len(config.forms)} forms, {sum(zone.target for zone in config.zones)} persons expected",
+    )
+
+
+def _forms(mission: Mission) -> Iterator[Examined]:
+    for form_id, form in mission.forms.items():
+        for name in form.media:
+            if not (mission.config.roster and name == mission.config.roster.file):
+                mission.workspace.media_bytes(name, mission.config)
+        yield Examined(
+            f"form {form_id}", f"{len(form.questions)} rows, languages {', '.join(form.languages) or 'none named'}"
+        )
+
+
+def _java(_mission: Mission) -> Iterator[Examined]:
+    java = shutil.which("java")
+    if not java:
+        yield Examined("Java", "not found: forms cannot be validated", "install it: apt install default-jre-headless")
+        return
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    yield Examined("Java", said.splitlines()[0] if said else java)
+
+
+def _fonts(_mission: Mission) -> Iterator[Examined]:
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    for script, names in FONTS.items():
+        found = next((name for name in names if name in here), "")
+        yield Examined(
+            f"{script} font",
+            found or "none found",
+            "" if found else f"install one of: {', '.join(names)} (apt install fonts-noto-core)",
+            severe=False,
+        )
+
+
+def _disk(mission: Mission) -> Iterator[Examined]:
+    existing = next(path for path in (mission.workspace.state, *mission.workspace.state.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    cure = "" if free > FREE_BYTES else "free some space: photos and documents need about 1 GB"
+    yield Examined("disk", f"{free / 1e9:.1f} GB free in {_short(existing)}", cure, severe=False)
+
+
+def _short(path: Path) -> str:
+    return path.name or str(path)
+
+
+def _timezone(mission: Mission) -> Iterator[Examined]:
+    """Morocco stays on UTC+00 since 20 September 2026; older rules are an hour off."""
+    offset = datetime(2026, 12, 1, tzinfo=ZoneInfo("Africa/Casablanca")).utcoffset()
+    cure = "" if offset is not None and not offset else "update tzdata: pip install 'tzdata>=2026.3'"
+    yield Examined(
+        "time zone rules", f"{mission.config.mission.timezone}, {'up to date' if not cure else 'out of date'}", cure
+    )
+
+
+def _server(mission: Mission) -> Iterator[Examined]:
+    client = mission.reader()
+    try:
+        username = client.me()
+    except KoboError as error:
+        yield Examined("server", error.message, error.hint or "check server.kf in config/mission.toml")
+        return
+    yield Examined("server", f"{mission.kf} knows the token as {username}")
+    yield from _clock(client.server_time(), mission.clock)
+    for form_id, uid in find_assets(mission, client, mission.config.forms).items():
+        asset, _ = client.asset(uid)
+        lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
+        cure = f"let the project's owner give {username} the right {', '.join(lacking)}" if lacking else ""
+        yield Examined(
+            f"project {form_id}", "rights are complete" if not lacking else f"lacks {', '.join(lacking)}", cure
+        )
+
+
+def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:
+    if server_time is None:
+        return
+    off = abs((clock().astimezone(UTC) - server_time).total_seconds())
+    cure = "" if off < CLOCK_S else "set this machine's clock (timedatectl set-ntp true)"
+    yield Examined("clock", f"{off:.0f} s from the server's", cure, severe=False)
