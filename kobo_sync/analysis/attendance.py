@@ -165,13 +165,13 @@ def _completion(pairs: list[tuple[int, int]], *, capped: bool) -> Completion:
 
 
 def _registered(table: pd.DataFrame) -> dict[str, Person]:
-    """Registered persons by key; the newest registration of a code wins."""
+    """Registered persons by key; the first registration of a code stays, as in the roster that phones show."""
     people: dict[str, Person] = {}
     for row in table.to_dict("records"):
         code = meaning.text(row["person"])
         key = code or f"inscription:{meaning.text(row['root_uuid'])}"
         traits = {trait: meaning.text(row[trait]) for trait in TRAITS}
-        people[key] = Person(key, meaning.text(row["zone"]), code, True, traits, {})
+        people.setdefault(key, Person(key, meaning.text(row["zone"]), code, True, traits, {}))
     return people
 
 

@@ -228,7 +228,11 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
 
 
 def facing(
-    document: WordDocument, pairs: Sequence[tuple[str, str]], *, shares: Sequence[float] = (0.58, 0.42), label_cm: float = 2.6
+    document: WordDocument,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    shares: Sequence[float] = (0.58, 0.42),
+    label_cm: float = 2.6,
 ) -> None:
     """Adds a borderless grid of labelled values; *shares* of the width, one per column of pairs."""
     columns = len(shares)

@@ -1,0 +1,216 @@
+"""What the test before and after the training shows; there is no control group: an evolution, never an impact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy import stats
+
+from kobo_sync.analysis import meaning
+from kobo_sync.config import TestItem
+from kobo_sync.model import Facts
+
+_EXACT_UP_TO = 100
+
+
+@dataclass(frozen=True)
+class Change:
+    """A paired comparison; scores in percent 0..100. None where nothing can be computed.
+
+    *low*, *high*: 95 % interval of the mean change by paired t; *dz*: mean / standard deviation of the
+    changes; *gain*: Hake's class gain (after − before) / (100 − before) of the means.
+    Source: Hake (1998); Pratt (1959) for Wilcoxon's zeros.
+    """
+
+    n: int
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    t_p: float | None
+    wilcoxon_p: float | None
+    dz: float | None
+    gain: float | None
+    n_up: int
+    n_down: int
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """One test item over the matched pairs that answered it both times; shares 0..1, p by McNemar exact."""
+
+    name: str
+    theme: str
+    n: int
+    n_missing: int
+    before_share: float | None
+    after_share: float | None
+    n_gained: int
+    n_lost: int
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The test of a zone or of the mission.
+
+    *n_before*, *n_after*: persons (or unnamed tests) tested; *n_pairs*: persons tested both times;
+    *n_duplicates*: tests repeated by a person, left out (the first counts); *n_unmatched*: tests without
+    participant code. *mean_before*, *mean_after*: all tests, in percent; *change*: matched pairs only.
+    """
+
+    n_before: int
+    n_after: int
+    n_duplicates: int
+    n_unmatched: int
+    mean_before: float | None
+    mean_after: float | None
+    change: Change
+    items: tuple[ItemResult, ...]
+    themes: Mapping[str, Change]
+
+    @property
+    def n_pairs(self) -> int:
+        """Persons tested both times."""
+        return self.change.n
+
+    @property
+    def attrition_share(self) -> float | None:
+        """Of the persons tested before, the share not tested after (or not matched)."""
+        return 1 - self.n_pairs / self.n_before if self.n_before else None
+
+
+_Marks = Mapping[str, bool | None]  # item → right, wrong, or not answered
+
+
+def learning(facts: Facts) -> Learning:
+    """The test's results. An unanswered item earns nothing in a score; a test without any answer is missing.
+
+    Raises: nothing; no rows give n = 0 and None.
+    """
+    items = _items(facts)
+    moments = (facts.config.codes.before, facts.config.codes.after)
+    tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
+    n_duplicates = n_unmatched = 0
+    for key, moment, marks in _tests(facts, items):
+        if moment not in tests or all(mark is None for mark in marks.values()):
+            continue
+        n_unmatched += key.startswith("?")
+        n_duplicates += key in tests[moment]
+        tests[moment].setdefault(key, marks)
+    before, after = tests[moments[0]], tests[moments[1]]
+    pairs = [(before[key], after[key]) for key in sorted(before) if key in after and not key.startswith("?")]
+    themes = {item.theme: [n for n, other in items.items() if other.theme == item.theme] for item in items.values()}
+    return Learning(
+        n_before=len(before),
+        n_after=len(after),
+        n_duplicates=n_duplicates,
+        n_unmatched=n_unmatched,
+        mean_before=_mean([_score(marks, list(items)) for marks in before.values()]),
+        mean_after=_mean([_score(marks, list(items)) for marks in after.values()]),
+        change=_change_of(pairs, list(items)),
+        items=tuple(_item(name, item.theme, pairs) for name, item in items.items()),
+        themes={theme: _change_of(pairs, names) for theme, names in themes.items()},
+    )
+
+
+def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
+    """The change between paired scores in percent. Raises: ValueError when the lengths differ."""
+    changes = [b - a for a, b in zip(before, after, strict=True)]
+    n, mean_before, mean_after = len(changes), _mean(before), _mean(after)
+    n_up, n_down = sum(c > 0 for c in changes), sum(c < 0 for c in changes)
+    if mean_before is None or mean_after is None:
+        return Change(0, None, None, None, None, None, None, None, None, None, 0, 0)
+    mean = mean_after - mean_before
+    gain = mean / (100 - mean_before) if mean_before < 100 else None
+    low = high = t_p = dz = None
+    deviation = math.sqrt(sum((c - mean) ** 2 for c in changes) / (n - 1)) if n > 1 else 0.0
+    if deviation > 1e-9:
+        error = deviation / math.sqrt(n)
+        half = float(stats.t.ppf(0.975, n - 1)) * error
+        low, high, dz = mean - half, mean + half, mean / deviation
+        t_p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return Change(n, mean_before, mean_after, mean, low, high, t_p, wilcoxon_pratt(changes), dz, gain, n_up, n_down)
+
+
+def wilcoxon_pratt(changes: Sequence[float]) -> float | None:
+    """Two-sided p of Wilcoxon's signed-rank test, zeros ranked then dropped (Pratt); None when all are zero.
+
+    Exact given the ties up to 100 pairs (the distribution over all sign changes), normal beyond.
+    """
+    rounded = [round(change, 9) for change in changes]
+    if not any(rounded):
+        return None
+    if len(rounded) > _EXACT_UP_TO:
+        return float(stats.wilcoxon(rounded, zero_method="pratt", method="asymptotic").pvalue)
+    # Midranks are halves: doubled they are whole numbers, and sums can be counted.
+    ranks = [round(2 * rank) for rank in stats.rankdata([abs(change) for change in rounded])]
+    signed = [(rank, change > 0) for rank, change in zip(ranks, rounded, strict=True) if change]
+    observed, total = sum(rank for rank, up in signed if up), sum(rank for rank, _ in signed)
+    ways = [1] + [0] * total
+    for rank, _ in signed:
+        for value in range(total, rank - 1, -1):
+            ways[value] += ways[value - rank]
+    tail = min(observed, total - observed)
+    return float(min(1.0, 2 * sum(ways[: tail + 1]) / 2 ** len(signed)))
+
+
+def mcnemar_exact(n_gained: int, n_lost: int) -> float | None:
+    """Two-sided exact p that gains and losses are equally likely; None when nobody changed."""
+    changed = n_gained + n_lost
+    return float(stats.binomtest(n_gained, changed, 0.5).pvalue) if changed else None
+
+
+def _items(facts: Facts) -> dict[str, TestItem]:
+    found: dict[str, TestItem] = {}
+    for form_id in facts.config.forms_with_role("test"):
+        found.update(facts.config.forms[form_id].items)
+    return found
+
+
+def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, _Marks]]:
+    """(person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
+    rows = meaning.rows(facts, "test").table
+    answers: dict[str, Mapping[str, object]] = {}
+    for form_id in facts.config.forms_with_role("test"):
+        table = facts.tables.get(form_id)
+        if table is not None and "root_uuid" in table:
+            present = [name for name in items if name in table]
+            for uuid, record in zip(table["root_uuid"], table[present].to_dict("records"), strict=True):
+                answers[str(uuid)] = {str(name): value for name, value in record.items()}
+    found: list[tuple[str, str, _Marks]] = []
+    for uuid, person, moment in zip(rows["root_uuid"], rows["person"], rows["moment"], strict=True):
+        given = answers.get(str(uuid), {})
+        code = meaning.text(person)
+        key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
+        found.append((key, meaning.text(moment), {name: _mark(given.get(name), item) for name, item in items.items()}))
+    return found
+
+
+def _mark(answer: object, item: TestItem) -> bool | None:
+    given = meaning.text(answer)
+    return given == item.answer if given else None
+
+
+def _score(marks: _Marks, names: Sequence[str]) -> float:
+    return 100 * sum(marks[name] is True for name in names) / len(names)
+
+
+def _change_of(pairs: Sequence[tuple[_Marks, _Marks]], names: Sequence[str]) -> Change:
+    return paired_change([_score(a, names) for a, _ in pairs], [_score(b, names) for _, b in pairs])
+
+
+def _item(name: str, theme: str, pairs: Sequence[tuple[_Marks, _Marks]]) -> ItemResult:
+    both = [(a[name], b[name]) for a, b in pairs if a[name] is not None and b[name] is not None]
+    gained, lost = both.count((False, True)), both.count((True, False))
+    before = sum(a is True for a, _ in both) / len(both) if both else None
+    after = sum(b is True for _, b in both) / len(both) if both else None
+    p = mcnemar_exact(gained, lost)
+    return ItemResult(name, theme, len(both), len(pairs) - len(both), before, after, gained, lost, p)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None

@@ -1,0 +1,193 @@
+"""Which needs come first: Borda per respondent, then the mean over the groups, and how far groups agree."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
+
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.model import Facts
+
+POINTS = (3, 2, 1)
+COMMON_UP_TO = 5
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Ratings of a need: their mean (or median) over *n* answers; None without answers."""
+
+    value: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Need:
+    """One need. *score* 0..3: mean over the groups of the mean points per respondent; *rank* 1 is first.
+
+    Ranks are shared on ties (1, 2, 2, 4) and None for a need without points. *mentions*: respondents who
+    put it among their first three. *severity*, *feasibility*: means; *households*: median.
+    """
+
+    code: str
+    label: str
+    domain: str
+    score: float | None
+    rank: int | None
+    mentions: int
+    severity: Rating
+    households: Rating
+    feasibility: Rating
+    rank_by_group: Mapping[str, int | None]
+    rank_by_sex: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The needs of a zone or of the mission, first to last.
+
+    *n*: respondents with a ranking; *n_missing*: without; *n_no_group*: with a ranking but no known
+    group, absent from scores. *n_by_group*, *n_by_sex*: respondents with a ranking. *agreement*:
+    Kendall's W between groups (0..1), None with fewer than two groups. *common*: codes in the first
+    five of every group of the mission; None when a group did not answer.
+    """
+
+    needs: tuple[Need, ...]
+    n: int
+    n_missing: int
+    n_no_group: int
+    n_by_group: Mapping[str, int]
+    n_by_sex: Mapping[str, int]
+    agreement: float | None
+    common: tuple[str, ...] | None
+    proposals: tuple[str, ...]
+
+
+def needs(facts: Facts) -> Needs:
+    """The needs ranked. Raises: nothing; no rows give the catalogue without scores."""
+    table = meaning.rows(facts, "needs").table
+    ballots = [_ballot(value) for value in table["ranking"]]
+    groups = [meaning.text(value) for value in table["group"]]
+    sexes = [meaning.text(value) for value in table["sex"]]
+    known = [group.code for group in facts.config.groups]
+    codes = list(dict.fromkeys([*labels.needs(facts), *sorted({code for ballot in ballots for code in ballot})]))
+    by_group = {code: borda(_where(ballots, groups, code), codes) for code in known}
+    by_sex = {
+        code: borda(_where(ballots, sexes, code), codes)
+        for code in (facts.config.codes.female, facts.config.codes.male)
+    }
+    answered = {code: points for code, points in by_group.items() if points is not None}
+    scores = _mean_over_groups(answered, codes)
+    ranks = ranking(scores)
+    group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
+    sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
+    ratings = _ratings(facts)
+    found = [
+        Need(
+            code=code,
+            label=labels.need(facts, code),
+            domain=labels.need_domain(facts, code),
+            score=scores.get(code),
+            rank=ranks.get(code),
+            mentions=sum(code in ballot for ballot in ballots),
+            severity=_rating(ratings, code, "severity"),
+            households=_rating(ratings, code, "households", median=True),
+            feasibility=_rating(ratings, code, "feasibility"),
+            rank_by_group={group: ranks_.get(code) for group, ranks_ in group_ranks.items()},
+            rank_by_sex={sex: ranks_.get(code) for sex, ranks_ in sex_ranks.items()},
+        )
+        for code in codes
+    ]
+    found.sort(key=lambda need: (need.rank or len(codes) + 1, -need.mentions, codes.index(need.code)))
+    given = [bool(ballot) for ballot in ballots]
+    return Needs(
+        needs=tuple(found),
+        n=sum(given),
+        n_missing=len(ballots) - sum(given),
+        n_no_group=sum(has and group not in known for has, group in zip(given, groups, strict=True)),
+        n_by_group={code: len(_where(ballots, groups, code)) for code in known},
+        n_by_sex={code: len(_where(ballots, sexes, code)) for code in by_sex},
+        agreement=kendall_w([[points[code] for code in codes] for points in answered.values()]),
+        common=_common(group_ranks, codes) if known and len(answered) == len(known) else None,
+        proposals=tuple(_proposals(facts)),
+    )
+
+
+def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, float] | None:
+    """Mean points per respondent of each of *codes*: 3 for the first, 2, 1; None without ballots.
+
+    A short ballot gives the points of the places it fills (3 alone, 3 and 2); nothing is shared out.
+    """
+    if not ballots:
+        return None
+    points = dict.fromkeys(codes, 0)
+    for ballot in ballots:
+        for code, worth in zip(ballot, POINTS, strict=False):
+            points[code] += worth
+    return {code: total / len(ballots) for code, total in points.items()}
+
+
+def ranking(scores: Mapping[str, float]) -> dict[str, int]:
+    """Competition ranks (1, 2, 2, 4), highest score first; codes without points have none."""
+    rounded = {code: round(score, 9) for code, score in scores.items() if score > 0}
+    return {code: 1 + sum(other > score for other in rounded.values()) for code, score in rounded.items()}
+
+
+def kendall_w(judges: Sequence[Sequence[float]]) -> float | None:
+    """Kendall's coefficient of concordance, corrected for ties; None below two judges or two objects,
+    or when every judge ties everything.
+
+    Shape: judges × objects, any scores (higher is better). Source: Kendall & Babington Smith (1939).
+    """
+    m, n = len(judges), len(judges[0]) if judges else 0
+    if m < 2 or n < 2:
+        return None
+    ranks = [list(map(float, stats.rankdata([-round(score, 9) for score in judge]))) for judge in judges]
+    sums = [math.fsum(judge[column] for judge in ranks) for column in range(n)]
+    spread = math.fsum((total - m * (n + 1) / 2) ** 2 for total in sums)
+    ties = math.fsum(judge.count(rank) ** 3 - judge.count(rank) for judge in ranks for rank in set(judge))
+    most = m**2 * (n**3 - n) - m * ties
+    return min(1.0, 12 * spread / most) if most > 1e-9 else None
+
+
+def _ballot(value: object) -> list[str]:
+    return list(dict.fromkeys(meaning.text(value).split()))[: len(POINTS)]
+
+
+def _where(ballots: Sequence[list[str]], keys: Sequence[str], wanted: str) -> list[list[str]]:
+    return [ballot for ballot, key in zip(ballots, keys, strict=True) if ballot and key == wanted]
+
+
+def _mean_over_groups(by_group: Mapping[str, Mapping[str, float]], codes: Sequence[str]) -> dict[str, float]:
+    if not by_group:
+        return {}
+    return {code: math.fsum(points[code] for points in by_group.values()) / len(by_group) for code in codes}
+
+
+def _common(group_ranks: Mapping[str, Mapping[str, int]], codes: Sequence[str]) -> tuple[str, ...]:
+    last = COMMON_UP_TO
+    return tuple(code for code in codes if all(ranks.get(code, last + 1) <= last for ranks in group_ranks.values()))
+
+
+def _ratings(facts: Facts) -> pd.DataFrame:
+    return meaning.detail(facts, "needs", ("need", "severity", "households", "feasibility"))
+
+
+def _rating(ratings: pd.DataFrame, code: str, column: str, *, median: bool = False) -> Rating:
+    values = pd.to_numeric(ratings.loc[ratings["need"].eq(code), column], errors="coerce").dropna()
+    numbers = [float(value) for value in values]
+    if not numbers:
+        return Rating(None, 0)
+    return Rating(statistics.median(numbers) if median else math.fsum(numbers) / len(numbers), len(numbers))
+
+
+def _proposals(facts: Facts) -> list[str]:
+    found: list[str] = []
+    for form_id in facts.config.forms_with_role("needs"):
+        name = facts.config.forms[form_id].fields.get("proposal", "")
+        found += meaning.written(facts, form_id, name) if name else []
+    return found

@@ -1,0 +1,162 @@
+"""How participants judged the day: shares, medians, recommendation with its interval."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.model import Choice, Facts
+
+_Z = 1.959963984540054
+PROMOTER_FROM, DETRACTOR_UP_TO = 9, 6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The answers to one scaled question, from the least to the most favourable.
+
+    *counts* follow *codes* and *levels* (their labels); *median* is a place on the scale, 1..k, a half
+    between two levels; *favourable_share* (0..1) is that of the levels above the middle.
+    """
+
+    question: str
+    label: str
+    codes: tuple[str, ...]
+    levels: tuple[str, ...]
+    counts: tuple[int, ...]
+    n_missing: int
+
+    @property
+    def n(self) -> int:
+        """Answers."""
+        return sum(self.counts)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of each level, 0..1; empty without answers."""
+        return tuple(count / self.n for count in self.counts) if self.n else ()
+
+    @property
+    def median(self) -> float | None:
+        """The middle answer's place on the scale."""
+        places = [place for place, count in enumerate(self.counts, 1) for _ in range(count)]
+        return float(statistics.median(places)) if places else None
+
+    @property
+    def favourable_share(self) -> float | None:
+        """The share of answers above the middle of the scale."""
+        middle = (len(self.counts) + 1) / 2
+        above = sum(count for place, count in enumerate(self.counts, 1) if place > middle)
+        return above / self.n if self.n else None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Promoters (9–10) minus detractors (0–6), in points −100..100, with its 95 % adjusted-Wald interval.
+
+    Never to be used to rank zones. Source: Rocks, The American Statistician 70-4 (2016).
+    """
+
+    n: int
+    n_missing: int
+    n_promoters: int
+    n_detractors: int
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Satisfaction:
+    """The satisfaction forms of a zone or of the mission; *n* answers."""
+
+    n: int
+    scales: tuple[Scale, ...]
+    intention: Scale | None
+    recommendation: Recommendation
+    open_answers: dict[str, tuple[str, ...]]
+
+
+def satisfaction(facts: Facts) -> Satisfaction:
+    """What was answered. Raises: nothing; no rows give n = 0.
+
+    *open_answers*: question label → what people wrote, word for word.
+    """
+    usable = meaning.rows(facts, "satisfaction").table
+    scales: list[Scale] = []
+    intention = None
+    open_answers: dict[str, tuple[str, ...]] = {}
+    for form_id in facts.config.forms_with_role("satisfaction"):
+        settings = facts.config.forms[form_id]
+        scales += [_scale(facts, form_id, name) for name in settings.likert]
+        if settings.fields.get("intention"):
+            intention = _scale(facts, form_id, settings.fields["intention"])
+        for name in settings.open_questions:
+            open_answers[labels.question(facts, form_id, name)] = tuple(meaning.written(facts, form_id, name))
+    marks = [_mark(value) for value in usable["recommend"]]
+    return Satisfaction(len(usable), tuple(scales), intention, recommendation(marks), open_answers)
+
+
+def recommendation(marks: Sequence[int | None]) -> Recommendation:
+    """The index over *marks* 0..10; None and marks outside are missing.
+
+    The interval adds ¾ promoter, ¾ detractor and 1½ neutral before Wald's formula.
+    """
+    given = [mark for mark in marks if mark is not None and 0 <= mark <= 10]
+    n = len(given)
+    n_missing = len(marks) - n
+    promoters, detractors = sum(m >= PROMOTER_FROM for m in given), sum(m <= DETRACTOR_UP_TO for m in given)
+    if not n:
+        return Recommendation(0, n_missing, 0, 0, None, None, None)
+    p, d = (promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)
+    half = _Z * math.sqrt((p + d - (p - d) ** 2) / (n + 3))
+    low, high = max(-1.0, p - d - half), min(1.0, p - d + half)
+    score = 100 * (promoters - detractors) / n
+    return Recommendation(n, n_missing, promoters, detractors, score, 100 * low, 100 * high)
+
+
+def _scale(facts: Facts, form_id: str, name: str) -> Scale:
+    answers = [meaning.text(value) for value in _answers(facts, form_id, name)]
+    choices = _ordered(labels.choices(facts, form_id, name))
+    codes = [choice.name for choice in choices]
+    unknown = sorted(set(answers) - set(codes) - {""})
+    codes += [] if codes else unknown
+    language = facts.config.mission.languages[:1]
+    levels = [labels.pick(choice.labels, language, choice.name) for choice in choices] or codes
+    counts = tuple(answers.count(code) for code in codes)
+    return Scale(
+        name, labels.question(facts, form_id, name), tuple(codes), tuple(levels), counts, len(answers) - sum(counts)
+    )
+
+
+def _answers(facts: Facts, form_id: str, name: str) -> list[object]:
+    """One value per usable submission of the form, None where the question or column is absent."""
+    usable = meaning.rows(facts, "satisfaction").table
+    uuids = list(usable.loc[usable["form_id"].eq(form_id), "root_uuid"])
+    table = facts.tables.get(form_id)
+    if table is None or name not in table or "root_uuid" not in table:
+        return [None] * len(uuids)
+    by_uuid = dict(zip(table["root_uuid"], table[name], strict=True))
+    return [by_uuid.get(uuid) for uuid in uuids]
+
+
+def _ordered(choices: Sequence[Choice]) -> list[Choice]:
+    """Choices from the least to the most favourable: by a ``score`` column, by number, else as listed."""
+    for texts in ([choice.extra.get("score", "") for choice in choices], [choice.name for choice in choices]):
+        try:
+            places = [float(text) for text in texts]
+        except ValueError:
+            continue
+        return [choices[index] for index in sorted(range(len(choices)), key=places.__getitem__)]
+    return list(choices)
+
+
+def _mark(value: object) -> int | None:
+    try:
+        number = float(meaning.text(value))
+    except ValueError:
+        return None
+    return int(number) if number == int(number) else None
