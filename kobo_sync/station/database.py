@@ -1,0 +1,150 @@
+"""The station's SQLite file: schema, one writer at a time, one reader per thread."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE assets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL,
+    asset_type TEXT NOT NULL, settings TEXT NOT NULL, version_id TEXT NOT NULL,
+    created_at TEXT NOT NULL, modified_at TEXT NOT NULL, modified_by TEXT);
+CREATE TABLE versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, sheets TEXT NOT NULL,
+    content TEXT NOT NULL, content_hash TEXT NOT NULL, created_at TEXT NOT NULL, deployed_at TEXT);
+CREATE INDEX versions_asset ON versions (asset, id);
+CREATE TABLE deployments (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL, active INTEGER NOT NULL,
+    version_id TEXT NOT NULL, stamp TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, xform BLOB NOT NULL,
+    md5 TEXT NOT NULL, deployed_at TEXT NOT NULL, last_submission_at TEXT);
+CREATE INDEX deployments_uuid ON deployments (uuid);
+CREATE TABLE blobs (sha TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, username TEXT NOT NULL,
+    file_type TEXT NOT NULL, description TEXT NOT NULL, filename TEXT NOT NULL, mimetype TEXT NOT NULL,
+    md5 TEXT NOT NULL, blob TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE published (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, filename TEXT NOT NULL, mimetype TEXT NOT NULL,
+    md5 TEXT NOT NULL, blob TEXT NOT NULL);
+CREATE TABLE imports (
+    uid TEXT PRIMARY KEY, username TEXT NOT NULL, status TEXT NOT NULL, messages TEXT NOT NULL,
+    created_at TEXT NOT NULL);
+CREATE TABLE submissions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, uuid TEXT NOT NULL, root_uuid TEXT NOT NULL,
+    sha TEXT NOT NULL, head TEXT NOT NULL, attachments TEXT NOT NULL, validation TEXT NOT NULL,
+    submission_time TEXT NOT NULL, created_at TEXT NOT NULL, submitted_by TEXT, xml BLOB NOT NULL);
+CREATE INDEX submissions_asset ON submissions (asset, id);
+CREATE UNIQUE INDEX submissions_uuid ON submissions (asset, uuid);
+CREATE INDEX submissions_root ON submissions (asset, root_uuid);
+CREATE TABLE retired (uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL);
+CREATE INDEX retired_uuid ON retired (asset, uuid);
+CREATE TABLE attachments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, submission_id INTEGER NOT NULL,
+    name TEXT NOT NULL, stored_as TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL,
+    is_deleted INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL);
+CREATE INDEX attachments_submission ON attachments (submission_id, id);
+CREATE INDEX attachments_blob ON attachments (blob);
+CREATE TABLE permissions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, username TEXT NOT NULL,
+    codename TEXT NOT NULL, filters TEXT, UNIQUE (asset, username, codename));
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, username TEXT NOT NULL, action TEXT NOT NULL,
+    metadata TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE INDEX history_asset ON history (asset, id);
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+Row = sqlite3.Row
+Connection = sqlite3.Connection
+
+
+class Database:
+    """One file: write-ahead log, every commit flushed to the disk before it returns.
+
+    Raises: sqlite3.DatabaseError when the file is not a station's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._all: list[Connection] = []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = self._connect()
+        found = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            self._writer.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif found != SCHEMA_VERSION:
+            self.close()
+            raise sqlite3.DatabaseError(f"{path.name}: schema {found}, this program knows {SCHEMA_VERSION}")
+
+    def _connect(self) -> Connection:
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a 201 must survive a pulled plug
+        self._all.append(connection)
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed on leaving, undone when the block raises."""
+        with self._lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @property
+    def reader(self) -> Connection:
+        """This thread's own connection, for reads."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with self._lock:
+                connection = self._local.connection = self._connect()
+        return connection
+
+    def close(self) -> None:
+        """Close every connection; the file can be copied or opened again afterwards."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+
+
+def one(connection: Connection, sql: str, *values: Any) -> Row | None:
+    """The first row of a query, or None."""
+    row: Row | None = connection.execute(sql, values).fetchone()
+    return row
+
+
+def store_blob(connection: Connection, content: bytes) -> str:
+    """The key under which *content* is kept, once however often it is sent."""
+    sha = hashlib.sha256(content).hexdigest()
+    connection.execute("INSERT OR IGNORE INTO blobs (sha, content) VALUES (?, ?)", (sha, content))
+    return sha
+
+
+def load_blob(connection: Connection, sha: str) -> bytes:
+    """The bytes kept under *sha*."""
+    return bytes(connection.execute("SELECT content FROM blobs WHERE sha = ?", (sha,)).fetchone()[0])
+
+
+def drop_unused_blobs(connection: Connection, shas: list[str]) -> None:
+    """Forget those of *shas* that nothing names any more."""
+    connection.executemany(
+        "DELETE FROM blobs WHERE sha = ?1 AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?1)",
+        [(sha,) for sha in shas],
+    )

@@ -1,0 +1,131 @@
+"""A submission's XML, read as KoboToolbox reads it: identity, answers by path, named files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(x0*([0-8bcef]|1[0-9a-f])|0*([0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE)  # fmt: skip
+_MAX_DEPTH = 100
+
+
+class Malformed(ValueError):
+    """XML that cannot be a submission; its text is what KoboToolbox answers [e31, e32, e60]."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A submission as sent. Uuids are bare (no ``uuid:``); *deprecated* is ``""`` unless it is an edit."""
+
+    root: Element
+    form_id: str
+    form_uuid: str
+    uuid: str
+    deprecated: str
+    submission_date: str
+
+
+def read_instance(xml: bytes) -> Instance:
+    """The submission in *xml*.
+
+    Raises: Malformed; also for entity declarations, which no phone sends and which can blow up memory.
+    """
+    if _CONTROL.search(xml):
+        raise Malformed("Submission rejected: the form contains unsupported or invisible characters.")
+    try:
+        root: Element = fromstring(xml, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise Malformed("Improperly formatted XML.") from error
+    if _depth(root) > _MAX_DEPTH:
+        raise Malformed("Improperly formatted XML.")
+    meta = {}
+    for child in root:
+        if local(child.tag) == "meta":
+            meta = {local(item.tag): (item.text or "").strip() for item in child}
+    uuid = bare(meta.get("instanceID", "") or root.get("instanceID", ""))
+    if not uuid:
+        raise Malformed("Instance ID is required")
+    form_uuid = next(
+        ((item.text or "").strip() for child in root if local(child.tag) == "formhub" for item in child if local(item.tag) == "uuid"),
+        "",
+    )  # fmt: skip
+    return Instance(
+        root=root,
+        form_id=root.get("id") or local(root.tag),
+        form_uuid=form_uuid,
+        uuid=uuid,
+        deprecated=bare(meta.get("deprecatedID", "")),
+        submission_date=root.get("submissionDate", ""),
+    )
+
+
+def answers(instance: Instance, repeats: Collection[str]) -> dict[str, Any]:
+    """The row's answers: flat slash-separated keys, strings; empty ones absent [e64].
+
+    *repeats* are the form's repeat paths: those are always lists, their keys carry the full path.
+    """
+    return _fields(instance.root, "", repeats)
+
+
+def _fields(node: Element, prefix: str, repeats: Collection[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for child in node:
+        if not isinstance(child.tag, str):
+            continue
+        path = f"{prefix}{local(child.tag)}"
+        if path in repeats:
+            item = _fields(child, f"{path}/", repeats)
+            if item:  # a blank repeat instance disappears [e64]
+                found.setdefault(path, []).append(item)
+        elif len(child):
+            found.update(_fields(child, f"{path}/", repeats))
+        elif child.text and child.text.strip():
+            found[path] = child.text
+    return found
+
+
+def bare(uuid: str) -> str:
+    """*uuid* without its ``uuid:`` prefix."""
+    return uuid.strip().removeprefix("uuid:")
+
+
+def local(tag: Any) -> str:
+    """A tag's name without its namespace."""
+    return str(tag).rsplit("}", 1)[-1]
+
+
+def leaves(instance: Instance, repeats: Collection[str]) -> dict[str, str]:
+    """Text → the path of the first answer that says it, repeats indexed from 1 (``membre[2]/photo``)."""
+    found: dict[str, str] = {}
+    for path, text in _leaves(instance.root, "", "", repeats):
+        found.setdefault(text, path)
+    return found
+
+
+def _leaves(node: Element, prefix: str, shown: str, repeats: Collection[str]) -> Iterator[tuple[str, str]]:
+    seen: dict[str, int] = {}
+    for child in node:
+        if not isinstance(child.tag, str):
+            continue
+        name = local(child.tag)
+        path, label = f"{prefix}{name}", f"{shown}{name}"
+        if path in repeats:
+            seen[path] = seen.get(path, 0) + 1
+            label += f"[{seen[path]}]"
+        if len(child):
+            yield from _leaves(child, f"{path}/", f"{label}/", repeats)
+        elif child.text and child.text.strip():
+            yield label, child.text.strip()
+
+
+def _depth(root: Element) -> int:
+    depth, level = 0, [root]
+    while level:
+        depth, level = depth + 1, [child for node in level for child in node]
+    return depth

@@ -1,0 +1,145 @@
+"""Requests and answers of the station: who asks, from which address, and how refusals look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
+
+from kobo_sync.kobo import render
+from kobo_sync.station.database import Database
+
+MAX_BODY = 100 * 1024 * 1024  # nginx in front of a real server refuses more
+MAX_TARGET = 16 * 1024  # its longest request line [f53, f54]
+JSON_TYPE = "application/json"
+XML_TYPE = "text/xml; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
+
+
+class Context(Protocol):
+    """What views need of the station that serves them."""
+
+    db: Database
+
+    def now(self) -> datetime:
+        """The current time, aware, UTC."""
+
+    def new_uid(self, prefix: str) -> str:
+        """A fresh Kobo-like uid."""
+
+    def new_uuid(self) -> str:
+        """A fresh uuid, bare."""
+
+
+class Asked(Request):
+    """A request, with the account that makes it (None: anonymous)."""
+
+    max_content_length = MAX_BODY
+    max_form_memory_size = MAX_BODY
+    max_form_parts = 1000
+    username: str | None = None
+    is_superuser: bool = False
+    scheme_in_use: str = "http"
+
+    @property
+    def base(self) -> str:
+        """The address that this request came to, without a trailing slash."""
+        forwarded = self.headers.get("X-Forwarded-Proto", "")
+        return f"{'https' if forwarded == 'https' else self.scheme_in_use}://{self.host}"
+
+    @property
+    def is_secure_wire(self) -> bool:
+        """Whether the client says it speaks TLS."""
+        return self.base.startswith("https:")
+
+    def payload(self) -> dict[str, Any]:
+        """The body as one JSON object, or the form's fields.
+
+        Raises: Refused 400 when it is neither.
+        """
+        if self.mimetype != "application/json":
+            return dict(self.form.items())
+        try:
+            body = json.loads(self.get_data() or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, {"detail": "JSON parse error"}) from error
+        if not isinstance(body, dict):
+            raise Refused(400, {"detail": "Invalid data. Expected a dictionary."})
+        return body
+
+
+class Refused(Exception):
+    """An answer that ends a view early: *body* is JSON unless it is text of *mimetype*."""
+
+    def __init__(self, status: int, body: Any, mimetype: str = JSON_TYPE) -> None:
+        super().__init__(status)
+        self.status, self.body, self.mimetype = status, body, mimetype
+
+    def response(self) -> Response:
+        """The refusal as an answer."""
+        text = self.body if isinstance(self.body, str) else render.dumps(self.body)
+        return Response(text, status=self.status, content_type=self.mimetype)
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(render.dumps(body), status=status, content_type=JSON_TYPE, headers=headers)
+
+
+def empty(status: int = 204) -> Response:
+    """An answer without a body, nor a type."""
+    answer = Response(status=status)
+    answer.headers.pop("Content-Type", None)
+    return answer
+
+
+def not_found() -> Refused:
+    """404 as JSON: what one may not see [a12, g02]."""
+    return Refused(404, {"detail": "Not found."})
+
+
+def no_such_page() -> Refused:
+    """404 as HTML: an address that nothing serves [a13, a15]."""
+    return Refused(404, "Resource not found (404)", HTML_TYPE)
+
+
+def forbidden() -> Refused:
+    """403: one sees it but may not [m22]."""
+    return Refused(403, {"detail": "You do not have permission to perform this action."})
+
+
+def server_error() -> Refused:
+    """500 as the real server says it; its clients must live with those [c06, c09, d23]."""
+    return Refused(500, {"error": "Server Error (500)"})
+
+
+def wrong_method(method: str) -> Refused:
+    """405."""
+    return Refused(405, {"detail": f'Method "{method}" not allowed.'})
+
+
+def from_http(error: HTTPException) -> Response:
+    """werkzeug's own refusals (a body too large, a broken form) in the station's words."""
+    status = error.code or 400
+    return Refused(status, {"detail": error.name}).response()
+
+
+def micros(moment: datetime) -> str:
+    """ISO with microseconds and Z, as the API dates things."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seconds(moment: datetime) -> str:
+    """ISO with whole seconds and Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whole(text: str | None) -> int | None:
+    """*text* as an integer when it is one written in ASCII digits, with an optional minus; else None."""
+    if text is None or not text.removeprefix("-").isascii() or not text.removeprefix("-").isdigit() or len(text) > 15:
+        return None
+    return int(text)
