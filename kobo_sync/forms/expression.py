@@ -18,20 +18,37 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
+_LOOKUP = re.compile(
+    r"instance\(\s*'(?P<list>[\w-]+)'\s*\)/root/item\[\s*(?P<key>\w+)\s*=\s*(?P<value>[^\]]+)\]/(?P<column>\w+)"
+)
+Lists = Mapping[str, Sequence[Mapping[str, str]]]
+
+
 class Unsupported(Exception):
     """The expression needs more than this evaluator knows (paths, secondary instances, dates)."""
 
 
-def evaluate(expression: str, answers: Mapping[str, str], current: str = "") -> Value:
+def evaluate(expression: str, answers: Mapping[str, str], current: str = "", lists: Lists | None = None) -> Value:
     """The value of *expression*; ``${name}`` is taken from *answers* (absent = empty), ``.`` is *current*.
 
+    *lists* are the secondary instances by name (a CSV's stem), for look-ups of one cell.
     Raises: Unsupported for a construct or function beyond the plain ones.
     """
-    parser = _Parser(_tokens(expression), answers, current)
+    plain = _LOOKUP.sub(lambda match: _looked_up(match, answers, current, lists or {}), expression)
+    parser = _Parser(_tokens(plain), answers, current)
     value = parser.either()
     if parser.at < len(parser.tokens):
         raise Unsupported(expression)
     return value
+
+
+def _looked_up(match: re.Match[str], answers: Mapping[str, str], current: str, lists: Lists) -> str:
+    """The cell that a look-up names, as a quoted text; empty when no row fits, as on a phone."""
+    wanted = text_of(evaluate(match["value"], answers, current, lists))
+    for row in lists.get(match["list"], ()):
+        if row.get(match["key"]) == wanted:
+            return "'" + row.get(match["column"], "").replace("'", "’") + "'"
+    return "''"
 
 
 def is_true(value: Value) -> bool:
@@ -206,6 +223,10 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "normalize-space": lambda value: " ".join(text_of(value).split()),
     "translate": _translate,
     "contains": lambda text, part: text_of(part) in text_of(text),
+    "substring-after": lambda text, mark: text_of(text).partition(text_of(mark))[2],
+    "substring-before": lambda text, mark: (
+        text_of(text).partition(text_of(mark))[0] if text_of(mark) in text_of(text) else ""
+    ),
     "starts-with": lambda text, part: text_of(text).startswith(text_of(part)),
     "regex": lambda value, pattern: re.search(text_of(pattern), text_of(value)) is not None,
 }

@@ -16,6 +16,7 @@ from kobo_sync.model import Choice, Form, Question
 
 Answers = dict[str, Any]  # question path → text; repeat path → list of Answers
 _SILENT = frozenset({"note", "audit", "trigger", "acknowledge"})
+_POSITION = " position"  # no question can be called that
 _FILES = frozenset({"image", "audio", "video", "file", "background-audio"})
 
 
@@ -49,7 +50,9 @@ def _draw(
         if inner and inner not in drawn:
             drawn.add(inner)
             items = given.get(inner.rpartition("/")[2], [{}] if _holds(form, inner, known) else [])
-            answers[inner] = [_draw(form, rng, sample, inner, item, dict(known)) for item in items]
+            answers[inner] = [
+                _draw(form, rng, sample, inner, item, {**known, _POSITION: str(at)}) for at, item in enumerate(items, 1)
+            ]
         if question.repeat != repeat or question.kind in _SILENT:
             continue
         if not _is_shown(form, question, known):
@@ -85,19 +88,34 @@ def _true(expression: str, known: Mapping[str, str]) -> bool:
 def _answer(
     form: Form, question: Question, rng: Random, sample: Sample, given: Mapping[str, Any], known: Mapping[str, str]
 ) -> str | None:
+    if question.kind == "calculate":
+        try:
+            return text_of(evaluate(_with_position(question.calculation, known), known, lists=_instances(sample)))
+        except Unsupported:
+            pass
     if question.name in given:
         value = given[question.name]
         return None if value is None else str(value)
     if question.kind == "calculate":
-        try:
-            return text_of(evaluate(question.calculation, known))
-        except Unsupported:
-            return None
+        return None
     if question.kind in _FILES or not question.required:
         return (
             None if question.name not in sample.texts or rng.random() < 0.4 else rng.choice(sample.texts[question.name])
         )
     return _random_answer(form, question, rng, sample)
+
+
+def _with_position(calculation: str, known: Mapping[str, str]) -> str:
+    return calculation.replace("position(..)", known.get(_POSITION, "1"))
+
+
+def _instances(sample: Sample) -> dict[str, list[dict[str, str]]]:
+    return {
+        name.rpartition(".")[0]: [
+            {"name": c.name, "label": next(iter(c.labels.values()), c.name), **c.extra} for c in choices
+        ]
+        for name, choices in sample.lists.items()
+    }
 
 
 def _random_answer(form: Form, question: Question, rng: Random, sample: Sample) -> str | None:

@@ -37,12 +37,19 @@ class People(BaseModel):
 
 
 class Vocabulary(BaseModel):
-    """The words of a simulation: people, and sentences by question name."""
+    """The words of a simulation: people, sentences by question name, weights by choice list.
+
+    *inputs* says, per form, what is typed where a meaning is computed by the form itself, as templates
+    over meanings (``personne_liste = "{person}"``); *walk_ins* the same for a person not on the list.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     people: People = People()
     texts: dict[str, list[str]] = {}
+    weights: dict[str, list[float]] = {}
+    inputs: dict[str, dict[str, str]] = {}
+    walk_ins: dict[str, dict[str, str]] = {}
 
 
 def parse_vocabulary(text: str) -> Vocabulary:
@@ -326,6 +333,7 @@ class Story:
                 given = {
                     "zone": zone.code,
                     "group": group.code,
+                    "groups": group.code,
                     "women": self._rng.randint(2, 5),
                     "men": self._rng.randint(2, 5),
                     "consent": self.config.codes.yes,
@@ -387,7 +395,13 @@ class Story:
     def named(self, form_id: str, meant: Mapping[str, Any]) -> dict[str, Any]:
         """Answers by meaning become answers by question name; meanings that the form lacks are left out."""
         fields = self.config.forms[form_id].fields
-        return {fields[meaning]: value for meaning, value in meant.items() if meaning in fields}
+        given = {fields[meaning]: value for meaning, value in meant.items() if meaning in fields}
+        is_listed = meant.get("person") != self.config.codes.not_listed
+        templates = self.words.inputs.get(form_id, {}) | ({} if is_listed else self.words.walk_ins.get(form_id, {}))
+        known = {meaning: "" if value is None else str(value) for meaning, value in meant.items()}
+        number = known.get("person", "").rpartition("-")[2].lstrip("0")
+        typed = {name: _filled(template, {**known, "number": number}) for name, template in templates.items()}
+        return given | {name: value for name, value in typed.items() if value}
 
     def _day(self, zone: Zone) -> date:
         return zone.training_on or self.config.mission.starts_on
@@ -395,6 +409,14 @@ class Story:
     def _at(self, day: date, hour: time, *, minutes: int = 0) -> datetime:
         local = datetime.combine(day, hour, self._tz) + timedelta(minutes=minutes, seconds=self._rng.randint(0, 40))
         return local.astimezone(UTC)
+
+
+def _filled(template: str, known: Mapping[str, str]) -> str:
+    """The template with its ``{meaning}`` replaced; empty when one of them is not known."""
+    try:
+        return template.format_map(known)
+    except (KeyError, ValueError, IndexError):
+        return ""
 
 
 def _other(code: str) -> str:
