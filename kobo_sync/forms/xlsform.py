@@ -273,7 +273,7 @@ def _question(
     return Question(
         path=path,
         name=cells["name"],
-        kind=kind.kind,
+        kind=kind.kind.removesuffix("_from_file"),
         labels=_translated(row, columns, "label"),
         hints=_translated(row, columns, "hint"),
         list_name=kind.list_name,
