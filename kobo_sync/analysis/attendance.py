@@ -128,6 +128,26 @@ def attendance(facts: Facts) -> Attendance:
     return Attendance(tuple(everyone), sessions, len(signed.table), n_unsigned, registrations.n_refused)
 
 
+def walk_in_codes(facts: Facts) -> dict[str, str]:
+    """A pseudonym for each attendance row of a person not on the list: root_uuid → code.
+
+    The participant code where the name is that of one registered person, else ``HL-01``, ``HL-02``, …
+    by zone and order of arrival; the same person keeps the same code.
+    """
+    people = _registered(meaning.rows(facts, "registration").table)
+    by_name = _unique_names(people)
+    codes: dict[str, str] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for row in meaning.rows(facts, "attendance").table.to_dict("records"):
+        if meaning.text(row["person"]) not in ("", facts.config.codes.not_listed):
+            continue
+        person = _identify(row, facts, people, by_name)
+        before = sum(zone == person.zone for zone, _ in numbers)
+        number = numbers.setdefault((person.zone, person.key), before + 1) if not person.code else 0
+        codes[meaning.text(row["root_uuid"])] = person.code or f"HL-{number:02d}"
+    return codes
+
+
 def completion(present: Attendance, zones: Sequence[Zone]) -> Completion:
     """Quota completion of *zones* together: one zone nᵢ / quota, several Σ min(nᵢ, quotaᵢ) / Σ quota."""
     counts = present.counts("zone")

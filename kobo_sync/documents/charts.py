@@ -162,7 +162,7 @@ def _canvas(n: int, row_in: float, *, top_in: float = 0.1, bottom_in: float = 0.
     height = max(1, n) * row_in + top_in + bottom_in
     figure = Figure(figsize=(_WIDTH_IN, height))
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT, bottom_in / height, 0.98 - _LEFT, 1 - (top_in + bottom_in) / height))
+    axes = figure.add_axes((_LEFT, bottom_in / height, 0.955 - _LEFT, 1 - (top_in + bottom_in) / height))
     axes.set_ylim(-0.6, max(1, n) - 0.4)
     return figure, axes, list(range(n - 1, -1, -1))
 
@@ -196,16 +196,11 @@ def _ramp(n: int) -> tuple[list[str], list[str]]:
 def _png(figure: Figure) -> bytes:
     """Draws under our fonts only; fonts or glyphs that are not installed are no reason to complain."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.CRITICAL)
-    settings: dict[str, Any] = {
-        "font.family": families(),
-        "text.color": INK,
-        "hatch.color": "white",
-        "hatch.linewidth": 0.7,
-    }
+    fonts = families()
     for text in figure.findobj(mpl.text.Text):
-        text.set_fontfamily(settings["font.family"])
+        text.set_fontfamily(fonts)
     out = io.BytesIO()
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.7}), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
     return out.getvalue()

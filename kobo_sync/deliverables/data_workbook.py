@@ -1,0 +1,277 @@
+"""The zone's data as a workbook, pseudonymised: one sheet per form and repeat, the codebook, where it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from kobo_sync.analysis import attendance, labels, meaning
+from kobo_sync.config import FormSettings
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import excel, french
+from kobo_sync.model import Class, Document, Facts, Form, Question, Scope
+
+NAME = "data_workbook"
+TITLE = "Données"
+SCOPE: Scope = "zone"
+CLASS: Class = "pseudonymised"
+PATH = "donnees.xlsx"
+
+# Meanings that say who somebody is; the participant code stands for them.
+NOMINATIVE = ("family_name", "given_name", "name_ar", "phone", "signature", "photo", "email", "name")
+_NOMINATIVE_KINDS = frozenset(
+    "image audio video file audit deviceid username phonenumber email subscriberid simserial background-audio "
+    "geopoint geotrace geoshape start-geopoint barcode".split()
+)
+_NO_ANSWER_KINDS = frozenset(("note", "begin_group", "end_group", "acknowledge_note"))
+_COORDINATES = ("_lat", "_lon", "_alt", "_acc")
+_SYSTEM = ("root_uuid", "submission_id", "submitted_at", "form_version", "validation")
+_REPEAT_SYSTEM = ("root_uuid", "parent_position", "position")
+_SYSTEM_TITLES = {
+    "root_uuid": "Identifiant technique de la soumission",
+    "submission_id": "Numéro de la soumission",
+    "submitted_at": "Reçue le (heure locale)",
+    "form_version": "Version du formulaire",
+    "validation": "Validation",
+    "parent_position": "Position dans la boucle parente",
+    "position": "Position dans la boucle",
+}
+
+
+def build(facts: Facts) -> list[Document]:
+    """The workbook. Columns that name somebody are dropped; walk-ins get a code of their own."""
+    names = _registered_names(facts)
+    sheets, removed = [], {}
+    for form_id in facts.config.forms:
+        tables = sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__"))
+        for name in tables or [form_id]:
+            table = facts.tables.get(name, pd.DataFrame())
+            kept, dropped = _split_columns(facts, form_id, table, names)
+            sheets.append(_data_sheet(facts, form_id, name, table, kept))
+            removed[name] = dropped
+    read_me = _read_me(facts, sheets, removed)
+    codes = _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
+    provenance = letterhead.provenance(facts, list(facts.config.forms))
+    content = excel.workbook(
+        [read_me, *sheets, codes],
+        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        author=letterhead.organisers(facts),
+        when=facts.as_of,
+        comments=provenance,
+    )
+    return [Document(PATH, content, CLASS)]
+
+
+# ── what may be shown ───────────────────────────────────────────────────────
+
+
+def _split_columns(facts: Facts, form_id: str, table: pd.DataFrame, names: set[str]) -> tuple[list[str], list[str]]:
+    """The question columns of *table* to keep, and those to drop because they could name somebody."""
+    settings, form = facts.config.forms[form_id], facts.forms.get(form_id)
+    system = {*_SYSTEM, *_REPEAT_SYSTEM, "submitted_by"}
+    banned = nominative_questions(settings, form)
+    kept, dropped = [], []
+    for column in (str(name) for name in table.columns if name not in system):
+        question = re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
+        is_known = form is None or form.question(column) is not None
+        if (
+            column in banned
+            or question in banned
+            or not is_known
+            or _holds_names(table[column], names)
+            or (form is None and column not in _declared(settings))
+        ):
+            dropped.append(column)
+        else:
+            kept.append(column)
+    return kept, dropped
+
+
+def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
+    """The questions of a form that could say who somebody is.
+
+    By meaning (names, phone, signature), by kind (pictures, device, position), and calculations made of
+    them or looked up in a published list, unless their meaning is declared and harmless.
+    """
+    banned = {settings.fields[key] for key in NOMINATIVE if settings.fields.get(key)}
+    harmless = _declared(settings) - banned
+    if form is None:
+        return banned
+    banned |= {question.name for question in form.questions if question.kind in _NOMINATIVE_KINDS}
+    grew = True
+    while grew:
+        more = {q.name for q in form.questions if q.name not in banned | harmless and _derived(q, banned)}
+        grew = bool(more)
+        banned |= more
+    return banned - harmless
+
+
+def _derived(question: Question, banned: set[str]) -> bool:
+    text = question.calculation
+    used = set(re.findall(r"\$\{\s*([^}\s]+)\s*\}", text))
+    return bool(used & banned) or "pulldata(" in text or "instance(" in text
+
+
+def _declared(settings: FormSettings) -> set[str]:
+    return {*settings.fields.values(), *settings.items, *settings.likert, *settings.open_questions}
+
+
+def _registered_names(facts: Facts) -> set[str]:
+    table = meaning.rows(facts, "registration").table
+    full = {meaning.normal_name(a, b) for a, b in zip(table["family_name"], table["given_name"], strict=True)}
+    arabic = {meaning.normal_name(name) for name in table["name_ar"]}
+    return {name for name in full | arabic if " " in name}
+
+
+def _holds_names(values: pd.Series, names: set[str]) -> bool:
+    """Whether a column holds nothing but the full names of registered persons in some cell."""
+    return any(isinstance(value, str) and meaning.normal_name(value) in names for value in values)
+
+
+# ── sheets ──────────────────────────────────────────────────────────────────
+
+
+def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept: list[str]) -> excel.Sheet:
+    settings = facts.config.forms[form_id]
+    system = [column for column in (_REPEAT_SYSTEM if name != form_id else _SYSTEM) if column in table]
+    columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
+    values: list[list[excel.Value]] = [[_plain(facts, value) for value in table[column]] for column in system]
+    refused = _refusals(facts, settings, table)
+    pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" else {}
+    for column in kept:
+        asked = _question(facts, form_id, column)
+        cells = [
+            None if r and column not in _always(settings) else _plain(facts, v)
+            for v, r in zip(table[column], refused, strict=True)
+        ]
+        if column == settings.fields.get("person") and "root_uuid" in table:
+            cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
+        columns.append(excel.Column(column, labels.question(facts, form_id, column), _kind(asked, table[column])))
+        values.append(cells)
+        if asked is not None and asked.kind.startswith(("select", "rank")):
+            columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
+            values.append([_labelled(facts, form_id, column, cell) for cell in cells])
+    if not columns:
+        columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
+    return excel.Sheet(name, columns, list(zip(*values, strict=True)))
+
+
+def _always(settings: FormSettings) -> set[str]:
+    """The columns that stay readable on a row without consent."""
+    return {settings.fields.get("zone", ""), settings.fields.get("consent", "")}
+
+
+def _refusals(facts: Facts, settings: FormSettings, table: pd.DataFrame) -> list[bool]:
+    column = settings.fields.get("consent", "")
+    if column not in table:
+        return [False] * len(table)
+    return [meaning.text(value) not in ("", facts.config.codes.yes) for value in table[column]]
+
+
+def _labelled(facts: Facts, form_id: str, column: str, cell: excel.Value) -> str | None:
+    if cell is None:
+        return None
+    return " ; ".join(labels.choice(facts, form_id, column, code) for code in str(cell).split())
+
+
+def _question(facts: Facts, form_id: str, column: str) -> Question | None:
+    form = facts.forms.get(form_id)
+    return form.question(column) if form else None
+
+
+def _kind(question: Question | None, values: pd.Series) -> excel.Kind:
+    kind = question.kind if question else ""
+    if kind == "date":
+        return "date"
+    if pd.api.types.is_integer_dtype(values):
+        return "integer"
+    return "decimal" if pd.api.types.is_float_dtype(values) or kind in ("decimal", "range") else "text"
+
+
+def _system_kind(column: str) -> excel.Kind:
+    if column == "submitted_at":
+        return "datetime"
+    return "integer" if column in ("submission_id", "position", "parent_position") else "text"
+
+
+def _plain(facts: Facts, value: object) -> excel.Value:
+    """A cell's value for Excel: times local and naive, ISO dates as dates, missing as None."""
+    if meaning.is_missing(value):
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo(facts.config.mission.timezone)).replace(tzinfo=None, microsecond=0)
+    if isinstance(value, str):
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                return value
+        return value
+    if isinstance(value, bool):
+        return "oui" if value else "non"
+    if isinstance(value, int):
+        return value
+    number = float(str(value))
+    return int(number) if number.is_integer() else number
+
+
+# ── what it is ──────────────────────────────────────────────────────────────
+
+
+def _read_me(facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]]) -> excel.Sheet:
+    as_of = french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA
+    intro = [
+        f"Données pseudonymisées – {letterhead.place_name(facts)}",
+        letterhead.action(facts),
+        f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
+        f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or french.NOTHING}",
+        "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
+        "(HL-01, HL-02… pour les personnes hors liste).",
+        "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
+        "Chaque question à choix a deux colonnes : le code, puis le libellé. La feuille « Codes » donne toutes les listes.",
+        "Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.",
+    ]
+    columns = [
+        excel.Column("Feuille", width=30),
+        excel.Column("Lignes", kind="integer", width=9),
+        excel.Column("Version du formulaire", width=22),
+        excel.Column("Colonnes retirées", width=70),
+    ]
+    rows: list[list[excel.Value]] = []
+    for sheet in sheets:
+        form_id = sheet.name.partition("__")[0]
+        dropped = ", ".join(removed[sheet.name]) or french.NOTHING
+        rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), dropped])
+    return excel.Sheet("Lisez-moi", columns, rows, intro=[french.typography(line) for line in intro], filtered=False)
+
+
+def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
+    languages = facts.config.mission.languages
+    columns = [excel.Column("Formulaire", width=16), excel.Column("Question", width=22), excel.Column("Type", width=16)]
+    columns += [excel.Column("Libellé de la question", width=46), excel.Column("Code", width=20)]
+    columns += [excel.Column(f"Libellé ({language})", width=34) for language in languages]
+    rows: list[list[excel.Value]] = []
+    for form_id in facts.config.forms:
+        form = facts.forms.get(form_id)
+        for question in form.questions if form else ():
+            if question.name not in shown or question.kind in _NO_ANSWER_KINDS:
+                continue
+            start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
+            found = _choices(facts, form_id, question)
+            rows += [[*start, code, *texts] for code, texts in found] or [[*start, "", *[""] * len(languages)]]
+    return excel.Sheet("Codes", columns, rows)
+
+
+def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
+    """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
+    languages = facts.config.mission.languages
+    found = labels.choices(facts, form_id, question.name)
+    if found:
+        return [(item.name, [item.labels.get(language, "") for language in languages]) for item in found]
+    if question.name == facts.config.forms[form_id].fields.get("zone"):
+        return [(zone.code, [zone.labels.get(language, "") for language in languages]) for zone in facts.config.zones]
+    return []

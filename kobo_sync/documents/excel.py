@@ -1,0 +1,187 @@
+"""Excel files: text stays text, the same bytes each time; the only user of XlsxWriter."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+import xlsxwriter
+
+from kobo_sync.documents.script import clean, is_arabic
+
+Kind = Literal["text", "integer", "decimal", "date", "datetime"]
+Value = str | int | float | date | datetime | None
+
+_INK, _RULE, _PALE = "#1F4E79", "#B8C2CC", "#E8EFF6"
+_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+_LONGEST_CELL = 32_000
+_MOST_DIGITS = 10**15
+_FORMATS: dict[Kind, dict[str, Any]] = {
+    "text": {},
+    "integer": {"num_format": "#,##0"},
+    "decimal": {"num_format": "#,##0.0###"},
+    "date": {"num_format": "dd/mm/yyyy", "align": "left"},
+    "datetime": {"num_format": "dd/mm/yyyy hh:mm", "align": "left"},
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its header *name*, what it means (*title*, a line above the header), how it is shown."""
+
+    name: str
+    title: str = ""
+    kind: Kind = "text"
+    width: float = 0
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: rows below a frozen, filtered header. Times in *rows* are naive local times.
+
+    *highlight* maps a formula over the first data row (``=$A2<TODAY()``) to a fill colour; *intro* are
+    lines above the table; *filtered* switches the filter buttons.
+    """
+
+    name: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Value]]
+    intro: Sequence[str] = ()
+    highlight: Mapping[str, str] = field(default_factory=dict)
+    filtered: bool = True
+
+    @property
+    def first_row(self) -> int:
+        """The 1-based number of the first data row."""
+        return len(self.intro) + bool(self.intro) + any(column.title for column in self.columns) + 2
+
+
+def workbook(sheets: Sequence[Sheet], *, title: str, author: str, when: datetime | None, comments: str = "") -> bytes:
+    """The .xlsx file of *sheets*. Nothing in a cell ever becomes a formula or a link; *when* is its date."""
+    out = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(out, options)
+    created = (when or _EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    book.set_properties(
+        {"title": clean(title), "author": clean(author), "comments": clean(comments), "created": created}
+    )
+    book.set_size(2000, 1400)
+    formats = _Formats(book)
+    taken: set[str] = set()
+    for sheet in sheets:
+        _write_sheet(book.add_worksheet(sheet_name(sheet.name, taken)), sheet, formats)
+    book.close()
+    return out.getvalue()
+
+
+def sheet_name(name: str, taken: set[str]) -> str:
+    """*name* as Excel allows it: 31 characters, none of ``[]:*?/\\``, unlike those *taken* (to which it is added)."""
+    base = re.sub(r"[\[\]:*?/\\]", "-", clean(name)).strip("' ")[:31] or "Feuille"
+    candidate, number = base, 2
+    while candidate.casefold() in taken:
+        suffix = f" ({number})"
+        candidate, number = base[: 31 - len(suffix)] + suffix, number + 1
+    taken.add(candidate.casefold())
+    return candidate
+
+
+class _Formats:
+    """The workbook's cell formats, each made once."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def get(self, **properties: Any) -> Any:
+        key = tuple(sorted(properties.items()))
+        if key not in self._made:
+            self._made[key] = self._book.add_format(
+                {"valign": "top", "font_name": "Calibri", "font_size": 10} | properties
+            )
+        return self._made[key]
+
+
+def _write_sheet(target: Any, sheet: Sheet, formats: _Formats) -> None:
+    titled = any(column.title for column in sheet.columns)
+    for number, line in enumerate(sheet.intro):
+        bold = {"bold": True, "font_size": 14, "font_color": _INK} if number == 0 else {}
+        target.write_string(number, 0, clean(line), formats.get(**bold))
+    header = sheet.first_row - 2
+    for index, column in enumerate(sheet.columns):
+        if titled:
+            above = formats.get(
+                text_wrap=True, italic=True, font_color="#44545F", bg_color=_PALE, border=1, border_color=_RULE
+            )
+            target.write_string(header - 1, index, _cut(column.title), above)
+        style = formats.get(bold=True, font_color="white", bg_color=_INK, border=1, border_color=_RULE, text_wrap=True)
+        target.write_string(header, index, _cut(column.name), style)
+        target.set_column(index, index, column.width or _width(sheet, index))
+    for number, row in enumerate(sheet.rows, header + 1):
+        for index, (column, value) in enumerate(zip(sheet.columns, row, strict=True)):
+            _write_cell(target, number, index, value, column.kind, formats)
+    last = max(header, header + len(sheet.rows))
+    if sheet.columns:
+        target.freeze_panes(header + 1, 1 if len(sheet.columns) > 3 else 0)
+        if sheet.filtered:
+            target.autofilter(header, 0, last, len(sheet.columns) - 1)
+    _extras(target, sheet, formats, header + 1)
+    _page(target, sheet, header)
+
+
+def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, formats: _Formats) -> None:
+    base: dict[str, Any] = {"border": 1, "border_color": _RULE} | _FORMATS[kind]
+    if value is None or value == "":
+        target.write_blank(row, column, None, formats.get(**base))
+    elif isinstance(value, str):
+        # reading_order 2 is right-to-left: Arabic cells read from the right whatever the sheet's direction.
+        arabic = {"reading_order": 2, "align": "right"} if is_arabic(value) else {}
+        target.write_string(row, column, _cut(value), formats.get(**base, text_wrap=True, **arabic))
+    elif isinstance(value, date):
+        target.write_datetime(row, column, value, formats.get(**base))
+    elif abs(value) >= _MOST_DIGITS or not math.isfinite(value):
+        target.write_string(row, column, str(value), formats.get(**base))
+    else:
+        target.write_number(row, column, value, formats.get(**base))
+
+
+def _extras(target: Any, sheet: Sheet, formats: _Formats, first: int) -> None:
+    """Drop-downs and highlighting, over the rows there are and two hundred more for staff to fill."""
+    last = first + len(sheet.rows) + 200
+    for index, column in enumerate(sheet.columns):
+        if column.choices:
+            rule = {"validate": "list", "source": list(column.choices), "error_title": "Valeur inconnue"}
+            rule["error_message"] = "Choisissez une valeur de la liste."
+            target.data_validation(first, index, last, index, rule)
+    for formula, color in sheet.highlight.items():
+        style = formats.get(bg_color=color)
+        rule = {"type": "formula", "criteria": formula, "format": style}
+        target.conditional_format(first, 0, last, max(0, len(sheet.columns) - 1), rule)
+
+
+def _page(target: Any, sheet: Sheet, header: int) -> None:
+    target.set_landscape()
+    target.set_paper(9)
+    target.fit_to_pages(1, 0)
+    target.set_footer("&L&8&A&R&8Page &P / &N")
+    if sheet.columns:
+        target.repeat_rows(header)
+
+
+def _width(sheet: Sheet, index: int) -> float:
+    column = sheet.columns[index]
+    if column.kind in ("date", "datetime"):
+        return 16
+    longest = max((len(str(row[index])) for row in sheet.rows if row[index] is not None), default=0)
+    return float(min(60, max(len(column.name) + 3, min(len(column.title), 24), longest * 0.95 + 2, 8)))
+
+
+def _cut(text: str) -> str:
+    """A text that fits a cell (Excel holds 32,767 characters), without XML's forbidden characters."""
+    text = clean(text)
+    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + " […]"
