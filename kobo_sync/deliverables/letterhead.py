@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Role
 from kobo_sync.documents import french, word
 from kobo_sync.model import Class, Document, Facts
@@ -66,6 +67,11 @@ def local_day(facts: Facts, moment: datetime) -> date:
 def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
     """Submissions received of *form_ids*."""
     return sum(len(facts.tables[form_id]) for form_id in form_ids if form_id in facts.tables)
+
+
+def printable(n: int) -> str:
+    """A count for an aggregate paper: 1 and 2 are not printed, 0 is."""
+    return french.number(n) if n == 0 or publishable(n) else french.NOTHING
 
 
 def provenance(facts: Facts, form_ids: list[str]) -> str:

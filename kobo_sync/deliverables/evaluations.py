@@ -1,0 +1,353 @@
+"""What participants learnt and thought, for one zone or the mission: response, test, satisfaction, words."""
+
+from __future__ import annotations
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.learning import Change, Learning, learning
+from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
+from kobo_sync.analysis.suppression import THRESHOLD, publishable, shown
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import charts, french, word
+from kobo_sync.model import Class, Document, Facts, Scope
+
+NAME = "evaluations"
+TITLE = "Évaluations"
+SCOPE: Scope = "zone"
+CLASS: Class = "aggregate"
+PATH = "evaluations.docx"
+
+_FIGURE_CM = 16.8
+_TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
+
+
+def build(facts: Facts) -> list[Document]:
+    """The evaluation paper; a part without data says so, one with fewer than three persons is not published."""
+    form_ids = letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction")
+    listed, learnt, judged = present.attendance(facts), learning(facts), satisfaction(facts)
+    document = letterhead.open_paper(facts, TITLE, form_ids)
+    word.title(
+        document,
+        f"Évaluations – {letterhead.place_name(facts)}",
+        f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
+    )
+    _key_figures(document, facts, listed, learnt, judged)
+    _participation(document, facts, listed, learnt, judged)
+    _learning(document, facts, learnt)
+    _satisfaction(document, judged)
+    _words(document, judged)
+    _reading(document)
+    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+
+
+def _key_figures(
+    document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
+) -> None:
+    done = present.completion(listed, present.zones_of(facts))
+    n = listed.n_present
+    slash = f"{french.NNBSP}/{french.NNBSP}"
+    change, advice = learnt.change, judged.recommendation
+    test = (
+        f"{french.number(change.before)} → {french.points(change.after)}" if publishable(change.n) else french.NOTHING
+    )
+    gain = french.number(change.gain, 2) if publishable(change.n) else french.NOTHING
+    score = french.signed(advice.score) if publishable(advice.n) else french.NOTHING
+    figures = [
+        (letterhead.printable(n) + slash + french.number(done.quota), f"présent·e·s ({_rate(n, done.share)} du quota)"),
+        (test, f"bonnes réponses, avant → après (n = {letterhead.printable(change.n)})"),
+        (gain, "gain de classe (Hake, de 0 à 1)"),
+        (score, f"recommandation, de −100 à +100 (n = {letterhead.printable(advice.n)})"),
+    ]
+    word.key_figures(document, figures)
+
+
+def _rate(n: int, share: float | None) -> str:
+    return french.percent(share) if publishable(n) or n == 0 else french.NOTHING
+
+
+# ── participation ───────────────────────────────────────────────────────────
+
+
+def _participation(
+    document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
+) -> None:
+    word.heading(document, "Participation et taux de réponse")
+    n_present = listed.n_present
+    answers = [("Test avant la formation", learnt.n_before), ("Test après la formation", learnt.n_after)]
+    answers += [("Tests appariés (avant et après)", learnt.n_pairs), ("Satisfaction (anonyme)", judged.n)]
+    answers.append(("Besoins", len(meaning.rows(facts, "needs").table)))
+    rows = []
+    for label, n in answers:
+        share = present.response_rate(n, n_present)
+        rate = _rate(n, share) if publishable(n_present) else french.NOTHING
+        rows.append([label, letterhead.printable(n), letterhead.printable(n_present), rate])
+    head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
+    word.table(
+        document,
+        word.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
+    )
+    _groups_and_sexes(document, facts, listed)
+    if learnt.n_before and publishable(learnt.n_before):
+        word.paragraph(document, _attrition(learnt))
+
+
+def _attrition(learnt: Learning) -> str:
+    lost = learnt.n_before - learnt.n_pairs
+    parts = [
+        f"Sur {french.count(learnt.n_before, 'test')} avant la formation, {learnt.n_pairs} ont un test après de la même personne "
+        f"(attrition : {french.percent(learnt.attrition_share)})."
+    ]
+    if 0 < lost < THRESHOLD:
+        parts = ["Presque tous les tests d’avant la formation ont un test après de la même personne."]
+    if learnt.n_duplicates:
+        parts.append("Les tests répétés par une même personne sont écartés ; le premier compte.")
+    if learnt.n_unmatched:
+        parts.append("Les tests sans code de participant ne peuvent pas être appariés.")
+    return " ".join(parts)
+
+
+def _groups_and_sexes(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    codes = [group.code for group in facts.config.groups]
+    sexes = [facts.config.codes.female, facts.config.codes.male]
+    pairs = [(person.traits["group"], person.traits["sex"]) for person in listed.present]
+    others = any(group not in codes for group, _ in pairs)
+    unknown_sex = any(sex not in sexes for _, sex in pairs)
+    counts = [[sum(p == (code, sex) for p in pairs) for sex in sexes] for code in codes]
+    if unknown_sex:
+        for row, code in zip(counts, codes, strict=True):
+            row.append(sum(group == code and sex not in sexes for group, sex in pairs))
+    if others:
+        row = [sum(g not in codes and s == sex for g, s in pairs) for sex in sexes]
+        counts.append(row + ([sum(g not in codes and s not in sexes for g, s in pairs)] if unknown_sex else []))
+    names = [labels.group(facts, code) for code in codes] + (["Autre ou non précisé"] if others else []) + ["Total"]
+    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if unknown_sex else []), "Total"]
+    rows = [[name, *cells] for name, cells in zip(names, shown(counts), strict=True)] if counts else []
+    widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
+    content = word.Table(
+        head, rows, widths, caption="Personnes présentes, par groupe et par sexe", right=range(1, len(head)), totals=1
+    )
+    word.table(document, content)
+
+
+# ── test ────────────────────────────────────────────────────────────────────
+
+
+def _learning(document: WordDocument, facts: Facts, learnt: Learning) -> None:
+    word.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+    if not learnt.n_pairs:
+        means = [(learnt.mean_before, learnt.n_before, "avant"), (learnt.mean_after, learnt.n_after, "après")]
+        said = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
+        alone = f" Moyennes sans appariement : {french.listing(said)}." if said else ""
+        word.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
+        return
+    if not publishable(learnt.n_pairs):
+        word.paragraph(document, _TOO_FEW)
+        return
+    word.paragraph(document, _evolution(learnt.change))
+    themes = [(_theme(facts, code), change) for code, change in learnt.themes.items()]
+    drawn = [
+        (name, change.before, change.after)
+        for name, change in themes
+        if change.before is not None and change.after is not None
+    ]
+    items = [
+        (f"Question {number} ({_theme(facts, item.theme)})", 100 * item.before_share, 100 * item.after_share)
+        for number, item in enumerate(learnt.items, 1)
+        if publishable(item.n) and item.before_share is not None and item.after_share is not None
+    ]
+    alt = "Bonnes réponses avant puis après : " + " ; ".join(
+        f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in [*drawn, *items]
+    )
+    picture = word.Picture(charts.dumbbell([*drawn, *items]), alt, width_cm=_FIGURE_CM)
+    word.figure(
+        document,
+        picture,
+        f"Bonnes réponses avant et après, par thème puis par question (n = {learnt.n_pairs} tests appariés)",
+    )
+    _theme_table(document, themes)
+    _item_table(document, facts, learnt)
+
+
+def _evolution(change: Change) -> str:
+    text = (
+        f"Score moyen : **{french.points(change.before)}** avant, **{french.points(change.after)}** après "
+        f"(n = {change.n} tests appariés), soit une évolution de **{french.signed(change.change, 1)} points**"
+    )
+    if change.low is not None:
+        text += (
+            f" (IC à 95 % : {french.signed(change.low, 1)} à {french.signed(change.high, 1)} ; test t apparié, {french.p_value(change.t_p)} ; "
+            f"Wilcoxon-Pratt, {french.p_value(change.wilcoxon_p)} ; taille d’effet dz = {french.number(change.dz, 2)})"
+        )
+    text += f". Gain de classe : {french.number(change.gain, 2)}{_gain_word(change.gain)}."
+    n_same = change.n - change.n_up - change.n_down
+    if all(publishable(n) or n == 0 for n in (change.n_up, change.n_down, n_same)):
+        text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
+    return text
+
+
+def _gain_word(gain: float | None) -> str:
+    """Hake's bands: below 0.3 low, up to 0.7 medium, above high."""
+    if gain is None:
+        return " (sans objet : tout était juste avant)"
+    return f" ({'faible' if gain < 0.3 else 'moyen' if gain <= 0.7 else 'élevé'} selon les repères de Hake)"
+
+
+def _theme_table(document: WordDocument, themes: list[tuple[str, Change]]) -> None:
+    rows = [
+        [
+            name,
+            str(change.n),
+            french.points(change.before),
+            french.points(change.after),
+            french.signed(change.change, 1),
+            french.number(change.gain, 2),
+        ]
+        for name, change in themes
+    ]
+    head = ["Thème", "n", "Avant", "Après", "Évolution (points)", "Gain de classe"]
+    word.table(
+        document,
+        word.Table(head, rows, [5.4, 1.6, 2.2, 2.2, 3.0, 2.6], caption="Évolution par thème", right=range(1, 6)),
+    )
+
+
+def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
+    form_ids = facts.config.forms_with_role("test")
+    texts = {
+        name: labels.question(facts, form_id, name)
+        for form_id in form_ids
+        for name in facts.config.forms[form_id].items
+    }
+    rows = []
+    for number, item in enumerate(learnt.items, 1):
+        start = [str(number), texts.get(item.name, item.name), _theme(facts, item.theme)]
+        if not publishable(item.n) or item.before_share is None or item.after_share is None:
+            rows.append([*start, letterhead.printable(item.n), *[french.NOTHING] * 4])
+            continue
+        moved = french.signed(100 * (item.after_share - item.before_share))
+        shares = [french.percent(item.before_share), french.percent(item.after_share)]
+        rows.append(
+            [*start, str(item.n), *shares, moved, french.number(item.p, 3) if item.p is not None else french.NOTHING]
+        )
+    head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
+    caption = "Bonnes réponses par question, mêmes personnes avant et après (p : McNemar exact)"
+    content = word.Table(
+        head, rows, [0.9, 6.7, 2.3, 1.0, 1.6, 1.6, 1.5, 1.4], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
+    )
+    word.table(document, content)
+
+
+def _theme(facts: Facts, code: str) -> str:
+    for form_id in facts.config.forms_with_role("test"):
+        if code in facts.config.forms[form_id].themes:
+            return facts.config.forms[form_id].themes[code]
+    return code
+
+
+# ── satisfaction ────────────────────────────────────────────────────────────
+
+
+def _satisfaction(document: WordDocument, judged: Satisfaction) -> None:
+    word.heading(document, "Satisfaction")
+    if not judged.n:
+        word.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
+        return
+    if not publishable(judged.n):
+        word.paragraph(document, _TOO_FEW)
+        return
+    word.paragraph(document, _recommendation(judged))
+    scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
+    for block in _same_levels([scale for scale in scales if scale.codes]):
+        _scales(document, block)
+
+
+def _recommendation(judged: Satisfaction) -> str:
+    advice = judged.recommendation
+    if not publishable(advice.n):
+        return "Recommandation : trop peu de réponses pour publier un indice."
+    neutral = advice.n - advice.n_promoters - advice.n_detractors
+    text = (
+        f"Recommandation : **{french.signed(advice.score)}** sur une échelle de −100 à +100 (n = {advice.n} ; intervalle à 95 % : "
+        f"{french.signed(advice.low)} à {french.signed(advice.high)})"
+    )
+    counts = (advice.n_promoters, neutral, advice.n_detractors)
+    if all(publishable(n) or n == 0 for n in counts):
+        shares = [french.percent(n / advice.n) for n in counts]
+        text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
+    missing = (
+        f" ; {french.count(advice.n_missing, 'réponse manquante', 'réponses manquantes')}"
+        if publishable(advice.n_missing)
+        else ""
+    )
+    return f"{text}{missing}. Avec si peu de réponses, l’intervalle est large : l’indice ne sert jamais à classer les zones."
+
+
+def _same_levels(scales: list[Scale]) -> list[list[Scale]]:
+    """Scales with the same levels together, in order, so that each figure has one legend."""
+    blocks: dict[tuple[str, ...], list[Scale]] = {}
+    for scale in scales:
+        blocks.setdefault(scale.levels, []).append(scale)
+    return list(blocks.values())
+
+
+def _scales(document: WordDocument, scales: list[Scale]) -> None:
+    rows = [(scale.label, scale.shares if publishable(scale.n) else (), scale.n) for scale in scales]
+    alt = "Réponses favorables : " + " ; ".join(
+        f"{s.label} {french.percent(s.favourable_share)}" for s in scales if publishable(s.n)
+    )
+    picture = word.Picture(charts.likert(rows, scales[0].levels), alt, width_cm=_FIGURE_CM)
+    word.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
+    head = ["Critère", "n", "Sans réponse", "Favorable", "Médiane"]
+    table = []
+    for scale in scales:
+        known = publishable(scale.n)
+        cells = [french.percent(scale.favourable_share), _level(scale)] if known else [french.NOTHING, french.NOTHING]
+        table.append([scale.label, letterhead.printable(scale.n), letterhead.printable(scale.n_missing), *cells])
+    content = word.Table(head, table, [7.4, 1.2, 2.2, 2.0, 4.2], caption="Satisfaction par critère", right=(1, 2, 3))
+    word.table(document, content)
+
+
+def _level(scale: Scale) -> str:
+    """The median's label; both labels when it falls between two levels."""
+    if scale.median is None:
+        return french.NOTHING
+    low, high = int(scale.median), int(scale.median + 0.5)
+    return (
+        scale.levels[low - 1] if low == high else f"entre « {scale.levels[low - 1]} » et « {scale.levels[high - 1]} »"
+    )
+
+
+# ── words ───────────────────────────────────────────────────────────────────
+
+
+def _words(document: WordDocument, judged: Satisfaction) -> None:
+    word.heading(document, "Paroles de participant·e·s")
+    if not any(judged.open_answers.values()):
+        word.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
+        return
+    word.note(
+        document,
+        "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion : une personne peut se reconnaître.",
+    )
+    for label, texts in judged.open_answers.items():
+        if not texts:
+            continue
+        word.heading(document, label, 2)
+        if publishable(len(texts)):
+            word.verbatims(document, texts)
+        else:
+            word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+
+
+def _reading(document: WordDocument) -> None:
+    word.heading(document, "Comment lire ces chiffres", 2)
+    word.note(
+        document,
+        "Présent·e : au moins une demi-journée signée. Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
+        "sans réponse ne rapporte rien. L’évolution ne porte que sur les personnes testées deux fois ; sans groupe témoin, elle ne prouve pas un impact. "
+        "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
+        "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",
+    )
+    word.note(document, letterhead.SUPPRESSION_NOTE)

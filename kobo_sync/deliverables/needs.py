@@ -1,0 +1,219 @@
+"""The needs that come first, per group and sex, and what the groups agree on."""
+
+from __future__ import annotations
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import labels
+from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
+from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import charts, french, word
+from kobo_sync.model import Class, Document, Facts, Scope
+
+NAME = "needs"
+TITLE = "Besoins prioritaires"
+SCOPE: Scope = "zone"
+CLASS: Class = "aggregate"
+PATH = "besoins-prioritaires.docx"
+
+_FIGURE_CM = 16.8
+_IN_CHART = 12
+_STRONG = 3
+
+
+def build(facts: Facts) -> list[Document]:
+    """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
+    found = needs(facts)
+    document = letterhead.open_paper(facts, TITLE, letterhead.forms_of(facts, "needs"))
+    word.title(
+        document,
+        f"{TITLE} – {letterhead.place_name(facts)}",
+        f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
+    )
+    if not found.n:
+        word.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+    elif not publishable(found.n):
+        word.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
+    else:
+        _key_figures(document, found)
+        _ranking(document, facts, found)
+        _by_group_and_sex(document, facts, found)
+        _common(document, facts, found)
+    _proposals(document, found)
+    _reading(document)
+    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+
+
+def _key_figures(document: WordDocument, found: Needs) -> None:
+    first = next((need.label for need in found.needs if need.rank == 1), french.NOTHING)
+    common = french.NOTHING if found.common is None else str(len(found.common))
+    word.key_figures(
+        document,
+        [
+            (str(found.n), "réponses classées"),
+            (first if len(first) < 24 else first[:22].rsplit(" ", 1)[0] + "…", "premier besoin"),
+            (common, "priorités communes aux groupes"),
+            (french.number(found.agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(found.agreement)})"),
+        ],
+    )
+
+
+def agreement_word(w: float | None) -> str:
+    """Kendall's W in words. Source: Schmidt (1997), 0.1 very weak, 0.3 weak, 0.5 moderate, 0.7 strong."""
+    if w is None:
+        return "non calculable"
+    steps = ((0.2, "très faible"), (0.4, "faible"), (0.6, "modéré"), (0.8, "fort"))
+    return next((text for limit, text in steps if w < limit), "très fort")
+
+
+def _ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
+    word.heading(document, "Classement")
+    ranked = [need for need in found.needs if need.rank is not None and need.score is not None]
+    if not ranked:
+        word.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
+        return
+    languages = facts.config.mission.languages
+    known = labels.needs(facts)
+    bars = []
+    for need in ranked[:_IN_CHART]:
+        below = known[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in known else ""
+        bars.append(charts.Bar(need.label, need.score or 0, below, strong=(need.rank or 99) <= _STRONG))
+    alt = "Score de chaque besoin : " + " ; ".join(f"{bar.label} {french.number(bar.value, 2)}" for bar in bars)
+    word.figure(
+        document,
+        word.Picture(charts.ranking(bars), alt, width_cm=_FIGURE_CM),
+        f"Score moyen des groupes, de 0 à 3 (n = {found.n})",
+    )
+    _ranking_table(document, facts, found)
+
+
+def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
+    rows = [
+        [
+            french.number(need.rank),
+            need.label,
+            _domain(facts, need),
+            french.number(need.score, 2),
+            letterhead.printable(need.mentions),
+            _rating(need.severity, 1),
+            _rating(need.households, 0),
+            _rating(need.feasibility, 1),
+        ]
+        for need in found.needs
+    ]
+    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité (1–5)", "Ménages", "Faisabilité (1–5)"]
+    widths = [1.1, 5.6, 2.1, 1.3, 1.7, 1.8, 1.7, 1.8]
+    caption = f"Besoins classés (n = {found.n} ; sans classement : {letterhead.printable(found.n_missing)})"
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5))
+    parts = []
+    rated = [
+        rating.n
+        for need in found.needs
+        for rating in (need.severity, need.feasibility, need.households)
+        if publishable(rating.n)
+    ]
+    if rated:
+        parts.append(
+            f"Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur {min(rated)} à {max(rated)} avis par besoin."
+        )
+    if publishable(found.n_no_group):
+        parts.append(f"{found.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
+    if parts:
+        word.note(document, " ".join(parts))
+
+
+def _rating(rating: Rating, digits: int) -> str:
+    return french.number(rating.value, digits) if publishable(rating.n) else french.NOTHING
+
+
+def _domain(facts: Facts, need: Need) -> str:
+    """The domain's label, found among the choices of the needs forms; else the code."""
+    for form_id in facts.config.forms_with_role("needs"):
+        form = facts.forms.get(form_id)
+        for choices in form.choices.values() if form else ():
+            for choice in choices:
+                if choice.name == need.domain:
+                    return labels.pick(choice.labels, facts.config.mission.languages[:1], need.domain)
+    return need.domain
+
+
+def _by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
+    word.heading(document, "Rang par groupe et par sexe")
+    codes = facts.config.codes
+    columns: list[tuple[str, dict[str, int | None]]] = []
+    for labels_, sizes, attribute in (
+        ({code: labels.group(facts, code, short=True) for code in found.n_by_group}, found.n_by_group, "rank_by_group"),
+        ({codes.female: "Femmes", codes.male: "Hommes"}, found.n_by_sex, "rank_by_sex"),
+    ):
+        mask = hidden([list(sizes.values())]) if sizes else None
+        for index, (code, n) in enumerate(sizes.items()):
+            masked = mask is not None and bool(mask[0, index])
+            ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in found.needs}
+            shown_n = french.NOTHING if masked else str(n)
+            columns.append((f"{labels_.get(code, code)} (n = {shown_n})", ranks))
+    head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
+    rows = []
+    for need in found.needs:
+        cells = [word.Cell(french.number(need.rank), bold=True)]
+        for _, ranks in columns:
+            rank = ranks[need.code]
+            cells.append(
+                word.Cell(french.number(rank), bold=rank is not None and rank <= COMMON_UP_TO, fill=_fill(rank))
+            )
+        rows.append([word.Cell(need.label), *cells])
+    widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
+    caption = "Rang de chaque besoin ; les cinq premiers de chaque colonne sont en gras sur fond coloré"
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5))
+    word.note(document, "Même rang : à égalité. « – » : besoin jamais classé, ou groupe trop petit pour être publié.")
+
+
+def _fill(rank: int | None) -> str:
+    return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
+
+
+def _common(document: WordDocument, facts: Facts, found: Needs) -> None:
+    word.heading(document, "Ce que les groupes ont en commun")
+    if found.agreement is None:
+        word.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
+    else:
+        word.paragraph(
+            document,
+            f"L’accord entre les groupes est **{agreement_word(found.agreement)}** (W de Kendall = {french.number(found.agreement, 2)}, "
+            "de 0, aucun accord, à 1, classements identiques).",
+        )
+    if found.common is None:
+        word.paragraph(
+            document, "Un groupe au moins n’a pas répondu : les priorités communes ne peuvent pas s’établir."
+        )
+    elif not found.common:
+        word.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
+    else:
+        names = [f"« {labels.need(facts, code)} »" for code in found.common]
+        verb = "figure" if len(names) == 1 else "figurent"
+        word.paragraph(
+            document,
+            f"{french.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun.",
+        )
+
+
+def _proposals(document: WordDocument, found: Needs) -> None:
+    if not found.proposals:
+        return
+    word.heading(document, "Propositions des participant·e·s")
+    if publishable(len(found.proposals)):
+        word.note(document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.")
+        word.verbatims(document, found.proposals)
+    else:
+        word.paragraph(document, f"Moins de {THRESHOLD} propositions : non publiées.")
+
+
+def _reading(document: WordDocument) -> None:
+    word.heading(document, "Comment lire ces chiffres", 2)
+    word.note(
+        document,
+        "Score de Borda : 3 points au premier choix, 2 au deuxième, 1 au troisième ; moyenne par personne dans chaque groupe, puis moyenne des "
+        "groupes, pour qu’un groupe nombreux n’efface pas un petit. Mentions : personnes qui citent le besoin parmi leurs trois premiers. "
+        "Priorité commune : parmi les cinq premiers besoins de tous les groupes.",
+    )
+    word.note(document, letterhead.SUPPRESSION_NOTE)
