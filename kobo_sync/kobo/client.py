@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import protocol
-from kobo_sync.model import Asset, MediaFile
+from kobo_sync.model import Asset, MediaFile, Validation
 
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
@@ -214,6 +214,14 @@ class KoboClient:
     def delete_submission(self, asset_uid: str, submission: int | str) -> None:
         """Delete a row by its id or root uuid; one that is gone already is no fault."""
         self._delete(protocol.asset_path(asset_uid, "data", str(submission)))
+
+    def set_validation(self, asset_uid: str, submission_id: int, status: Validation) -> None:
+        """Set a row's validation status; an empty *status* clears it."""
+        url = self.kf + protocol.asset_path(asset_uid, "data", str(submission_id), "validation_status")
+        if status:
+            self._send("PATCH", url, json=protocol.render_validation(status))
+        else:
+            self._send("DELETE", url)
 
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""

@@ -320,6 +320,11 @@ def signature_of(submission: Submission, raw: bytes) -> str:
     return _signature(str(row["_uuid"]), row.get("_validation_status") or {}, files)
 
 
+def render_validation(status: Validation) -> dict[str, str]:
+    """The body that sets a validation status [h02]."""
+    return {"validation_status.uid": f"validation_status_{status}"}
+
+
 def content_hash(submission: Submission) -> str:
     """SHA-256 of what the row says, free of the server's addresses: equal on every server that holds it."""
     said = [

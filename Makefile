@@ -1,0 +1,57 @@
+# make demo   the whole product on invented data, into exports/demo/
+# make test   all tests
+# make check  style and types
+# Both set up what they need: a virtual environment from requirements.lock, and system packages
+# through apt when they are missing and this account may install them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lock system
+
+demo: $(READY) system
+	$(BIN)/kobo-sync demo
+
+test: $(READY) system
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12"; exit 3; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+# Java runs ODK Validate; the fonts draw Arabic and Tifinagh.
+system:
+	@has() { [ -n "$$(find /usr/share/fonts /usr/local/share/fonts $$HOME/.fonts -name "$$1*" -print -quit 2>/dev/null)" ]; }; \
+	missing=""; \
+	command -v java >/dev/null || missing="$$missing default-jre-headless"; \
+	has NotoSansTifinagh || missing="$$missing fonts-noto-core"; \
+	has Amiri || missing="$$missing fonts-hosny-amiri"; \
+	has Carlito || missing="$$missing fonts-crosextra-carlito"; \
+	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
+
+# Install with apt when it is here and this account may; otherwise say what is missing, in one line.
+define apt
+{ if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then as=""; \
+  elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then as="sudo -n"; else as="no"; fi; \
+  if [ "$$as" = no ]; then echo "Please install: $(1)"; exit 3; fi; \
+  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $(1) >/dev/null \
+  || { echo "Please install: $(1)"; exit 3; }; }
+endef
+
+# Pin anew: hashes for every file, no address of where they come from.
+lock:
+	$(BIN)/python -m pip install --quiet uv
+	printf 'setuptools>=77\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test pyproject.toml - -o requirements.lock

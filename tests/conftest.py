@@ -1,0 +1,218 @@
+"""What tests share: a mission in a folder of its own, a field station on loopback, a clock that is told."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from kobo_sync.kobo.collect import Phone
+from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
+from kobo_sync.mission import Mission
+from kobo_sync.station import Account, Station, serve
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.workspace import Workspace
+
+REPO = Path(__file__).parent.parent
+TOKEN, PASSWORD = "t" * 40, "secret"
+
+MISSION = """
+[mission]
+code = "essai"
+title = "Mission d’essai"
+languages = ["fr", "ar"]
+timezone = "Africa/Casablanca"
+starts_on = 2025-02-11
+ends_on = 2025-02-13
+
+[[groups]]
+code = "a"
+label = { fr = "Groupe A" }
+[[groups]]
+code = "b"
+label = { fr = "Groupe B" }
+[quotas.default]
+a = 2
+b = 1
+
+[codes]
+"yes" = "oui"
+
+[forms.personnes]
+role = "registration"
+file = "personnes.md"
+[forms.personnes.fields]
+zone = "zone"
+consent = "accord"
+person = "code"
+family_name = "nom"
+group = "groupe"
+
+[forms.visites]
+file = "visites.md"
+[forms.visites.fields]
+zone = "zone"
+
+[roster]
+form = "personnes"
+media_of = ["visites"]
+min_minutes_between_deployments = 0
+
+[server]
+kf = "http://127.0.0.1:1"
+kc = "http://127.0.0.1:1"
+"""
+
+ZONES = "code,label_fr,label_ar,prefix\nnord,Nord,الشمال,NOR\nsud,Sud,الجنوب,SUD\n"
+
+PERSONNES = """
+| survey |                                |        |                        |                     |          |                   |
+|        | type                           | name   | label::Français (fr)   | label::العربية (ar) | required | relevant          |
+|        | select_one_from_file zones.csv | zone   | Zone                   | المنطقة             | yes      |                   |
+|        | select_one oui_non             | accord | D’accord ?             | موافق؟              | yes      |                   |
+|        | text                           | code   | Code                   | الرمز               | yes      | ${accord} = 'oui' |
+|        | text                           | nom    | Nom                    | الاسم               | yes      | ${accord} = 'oui' |
+|        | select_one groupe              | groupe | Groupe                 | المجموعة            | yes      | ${accord} = 'oui' |
+|        | integer                        | age    | Âge                    | السن                |          | ${accord} = 'oui' |
+|        | text                           | note   | Note                   | ملاحظة              |          |                   |
+| choices |
+|        | list_name | name | label::Français (fr) | label::العربية (ar) |
+|        | oui_non   | oui  | Oui                  | نعم                 |
+|        | oui_non   | non  | Non                  | لا                  |
+|        | groupe    | a    | A                    | أ                   |
+|        | groupe    | b    | B                    | ب                   |
+| settings |
+|        | form_title | form_id   | version | default_language |
+|        | Personnes  | personnes | 1       | Français (fr)    |
+"""
+
+VISITES = """
+| survey |                                       |          |                      |                     |            |
+|        | type                                  | name     | label::Français (fr) | label::العربية (ar) | parameters |
+|        | select_one_from_file zones.csv        | zone     | Zone                 | المنطقة             |            |
+|        | select_one_from_file participants.csv | personne | Personne             | الشخص               |            |
+|        | begin_group                           | lieu     | Lieu                 | المكان              |            |
+|        | geopoint                              | gps      | Position             | الموقع              |            |
+|        | end_group                             |          |                      |                     |            |
+|        | image                                 | photo    | Photo                | صورة                | max-pixels=640 |
+|        | begin_repeat                          | membre   | Membre               | عضو                 |            |
+|        | text                                  | prenom   | Prénom               | الاسم الشخصي        |            |
+|        | integer                               | annees   | Années               | السنوات             |            |
+|        | end_repeat                            |          |                      |                     |            |
+| settings |
+|        | form_title | form_id | version | default_language |
+|        | Visites    | visites | 1       | Français (fr)    |
+"""
+
+
+class Clock:
+    """Told time: it moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2025, 2, 11, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Field:
+    """A mission, its station and a phone: what an end-to-end test needs."""
+
+    mission: Mission
+    station: Station
+    url: str
+    clock: Clock
+    phone: Phone
+    reopen: Callable[[], Mission]
+    _xforms: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def uid(self, form_id: str) -> str:
+        return self.mission.store.deployments()[form_id].asset_uid
+
+    def submit(
+        self,
+        form_id: str,
+        given: Mapping[str, object],
+        *,
+        files: Mapping[str, tuple[bytes, str]] | None = None,
+        edits: str = "",
+        instance_id: str = "",
+    ) -> str:
+        """Send a submission as Collect does; returns its instance uuid."""
+        offered = next(form for form in self.phone.forms() if form.asset_uid == self.uid(form_id))
+        if form_id not in self._xforms or self._xforms[form_id][0] != offered.hash:
+            self._xforms[form_id] = (offered.hash, self.phone.xform(offered))
+        instance_id = instance_id or f"00000000-0000-4000-8000-{next(self._numbers):012}"
+        from random import Random
+
+        answers = draw_answers(self.mission.forms[form_id], Random(1), Sample(given))
+        xml = instance_xml(self._xforms[form_id][1], answers, instance_id=instance_id, deprecated_id=edits)
+        self.phone.send(xml, files or {})
+        return instance_id
+
+    def person(self, code: str, zone: str = "nord", group: str = "a", **more: object) -> str:
+        given = {"zone": zone, "accord": "oui", "code": code, "nom": f"Nom {code}", "groupe": group, **more}
+        return self.submit("personnes", given)
+
+
+def write_workspace(root: Path, mission: str = MISSION) -> Workspace:
+    """A small mission's folder: two forms in Markdown, two zones."""
+    for folder in ("config", "forms"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "config" / "mission.toml").write_text(mission, "utf-8")
+    (root / "config" / "zones.csv").write_text(ZONES, "utf-8")
+    (root / "forms" / "personnes.md").write_text(PERSONNES, "utf-8")
+    (root / "forms" / "visites.md").write_text(VISITES, "utf-8")
+    return Workspace(root, root / ".kobo_sync", root / "exports" / "out")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return write_workspace(tmp_path / "mission")
+
+
+@pytest.fixture
+def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
+    """The small mission, deployed on a station of its own."""
+    clock, uids, uuids = Clock(), count(1), count(1)
+    station = Station(
+        tmp_path / "station.sqlite",
+        accounts=[Account("maha", PASSWORD, TOKEN)],
+        clock=clock,
+        new_uid=lambda prefix: f"{prefix}{next(uids):0{22 - len(prefix)}}",
+        new_uuid=lambda: f"11111111-1111-4111-8111-{next(uuids):012}",
+    )
+    opened: list[Mission] = []
+    with serve(station) as running:
+
+        def reopen() -> Mission:
+            opened.append(Mission(workspace, {"KOBO_TOKEN": TOKEN}, clock, server=(running.url, running.url)))
+            return opened[-1]
+
+        phone = Phone(running.url, "maha", PASSWORD)
+        mission = reopen()
+        deploy(mission)
+        yield Field(mission, station, running.url, clock, phone, reopen)
+        phone.close()
+        for each in opened:
+            each.close()
+    station.close()
+
+
+@pytest.fixture
+def own_workspace(tmp_path: Path) -> Workspace:
+    """A copy of this repository's own mission, to be spoilt."""
+    root = tmp_path / "own"
+    for folder in ("config", "forms"):
+        shutil.copytree(REPO / folder, root / folder)
+    return Workspace(root, root / ".kobo_sync", root / "exports" / "out")
