@@ -155,6 +155,9 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
         if asked is not None and asked.kind.startswith(("select", "rank")):
             columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
             values.append([_labelled(facts, form_id, column, cell) for cell in cells])
+        elif column == settings.fields.get("need"):
+            columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
+            values.append([labels.need(facts, str(cell)) if cell else None for cell in cells])
     if not columns:
         columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
     return excel.Sheet(name, columns, list(zip(*values, strict=True)))
@@ -175,6 +178,8 @@ def _refusals(facts: Facts, settings: FormSettings, table: pd.DataFrame) -> list
 def _labelled(facts: Facts, form_id: str, column: str, cell: excel.Value) -> str | None:
     if cell is None:
         return None
+    if column == facts.config.forms[form_id].fields.get("session"):
+        return labels.session(facts, str(cell))
     return " ; ".join(labels.choice(facts, form_id, column, code) for code in str(cell).split())
 
 

@@ -329,14 +329,16 @@ def _words(document: WordDocument, judged: Satisfaction) -> None:
         return
     word.note(
         document,
-        "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion : une personne peut se reconnaître.",
+        "Mot pour mot, dans la langue d’origine, sans nom ; les réponses identiques ne sont écrites qu’une fois. À relire avant "
+        "diffusion : une personne peut se reconnaître.",
+        keep_with_next=True,
     )
     for label, texts in judged.open_answers.items():
         if not texts:
             continue
         word.heading(document, label, 2)
         if publishable(len(texts)):
-            word.verbatims(document, texts)
+            word.verbatims(document, letterhead.distinct(texts))
         else:
             word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 

@@ -14,7 +14,9 @@ from kobo_sync.config import Role
 from kobo_sync.documents import french, word
 from kobo_sync.model import Class, Document, Facts
 
-SUPPRESSION_NOTE = "« – » : effectif inférieur à 3, ou masqué pour qu’un tel effectif ne puisse pas se déduire du total ; « s. o. » : sans objet."
+SUPPRESSION_NOTE = (
+    "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du total."
+)
 # Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
 _LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
 
@@ -72,6 +74,14 @@ def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
 def printable(n: int) -> str:
     """A count for an aggregate paper: 1 and 2 are not printed, 0 is."""
     return french.number(n) if n == 0 or publishable(n) else french.NOTHING
+
+
+def distinct(texts: Iterable[str]) -> list[str]:
+    """Texts without those already said in the same words (case and spaces apart), in order."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(" ".join(text.casefold().split()), text)
+    return list(found.values())
 
 
 def provenance(facts: Facts, form_ids: list[str]) -> str:

@@ -102,7 +102,7 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
         ]
         for need in found.needs
     ]
-    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité (1–5)", "Ménages", "Faisabilité (1–5)"]
+    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.6, 2.1, 1.3, 1.7, 1.8, 1.7, 1.8]
     caption = f"Besoins classés (n = {found.n} ; sans classement : {letterhead.printable(found.n_missing)})"
     word.table(document, word.Table(head, rows, widths, caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5))
@@ -114,9 +114,8 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
         if publishable(rating.n)
     ]
     if rated:
-        parts.append(
-            f"Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur {min(rated)} à {max(rated)} avis par besoin."
-        )
+        spread = str(rated[0]) if min(rated) == max(rated) else f"{min(rated)} à {max(rated)}"
+        parts.append(f"Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur {spread} avis par besoin.")
     if publishable(found.n_no_group):
         parts.append(f"{found.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
     if parts:
@@ -128,7 +127,11 @@ def _rating(rating: Rating, digits: int) -> str:
 
 
 def _domain(facts: Facts, need: Need) -> str:
-    """The domain's label, found among the choices of the needs forms; else the code."""
+    """The domain's label: the catalogue's column ``domain_<language>``, a choice of the needs forms, else the code."""
+    known = labels.needs(facts).get(need.code)
+    named = known.extra.get(f"domain_{facts.config.mission.languages[0]}", "") if known else ""
+    if named:
+        return named
     for form_id in facts.config.forms_with_role("needs"):
         form = facts.forms.get(form_id)
         for choices in form.choices.values() if form else ():
@@ -151,7 +154,7 @@ def _by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> Non
             masked = mask is not None and bool(mask[0, index])
             ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in found.needs}
             shown_n = french.NOTHING if masked else str(n)
-            columns.append((f"{labels_.get(code, code)} (n = {shown_n})", ranks))
+            columns.append((f"{labels_.get(code, code)}\nn{french.NBSP}={french.NBSP}{shown_n}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
     for need in found.needs:
@@ -202,8 +205,10 @@ def _proposals(document: WordDocument, found: Needs) -> None:
         return
     word.heading(document, "Propositions des participant·e·s")
     if publishable(len(found.proposals)):
-        word.note(document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.")
-        word.verbatims(document, found.proposals)
+        word.note(
+            document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
+        )
+        word.verbatims(document, letterhead.distinct(found.proposals))
     else:
         word.paragraph(document, f"Moins de {THRESHOLD} propositions : non publiées.")
 

@@ -155,13 +155,14 @@ def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_
     """Adds a paragraph of ours: French typography applies; ``**bold**`` parts are bold."""
     added = document.add_paragraph(style=style)
     added.paragraph_format.keep_with_next = keep_with_next or None
+    added.paragraph_format.keep_together = True
     for index, part in enumerate(french.typography(text).split("**")):
         write(added._p, part, bold=index % 2 == 1)
 
 
-def note(document: WordDocument, text: str) -> None:
+def note(document: WordDocument, text: str, *, keep_with_next: bool = False) -> None:
     """Adds a reading note: small and grey."""
-    paragraph(document, text, style="Note")
+    paragraph(document, text, style="Note", keep_with_next=keep_with_next)
 
 
 def verbatims(document: WordDocument, texts: Sequence[str]) -> None:
@@ -216,7 +217,7 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
     for big, small in figures:
         cell = _cell_shell(row, width, BAND)
         for text, size, color, bold, before, after in (
-            (big, 17, INK, True, 100, 0),
+            (big, 17 if len(big) < 16 else 12, INK, True, 100, 0),
             (small, 8.5, "222222", False, 0, 100),
         ):
             block = sub(cell, "p")
