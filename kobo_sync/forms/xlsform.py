@@ -7,10 +7,12 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
 from pyxform.errors import PyXFormError
+from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 from pyxform.validators.odk_validate import ODKValidateError
 from pyxform.xls2json_backends import Definition
 from pyxform.xls2xform import convert
@@ -59,12 +61,15 @@ _SELECTS = (
     "select_multiple_from_file",
     "select_one_external",
 )
+KNOWN_TYPES = frozenset(
+    {name.lower() for name in QUESTION_TYPE_DICT}
+    | {*_SELECTS, *(kind.lower() for kind in _TYPE_ALIASES.values())}
+    | {"csv-external", "xml-external", "begin_loop", "end_loop", "note", "range", "hidden", "image", "email", "osm"}
+)
 _PULLDATA = re.compile(r"""(?:pulldata|search)\(\s*['"]([^'"]+)['"]""")
 _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"'(survey|choices|settings|entities|external_choices)' sheet")
-_NOISE = re.compile(
-    r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp"
-)
+_NOISE = re.compile(r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp")
 _JAVA_OBJECT = re.compile(r",? ?(Bad node: )?(org|java)\.[\w.]+@[0-9a-f]+")
 _TOKEN = re.compile(r"\$\{([^}]+)\}")
 
@@ -97,6 +102,7 @@ class SurveyType:
     or_other: bool = False
 
 
+@lru_cache(maxsize=4096)
 def column(header: str) -> Column:
     """The meaning of a header: ``Label::Français (fr)`` → label, fr; single colons count where two are missing."""
     plain = " ".join(header.split())

@@ -1,0 +1,77 @@
+"""Rules on personal data: what is asked, and whether people were asked first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kobo_sync.forms.rules.subject import Fault, Line, Subject, rule
+
+_CONSENT = re.compile(r"consent|accord|accept|agree|autoris|موافق")
+_PERSONAL = re.compile(
+    r"(?:^|_)(?:nom|noms|prenom|prenoms|name|surname|firstname|lastname|fullname|phone|telephone|tel|mobile|gsm|"
+    r"whatsapp|email|mail|courriel|adresse|address|birth|naissance|dob|signature)(?:_|$)"
+)
+_IDENTITY = re.compile(r"(?:^|_)(?:cin|cnie|nin|passport|passeport|ssn|id_card|national_id|carte_identite)(?:_|$)")
+_ASKING = ("text", "integer", "image", "date", "email", "phonenumber", "barcode", "video", "audio")
+
+
+@rule("FORM070", "warning")
+def consent_first(subject: Subject) -> Iterator[Fault]:
+    """Personal data are asked after a question of consent."""
+    for line in subject.questions:
+        if _is_consent(line):
+            return
+        if _is_personal(line):
+            message = f"{line.name!r} asks personal data before any consent"
+            hint = "ask a required yes/no called consentement first, and make what follows relevant to yes"
+            yield subject.at(line, "name"), message, hint
+
+
+@rule("FORM071", "warning")
+def no_identity_number(subject: Subject) -> Iterator[Fault]:
+    """No identity number is asked."""
+    for line in subject.questions:
+        if line.kind.kind in _ASKING and _IDENTITY.search(line.name.lower()):
+            yield (
+                subject.at(line, "name"),
+                f"{line.name!r} asks an identity number",
+                "give each person a code of yours instead",
+            )
+
+
+@rule("FORM072", "warning")
+def gated(subject: Subject) -> Iterator[Fault]:
+    """Personal data are asked only of those who consent: they, or a group around them, depend on the consent."""
+    consents = [
+        line.name for line in subject.questions if _is_consent(line) and line.kind.kind.startswith("select_one")
+    ]
+    if not consents:
+        return
+    gates = {line.name for line in subject.survey if line.kind.kind.startswith("begin_") and _depends(line, consents)}
+    first = min(line.number for line in subject.questions if line.name in consents)
+    for line in subject.questions:
+        if (
+            line.number > first
+            and _is_personal(line)
+            and not _depends(line, consents)
+            and not gates & set(line.parents)
+        ):
+            message = f"{line.name!r} is asked of people who refused"
+            yield subject.at(line, "relevant"), message, f"make it, or its group, relevant to ${{{consents[0]}}}"
+
+
+def _is_consent(line: Line) -> bool:
+    return line.kind.kind.startswith(("select_one", "acknowledge", "trigger")) and bool(
+        _CONSENT.search(line.name.lower())
+    )
+
+
+def _is_personal(line: Line) -> bool:
+    return line.kind.kind in _ASKING and (
+        bool(_PERSONAL.search(line.name.lower())) or "signature" in line.cells.get("appearance", "").split()
+    )
+
+
+def _depends(line: Line, names: list[str]) -> bool:
+    return any(f"${{{name}}}" in line.cells.get("relevant", "").replace(" ", "") for name in names)
