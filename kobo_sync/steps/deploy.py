@@ -89,6 +89,7 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
         for action in actions:
             if action.act in ("create", "replace"):
                 compile_form(local[action.form_id].content, local[action.form_id].file, validate=True)
+        _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
@@ -186,6 +187,14 @@ def plan_deploy(local: LocalForm, remote: RemoteForm, mission_code: str, *, forc
             return DeployAction("refuse", form_id, "it was archived on the server")
         return DeployAction("publish", form_id, "archived")
     return DeployAction("skip", form_id, "unchanged")
+
+
+def _adopt(mission: Mission, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
+    """Remember what stands deployed already, so that a lost store or a second machine knows it too."""
+    remembered = mission.store.deployments()
+    for local, asset in unchanged:
+        if asset and local.form.form_id not in remembered:
+            _remember(mission, local, asset.asset_uid, asset.version_id, done=True)
 
 
 def media_digest(media_md5: Mapping[str, str]) -> str:

@@ -1,0 +1,144 @@
+"""Deploying: what is unchanged is left alone, what fails half-way is finished later."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import PERSONNES, Field
+
+from kobo_sync.errors import ConfigError, FormError, KoboUnreachable
+from kobo_sync.mission import Mission
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.roster import refresh_roster
+
+
+def _acts(mission: Mission, **options: bool) -> list[str]:
+    return [line.split(": ")[1].split(" ")[0] for line in deploy(mission, **options).lines]
+
+
+def _rewrite(field_team: Field, old: str, new: str) -> Mission:
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    return field_team.reopen()
+
+
+def test_phones_get_forms_and_published_lists(field_team: Field) -> None:
+    offered = {form.name: form for form in field_team.phone.forms()}
+    assert set(offered) == {"Personnes", "Visites"}
+    media = field_team.phone.media(offered["Visites"])
+    assert media["zones.csv"].decode().splitlines()[1] == "nord,Nord / الشمال,NOR"
+    assert media["participants.csv"].decode() == "name,label,zone,group,sex\n"
+
+
+def test_unchanged_forms_cost_one_request_each(field_team: Field) -> None:
+    client = field_team.mission.deployer()
+    asked: list[str] = []
+    send = client._send
+
+    def counting(method: str, url: str, **options: object) -> object:
+        asked.append(f"{method} {url}")
+        return send(method, url, **options)
+
+    client._send = counting  # type: ignore[method-assign,assignment]
+    assert _acts(field_team.mission) == ["skip", "skip"]
+    assert len(asked) == 2 and all(call.startswith("GET") for call in asked)
+
+
+def test_a_changed_form_is_replaced_under_the_same_uid(field_team: Field) -> None:
+    uid = field_team.uid("personnes")
+    mission = _rewrite(field_team, "Zone    ", "La zone ")
+    assert _acts(mission, dry_run=True) == ["replace", "skip"]
+    assert _acts(mission) == ["replace", "skip"]
+    assert mission.store.deployments()["personnes"].asset_uid == uid
+    xform = field_team.phone.xform(next(form for form in field_team.phone.forms() if form.asset_uid == uid))
+    assert "La zone" in xform
+    assert _acts(field_team.reopen()) == ["skip", "skip"]
+
+
+def test_a_form_that_does_not_validate_sends_nothing(field_team: Field) -> None:
+    mission = _rewrite(
+        field_team,
+        "${accord} = 'oui' |\n|        | text                           | nom",
+        "${accord} = = 'oui' |\n|        | text                           | nom",
+    )
+    before = mission.deployer().asset(field_team.uid("personnes"))[0].version_id
+    with pytest.raises(FormError) as failure:
+        deploy(mission)
+    assert failure.value.exit_code == 4 and "personnes.md" in str(failure.value)
+    assert mission.deployer().asset(field_team.uid("personnes"))[0].version_id == before
+
+
+def test_a_form_changed_on_the_server_is_not_overwritten(field_team: Field) -> None:
+    uid = field_team.uid("personnes")
+    mission = field_team.mission
+    content = mission.workspace.form_bytes("personnes.md")
+    from_elsewhere = PERSONNES.replace("Nom   ", "Nom de famille")
+    assert content != from_elsewhere.encode()
+    xls = mission.deployer().workbook(uid)
+    mission.deployer().import_form(xls, "p.xls", name="Personnes", into=uid)
+    report = deploy(field_team.reopen())
+    assert [finding.rule for finding in report.findings] == ["DEPLOY001"] and "--force" in report.findings[0].hint
+    assert _acts(field_team.reopen(), force=True)[0] == "replace"
+
+
+def test_a_lost_store_adopts_by_our_fingerprint(field_team: Field) -> None:
+    uid = field_team.uid("personnes")
+    for path in field_team.mission.workspace.state.glob("mirror.sqlite*"):
+        path.unlink()
+    mission = field_team.reopen()
+    assert _acts(mission) == ["skip", "skip"]
+    assert len(mission.deployer().assets()) == 2
+    assert mission.store.deployments()["personnes"].asset_uid == uid
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_cut_short_anywhere_the_next_run_finishes(field_team: Field, at: int) -> None:
+    """The n-th request of a replacement fails: the next run brings form, media and fingerprint to the same end."""
+    mission = _rewrite(field_team, "Zone    ", "La zone ")
+    zones = mission.workspace.root / "config" / "zones.csv"
+    zones.write_text(zones.read_text("utf-8") + "est,Est,الشرق,EST\n", "utf-8")
+    client = mission.deployer()
+    once, n = client._once, iter(range(1, 1000))
+
+    def cut(method: str, url: str, **options: object) -> object:
+        if next(n) == at:
+            raise KoboUnreachable("cut", method=method, url=url)
+        return once(method, url, **options)
+
+    client._once = cut  # type: ignore[method-assign,assignment]
+    client._sleep = lambda _seconds: None
+    try:
+        deploy(mission)
+    except KoboUnreachable:
+        pass
+    deploy(field_team.reopen())
+    assert _acts(field_team.reopen()) == ["skip", "skip"]
+    offered = {form.name: form for form in field_team.phone.forms()}
+    assert set(offered) == {"Personnes", "Visites"}
+    assert b"Est" in field_team.phone.media(offered["Personnes"])["zones.csv"]
+    assert "La zone" in field_team.phone.xform(offered["Personnes"])
+
+
+def test_the_roster_reaches_the_other_form_and_no_phone_number_does(field_team: Field) -> None:
+    field_team.person("NOR-02")
+    field_team.person("NOR-01", nom="Aït Baha")
+    field_team.person("NOR-01", nom="Autre")
+    field_team.submit("personnes", {"zone": "nord", "accord": "non"})
+    pull(field_team.mission)
+    field_team.clock.forward(minutes=20)
+    report = refresh_roster(field_team.mission)
+    assert report.counts == {"participants": 2, "published": 1, "waiting": 0}
+    assert [finding.rule for finding in report.findings] == ["ROSTER001"]
+    visites = next(form for form in field_team.phone.forms() if form.name == "Visites")
+    lines = field_team.phone.media(visites)["participants.csv"].decode().splitlines()
+    assert lines[1:] == ["NOR-01,Aït Baha (NOR-01),nord,a,", "NOR-02,Nom NOR-02 (NOR-02),nord,a,"]
+    assert refresh_roster(field_team.mission).counts["published"] == 0
+
+
+def test_a_missing_list_is_named_with_its_cure(field_team: Field) -> None:
+    (field_team.mission.workspace.root / "config" / "zones.csv").unlink()
+    with pytest.raises(ConfigError) as failure:
+        deploy(field_team.reopen())
+    assert re.search(r"config/zones\.csv: the file is missing", str(failure.value))
