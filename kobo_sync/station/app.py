@@ -85,7 +85,10 @@ class Station:
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             request = Asked(environ)
             request.scheme_in_use = self.url_scheme
-            answer = self._answer(request)
+            try:
+                answer = self._answer(request)
+            finally:
+                request.close()  # the temporary files of big uploads
             if request.username is not None and "ETag" not in answer.headers:
                 answer.headers["X-Kobonaut"] = request.username
             _compress(request, answer)
@@ -102,8 +105,8 @@ class Station:
             return self._route(request)
         except Refused as refusal:
             answer = refusal.response()
-            if refusal.mimetype == HTML_TYPE and refusal.status == 404:
-                request.username = None  # such pages do not name the user [a13, a15]
+            if refusal.status == 406 or (refusal.mimetype == HTML_TYPE and refusal.status == 404):
+                request.username = None  # these do not name the user [a13, a15, f40]
             if refusal.status == 401:
                 is_phone = refusal.mimetype == XML_TYPE or request.path.lstrip("/").startswith("xformsMedia")
                 answer.headers["WWW-Authenticate"] = self.keyring.challenge(self.now()) if is_phone else "Session"

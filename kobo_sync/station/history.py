@@ -34,14 +34,13 @@ def record(
     more: Mapping[str, Any] | None = None,
 ) -> None:
     """Add an event [h39, h53]; *more* goes into its metadata."""
-    metadata = {
+    where = {
         "source": "Other (Other)",
-        "asset_uid": asset["uid"],
         "ip_address": "127.0.0.1",
         "log_subtype": "project",
         "project_owner": asset["owner"],
-        **(more or {}),
     }
+    metadata = {"asset_uid": asset["uid"], **({} if action == "in-trash" else where), **(more or {})}
     text = render.dumps(metadata).replace('"\\u0001/', '"\x01/')
     connection.execute(
         "INSERT INTO history (asset, username, action, metadata, created_at) VALUES (?, ?, ?, ?, ?)",

@@ -141,6 +141,7 @@ def file_content(context: Context, request: Asked, uid: str, file_uid: str) -> R
         raise Refused(404, {"detail": "No AssetFile matches the given query."})
     answer = Response(load_blob(context.db.reader, row["blob"]), content_type=row["mimetype"])
     answer.headers.set("Content-Disposition", "attachment", filename=row["filename"])
+    answer.last_modified = datetime.fromisoformat(row["created_at"])
     return answer
 
 
@@ -284,6 +285,8 @@ def content(context: Context, request: Asked, uid: str) -> Response:
     asset = access.need(context, request, uid, "view_asset")
     row = one(context.db.reader, "SELECT sheets FROM versions WHERE uid = ?", asset["version_id"])
     data = json.loads(row["sheets"]) if row else {}
+    for settings in data.get("settings", []):
+        settings.pop("form_title", None)  # it has become the asset's name
     return json_answer({"kind": "asset.content", "uid_asset": uid, "data": data})
 
 
@@ -299,12 +302,10 @@ def given_back(context: Context, request: Asked, uid: str, kind: str) -> Respons
         answer.headers["Content-Disposition"] = f"attachment; filename={uid}.xlsx"
         return answer
     try:
-        form = workbook.deployable(
-            sheets, asset_uid=uid, name=asset["name"], form_uuid="", version_uid=row["uid"], stamp=row["uid"]
-        )
+        xform = workbook.plain_xform(sheets, asset_uid=uid, name=asset["name"])
     except workbook.Undeployable as error:
         raise Refused(400, {"error": error.message}) from error
-    answer = Response(form.xform, content_type="application/xml; charset=utf-8")
+    answer = Response(xform, content_type="application/xml; charset=utf-8")
     answer.headers["Content-Disposition"] = f"attachment; filename={uid}.xml"
     return answer
 

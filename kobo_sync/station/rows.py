@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -214,6 +215,7 @@ def attachment(
     answer.content_length = len(content)
     answer.headers.set("Content-Disposition", "inline", filename=file["name"])
     answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.last_modified = datetime.fromisoformat(file["created_at"])
     answer.set_etag(f"{file['blob'][:16]}{size}")
     answer.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
     return answer

@@ -245,19 +245,35 @@ def deployable(
     """
     version_row = {"type": "calculate", "name": "__version__", "calculation": f"'{version_uid}'"}
     survey = [row for row in sheets["survey"] if row.get("name") != "__version__"]
-    settings = dict((sheets.get("settings") or [{}])[0])
-    for key in ("id_string", "set_form_id", "title", "set_form_title"):
-        settings.pop(key, None)
-    settings |= {"form_id": asset_uid, "version": stamp, "form_title": name}
-    book: dict[str, Any] = {**sheets, "survey": [*survey, version_row], "settings": [settings]}
-    try:
-        text: str = convert(xlsform=book, form_name=asset_uid, pretty_print=True).xform
-    except PyXFormError as error:
-        raise Undeployable(_complaint(str(error))) from error
-    except Exception as error:  # a form may break the compiler in ways of its own; the server answers 400 all the same
-        raise Undeployable(_complaint(f"{type(error).__name__}: {error}")) from error
+    settings = {**_settings(sheets, "id_string", "set_form_id"), "form_id": asset_uid, "version": stamp}
+    text = _compile(
+        {**sheets, "survey": [*survey, version_row], "settings": [{**settings, "form_title": name}]}, asset_uid
+    )
     xform = _with_form_uuid(text, asset_uid, form_uuid).encode()
     return Deployable(xform, hashlib.md5(xform, usedforsecurity=False).hexdigest())
+
+
+def plain_xform(sheets: Sheets, *, asset_uid: str, name: str) -> str:
+    """The XForm of a content that need not be deployed: the workbook's own id, no version [b22].
+
+    Raises: Undeployable.
+    """
+    settings = {**_settings(sheets, "version"), "form_title": name}
+    return _compile({**sheets, "settings": [settings]}, asset_uid)
+
+
+def _settings(sheets: Sheets, *without: str) -> dict[str, str]:
+    dropped = (*without, "name", "title", "set_form_title")
+    return {key: value for key, value in (sheets.get("settings") or [{}])[0].items() if key not in dropped}
+
+
+def _compile(book: Sheets, root: str) -> str:
+    try:
+        return str(convert(xlsform=dict(book), form_name=root, pretty_print=True).xform)
+    except PyXFormError as error:
+        raise Undeployable(_complaint(str(error))) from error
+    except Exception as error:  # a form may break the compiler in its own way; the server answers 400 all the same
+        raise Undeployable(_complaint(f"{type(error).__name__}: {error}")) from error
 
 
 def _complaint(text: str) -> str:
