@@ -1,0 +1,185 @@
+"""A zone's deliverables: built at 0, 1, 3 and 25 persons, equal bytes, and nothing that should not be said."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pytest
+from docx import Document as open_docx
+from docx.oxml.ns import qn
+from test_analysis_facts import FAMILIES, make_facts, table
+
+from kobo_sync.deliverables import deliverable, names
+from kobo_sync.deliverables.attendance_list import masked_phone
+from kobo_sync.errors import ConfigError
+from kobo_sync.model import Facts
+
+ZONE = ("attendance_list", "evaluations", "needs", "data_workbook")
+
+
+def built(name: str, facts: Facts) -> dict[str, bytes]:
+    return {document.path: document.content for document in deliverable(name).build(facts)}
+
+
+def words(content: bytes) -> str:
+    body = open_docx(io.BytesIO(content)).element.body
+    return "\n".join("".join(t.text or "" for t in p.iter(qn("w:t"))) for p in body.iter(qn("w:p")))
+
+
+def cells(content: bytes) -> list[Any]:
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    return [value for sheet in book for row in sheet.iter_rows(values_only=True) for value in row if value is not None]
+
+
+def test_the_registry_knows_its_own() -> None:
+    assert set(ZONE) <= set(names())
+    assert "letterhead" not in names()
+    assert deliverable("attendance_list").classification == "nominative"
+    assert deliverable("kobo_sync.deliverables.needs").scope == "zone"
+
+
+@pytest.mark.parametrize("name", ["inconnu", "un.module.absent", "kobo_sync.deliverables.letterhead", "json"])
+def test_an_unknown_deliverable_is_refused_with_the_known_names(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        deliverable(name)
+    assert "attendance_list" in caught.value.hint
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ZONE)
+def test_the_same_facts_give_the_same_bytes(name: str) -> None:
+    assert built(name, make_facts(4)) == built(name, make_facts(4))
+
+
+@pytest.mark.parametrize("name", ZONE)
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_or_no_persons_still_build(name: str, n: int) -> None:
+    documents = deliverable(name).build(make_facts(n))
+    assert documents
+    assert all(document.classification == deliverable(name).classification for document in documents)
+
+
+@pytest.mark.parametrize("name", ZONE)
+def test_absent_tables_and_columns_still_build(name: str) -> None:
+    bare = {form_id: table([{}], []) for form_id in ("inscription", "presence", "test", "satisfaction", "besoins")}
+    for facts in (make_facts(tables={}), make_facts(tables=bare), make_facts(tables={"besoins": pd.DataFrame()})):
+        assert built(name, facts)
+
+
+def test_no_data_is_said_so() -> None:
+    facts = make_facts(0)
+    assert "Aucune donnée" in words(built("attendance_list", facts)["liste-presence.docx"])
+    assert "Aucune donnée" in words(built("evaluations", facts)["evaluations.docx"])
+    assert "Aucune donnée" in words(built("needs", facts)["besoins-prioritaires.docx"])
+
+
+def test_the_sheet_has_each_signature_and_two_blank_rows() -> None:
+    facts = make_facts(25)
+    content = built("attendance_list", facts)["liste-presence.docx"]
+    document = open_docx(io.BytesIO(content))
+    rows = document.element.body.findall(qn("w:tbl"))[1].findall(qn("w:tr"))
+    assert len(rows) == 1 + 25 + 1 + 2
+    signed = len(facts.tables["presence"])
+    assert len(list(document.element.body.iter(qn("wp:inline")))) == signed
+    text = words(content)
+    assert "hors liste" in text
+    assert "Itto" in text
+    assert not re.search(r"06\d{6}", text)
+    section = document.sections[0]
+    assert section.page_width is not None and section.page_height is not None
+    assert section.page_width > section.page_height
+
+
+def test_a_late_signature_is_said_so() -> None:
+    facts = make_facts(3)
+    late = Facts(**{**facts.__dict__, "attachment": lambda root_uuid, filename: None})
+    assert "image non reçue" in words(built("attendance_list", late)["liste-presence.docx"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("+212 6 61 23 45 67", "06 •• •• •• 67"),
+        ("٠٦٦١٢٣٤٥٦٧", "06 •• •• •• 67"),
+        ("0661234567", "06 •• •• •• 67"),
+        ("12", "••"),
+        ("", ""),
+    ],
+)
+def test_phones_are_masked(typed: str, shown: str) -> None:
+    assert masked_phone(typed).replace("\u00a0", " ") == shown
+
+
+@pytest.mark.parametrize("name", ["evaluations", "needs", "data_workbook"])
+def test_no_name_phone_or_device_outside_the_nominative_sheet(name: str) -> None:
+    facts = make_facts(25)
+    for path, content in built(name, facts).items():
+        text = words(content) if path.endswith(".docx") else "\n".join(map(str, cells(content)))
+        own = [
+            f"{row.prenom} {row.nom}" for row in facts.tables["inscription"].itertuples() if isinstance(row.nom, str)
+        ]
+        assert not [person for person in own if person in text]
+        assert "collect:abc" not in text
+        assert "agent1" not in text
+        assert "Zaïdi" not in text
+        assert not re.search(r"\b06\d{8}\b", text)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert not [name for name in archive.namelist() if "media" in name and path.endswith(".xlsx")]
+
+
+def test_the_workbook_keeps_codes_labels_and_walk_ins() -> None:
+    values = cells(built("data_workbook", make_facts(25))["donnees.xlsx"])
+    assert {"BER-01", "HL-01", "OSC éducation", "Lisez-moi"} - {"Lisez-moi"} <= set(values)
+    assert '=HYPERLINK("http://x","clic") : 50 % à revoir ?' in values
+    assert not any(family in values for family in FAMILIES)
+
+
+def test_a_looked_up_name_is_dropped_from_the_workbook() -> None:
+    facts = make_facts(3)
+    people = facts.tables["inscription"]
+    presence = facts.tables["presence"].assign(remarque=f"{people['nom'][0]} {people['prenom'][0]}")
+    values = cells(built("data_workbook", make_facts(tables={**facts.tables, "presence": presence}))["donnees.xlsx"])
+    assert f"{people['nom'][0]} {people['prenom'][0]}" not in values
+
+
+def test_a_refusal_leaves_only_zone_and_consent() -> None:
+    row = {"zone": "bertat", "consentement": "non", "organisation": "Association X", "code_participant": "BER-09"}
+    facts = make_facts(
+        tables={"inscription": table([row], ["zone", "consentement", "organisation", "code_participant"])}
+    )
+    values = cells(built("data_workbook", facts)["donnees.xlsx"])
+    assert "non" in values
+    assert "Association X" not in values
+    assert "BER-09" not in values
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_results_of_one_or_two_persons_are_not_published(n: int) -> None:
+    facts = make_facts(n)
+    evaluation = words(built("evaluations", facts)["evaluations.docx"])
+    assert "non publiés" in evaluation
+    assert "Score moyen" not in evaluation
+    assert "Prévoir la traduction" not in evaluation
+    assert "non publiés" in words(built("needs", facts)["besoins-prioritaires.docx"])
+
+
+def test_comments_stand_word_for_word() -> None:
+    text = words(built("evaluations", make_facts(25))["evaluations.docx"])
+    assert '=HYPERLINK("http://x","clic") : 50 % à revoir ?' in text
+    assert "أعجبني العمل في مجموعات، ونريد تكوينا آخر في الترافع" in text
+    assert "ⴰⵣⵓⵍ ⴼⵍⵍⴰⵡⵏ, ⵜⴰⵏⵎⵎⵉⵔⵜ" in text
+
+
+def test_the_figures_agree_with_the_analysis() -> None:
+    text = words(built("evaluations", make_facts(25))["evaluations.docx"])
+    assert "25\u202f/\u202f25" in text
+    assert "63 → 83\u202f%" in text
+    assert "jamais à classer les zones" in text
+    needs = words(built("needs", make_facts(25))["besoins-prioritaires.docx"])
+    assert "Transport scolaire" in needs
+    assert "très fort" in needs

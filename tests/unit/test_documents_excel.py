@@ -1,0 +1,80 @@
+"""Excel files: text stays text, equal bytes, Arabic from the right."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+from typing import Any
+
+import openpyxl
+import pytest
+
+from kobo_sync.documents import excel
+
+WHEN = datetime(2025, 2, 13, 17, 5, tzinfo=UTC)
+COLUMNS = (excel.Column("a", "Ce que c’est"), excel.Column("b", kind="integer"), excel.Column("c", kind="date"))
+
+
+def make(rows: list[list[excel.Value]], **more: Any) -> bytes:
+    return excel.workbook([excel.Sheet("Feuille", COLUMNS, rows, **more)], title="Essai", author="Karama", when=WHEN)
+
+
+def read(content: bytes) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(content))["Feuille"]
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    rows: list[list[excel.Value]] = [["x", 1, date(2025, 2, 11)]]
+    assert make(rows) == make(rows)
+
+
+@pytest.mark.parametrize(
+    "text", ['=HYPERLINK("http://x","clic")', "+1", "-1", "@SUM(A1)", "http://exemple.org", "{=1}", "0123", "\t=1"]
+)
+def test_text_never_becomes_a_formula_a_link_or_a_number(text: str) -> None:
+    cell = read(make([[text, 1, None]]))["A3"]
+    assert (cell.value, cell.data_type, cell.hyperlink) == (text, "s", None)
+
+
+def test_header_is_frozen_filtered_and_explained() -> None:
+    sheet = read(make([["x", 1, date(2025, 2, 11)]], intro=["Titre"]))
+    assert sheet["A3"].value == "Ce que c’est"
+    assert sheet["A4"].value == "a"
+    assert sheet.freeze_panes == "A5"
+    assert sheet.auto_filter.ref == "A4:C5"
+    assert sheet["C5"].value.date() == date(2025, 2, 11)
+
+
+def test_arabic_cells_read_from_the_right() -> None:
+    sheet = read(make([["أعجبني العمل", 1, None], ["bonjour", 1, None]]))
+    assert sheet["A3"].alignment.readingOrder == 2
+    assert sheet["A4"].alignment.readingOrder == 0
+
+
+def test_odd_values_are_kept_as_text() -> None:
+    sheet = read(make([["x" * 40_000, 10**18, None], ["a\x00b", float("inf"), None], [None, None, None]]))
+    assert len(sheet["A3"].value) < 32_767
+    assert sheet["B3"].value == str(10**18)
+    assert (sheet["A4"].value, sheet["B4"].value) == ("ab", "inf")
+    assert sheet["A5"].value is None
+
+
+def test_sheet_names_are_what_excel_allows() -> None:
+    taken: set[str] = set()
+    assert excel.sheet_name("a/b:c", taken) == "a-b-c"
+    assert excel.sheet_name("A/B:C", taken) == "A-B-C (2)"
+    long = [excel.sheet_name("x" * 40, taken) for _ in range(2)]
+    assert [len(name) for name in long] == [31, 31]
+    assert len(set(long)) == 2
+
+
+def test_drop_downs_and_highlights() -> None:
+    columns = (excel.Column("statut", choices=("à faire", "fait")),)
+    sheet = excel.Sheet("Feuille", columns, [["fait"]], highlight={'=$A2="fait"': "#DDEEDD"})
+    found = read(excel.workbook([sheet], title="t", author="", when=None))
+    assert found.data_validations.dataValidation[0].formula1 == '"à faire,fait"'
+    assert len(found.conditional_formatting) == 1
+
+
+def test_no_rows_still_make_a_sheet() -> None:
+    assert read(make([]))["A2"].value == "a"

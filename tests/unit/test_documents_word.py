@@ -1,0 +1,149 @@
+"""Word files: equal bytes, valid order of elements, directions, headers, pictures."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+
+from docx import Document as open_docx
+from docx.document import Document as WordDocument
+from docx.oxml.ns import qn
+from lxml import etree
+from test_analysis_facts import signature_png
+
+from kobo_sync.documents import word
+from kobo_sync.documents.wordml import TIFINAGH_FONT
+
+WHEN = datetime(2025, 2, 13, 17, 5, tzinfo=UTC)
+_PROPERTY_ORDER = [
+    "pStyle",
+    "keepNext",
+    "keepLines",
+    "pageBreakBefore",
+    "widowControl",
+    "numPr",
+    "tabs",
+    "bidi",
+    "spacing",
+    "ind",
+    "jc",
+]
+
+
+def make(**more: Any) -> WordDocument:
+    return word.new_document(
+        "Essai – Bertat", provenance="Données au 13 février 2025 · 3 soumissions", author="Karama", **more
+    )
+
+
+def body(document: WordDocument) -> Any:
+    return open_docx(io.BytesIO(word.to_bytes(document, WHEN))).element.body
+
+
+def fill(document: WordDocument) -> WordDocument:
+    word.title(document, "Titre", "sous-titre")
+    word.heading(document, "Un")
+    word.paragraph(document, "Du **gras** : oui")
+    word.verbatims(document, ["bonjour", "أعجبني العمل", "ligne 1\nligne 2\x00"])
+    picture = word.Picture(signature_png(1), "Signature de A", width_cm=3, height_cm=0.7)
+    rows = [["1", word.Cell("A", below="أ"), word.Cell(picture=picture)], ["2", "ب", "x & <y>"]]
+    word.table(document, word.Table(["N°", "Nom", "Signature"], rows, [1, 5, 4], caption="Liste", right=(0,)))
+    word.figure(document, picture, "Courbe")
+    word.key_figures(document, [("25", "présent·e·s"), ("96 %", "taux")])
+    word.facing(document, [("Lieu", "Bertat"), ("Date", "11"), ("Seul", "x")])
+    return document
+
+
+def test_the_same_document_gives_the_same_bytes() -> None:
+    first, second = (word.to_bytes(fill(make()), WHEN) for _ in range(2))
+    assert first == second
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert archive.namelist()[0] == "[Content_Types].xml"
+        assert not any("thumbnail" in name for name in archive.namelist())
+
+
+def test_properties_carry_title_and_the_time_of_the_data() -> None:
+    core = open_docx(io.BytesIO(word.to_bytes(make(), WHEN))).core_properties
+    assert (core.title, core.author) == ("Essai – Bertat", "Karama")
+    assert core.created == core.modified
+    assert core.modified is not None and core.modified.replace(tzinfo=UTC) == WHEN
+    assert word.to_bytes(make(), None)
+
+
+def test_arabic_runs_right_to_left_and_tifinagh_has_its_font() -> None:
+    document = make()
+    word.verbatims(document, ["أعجبني العمل", "merci beaucoup شكرا", "ⴰⵣⵓⵍ"])
+    arabic, mixed, tifinagh = body(document).findall(qn("w:p"))[-3:]
+    assert arabic.find(qn("w:pPr")).find(qn("w:bidi")) is not None
+    assert arabic.find(qn("w:pPr")).find(qn("w:jc")) is None
+    assert all(run.find(qn("w:rPr")).find(qn("w:rtl")) is not None for run in arabic.findall(qn("w:r")))
+    assert mixed.find(qn("w:pPr")).find(qn("w:bidi")) is None
+    assert len(mixed.findall(qn("w:r"))) == 2
+    assert tifinagh.find(qn("w:r")).find(qn("w:rPr")).find(qn("w:rFonts")).get(qn("w:ascii")) == TIFINAGH_FONT
+
+
+def test_tables_repeat_their_header_and_never_cut_a_row() -> None:
+    tables = body(fill(make())).findall(qn("w:tbl"))
+    rows = tables[0].findall(qn("w:tr"))
+    assert rows[0].find(qn("w:trPr")).find(qn("w:tblHeader")) is not None
+    assert all(row.find(qn("w:trPr")).find(qn("w:cantSplit")) is not None for row in rows)
+    assert tables[0].tblPr.find(qn("w:tblCaption")).get(qn("w:val")) == "Liste"
+    assert all(table.getnext().tag == qn("w:p") for table in tables)
+
+
+def test_paragraph_properties_keep_the_order_of_the_schema() -> None:
+    for properties in body(fill(make())).iter(qn("w:pPr")):
+        names = [etree.QName(child).localname for child in properties]
+        known = [_PROPERTY_ORDER.index(name) for name in names]
+        assert known == sorted(known), names
+
+
+def test_pictures_fit_their_box_and_say_what_they_show() -> None:
+    found = body(fill(make()))
+    drawings = list(found.iter(qn("wp:docPr")))
+    assert [drawing.get("descr") for drawing in drawings] == ["Signature de A", "Signature de A"]
+    assert len({drawing.get("id") for drawing in drawings}) == 2
+    extent = next(found.iter(qn("wp:extent")))
+    assert int(extent.get("cx")) <= 3 * 360_000 + 1
+    assert int(extent.get("cy")) <= 0.7 * 360_000 + 1
+
+
+def test_a_picture_that_is_none_leaves_a_word() -> None:
+    document = make()
+    word.figure(document, word.Picture(b"not an image", "x", width_cm=3), "Courbe")
+    assert "image illisible" in "".join(node.text or "" for node in body(document).iter(qn("w:t")))
+
+
+def test_captions_are_numbered_by_kind() -> None:
+    document = make()
+    for _ in range(2):
+        word.caption(document, "Tableau", "a")
+    word.caption(document, "Figure", "b")
+    texts = [p.text for p in document.paragraphs if p.style is not None and p.style.name == "Caption"]
+    assert [text.split("\u00a0")[1][0] for text in texts] == ["1", "2", "1"]
+
+
+def test_headings_and_captions_stay_with_what_follows() -> None:
+    styles = make().styles
+    for name in ("Heading 1", "Heading 2", "Caption", "Title"):
+        assert styles[name].paragraph_format.keep_with_next is True
+
+
+def test_landscape_and_footer_fields() -> None:
+    document = make(landscape=True)
+    section = document.sections[0]
+    assert section.page_width is not None and section.page_height is not None
+    assert section.page_width > section.page_height
+    shown = etree.tostring(section.footer._element, encoding="unicode")
+    assert " PAGE " in shown
+    assert " NUMPAGES " in shown
+    assert "3 soumissions" in shown
+
+
+def test_long_tables_are_linear() -> None:
+    document = make()
+    word.table(document, word.Table(["a"] * 9, [["x"] * 9] * 300, [2] * 9))
+    assert len(body(document).find(qn("w:tbl")).findall(qn("w:tr"))) == 301
