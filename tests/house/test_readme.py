@@ -1,0 +1,72 @@
+"""The README tells the truth: every verb, code and dependency."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+from kobo_sync import errors
+from kobo_sync.cli import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+DISTRIBUTIONS = {"docx": "python-docx", "PIL": "pillow"}
+
+
+def test_every_verb_is_in_the_readme_and_has_help() -> None:
+    told = set(re.findall(r"^\| `([a-z]+)` \|", README, re.M))
+    assert told == set(cli.commands)
+    for command in cli.commands.values():
+        assert command.help and "Exit codes" in (command.epilog or "")
+
+
+def test_every_exit_code_is_in_the_readme() -> None:
+    codes = {
+        error.exit_code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.KoboSyncError)
+    }
+    assert codes | {0, 1, 2} == {int(code) for code in re.findall(r"^\| (\d) \|", README, re.M)}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[<>=]", name)[0] for name in project["dependencies"]}
+    found = set()
+    for path in (ROOT / "kobo_sync").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            found |= {name.partition(".")[0] for name in names}
+    third = {
+        DISTRIBUTIONS.get(name, name)
+        for name in found - set(sys.stdlib_module_names) - {"kobo_sync", "__future__", "_typeshed", "msvcrt", ""}
+    }
+    assert third <= declared, sorted(third - declared)
+
+
+def test_the_lock_has_hashes_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    assert "://" not in lock
+    pinned = [line for line in lock.splitlines() if re.match(r"[a-z]", line)]
+    assert len(pinned) > 30 and lock.count("--hash=sha256:") >= len(pinned)
+
+
+def test_functions_and_files_stay_readable() -> None:
+    long = []
+    for path in (ROOT / "kobo_sync").rglob("*.py"):
+        text = path.read_text("utf-8")
+        if text.count("\n") > 450:
+            long.append(f"{path.name}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60:
+                long.append(f"{path.name}:{node.lineno} {node.name}")
+    assert not long
