@@ -57,9 +57,6 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-# ── accounts ────────────────────────────────────────────────────────────────
-
-
 def user_uid(username: str) -> str:
     """A uid for an account, the same on every station."""
     return "u" + sha256(username.encode()).hexdigest()[:21]
@@ -101,9 +98,6 @@ def me(base: str, username: str, *, is_superuser: bool, now: str) -> dict[str, A
 def api_root(base: str) -> dict[str, str]:
     """``GET /api/v2/`` [a08]."""
     return {name: f"{base}{API}/{name}/" for name in _ROOT}
-
-
-# ── pages ───────────────────────────────────────────────────────────────────
 
 
 def links(url: str, params: Mapping[str, str], *, count: int, limit: int, offset: int) -> tuple[str | None, str | None]:

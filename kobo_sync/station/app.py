@@ -51,7 +51,7 @@ class Station:
 
     *accounts* are those who may sign in; *clock* gives aware UTC times; *new_uid(prefix)* 22-character uids;
     *new_uuid* bare uuids. *url_scheme* is that of the links in answers unless ``X-Forwarded-Proto`` says https.
-    Raises: sqlite3.DatabaseError when *path* is another program's file.
+    Raises: StoreError when *path* is another program's file.
     """
 
     def __init__(
@@ -96,6 +96,10 @@ class Station:
 
         return app
 
+    def knows(self, username: str) -> bool:
+        """Whether an account of that name may sign in."""
+        return username in self.keyring
+
     def close(self) -> None:
         """Close the file; what was answered is on the disk already."""
         self.db.close()
@@ -131,6 +135,8 @@ class Station:
         except (NotFound, MethodNotAllowed) as error:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
+        if request.method == "HEAD" and not is_phone:
+            request.method = "GET"  # the answer's body is left out when it is sent
         refusal = self._sign_in(request, is_phone)
         return refusal or view(self, request, **values)
 

@@ -33,11 +33,13 @@ NO_SETTINGS = {"sector": {}, "country": [], "description": "", "organization": "
 _NO_PAYLOAD = "ImportTask data must contain `base64Encoded`, `url`, or `single_xls_url`"
 
 
-def view(context: Context, request: Asked, asset: Row, *, connection: Connection | None = None) -> render.AssetView:
+def view(context: Context, request: Asked, asset: Row) -> render.AssetView:
     """All there is to say of an asset."""
-    db, uid = connection or context.db.reader, asset["uid"]
-    versions = db.execute("SELECT * FROM versions WHERE asset = ? ORDER BY id DESC", (uid,)).fetchall()
-    content = json.loads(versions[0]["content"])
+    db, uid = context.db.reader, asset["uid"]
+    columns = "uid, content_hash, created_at, deployed_at"
+    versions = db.execute(f"SELECT {columns} FROM versions WHERE asset = ? ORDER BY id DESC", (uid,)).fetchall()
+    newest = one(db, "SELECT content FROM versions WHERE uid = ?", versions[0]["uid"])
+    content = json.loads(newest["content"] if newest else "{}")
     deployment = one(db, "SELECT * FROM deployments WHERE asset = ?", uid)
     permissions = db.execute(
         "SELECT * FROM permissions WHERE asset = ? ORDER BY username, codename, id", (uid,)
@@ -298,7 +300,7 @@ def permissions(context: Context, request: Asked, uid: str) -> Response:
     username, codename = _last(asked.get("user")), _last(asked.get("permission"))
     if codename not in render.PERMISSIONS:
         raise Refused(400, {"permission": ["Invalid hyperlink - Object does not exist."]})
-    if not username:
+    if username != ANONYMOUS and not context.knows(username):
         raise Refused(400, {"user": ["Invalid hyperlink - Object does not exist."]})
     filters = _filters(asked.get("partial_permissions")) if codename == "partial_submissions" else None
     with context.db.writing() as connection:

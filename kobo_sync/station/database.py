@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kobo_sync.errors import StoreError
+
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE assets (
@@ -68,7 +70,7 @@ Connection = sqlite3.Connection
 class Database:
     """One file: write-ahead log, every commit flushed to the disk before it returns.
 
-    Raises: sqlite3.DatabaseError when the file is not a station's.
+    Raises: StoreError when the file is not a station's or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,21 +78,34 @@ class Database:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._all: list[Connection] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = self._connect()
-        found = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            self._writer.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif found != SCHEMA_VERSION:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+            self._prepare()
+        except (sqlite3.Error, OSError) as error:
             self.close()
-            raise sqlite3.DatabaseError(f"{path.name}: schema {found}, this program knows {SCHEMA_VERSION}")
+            raise StoreError(
+                f"{path.name}: cannot be opened as a field station's file ({error})",
+                hint="give another path, or restore a copy of the station's file",
+            ) from error
+
+    def _prepare(self) -> None:
+        """Create the tables in an empty file; whole or not at all, as a phone may be waiting when power fails."""
+        with self.writing() as connection:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found not in (0, SCHEMA_VERSION):
+                raise sqlite3.DatabaseError(f"schema {found}, this program knows {SCHEMA_VERSION}")
+            if found == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _connect(self) -> Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
+        self._all.append(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a 201 must survive a pulled plug
-        self._all.append(connection)
         return connection
 
     @contextmanager

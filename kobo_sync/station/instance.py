@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(x0*([0-8bcef]|1[0-9a-f])|0*([0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE)  # fmt: skip
 _MAX_DEPTH = 100
+MAX_XML = 20 * 1024 * 1024  # answers are text: photos travel beside them
 
 
 class Malformed(ValueError):
@@ -36,6 +37,8 @@ def read_instance(xml: bytes) -> Instance:
 
     Raises: Malformed; also for entity declarations, which no phone sends and which can blow up memory.
     """
+    if len(xml) > MAX_XML:
+        raise Malformed("Improperly formatted XML.")
     if _CONTROL.search(xml):
         raise Malformed("Submission rejected: the form contains unsupported or invisible characters.")
     try:

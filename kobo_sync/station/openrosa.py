@@ -138,7 +138,7 @@ def _uploads(request: Asked) -> list[submissions.Upload]:
     found = []
     for key, file in request.files.items(multi=True):
         name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
-        if key != "xml_submission_file" and name:
+        if key != "xml_submission_file" and name and name.isprintable():
             found.append(submissions.Upload(name, file.mimetype, file.read()))
     return found
 

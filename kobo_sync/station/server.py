@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from types import TracebackType
 
@@ -15,11 +16,18 @@ class RunningStation:
     """A station that answers at *url* until it is stopped; also a context manager."""
 
     def __init__(self, station: Station, host: str, port: int, threads: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
         self._server = create_server(
-            station.wsgi(), host=host, port=port, threads=threads, ident="kobo-sync", max_request_body_size=MAX_BODY,
-            clear_untrusted_proxy_headers=False, asyncore_use_poll=True,
-        )  # fmt: skip
-        self.port: int = int(self._server.effective_port)
+            station.wsgi(),
+            sockets=[listener],
+            threads=threads,
+            ident="kobo-sync",
+            max_request_body_size=MAX_BODY,
+            clear_untrusted_proxy_headers=False,
+            asyncore_use_poll=True,
+        )
+        self.port: int = int(listener.getsockname()[1])
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._server.run, name="station", daemon=True)
@@ -28,8 +36,14 @@ class RunningStation:
     def stop(self) -> None:
         """Answer what is under way, then close the port."""
         self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger(self._server.close)
+        self._server.trigger.pull_trigger(self._shut)
         self._thread.join(timeout=10)
+
+    def _shut(self) -> None:
+        """In the server's own thread: phones that keep a connection open do not keep the port."""
+        for channel in list(self._server.active_channels.values()):
+            channel.close()
+        self._server.close()
 
     def __enter__(self) -> RunningStation:
         return self

@@ -28,6 +28,9 @@ class Context(Protocol):
     def now(self) -> datetime:
         """The current time, aware, UTC."""
 
+    def knows(self, username: str) -> bool:
+        """Whether an account of that name may sign in."""
+
     def new_uid(self, prefix: str) -> str:
         """A fresh Kobo-like uid."""
 

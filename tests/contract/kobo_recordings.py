@@ -175,6 +175,9 @@ def load() -> list[dict[str, Any]]:
 AFTER = {
     "f01_data_photo_missing": "e25_submit_without_attachment_first",
     "f02_data_photo_arrived": "e26_submit_attachment_later",
+    "f11_after_edit": "e44b_original_bytes_resubmitted_after_edit",
+    "f12_after_edit_by_old_uuid": "e44b_original_bytes_resubmitted_after_edit",
+    "f12b_after_edit_by_new_uuid": "e44b_original_bytes_resubmitted_after_edit",
     "e53_0_row": "e52_0_attachment_name",
     "e53_1_row": "e52_1_attachment_name",
     "e53_2_row": "e52_2_attachment_name",
@@ -309,8 +312,8 @@ class Replay:
     def _learn(self, recorded: Any, said: Any) -> None:
         if isinstance(recorded, dict) and isinstance(said, dict):
             if isinstance(recorded.get("_id"), int) and isinstance(said.get("_id"), int):
-                self.ids[recorded["_id"]] = said["_id"]
-            for key in recorded.keys() & said.keys():
+                self.ids.setdefault(recorded["_id"], said["_id"])
+            for key in sorted(recorded.keys() & said.keys()):
                 self._learn(recorded[key], said[key])
         elif isinstance(recorded, list) and isinstance(said, list) and len(recorded) == len(said):
             for left, right in zip(recorded, said, strict=True):
@@ -319,7 +322,8 @@ class Replay:
             for pattern in (_UID, _UUID):
                 old, new = pattern.findall(recorded), pattern.findall(said)
                 if len(old) == len(new):
-                    self.names.update(zip(old, new, strict=True))
+                    for left, right in zip(old, new, strict=True):
+                        self.names.setdefault(left, right)
 
 
 MAIN_ASSET = "aCm8a9w9wJ7RJTfpAfdwvw"
@@ -409,7 +413,7 @@ def outline(xml: str) -> set[str]:
     root = ElementTree.fromstring(xml.encode())
 
     def walk(node: ElementTree.Element, path: str) -> Iterator[str]:
-        here = f"{path}/{node.tag if '{' not in node.tag else node.tag}"
+        here = f"{path}/{node.tag}"
         yield here
         yield from (f"{here}@{name}" for name in node.attrib)
         for child in node:
