@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,6 +146,12 @@ def _load_xlsx(content: bytes) -> tuple[dict[str, tuple[str, _Grid]], dict[str, 
 
 
 def _xlsx_grids(content: bytes, *, data_only: bool) -> dict[str, tuple[str, _Grid]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # openpyxl tells of Excel features that hold no text
+        return _open_grids(content, data_only=data_only)
+
+
+def _open_grids(content: bytes, *, data_only: bool) -> dict[str, tuple[str, _Grid]]:
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
     try:
         grids = {}

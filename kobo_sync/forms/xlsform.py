@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -134,6 +135,8 @@ def survey_type(text: str) -> SurveyType:
     or_other = bool(re.search(r"\s(or_other|or specify other)$", words))
     words = re.sub(r"\s(or_other|or specify other)$", "", words)
     lower = words.lower()
+    if match := re.match(r"(begin|end)[ _]loop\b", lower):
+        return SurveyType(f"{match[1]}_group", list_name=words.rpartition(" over ")[2] if " over " in words else "")
     if lower in _TYPE_ALIASES or " " not in words:
         return SurveyType(_TYPE_ALIASES.get(lower, "dateTime" if lower == "datetime" else lower), or_other=or_other)
     head, _, tail = words.rpartition(" ")
@@ -203,7 +206,9 @@ def compile_form(content: bytes, filename: str, *, validate: bool) -> Compiled:
     path = PurePath(filename)
     definition = Definition(data=io.BytesIO(content), file_type=None, file_path_stem=path.stem)
     try:
-        result = convert(definition, validate=validate, file_type=path.suffix.lower())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl tells of Excel features that hold no text
+            result = convert(definition, validate=validate, file_type=path.suffix.lower())
     except OSError as error:
         raise FormError(
             "ODK Validate cannot run: Java is missing",

@@ -36,7 +36,7 @@ def no_break_space(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM082", "error")
+@rule("FORM082", "warning")
 def straight_quotes(subject: Subject) -> Iterator[Fault]:
     """Expressions use straight quotes."""
     for line, header, _, text in _technical(subject):

@@ -32,7 +32,7 @@ _APPEARANCES: dict[str, frozenset[str]] = {
     "begin_group": frozenset("field-list table-list compact pages".split()),
     "begin_repeat": frozenset("field-list table-list compact pages".split()),
 }
-_FREE = re.compile(r"^(columns-\d+|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|horizontal.*)$")
+_FREE = re.compile(r"^(columns-\d+|compact-\d+|autocomplete_chars|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|horizontal.*)$")
 _ALONE = ("signature", "draw", "annotate")
 _RANGE_REFUSED = ("tick_interval", "placeholder", "tick_labelset")
 _GEO_REFUSED = ("incremental", "reference-geometry")
@@ -130,14 +130,16 @@ def range_steps(subject: Subject) -> Iterator[Fault]:
 
 @rule("FORM066", "error")
 def unsupported_features(subject: Subject) -> Iterator[Fault]:
-    """No feature that KoboToolbox refuses or drops: entities, select_one_external, client_editable."""
+    """No feature that KoboToolbox refuses or drops: entities, loops, select_one_external, client_editable."""
     if (sheet := subject.book.sheet("entities")) and sheet.rows:
         yield (
             f"{subject.filename}, sheet entities",
             "KoboToolbox refuses entities",
             "remove the sheet; publish a CSV instead",
         )
-    for line in subject.questions:
+    for line in subject.survey:
+        if line.kind.kind == "begin_group" and line.kind.list_name:
+            yield subject.at(line, "type"), "KoboToolbox knows no loop", "write one group per item, or a repeat"
         if line.kind.kind == "select_one_external":
             yield subject.at(line, "type"), "KoboToolbox refuses select_one_external", "use select_one_from_file"
     if subject.settings.cells.get("client_editable"):

@@ -64,7 +64,12 @@ def named(subject: Subject) -> Iterator[Fault]:
     """Every question, group and repeat has a name."""
     for line in subject.survey:
         if line.kind.kind and not line.kind.kind.startswith("end_") and not line.name:
-            yield subject.at(line, "name"), f"the {line.kind.kind} has no name", "give it a name in a-z, 0-9 and _"
+            yield (
+                subject.at(line, "name"),
+                f"the {line.kind.kind} has no name",
+                "give it a name in a-z, 0-9 and _",
+                ("warning" if line.kind.kind == "note" else "error"),
+            )
 
 
 @rule("FORM003", "error")

@@ -37,7 +37,7 @@ def per_cell_translation(subject: Subject) -> Iterator[Fault]:
 def plain_beside_translated(subject: Subject) -> Iterator[Fault]:
     """Where one column has a language, all text columns have one (Kobo makes a nameless language of the rest)."""
     for sheet, title in ((subject.book.survey, "survey"), (subject.book.sheet("choices"), "choices")):
-        for col in map(column, sheet.header if sheet else ()):
+        for col in map(column, dict.fromkeys(sheet.header if sheet else ())):
             if col.name in TRANSLATED and col.name not in _MEDIA and not col.language and any(subject.form.languages):
                 place = f"{subject.filename}, sheet {title}, row 1, column {col.header}"
                 first = next(language for language in subject.form.languages if language)
