@@ -54,10 +54,11 @@ def choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
 
 
 def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
-    """The label of answer *code* to question *name*; the code when unknown."""
+    """The label of answer *code* to question *name*; the code when unknown, or when phones fill the label in."""
     for item in choices(facts, form_id, name):
         if item.name == code:
-            return pick(item.labels, facts.config.mission.languages[:1], code)
+            label = pick(item.labels, facts.config.mission.languages[:1], code)
+            return code if "${" in label else label
     if facts.config.group(code) is not None:
         return group(facts, code)
     return zone(facts, code)

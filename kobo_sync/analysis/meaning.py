@@ -21,7 +21,7 @@ MEANINGS: dict[Role, tuple[str, ...]] = {
     "test": ("zone", "consent", "moment", "person"),
     "satisfaction": ("zone", "consent", "group", "sex", "intention", "recommend"),
     "needs": ("zone", "consent", "group", "sex", "person", "ranking", *DETAIL),
-    "focus_group": ("zone", "consent", "group", "groups", "sex", "themes", "agreements", "disagreements", "quotations"),
+    "focus_group": ("zone", "consent", "groups", "women", "men", "themes", "agreements", "disagreements", "quotations"),
     "road_map": ("zone", "consent"),
 }
 
@@ -59,7 +59,7 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
 
 
 def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
-    """The repeat named by the meaning ``detail``, its parents' zone, group and sex joined.
+    """The repeat named by the meaning ``detail`` (or ``actions``), its parents' zone, group and sex joined.
 
     Shape: one row per repeat item of a usable submission; columns ``root_uuid, zone, group, sex,
     position``, then *meanings*. A form without the repeat gives one row per submission that
@@ -69,7 +69,7 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     parts = []
     for form_id in facts.config.forms_with_role(role):
         settings = facts.config.forms[form_id]
-        repeat = settings.fields.get("detail", "")
+        repeat = settings.fields.get("detail", "") or settings.fields.get("actions", "")
         table = facts.tables.get(f"{form_id}__{repeat}") if repeat else facts.tables.get(form_id)
         if table is None:
             continue

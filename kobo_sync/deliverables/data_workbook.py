@@ -94,13 +94,20 @@ def _split_columns(facts: Facts, form_id: str, table: pd.DataFrame, names: set[s
 def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
     """The questions of a form that could say who somebody is.
 
-    By meaning (names, phone, signature), by kind (pictures, device, position), and calculations made of
-    them or looked up in a published list, unless their meaning is declared and harmless.
+    By meaning (names, phone, signature) with the questions they are calculated from, by kind (pictures,
+    device, position), and calculations made of them or looked up in a published list; but never a
+    question whose meaning is declared and harmless.
     """
     banned = {settings.fields[key] for key in NOMINATIVE if settings.fields.get(key)}
     harmless = _declared(settings) - banned
     if form is None:
         return banned
+    pending = list(banned)
+    while pending:
+        question = form.question(pending.pop())
+        sources = _uses(question) - banned - harmless if question else set()
+        banned |= sources
+        pending += sources
     banned |= {question.name for question in form.questions if question.kind in _NOMINATIVE_KINDS}
     grew = True
     while grew:
@@ -112,8 +119,11 @@ def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
 
 def _derived(question: Question, banned: set[str]) -> bool:
     text = question.calculation
-    used = set(re.findall(r"\$\{\s*([^}\s]+)\s*\}", text))
-    return bool(used & banned) or "pulldata(" in text or "instance(" in text
+    return bool(_uses(question) & banned) or "pulldata(" in text or "instance(" in text
+
+
+def _uses(question: Question) -> set[str]:
+    return set(re.findall(r"\$\{\s*([^}\s]+)\s*\}", question.calculation))
 
 
 def _declared(settings: FormSettings) -> set[str]:
@@ -152,7 +162,7 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
             cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
         columns.append(excel.Column(column, labels.question(facts, form_id, column), _kind(asked, table[column])))
         values.append(cells)
-        if asked is not None and asked.kind.startswith(("select", "rank")):
+        if asked is not None and asked.kind.startswith(("select", "rank")) and not _lists_people(facts, asked):
             columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
             values.append([_labelled(facts, form_id, column, cell) for cell in cells])
         elif column == settings.fields.get("need"):
@@ -181,6 +191,11 @@ def _labelled(facts: Facts, form_id: str, column: str, cell: excel.Value) -> str
     if column == facts.config.forms[form_id].fields.get("session"):
         return labels.session(facts, str(cell))
     return " ; ".join(labels.choice(facts, form_id, column, code) for code in str(cell).split())
+
+
+def _lists_people(facts: Facts, question: Question) -> bool:
+    """Whether the question's choices are the roster: their labels are names."""
+    return facts.config.roster is not None and question.file_name == facts.config.roster.file
 
 
 def _question(facts: Facts, form_id: str, column: str) -> Question | None:
@@ -274,7 +289,7 @@ def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
 def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
     """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
     languages = facts.config.mission.languages
-    found = labels.choices(facts, form_id, question.name)
+    found = () if _lists_people(facts, question) else labels.choices(facts, form_id, question.name)
     if found:
         return [(item.name, [item.labels.get(language, "") for language in languages]) for item in found]
     if question.name == facts.config.forms[form_id].fields.get("zone"):

@@ -145,6 +145,42 @@ households = "menages"
 feasibility = "faisabilite"
 steps = "demarches"
 proposal = "proposition"
+[forms.route]
+role = "road_map"
+file = "route.xlsx"
+catalogue = "besoins.csv"
+[forms.route.fields]
+zone = "zone"
+actions = "actions"
+need = "besoin"
+objective = "objectif"
+action = "action"
+kind = "type_action"
+target = "cible"
+level = "niveau"
+allies = "allies"
+responsible_group = "groupe_responsable"
+responsible_function = "fonction_responsable"
+deadline = "echeance"
+indicator = "indicateur"
+verification = "verification"
+resources = "ressources"
+risk = "risque"
+status = "statut"
+[forms.focus]
+role = "focus_group"
+file = "focus.xlsx"
+catalogue = "besoins.csv"
+[forms.focus.fields]
+zone = "zone"
+groups = "groupes"
+women = "femmes"
+men = "hommes"
+consent = "consentement"
+themes = "themes"
+agreements = "accords"
+disagreements = "desaccords"
+quotations = "citations"
 [server]
 kf = "https://kf.example.org"
 kc = "https://kc.example.org"
@@ -311,7 +347,37 @@ def make_forms() -> dict[str, Form]:
         "test": make_form("test", test, lists),
         "satisfaction": make_form("satisfaction", satisfaction, lists),
         "besoins": make_form("besoins", needs, lists, "evaluation"),
+        "route": make_route(q),
     }
+
+
+def make_route(q: Callable[..., Question]) -> Form:
+    statuses = (choice("a_faire", "À faire"), choice("en_cours", "En cours"), choice("fait", "Fait"))
+    levels = (choice("commune", "Commune"), choice("province", "Province"))
+    kinds = (choice("plaidoyer", "Plaidoyer"), choice("lobbying", "Lobbying"))
+    questions = [q("besoin", "select_one_from_file", "Besoin", "besoins", "actions", "besoins.csv")]
+    questions += [q(name, repeat="actions") for name in ACTION_TEXTS]
+    questions += [
+        q("type_action", "select_one", "Type", "type", "actions"),
+        q("niveau", "select_one", "Niveau", "niveau", "actions"),
+    ]
+    questions += [
+        q("echeance", "date", "Échéance", repeat="actions"),
+        q("statut", "select_one", "Statut", "statut", "actions"),
+    ]
+    return make_form("route", questions, {"statut": statuses, "niveau": levels, "type": kinds}, "actions")
+
+
+ACTION_TEXTS = (
+    "objectif",
+    "action",
+    "cible",
+    "allies",
+    "groupe_responsable",
+    "fonction_responsable",
+    "indicateur",
+    "verification",
+)
 
 
 def table(rows: list[dict[str, Any]], columns: list[str], *, repeat: bool = False) -> pd.DataFrame:
@@ -383,7 +449,68 @@ def make_tables(n: int, seed: int, zone: str) -> dict[str, pd.DataFrame]:
         "test": _tests(rng, signed, zone),
         "satisfaction": _satisfaction(rng, signed, zone),
         **_needs(rng, signed, zone),
+        **make_actions(min(n, 7), zone),
+        "focus": _focus(zone, min(n, 3)),
     }
+
+
+def make_actions(n: int, zone: str = "bertat") -> dict[str, pd.DataFrame]:
+    """*n* actions, every third without indicator, deadlines around the day of the data."""
+    rows = []
+    for index in range(n):
+        row = {
+            "root_uuid": "u0001",
+            "position": index + 1,
+            "besoin": ("transport", "ambulance", "sage_femme")[index % 3],
+        }
+        row |= {
+            "objectif": "Obtenir deux bus scolaires pour la rentrée",
+            "action": "Audience auprès du président de la commune",
+        }
+        row |= {
+            "cible": "Président du conseil communal",
+            "niveau": ("commune", "province")[index % 2],
+            "type_action": "plaidoyer",
+        }
+        row |= {
+            "allies": "Associations de parents",
+            "groupe_responsable": GROUPS[index % 3],
+            "fonction_responsable": "Présidente",
+        }
+        row |= {"echeance": f"2025-0{1 + index % 4}-15", "indicateur": None if index % 3 == 2 else "Délibération votée"}
+        row |= {
+            "verification": "Procès-verbal",
+            "statut": ("a_faire", "en_cours", "fait")[index % 3],
+            "ressources": "Transport",
+            "risque": "Report",
+        }
+        rows.append(row)
+    columns = ["besoin", *ACTION_TEXTS, "type_action", "niveau", "echeance", "ressources", "risque", "statut"]
+    return {
+        "route": table([{"zone": zone}] if n else [], ["zone"]),
+        "route__actions": table(rows, columns, repeat=True),
+    }
+
+
+def _focus(zone: str, n: int) -> pd.DataFrame:
+    rows = []
+    for index in range(n):
+        row: dict[str, Any] = {
+            "zone": zone,
+            "groupes": GROUPS[index],
+            "femmes": 4 + index,
+            "hommes": 3,
+            "consentement": "oui",
+        }
+        row |= {"themes": "transport ambulance" if index else "transport", "accords": "Le transport d’abord"}
+        row |= {
+            "desaccords": "Qui porte la demande" if index else None,
+            "citations": "Sans bus, ma fille reste à la maison.",
+        }
+        rows.append(row)
+    return table(
+        rows, ["zone", "groupes", "femmes", "hommes", "consentement", "themes", "accords", "desaccords", "citations"]
+    )
 
 
 PERSON = ["nom", "prenom", "nom_ar", "sexe", "groupe", "organisation", "commune", "telephone"]

@@ -19,7 +19,7 @@ from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts
 
-ZONE = ("attendance_list", "evaluations", "needs", "data_workbook")
+ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook")
 
 
 def built(name: str, facts: Facts) -> dict[str, bytes]:
@@ -183,3 +183,16 @@ def test_the_figures_agree_with_the_analysis() -> None:
     needs = words(built("needs", make_facts(25))["besoins-prioritaires.docx"])
     assert "Transport scolaire" in needs
     assert "très fort" in needs
+
+
+def test_the_road_map_marks_delays_and_offers_statuses() -> None:
+    found = built("road_map", make_facts(25))
+    text = words(found["feuille-de-route.docx"])
+    assert "en retard" in text
+    assert "à définir" in text
+    sheet = openpyxl.load_workbook(io.BytesIO(found["feuille-de-route.xlsx"])).active
+    assert sheet is not None
+    assert [rule.formula1 for rule in sheet.data_validations.dataValidation][-1] == '"À faire,En cours,Fait"'
+    (formula,) = [rule.formula[0] for part in sheet.conditional_formatting for rule in part.rules]
+    assert "TODAY()" in formula
+    assert '"Fait"' in formula

@@ -1,0 +1,116 @@
+"""The road map: actions per need, level and kind, how complete they are, which are overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.model import Facts
+
+FIELDS = (
+    "number",
+    "need",
+    "objective",
+    "action",
+    "kind",
+    "target",
+    "level",
+    "allies",
+    "responsible_group",
+    "responsible_function",
+    "deadline",
+    "indicator",
+    "verification",
+    "resources",
+    "risk",
+    "feasibility",
+    "impact",
+    "status",
+)
+# A status that ends an action: the choice says so in a column ``closed``, or is one of these codes.
+_CLOSED = frozenset(("done", "cancelled", "closed", "fait", "termine", "abandonne", "annule"))
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action; *values* maps `FIELDS` to text as answered (codes for choices), empty when missing."""
+
+    zone: str
+    values: Mapping[str, str]
+    deadline: date | None
+    closed: bool
+
+    @property
+    def smart_complete(self) -> bool:
+        """Objective, target, responsible, deadline and indicator are all filled."""
+        responsible = self.values["responsible_function"] or self.values["responsible_group"]
+        filled = (self.values["objective"], self.values["target"], responsible, self.values["indicator"])
+        return all(filled) and self.deadline is not None
+
+    def overdue(self, as_of: date) -> bool:
+        """The deadline has passed on *as_of* and the action is not closed."""
+        return self.deadline is not None and self.deadline < as_of and not self.closed
+
+
+@dataclass(frozen=True)
+class RoadMap:
+    """The actions by need (the catalogue's order), then deadline."""
+
+    actions: tuple[Action, ...]
+
+    @property
+    def smart_share(self) -> float | None:
+        """Share of complete actions, 0..1; None without actions."""
+        return sum(action.smart_complete for action in self.actions) / len(self.actions) if self.actions else None
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Actions per value of the field *name*, most frequent first; missing under an empty code."""
+        found: dict[str, int] = {}
+        for action in self.actions:
+            found[action.values[name]] = found.get(action.values[name], 0) + 1
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def overdue(self, as_of: date) -> tuple[Action, ...]:
+        """The actions overdue on *as_of*."""
+        return tuple(action for action in self.actions if action.overdue(as_of))
+
+
+def road_map(facts: Facts) -> RoadMap:
+    """All actions, rows without objective nor action left out. Raises: nothing; no rows give none."""
+    closed = closed_codes(facts)
+    table = meaning.detail(facts, "road_map", FIELDS)
+    actions = []
+    for row in table.to_dict("records"):
+        values = {name: meaning.text(row[name]) for name in FIELDS}
+        if values["objective"] or values["action"]:
+            deadline = _day(values["deadline"])
+            actions.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
+    order = {code: place for place, code in enumerate(labels.needs(facts))}
+    latest = date.max
+    actions.sort(key=lambda a: (order.get(a.values["need"], len(order)), a.values["need"], a.deadline or latest))
+    return RoadMap(tuple(actions))
+
+
+def closed_codes(facts: Facts) -> set[str]:
+    """The status codes that end an action: those whose choice says ``closed``, and the usual words."""
+    closed = set(_CLOSED)
+    for form_id in facts.config.forms_with_role("road_map"):
+        name = facts.config.forms[form_id].fields.get("status", "")
+        said = {
+            choice.name: choice.extra["closed"]
+            for choice in labels.choices(facts, form_id, name)
+            if choice.extra.get("closed")
+        }
+        closed |= {
+            code for code, value in said.items() if value.casefold() in ("1", "true", "yes", facts.config.codes.yes)
+        }
+    return closed
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None

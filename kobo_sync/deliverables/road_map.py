@@ -1,0 +1,244 @@
+"""The road map of advocacy actions: a paper by need, and its workbook to follow up; functions, never names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import labels
+from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import excel, french, word
+from kobo_sync.model import Class, Document, Facts, Scope
+
+NAME = "road_map"
+TITLE = "Feuille de route"
+SCOPE: Scope = "zone"
+CLASS: Class = "aggregate"
+PATH = "feuille-de-route.docx"
+WORKBOOK_PATH = "feuille-de-route.xlsx"
+
+_HEAD = (
+    "N°",
+    "Objectif et action",
+    "Cible",
+    "Responsable et alliés",
+    "Échéance",
+    "Indicateur et preuve",
+    "Moyens et risque",
+    "Statut",
+)
+_WIDTHS = (1.0, 6.4, 3.8, 3.6, 2.3, 3.9, 3.6, 2.1)
+
+
+def build(facts: Facts) -> list[Document]:
+    """The paper and the workbook."""
+    plan = road_map(facts)
+    form_ids = letterhead.forms_of(facts, "road_map")
+    document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
+    word.title(
+        document,
+        f"{TITLE} – {letterhead.place_name(facts)}",
+        f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
+    )
+    if plan.actions:
+        _summary(document, facts, plan)
+        _actions(document, facts, plan)
+        _counts(document, facts, plan)
+    else:
+        word.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+    workbook = excel.workbook(
+        [_sheet(facts, plan)],
+        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        author=letterhead.organisers(facts),
+        when=facts.as_of,
+        comments=letterhead.provenance(facts, form_ids),
+    )
+    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]
+
+
+# ── the paper ───────────────────────────────────────────────────────────────
+
+
+def _as_of(facts: Facts) -> date | None:
+    return letterhead.local_day(facts, facts.as_of) if facts.as_of else None
+
+
+def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
+    as_of = _as_of(facts)
+    complete = sum(action.smart_complete for action in plan.actions)
+    n_overdue = len(plan.overdue(as_of)) if as_of else 0
+    slash = f"{french.NNBSP}/{french.NNBSP}"
+    word.key_figures(
+        document,
+        [
+            (str(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
+            (str(len(plan.counts("need"))), "besoins servis"),
+            (f"{complete}{slash}{len(plan.actions)}", f"actions complètes, SMART ({french.percent(plan.smart_share)})"),
+            (str(n_overdue), f"en retard au {french.day(as_of)}" if as_of else "en retard"),
+        ],
+    )
+
+
+def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
+    as_of = _as_of(facts)
+    number = 0
+    for need in dict.fromkeys(action.values["need"] for action in plan.actions):
+        word.heading(document, labels.need(facts, need) if need else "Besoin non précisé", 2)
+        rows = []
+        for action in (action for action in plan.actions if action.values["need"] == need):
+            number += 1
+            rows.append(_row(facts, number, action, as_of))
+        word.table(
+            document,
+            word.Table(_HEAD, rows, _WIDTHS, alt=f"Actions : {labels.need(facts, need)}", right=(0,), size=8.5),
+        )
+
+
+def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[str | word.Cell]:
+    values = action.values
+    level, kind = _label(facts, "level", values["level"]), _label(facts, "kind", values["kind"])
+    late = as_of is not None and action.overdue(as_of)
+    due = french.day(action.deadline) if action.deadline else "à fixer"
+    status = _label(facts, "status", values["status"]) or french.NOTHING
+    responsible = _lines(values["responsible_function"], _group(facts, action), _after("Alliés : ", values["allies"]))
+    return [
+        str(number),
+        word.Cell(
+            values["objective"] or values["action"],
+            below=_lines(values["action"] if values["objective"] else "", _after("Type : ", kind)),
+        ),
+        word.Cell(values["target"] or "à préciser", below=_after("Niveau : ", level)),
+        responsible or "à désigner",
+        word.Cell(due, bold=late, below="en retard" if late else "", fill="FBE3D6" if late else ""),
+        word.Cell(values["indicator"] or "à définir", below=_after("Preuve : ", values["verification"])),
+        _lines(values["resources"], _after("Risque : ", values["risk"])),
+        word.Cell(status, below="" if action.smart_complete else "à compléter"),
+    ]
+
+
+def _group(facts: Facts, action: Action) -> str:
+    code = action.values["responsible_group"]
+    return labels.group(facts, code, short=True) if code else ""
+
+
+def _after(prefix: str, text: str) -> str:
+    return french.typography(prefix) + text if text else ""
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
+
+
+def _label(facts: Facts, meaning: str, code: str) -> str:
+    """The label of a choice answered to the question that carries *meaning*."""
+    for form_id in facts.config.forms_with_role("road_map"):
+        name = facts.config.forms[form_id].fields.get(meaning, "")
+        if name and code:
+            return labels.choice(facts, form_id, name, code)
+    return code
+
+
+def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
+    word.heading(document, "Répartition des actions")
+    rows: list[Sequence[str | word.Cell]] = []
+    for title, meaning in (("Niveau de décision", "level"), ("Type d’action", "kind"), ("Statut", "status")):
+        for place, (code, n) in enumerate(plan.counts(meaning).items()):
+            rows.append(["" if place else title, _label(facts, meaning, code) or labels.UNKNOWN, str(n)])
+    content = word.Table(
+        ["Critère", "Valeur", "Actions"],
+        rows,
+        [5.0, 6.5, 2.5],
+        caption="Actions par niveau, type et statut",
+        right=(2,),
+    )
+    word.table(document, content)
+    word.note(
+        document,
+        "Action complète (SMART) : objectif, cible, responsable, échéance et indicateur sont tous remplis. En retard : échéance passée à la date "
+        "des données, action ni faite ni abandonnée. Des fonctions, jamais de noms : à vérifier avant diffusion.",
+    )
+
+
+# ── the workbook ────────────────────────────────────────────────────────────
+
+
+def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
+    statuses = _choices(facts, "status")
+    columns = [
+        excel.Column("N°", kind="integer", width=5),
+        excel.Column("Zone", width=16),
+        excel.Column("Besoin", width=24),
+        excel.Column("Objectif", width=34),
+        excel.Column("Action", width=34),
+        excel.Column("Type", width=13, choices=_choices(facts, "kind")),
+        excel.Column("Cible", width=24),
+        excel.Column("Niveau", width=13, choices=_choices(facts, "level")),
+        excel.Column("Alliés", width=20),
+        excel.Column("Groupe responsable", width=16),
+        excel.Column("Fonction responsable", width=20),
+        excel.Column("Échéance", kind="date", width=12),
+        excel.Column("Indicateur", width=24),
+        excel.Column("Moyen de vérification", width=22),
+        excel.Column("Ressources", width=20),
+        excel.Column("Risque", width=20),
+        excel.Column("Faisabilité", width=16),
+        excel.Column("Impact", width=16),
+        excel.Column("Statut", width=13, choices=statuses),
+        excel.Column("Complète (SMART)", width=11),
+    ]
+    rows = [_cells(facts, number, action) for number, action in enumerate(plan.actions, 1)]
+    intro = (
+        f"{TITLE} – {letterhead.place_name(facts)}",
+        "Choisissez le statut dans la liste ; une échéance passée sur une action ouverte devient orange.",
+    )
+    sheet = excel.Sheet(TITLE, columns, rows, intro=intro)
+    first = sheet.first_row
+    closed = "".join(f',$S{first}<>"{label}"' for label in _closed_labels(facts))
+    return excel.Sheet(
+        TITLE, columns, rows, intro=intro, highlight={f'=AND($L{first}<>"",$L{first}<TODAY(){closed})': "#FBD5B5"}
+    )
+
+
+def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
+    values = action.values
+    return [
+        number,
+        labels.zone(facts, action.zone),
+        labels.need(facts, values["need"]),
+        values["objective"],
+        values["action"],
+        _label(facts, "kind", values["kind"]),
+        values["target"],
+        _label(facts, "level", values["level"]),
+        values["allies"],
+        _group(facts, action),
+        values["responsible_function"],
+        action.deadline,
+        values["indicator"],
+        values["verification"],
+        values["resources"],
+        values["risk"],
+        _label(facts, "feasibility", values["feasibility"]),
+        _label(facts, "impact", values["impact"]),
+        _label(facts, "status", values["status"]),
+        "oui" if action.smart_complete else "non",
+    ]
+
+
+def _choices(facts: Facts, meaning: str) -> tuple[str, ...]:
+    """The labels staff may choose from; Excel holds at most 255 characters of them."""
+    for form_id in facts.config.forms_with_role("road_map"):
+        name = facts.config.forms[form_id].fields.get(meaning, "")
+        found = tuple(_label(facts, meaning, choice.name) for choice in labels.choices(facts, form_id, name))
+        if found and len(",".join(found)) <= 255 and not any("," in label for label in found):
+            return found
+    return ()
+
+
+def _closed_labels(facts: Facts) -> list[str]:
+    return [
+        _label(facts, "status", code) for code in sorted(closed_codes(facts)) if _label(facts, "status", code) != code
+    ]
