@@ -138,6 +138,7 @@ class Server(Settings):
     kc: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
     assets: dict[str, str] = {}
     timeout_s: float = Field(default=130, gt=0)
+    retries: int = Field(default=5, ge=1, le=20)
 
 
 class Pull(Settings):

@@ -97,7 +97,10 @@ class Mission:
                 "KoboToolbox shows it under Account → Security → API key",
             )
         if name not in self._clients:
-            self._clients[name] = KoboClient(self.kf, self.kc, token, timeout_s=self.config.server.timeout_s)
+            settings = self.config.server
+            self._clients[name] = KoboClient(
+                self.kf, self.kc, token, timeout_s=settings.timeout_s, retries=settings.retries
+            )
         return self._clients[name]
 
     def participants(self) -> RosterPlan:

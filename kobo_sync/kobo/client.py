@@ -21,7 +21,6 @@ from kobo_sync.model import Asset, MediaFile, Validation
 
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
-RETRIES = 5
 BACKOFF_S = 0.5
 BACKOFF_MAX_S = 60.0
 GOOD = range(200, 300)
@@ -51,12 +50,14 @@ class KoboClient:
         token: str,
         *,
         timeout_s: float = 130,
+        retries: int = 5,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kf, self.kc = kf, kc
         self._timeout_s, self._sleep, self._jitter, self._monotonic = timeout_s, sleep, jitter, monotonic
+        self._retries = retries
         self._session = requests.Session()
         self._session.trust_env = False  # a netrc entry would replace the token
         self._session.headers.update({"Accept": "application/json", "User-Agent": "kobo-sync"})
@@ -254,7 +255,7 @@ class KoboClient:
             pause = min(2.0, pause * 1.6)
 
     def _send(self, method: str, url: str, *, retry: bool = True, **options: Any) -> Answer:
-        attempts = RETRIES if retry else 1
+        attempts = self._retries if retry else 1
         for attempt in range(1, attempts + 1):
             try:
                 return self._once(method, url, **options)
