@@ -15,7 +15,7 @@ from kobo_sync.station.access import may_submit
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
 from kobo_sync.station.instance import Malformed
-from kobo_sync.station.wire import HTML_TYPE, XML_TYPE, Asked, Context, Refused
+from kobo_sync.station.wire import HTML_TYPE, XML_TYPE, Asked, Context, Refused, disposition
 
 ACCEPTED_LENGTH = "10000000"  # advisory; bigger submissions are taken [e58]
 ERROR_PAGE = "<!doctype html>\n<html>\n  <head>\n    <title>KoboToolbox </title>\n  </head>\n</html>\n"
@@ -92,7 +92,7 @@ def media(context: Context, request: Asked, pk: int, media_id: int, ext: str, us
     if file is None or render.extension(file["filename"]) != ext:
         raise Refused(404, {"detail": "Not found."})
     answer = Response(load_blob(reader, file["blob"]), content_type=file["mimetype"])
-    answer.headers.set("Content-Disposition", "attachment", filename=file["filename"])
+    answer.headers["Content-Disposition"] = disposition("attachment", file["filename"])
     return answer
 
 

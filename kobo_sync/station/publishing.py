@@ -22,6 +22,7 @@ from kobo_sync.station.wire import (
     Asked,
     Context,
     Refused,
+    disposition,
     empty,
     json_answer,
     micros,
@@ -140,7 +141,7 @@ def file_content(context: Context, request: Asked, uid: str, file_uid: str) -> R
     if row is None:
         raise Refused(404, {"detail": "No AssetFile matches the given query."})
     answer = Response(load_blob(context.db.reader, row["blob"]), content_type=row["mimetype"])
-    answer.headers.set("Content-Disposition", "attachment", filename=row["filename"])
+    answer.headers["Content-Disposition"] = disposition("attachment", row["filename"])
     answer.last_modified = datetime.fromisoformat(row["created_at"])
     return answer
 

@@ -14,7 +14,7 @@ from kobo_sync.kobo import render
 from kobo_sync.station import data, history, query, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.instance import leaves, read_instance
-from kobo_sync.station.wire import Asked, Context, Refused, json_answer, not_found, whole, wrong_method
+from kobo_sync.station.wire import Asked, Context, Refused, disposition, json_answer, not_found, whole, wrong_method
 
 SIZES = {"large": 1280, "medium": 640, "small": 240}
 _MAX_PIXELS = 60_000_000
@@ -213,7 +213,7 @@ def attachment(
         content, mimetype = _resized(content, mimetype, SIZES[size])
     answer = Response(io.BytesIO(content), content_type=mimetype, direct_passthrough=True)
     answer.content_length = len(content)
-    answer.headers.set("Content-Disposition", "inline", filename=file["name"])
+    answer.headers["Content-Disposition"] = disposition("inline", file["name"])
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.last_modified = datetime.fromisoformat(file["created_at"])
     answer.set_etag(f"{file['blob'][:16]}{size}")

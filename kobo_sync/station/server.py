@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from types import TracebackType
@@ -36,7 +37,8 @@ class RunningStation:
     def stop(self) -> None:
         """Answer what is under way, then close the port."""
         self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger(self._shut)
+        with contextlib.suppress(OSError):  # another wake-up may have run _shut, and closed the trigger, already
+            self._server.trigger.pull_trigger(self._shut)
         self._thread.join(timeout=10)
 
     def _shut(self) -> None:

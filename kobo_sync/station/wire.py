@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
@@ -129,6 +131,13 @@ def from_http(error: HTTPException) -> Response:
     """werkzeug's own refusals (a body too large, a broken form) in the station's words."""
     status = error.code or 400
     return Refused(status, {"detail": error.name}).response()
+
+
+def disposition(kind: str, filename: str) -> str:
+    """A ``Content-Disposition`` header for any file name, Arabic ones too; *kind* is inline or attachment."""
+    if re.fullmatch(r"[\w.\-]+", filename, re.ASCII):
+        return f"{kind}; filename={filename}"
+    return f"{kind}; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def micros(moment: datetime) -> str:
