@@ -8,8 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from kobo_sync import errors
 from kobo_sync.cli import cli
+from kobo_sync.config import Config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -70,3 +73,27 @@ def test_functions_and_files_stay_readable() -> None:
             if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60:
                 long.append(f"{path.name}:{node.lineno} {node.name}")
     assert not long
+
+
+def test_every_setting_and_every_code_is_in_the_operations_guide() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    missing = [key for key in _keys(Config, "") if key not in told]
+    codes = set()
+    for path in (ROOT / "kobo_sync").rglob("*.py"):
+        codes |= set(re.findall(r'"((?:DATA|PULL|DEPLOY|DELIVER|ROSTER)\d{3})"', path.read_text("utf-8")))
+    assert not missing and not {code for code in codes if f"`{code}`" not in told}
+
+
+def _keys(settings: type[BaseModel], prefix: str) -> list[str]:
+    """The settings' own key names, inner ones included."""
+    found = []
+    for name, info in settings.model_fields.items():
+        if not prefix and name in ("zones", "secrets"):
+            continue
+        inner = [
+            kind
+            for kind in (info.annotation, *getattr(info.annotation, "__args__", ()))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        found += [key for kind in inner for key in _keys(kind, f"{prefix}{name}.")] or [name]
+    return found
