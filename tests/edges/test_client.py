@@ -1,0 +1,191 @@
+"""The client against servers that misbehave: bounded, repeated only where safe, and never fooled."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.kobo import client as client_module
+from kobo_sync.kobo.client import KoboClient
+
+Handle = Callable[[BaseHTTPRequestHandler, int], None]
+EMPTY = b'{"count":0,"next":null,"previous":null,"results":[]}'
+
+
+@contextmanager
+def _server(handle: Handle) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
+    seen: list[BaseHTTPRequestHandler] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            seen.append(self)
+            handle(self, len(seen))
+
+        do_POST = do_PATCH = do_DELETE = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def _client(url: str, slept: list[float] | None = None, **options: float) -> KoboClient:
+    kept: list[float] = [] if slept is None else slept
+    return KoboClient(url, url, "canary", sleep=kept.append, jitter=lambda: 0.5, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_passing_faults_are_repeated_with_the_server_s_patience(status: int) -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        _answer(handler, status if n < 3 else 200, EMPTY, Retry_After="7")
+
+    slept: list[float] = []
+    with _server(handle) as (url, seen):
+        assert _client(url, slept).count("a1") == 0
+    assert len(seen) == 3 and slept == [7, 7]
+
+
+def test_retries_end_and_say_what_to_look_at() -> None:
+    slept: list[float] = []
+    with _server(lambda handler, _n: _answer(handler, 503, b"busy")) as (url, seen):
+        with pytest.raises(KoboUnreachable) as failure:
+            _client(url, slept).count("a1")
+    assert len(seen) == 5 and slept == [0.5, 1, 2, 4]
+    assert failure.value.status == 503 and "canary" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, b'{"detail":"Invalid token."}', KoboRefused),
+        (403, b'{"detail":"You do not have permission"}', KoboRefused),
+        (404, b"Resource not found (404)", KoboRejected),
+        (400, b'{"detail":"nope"}', KoboRejected),
+        (301, b"", KoboUnexpected),
+    ],
+)
+def test_a_no_is_a_no_at_once(status: int, body: bytes, error: type[Exception]) -> None:
+    with _server(lambda handler, _n: _answer(handler, status, body, Location="http://evil.invalid/")) as (url, seen):
+        with pytest.raises(error):
+            _client(url).count("a1")
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!doctype html><html><body>Sign in</body></html>",
+        b'{"count": 3, "results": [{"_id": 1',
+        b"[]",
+        b'{"results": {}}',
+        b'{"count":1,"results":[{"x":1}]}',
+    ],
+)
+def test_what_is_no_page_is_never_taken_for_an_empty_one(body: bytes) -> None:
+    with _server(lambda handler, _n: _answer(handler, 200, body)) as (url, _seen), pytest.raises(KoboUnexpected):
+        _client(url).count("a1")
+
+
+def test_a_truncated_body_is_asked_again() -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        if n == 1:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "500")
+            handler.end_headers()
+            handler.wfile.write(EMPTY)
+            handler.close_connection = True
+        else:
+            _answer(handler, 200, EMPTY)
+
+    with _server(handle) as (url, seen):
+        assert _client(url).count("a1") == 0
+    assert len(seen) == 2
+
+
+def test_a_truncated_gzip_is_asked_again() -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        packed = gzip.compress(EMPTY)
+        _answer(handler, 200, packed[:-9] if n == 1 else packed, Content_Encoding="gzip")
+
+    with _server(handle) as (url, seen):
+        assert _client(url).count("a1") == 0
+    assert len(seen) == 2
+
+
+def test_a_gzip_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "MAX_BODY", 100_000)
+    bomb = gzip.compress(b" " * 5_000_000)
+    with _server(lambda handler, _n: _answer(handler, 200, bomb, Content_Encoding="gzip")) as (url, _seen):
+        with pytest.raises(KoboUnexpected, match="larger"):
+            _client(url).count("a1")
+
+
+def test_a_slow_drip_is_cut_off_by_the_clock() -> None:
+    ticks = iter(range(0, 10_000, 50))
+    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
+        client = KoboClient(url, url, "t", timeout_s=10, sleep=lambda _s: None, monotonic=lambda: float(next(ticks)))
+        with pytest.raises(KoboUnreachable):
+            client.count("a1")
+    assert len(seen) == 5
+
+
+def test_an_import_is_never_posted_twice() -> None:
+    with _server(lambda handler, _n: _answer(handler, 502, b"")) as (url, seen), pytest.raises(KoboUnreachable):
+        _client(url).import_form(b"x", "f.xlsx", name="F")
+    assert len(seen) == 1
+
+
+def test_the_token_goes_to_the_configured_host_only() -> None:
+    with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (elsewhere, strangers):
+        with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (url, seen):
+            assert _client(url).download(f"{elsewhere}/api/v2/assets/a/data/1/attachments/x/") == b"bytes"
+    assert not strangers and seen[0].path == "/api/v2/assets/a/data/1/attachments/x/"
+
+
+def test_a_netrc_entry_does_not_replace_the_token(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pathlib import Path
+
+    netrc = Path(str(tmp_path)) / "netrc"
+    netrc.write_text("machine 127.0.0.1 login x password y\n", "utf-8")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
+        _client(url).count("a1")
+    assert seen[0].headers["Authorization"] == "Token canary"
+
+
+def test_a_lone_surrogate_does_not_cost_the_page() -> None:
+    body = b'{"count":2,"results":[{"_id":1,"nom":"\\ud800"},{"_id":2,"nom":"ok"}]}'
+    with _server(lambda handler, _n: _answer(handler, 200, body)) as (url, _seen):
+        (page,) = list(_client(url).rows("a1", [1, 2]))
+    assert [submission_id for submission_id, _ in page.rows] == [1, 2]
+
+
+def test_long_id_lists_are_asked_in_parts() -> None:
+    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
+        list(_client(url).rows("a1", list(range(10_000_000, 10_000_700))))
+    assert len(seen) == 3 and all(len(handler.path) < 8000 for handler in seen)

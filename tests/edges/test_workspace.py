@@ -1,0 +1,64 @@
+"""Folders: written whole or not at all, and found again after a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError
+from kobo_sync.workspace import Workspace, find, write_atomic
+
+
+def test_a_mission_is_found_from_below(workspace: Workspace) -> None:
+    deep = workspace.root / "forms" / "media"
+    deep.mkdir()
+    assert find(deep).root == workspace.root.resolve()
+    with pytest.raises(ConfigError):
+        find(workspace.root.parent)
+
+
+def test_a_set_is_replaced_whole(workspace: Workspace) -> None:
+    workspace.replace_folder("nord", {"a.txt": b"1", "sous/b.txt": b"2"})
+    workspace.replace_folder("nord", {"a.txt": b"3"})
+    assert sorted(path.name for path in (workspace.out / "nord").rglob("*")) == ["a.txt"]
+    assert [path.name for path in workspace.out.iterdir()] == ["nord"]
+
+
+def test_a_failed_replacement_keeps_the_old_set(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace.replace_folder("nord", {"a.txt": b"old"})
+    write_bytes = Path.write_bytes
+
+    def full(self: Path, data: bytes) -> int:
+        if self.name == "b.txt":
+            raise OSError(28, "No space left on device")
+        return write_bytes(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DocumentError, match="No space left"):
+        workspace.replace_folder("nord", {"a.txt": b"new", "b.txt": b"new"})
+    assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
+
+
+def test_killed_between_the_two_renames_the_old_set_comes_back(workspace: Workspace) -> None:
+    workspace.replace_folder("nord", {"a.txt": b"old"})
+    (workspace.out / "nord").rename(workspace.out / ".nord.old")
+    (workspace.out / ".nord-half").mkdir()
+    workspace._finish_replacement("nord")
+    assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
+    assert [path.name for path in workspace.out.iterdir()] == ["nord"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
+def test_a_document_cannot_leave_its_folder(workspace: Workspace, name: str) -> None:
+    with pytest.raises(DocumentError):
+        workspace.replace_folder("nord", {name: b""})
+
+
+def test_an_atomic_write_leaves_no_half_file(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a" / "b", b"1")
+    write_atomic(tmp_path / "a" / "b", b"2")
+    assert [path.read_bytes() for path in (tmp_path / "a").iterdir()] == [b"2"]
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(KoboSyncError):
+        write_atomic(tmp_path / "file" / "below", b"1")
