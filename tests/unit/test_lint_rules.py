@@ -107,7 +107,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     ),
     "FORM020": (
         survey("type | name | label::Français (fr) | label::العربية (ar)", "text | aa | Nom | "),
-        "row 2, column label::ar",
+        "row 2, column label::العربية (ar)",
         "no label in 'ar'",
         survey("type | name | label::Français (fr) | label::العربية (ar)", "text | aa | Thé | شاي"),
     ),
@@ -374,6 +374,11 @@ def test_faulty_csv(content: bytes, code: str, message: str) -> None:
     assert found
     assert "zones.csv" in found[0].where
     assert message in found[0].message
+
+
+def test_names_of_places_are_no_personal_data() -> None:
+    form = survey(TEXT, "text | village_name | Village", "text | nom_ecole | École", "text | prenom | Prénom")
+    assert [finding.message.split()[0] for finding in run(form) if finding.rule == "FORM070"] == ["'prenom'"]
 
 
 def test_csv_columns_may_be_named_in_parameters() -> None:

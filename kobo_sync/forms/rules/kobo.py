@@ -32,7 +32,9 @@ _APPEARANCES: dict[str, frozenset[str]] = {
     "begin_group": frozenset("field-list table-list compact pages".split()),
     "begin_repeat": frozenset("field-list table-list compact pages".split()),
 }
-_FREE = re.compile(r"^(columns-\d+|compact-\d+|autocomplete_chars|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|horizontal.*)$")
+_FREE = re.compile(
+    r"^(columns-\d+|compact-\d+|autocomplete_chars|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|horizontal.*)$"
+)
 _ALONE = ("signature", "draw", "annotate")
 _RANGE_REFUSED = ("tick_interval", "placeholder", "tick_labelset")
 _GEO_REFUSED = ("incremental", "reference-geometry")

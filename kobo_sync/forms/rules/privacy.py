@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from kobo_sync.forms.rules.subject import Fault, Line, Subject, rule
 
 _CONSENT = re.compile(r"consent|accord|accept|agree|autoris|موافق")
+# A village or a school has a name too: only persons' names count.
 _PERSONAL = re.compile(
-    r"(?:^|_)(?:nom|noms|prenom|prenoms|name|surname|firstname|lastname|fullname|phone|telephone|tel|mobile|gsm|"
-    r"whatsapp|email|mail|courriel|adresse|address|birth|naissance|dob|signature)(?:_|$)"
+    r"^(?:nom|noms|name|mobile)$|^nom_(?:famille|complet|prenom|personne|participante?|enquetee?|ar)$|"
+    r"(?:^|_)(?:first|last|full|family|given|middle|your|respondent|person|participant|patient|head|mother|father|child)_?name$|"
+    r"(?:^|_)(?:prenoms?|surname|phone|telephone|tel|gsm|whatsapp|email|courriel|adresse|birth|naissance|dob|signature)(?:_|$)"
 )
 _IDENTITY = re.compile(r"(?:^|_)(?:cin|cnie|nin|passport|passeport|ssn|id_card|national_id|carte_identite)(?:_|$)")
 _ASKING = ("text", "integer", "image", "date", "email", "phonenumber", "barcode", "video", "audio")

@@ -147,7 +147,8 @@ class Subject:
     def at(self, line: Line, name: str = "", language: str = "") -> str:
         """The place of a cell, as people find it: file, sheet, row, column as its header is written."""
         headers = self._headers.get(line.sheet, {})
-        header = headers.get((name, language)) or next((h for (n, _), h in headers.items() if n == name), name)
+        any_language = next((header for (found, _), header in headers.items() if found == name), name)
+        header = headers.get((name, language), f"{name}::{language}" if language else any_language)
         column_text = f", column {header}" if name else ""
         return f"{self.filename}, sheet {line.sheet}, row {line.number}{column_text}"
 

@@ -23,7 +23,7 @@ def per_cell_translation(subject: Subject) -> Iterator[Fault]:
             for language in languages:
                 if not line.texts.get((name, language)):
                     label = line.name or "the row"
-                    place = f"{subject.at(line)}, column {name}::{language}"
+                    place = subject.at(line, name, language)
                     severity: Severity = "error" if name == "label" else "warning"
                     yield (
                         place,
