@@ -186,6 +186,14 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "inside the repeat 'rr'",
         survey(f"{TEXT} | calculation", "begin_repeat | rr | R | ", "integer | aa | A | ", "end_repeat | | | ", "calculate | bb | | sum(${aa}) * 2"),
     ),
+    "FORM038": (
+        survey(f"{TEXT} | calculation", "begin_repeat | rr | R | ", "begin_group | gg | G | ", "calculate | nn | | position(..)",
+               "text | aa | A | ", "end_group | | | ", "end_repeat | | | "),
+        "row 4, column calculation",
+        "its parent is no repeat",
+        survey(f"{TEXT} | calculation", "begin_repeat | rr | R | ", "calculate | nn | | position(..)", "begin_group | gg | G | ",
+               "calculate | mm | | position(../..)", "text | aa | A | ", "end_group | | | ", "end_repeat | | | "),
+    ),
     "FORM040": (survey(TEXT, "select_one oui_nom | aa | A") + CHOICES, "row 2, column type", "no list 'oui_nom'", survey(TEXT, ASK) + CHOICES),
     "FORM041": (survey(TEXT, "text | aa | A") + CHOICES, "sheet choices, row 2", "no question uses", survey(TEXT, ASK) + CHOICES),
     "FORM042": (

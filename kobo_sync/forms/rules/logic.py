@@ -234,3 +234,20 @@ def outside_repeat(subject: Subject) -> Iterator[Fault]:
                         message,
                         f"use sum(${{{name}}}), join(' ', ${{{name}}}) or indexed-repeat()",
                     )
+
+
+@rule("FORM038", "error")
+def position_in_repeat(subject: Subject) -> Iterator[Fault]:
+    """position(..) stands directly in its repeat: in a group of it, .. is the group, and the number is always 1."""
+    repeats = {section.name for section in subject.form.repeats}
+    for line in subject.survey:
+        for column in (*EXPRESSIONS, "default"):
+            if not re.search(r"position\(\s*\.\.\s*\)", line.cells.get(column, "")):
+                continue
+            if not line.parents or line.parents[-1] not in repeats:
+                inside = any(name in repeats for name in line.parents)
+                depth = len(line.parents) - max(
+                    (n for n, name in enumerate(line.parents) if name in repeats), default=0
+                )
+                cure = f"write position({'/'.join(['..'] * depth)})" if inside else "move it into a repeat"
+                yield subject.at(line, column), "position(..) counts nothing here: its parent is no repeat", cure
