@@ -96,7 +96,7 @@ def _signatures(document: WordDocument, facts: Facts, listed: present.Attendance
         rows = [["", empty, *[""] * (len(head) - 2)]]
     rows += [[word.Cell("")] * len(head)] * BLANK_ROWS
     alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
-    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.8, keep_whole=False))
+    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False))
 
 
 def _person_row(
@@ -120,7 +120,7 @@ def _signature(facts: Facts, person: present.Person, session: str, width_cm: flo
     if drawn is None:
         return word.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
     alt = f"Signature de {person.name}, {labels.session(facts, session).lower()}"
-    return word.Cell(picture=word.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.64))
+    return word.Cell(picture=word.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.62))
 
 
 def _sex(facts: Facts, code: str) -> str:
@@ -183,7 +183,7 @@ def _total_row(
 def _certification(document: WordDocument, facts: Facts) -> None:
     blank = "\n\nNom, date et signature :"
     rows = [[word.Cell("Certifié exact, le ou la formateur·rice" + blank), word.Cell("Visa de l’organisateur" + blank)]]
-    content = word.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.2, size=9.5)
+    content = word.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
     word.table(document, content)
     owners = " et ".join(organisation.name for organisation in facts.config.organisations) or "l’organisateur"
     word.note(

@@ -25,9 +25,9 @@ PATH = "donnees.xlsx"
 NOMINATIVE = ("family_name", "given_name", "name_ar", "phone", "signature", "photo", "email", "name")
 _NOMINATIVE_KINDS = frozenset(
     "image audio video file audit deviceid username phonenumber email subscriberid simserial background-audio "
-    "geopoint geotrace geoshape start-geopoint barcode".split()
+    "geopoint geotrace geoshape start-geopoint".split()
 )
-_NO_ANSWER_KINDS = frozenset(("note", "begin_group", "end_group", "acknowledge_note"))
+_NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 _COORDINATES = ("_lat", "_lon", "_alt", "_acc")
 _SYSTEM = ("root_uuid", "submission_id", "submitted_at", "form_version", "validation")
 _REPEAT_SYSTEM = ("root_uuid", "parent_position", "position")
@@ -99,16 +99,18 @@ def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
     question whose meaning is declared and harmless.
     """
     banned = {settings.fields[key] for key in NOMINATIVE if settings.fields.get(key)}
-    harmless = _declared(settings) - banned
     if form is None:
         return banned
+    # Pictures, devices and places say who, whatever they were asked for; a bar code only when nothing says it is the code.
+    banned |= {question.name for question in form.questions if question.kind in _NOMINATIVE_KINDS}
+    harmless = _declared(settings) - banned
     pending = list(banned)
     while pending:
         question = form.question(pending.pop())
         sources = _uses(question) - banned - harmless if question else set()
         banned |= sources
         pending += sources
-    banned |= {question.name for question in form.questions if question.kind in _NOMINATIVE_KINDS}
+    banned |= {question.name for question in form.questions if question.kind == "barcode"} - harmless
     grew = True
     while grew:
         more = {q.name for q in form.questions if q.name not in banned | harmless and _derived(q, banned)}
@@ -149,18 +151,21 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
     settings = facts.config.forms[form_id]
     system = [column for column in (_REPEAT_SYSTEM if name != form_id else _SYSTEM) if column in table]
     columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
-    values: list[list[excel.Value]] = [[_plain(facts, value) for value in table[column]] for column in system]
+    values: list[list[excel.Value]] = [
+        [_plain(facts, value, _system_kind(column)) for value in table[column]] for column in system
+    ]
     refused = _refusals(facts, settings, table)
     pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" else {}
     for column in kept:
         asked = _question(facts, form_id, column)
+        kind = _kind(asked, table[column])
         cells = [
-            None if r and column not in _always(settings) else _plain(facts, v)
-            for v, r in zip(table[column], refused, strict=True)
+            None if no and column not in _always(settings) else _plain(facts, value, kind)
+            for value, no in zip(table[column], refused, strict=True)
         ]
         if column == settings.fields.get("person") and "root_uuid" in table:
             cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
-        columns.append(excel.Column(column, labels.question(facts, form_id, column), _kind(asked, table[column])))
+        columns.append(excel.Column(column, labels.question(facts, form_id, column), kind))
         values.append(cells)
         if asked is not None and asked.kind.startswith(("select", "rank")) and not _lists_people(facts, asked):
             columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
@@ -205,8 +210,10 @@ def _question(facts: Facts, form_id: str, column: str) -> Question | None:
 
 def _kind(question: Question | None, values: pd.Series) -> excel.Kind:
     kind = question.kind if question else ""
-    if kind == "date":
+    if kind in ("date", "today"):
         return "date"
+    if kind in ("start", "end", "datetime", "dateTime"):
+        return "datetime"
     if pd.api.types.is_integer_dtype(values):
         return "integer"
     return "decimal" if pd.api.types.is_float_dtype(values) or kind in ("decimal", "range") else "text"
@@ -218,22 +225,20 @@ def _system_kind(column: str) -> excel.Kind:
     return "integer" if column in ("submission_id", "position", "parent_position") else "text"
 
 
-def _plain(facts: Facts, value: object) -> excel.Value:
-    """A cell's value for Excel: times local and naive, ISO dates as dates, missing as None."""
+def _plain(facts: Facts, value: object, kind: excel.Kind) -> excel.Value:
+    """A cell's value for Excel: times local and naive, missing as None; a date that is none stays text."""
     if meaning.is_missing(value):
         return None
+    if isinstance(value, str) and kind in ("date", "datetime"):
+        try:
+            value = date.fromisoformat(value) if kind == "date" else datetime.fromisoformat(value)
+        except ValueError:
+            return value
     if isinstance(value, datetime):
-        return value.astimezone(ZoneInfo(facts.config.mission.timezone)).replace(tzinfo=None, microsecond=0)
-    if isinstance(value, str):
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            try:
-                return date.fromisoformat(value)
-            except ValueError:
-                return value
-        return value
-    if isinstance(value, bool):
-        return "oui" if value else "non"
-    if isinstance(value, int):
+        aware = value.tzinfo is not None
+        local = value.astimezone(ZoneInfo(facts.config.mission.timezone)) if aware else value
+        return local.replace(tzinfo=None, microsecond=0)
+    if isinstance(value, str | date):
         return value
     number = float(str(value))
     return int(number) if number.is_integer() else number
@@ -278,7 +283,7 @@ def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
     for form_id in facts.config.forms:
         form = facts.forms.get(form_id)
         for question in form.questions if form else ():
-            if question.name not in shown or question.kind in _NO_ANSWER_KINDS:
+            if question.name not in shown or question.kind in _NO_CHOICE_KINDS:
                 continue
             start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
             found = _choices(facts, form_id, question)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
 from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
 from kobo_sync.deliverables import letterhead
@@ -25,7 +26,7 @@ _STRONG = 3
 def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
     found = needs(facts)
-    document = letterhead.open_paper(facts, TITLE, letterhead.forms_of(facts, "needs"))
+    document = letterhead.open_paper(facts, TITLE, letterhead.forms_of(facts, "needs", "focus_group"))
     word.title(
         document,
         f"{TITLE} – {letterhead.place_name(facts)}",
@@ -40,7 +41,8 @@ def build(facts: Facts) -> list[Document]:
         _ranking(document, facts, found)
         _by_group_and_sex(document, facts, found)
         _common(document, facts, found)
-    _proposals(document, found)
+    _proposals(document, facts, found)
+    _focus(document, facts, focus_groups(facts))
     _reading(document)
     return [letterhead.close_paper(facts, document, PATH, CLASS)]
 
@@ -52,7 +54,7 @@ def _key_figures(document: WordDocument, found: Needs) -> None:
         document,
         [
             (str(found.n), "réponses classées"),
-            (first if len(first) < 24 else first[:22].rsplit(" ", 1)[0] + "…", "premier besoin"),
+            (first, "premier besoin"),
             (common, "priorités communes aux groupes"),
             (french.number(found.agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(found.agreement)})"),
         ],
@@ -89,11 +91,14 @@ def _ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
 
 
 def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
+    domains = {need.code: _domain(facts, need) for need in found.needs}
+    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
+    widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
     rows = [
         [
             french.number(need.rank),
             need.label,
-            _domain(facts, need),
+            domains[need.code],
             french.number(need.score, 2),
             letterhead.printable(need.mentions),
             _rating(need.severity, 1),
@@ -102,10 +107,11 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
         ]
         for need in found.needs
     ]
-    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
-    widths = [1.1, 5.6, 2.1, 1.3, 1.7, 1.8, 1.7, 1.8]
+    if not any(domains.values()):
+        head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
+    right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
     caption = f"Besoins classés (n = {found.n} ; sans classement : {letterhead.printable(found.n_missing)})"
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5))
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=right, size=8.5))
     parts = []
     rated = [
         rating.n
@@ -127,7 +133,7 @@ def _rating(rating: Rating, digits: int) -> str:
 
 
 def _domain(facts: Facts, need: Need) -> str:
-    """The domain's label: the catalogue's column ``domain_<language>``, a choice of the needs forms, else the code."""
+    """The domain's label: the catalogue's column ``domain_<language>``, else a choice of the needs forms, else nothing."""
     known = labels.needs(facts).get(need.code)
     named = known.extra.get(f"domain_{facts.config.mission.languages[0]}", "") if known else ""
     if named:
@@ -137,8 +143,8 @@ def _domain(facts: Facts, need: Need) -> str:
         for choices in form.choices.values() if form else ():
             for choice in choices:
                 if choice.name == need.domain:
-                    return labels.pick(choice.labels, facts.config.mission.languages[:1], need.domain)
-    return need.domain
+                    return labels.pick(choice.labels, facts.config.mission.languages[:1], "")
+    return ""
 
 
 def _by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
@@ -200,17 +206,58 @@ def _common(document: WordDocument, facts: Facts, found: Needs) -> None:
         )
 
 
-def _proposals(document: WordDocument, found: Needs) -> None:
-    if not found.proposals:
+def _proposals(document: WordDocument, facts: Facts, found: Needs) -> None:
+    asked = [("Propositions des participant·e·s", found.proposals)]
+    for form_id in facts.config.forms_with_role("needs"):
+        fields = facts.config.forms[form_id].fields
+        for key, title in (("steps", "Démarches déjà faites"), ("other", "Autres besoins cités")):
+            if fields.get(key):
+                asked.append((title, tuple(meaning.written(facts, form_id, fields[key]))))
+    for title, texts in asked:
+        _words(document, title, texts, 1)
+
+
+def _words(document: WordDocument, title: str, texts: tuple[str, ...], level: int) -> None:
+    if not texts:
         return
-    word.heading(document, "Propositions des participant·e·s")
-    if publishable(len(found.proposals)):
+    word.heading(document, title, level)
+    if publishable(len(texts)):
         word.note(
             document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
         )
-        word.verbatims(document, letterhead.distinct(found.proposals))
+        word.verbatims(document, letterhead.distinct(texts))
     else:
-        word.paragraph(document, f"Moins de {THRESHOLD} propositions : non publiées.")
+        word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+
+
+def _focus(document: WordDocument, facts: Facts, held: FocusGroups) -> None:
+    """What focus groups said; a session speaks for several persons, so each one may be quoted."""
+    if not held.n_sessions:
+        return
+    word.heading(document, "Groupes de discussion")
+    people = held.n_women + held.n_men
+    said = f"{french.count(held.n_sessions, 'séance')}"
+    if held.groups:
+        said += f" ({french.listing([labels.group(facts, code, short=True) for code in held.groups])})"
+    if all(publishable(n) for n in (held.n_women, held.n_men)):
+        said += f", {french.count(people, 'personne')} : {french.count(held.n_women, 'femme')} et {french.count(held.n_men, 'homme')}"
+    elif publishable(people):
+        said += f", {french.count(people, 'personne')}"
+    word.paragraph(document, f"{said}.")
+    if held.themes:
+        themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in held.themes.items()]
+        word.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
+    if not publishable(people):
+        word.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
+        return
+    for title, texts in (
+        ("Accords", held.agreements),
+        ("Désaccords", held.disagreements),
+        ("Paroles", held.quotations),
+    ):
+        if texts:
+            word.heading(document, title, 2)
+            word.verbatims(document, letterhead.distinct(texts))
 
 
 def _reading(document: WordDocument) -> None:

@@ -91,7 +91,7 @@ def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[st
 
 def dumbbell(rows: Sequence[tuple[str, float, float]]) -> bytes:
     """Before and after per line: (label, before, after), in percent 0..100."""
-    figure, axes, places = _canvas(len(rows), 0.25 if len(rows) > 8 else 0.36, top_in=0.36)
+    figure, axes, places = _canvas(len(rows), 0.23 if len(rows) > 8 else 0.36, top_in=0.36)
     for place, (_, before, after) in zip(places, rows, strict=True):
         axes.plot([before, after], [place, place], color="#b9c2ca", lw=3.5, zorder=1, solid_capstyle="round")
         axes.scatter([before], [place], s=48, facecolor="white", edgecolor="#b35806", lw=2, zorder=2)

@@ -217,7 +217,7 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
     for big, small in figures:
         cell = _cell_shell(row, width, BAND)
         for text, size, color, bold, before, after in (
-            (big, 17 if len(big) < 16 else 12, INK, True, 100, 0),
+            (big, 17 if len(big) < 16 else 11, INK, True, 100, 0),
             (small, 8.5, "222222", False, 0, 100),
         ):
             block = sub(cell, "p")
@@ -352,7 +352,7 @@ def _cell_line(
             sub(properties, "bidi")
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
         height = (
-            {"line": str(round((size + 3.5) * 20)), "lineRule": "exact"}
+            {"line": str(round((size + 2.5) * 20)), "lineRule": "exact"}
             if is_arabic(line)
             else {"line": "240", "lineRule": "auto"}
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import openpyxl
@@ -12,12 +13,13 @@ import pandas as pd
 import pytest
 from docx import Document as open_docx
 from docx.oxml.ns import qn
-from test_analysis_facts import FAMILIES, make_facts, table
+from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, table
 
 from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
+from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.errors import ConfigError
-from kobo_sync.model import Facts
+from kobo_sync.model import Facts, Question
 
 ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook")
 
@@ -147,6 +149,25 @@ def test_a_looked_up_name_is_dropped_from_the_workbook() -> None:
     assert f"{people['nom'][0]} {people['prenom'][0]}" not in values
 
 
+def test_dates_are_dates_and_sketches_never_leave() -> None:
+    settings = (
+        make_config()
+        .forms["inscription"]
+        .model_copy(update={"fields": {"sketch": "croquis", "person": "badge", "phone": "tel"}})
+    )
+    asked = [("croquis", "image", ""), ("badge", "barcode", ""), ("autre", "barcode", ""), ("tel_saisi", "text", "")]
+    asked += [
+        ("tel", "calculate", "translate(${tel_saisi}, 'a', 'b')"),
+        ("nom_lu", "calculate", "instance('p')/root/item/label"),
+    ]
+    questions = tuple(Question(name, name, kind, calculation=calculation) for name, kind, calculation in asked)
+    form = replace(make_forms()["inscription"], questions=questions)
+    assert nominative_questions(settings, form) == {"croquis", "autre", "tel_saisi", "tel", "nom_lu"}
+    sheet = openpyxl.load_workbook(io.BytesIO(built("data_workbook", make_facts(3))["donnees.xlsx"]))["route__actions"]
+    header = [cell.value for cell in sheet[2]]
+    assert sheet.cell(3, header.index("echeance") + 1).value.year == 2025
+
+
 def test_a_refusal_leaves_only_zone_and_consent() -> None:
     row = {"zone": "bertat", "consentement": "non", "organisation": "Association X", "code_participant": "BER-09"}
     facts = make_facts(
@@ -183,6 +204,8 @@ def test_the_figures_agree_with_the_analysis() -> None:
     needs = words(built("needs", make_facts(25))["besoins-prioritaires.docx"])
     assert "Transport scolaire" in needs
     assert "très fort" in needs
+    assert "3 séances" in needs
+    assert "Sans bus, ma fille reste à la maison." in needs
 
 
 def test_the_road_map_marks_delays_and_offers_statuses() -> None:
