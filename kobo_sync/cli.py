@@ -1,4 +1,7 @@
-"""kobo-sync: each verb parses, calls its step, prints, and exits."""
+"""kobo-sync: each verb parses, calls its step, prints, and exits.
+
+Steps are imported by the verb that needs them: `status` should not wait for the charts to load.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,8 @@ from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
 from kobo_sync.model import Finding, Report
-from kobo_sync.service import Service, prefer_packaged_timezones
-from kobo_sync.station import Account, Station, serve
-from kobo_sync.steps.build import build
-from kobo_sync.steps.check import check
-from kobo_sync.steps.deliver import deliver
-from kobo_sync.steps.demo import demo
-from kobo_sync.steps.deploy import deploy
-from kobo_sync.steps.doctor import doctor
-from kobo_sync.steps.pull import pull
-from kobo_sync.steps.roster import refresh_roster
-from kobo_sync.steps.run import run
-from kobo_sync.steps.status import status
-from kobo_sync.store.database import report_json
+from kobo_sync.store.database import finding_json, report_json
+from kobo_sync.timezones import prefer_packaged_timezones
 from kobo_sync.workspace import find
 
 EXITS = """
@@ -139,12 +131,53 @@ class _Bars:
         self._progress.update(self._tasks[what], completed=done, total=total)
 
 
+@cli.command(name="lint", epilog=EXITS)
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How to print the findings.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--fast", is_flag=True, help="Leave out ODK Validate, which needs Java.")
+@click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The mission's folder (default: this one or above).",
+)
+def lint_command(files: tuple[Path, ...], shape: str, as_json: bool, fast: bool, workspace: Path | None) -> None:
+    """Judge forms before they reach the field: the mission's own, or any XLSForm FILES (xlsx, xls, md, csv)."""
+    from kobo_sync.steps.lint import lint_files, lint_mission, sarif
+
+    if files:
+        linted = lint_files(files, None, validate=not fast)
+    else:
+        with open_mission(workspace) as mission:
+            linted = lint_mission(mission, validate=not fast)
+    findings = [finding for form in linted for finding in form.findings]
+    if shape == "sarif":
+        click.echo(json.dumps(sarif(linted), ensure_ascii=False, indent=2))
+    elif shape == "json" or as_json:
+        click.echo(json.dumps([finding_json(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            _print_finding(finding)
+        for form in linted:
+            out.print(f"{_escaped(form.file)}: {len(form.findings)} findings{' (unchanged)' if form.cached else ''}")
+    sys.exit(1 if any(finding.severity == "error" for finding in findings) else 0)
+
+
 @verb("deploy", name="deploy")
 @click.argument("form_ids", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Print the plan; send nothing.")
 @click.option("--force", is_flag=True, help="Replace a form that was changed or archived on the server.")
 def deploy_command(mission: Mission, form_ids: tuple[str, ...], dry_run: bool, force: bool) -> Report:
     """Compile, validate and publish forms and their media; unchanged ones are skipped."""
+    from kobo_sync.steps.deploy import deploy
+
     _known_forms(mission, form_ids)
     return deploy(mission, form_ids=form_ids, dry_run=dry_run, force=force)
 
@@ -153,6 +186,8 @@ def deploy_command(mission: Mission, form_ids: tuple[str, ...], dry_run: bool, f
 @click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
 def roster_command(mission: Mission, force: bool) -> Report:
     """Publish the accepted registrations as the list that other forms pick persons from."""
+    from kobo_sync.steps.roster import refresh_roster
+
     return refresh_roster(mission, force=force)
 
 
@@ -161,6 +196,8 @@ def roster_command(mission: Mission, force: bool) -> Report:
 @click.option("--accept-deletions", is_flag=True, help="Believe that many rows were deleted at once.")
 def pull_command(mission: Mission, form_ids: tuple[str, ...], accept_deletions: bool) -> Report:
     """Bring the mirror to what the server holds, and prove it: server n = local n."""
+    from kobo_sync.steps.pull import pull
+
     _known_forms(mission, form_ids)
     return pull(mission, form_ids=form_ids, accept_deletions=accept_deletions)
 
@@ -168,6 +205,8 @@ def pull_command(mission: Mission, form_ids: tuple[str, ...], accept_deletions: 
 @verb("check", name="check")
 def check_command(mission: Mission) -> Report:
     """Look for faults in the data held: quotas, duplicate persons, unknown zones."""
+    from kobo_sync.steps.check import check
+
     return check(mission)
 
 
@@ -175,36 +214,48 @@ def check_command(mission: Mission) -> Report:
 @click.option("--zone", "zones", multiple=True, metavar="CODE", help="Only this zone; may be repeated.")
 def build_command(mission: Mission, zones: tuple[str, ...]) -> Report:
     """Make the deliverables in exports/out/, one folder per zone."""
+    from kobo_sync.steps.build import build
+
     return build(mission, zones=zones)
 
 
 @verb("deliver", name="deliver")
 def deliver_command(mission: Mission) -> Report:
     """Zip what was built: per zone one zip to send, and one with the nominative files."""
+    from kobo_sync.steps.deliver import deliver
+
     return deliver(mission)
 
 
 @verb("run", name="run")
 def run_command(mission: Mission) -> Report:
     """The whole job once: pull, roster, check, build, deliver."""
+    from kobo_sync.steps.run import run
+
     return run(mission)
 
 
 @verb(name="status")
 def status_command(mission: Mission) -> Report:
     """What the mirror holds per form, and how the last runs went."""
+    from kobo_sync.steps.status import status
+
     return status(mission)
 
 
 @verb(name="doctor")
 def doctor_command(mission: Mission) -> Report:
     """Look at all that a run needs: config, forms, Java, fonts, disk, clock, server, token, rights."""
+    from kobo_sync.steps.doctor import doctor
+
     return doctor(mission)
 
 
 @verb(name="service")
 def service_command(mission: Mission) -> None:
     """Run the jobs of [schedule] by the clock until stopped (SIGTERM finishes the job at work)."""
+    from kobo_sync.service import Service
+
     workspace, environ = mission.workspace, mission.environ
     Service(mission.config, lambda: Mission(workspace, environ)).serve()
 
@@ -225,6 +276,8 @@ def service_command(mission: Mission) -> None:
 )
 def station_command(mission: Mission, host: str, port: int, user: str) -> None:
     """Serve phones without the Internet: OpenRosa and the API that this product uses, on this machine."""
+    from kobo_sync.station import Account, Station, serve
+
     password, token = mission.config.secret("STATION_PASSWORD"), mission.config.secret("KOBO_TOKEN")
     if not password or not token:
         raise ConfigError(
@@ -265,6 +318,8 @@ def station_command(mission: Mission, host: str, port: int, user: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Show the whole product on invented data: station, phones, three training days, deliverables."""
+    from kobo_sync.steps.demo import demo
+
     began = time.perf_counter()
     root = find(workspace or Path.cwd())
     target = output or root.root / "exports" / "demo"

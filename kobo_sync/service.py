@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from types import FrameType
@@ -25,12 +24,6 @@ from kobo_sync.steps.run import run
 log = logging.getLogger("kobo_sync.service")
 GRACE_S = 3600  # a job that the machine slept through still runs within the hour, once
 JOBS: dict[str, Callable[[Mission], Report]] = {"run": run, "pull": pull}
-
-
-def prefer_packaged_timezones() -> None:
-    """Read time zones from the tzdata package: the system's copy may be years old (Morocco changed in 2026)."""
-    zoneinfo.reset_tzpath(to=())
-    ZoneInfo.clear_cache()
 
 
 def triggers(config: Config) -> Iterator[tuple[str, CronTrigger]]:

@@ -126,6 +126,11 @@ class Workspace:
             hint=f"create config/{name} (columns code,label_fr,…) or put the file in forms/media/",
         )
 
+    def media_names(self) -> list[str]:
+        """The names of all files that a form may name: the lists of config/, and what lies in forms/media/."""
+        folders = ((self.root / "config", "*.csv"), (self.root / "forms" / "media", "*"))
+        return sorted({path.name for folder, pattern in folders for path in folder.glob(pattern) if path.is_file()})
+
     def optional_text(self, name: str) -> str:
         """The text of a file that a mission may do without; empty when it is not there. Raises: ConfigError."""
         path = self.root / name

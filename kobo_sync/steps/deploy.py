@@ -10,10 +10,10 @@ from typing import Literal
 
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
-from kobo_sync.forms.xlsform import compile_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
+from kobo_sync.steps.lint import gate
 from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
@@ -69,7 +69,7 @@ class DeployAction:
 def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = False, force: bool = False) -> Report:
     """Bring the server's forms and media to what lies in forms/ and config/.
 
-    A form that does not compile or validate stops everything before anything is sent.
+    A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent.
     Raises: FormError, ConfigError, KoboError.
     """
     started_at = mission.clock()
@@ -86,9 +86,7 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
         for act in ("create", "replace", "media", "publish", "skip", "refuse")
     }
     if not dry_run:
-        for action in actions:
-            if action.act in ("create", "replace"):
-                compile_form(local[action.form_id].content, local[action.form_id].file, validate=True)
+        gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
         _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         for done, action in enumerate(to_do):

@@ -19,7 +19,8 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.service import JOBS, Service, prefer_packaged_timezones, triggers
+from kobo_sync.service import JOBS, Service, triggers
+from kobo_sync.timezones import prefer_packaged_timezones
 
 
 def _config(schedule: str) -> Config:

@@ -15,7 +15,7 @@ FLOORS = (
         "config", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "store.schema", "store.rows",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "kobo.client", "kobo.collect", "station", "store.database", "store.mirror"),
+    ("workspace", "timezones", "kobo.client", "kobo.collect", "station", "store.database", "store.mirror"),
     ("mission", "facts", "ledger", "steps."),
     ("service", "cli", "__main__"),
 )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Forms judged before they reach the field; an unchanged form costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kobo_sync import __version__
+from kobo_sync.errors import ConfigError, FormError
+from kobo_sync.forms.media import roster_csv
+from kobo_sync.forms.rules import RULES, lint
+from kobo_sync.forms.xlsform import COMPILE_RULE, compile_form
+from kobo_sync.mission import Mission
+from kobo_sync.model import Finding
+from kobo_sync.workspace import write_atomic
+
+LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+PROBE = {"name": "X-01", "label": "…", "zone": "…", "group": "…", "sex": "…"}  # a roster has rows once people register
+
+
+@dataclass(frozen=True)
+class LintedForm:
+    """One form's findings; *cached* when it was judged before, unchanged."""
+
+    file: str
+    findings: tuple[Finding, ...]
+    cached: bool
+
+
+def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]:
+    """Every form of the mission with its lists as phones would get them. Raises: ConfigError."""
+    linted = []
+    for settings in mission.config.forms.values():
+        content = mission.workspace.form_bytes(settings.file)
+        media = mission_media(mission)
+        linted.append(judge(content, settings.file, media, mission.workspace.state / "lint", validate=validate))
+    return linted
+
+
+def mission_media(mission: Mission) -> dict[str, bytes]:
+    """Every file that a form of the mission may name, by name; a list at fault is left out, its form says so."""
+    workspace, config = mission.workspace, mission.config
+    media = {}
+    for name in workspace.media_names():
+        try:
+            media[name] = workspace.media_bytes(name, config)
+        except ConfigError:
+            continue
+    if config.roster:
+        media.setdefault(config.roster.file, roster_csv([PROBE]))
+    return media
+
+
+def lint_files(
+    paths: Sequence[Path], cache: Path | None, *, validate: bool = True, media: Mapping[str, bytes] | None = None
+) -> list[LintedForm]:
+    """Any XLSForm files; files beside them, or in a folder media/ there, count as theirs.
+
+    Raises: FormError for a file that cannot be read from the disk.
+    """
+    linted = []
+    for path in paths:
+        try:
+            content = path.read_bytes()
+            beside = {
+                p.name: p.read_bytes()
+                for folder in (path.parent, path.parent / "media")
+                for p in sorted(folder.glob("*.csv"))
+            }
+        except OSError as error:
+            raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error
+        linted.append(judge(content, path.name, {**beside, **(media or {})}, cache, validate=validate))
+    return linted
+
+
+def judge(content: bytes, file: str, media: Mapping[str, bytes], cache: Path | None, *, validate: bool) -> LintedForm:
+    """One form's findings: the rules, then pyxform and with *validate* ODK Validate, from the cache when unchanged."""
+    kept = cache / f"{_key(content, file, media, validate)}.json" if cache else None
+    if kept and kept.is_file():
+        try:
+            return LintedForm(file, tuple(Finding(**row) for row in json.loads(kept.read_bytes())), cached=True)
+        except (ValueError, TypeError):
+            kept.unlink(missing_ok=True)  # a cache that cannot be read is no cache
+    findings = (*lint(content, file, media=media), *_compiled(content, file, validate=validate))
+    findings = tuple(dict.fromkeys(findings))
+    if kept:
+        write_atomic(kept, json.dumps([asdict(finding) for finding in findings], ensure_ascii=False).encode())
+    return LintedForm(file, findings, cached=False)
+
+
+def _compiled(content: bytes, file: str, *, validate: bool) -> list[Finding]:
+    try:
+        compiled = compile_form(content, file, validate=validate)
+    except FormError as error:
+        message = error.message.removeprefix(f"{file}: ")
+        return list(error.findings) or [Finding(COMPILE_RULE, "error", file, message, error.hint)]
+    return [Finding(COMPILE_RULE, "warning", file, warning, "mend it as it says") for warning in compiled.warnings]
+
+
+def _key(content: bytes, file: str, media: Mapping[str, bytes], validate: bool) -> str:
+    digest = hashlib.sha256(f"{__version__} {len(RULES)} {file} {validate}".encode())
+    for part in (content, *(part for name in sorted(media) for part in (name.encode(), media[name]))):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:40]
+
+
+def sarif(linted: Sequence[LintedForm]) -> dict[str, Any]:
+    """The findings as SARIF 2.1.0, for code hosts and editors."""
+    rules = [
+        {"id": code, "shortDescription": {"text": rule.doc}, "defaultConfiguration": {"level": LEVELS[rule.severity]}}
+        for code, rule in RULES.items()
+    ]
+    results = [
+        {
+            "ruleId": finding.rule,
+            "level": LEVELS[finding.severity],
+            "message": {"text": f"{finding.message} — {finding.hint}" if finding.hint else finding.message},
+            "locations": [
+                {
+                    "physicalLocation": {"artifactLocation": {"uri": form.file}},
+                    "logicalLocations": [{"fullyQualifiedName": finding.where}],
+                }
+            ],
+        }
+        for form in linted
+        for finding in form.findings
+    ]
+    driver = {"name": "kobo-sync", "version": __version__, "rules": rules}
+    return {
+        "version": "2.1.0",
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def gate(mission: Mission, form_ids: Sequence[str]) -> None:
+    """Refuse forms that the rules, pyxform or ODK Validate find in error: nothing of them reaches the server.
+
+    Raises: FormError with the findings of the first such form.
+    """
+    media = mission_media(mission)
+    for form_id in form_ids:
+        file = mission.config.forms[form_id].file
+        judged = judge(mission.workspace.form_bytes(file), file, media, mission.workspace.state / "lint", validate=True)
+        errors = [finding for finding in judged.findings if finding.severity == "error"]
+        if errors:
+            raise FormError(
+                f"{len(errors)} errors; it is not deployed", form=file, findings=errors, hint=errors[0].hint
+            )
