@@ -21,6 +21,7 @@ from kobo_sync.station.wire import (
     Context,
     Refused,
     empty,
+    forbidden,
     json_answer,
     micros,
     not_found,
@@ -110,6 +111,8 @@ def one_asset(context: Context, request: Asked, uid: str) -> Response:
         raise wrong_method(request.method)
     asset = access.need(context, request, uid, rights[request.method])
     if request.method == "DELETE":
+        if not _owned(asset, request):
+            raise forbidden()
         with context.db.writing() as connection:
             erase(connection, uid)
         return empty()

@@ -75,7 +75,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held by the one who writes
+        self._opening = threading.Lock()
         self._local = threading.local()
         self._all: list[Connection] = []
         try:
@@ -103,7 +104,8 @@ class Database:
     def _connect(self) -> Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
-        self._all.append(connection)
+        with self._opening:
+            self._all.append(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a 201 must survive a pulled plug
         return connection
@@ -115,18 +117,18 @@ class Database:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                if self._writer.in_transaction:  # a full disk may have ended it already
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
 
     @property
     def reader(self) -> Connection:
         """This thread's own connection, for reads."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            with self._lock:
-                connection = self._local.connection = self._connect()
+            connection = self._local.connection = self._connect()
         return connection
 
     def close(self) -> None:

@@ -139,3 +139,18 @@ def test_stopping_frees_the_port_though_a_phone_keeps_its_connection(tmp_path: P
     assert again.port == running.port
     again.stop()
     station.close()
+
+
+def test_a_full_disk_refuses_loses_nothing_and_recovers(tmp_path: Path) -> None:
+    with bench(tmp_path / "station.sqlite") as field:
+        field.post(field.xml(key(1)))
+        with field.station.db.writing() as connection:
+            used = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {used + 2}")
+        photo = {"p.jpg": b"x" * 100_000}
+        assert field.post(field.xml(key(2), "<photo>p.jpg</photo>"), photo).status_code == 500
+        assert field.rows()["count"] == 1
+        with field.station.db.writing() as connection:
+            connection.execute("PRAGMA max_page_count = 1000000")
+        assert field.post(field.xml(key(2), "<photo>p.jpg</photo>"), photo).status_code == 201
+        assert field.rows()["count"] == 2

@@ -142,6 +142,11 @@ def test_phones_sign_in_with_digest_and_strangers_do_not(field: Bench) -> None:
     assert "staff-token" not in challenge.text
 
 
+def test_collect_asks_with_its_device_in_the_address(field: Bench) -> None:
+    url = f"{field.url}/submission?deviceID=collect%3Aab+c%20d"
+    assert requests.head(url, auth=digest("staff", "mot de passe"), timeout=20).status_code == 204
+
+
 def test_a_digest_made_for_one_address_opens_no_other(field: Bench) -> None:
     with requests.Session() as session:
         session.auth = digest("staff", "mot de passe")
