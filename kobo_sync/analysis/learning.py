@@ -60,6 +60,7 @@ class Learning:
     *n_before*, *n_after*: persons (or unnamed tests) tested; *n_pairs*: persons tested both times;
     *n_duplicates*: tests repeated by a person, left out (the first counts); *n_unmatched*: tests without
     participant code. *mean_before*, *mean_after*: all tests, in percent; *change*: matched pairs only.
+    *scores*: participant code → scores before and after in percent, None for a test not taken.
     """
 
     n_before: int
@@ -71,6 +72,7 @@ class Learning:
     change: Change
     items: tuple[ItemResult, ...]
     themes: Mapping[str, Change]
+    scores: Mapping[str, tuple[float | None, float | None]]
 
     @property
     def n_pairs(self) -> int:
@@ -114,6 +116,11 @@ def learning(facts: Facts) -> Learning:
         change=_change_of(pairs, list(items)),
         items=tuple(_item(name, item.theme, pairs) for name, item in items.items()),
         themes={theme: _change_of(pairs, names) for theme, names in themes.items()},
+        scores={
+            key: (_score_or_none(before.get(key), list(items)), _score_or_none(after.get(key), list(items)))
+            for key in sorted({*before, *after})
+            if not key.startswith("?")
+        },
     )
 
 
@@ -197,6 +204,10 @@ def _mark(answer: object, item: TestItem) -> bool | None:
 
 def _score(marks: _Marks, names: Sequence[str]) -> float:
     return 100 * sum(marks[name] is True for name in names) / len(names)
+
+
+def _score_or_none(marks: _Marks | None, names: Sequence[str]) -> float | None:
+    return None if marks is None else _score(marks, names)
 
 
 def _change_of(pairs: Sequence[tuple[_Marks, _Marks]], names: Sequence[str]) -> Change:

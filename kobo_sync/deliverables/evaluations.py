@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
@@ -9,7 +11,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.learning import Change, Learning, learning
 from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
 from kobo_sync.analysis.suppression import THRESHOLD, publishable, shown
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import charts, french, word
 from kobo_sync.model import Class, Document, Facts, Scope
 
@@ -18,6 +20,7 @@ TITLE = "Évaluations"
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "evaluations.docx"
+WORKBOOK_PATH = "evaluations.xlsx"
 
 _FIGURE_CM = 16.8
 _TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
@@ -39,7 +42,8 @@ def build(facts: Facts) -> list[Document]:
     _satisfaction(document, judged)
     _words(document, judged)
     _reading(document)
-    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+    workbook = result_sheets.evaluation_workbook(facts, learnt, judged, form_ids)
+    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, "pseudonymised")]
 
 
 def _key_figures(
@@ -222,7 +226,9 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
     }
     rows = []
     for number, item in enumerate(learnt.items, 1):
-        start = [str(number), texts.get(item.name, item.name), _theme(facts, item.theme)]
+        # Forms number their questions already.
+        text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
+        start = [str(number), text, _theme(facts, item.theme)]
         if not publishable(item.n) or item.before_share is None or item.after_share is None:
             rows.append([*start, letterhead.printable(item.n), *[french.NOTHING] * 4])
             continue

@@ -8,7 +8,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
 from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import charts, french, word
 from kobo_sync.model import Class, Document, Facts, Scope
 
@@ -17,6 +17,7 @@ TITLE = "Besoins prioritaires"
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "besoins-prioritaires.docx"
+WORKBOOK_PATH = "besoins-prioritaires.xlsx"
 
 _FIGURE_CM = 16.8
 _IN_CHART = 12
@@ -26,7 +27,8 @@ _STRONG = 3
 def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
     found = needs(facts)
-    document = letterhead.open_paper(facts, TITLE, letterhead.forms_of(facts, "needs", "focus_group"))
+    form_ids = letterhead.forms_of(facts, "needs", "focus_group")
+    document = letterhead.open_paper(facts, TITLE, form_ids)
     word.title(
         document,
         f"{TITLE} – {letterhead.place_name(facts)}",
@@ -44,7 +46,8 @@ def build(facts: Facts) -> list[Document]:
     _proposals(document, facts, found)
     _focus(document, facts, focus_groups(facts))
     _reading(document)
-    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+    workbook = result_sheets.needs_workbook(facts, found, form_ids)
+    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]
 
 
 def _key_figures(document: WordDocument, found: Needs) -> None:

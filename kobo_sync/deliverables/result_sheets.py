@@ -1,0 +1,183 @@
+"""The workbooks beside the evaluation and needs papers: the same numbers, to filter and reuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kobo_sync.analysis import labels
+from kobo_sync.analysis.indicators import indicators
+from kobo_sync.analysis.learning import Learning
+from kobo_sync.analysis.needs import Needs, Rating
+from kobo_sync.analysis.satisfaction import Satisfaction
+from kobo_sync.analysis.suppression import hidden, publishable
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import excel
+from kobo_sync.model import Facts
+
+Row = list[excel.Value]
+
+
+def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, form_ids: list[str]) -> bytes:
+    """Indicators, test items, scores per participant code, satisfaction counts and comments; pseudonymised."""
+    sheets = [
+        _indicators(facts),
+        _items(facts, learnt),
+        _scores(learnt),
+        _scales(judged),
+        _comments(judged),
+    ]
+    return _workbook(facts, "Évaluations", sheets, form_ids)
+
+
+def needs_workbook(facts: Facts, found: Needs, form_ids: list[str]) -> bytes:
+    """The ranking and the ranks per group and sex; aggregate: small groups are left blank."""
+    return _workbook(facts, "Besoins prioritaires", [_ranking(found), _ranks(facts, found)], form_ids)
+
+
+def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids: list[str]) -> bytes:
+    provenance = letterhead.provenance(facts, form_ids)
+    intro = (f"{title} – {letterhead.place_name(facts)}", letterhead.action(facts), provenance)
+    first = sheets[0]
+    told = [excel.Sheet(first.name, first.columns, first.rows, intro=intro), *sheets[1:]]
+    return excel.workbook(
+        told, title=intro[0], author=letterhead.organisers(facts), when=facts.as_of, comments=provenance
+    )
+
+
+def _number(name: str, title: str = "") -> excel.Column:
+    return excel.Column(name, title, kind="decimal", width=12)
+
+
+def _count(name: str, title: str = "") -> excel.Column:
+    return excel.Column(name, title, kind="integer", width=11)
+
+
+def _indicators(facts: Facts) -> excel.Sheet:
+    columns = [
+        excel.Column("Indicateur", width=34),
+        excel.Column("Zone", width=20),
+        _number("Valeur"),
+        excel.Column("Unité", width=11),
+    ]
+    columns += [_count("n"), _count("Manquants")]
+    units = {"persons": "personnes", "share": "part 0–1", "percent": "% 0–100", "points": "points", "index": "indice"}
+    units |= {"actions": "actions", "needs": "besoins"}
+    rows: list[Row] = [
+        [item.name, item.zone, item.value, units[item.unit], item.n, item.n_missing] for item in indicators(facts)
+    ]
+    return excel.Sheet("Indicateurs", columns, rows)
+
+
+def _items(facts: Facts, learnt: Learning) -> excel.Sheet:
+    texts = {
+        name: labels.question(facts, form_id, name)
+        for form_id in facts.config.forms_with_role("test")
+        for name in facts.config.forms[form_id].items
+    }
+    columns = [
+        excel.Column("Question", width=10),
+        excel.Column("Libellé", width=60),
+        excel.Column("Thème", width=16),
+        _count("n"),
+    ]
+    columns += [
+        _count("Manquants"),
+        _number("Avant"),
+        _number("Après"),
+        _count("Progrès"),
+        _count("Reculs"),
+        _number("p McNemar"),
+    ]
+    rows: list[Row] = [
+        [
+            i.name,
+            texts.get(i.name, ""),
+            i.theme,
+            i.n,
+            i.n_missing,
+            i.before_share,
+            i.after_share,
+            i.n_gained,
+            i.n_lost,
+            i.p,
+        ]
+        for i in learnt.items
+    ]
+    return excel.Sheet("Questions du test", columns, rows)
+
+
+def _scores(learnt: Learning) -> excel.Sheet:
+    columns = [
+        excel.Column("Code du participant", width=20),
+        _number("Avant (%)"),
+        _number("Après (%)"),
+        _number("Évolution"),
+    ]
+    rows: list[Row] = []
+    for code, (before, after) in learnt.scores.items():
+        change = after - before if before is not None and after is not None else None
+        rows.append([code, before, after, change])
+    return excel.Sheet("Scores", columns, rows)
+
+
+def _scales(judged: Satisfaction) -> excel.Sheet:
+    columns = [
+        excel.Column("Critère", width=50),
+        excel.Column("Réponse", width=28),
+        _count("Réponses"),
+        _number("Part"),
+        _count("n"),
+    ]
+    columns += [_count("Manquants")]
+    rows: list[Row] = []
+    for scale in (*judged.scales, *([judged.intention] if judged.intention else [])):
+        shares = scale.shares or (None,) * len(scale.levels)
+        for level, count, share in zip(scale.levels, scale.counts, shares, strict=True):
+            rows.append([scale.label, level, count, share, scale.n, scale.n_missing])
+    return excel.Sheet("Satisfaction", columns, rows)
+
+
+def _comments(judged: Satisfaction) -> excel.Sheet:
+    columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
+    rows: list[Row] = [[label, text] for label, texts in judged.open_answers.items() for text in texts]
+    return excel.Sheet("Paroles", columns, rows)
+
+
+def _ranking(found: Needs) -> excel.Sheet:
+    columns = [
+        _count("Rang"),
+        excel.Column("Besoin", width=46),
+        excel.Column("Domaine", width=14),
+        _number("Score (0–3)"),
+    ]
+    columns += [_count("Mentions"), _number("Gravité"), _count("n gravité"), _number("Ménages"), _count("n ménages")]
+    columns += [_number("Faisabilité"), _count("n faisabilité"), excel.Column("Priorité commune", width=12)]
+    whole = publishable(found.n)
+    rows: list[Row] = []
+    for need in found.needs:
+        rated = [cell for rating in (need.severity, need.households, need.feasibility) for cell in _rating(rating)]
+        common = "" if found.common is None or not whole else "oui" if need.code in found.common else "non"
+        mentions = need.mentions if publishable(need.mentions) or need.mentions == 0 else None
+        votes: Row = [need.score, mentions] if whole else [None, None]
+        rows.append([need.rank if whole else None, need.label, need.domain, *votes, *rated, common])
+    return excel.Sheet("Classement", columns, rows)
+
+
+def _rating(rating: Rating) -> Row:
+    return [rating.value, rating.n] if publishable(rating.n) else [None, None]
+
+
+def _ranks(facts: Facts, found: Needs) -> excel.Sheet:
+    codes = facts.config.codes
+    columns = [excel.Column("Besoin", width=46)]
+    shown: list[tuple[str, str]] = []
+    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
+    for attribute, sizes in (("rank_by_group", found.n_by_group), ("rank_by_sex", found.n_by_sex)):
+        mask = hidden([list(sizes.values())])
+        for index, (code, n) in enumerate(sizes.items()):
+            if n and not mask[0, index]:
+                name = sexes.get(code) or labels.group(facts, code, short=True)
+                columns.append(_count(f"{name} (n = {n})"))
+                shown.append((attribute, code))
+    rows: list[Row] = [[need.label, *(getattr(need, name)[code] for name, code in shown)] for need in found.needs]
+    return excel.Sheet("Rangs par groupe et sexe", columns, rows)
