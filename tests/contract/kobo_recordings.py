@@ -231,9 +231,9 @@ class Replay:
             asset = self.names[MAIN_ASSET]
             query = quote(json.dumps({"nom": recorded["body"]["nom"]}))
             answer = self._send(session, "GET", f"/api/v2/assets/{asset}/data/?query={query}", "maha", step, {})
-            body = answer.json()["results"][0]
-            self._learn(recorded["body"], body)
-            return Exchange(recorded, answer.status_code, dict(answer.headers), body)
+            row = answer.json()["results"][0]
+            self._learn(recorded["body"], row)
+            return Exchange(recorded, answer.status_code, dict(answer.headers), row)
         path = self.translate(recorded["path"])
         if step == "f20_limit2":
             self._send_lots(session)
@@ -391,7 +391,7 @@ FREE = (
 )
 # Words that a client reads: equal, not only of one kind.
 SAME = (
-    "detail error error_type message status kind asset_type deployment_status label _status mimetype is_deleted"
+    "count detail error error_type message status kind asset_type deployment_status label _status mimetype is_deleted"
     " media_file_basename question_xpath backend active status_code has_deployment row_count"
 ).split()
 

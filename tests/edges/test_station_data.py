@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from station_bench import Bench, bench
+from station_bench import Bench, bench, xlsx
 
 from kobo_sync.station.query import matcher, split
 
@@ -209,3 +209,37 @@ def test_settings_are_merged_and_survive_a_deployment(tmp_path: Path) -> None:
         assert asset["settings"]["extra_metadata"] == {"kobo_sync": {"form": "abc"}}
         assert asset["settings"]["country"] == []
         assert (asset["version_id"], asset["version_count"]) == (version, 1)
+
+
+def test_the_form_given_back_imports_as_the_same_content(tmp_path: Path) -> None:
+    with bench(tmp_path / "station.sqlite") as made:
+        before = made.api("GET", "").json()
+        asset_url = f"{made.url}/api/v2/assets/{made.uid}"
+        book = made.session.get(f"{asset_url}.xls", timeout=20).content
+        sent = made.session.post(
+            f"{made.url}/api/v2/imports/",
+            data={"library": "false", "destination": f"{asset_url}/"},
+            files={"file": ("back.xlsx", book)},
+            timeout=20,
+        )
+        assert made.api("GET", sent.json()["url"]).json()["status"] == "complete"
+        after = made.api("GET", "").json()
+        assert after["version__content_hash"] == before["version__content_hash"]
+        assert after["version_id"] != before["version_id"] == after["deployed_version_id"]
+
+
+def test_a_form_that_cannot_be_deployed_leaves_the_old_one_to_phones(tmp_path: Path) -> None:
+    with bench(tmp_path / "station.sqlite") as made:
+        before = made.session.get(f"{made.url}/formList", timeout=20).text
+        dangling = ({"type": "text", "name": "a", "label": "A", "relevant": "${absent} = 1"},)
+        made.session.post(
+            f"{made.url}/api/v2/imports/",
+            data={"library": "false", "destination": f"{made.url}/api/v2/assets/{made.uid}/"},
+            files={"file": ("b.xlsx", xlsx(dangling))},
+            timeout=20,
+        )
+        version = made.api("GET", "").json()["version_id"]
+        refused = made.api("PATCH", "deployment/", json={"active": True, "version_id": version})
+        assert refused.status_code == 400
+        assert "absent" in refused.json()["error"]
+        assert made.session.get(f"{made.url}/formList", timeout=20).text == before
