@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import secrets as randomness
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -117,8 +118,10 @@ class Station:
             return answer
         except HTTPException as error:
             return from_http(error)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
+        except Exception as error:
+            # Where it broke, not what the exception says: that may quote an answer.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s %s failed: %s\n%s", request.method, request.path, type(error).__name__, where)
             return server_error().response()
 
     def _route(self, request: Asked) -> Response:

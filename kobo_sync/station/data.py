@@ -20,6 +20,7 @@ from kobo_sync.station.wire import (
     Asked,
     Context,
     Refused,
+    empty,
     json_answer,
     no_such_page,
     not_found,
@@ -350,16 +351,19 @@ def one_row(context: Context, request: Asked, uid: str, wanted: str, suffix: str
     if request.method == "DELETE":
         with context.db.writing() as connection:
             submissions.delete(context, connection, form, [row], request.username)
-        answer = Response(status=204)
-        answer.headers.pop("Content-Type", None)
-        return answer
+        return empty()
     if kind == "xml":
         return Response(f'<?xml version="1.0" ?>{bare_xml(bytes(row["xml"]))}', content_type=_XML)
     if kind == "geojson":
         geopoints = submissions.form_shape(form["md5"], form["xform"]).geopoints
         return json_answer(render.feature(parsed(row), geopoints, 1))
+    return as_json(request, row)
+
+
+def as_json(request: Asked, row: Row, status: int = 200) -> Response:
+    """One stored row as an answer."""
     text = render.row_text(row["id"], row["head"], row["attachments"], row["validation"], request.base)
-    return Response(text, content_type=JSON_TYPE)
+    return Response(text, status=status, content_type=JSON_TYPE)
 
 
 def counts(context: Context, request: Asked, uid: str) -> Response:

@@ -14,7 +14,17 @@ from kobo_sync.kobo import render
 from kobo_sync.station import data, history, query, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.instance import leaves, read_instance
-from kobo_sync.station.wire import Asked, Context, Refused, disposition, json_answer, not_found, whole, wrong_method
+from kobo_sync.station.wire import (
+    Asked,
+    Context,
+    Refused,
+    disposition,
+    empty,
+    json_answer,
+    not_found,
+    whole,
+    wrong_method,
+)
 
 SIZES = {"large": 1280, "medium": 640, "small": 240}
 _MAX_PIXELS = 60_000_000
@@ -36,7 +46,7 @@ def validation(context: Context, request: Asked, uid: str, wanted: str) -> Respo
     with context.db.writing() as connection:
         text = _validate(context, connection, form, [row], given, request.username)
     if request.method == "DELETE":
-        return _nothing()
+        return empty()
     return Response(text, content_type="application/json")
 
 
@@ -166,16 +176,7 @@ def duplicate(context: Context, request: Asked, uid: str, wanted: str) -> Respon
     row = data.find(context, request, uid, wanted)
     with context.db.writing() as connection:
         made = submissions.duplicate(context, connection, form, row, request.username)
-    answer = data.one_row(context, _as_get(request), uid, str(made))
-    answer.status_code = 201
-    return answer
-
-
-def _as_get(request: Asked) -> Asked:
-    seen = Asked({**request.environ, "REQUEST_METHOD": "GET"})
-    seen.username, seen.is_superuser = request.username, request.is_superuser
-    seen.scheme_in_use = request.scheme_in_use
-    return seen
+    return data.as_json(request, data.find(context, request, uid, str(made)), 201)
 
 
 # ── files ───────────────────────────────────────────────────────────────────
@@ -260,12 +261,6 @@ def delete_attachment(context: Context, request: Asked, uid: str, attachment_uid
         submissions.list_files(connection, uid, file["submission_id"], named)
         said = {"attachment_uid": attachment_uid, "attachment_basename": file["name"]}
         history.record(context, connection, form, "in-trash", request.username, said)
-    answer = _nothing()
+    answer = empty()
     answer.headers["Content-Type"] = "application/json"
-    return answer
-
-
-def _nothing() -> Response:
-    answer = Response(status=204)
-    answer.headers.pop("Content-Type", None)
     return answer
