@@ -11,7 +11,7 @@ from kobo_sync.analysis.needs import Needs, Rating
 from kobo_sync.analysis.satisfaction import Satisfaction
 from kobo_sync.analysis.suppression import hidden, publishable
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import excel
+from kobo_sync.documents import excel, french
 from kobo_sync.model import Facts
 
 Row = list[excel.Value]
@@ -52,20 +52,90 @@ def _count(name: str, title: str = "") -> excel.Column:
     return excel.Column(name, title, kind="integer", width=11)
 
 
+_UNITS = {
+    "persons": "personnes",
+    "share": "part 0–1",
+    "percent": "% 0–100",
+    "points": "points",
+    "index": "indice",
+    "actions": "actions",
+    "needs": "besoins",
+}
+_NAMES = {
+    "present": "Personnes présentes",
+    "full_day": "Présentes la journée entière",
+    "refusals": "Refus de consentement",
+    "quota_completion": "Taux de quota",
+    "score_before": "Score avant, tous les tests",
+    "score_after": "Score après, tous les tests",
+    "attrition": "Attrition (testées avant, pas après)",
+    "paired_before": "Score avant, tests appariés",
+    "paired_after": "Score après, tests appariés",
+    "change": "Évolution du score",
+    "change_low": "Évolution, borne basse (95 %)",
+    "change_high": "Évolution, borne haute (95 %)",
+    "gain": "Gain de classe (Hake)",
+    "effect_size": "Taille d’effet dz",
+    "t_p": "p, test t apparié",
+    "wilcoxon_p": "p, Wilcoxon-Pratt",
+    "item_before": "Bonne réponse avant",
+    "item_after": "Bonne réponse après",
+    "response_rate": "Taux de réponse",
+    "favourable": "Réponses favorables",
+    "recommendation": "Recommandation",
+    "recommendation_low": "Recommandation, borne basse (95 %)",
+    "recommendation_high": "Recommandation, borne haute (95 %)",
+    "need_score": "Score du besoin",
+    "need_severity": "Gravité du besoin",
+    "agreement": "Accord entre groupes (W de Kendall)",
+    "common_priorities": "Priorités communes",
+    "smart_share": "Actions complètes (SMART)",
+    "overdue": "Actions en retard",
+}
+_FORMS = {"test_before": "test avant", "test_after": "test après", "satisfaction": "satisfaction", "needs": "besoins"}
+_TRAITS = {"sex": "sexe", "group": "groupe", "age_band": "tranche d’âge", "commune": "commune"}
+
+
 def _indicators(facts: Facts) -> excel.Sheet:
     columns = [
-        excel.Column("Indicateur", width=34),
+        excel.Column("Indicateur", width=58),
         excel.Column("Zone", width=20),
         _number("Valeur"),
         excel.Column("Unité", width=11),
     ]
-    columns += [_count("n"), _count("Manquants")]
-    units = {"persons": "personnes", "share": "part 0–1", "percent": "% 0–100", "points": "points", "index": "indice"}
-    units |= {"actions": "actions", "needs": "besoins"}
+    columns += [_count("n"), _count("Manquants"), excel.Column("Code", width=32)]
+    zone = letterhead.place_name(facts)
     rows: list[Row] = [
-        [item.name, item.zone, item.value, units[item.unit], item.n, item.n_missing] for item in indicators(facts)
+        [french.typography(_named(facts, i.name)), zone, i.value, _UNITS[i.unit], i.n, i.n_missing, i.name]
+        for i in indicators(facts)
     ]
     return excel.Sheet("Indicateurs", columns, rows)
+
+
+def _named(facts: Facts, name: str) -> str:
+    """An indicator's name in French: ``present:sex:f`` is « Personnes présentes – sexe : Femme »."""
+    kind, *of = name.split(":")
+    if not of:
+        return _NAMES[kind]
+    if len(of) == 2:
+        return f"{_NAMES[kind]} – {_TRAITS[of[0]]} : {_trait(facts, of[0], of[1])}"
+    shown = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
+    text = shown(facts, of[0]) if shown else _FORMS[of[0]] if kind == "response_rate" else _question(facts, of[0])
+    return f"{_NAMES[kind]} – {text}"
+
+
+def _trait(facts: Facts, trait: str, code: str) -> str:
+    for form_id in facts.config.forms_with_role("registration"):
+        question = facts.config.forms[form_id].fields.get(trait, "")
+        return labels.choice(facts, form_id, question, code)
+    return code
+
+
+def _question(facts: Facts, name: str) -> str:
+    for form_id, form in facts.forms.items():
+        if form.question(name) is not None and facts.config.forms[form_id].role in ("test", "satisfaction"):
+            return labels.question(facts, form_id, name)
+    return name
 
 
 def _items(facts: Facts, learnt: Learning) -> excel.Sheet:

@@ -220,3 +220,17 @@ def test_the_road_map_marks_delays_and_offers_statuses() -> None:
     (formula,) = [rule.formula[0] for part in sheet.conditional_formatting for rule in part.rules]
     assert "TODAY()" in formula
     assert '"Fait"' in formula
+
+
+def test_the_workbooks_name_each_number_in_french() -> None:
+    evaluation = cells(built("evaluations", make_facts(25))["evaluations.xlsx"])
+    assert {
+        "Personnes présentes – sexe\u00a0: Femme",
+        "Taux de quota – OSC santé",
+        "Taux de réponse – satisfaction",
+    } <= set(evaluation)
+    assert "BER-01" in evaluation
+    ranking = cells(built("needs", make_facts(25))["besoins-prioritaires.xlsx"])
+    assert "OSC ED (n = 9)" in ranking
+    few = cells(built("needs", make_facts(2))["besoins-prioritaires.xlsx"])
+    assert not [value for value in few if isinstance(value, int | float)]
