@@ -91,9 +91,10 @@ def satisfaction(facts: Facts) -> Satisfaction:
     open_answers: dict[str, tuple[str, ...]] = {}
     for form_id in facts.config.forms_with_role("satisfaction"):
         settings = facts.config.forms[form_id]
-        scales += [_scale(facts, form_id, name) for name in settings.likert]
+        uuids = list(usable.loc[usable["form_id"].eq(form_id), "root_uuid"])
+        scales += [_scale(facts, form_id, name, uuids) for name in settings.likert]
         if settings.fields.get("intention"):
-            intention = _scale(facts, form_id, settings.fields["intention"])
+            intention = _scale(facts, form_id, settings.fields["intention"], uuids)
         for name in settings.open_questions:
             open_answers[labels.question(facts, form_id, name)] = tuple(meaning.written(facts, form_id, name))
     marks = [_mark(value) for value in usable["recommend"]]
@@ -118,8 +119,8 @@ def recommendation(marks: Sequence[int | None]) -> Recommendation:
     return Recommendation(n, n_missing, promoters, detractors, score, 100 * low, 100 * high)
 
 
-def _scale(facts: Facts, form_id: str, name: str) -> Scale:
-    answers = [meaning.text(value) for value in _answers(facts, form_id, name)]
+def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale:
+    answers = [meaning.text(value) for value in _answers(facts, form_id, name, uuids)]
     choices = _ordered(labels.choices(facts, form_id, name))
     codes = [choice.name for choice in choices]
     unknown = sorted(set(answers) - set(codes) - {""})
@@ -132,10 +133,8 @@ def _scale(facts: Facts, form_id: str, name: str) -> Scale:
     )
 
 
-def _answers(facts: Facts, form_id: str, name: str) -> list[object]:
-    """One value per usable submission of the form, None where the question or column is absent."""
-    usable = meaning.rows(facts, "satisfaction").table
-    uuids = list(usable.loc[usable["form_id"].eq(form_id), "root_uuid"])
+def _answers(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> list[object]:
+    """The answer of each submission of *uuids*, None where the question or column is absent."""
     table = facts.tables.get(form_id)
     if table is None or name not in table or "root_uuid" not in table:
         return [None] * len(uuids)

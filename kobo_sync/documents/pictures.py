@@ -58,6 +58,8 @@ def _open(content: bytes) -> Image.Image | None:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+        return image.convert("RGB")
     rgba = image.convert("RGBA")
     ground = Image.new("RGBA", rgba.size, "white")
     ground.alpha_composite(rgba)
@@ -66,5 +68,5 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.save(out, format="PNG", optimize=True)
+    image.save(out, format="PNG")
     return out.getvalue()
