@@ -114,13 +114,14 @@ def _indicators(facts: Facts) -> excel.Sheet:
 
 def _named(facts: Facts, name: str) -> str:
     """An indicator's name in French: ``present:sex:f`` is « Personnes présentes – sexe : Femme »."""
-    kind, *of = name.split(":")
-    if not of:
+    kind, _, code = name.partition(":")
+    if not code:
         return _NAMES[kind]
-    if len(of) == 2:
-        return f"{_NAMES[kind]} – {_TRAITS[of[0]]} : {_trait(facts, of[0], of[1])}"
+    if kind == "present":
+        trait, _, value = code.partition(":")
+        return f"{_NAMES[kind]} – {_TRAITS[trait]} : {_trait(facts, trait, value)}"
     shown = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
-    text = shown(facts, of[0]) if shown else _FORMS[of[0]] if kind == "response_rate" else _question(facts, of[0])
+    text = shown(facts, code) if shown else _FORMS[code] if kind == "response_rate" else _question(facts, code)
     return f"{_NAMES[kind]} – {text}"
 
 

@@ -234,3 +234,35 @@ def test_the_workbooks_name_each_number_in_french() -> None:
     assert "OSC ED (n = 9)" in ranking
     few = cells(built("needs", make_facts(2))["besoins-prioritaires.xlsx"])
     assert not [value for value in few if isinstance(value, int | float)]
+
+
+JUNK = (
+    "a\x00\x1b[0m",
+    "<w:p>&amp;]]>",
+    "😀👩‍👧",
+    "\u202eevil\u202c",
+    "x" * 3000,
+    "${y} %s {{z}}",
+    "\ud800bad",
+    "شكرا\n\nmerci\ttab",
+    "1e999",
+    "nan",
+)
+
+
+@pytest.mark.parametrize("name", ZONE)
+def test_any_answer_in_any_column_still_builds(name: str) -> None:
+    facts = make_facts(6)
+    junk = {
+        table_name: rows.assign(
+            **{
+                column: [JUNK[(index + place) % len(JUNK)] if index % 2 else None for index in range(len(rows))]
+                for place, column in enumerate(rows.columns)
+                if column not in ("root_uuid", "submission_id", "submitted_at", "position", "parent_position")
+            }
+        )
+        for table_name, rows in facts.tables.items()
+    }
+    for scope in (replace(facts, tables=junk), replace(facts, tables=junk, zone=None)):
+        for path, content in built(name, scope).items():
+            assert words(content) if path.endswith(".docx") else cells(content)
