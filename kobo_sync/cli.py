@@ -182,12 +182,37 @@ def deploy_command(mission: Mission, form_ids: tuple[str, ...], dry_run: bool, f
     return deploy(mission, form_ids=form_ids, dry_run=dry_run, force=force)
 
 
-@verb("roster", name="roster")
-@click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
-def roster_command(mission: Mission, force: bool) -> Report:
-    """Publish the accepted registrations as the list that other forms pick persons from."""
-    from kobo_sync.steps.roster import refresh_roster
+@verb(name="diff")
+@click.argument("form_ids", nargs=-1)
+@click.option(
+    "--against",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Compare with this workbook, not the deployed form.",
+)
+def diff_command(mission: Mission, form_ids: tuple[str, ...], against: Path | None) -> Report:
+    """What deploying would change, question by question, and how many stored answers each change touches."""
+    from kobo_sync.steps.diff import diff
 
+    _known_forms(mission, form_ids)
+    return diff(mission, form_ids=form_ids, against=against)
+
+
+@verb("roster", name="roster")
+@click.option(
+    "--import",
+    "imported",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Take in a pre-printed roster (xlsx, csv) first.",
+)
+@click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
+def roster_command(mission: Mission, imported: Path | None, force: bool) -> Report:
+    """Publish the accepted registrations as the list that other forms pick persons from."""
+    from kobo_sync.steps.roster import import_roster, refresh_roster
+
+    if imported:
+        report = import_roster(mission, imported)
+        if report.has_errors:
+            return report
     return refresh_roster(mission, force=force)
 
 

@@ -108,7 +108,8 @@ class Mission:
         roster = self.config.roster
         if roster is None:
             return RosterPlan((), ())
-        return plan_roster(self.store.read_table(flat_tables(self.forms[roster.form])[0]), self.config)
+        registrations = self.store.read_table(flat_tables(self.forms[roster.form])[0])
+        return plan_roster(registrations, self.config, self.workspace.expected_participants())
 
     def report(
         self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]

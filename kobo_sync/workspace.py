@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -125,6 +126,20 @@ class Workspace:
             file=name,
             hint=f"create config/{name} (columns code,label_fr,…) or put the file in forms/media/",
         )
+
+    @property
+    def expected_roster(self) -> Path:
+        """The roster that staff imported before the first registration; nominative, so it lies in the state folder."""
+        return self.state / "roster.json"
+
+    def expected_participants(self) -> list[dict[str, str]]:
+        """The rows of the imported roster; none when nothing was imported. Raises: StoreError."""
+        try:
+            return [dict(row) for row in json.loads(self.expected_roster.read_bytes())]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.expected_roster} cannot be read", hint="import the roster again") from error
 
     def media_names(self) -> list[str]:
         """The names of all files that a form may name: the lists of config/, and what lies in forms/media/."""

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.suppression import publishable
 from kobo_sync.model import Facts
 
 POINTS = (3, 2, 1)
@@ -65,6 +66,11 @@ class Needs:
     agreement: float | None
     common: tuple[str, ...] | None
     proposals: tuple[str, ...]
+
+    @property
+    def groups_publishable(self) -> bool:
+        """Whether every group that answered is large enough for what compares groups to be printed."""
+        return all(publishable(n) for n in self.n_by_group.values() if n)
 
 
 def needs(facts: Facts) -> Needs:

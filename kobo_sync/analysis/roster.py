@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from kobo_sync.analysis.names import is_likely_same
 from kobo_sync.config import Config
 from kobo_sync.model import Finding
 
@@ -20,10 +21,12 @@ class RosterPlan:
     findings: tuple[Finding, ...]
 
 
-def plan_roster(registrations: pd.DataFrame, config: Config) -> RosterPlan:
+def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[Mapping[str, str]] = ()) -> RosterPlan:
     """The accepted registrations: consent given, not refused by a reviewer, with a code of their own.
 
     Shape: *registrations* is the form's flat table; of two rows with one code the first received stays.
+    *expected* are the rows of an imported roster: they stand until a registration takes their code.
+    Names that are likely one person's are reported (ROSTER002), never merged.
     """
     roster = config.roster
     if roster is None:
@@ -32,6 +35,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config) -> RosterPlan:
     rows: list[Mapping[str, str]] = []
     findings: list[Finding] = []
     seen: dict[str, str] = {}
+    people: list[tuple[str, str, str, str, str]] = []
     for record in registrations.sort_values("submission_id").to_dict("records"):
 
         def said(meaning: str, record: Mapping[Any, Any] = record) -> str:
@@ -72,5 +76,26 @@ def plan_roster(registrations: pd.DataFrame, config: Config) -> RosterPlan:
                 "sex": said("sex"),
             }
         )
+        people.append((code, latin, said("name_ar"), said("zone"), where))
+    rows += [row for row in expected if row["name"] not in seen]
     rows.sort(key=lambda row: (row["zone"], row["name"]))
-    return RosterPlan(tuple(rows), tuple(findings))
+    return RosterPlan(tuple(rows), (*findings, *_likely_twins(people, roster.form)))
+
+
+def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str) -> Iterator[Finding]:
+    """A finding per pair of one zone that sounds like one person; it names codes, never persons."""
+    for at, (code, latin, arabic, zone, where) in enumerate(people):
+        for other, other_latin, other_arabic, other_zone, _ in people[:at]:
+            if zone != other_zone:
+                continue
+            spellings = ((latin, other_latin), (arabic, other_arabic), (latin, other_arabic), (arabic, other_latin))
+            if any(is_likely_same(one, two) for one, two in spellings):
+                yield Finding(
+                    "ROSTER002",
+                    "warning",
+                    where,
+                    f"{code} and {other} may be one person: their names sound alike",
+                    "compare the two registrations; delete one on the server if it is a repetition",
+                    zone=zone,
+                    form_id=form_id,
+                )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from kobo_sync.assets import find_assets
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
+from kobo_sync.steps.diff import harm_of_replacing
 from kobo_sync.steps.lint import gate
 from kobo_sync.store.database import Deployment
 
@@ -63,7 +65,8 @@ class DeployAction:
     form_id: str
     reason: str
     stale_media: tuple[MediaFile, ...] = ()
-    new_media: tuple[str, ...] = field(default_factory=tuple)
+    new_media: tuple[str, ...] = ()
+    is_harmful: bool = False
 
 
 def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = False, force: bool = False) -> Report:
@@ -79,7 +82,10 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
     actions = [
         plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force) for form_id in local
     ]
-    findings = [_refusal(action) for action in actions if action.act == "refuse"]
+    harm: list[Finding] = []
+    if not force:
+        actions = [_spared(mission, action, remote[action.form_id].asset, harm) for action in actions]
+    findings = harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
     lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
     counts = {
         act: sum(action.act == act for action in actions)
@@ -110,24 +116,6 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media)
 
 
-def find_assets(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, str]:
-    """form_id → asset uid of those on the server: remembered, named in the config, or marked as ours."""
-    remembered = mission.store.deployments()
-    listed: list[Asset] | None = None
-    found = {}
-    for form_id in form_ids:
-        known = remembered.get(form_id)
-        uid = mission.adopted.get(form_id, "")
-        if not uid and known and known.server == mission.kf:
-            uid = known.asset_uid
-        if not uid:
-            listed = client.assets() if listed is None else listed
-            uid = _ours(listed, mission, form_id)
-        if uid:
-            found[form_id] = uid
-    return found
-
-
 def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, RemoteForm]:
     """What the server has of each form."""
     remembered = mission.store.deployments()
@@ -140,12 +128,13 @@ def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> di
     return remote
 
 
-def _ours(assets: Iterable[Asset], mission: Mission, form_id: str) -> str:
-    code = mission.config.mission.code
-    for asset in assets:
-        if asset.fingerprint.get("form_id") == form_id and asset.fingerprint.get("mission") == code:
-            return asset.asset_uid
-    return ""
+def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: list[Finding]) -> DeployAction:
+    """The action, or a refusal when it would break stored answers; *harm* gathers why."""
+    if action.act != "replace" or asset is None or not asset.is_deployed:
+        return action
+    found = harm_of_replacing(mission, action.form_id, asset)
+    harm += found
+    return replace(action, act="refuse", reason="it would break stored answers", is_harmful=True) if found else action
 
 
 def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool) -> RemoteForm:
@@ -235,7 +224,7 @@ def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes
         client.deploy(asset)
     except KoboRejected as error:
         if previous:
-            client.import_form(previous, local.file, name=asset.name, into=asset.asset_uid)
+            client.import_form(previous, "previous.xlsx", name=asset.name, into=asset.asset_uid)
             client.deploy(client.asset(asset.asset_uid)[0])
         raise FormError(
             f"the server cannot deploy it: {error.excerpt}",

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from matplotlib import font_manager
 
+from kobo_sync.assets import find_assets
 from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.deploy import find_assets
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from kobo_sync.assets import find_assets
 from kobo_sync.errors import KoboError, KoboUnreachable
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.deploy import find_assets
 from kobo_sync.store.mirror import Comparison, Mirror, WantedFile
 from kobo_sync.workspace import write_atomic
 

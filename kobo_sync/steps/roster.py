@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
+from kobo_sync.analysis.roster_sheet import read_roster
+from kobo_sync.errors import FormError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.deploy import deploy, local_form
+from kobo_sync.workspace import write_atomic
 
 
 def refresh_roster(mission: Mission, *, force: bool = False) -> Report:
@@ -42,3 +47,21 @@ def refresh_roster(mission: Mission, *, force: bool = False) -> Report:
         counts |= {"published": len(due), "waiting": len(waiting)}
     lines.append(f"{len(plan.rows)} participants in the roster")
     return mission.report("roster", started_at, counts, findings, lines)
+
+
+def import_roster(mission: Mission, path: Path) -> Report:
+    """Take in a roster that staff prepared (xlsx, csv): whole, or not at all when a row is at fault.
+
+    Raises: FormError when the file cannot be read.
+    """
+    started_at = mission.clock()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error
+    rows, findings = read_roster(content, path.name, mission.config)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        write_atomic(mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode())
+    told = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
+    return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [told])

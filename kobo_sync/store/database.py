@@ -157,6 +157,33 @@ class Store:
             frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
         return frame
 
+    def count_answers(self, form_id: str, question: str, codes: Sequence[str] = ()) -> int:
+        """How many live answers a question has, whatever table its column is in; with *codes* those that chose one.
+
+        The columns are those that the database holds, so a question that forms/ no longer has still counts.
+        """
+        total = 0
+        with self.begin() as connection:
+            inspector = sa.inspect(connection)
+            own = schema.FLAT_PREFIX + form_id
+            for name in inspector.get_table_names():
+                if name != own and not name.startswith(f"{own}__"):
+                    continue
+                held = {column["name"] for column in inspector.get_columns(name)}
+                wanted = question if question in held else f"{question}_lat" if f"{question}_lat" in held else None
+                if wanted is None:
+                    continue
+                table = sa.table(name, sa.column(wanted))
+                cell = sa.cast(table.c[wanted], sa.Text)
+                chosen = [(" " + cell + " ").contains(f" {code} ", autoescape=True) for code in codes]
+                query = (
+                    sa.select(sa.func.count())
+                    .select_from(table)
+                    .where(table.c[wanted].is_not(None), sa.or_(sa.false(), *chosen) if codes else sa.true())
+                )
+                total += int(connection.execute(query).scalar_one())
+        return total
+
     # ── what is held ──
 
     def holdings(self, form_ids: Sequence[str]) -> list[Holding]:

@@ -16,7 +16,7 @@ FLOORS = (
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
     ("workspace", "timezones", "kobo.client", "kobo.collect", "station", "store.database", "store.mirror"),
-    ("mission", "facts", "ledger", "steps."),
+    ("mission", "assets", "facts", "ledger", "steps."),
     ("service", "cli", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}

@@ -190,6 +190,12 @@ def test_results_of_one_or_two_persons_are_not_published(n: int) -> None:
     assert "non publiés" in words(built("needs", facts)["besoins-prioritaires.docx"])
 
 
+def test_groups_of_one_person_are_not_compared() -> None:
+    text = words(built("needs", make_facts(3))["besoins-prioritaires.docx"])
+    assert "la comparaison entre groupes n’est pas publiée" in text
+    assert "W de Kendall" not in text
+
+
 def test_comments_stand_word_for_word() -> None:
     text = words(built("evaluations", make_facts(25))["evaluations.docx"])
     assert '=HYPERLINK("http://x","clic") : 50 % à revoir ?' in text

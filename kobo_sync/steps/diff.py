@@ -1,0 +1,121 @@
+"""A form here against the deployed one or another file, crossed with the answers already held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kobo_sync.assets import deployed_form, find_assets
+from kobo_sync.errors import ConfigError, FormError
+from kobo_sync.forms.compare import Change, compare
+from kobo_sync.forms.xlsform import read_form
+from kobo_sync.mission import Mission
+from kobo_sync.model import Asset, Finding, Form, Report
+
+CURES = {
+    "removed": "keep the question and hide it: relevant = false()",
+    "renamed": "keep the old name; change the label instead",
+    "retyped": "keep the old question hidden (relevant = false()) and add a new one under another name",
+    "repeated": "keep the question where it is, hidden, and add a new one in the other place",
+    "choice removed": "keep the choice; to stop its use, filter it out or say so in its label",
+}
+
+
+def diff(mission: Mission, *, form_ids: Sequence[str] = (), against: Path | None = None) -> Report:
+    """What would change if each form were deployed, and how many stored answers each change touches.
+
+    *against* is another workbook of the same form, in place of the deployed one.
+    Raises: FormError, ConfigError, KoboError.
+    """
+    started_at = mission.clock()
+    wanted = list(form_ids or mission.config.forms)
+    if against and len(wanted) != 1:
+        raise ConfigError(
+            "--against compares one form", file=str(against), hint="name the form: kobo-sync diff FORM --against FILE"
+        )
+    assets = {} if against else find_assets(mission, mission.deployer(), wanted)
+    findings: list[Finding] = []
+    lines: list[str] = []
+    for form_id in wanted:
+        old = _read(against) if against else _deployed(mission, form_id, assets.get(form_id, ""))
+        if old is None:
+            lines.append(f"{form_id}: not on the server yet")
+            continue
+        changes = compare(old, mission.forms[form_id])
+        lines += [f"{form_id}: {line}" for line in described(changes)] or [f"{form_id}: no difference"]
+        findings += harm(mission, mission.forms[form_id], old, changes)
+    return mission.report("diff", started_at, {"lines": len(lines), "harmful": len(findings)}, findings, lines)
+
+
+def described(changes: Iterable[Change]) -> list[str]:
+    """One line per change."""
+    return [
+        f"{change.kind} {change.name}{f': {change.detail}' if change.detail else ''}{' (a guess)' if change.is_guess else ''}"
+        for change in changes
+    ]
+
+
+def harm(mission: Mission, new: Form, old: Form, changes: Iterable[Change]) -> list[Finding]:
+    """The changes that touch answers the mirror holds: what, how many, and how to reach the aim without loss."""
+    findings = []
+    for change in changes:
+        if not change.is_breaking:
+            continue
+        if change.kind == "choice removed":
+            names = [question.name for question in old.questions if question.list_name == change.name]
+            n = sum(mission.store.count_answers(old.form_id, name, change.codes) for name in names)
+            told = f"removing the choice {', '.join(change.codes)} of {change.name}"
+        else:
+            n = mission.store.count_answers(new.form_id, change.before)
+            told = {
+                "removed": f"removing `{change.before}`",
+                "renamed": f"renaming `{change.before}` to `{change.name}`",
+            }.get(change.kind, f"changing `{change.before}` {change.detail}")
+        if n:
+            findings.append(
+                Finding(
+                    "DIFF001",
+                    "error",
+                    new.form_id,
+                    f"{told} orphans {n} answers",
+                    CURES[change.kind],
+                    form_id=new.form_id,
+                )
+            )
+    return findings
+
+
+def harm_of_replacing(mission: Mission, form_id: str, asset: Asset) -> list[Finding]:
+    """What replacing the deployed form by the local one would do to stored answers.
+
+    A breaking change to a form whose submissions the mirror does not hold yet cannot be judged, and
+    counts as harm.
+    """
+    old, new = deployed_form(mission, form_id, asset.asset_uid), mission.forms[form_id]
+    changes = [change for change in compare(old, new) if change.is_breaking]
+    found = harm(mission, new, old, changes)
+    (held,) = mission.store.holdings([form_id])
+    if changes and not found and held.n_live < asset.n_submissions:
+        told = "; ".join(described(changes))
+        found.append(
+            Finding(
+                "DIFF002",
+                "error",
+                form_id,
+                f"{told}: the server holds {asset.n_submissions} submissions, the mirror {held.n_live}",
+                "run `kobo-sync pull` first, then deploy again",
+                form_id=form_id,
+            )
+        )
+    return found
+
+
+def _deployed(mission: Mission, form_id: str, asset_uid: str) -> Form | None:
+    return deployed_form(mission, form_id, asset_uid) if asset_uid else None
+
+
+def _read(path: Path) -> Form:
+    try:
+        return read_form(path.read_bytes(), path.name)
+    except OSError as error:
+        raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error
