@@ -52,14 +52,16 @@ def build(facts: Facts) -> list[Document]:
 
 def _key_figures(document: WordDocument, found: Needs) -> None:
     first = next((need.label for need in found.needs if need.rank == 1), french.NOTHING)
-    common = french.NOTHING if found.common is None else str(len(found.common))
+    compared = found.groups_publishable
+    common = str(len(found.common)) if found.common is not None and compared else french.NOTHING
+    agreement = found.agreement if compared else None
     word.key_figures(
         document,
         [
             (str(found.n), "réponses classées"),
             (first, "premier besoin"),
             (common, "priorités communes aux groupes"),
-            (french.number(found.agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(found.agreement)})"),
+            (french.number(agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(agreement)})"),
         ],
     )
 
@@ -186,6 +188,12 @@ def _fill(rank: int | None) -> str:
 
 def _common(document: WordDocument, facts: Facts, found: Needs) -> None:
     word.heading(document, "Ce que les groupes ont en commun")
+    if not found.groups_publishable:
+        word.paragraph(
+            document,
+            f"Un groupe compte moins de {THRESHOLD} réponses : la comparaison entre groupes n’est pas publiée.",
+        )
+        return
     if found.agreement is None:
         word.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
     else:

@@ -223,11 +223,13 @@ def _ranking(found: Needs) -> excel.Sheet:
     ]
     columns += [_count("Mentions"), _number("Gravité"), _count("n gravité"), _number("Ménages"), _count("n ménages")]
     columns += [_number("Faisabilité"), _count("n faisabilité"), excel.Column("Priorité commune", width=12)]
-    whole = publishable(found.n)
+    whole, compared = publishable(found.n), found.groups_publishable
     rows: list[Row] = []
     for need in found.needs:
         rated = [cell for rating in (need.severity, need.households, need.feasibility) for cell in _rating(rating)]
-        common = "" if found.common is None or not whole else "oui" if need.code in found.common else "non"
+        common = (
+            "" if found.common is None or not (whole and compared) else "oui" if need.code in found.common else "non"
+        )
         mentions = need.mentions if publishable(need.mentions) or need.mentions == 0 else None
         votes: Row = [need.score, mentions] if whole else [None, None]
         rows.append([need.rank if whole else None, need.label, need.domain, *votes, *rated, common])
