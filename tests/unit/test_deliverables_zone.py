@@ -19,9 +19,9 @@ from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.errors import ConfigError
-from kobo_sync.model import Facts, Question
+from kobo_sync.model import Facts, Finding, Question
 
-ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook")
+ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality")
 
 
 def built(name: str, facts: Facts) -> dict[str, bytes]:
@@ -272,3 +272,12 @@ def test_any_answer_in_any_column_still_builds(name: str) -> None:
     for scope in (replace(facts, tables=junk), replace(facts, tables=junk, zone=None)):
         for path, content in built(name, scope).items():
             assert words(content) if path.endswith(".docx") else cells(content)
+
+
+def test_the_quality_paper_tells_findings_refusals_and_late_files() -> None:
+    finding = Finding("DATA001", "error", "presence, u0001", "Deux fois la même personne", "Garder une ligne")
+    facts = replace(make_facts(25), findings=(finding,), attachment=lambda root_uuid, filename: None)
+    text = words(built("data_quality", facts)["qualite-donnees.docx"])
+    assert "Deux fois la même personne" in text
+    assert f"{len(facts.tables['presence'])}\nfichiers attendus" in text
+    assert "Aucun constat" in words(built("data_quality", make_facts(0))["qualite-donnees.docx"])

@@ -1,0 +1,169 @@
+"""What was received, left out, missing or doubtful, and where each number comes from; for the team only."""
+
+from __future__ import annotations
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.learning import learning
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import french, word
+from kobo_sync.model import Class, Document, Facts, Finding, Scope
+
+NAME = "data_quality"
+TITLE = "Qualité des données"
+SCOPE: Scope = "zone"
+CLASS: Class = "internal"
+PATH = "qualite-donnees.docx"
+
+_SEVERITIES = {"error": "Erreur", "warning": "À vérifier", "info": "Information"}
+_MOST_FINDINGS = 200
+# Meanings that are often empty by design: not asked of everybody.
+_OPTIONAL = frozenset(
+    ("consent", "note", "name_ar", "phone", "photo_consent", "day", "sex", "detail", *meaning.DETAIL, *meaning.IDENTITY)
+)
+
+
+def build(facts: Facts) -> list[Document]:
+    """The data-quality paper: receipts per form, findings of the checks, missing answers and files, provenance."""
+    form_ids = list(facts.config.forms)
+    document = letterhead.open_paper(facts, TITLE, form_ids)
+    word.title(document, f"{TITLE} – {letterhead.place_name(facts)}", f"{letterhead.action(facts)} · document interne")
+    awaited = _awaited_files(facts)
+    by_severity = [sum(finding.severity == severity for finding in facts.findings) for severity in ("error", "warning")]
+    figures = [
+        (french.number(letterhead.n_submissions(facts, form_ids)), "soumissions reçues"),
+        (french.number(by_severity[0]), "erreur" if by_severity[0] < 2 else "erreurs"),
+        (french.number(by_severity[1]), "à vérifier"),
+        (french.number(sum(awaited.values())), "fichiers attendus, non reçus"),
+    ]
+    word.key_figures(document, figures)
+    _received(document, facts)
+    _findings(document, facts)
+    _missing(document, facts, awaited)
+    _provenance(document, facts)
+    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+
+
+def _received(document: WordDocument, facts: Facts) -> None:
+    word.heading(document, "Ce qui a été reçu, ce qui a été écarté")
+    rows = []
+    for form_id, settings in facts.config.forms.items():
+        table = facts.tables.get(form_id)
+        n = len(table) if table is not None else 0
+        found = meaning.rows(facts, settings.role)
+        alone = len(facts.config.forms_with_role(settings.role)) == 1 and settings.role in meaning.MEANINGS
+        refused, rejected = (str(found.n_refused), str(found.n_rejected)) if alone else (french.NOTHING, french.NOTHING)
+        kept = str(len(found.table)) if alone else french.NOTHING
+        rows.append([form_id, str(n), refused, rejected, kept, facts.form_versions.get(form_id, "") or french.NOTHING])
+    head = ["Formulaire", "Reçues", "Refus de consentement", "Non approuvées", "Utilisées", "Version"]
+    content = word.Table(
+        head, rows, [4.2, 2.0, 3.2, 2.6, 2.2, 2.8], caption="Soumissions par formulaire", right=(1, 2, 3, 4)
+    )
+    word.table(document, content)
+    listed, learnt = present.attendance(facts), learning(facts)
+    said = [
+        (
+            listed.n_unsigned,
+            "passage sans signature ou sans demi-journée connue",
+            "passages sans signature ou sans demi-journée connue",
+        ),
+        (
+            learnt.n_duplicates,
+            "test répété par la même personne, écarté",
+            "tests répétés par la même personne, écartés",
+        ),
+        (
+            learnt.n_unmatched,
+            "test sans code de participant, non apparié",
+            "tests sans code de participant, non appariés",
+        ),
+    ]
+    texts = [french.count(n, one, many) for n, one, many in said if n]
+    if texts:
+        word.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
+
+
+def _findings(document: WordDocument, facts: Facts) -> None:
+    word.heading(document, "Constats des contrôles")
+    if not facts.findings:
+        word.paragraph(document, "Aucun constat.")
+        return
+    order = list(_SEVERITIES)
+    found = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
+    rows = [_finding(finding) for finding in found[:_MOST_FINDINGS]]
+    head = ["Règle", "Gravité", "Où", "Constat", "Remède"]
+    caption = f"Constats ({len(found)})" + (f", les {_MOST_FINDINGS} premiers" if len(found) > _MOST_FINDINGS else "")
+    word.table(document, word.Table(head, rows, [1.9, 2.0, 3.4, 5.3, 4.4], caption=caption, size=8.5))
+
+
+def _finding(finding: Finding) -> list[str | word.Cell]:
+    fill = "FBE3D6" if finding.severity == "error" else ""
+    return [
+        finding.rule,
+        word.Cell(_SEVERITIES[finding.severity], fill=fill),
+        finding.where,
+        finding.message,
+        finding.hint,
+    ]
+
+
+def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> None:
+    word.heading(document, "Ce qui manque")
+    rows = []
+    for form_id, settings in facts.config.forms.items():
+        table = meaning.rows(facts, settings.role).table
+        mine = table[table["form_id"].eq(form_id)]
+        for name, question in settings.fields.items():
+            if name not in mine or name in _OPTIONAL:
+                continue
+            n_missing = int(mine[name].isna().sum())
+            if n_missing:
+                share = french.percent(n_missing / len(mine))
+                rows.append([form_id, labels.question(facts, form_id, question), str(n_missing), str(len(mine)), share])
+    rows += [
+        [form_id, "Fichiers (photos, signatures)", str(n), french.NOTHING, french.NOTHING]
+        for form_id, n in awaited.items()
+        if n
+    ]
+    if not rows:
+        word.paragraph(document, "Aucune réponse attendue ne manque parmi les soumissions utilisées.")
+        return
+    head = ["Formulaire", "Question", "Manquantes", "Sur", "Part"]
+    caption = "Réponses et fichiers manquants, parmi les soumissions utilisées"
+    word.table(document, word.Table(head, rows, [3.6, 7.4, 2.2, 1.8, 2.0], caption=caption, right=(2, 3, 4)))
+
+
+def _awaited_files(facts: Facts) -> dict[str, int]:
+    """Per form, the files that an answer names and that are not here yet."""
+    found: dict[str, int] = {}
+    for form_id, form in facts.forms.items():
+        kinds = {question.name for question in form.questions if question.kind in ("image", "audio", "video", "file")}
+        for name, table in facts.tables.items():
+            if name != form_id and not name.startswith(f"{form_id}__"):
+                continue
+            for column in sorted(kinds & set(table.columns)):
+                named = table[["root_uuid", column]].dropna()
+                missing = sum(
+                    facts.attachment(str(uuid), str(file)) is None for uuid, file in named.itertuples(index=False)
+                )
+                found[form_id] = found.get(form_id, 0) + missing
+    return found
+
+
+def _provenance(document: WordDocument, facts: Facts) -> None:
+    word.heading(document, "Provenance")
+    as_of = (
+        french.day(letterhead.local_day(facts, facts.as_of), weekday=True) if facts.as_of else french.NO_DATA.lower()
+    )
+    word.paragraph(
+        document,
+        f"Données arrêtées au {as_of}, dernière soumission ou validation reçue ; empreinte du contenu : {facts.fingerprint or french.NOTHING}. "
+        "Mêmes données, mêmes octets : deux dossiers de même empreinte sont identiques.",
+    )
+    word.note(
+        document,
+        "Une soumission refusée ou non approuvée reste conservée et comptée ; elle n’entre dans aucun indicateur. Une réponse manquante reste "
+        "manquante : elle n’est jamais comptée comme zéro.",
+    )
