@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -129,6 +131,30 @@ class _Bars:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)
+
+
+@cli.command(name="init", epilog=EXITS)
+@click.argument("folder", type=click.Path(path_type=Path))
+def init_command(folder: Path) -> None:
+    """Make a new mission in FOLDER: a commented config and sample forms that deploy as they are."""
+    from kobo_sync.steps.init import init
+
+    for name in init(folder):
+        out.print(f"  {_escaped(name)}")
+    out.print(f"next: edit {_escaped(str(folder))}/config/mission.toml, then run kobo-sync doctor there")
+
+
+@cli.command(name="textconv", epilog=EXITS)
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def textconv_command(file: Path) -> None:
+    """Print a workbook as text, a line per cell, for git diff (see docs/operations.md)."""
+    from kobo_sync.forms.sheets import read_book
+
+    for sheet in read_book(file.read_bytes(), file.name).sheets:
+        for row in sheet.rows:
+            name = next((row.cells[key] for key in ("name", "form_id") if row.cells.get(key)), str(row.number))
+            for header, text in row.cells.items():
+                click.echo(f"{sheet.name} {name} {header}: {text}")
 
 
 @cli.command(name="lint", epilog=EXITS)
@@ -318,14 +344,16 @@ def station_command(mission: Mission, host: str, port: int, user: str) -> None:
         new_uid=lambda prefix: (prefix + random_uuid().replace("-", ""))[:22],
         new_uuid=random_uuid,
     )
+    stop = threading.Event()
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), lambda *_: stop.set())
     try:
         with serve(station, host=host, port=port) as running:
             err.print(f"listening on {running.url} (Ctrl-C stops); set server.kf and server.kc to it")
-            running.wait()
-    except KeyboardInterrupt:
-        err.print("stopped")
+            stop.wait()
     finally:
         station.close()
+    err.print("stopped")
 
 
 @cli.command(name="demo", epilog=EXITS)

@@ -1,0 +1,42 @@
+"""A new mission's folder, from the packaged starter."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from kobo_sync.config import MISSION_FILE
+from kobo_sync.errors import ConfigError
+from kobo_sync.workspace import write_atomic
+
+RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
+
+
+def init(folder: Path) -> list[str]:
+    """Copy the starter into *folder*, which must be new or empty; returns the relative paths written.
+
+    Raises: ConfigError when something lies there already, KoboSyncError when the disk refuses.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError("the folder is not empty", file=str(folder), hint="name a new folder; nothing was written")
+    starter = resources.files("kobo_sync") / "starter"
+    written = []
+    for relative, source in _files(starter, ""):
+        name = RENAMED.get(relative, relative)
+        write_atomic(folder / name, source.read_bytes())
+        written.append(name)
+    (folder / "forms" / "media").mkdir(parents=True, exist_ok=True)
+    if MISSION_FILE not in written:
+        raise ConfigError("the starter is incomplete", file=MISSION_FILE, hint="install kobo-sync again")
+    return sorted(written)
+
+
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
+    found = []
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if item.is_dir():
+            found += _files(item, f"{prefix}{item.name}/")
+        elif not item.name.endswith(".pyc"):
+            found.append((f"{prefix}{item.name}", item))
+    return found
