@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lock system
+.PHONY: demo test check lock system kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
@@ -50,8 +50,18 @@ define apt
   || { echo "Please install: $(1)"; exit 3; }; }
 endef
 
+# The forms give equal XForms on pyxform 3.0.0, which KoboToolbox's servers run: a second environment compares.
+kobo-compat: $(READY)
+	$(PYTHON) -m venv .venv-kobo
+	.venv-kobo/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/compat/requirements.lock
+	$(BIN)/python tests/compat/xforms.py forms/*.xlsx kobo_sync/starter/forms/*.xlsx > .venv-kobo/ours.json
+	.venv-kobo/bin/python tests/compat/xforms.py forms/*.xlsx kobo_sync/starter/forms/*.xlsx > .venv-kobo/kobo.json
+	cmp .venv-kobo/ours.json .venv-kobo/kobo.json && echo "equal XForms on pyxform 3.0.0"
+
 # Pin anew: hashes for every file, no address of where they come from.
 lock:
 	$(BIN)/python -m pip install --quiet uv
 	printf 'setuptools>=77\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test pyproject.toml - -o requirements.lock
+	printf 'pyxform==3.0.0\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/requirements.lock
