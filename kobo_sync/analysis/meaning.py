@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from kobo_sync.analysis.names import name_key
 from kobo_sync.config import FormSettings, Role
 from kobo_sync.model import Facts
 
@@ -104,7 +105,7 @@ def normal_name(*parts: object) -> str:
 
     ``EL FASSI Naïma`` and ``naima el-fassi`` are the same person; Arabic loses its vowel signs.
     """
-    return " ".join(sorted(sort_key(*parts).split()))
+    return name_key(" ".join(str(part) for part in parts if not is_missing(part)).replace("\u0640", ""))
 
 
 def sort_key(*parts: object) -> str:
