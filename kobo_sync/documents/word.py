@@ -253,12 +253,6 @@ def facing(
     document.add_paragraph(style="Après tableau")
 
 
-def page_break(document: WordDocument) -> None:
-    """Makes the next block start on a new page."""
-    added = document.add_paragraph(style="Après tableau")
-    added.paragraph_format.page_break_before = True
-
-
 # ── tables, in raw XML: python-docx's cell(i, j) is quadratic ───────────────
 
 

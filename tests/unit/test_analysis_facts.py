@@ -624,9 +624,6 @@ def _needs(rng: random.Random, people: list[dict[str, Any]], zone: str) -> dict[
     }
 
 
-Build = Callable[..., Facts]
-
-
 def test_rows_carry_every_meaning_even_when_the_table_is_absent() -> None:
     found = meaning.rows(make_facts(tables={}), "registration")
     assert set(meaning.MEANINGS["registration"]) <= set(found.table.columns)
