@@ -1,7 +1,7 @@
 """Data checks, one file each, with stable codes.
 
 A check is a module with ``CODE``, ``TITLE`` and ``check(facts) -> Iterator[Finding]``; *facts* are the
-whole mission's. To add one, add its file and its name below.
+whole mission's. Messages are for staff and stand in documents, hence in French. To add one, add its file and its name below.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         zone = _said(record, fields.get("zone"))
         name = name_key(" ".join((_said(record, fields.get("family_name")), _said(record, fields.get("given_name")))))
         phone = phone_key(_said(record, fields.get("phone")))
-        for reason, key in (("name", (zone, name)), ("phone number", ("", phone))):
+        for reason, key in (("même nom", (zone, name)), ("même téléphone", ("", phone))):
             if not key[1]:
                 continue
             for earlier in seen[(reason, *key)]:
@@ -47,8 +47,8 @@ def _finding(form_id: str, zone: str, record: Mapping[Any, Any], earlier: Mappin
         CODE,
         "warning",
         f"{form_id}, submission {record['submission_id']}",
-        f"same {reason} as submission {earlier['submission_id']}: counted twice, a quota looks fuller than it is",
-        "compare the two; delete one on the server, or leave both if they are two persons",
+        f"{reason} que la soumission {earlier['submission_id']} : comptée deux fois, la personne fausse le quota",
+        "comparer les deux ; supprimer l’une sur le serveur, ou laisser les deux si ce sont deux personnes",
         zone=zone,
         form_id=form_id,
         root_uuid=str(record["root_uuid"]),

@@ -29,8 +29,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 "warning" if short else "info",
                 f"{zone.name}, {group.name if group else code}",
-                f"{n} registered for a quota of {target}: {abs(n - target)} {'short' if short else 'over'}",
-                "invite more persons of this group" if short else "nothing to do if the organisers agreed",
+                f"{n} inscrits pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
+                "inviter d’autres personnes de ce groupe"
+                if short
+                else "rien à faire si les organisateurs sont d’accord",
                 zone=zone.code,
                 form_id=roster.form,
             )

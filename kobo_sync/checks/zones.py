@@ -24,8 +24,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 "warning",
                 f"{form_id}, submission {record['submission_id']}",
-                f"zone {said!r} is not in config/zones.csv" if said else "the zone is missing",
-                "correct the answer on the server, or add the zone to config/zones.csv",
+                f"la zone « {said} » n’est pas dans config/zones.csv" if isinstance(said, str) and said else "la zone manque",
+                "corriger la réponse sur le serveur, ou ajouter la zone à config/zones.csv",
                 form_id=form_id,
                 root_uuid=str(record["root_uuid"]),
             )

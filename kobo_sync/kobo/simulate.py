@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -16,6 +17,7 @@ from kobo_sync.model import Choice, Form, Question
 
 Answers = dict[str, Any]  # question path → text; repeat path → list of Answers
 _SILENT = frozenset({"note", "audit", "trigger", "acknowledge"})
+_QUOTED = re.compile(r"'([^']*)'")
 _POSITION = " position"  # no question can be called that
 _FILES = frozenset({"image", "audio", "video", "file", "background-audio"})
 
@@ -147,7 +149,7 @@ def instance_xml(xform: str, answers: Answers, *, instance_id: str, deprecated_i
     *xform* is what the server offers; ids are bare uuids.
     """
     root = _primary_instance(xform)
-    _fill(root, "", answers)
+    _fill(root, "", {**_constants(xform, root.tag), **answers})
     meta = next((child for child in root if child.tag == "meta"), None)
     if meta is None:
         meta = Element("meta")
@@ -161,6 +163,16 @@ def instance_xml(xform: str, answers: Answers, *, instance_id: str, deprecated_i
             meta.append(element)
     xml: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return xml
+
+
+def _constants(xform: str, root: str) -> Answers:
+    """What the server lets the phone compute by itself: ``__version__`` and the like, plain quoted texts."""
+    found: Answers = {}
+    for element in fromstring(xform).iter():
+        match = _QUOTED.fullmatch(element.get("calculate", "")) if _local(element.tag) == "bind" else None
+        if match:
+            found[element.get("nodeset", "").removeprefix(f"/{root}/")] = match[1]
+    return found
 
 
 def _primary_instance(xform: str) -> Element:

@@ -1,0 +1,80 @@
+"""Data checks: each fault found where it is, in words for staff, without a name or a number of anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from conftest import MISSION, ZONES
+
+from kobo_sync.checks import run_checks
+from kobo_sync.config import parse_config
+from kobo_sync.model import Facts
+
+SYSTEM = {"submitted_by": "maha", "form_version": "v1", "validation": ""}
+
+
+def _facts(*people: dict[str, Any]) -> Facts:
+    text = MISSION.replace('group = "groupe"', 'group = "groupe"\ngiven_name = "prenom"\nphone = "tel"')
+    rows = [
+        {
+            "root_uuid": f"r{n}",
+            "submission_id": n,
+            **SYSTEM,
+            "zone": "nord",
+            "accord": "oui",
+            "code": f"N{n}",
+            "prenom": None,
+            "tel": None,
+            **person,
+        }
+        for n, person in enumerate(people, 1)
+    ]
+    columns = ["root_uuid", "submission_id", *SYSTEM, "zone", "accord", "code", "nom", "prenom", "groupe", "tel"]
+    tables = {
+        "personnes": pd.DataFrame(rows, columns=columns),
+        "visites": pd.DataFrame(columns=["root_uuid", "submission_id", *SYSTEM, "zone"]),
+    }
+    return Facts(parse_config(text, {"config/zones.csv": ZONES}, {}), None, None, {}, tables, lambda *_: None)
+
+
+def test_nothing_to_say_about_no_data() -> None:
+    assert run_checks(_facts()) == ()
+
+
+def test_quota_under_and_over_per_zone_and_group() -> None:
+    facts = _facts(
+        *({"nom": f"P{n}", "groupe": "a"} for n in range(3)),
+        {"nom": "Q", "groupe": "b"},
+        {"nom": "R", "groupe": "b", "accord": "non"},
+    )
+    found = {(f.zone, f.where): (f.severity, f.message) for f in run_checks(facts) if f.rule == "DATA001"}
+    assert found[("nord", "Nord, Groupe A")] == ("info", "3 inscrits pour un quota de 2 : 1 de plus")
+    assert ("nord", "Nord, Groupe B") not in found
+    assert found[("sud", "Sud, Groupe A")] == ("warning", "0 inscrits pour un quota de 2 : 2 de moins")
+
+
+def test_the_same_person_twice_by_name_or_phone() -> None:
+    facts = _facts(
+        {"nom": "EL AMRANI", "prenom": "Hamid", "groupe": "a"},
+        {"nom": "El-Amrani", "prenom": "hamid", "groupe": "a", "zone": "sud"},
+        {"nom": "el amrani", "prenom": "Hamid", "groupe": "a", "tel": "06 12 34 56 78"},
+        {"nom": "Autre", "prenom": "Nom", "groupe": "b", "tel": "+212612345678"},
+    )
+    found = [f for f in run_checks(facts) if f.rule == "DATA002"]
+    assert [(f.root_uuid, f.message.split(" : ")[0]) for f in found] == [
+        ("r3", "même nom que la soumission 1"),
+        ("r4", "même téléphone que la soumission 3"),
+    ]
+    assert "AMRANI" not in str(found).upper() and "612345678" not in str(found)
+
+
+def test_a_zone_unknown_to_the_config() -> None:
+    found = [
+        f
+        for f in run_checks(
+            _facts({"nom": "P", "groupe": "a", "zone": "ouest"}, {"nom": "Q", "groupe": "a", "zone": None})
+        )
+        if f.rule == "DATA003"
+    ]
+    assert [f.message for f in found] == ["la zone « ouest » n’est pas dans config/zones.csv", "la zone manque"]
