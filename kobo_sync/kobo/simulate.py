@@ -18,6 +18,7 @@ from kobo_sync.model import Choice, Form, Question
 Answers = dict[str, Any]  # question path → text; repeat path → list of Answers
 _SILENT = frozenset({"note", "audit", "trigger", "acknowledge"})
 _QUOTED = re.compile(r"'([^']*)'")
+UNANSWERED = 0.35  # of the optional questions
 _POSITION = " position"  # no question can be called that
 _FILES = frozenset({"image", "audio", "video", "file", "background-audio"})
 
@@ -100,10 +101,12 @@ def _answer(
         return None if value is None else str(value)
     if question.kind == "calculate":
         return None
-    if question.kind in _FILES or not question.required:
-        return (
-            None if question.name not in sample.texts or rng.random() < 0.4 else rng.choice(sample.texts[question.name])
-        )
+    if question.kind in _FILES or (
+        not question.required and (question.name not in sample.texts and question.kind == "text")
+    ):
+        return None
+    if not question.required and rng.random() < UNANSWERED:
+        return None
     return _random_answer(form, question, rng, sample)
 
 

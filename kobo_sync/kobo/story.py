@@ -281,7 +281,9 @@ class Story:
             settings = self.config.forms[form_id]
             needs = list(self.catalogues.get(settings.catalogue or "", ()))
             liking = [self._rng.uniform(0.5, 3) for _ in needs]
-            for n, person in enumerate(present[: max(10, len(present) * 4 // 5)]):
+            for n, person in enumerate(
+                self._rng.sample(list(present), max(min(10, len(present)), len(present) * 4 // 5))
+            ):
                 hurry = [(self._rng.expovariate(weight), need.name) for need, weight in zip(needs, liking, strict=True)]
                 order = [name for _, name in sorted(hurry)]
                 given = self.named(
@@ -359,12 +361,18 @@ class Story:
         return [self.catalogues[name] for name in names if name and name in self.catalogues]
 
     def _action(self, form_id: str, zone: Zone, needs: Sequence[str]) -> dict[str, Any]:
+        """One action of a road map, most of it filled in; objective and action go together in the words."""
         deadline = self._day(zone) + timedelta(days=self._rng.choice((-10, 30, 60, 120, 200)))
         given: dict[str, Any] = {"deadline": deadline.isoformat()}
         if needs:
             given["need"] = self._rng.choice(needs)
-        if self._rng.random() < 0.25:
-            given["indicator"] = None
+        fields, at = self.config.forms[form_id].fields, self._rng.randrange(1000)
+        for meaning in ("objective", "action", "target", "responsible_function", "indicator", "verification", "allies"):
+            sentences = self.words.texts.get(fields.get(meaning, ""))
+            if sentences:
+                given[meaning] = (
+                    sentences[at % len(sentences)] if self._rng.random() < 0.88 or meaning == "objective" else None
+                )
         return self.named(form_id, given)
 
     def _corrections(self, visits: Sequence[Visit]) -> list[Visit]:
