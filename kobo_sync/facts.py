@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
 from kobo_sync.steps.pull import attachment_path
 from kobo_sync.store.rows import flat_tables
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One live row: the hash of its *content*, and when it was last sent or validated (aware UTC)."""
+
+    root_uuid: str
+    content: str
+    seen_at: datetime
 
 
 def gather_facts(mission: Mission) -> Facts:
@@ -23,25 +34,23 @@ def gather_facts(mission: Mission) -> Facts:
     Raises: StoreError, ConfigError, FormError.
     """
     tables: dict[str, pd.DataFrame] = {}
-    moments: list[datetime] = []
-    marks: dict[str, str] = {}
-    for form_id, form in mission.forms.items():
+    marks = content_marks(mission)
+    for form in mission.forms.values():
         for table in flat_tables(form):
             tables[table.name] = mission.store.read_table(table)
-        for root_uuid, content, _, submitted_at, validated_at in mission.store.live_marks(form_id):
-            marks[root_uuid] = content
-            moments += [submitted_at, datetime.fromtimestamp(validated_at, UTC)]
     return Facts(
         config=mission.config,
         zone=None,
-        as_of=max(moments, default=None),
+        as_of=max((mark.seen_at for mark in marks.values()), default=None),
         forms=mission.forms,
         tables=tables,
         attachment=_attachments(mission),
         catalogues=mission.workspace.catalogues(mission.config),
         counts={form_id: len(tables[form_id]) for form_id in mission.forms},
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},
-        fingerprint=_fingerprint(marks),
+        fingerprint=_fingerprint(marks.values()),
+        templates=mission.workspace.templates(),
+        annexes=mission.workspace.annexes(),
     )
 
 
@@ -50,45 +59,62 @@ def with_findings(facts: Facts, findings: Sequence[Finding]) -> Facts:
     return replace(facts, findings=tuple(findings))
 
 
-def facts_of_zone(facts: Facts, zone: Zone, marks: Mapping[str, str]) -> Facts:
+def facts_of_zone(facts: Facts, zone: Zone, marks: Mapping[str, Mark]) -> Facts:
     """The rows of *zone* alone: forms by their zone question, repeats by their submission.
 
-    Shape: *marks* maps root_uuid → content hash of the whole mission's rows.
+    ``as_of`` is the zone's own, so that its papers do not change when another zone's data do.
+    Shape: *marks* maps root_uuid → mark of the whole mission's rows.
     """
-    tables: dict[str, pd.DataFrame] = {}
-    roots: set[str] = set()
+    return next(facts_by_zone(facts, [zone], marks))
+
+
+def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]) -> Iterator[Facts]:
+    """`facts_of_zone` of each of *zones* in turn; the tables are grouped once, however many zones there are."""
+    places: dict[str, dict[str, npt.NDArray[np.intp]]] = {}
+    owners: dict[str, str] = {}
     for form_id in facts.forms:
-        mine = _of_zone(facts.tables[form_id], facts.config.forms[form_id].fields.get("zone", ""), zone.code)
-        kept = set(mine["root_uuid"])
-        roots |= kept
-        for name, table in facts.tables.items():
-            if name == form_id:
-                tables[name] = mine
-            elif name.startswith(f"{form_id}__"):
-                tables[name] = table[table["root_uuid"].isin(kept)].reset_index(drop=True)
-    return replace(
-        facts,
-        zone=zone,
-        tables=tables,
-        findings=tuple(finding for finding in facts.findings if finding.zone in ("", zone.code)),
-        counts={form_id: len(tables[form_id]) for form_id in facts.forms},
-        fingerprint=_fingerprint({root: marks[root] for root in roots if root in marks}),
-    )
+        column = facts.config.forms[form_id].fields.get("zone", "")
+        table = facts.tables[form_id]
+        if column in table:
+            owners |= dict(zip(table["root_uuid"], table[column], strict=True))
+            places[form_id] = _places(table[column])
+    for name, table in facts.tables.items():
+        if name not in facts.forms:
+            places[name] = _places(table["root_uuid"].map(owners))
+    nothing = np.array([], dtype=np.intp)
+    for zone in zones:
+        tables = {
+            name: table.iloc[places.get(name, {}).get(zone.code, nothing)].reset_index(drop=True)
+            for name, table in facts.tables.items()
+        }
+        mine = [marks[root] for form_id in facts.forms for root in tables[form_id]["root_uuid"] if root in marks]
+        yield replace(
+            facts,
+            zone=zone,
+            as_of=max((mark.seen_at for mark in mine), default=None),
+            tables=tables,
+            findings=tuple(finding for finding in facts.findings if finding.zone in ("", zone.code)),
+            counts={form_id: len(tables[form_id]) for form_id in facts.forms},
+            fingerprint=_fingerprint(mine),
+        )
 
 
-def content_marks(mission: Mission) -> dict[str, str]:
-    """root_uuid → content hash of every live row."""
-    return {mark[0]: mark[1] for form_id in mission.forms for mark in mission.store.live_marks(form_id)}
+def content_marks(mission: Mission) -> dict[str, Mark]:
+    """root_uuid → mark of every live row."""
+    return {
+        root: Mark(root, content, max(submitted_at, datetime.fromtimestamp(validated_at, UTC)))
+        for form_id in mission.forms
+        for root, content, _, submitted_at, validated_at in mission.store.live_marks(form_id)
+    }
 
 
-def _of_zone(table: pd.DataFrame, column: str, code: str) -> pd.DataFrame:
-    if column not in table:
-        return table.iloc[0:0]
-    return table[table[column] == code].reset_index(drop=True)
+def _places(column: pd.Series) -> dict[str, npt.NDArray[np.intp]]:
+    """Value → row numbers, in order."""
+    return {str(code): np.asarray(rows) for code, rows in column.groupby(column, sort=False).indices.items()}
 
 
-def _fingerprint(marks: Mapping[str, str]) -> str:
-    text = "\n".join(f"{root} {content}" for root, content in sorted(marks.items()))
+def _fingerprint(marks: Iterable[Mark]) -> str:
+    text = "\n".join(f"{mark.root_uuid} {mark.content}" for mark in sorted(marks, key=lambda mark: mark.root_uuid))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -221,7 +221,9 @@ class Facts:
     when *zone* is set; the whole mission otherwise), columns named by question, plus the system
     columns of `store.rows`. *attachment* gives the bytes of a file by root_uuid and file name.
     *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
-    *as_of* is the data's time (the newest submission or validation), not the clock's.
+    *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
+    *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
+    from the last build, for a document that is patched in place. *final* leaves the draft mark out.
     """
 
     config: Config
@@ -235,15 +237,23 @@ class Facts:
     counts: Mapping[str, int] = field(default_factory=dict)
     form_versions: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
+    templates: Mapping[str, bytes] = field(default_factory=dict)
+    annexes: Mapping[str, bytes] = field(default_factory=dict)
+    held: Mapping[str, bytes] = field(default_factory=dict)
+    final: bool = False
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file ready to write: *path* is relative to the zone's (or the mission's) output folder."""
+    """A file ready to write: *path* is relative to the zone's (or the mission's) output folder.
+
+    *findings*: what its making brought to light, such as an unknown name in its template.
+    """
 
     path: str
     content: bytes
     classification: Class
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

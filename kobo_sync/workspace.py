@@ -11,6 +11,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
 from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
@@ -167,6 +169,16 @@ class Workspace:
             )
         return catalogues
 
+    def templates(self) -> dict[str, bytes]:
+        """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
+        packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"
+        found = {name: item.read_bytes() for name, item in _tree(packaged, "") if _is_content(name)}
+        return found | _folder_bytes(self.root / "exports" / "templates")
+
+    def annexes(self) -> dict[str, bytes]:
+        """The annexes that staff put in exports/annexes/, by path below it."""
+        return _folder_bytes(self.root / "exports" / "annexes")
+
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the workspace: one run at a time over processes. Raises: StoreError when another holds it."""
@@ -218,6 +230,28 @@ class Workspace:
         shutil.rmtree(old, ignore_errors=True)
         for stale in self.out.glob(f".{name}-*"):
             shutil.rmtree(stale, ignore_errors=True)
+
+
+def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ():
+        if item.is_dir():
+            yield from _tree(item, f"{prefix}{item.name}/")
+        else:
+            yield f"{prefix}{item.name}", item
+
+
+def _is_content(name: str) -> bool:
+    """Not hidden, and not the lock file that Word leaves beside an open document."""
+    return not any(part.startswith((".", "~$")) for part in name.split("/"))
+
+
+def _folder_bytes(folder: Path) -> dict[str, bytes]:
+    try:
+        return {name: item.read_bytes() for name, item in _tree(folder, "") if _is_content(name)}
+    except OSError as error:
+        raise DocumentError(
+            f"{error.filename or folder} cannot be read: {error.strerror}", hint="check its rights"
+        ) from error
 
 
 def find(start: Path) -> Workspace:
