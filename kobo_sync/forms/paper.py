@@ -1,0 +1,330 @@
+"""Form → the paper questionnaire: headings, numbered questions, boxes and lines, repeats as blank copies; no layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from kobo_sync.forms.details import Details, details
+from kobo_sync.forms.expression import Unsupported, evaluate, text_of
+from kobo_sync.forms.paper_blocks import (
+    Answer,
+    AnswerKind,
+    Ask,
+    Block,
+    Grid,
+    Heading,
+    Paper,
+    Text,
+    with_matrices,
+    without_empty,
+)
+from kobo_sync.forms.sheets import Book
+from kobo_sync.forms.wording import Voice, in_words, references, words_of
+from kobo_sync.model import Choice, Form, Question, Section
+
+HIDDEN = frozenset(
+    "start end today deviceid username audit calculate hidden phonenumber email subscriberid simserial start-geopoint "
+    "background-audio background-geopoint csv-external xml-external start-geotrace start-geoshape".split()
+)
+COPIES = 3
+_MOST_COPIES = 30
+_MOST_OPTIONS = 60  # a longer list is no list of boxes: a line to write the code on
+_TABLE_ROWS = 8
+_SIMPLE: Mapping[str, AnswerKind] = {
+    "date": "date", "time": "time", "dateTime": "date_time", "datetime": "date_time", "geopoint": "place", "image": "photo",
+    "audio": "file", "video": "file", "file": "file", "acknowledge": "tick", "trigger": "tick", "integer": "box",
+    "decimal": "box", "barcode": "box", "range": "box",
+}  # fmt: skip
+_PIPE = re.compile(r"\$\{\s*(?:last-saved#)?([^}\s]+)\s*\}")
+_BLANK = "………"
+_ITEM_COUNT = re.compile(r"^count\(\s*instance\(\s*['\"]([\w.-]+)['\"]\s*\)/root/item\s*\)$")
+_NEVER = {"false()", "false", "0", "no"}
+
+
+def paper(
+    form: Form, book: Book, language: str, lists: Mapping[str, Sequence[Choice]] | None = None, copies: int = COPIES
+) -> Paper:
+    """The questionnaire of *form* (read from *book*) in *language*, one of ``form.languages``.
+
+    *lists* are the items of file-based lists by file name; a list that is not there gives a dotted line.
+    Calculations and metadata stay out, and so do notes that only show what a phone has computed.
+    Raises: nothing; a text missing in *language* is taken from the form's first one.
+    """
+    writer = _Writer(form, details(book), language, lists or {}, copies)
+    blocks = tuple(without_empty(with_matrices(list(writer.blocks(writer.entries, 0, {})))))
+    return Paper(form.form_id, form.version, form.title, language, blocks, writer.words)
+
+
+# ── the walk ────────────────────────────────────────────────────────────────
+
+_Entry = Question | Section
+
+
+class _Writer:
+    """One form in one language: knows its questions' numbers while it walks."""
+
+    def __init__(
+        self,
+        form: Form,
+        details: Mapping[int, Details],
+        language: str,
+        lists: Mapping[str, Sequence[Choice]],
+        copies: int,
+    ) -> None:
+        self.form, self.details, self.language, self.lists, self.copies = form, details, language, lists, copies
+        self.words = words_of(language)
+        self.entries: list[_Entry] = sorted([*form.questions, *form.sections], key=lambda entry: entry.sheet_row)
+        self.questions = {question.name: question for question in form.questions}
+        self.numbers = self._numbers()
+
+    def _numbers(self) -> dict[str, str]:
+        asked = [q for q in self.form.questions if _is_asked(q)]
+        return {question.name: str(number) for number, question in enumerate(asked, 1)}
+
+    def blocks(self, entries: Sequence[_Entry], depth: int, known: Mapping[str, str]) -> Iterator[Block]:
+        """The blocks of *entries*, which stand *depth* levels deep; *known* are values certain in this copy."""
+        at, open_path = 0, ""
+        while at < len(entries):
+            entry = entries[at]
+            if isinstance(entry, Section):
+                inside = [e for e in entries[at + 1 :] if e.path.startswith(f"{entry.path}/")]
+                open_path = ""
+                if not _is_never(entry.relevant):
+                    yield from self._section(entry, inside, depth, known)
+                    open_path = entry.path
+                at += 1 + len(inside)
+                continue
+            block = self._question(entry, known)
+            if block is not None:
+                if open_path:
+                    yield Heading("", depth + 1)
+                    open_path = ""
+                yield block
+            at += 1
+
+    def _section(
+        self, section: Section, inside: Sequence[_Entry], depth: int, known: Mapping[str, str]
+    ) -> Iterator[Block]:
+        label, condition = self.text(section.labels, known), self.condition(section.relevant, known)
+        if section.kind != "repeat":
+            if label or condition:
+                yield Heading(label, depth + 1, condition)
+            yield from self.blocks(inside, depth + 1, known)
+            return
+        items = self._items(section)
+        n_copies = len(items) or self._fixed_count(section) or self.copies
+        grid = None if items else self._grid(inside, max(_TABLE_ROWS, n_copies))
+        title = label or self.words["entry"]
+        if grid:
+            yield Heading(title, depth + 1, condition)
+            yield grid
+            return
+        for number in range(1, n_copies + 1):
+            values = self._computed(inside, number, known)
+            name = self.words["copy"].format(x=title, n=f"{number}/{n_copies}")
+            note = self.words["blank_copies"] if number == 1 and not items else ""
+            yield Heading(name, depth + 1, condition if number == 1 else "", note)
+            yield from self.blocks(inside, depth + 1, values)
+
+    def _question(self, question: Question, known: Mapping[str, str]) -> Block | None:
+        if question.kind in HIDDEN or _is_never(question.relevant):
+            return None
+        label = self.text(question.labels, known)
+        condition = self.condition(question.relevant, known)
+        if question.kind == "note":
+            shown = (*_piped(question.labels), *references(question.relevant))
+            if any(self._is_computed(name) and name not in known for name in shown):
+                return None
+            return Text(label, condition) if label else None
+        if not _is_asked(question):
+            return None
+        detail = self.details.get(question.sheet_row, Details())
+        hints = [self.text(question.hints, known), self.text(detail.guidance, known)]
+        rule = self.text(detail.messages, known)
+        return Ask(
+            self.numbers[question.name],
+            question.name,
+            label or question.name,
+            self.answer(question, detail, known),
+            " ".join(filter(None, hints)),
+            _is_required(question.required),
+            condition,
+            "" if _BLANK in rule else rule,  # it quotes what only a phone computes
+        )
+
+    # ── answers ──
+
+    def answer(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
+        """Where the answer to *question* is ticked or written."""
+        kind = question.kind
+        if kind in ("select_one", "select_multiple", "rank", "select_one_external"):
+            return self._select(question, detail, known)
+        appearance = question.appearance.split()
+        if kind == "range":
+            return self._range(detail)
+        if kind == "image" and "signature" in appearance:
+            return Answer("signature")
+        if kind == "image" and {"draw", "annotate"} & set(appearance):
+            return Answer("drawing")
+        if kind in ("geotrace", "geoshape"):
+            return Answer("lines", lines=3)
+        if kind in _SIMPLE:
+            return Answer(_SIMPLE[kind])
+        return Answer("lines", lines=3 if "multiline" in appearance else 1)
+
+    def _select(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
+        options = [self.text(choice.labels, known) or choice.name for choice in self.choices(question)]
+        if not options or len(options) > _MOST_OPTIONS:
+            return Answer("lines", lines=1 if question.kind.startswith("select_one") else 2)
+        if detail.or_other and question.kind != "rank":
+            options.append(f"{self.words['other']} {_BLANK}{_BLANK}")
+        kind: AnswerKind = "rank" if question.kind == "rank" else "many"
+        if question.kind.startswith("select_one"):
+            kind = "one"
+        return Answer(kind, tuple(options), columns_for(options))
+
+    def _range(self, detail: Details) -> Answer:
+        try:
+            start, end, step = (
+                float(detail.parameters.get(k, d)) for k, d in (("start", "0"), ("end", "10"), ("step", "1"))
+            )
+        except ValueError:
+            return Answer("box")
+        n_steps = (end - start) / step if step else 0
+        if 0 < n_steps <= 12:
+            options = tuple(text_of(round(start + index * step, 6)) for index in range(int(n_steps) + 1))
+            return Answer("one", options, len(options))
+        return Answer("box", unit=self.words["from_to"].format(a=text_of(start), b=text_of(end)))
+
+    def choices(self, question: Question) -> Sequence[Choice]:
+        """The items that *question* offers: its list's, or its file's when we have it."""
+        return self.form.choices.get(question.list_name, ()) or self.lists.get(question.file_name, ())
+
+    # ── texts ──
+
+    def text(self, labels: Mapping[str, str], known: Mapping[str, str]) -> str:
+        """The label in this language without marks; what a phone would fill in is a question's number or blank."""
+        found = next(
+            (labels[key] for key in (self.language, self.form.default_language, *labels) if labels.get(key)), ""
+        )
+        return plain(_PIPE.sub(lambda match: self._filled(match[1], known), found))
+
+    def _filled(self, name: str, known: Mapping[str, str]) -> str:
+        if name in known:
+            return known[name]
+        return f"[{self.words['question'].format(n=self.numbers[name])}]" if name in self.numbers else _BLANK
+
+    def condition(self, relevant: str, known: Mapping[str, str]) -> str:
+        """*relevant* in words; empty when there is none, or it always holds."""
+        if not relevant or relevant.strip() in ("true()", "1"):
+            return ""
+        return in_words(relevant, Voice(self.words, self._called, self._choice_label(known), known))
+
+    def _called(self, name: str) -> str:
+        if name in self.numbers:
+            return self.words["question"].format(n=self.numbers[name])
+        return self.words["calculated"].format(x=name)
+
+    def _choice_label(self, known: Mapping[str, str]) -> Callable[[str, str], str]:
+        def label(name: str, code: str) -> str:
+            question = self.questions.get(name)
+            found = next((c for c in self.choices(question) if c.name == code), None) if question else None
+            return self.text(found.labels, known) or found.name if found else ""
+
+        return label
+
+    def _is_computed(self, name: str) -> bool:
+        return name not in self.numbers
+
+    # ── repeats ──
+
+    def _items(self, section: Section) -> Sequence[Choice]:
+        """The list that a repeat walks through item by item (``count(instance('besoins')/root/item)``)."""
+        match = _ITEM_COUNT.match(self.details.get(section.sheet_row, Details()).repeat_count)
+        items = self.lists.get(f"{match[1]}.csv", ()) if match else ()
+        return items if len(items) <= _MOST_COPIES else ()
+
+    def _fixed_count(self, section: Section) -> int:
+        count = self.details.get(section.sheet_row, Details()).repeat_count
+        return min(int(count), _MOST_COPIES) if count.isdigit() else 0
+
+    def _computed(self, inside: Sequence[_Entry], number: int, known: Mapping[str, str]) -> dict[str, str]:
+        """*known*, and what the repeat's own calculations give in copy *number* without any answer."""
+        values = dict(known)
+        lists = {
+            name.removesuffix(".csv"): [
+                {**item.extra, "name": item.name, "label": self.text(item.labels, {})} for item in items
+            ]
+            for name, items in self.lists.items()
+        }
+        for entry in inside:
+            if not isinstance(entry, Question) or entry.kind != "calculate":
+                continue
+            if entry.calculation.replace(" ", "") == "position(..)":
+                values[entry.name] = str(number)
+            elif all(name in values for name in references(entry.calculation)):
+                try:
+                    value = text_of(evaluate(entry.calculation, values, lists=lists))
+                except Unsupported:
+                    continue
+                if value:
+                    values[entry.name] = value
+        return values
+
+    def _grid(self, inside: Sequence[_Entry], n_rows: int) -> Grid | None:
+        """The repeat as a table, when each of its few questions fits a cell."""
+        asks = []
+        for entry in inside:
+            block = None if isinstance(entry, Section) else self._question(entry, {})
+            if isinstance(entry, Section) or isinstance(block, Text):
+                return None
+            if isinstance(block, Ask):
+                asks.append(block)
+        fits = 0 < len(asks) <= 6 and all(_is_short(ask) for ask in asks)
+        return Grid(tuple(asks), n_rows) if fits else None
+
+
+def plain(text: str) -> str:
+    """A label without HTML tags and Markdown's marks."""
+    text = re.sub(r"</?[a-zA-Z][^>]*>", "", text)
+    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    text = re.sub(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])", r"\1", text)
+    return re.sub(r"^#{1,6}\s+", "", text, flags=re.M).strip()
+
+
+def columns_for(options: Sequence[str]) -> int:
+    """In how many columns the options stand: all on one line when short, one per line when long."""
+    longest, total = max(map(len, options)), sum(len(option) + 4 for option in options)
+    if total <= 84 and longest * len(options) <= 110:
+        return len(options)
+    return 3 if longest <= 22 else 2 if longest <= 40 else 1
+
+
+def _is_asked(question: Question) -> bool:
+    # In a table-list, the row with the appearance "label" only repeats the options above the others.
+    is_header = question.kind.startswith("select") and "label" in question.appearance.split()
+    return (
+        question.kind not in HIDDEN and question.kind != "note" and not is_header and not _is_never(question.relevant)
+    )
+
+
+def _is_never(relevant: str) -> bool:
+    return relevant.replace(" ", "").lower() in _NEVER
+
+
+def _is_required(text: str) -> bool:
+    return text.strip().lower() in ("yes", "true", "true()", "1", "required", "oui")
+
+
+def _piped(labels: Mapping[str, str]) -> list[str]:
+    return [name for text in labels.values() for name in _PIPE.findall(text)]
+
+
+def _is_short(ask: Ask) -> bool:
+    answer = ask.answer
+    if ask.condition or len(ask.label) > 60:
+        return False
+    if answer.kind in ("one", "many"):
+        return len(answer.options) <= 4 and max(map(len, answer.options)) <= 14
+    return answer.kind in ("box", "date", "tick") or (answer.kind == "lines" and answer.lines == 1)
