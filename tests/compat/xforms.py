@@ -20,7 +20,7 @@ def main() -> None:
     forms = {}
     for name in sys.argv[1:]:
         xform = convert(xlsform=name, validate=False, pretty_print=False).xform
-        forms[Path(name).name] = canonicalize(re.sub(r' (?:pyxform|version)="[^"]*"', "", xform))
+        forms[Path(name).name] = canonicalize(re.sub(r'<\?xml[^>]*>|(?<=\s)(?:pyxform|version)="[^"]*"', "", xform))
     json.dump(forms, sys.stdout, ensure_ascii=False, indent=0, sort_keys=True)
 
 
