@@ -17,11 +17,11 @@ TEMPLATE = r"""
 #let muted = rgb("#5B6670")
 #set page(paper: "a4", margin: (x: 1.7cm, top: 1.5cm, bottom: 1.6cm), footer: context [
   #set text(8pt, fill: muted)
-  #grid(columns: (1fr, auto), data.footer,
+  #grid(columns: (1fr, auto), box(text(dir: direction.ltr, data.footer)),
     [#data.words.page #counter(page).display() / #counter(page).final().first()])
 ])
-#set text(10pt, dir: if rtl { direction.rtl } else { direction.ltr }, lang: data.lang, hyphenate: false)
-#set par(leading: 0.55em, spacing: 0.7em)
+#set text(if rtl { 11pt } else { 10pt }, dir: if rtl { direction.rtl } else { direction.ltr }, lang: data.lang, hyphenate: false)
+#set par(leading: if rtl { 0.75em } else { 0.55em }, spacing: 0.7em)
 #let dots = box(width: 1fr, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let gap(w) = box(width: w, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let ring = box(baseline: 15%, circle(radius: 1.55mm, stroke: 0.7pt))
@@ -63,14 +63,14 @@ TEMPLATE = r"""
       if q.condition != "" { cond(q.condition); linebreak() }
       strong(q.label); star(q)
       if q.hint != "" { linebreak(); text(8.5pt, style: if rtl { "normal" } else { "italic" }, fill: muted, q.hint) }
-      v(-1mm)
+      v(if rtl { 0.4mm } else { -0.6mm })
       answer(q.answer)
-      if q.rule != "" { v(-1mm); text(8pt, fill: muted, "(!) " + q.rule) }
+      if q.rule != "" { v(if rtl { 0mm } else { -1mm }); text(8pt, fill: muted, "(!) " + q.rule) }
     }))
 #let ruled = (paint: rgb("#B8C2CC"), thickness: 0.6pt)
 #let matrix(m) = block(spacing: 4mm, width: 100%, {
   if m.condition != "" { cond(m.condition) }
-  table(columns: (7.5mm, 1fr) + (data.option_width * m.options.len() * 1mm / m.options.len(),) * m.options.len(),
+  table(columns: (7.5mm, 1fr) + (if m.options.len() > 6 { 9mm } else { 19mm },) * m.options.len(),
     stroke: ruled, inset: 2mm, align: (x, y) => if x < 2 { start + horizon } else { center + horizon },
     table.header([], [], ..m.options.map(o => text(8.5pt, o))),
     ..m.rows.map(q => (text(9pt, weight: "bold", fill: ink, q.number), [#strong(q.label)#star(q)#if q.hint != "" [\ #text(8pt, fill: muted, q.hint)]], ..m.options.map(_ => ring))).flatten())
@@ -95,7 +95,7 @@ TEMPLATE = r"""
     if b.condition != "" { block(spacing: 2.4mm, sticky: true, cond(b.condition)) }
     if b.note != "" { block(spacing: 2.4mm, sticky: true, text(8.5pt, fill: muted, b.note)) }
   } else if b.t == "text" {
-    block(spacing: 3mm, width: 100%, inset: (start: 2.5mm, y: 0.8mm), stroke: (if rtl { (right: 1.6pt + rgb("#B8C2CC")) } else { (left: 1.6pt + rgb("#B8C2CC")) }),
+    block(spacing: 3mm, width: 100%, inset: (x: 2.5mm, y: 0.8mm), stroke: (if rtl { (right: 1.6pt + rgb("#B8C2CC")) } else { (left: 1.6pt + rgb("#B8C2CC")) }),
       { if b.condition != "" { cond(b.condition); linebreak() }; b.text })
   } else if b.t == "ask" { question(b) } else if b.t == "matrix" { matrix(b) } else { gridded(b) }
 }
@@ -113,7 +113,6 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "") -> bytes:
         "heading": paper.title,
         "subtitle": subtitle,
         "footer": footer(paper),
-        "option_width": 19,
         "blocks": [_shown(block, paper) for block in paper.blocks],
     }
     return pdf(TEMPLATE, data, title=paper.title)

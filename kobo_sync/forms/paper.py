@@ -175,6 +175,7 @@ class _Writer:
 
     def _select(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
         options = [self.text(choice.labels, known) or choice.name for choice in self.choices(question)]
+        options = [option if option != _BLANK else _BLANK * 6 for option in options]
         if not options or len(options) > _MOST_OPTIONS:
             return Answer("lines", lines=1 if question.kind.startswith("select_one") else 2)
         if detail.or_other and question.kind != "rank":
