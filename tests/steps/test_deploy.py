@@ -141,3 +141,36 @@ def test_a_missing_list_is_named_with_its_cure(field_team: Field) -> None:
     with pytest.raises(ConfigError) as failure:
         deploy(field_team.reopen())
     assert re.search(r"config/zones\.csv: the file is missing", str(failure.value))
+
+
+def test_an_archived_form_stays_archived_unless_forced(field_team: Field) -> None:
+    uid = field_team.uid("personnes")
+    client = field_team.mission.deployer()
+    client._send("PATCH", f"{field_team.url}/api/v2/assets/{uid}/deployment/", json={"active": False})
+    report = deploy(field_team.reopen())
+    assert [finding.rule for finding in report.findings] == ["DEPLOY001"] and "archived" in report.findings[0].message
+    assert {form.name for form in field_team.phone.forms()} == {"Visites"}
+    assert deploy(field_team.reopen(), force=True).counts["publish"] == 1
+    assert {form.name for form in field_team.phone.forms()} == {"Personnes", "Visites"}
+
+
+def test_the_reader_s_token_never_deploys(field_team: Field) -> None:
+    two = Mission(
+        field_team.mission.workspace,
+        {"KOBO_TOKEN": "reader", "KOBO_DEPLOY_TOKEN": "t" * 40},
+        field_team.clock,
+        server=(field_team.url, field_team.url),
+    )
+    assert deploy(two).counts["skip"] == 2
+    assert two.deployer() is not two.reader() and two.deployer().me() == "maha"
+    two.close()
+
+
+def test_media_that_changed_are_replaced_and_published(field_team: Field) -> None:
+    zones = field_team.mission.workspace.root / "config" / "zones.csv"
+    zones.write_text(zones.read_text("utf-8").replace("Sud,", "Le Sud,"), "utf-8")
+    assert _acts(field_team.reopen()) == ["media", "media"]
+    offered = {form.name: form for form in field_team.phone.forms()}
+    for name in ("Personnes", "Visites"):
+        assert "Le Sud" in field_team.phone.media(offered[name])["zones.csv"].decode()
+    assert _acts(field_team.reopen()) == ["skip", "skip"]
