@@ -14,7 +14,7 @@ from kobo_sync.documents.questionnaire_pdf import footer
 from kobo_sync.documents.wordml import INK, MUTED, PALE, RULE, right_to_left, sub, twips, write, write_field
 from kobo_sync.forms.paper_blocks import Answer, Ask, Grid, Heading, Matrix, Paper, Text
 
-_MARKS = {"one": "○", "many": "☐", "rank": "[   ]"}
+_MARKS = {"one": "◯", "many": "☐", "rank": "[   ]"}
 _DOTS, _CONDITION, _STAR = "…", "9A4B00", "B00020"
 _WIDTH_CM = 17.0
 
@@ -75,7 +75,7 @@ class _Page:
             self.line(ask.hint, size=8.5, italic=not self.rtl, color=MUTED, keep=True, after=1, indent_cm=0.6)
         self.answer(ask.answer)
         if ask.rule:
-            self.line(f"(!) {ask.rule}", size=8, color=MUTED, after=6, indent_cm=0.6)
+            self.line(f"• {ask.rule}", size=8, color=MUTED, after=6, indent_cm=0.6)
 
     def answer(self, answer: Answer) -> None:
         """Boxes, lines or a frame."""
@@ -125,7 +125,7 @@ class _Page:
         width = 0.9 if len(matrix.options) > 6 else 2.0
         widths = [0.9, _WIDTH_CM - 0.9 - width * len(matrix.options), *[width] * len(matrix.options)]
         rows = [
-            [ask.number, ask.label + (" *" if ask.required else ""), *["○"] * len(matrix.options)]
+            [ask.number, ask.label + (" *" if ask.required else ""), *["◯"] * len(matrix.options)]
             for ask in matrix.rows
         ]
         self.table([["", "", *matrix.options], *rows], widths, header=True, centred_from=2)
@@ -258,7 +258,7 @@ class _Page:
             foot.remove(run)
         if self.rtl:
             right_to_left(foot)
-        self.write(foot, footer(self.paper), size=8, color=MUTED)
+        write(foot, footer(self.paper), size=8, color=MUTED)
         self.write(foot, f"\t{self.words['page']}\u00a0", size=8, color=MUTED)
         write_field(foot, "PAGE")
         self.write(foot, "\u202f/\u202f", size=8, color=MUTED)

@@ -65,7 +65,7 @@ TEMPLATE = r"""
       if q.hint != "" { linebreak(); text(8.5pt, style: if rtl { "normal" } else { "italic" }, fill: muted, q.hint) }
       v(if rtl { 0.4mm } else { -0.6mm })
       answer(q.answer)
-      if q.rule != "" { v(if rtl { 0mm } else { -1mm }); text(8pt, fill: muted, "(!) " + q.rule) }
+      if q.rule != "" { v(if rtl { 0mm } else { -1mm }); text(8pt, fill: muted, "• " + q.rule) }
     }))
 #let ruled = (paint: rgb("#B8C2CC"), thickness: 0.6pt)
 #let matrix(m) = block(spacing: 4mm, width: 100%, {
@@ -120,8 +120,9 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "") -> bytes:
 
 def footer(paper: Paper) -> str:
     """The form's id and version, as they stand at the foot of each page."""
-    version = f" · {paper.words['version']} {paper.version}" if paper.version else ""
-    return f"{paper.form_id}{version}"
+    # Beside an Arabic word, a date such as 2026-11-23 would be read from its wrong end.
+    word = "" if paper.right_to_left else f"{paper.words['version']} "
+    return f"{paper.form_id} · {word}{paper.version}" if paper.version else paper.form_id
 
 
 def _shown(block: Block, paper: Paper) -> dict[str, Any]:

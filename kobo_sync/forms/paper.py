@@ -148,7 +148,7 @@ class _Writer:
             label or question.name,
             self.answer(question, detail, known),
             " ".join(filter(None, hints)),
-            _is_required(question.required),
+            is_required(question.required),
             condition,
             "" if _BLANK in rule else rule,  # it quotes what only a phone computes
         )
@@ -183,7 +183,8 @@ class _Writer:
         kind: AnswerKind = "rank" if question.kind == "rank" else "many"
         if question.kind.startswith("select_one"):
             kind = "one"
-        return Answer(kind, tuple(options), columns_for(options))
+        is_blank = any(option.startswith(_BLANK) for option in options)
+        return Answer(kind, tuple(options), 1 if is_blank else columns_for(options))
 
     def _range(self, detail: Details) -> Answer:
         try:
@@ -314,7 +315,8 @@ def _is_never(relevant: str) -> bool:
     return relevant.replace(" ", "").lower() in _NEVER
 
 
-def _is_required(text: str) -> bool:
+def is_required(text: str) -> bool:
+    """Whether a cell of the column required asks for an answer whatever the others are."""
     return text.strip().lower() in ("yes", "true", "true()", "1", "required", "oui")
 
 

@@ -1,0 +1,165 @@
+"""Form → codebook: every question and choice with its texts, its logic, and what the product makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kobo_sync.config import Config, FormSettings, Role
+from kobo_sync.forms.details import Details, details
+from kobo_sync.forms.paper import is_required
+from kobo_sync.forms.sheets import Book
+from kobo_sync.model import Choice, Form, Question
+
+# What is computed from an answer, by the role of its form and the meaning that the config gives its question.
+INDICATORS: Mapping[tuple[Role, str], str] = {
+    ("registration", "person"): "present, full_day",
+    ("registration", "sex"): "present:sex",
+    ("registration", "age_band"): "present:age_band",
+    ("registration", "group"): "present:group, quota_completion:group",
+    ("registration", "commune"): "present:commune",
+    ("registration", "consent"): "refusals",
+    ("attendance", "person"): "present, full_day, quota_completion, response_rate",
+    ("attendance", "session"): "present, full_day",
+    ("attendance", "signature"): "present, full_day",
+    ("attendance", "sex"): "present:sex",
+    ("attendance", "group"): "present:group, quota_completion:group",
+    ("attendance", "commune"): "present:commune",
+    ("attendance", "consent"): "refusals",
+    ("test", "moment"): "score_before, score_after, change, gain",
+    ("test", "person"): "paired_before, paired_after, change, gain, attrition",
+    ("test", "item"): "score_before, score_after, change, gain, item_before, item_after",
+    ("satisfaction", "likert"): "favourable",
+    ("satisfaction", "intention"): "favourable",
+    ("satisfaction", "recommend"): "recommendation",
+    ("needs", "ranking"): "need_score, agreement, common_priorities",
+    ("needs", "group"): "need_score, agreement, common_priorities",
+    ("needs", "severity"): "need_severity",
+    ("road_map", "objective"): "smart_share",
+    ("road_map", "target"): "smart_share",
+    ("road_map", "responsible_function"): "smart_share",
+    ("road_map", "deadline"): "smart_share, overdue",
+    ("road_map", "indicator"): "smart_share",
+    ("road_map", "status"): "overdue",
+}
+DELIVERABLES: Mapping[Role, tuple[str, ...]] = {
+    "registration": ("attendance_list",),
+    "attendance": ("attendance_list", "evaluations"),
+    "test": ("evaluations",),
+    "satisfaction": ("evaluations",),
+    "needs": ("needs",),
+    "focus_group": ("needs",),
+    "road_map": ("road_map",),
+    "other": (),
+}
+_EVERY_ANSWER = "data_workbook"
+_PRIVATE = {"family_name", "given_name", "name_ar", "phone", "signature", "photo", "sketch"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One question: texts by language, logic as written, *meaning* in the config, *indicators* and *deliverables*.
+
+    *options* is the list or file it is answered from; *table* the flat table that holds its answers.
+    """
+
+    path: str
+    table: str
+    name: str
+    kind: str
+    options: str
+    labels: Mapping[str, str]
+    hints: Mapping[str, str]
+    messages: Mapping[str, str]
+    required: bool
+    relevant: str
+    constraint: str
+    calculation: str
+    meaning: str
+    indicators: str
+    deliverables: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice of a list, with the questions that offer it."""
+
+    list_name: str
+    name: str
+    labels: Mapping[str, str]
+    extra: str
+    questions: str
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """A form's questions and choices; *languages* in the form's order."""
+
+    form_id: str
+    version: str
+    title: str
+    languages: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    options: tuple[Option, ...]
+
+
+def codebook(
+    form: Form, book: Book, lists: Mapping[str, Sequence[Choice]] | None = None, config: Config | None = None
+) -> Codebook:
+    """The codebook of *form* (read from *book*); with *config*, what the mission uses each answer for.
+
+    *lists* are the items of file-based lists by file name. Raises: nothing.
+    """
+    settings = config.forms.get(form.form_id) if config else None
+    cells = details(book)
+    entries = tuple(
+        _entry(question, form, cells.get(question.sheet_row, Details()), settings) for question in form.questions
+    )
+    languages = form.languages or ("",)
+    return Codebook(form.form_id, form.version, form.title, languages, entries, tuple(_options(form, lists or {})))
+
+
+def _entry(question: Question, form: Form, detail: Details, settings: FormSettings | None) -> Entry:
+    meanings = _meanings(question.name, settings)
+    role: Role = settings.role if settings else "other"
+    indicators = [name for meaning in meanings for name in INDICATORS.get((role, meaning), "").split(", ") if name]
+    used = [*DELIVERABLES[role]] if meanings else []
+    if settings and question.kind not in ("note", "calculate") and not _PRIVATE & set(meanings):
+        used.append(_EVERY_ANSWER)
+    table = f"{form.form_id}__{question.repeat.rpartition('/')[2]}" if question.repeat else form.form_id
+    return Entry(
+        question.path,
+        table,
+        question.name,
+        question.kind,
+        question.list_name or question.file_name,
+        question.labels,
+        question.hints,
+        detail.messages,
+        is_required(question.required),
+        question.relevant,
+        question.constraint,
+        question.calculation,
+        ", ".join(meanings),
+        ", ".join(dict.fromkeys(indicators)),
+        ", ".join(used),
+    )
+
+
+def _meanings(name: str, settings: FormSettings | None) -> list[str]:
+    """What the config calls the question: its meanings, ``item``, ``likert``, ``open_question``."""
+    if settings is None:
+        return []
+    found = [meaning for meaning, question in settings.fields.items() if question == name]
+    found += ["item"] if name in settings.items else []
+    found += ["likert"] if name in settings.likert else []
+    return found + (["open_question"] if name in settings.open_questions else [])
+
+
+def _options(form: Form, lists: Mapping[str, Sequence[Choice]]) -> Iterator[Option]:
+    files = {q.file_name: lists[q.file_name] for q in form.questions if q.file_name in lists}
+    for name, choices in (*form.choices.items(), *files.items()):
+        users = ", ".join(q.name for q in form.questions if name in (q.list_name, q.file_name))
+        for choice in choices:
+            extra = "; ".join(f"{key} = {value}" for key, value in choice.extra.items() if value)
+            yield Option(name, choice.name, choice.labels, extra, users)

@@ -1,0 +1,152 @@
+"""A form on paper: its questionnaire as Word and PDF, its codebook as Excel; from the workbook alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kobo_sync.config import Config
+from kobo_sync.documents.codebook_workbook import codebook_workbook
+from kobo_sync.documents.questionnaire import questionnaire_docx
+from kobo_sync.documents.questionnaire_pdf import questionnaire_pdf
+from kobo_sync.errors import FormError
+from kobo_sync.forms.codebook import codebook
+from kobo_sync.forms.paper import COPIES, paper
+from kobo_sync.forms.sheets import Book, read_book
+from kobo_sync.forms.xlsform import form_of
+from kobo_sync.mission import Mission, utc_now
+from kobo_sync.model import Choice, Form, Report
+from kobo_sync.workspace import write_atomic
+
+FOLDER = "questionnaires"
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A form with all that its paper shows."""
+
+    form: Form
+    book: Book
+    lists: Mapping[str, Sequence[Choice]]
+    config: Config | None
+
+
+def print_form(
+    mission: Mission | None, form: str, *, language: str = "", output: Path | None = None, copies: int = COPIES
+) -> Report:
+    """Write ``<form_id>-<language>.docx`` and ``.pdf``; *form* is a form_id of the mission, or a path to an XLSForm.
+
+    Without *language*: the form's default one. Repeats are printed *copies* times where the form does not tell.
+    Raises: FormError for a form that cannot be found or read, or a language it does not have.
+    """
+    started_at = _clock(mission)
+    source = _source(mission, form)
+    chosen = _language(source.form, language, form)
+    made = paper(source.form, source.book, chosen, source.lists, copies)
+    subtitle, author = _signature(source.config)
+    name = f"{_file_name(source.form.form_id)}-{chosen or 'x'}"
+    files = {
+        f"{name}.docx": questionnaire_docx(made, subtitle=subtitle, author=author),
+        f"{name}.pdf": questionnaire_pdf(made, subtitle=subtitle),
+    }
+    return _written(mission, "print", started_at, files, output)
+
+
+def print_codebook(mission: Mission | None, form: str, *, output: Path | None = None) -> Report:
+    """Write ``<form_id>-codes.xlsx``: questions, choices, and what the mission makes of each answer.
+
+    Raises: FormError for a form that cannot be found or read.
+    """
+    started_at = _clock(mission)
+    source = _source(mission, form)
+    content = codebook_workbook(
+        codebook(source.form, source.book, source.lists, source.config), author=_signature(source.config)[1]
+    )
+    files = {f"{_file_name(source.form.form_id)}-codes.xlsx": content}
+    return _written(mission, "print", started_at, files, output)
+
+
+def _source(mission: Mission | None, form: str) -> _Source:
+    config = mission.config if mission else None
+    lists: dict[str, Sequence[Choice]] = dict(mission.workspace.catalogues(mission.config)) if mission else {}
+    if mission and config and form in config.forms:
+        file = config.forms[form].file
+        content = mission.workspace.form_bytes(file)
+    else:
+        path = Path(form)
+        if not path.is_file():
+            known = f"; the mission's forms are: {', '.join(config.forms)}" if config else ""
+            raise FormError("there is no such form or file", form=form, hint=f"give a form_id or a path{known}")
+        try:
+            content, file = path.read_bytes(), path.name
+        except OSError as error:
+            raise FormError(f"it cannot be read: {error.strerror}", form=form, hint="check its rights") from error
+        lists = {**lists, **_lists_beside(path)}
+    book = read_book(content, file)
+    return _Source(form_of(book, content, file), book, lists, config)
+
+
+def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:
+    """The CSV lists beside a form, or in a folder media/ there, as far as they have a name and a label."""
+    found: dict[str, Sequence[Choice]] = {}
+    for folder in (path.parent / "media", path.parent):
+        for file in sorted(folder.glob("*.csv")):
+            try:
+                rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+            except (OSError, ValueError, csv.Error):
+                continue  # what is no list is none of the form's: it prints a line to write on
+            if rows and {"name", "label"} <= rows[0].keys():
+                found[file.name] = tuple(
+                    Choice(
+                        row["name"] or "",
+                        {"": row["label"] or ""},
+                        {key: value or "" for key, value in row.items() if key and key not in ("name", "label")},
+                        number,
+                    )
+                    for number, row in enumerate(rows, 2)
+                )
+    return found
+
+
+def _language(form: Form, wanted: str, where: str) -> str:
+    named = [language for language in form.languages if language]
+    if not named:
+        return wanted or "fr"
+    if not wanted:
+        return form.default_language if form.default_language in named else named[0]
+    found = next((language for language in named if language.lower() == wanted.lower()), None)
+    if found is None:
+        raise FormError(
+            f"it has no language {wanted!r}", form=where, hint=f"its languages are: {', '.join(named)} (--lang)"
+        )
+    return found
+
+
+def _signature(config: Config | None) -> tuple[str, str]:
+    """The line under the title, and the author."""
+    if config is None:
+        return "", ""
+    return config.mission.title, ", ".join(organisation.name for organisation in config.organisations)
+
+
+def _written(
+    mission: Mission | None, step: str, started_at: datetime, files: Mapping[str, bytes], output: Path | None
+) -> Report:
+    folder = output or (mission.workspace.out / FOLDER if mission else Path.cwd())
+    for name, content in sorted(files.items()):
+        write_atomic(folder / name, content)
+    lines = tuple(str(folder / name) for name in sorted(files))
+    return Report(step, started_at, _clock(mission), {"files": len(files)}, (), lines)
+
+
+def _clock(mission: Mission | None) -> datetime:
+    return mission.clock() if mission else utc_now()
+
+
+def _file_name(form_id: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", form_id).strip("._") or "formulaire"
