@@ -163,6 +163,19 @@ class Deliverables(Settings):
     mission: list[str] = []
 
 
+class Identity(Settings):
+    """How documents look: *colour* of titles and table heads; *logos* are files in exports/templates/."""
+
+    colour: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#1F4E79"
+    logos: list[FileName] = []
+
+
+class ReportSettings(Settings):
+    """What the final report must carry: *annexes* are files that staff put in exports/annexes/."""
+
+    annexes: list[FileName] = []
+
+
 class Config(Settings):
     """Everything that defines a mission; *zones* come from zones.csv, *secrets* from the environment."""
 
@@ -178,6 +191,8 @@ class Config(Settings):
     pull: Pull = Pull()
     schedule: Schedule = Schedule()
     deliverables: Deliverables = Deliverables()
+    identity: Identity = Identity()
+    report: ReportSettings = ReportSettings()
     zones: list[Zone] = []
     secrets: dict[str, SecretStr] = {}
 

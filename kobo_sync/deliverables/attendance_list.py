@@ -12,6 +12,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.config import Session
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french, pictures, word
+from kobo_sync.documents.attendance_sheet import AttendanceSheet, attendance_sheet
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "attendance_list"
@@ -19,8 +20,11 @@ TITLE = "Liste de présence"
 SCOPE: Scope = "zone"
 CLASS: Class = "nominative"
 PATH = "liste-presence.docx"
+PDF_PATH = "liste-presence.pdf"
 
 BLANK_ROWS = 2
+_HEADING = "Feuille d’émargement"
+_CERTIFIED = ("Certifié exact, le ou la formateur·rice", "Visa de l’organisateur")
 _DOTS = "…………………………………"
 _TEXT_WIDTHS = (1.0, 5.2, 1.2, 4.7, 2.1, 2.7, 2.9)
 _PAGE_CM = 26.7
@@ -30,14 +34,52 @@ def build(facts: Facts) -> list[Document]:
     """The zone's attendance sheet, signatures in place; registered persons who did not sign keep empty cells."""
     form_ids = letterhead.forms_of(facts, "registration", "attendance")
     listed = present.attendance(facts)
+    head, widths, rows = _signatures(facts, listed)
     document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
-    word.title(document, "Feuille d’émargement")
-    _heading_grid(document, facts)
-    _signatures(document, facts, listed)
-    _remarks(document, facts, listed)
-    _totals(document, facts, listed)
+    word.title(document, _HEADING)
+    word.facing(document, _heading_grid(facts))
+    alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
+    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False))
+    word.note(document, _remarks(facts, listed))
+    totals = _totals(facts, listed)
+    content = word.Table(
+        totals[0],
+        totals[1:],
+        [6.5, 2.2, 2.2, 2.6, 2.6, 2.2, 2.2],
+        caption="Présences par groupe et par sexe",
+        right=range(1, 7),
+        totals=1,
+    )
+    word.table(document, content)
     _certification(document, facts)
-    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+    sheet = AttendanceSheet(
+        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        heading=_HEADING,
+        provenance=letterhead.provenance(facts, form_ids),
+        author=letterhead.organisers(facts),
+        facing=[(label, french.typography(text)) for label, text in _heading_grid(facts)],
+        head=head,
+        widths=widths,
+        rows=[[_pdf_cell(cell) for cell in row] for row in rows],
+        remarks=french.typography(_remarks(facts, listed)),
+        totals=totals,
+        certification=_CERTIFIED,
+        protection=french.typography(_protection(facts)),
+        draft=not facts.final,
+        colour=letterhead.colour(facts),
+    )
+    return [
+        letterhead.close_paper(facts, document, PATH, CLASS),
+        Document(PDF_PATH, attendance_sheet(sheet), CLASS),
+    ]
+
+
+def _pdf_cell(cell: str | word.Cell) -> str | bytes:
+    if isinstance(cell, str):
+        return cell
+    if cell.picture is not None:
+        return cell.picture.content
+    return "\n".join(filter(None, (cell.text, cell.below)))
 
 
 def masked_phone(text: str) -> str:
@@ -53,11 +95,11 @@ def masked_phone(text: str) -> str:
     return french.NBSP.join((digits[:2], "••", "••", "••", digits[-2:]))
 
 
-def _heading_grid(document: WordDocument, facts: Facts) -> None:
+def _heading_grid(facts: Facts) -> list[tuple[str, str]]:
     sessions = facts.config.sessions
     hours = " · ".join(_hours(facts, session) for session in sessions)
     minutes = sum(_minutes(session) for session in sessions)
-    pairs = [
+    return [
         ("Action", letterhead.action(facts)),
         ("Date", letterhead.held_on(facts)),
         ("Lieu", letterhead.place(facts)),
@@ -65,7 +107,6 @@ def _heading_grid(document: WordDocument, facts: Facts) -> None:
         ("Formateur·rice", facts.config.mission.trainer or _DOTS),
         ("Organisateurs", letterhead.organisers(facts)),
     ]
-    word.facing(document, pairs)
 
 
 def _hours(facts: Facts, session: Session) -> str:
@@ -81,7 +122,8 @@ def _minutes(session: Session) -> int:
     return max(0, (session.ends.hour - session.starts.hour) * 60 + session.ends.minute - session.starts.minute)
 
 
-def _signatures(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+def _signatures(facts: Facts, listed: present.Attendance) -> tuple[list[str], list[float], list[list[str | word.Cell]]]:
+    """Header, widths in cm, and a row per person, then blank ones for those who come unannounced."""
     sessions = listed.sessions
     head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
     head += [f"Signature {labels.session(facts, code).lower()}" for code in sessions]
@@ -95,8 +137,7 @@ def _signatures(document: WordDocument, facts: Facts, listed: present.Attendance
         empty = word.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
     rows += [[word.Cell("")] * len(head)] * BLANK_ROWS
-    alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
-    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False))
+    return head, widths, rows
 
 
 def _person_row(
@@ -127,7 +168,7 @@ def _sex(facts: Facts, code: str) -> str:
     return {facts.config.codes.female: "F", facts.config.codes.male: "H"}.get(code, code)
 
 
-def _remarks(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+def _remarks(facts: Facts, listed: present.Attendance) -> str:
     walk_ins = [person for person in listed.present if not person.registered]
     absent = [person for person in listed.people if not person.present]
     said = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
@@ -145,10 +186,10 @@ def _remarks(document: WordDocument, facts: Facts, listed: present.Attendance) -
     over = len(listed.present) - target
     if target and over > 0:
         said.append(f"{french.count(over, 'personne')} au-delà du quota")
-    word.note(document, " ; ".join(said) + ".")
+    return " ; ".join(said) + "."
 
 
-def _totals(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+def _totals(facts: Facts, listed: present.Attendance) -> list[list[str]]:
     zones = present.zones_of(facts)
     codes = [group.code for group in facts.config.groups]
     by_group = present.completion_by_group(listed, zones, codes)
@@ -157,16 +198,7 @@ def _totals(document: WordDocument, facts: Facts, listed: present.Attendance) ->
     if others:
         rows.append(_total_row(facts, "Autre ou non précisé", listed, None, tuple(others)))
     rows.append(_total_row(facts, "Total", listed, present.completion(listed, zones), None))
-    head = ["Groupe", "Femmes", "Hommes", "Non précisé", "Présent·e·s", "Quota", "Taux"]
-    content = word.Table(
-        head,
-        rows,
-        [6.5, 2.2, 2.2, 2.6, 2.6, 2.2, 2.2],
-        caption="Présences par groupe et par sexe",
-        right=range(1, 7),
-        totals=1,
-    )
-    word.table(document, content)
+    return [["Groupe", "Femmes", "Hommes", "Non précisé", "Présent·e·s", "Quota", "Taux"], *rows]
 
 
 def _total_row(
@@ -182,13 +214,16 @@ def _total_row(
 
 def _certification(document: WordDocument, facts: Facts) -> None:
     blank = "\n\nNom, date et signature :"
-    rows = [[word.Cell("Certifié exact, le ou la formateur·rice" + blank), word.Cell("Visa de l’organisateur" + blank)]]
+    rows = [[word.Cell(line + blank) for line in _CERTIFIED]]
     content = word.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
     word.table(document, content)
+    word.note(document, _protection(facts))
+
+
+def _protection(facts: Facts) -> str:
     owners = " et ".join(organisation.name for organisation in facts.config.organisations) or "l’organisateur"
-    word.note(
-        document,
+    return (
         f"Protection des données : liste nominative réservée à {owners} et aux contrôles du bailleur, établie avec le consentement des "
         "personnes pour attester de leur présence. Chacune peut consulter, faire rectifier ou supprimer ses données auprès de "
-        "l’organisateur (au Maroc : loi n° 09-08). Ne pas diffuser, ne pas joindre au rapport public.",
+        "l’organisateur (au Maroc : loi n° 09-08). Ne pas diffuser, ne pas joindre au rapport public."
     )

@@ -150,14 +150,14 @@ def _learning(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         word.paragraph(document, _TOO_FEW)
         return
     word.paragraph(document, _evolution(learnt.change))
-    themes = [(_theme(facts, code), change) for code, change in learnt.themes.items()]
+    themes = [(letterhead.theme(facts, code), change) for code, change in learnt.themes.items()]
     drawn = [
         (name, change.before, change.after)
         for name, change in themes
         if change.before is not None and change.after is not None
     ]
     items = [
-        (f"Question {number} ({_theme(facts, item.theme)})", 100 * item.before_share, 100 * item.after_share)
+        (f"Question {number} ({letterhead.theme(facts, item.theme)})", 100 * item.before_share, 100 * item.after_share)
         for number, item in enumerate(learnt.items, 1)
         if publishable(item.n) and item.before_share is not None and item.after_share is not None
     ]
@@ -228,7 +228,7 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
     for number, item in enumerate(learnt.items, 1):
         # Forms number their questions already.
         text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
-        start = [str(number), text, _theme(facts, item.theme)]
+        start = [str(number), text, letterhead.theme(facts, item.theme)]
         if not publishable(item.n) or item.before_share is None or item.after_share is None:
             rows.append([*start, letterhead.printable(item.n), *[french.NOTHING] * 4])
             continue
@@ -243,13 +243,6 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         head, rows, [0.9, 6.7, 2.3, 1.0, 1.6, 1.6, 1.5, 1.4], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
     )
     word.table(document, content)
-
-
-def _theme(facts: Facts, code: str) -> str:
-    for form_id in facts.config.forms_with_role("test"):
-        if code in facts.config.forms[form_id].themes:
-            return facts.config.forms[form_id].themes[code]
-    return code
 
 
 # ── satisfaction ────────────────────────────────────────────────────────────

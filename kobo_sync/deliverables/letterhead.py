@@ -84,6 +84,19 @@ def distinct(texts: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
+def theme(facts: Facts, code: str) -> str:
+    """A test theme's label; the code itself when the config does not know it."""
+    for form_id in facts.config.forms_with_role("test"):
+        if code in facts.config.forms[form_id].themes:
+            return facts.config.forms[form_id].themes[code]
+    return code
+
+
+def colour(facts: Facts) -> str:
+    """The mission's colour as ``#1F4E79``."""
+    return facts.config.identity.colour
+
+
 def provenance(facts: Facts, form_ids: list[str]) -> str:
     """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
     as_of = f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"

@@ -48,7 +48,7 @@ class Bar:
 def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str]) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
     figure, axes, places = _canvas(len(rows), 0.4, bottom_in=0.62)
-    colors, hatches = _ramp(len(levels))
+    colors, hatches = ramp(len(levels))
     for place, (_, shares, _) in zip(places, rows, strict=True):
         left = 0.0
         for level, share in enumerate(shares):
@@ -185,7 +185,7 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(lines if len(lines) < 3 else [lines[0], lines[1].rstrip(" ,;") + "…"])
 
 
-def _ramp(n: int) -> tuple[list[str], list[str]]:
+def ramp(n: int) -> tuple[list[str], list[str]]:
     """n colours and hatches over the scale, ends kept."""
     if n == 1:
         return [_LEVELS[-1]], [""]

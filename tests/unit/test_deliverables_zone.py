@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +24,24 @@ from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts, Finding, Question
 
-ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality")
+ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality", "zone_sheet")
 
 
 def built(name: str, facts: Facts) -> dict[str, bytes]:
     return {document.path: document.content for document in deliverable(name).build(facts)}
+
+
+@pytest.fixture
+def pages() -> Callable[[bytes], list[str]]:
+    """A PDF's text, page by page, where poppler is there to read it."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+
+    def read(content: bytes) -> list[str]:
+        done = subprocess.run(["pdftotext", "-layout", "-", "-"], input=content, capture_output=True, check=True)
+        return done.stdout.decode().split("\f")[:-1]
+
+    return read
 
 
 def words(content: bytes) -> str:
@@ -64,7 +80,7 @@ def test_few_or_no_persons_still_build(name: str, n: int) -> None:
     documents = deliverable(name).build(make_facts(n))
     assert documents
     assert documents[0].classification == deliverable(name).classification
-    assert all(document.classification != "nominative" for document in documents[1:])
+    assert {document.classification == "nominative" for document in documents} == {name == "attendance_list"}
 
 
 @pytest.mark.parametrize("name", ZONE)
@@ -271,7 +287,7 @@ def test_any_answer_in_any_column_still_builds(name: str) -> None:
     }
     for scope in (replace(facts, tables=junk), replace(facts, tables=junk, zone=None)):
         for path, content in built(name, scope).items():
-            assert words(content) if path.endswith(".docx") else cells(content)
+            assert content.startswith(b"%PDF") or (words(content) if path.endswith(".docx") else cells(content))
 
 
 def test_the_quality_paper_tells_findings_refusals_and_late_files() -> None:
@@ -281,3 +297,25 @@ def test_the_quality_paper_tells_findings_refusals_and_late_files() -> None:
     assert "Deux fois la même personne" in text
     assert f"{len(facts.tables['presence'])}\nfichiers attendus" in text
     assert "Aucun constat" in words(built("data_quality", make_facts(0))["qualite-donnees.docx"])
+
+
+@pytest.mark.parametrize("n", [0, 3, 25])
+def test_the_zone_sheet_is_one_page_and_says_how_many_came(n: int, pages: Callable[[bytes], list[str]]) -> None:
+    (page,) = pages(built("zone_sheet", make_facts(n))["fiche-zone.pdf"])
+    assert f"{n} / 25" in page and "Bertat" in page
+    assert ("Aucune donnée" in page) == (n == 0)
+    (final,) = pages(built("zone_sheet", replace(make_facts(n), final=True))["fiche-zone.pdf"])
+    assert "BR" in page and "BR" not in final
+
+
+def test_a_full_zone_sheet_is_still_one_page(pages: Callable[[bytes], list[str]]) -> None:
+    facts = make_facts(25)
+    actions = facts.tables["route__actions"].assign(action="x " * 500, cible="très long " * 80)
+    long = replace(facts, tables={**facts.tables, "route__actions": actions})
+    assert len(pages(built("zone_sheet", long)["fiche-zone.pdf"])) == 1
+
+
+def test_the_signed_list_is_a_pdf_too(pages: Callable[[bytes], list[str]]) -> None:
+    text = "".join(pages(built("attendance_list", make_facts(25))["liste-presence.pdf"]))
+    assert "hors liste" in text and "Itto" in text and "Certifié exact" in text
+    assert not re.search(r"06\d{6}", text)

@@ -1,0 +1,27 @@
+"""What our own PDFs share: colours, footer, draft mark, and texts that keep their direction."""
+
+from __future__ import annotations
+
+from kobo_sync.documents.script import clean, is_arabic
+
+# A text is ``(s: …, rtl: …)`` so that each keeps its own direction.
+HEAD = r"""
+#let d = data
+#let ink = rgb(d.colour)
+#let soft = ink.lighten(90%)
+#let muted = rgb("#5b6670")
+#let rule = rgb("#b8c2cc")
+#let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else { x.s }
+#let white-text(x) = text(fill: white, weight: "bold", show-text(x))
+#let foot = { set text(7.5pt, fill: muted); grid(columns: (1fr, auto), column-gutter: 10pt, d.provenance,
+  context [Page #counter(page).display()~/~#counter(page).final().first()]) }
+#let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", "BROUILLON")) }
+#set text(lang: "fr", region: "MA", fill: rgb("#222222"))
+#set par(leading: .52em)
+#show heading.where(level: 1): it => block(below: 6pt, text(19pt, fill: ink, weight: "bold", it.body))
+"""
+
+
+def say(text: str) -> dict[str, object]:
+    """A text with its direction, as the sources above expect it."""
+    return {"s": clean(text), "rtl": is_arabic(text)}
