@@ -26,6 +26,7 @@ from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
 from kobo_sync.model import Finding, Report
+from kobo_sync.paper_verbs import add_paper_verbs
 from kobo_sync.store.database import finding_json, report_json
 from kobo_sync.timezones import prefer_packaged_timezones
 from kobo_sync.workspace import find
@@ -429,5 +430,6 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
 
+add_paper_verbs(cli, verb, _print_report, EXITS)
 if os.environ.get("NO_COLOR"):
     out.no_color = err.no_color = True
