@@ -17,7 +17,12 @@ from kobo_sync.workspace import find
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-def add_paper_verbs(cli: click.Group, verb: Callable[..., Any], show: Callable[..., None], epilog: str) -> None:
+def add_paper_verbs(
+    cli: click.Group,
+    verb: Callable[..., Callable[[Callable[..., Any]], click.Command]],
+    show: Callable[..., None],
+    epilog: str,
+) -> None:
     """Give *cli* the verbs ``print`` and ``enrol``; *verb* makes commands of steps, *show* prints a report."""
 
     @cli.command(name="print", epilog=epilog)

@@ -1,0 +1,143 @@
+"""Phones and people made ready: settings codes for enumerators, badges for participants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kobo_sync.config import ZONES_FILE, Config, read_csv
+from kobo_sync.documents.badges import Badge, badges_pdf, enrolment_pdf, has_room
+from kobo_sync.documents.barcodes import qr_png
+from kobo_sync.errors import ConfigError
+from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.mission import Mission
+from kobo_sync.model import Finding, Report, Zone
+from kobo_sync.workspace import write_atomic
+
+PASSWORD = "COLLECT_PASSWORD"
+_USER = re.compile(r"[\w.@+-]{1,64}")
+
+
+def enrol(
+    mission: Mission,
+    *,
+    user: str = "",
+    name: str = "",
+    people: Path | None = None,
+    language: str = "fr",
+    with_password: bool = False,
+    output: Path | None = None,
+) -> Report:
+    """Write ``<user>.png`` (the code alone) and ``<user>.pdf`` (a page to hand out) for *user*, or each row of *people*.
+
+    *people* is a CSV with the columns ``user`` and ``name``. The password comes from the environment only.
+    Raises: ConfigError for a bad list, a name that is no account, or a password that is not there.
+    """
+    started_at = mission.clock()
+    password = mission.environ.get(PASSWORD, "") if with_password else ""
+    if with_password and not password:
+        raise ConfigError(
+            "the password is not there", file="the environment", key=PASSWORD, hint=f"set {PASSWORD} for this one run"
+        )
+    config = mission.config.mission
+    folder = output or mission.workspace.out / "enrolment"
+    files: dict[str, bytes] = {}
+    for account, person in _accounts(people) if people else [(user, name)]:
+        if not _USER.fullmatch(account):
+            where = people.name if people else "USER"
+            raise ConfigError(
+                f"{account!r} is no account's name", file=where, key="user", hint="write it as on KoboToolbox"
+            )
+        chosen = settings(
+            mission.kc, account, project=config.programme or config.title, language=language, password=password
+        )
+        code = payload(chosen)
+        files[f"{account}.png"] = qr_png(code)
+        files[f"{account}.pdf"] = enrolment_pdf(
+            code, user=account, name=person, mission=config.title, server=mission.kc, with_password=bool(password)
+        )
+    lines = _write(folder, files)
+    if password:
+        lines.append("these files hold a password: print them, then delete them")
+    return mission.report("enrol", started_at, {"enumerators": len(files) // 2}, [], lines)
+
+
+def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: Path | None = None) -> Report:
+    """Write ``badges-<zone>.pdf`` for the roster's participants, or with *n_blank* badges of codes alone.
+
+    Raises: ConfigError for an unknown zone.
+    """
+    started_at = mission.clock()
+    config = mission.config
+    if zone and config.zone(zone) is None:
+        known = ", ".join(item.code for item in config.zones)
+        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {known}")
+    sheets = (
+        {
+            f"badges-{item.code}-vierges.pdf": blank_badges(item, n_blank)
+            for item in config.zones
+            if zone in ("", item.code)
+        }
+        if n_blank
+        else participant_sheets(mission.participants().rows, config, zone)
+    )
+    findings = [
+        Finding(
+            "BADGE002", "warning", badge.code, "the code has no bar code on its badge", "use up to 15 plain letters"
+        )
+        for badges in sheets.values()
+        for badge in badges
+        if not has_room(badge.code)
+    ]
+    if not sheets:
+        hint = "run pull, then roster; or print badges before registration with --blank N --zone CODE"
+        findings.append(Finding("BADGE001", "error", zone or "all zones", "the roster has no participant", hint))
+    folder = output or mission.workspace.out / "badges"
+    lines = _write(folder, {name: badges_pdf(badges, title=config.mission.title) for name, badges in sheets.items()})
+    if sheets and not n_blank:
+        lines.append("nominative: these files hold names; hand them over on paper only")
+    n_badges = sum(map(len, sheets.values()))
+    return mission.report("badges", started_at, {"badges": n_badges}, findings, lines)
+
+
+def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: str) -> dict[str, list[Badge]]:
+    """The badges of each zone's participants, by file name, sorted by code; *rows* as the roster gives them."""
+    sheets: dict[str, list[Badge]] = {}
+    for row in sorted(rows, key=lambda row: (row["zone"], row["name"])):
+        if zone not in ("", row["zone"]):
+            continue
+        label = row["label"].removesuffix(f"({row['name']})").strip()
+        latin, _, arabic = label.partition(" / ")
+        group, place = config.group(row["group"]), config.zone(row["zone"])
+        shown = [place.name if place else row["zone"], (group.short or group.name) if group else row["group"]]
+        badge = Badge(row["name"], latin if latin != row["name"] else "", arabic, " · ".join(filter(None, shown)))
+        file = re.sub(r"[^\w-]+", "_", row["zone"]) or "sans-zone"
+        sheets.setdefault(f"badges-{file}.pdf", []).append(badge)
+    return sheets
+
+
+def blank_badges(zone: Zone, n_badges: int) -> list[Badge]:
+    """*n_badges* badges of *zone* with codes alone: its column ``prefix``, or its code's first letters."""
+    letters = "".join(character for character in zone.code if character.isalpha())
+    prefix = zone.extra.get("prefix") or letters[:3].upper()
+    digits = max(2, len(str(n_badges)))
+    return [Badge(f"{prefix}-{number:0{digits}}", place=zone.name) for number in range(1, n_badges + 1)]
+
+
+def _accounts(people: Path) -> list[tuple[str, str]]:
+    try:
+        text = people.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"it cannot be read: {error.strerror}", file=people.name, hint="check the name and its rights"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("it is not UTF-8 text", file=people.name, hint="save it as “CSV UTF-8”") from error
+    return [(row["user"], row.get("name", "")) for row in read_csv(text, people.name, required=("user",))]
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> list[str]:
+    for name, content in sorted(files.items()):
+        write_atomic(folder / name, content)
+    return [str(folder / name) for name in sorted(files)]
