@@ -41,7 +41,7 @@ def add_paper_verbs(
         Writes the questionnaire as docx and pdf, right to left for Arabic; with --codebook the list of
         questions and choices, and what each answer is used for.
         """
-        if workspace is None and Path(options["form"]).is_file() and not _in_mission():
+        if workspace is None and not _in_mission():
             report = _printed(None, **options)
         else:
             with open_mission(workspace) as mission:

@@ -80,8 +80,12 @@ def _source(mission: Mission | None, form: str) -> _Source:
     else:
         path = Path(form)
         if not path.is_file():
-            known = f"; the mission's forms are: {', '.join(config.forms)}" if config else ""
-            raise FormError("there is no such form or file", form=form, hint=f"give a form_id or a path{known}")
+            known = (
+                f"the mission's forms are: {', '.join(config.forms)}"
+                if config
+                else "no mission found here (--workspace)"
+            )
+            raise FormError("there is no such form or file", form=form, hint=f"give a form_id or a path; {known}")
         try:
             content, file = path.read_bytes(), path.name
         except OSError as error:

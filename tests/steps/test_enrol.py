@@ -1,0 +1,89 @@
+"""Enrolment codes and badges, as files: no password unless asked for, names only where they belong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import Clock
+
+from kobo_sync.cli import cli
+from kobo_sync.errors import ConfigError
+from kobo_sync.mission import Mission
+from kobo_sync.model import Zone
+from kobo_sync.steps.enrol import badge_sheets, blank_badges, enrol, participant_sheets
+from kobo_sync.workspace import Workspace
+
+
+def _mission(workspace: Workspace, **environ: str) -> Mission:
+    return Mission(workspace, environ, Clock())
+
+
+def _expect(workspace: Workspace, *rows: dict[str, str]) -> None:
+    workspace.state_folder()
+    workspace.expected_roster.write_text(json.dumps(rows), "utf-8")
+
+
+def test_a_sheet_and_a_code_per_enumerator(workspace: Workspace, tmp_path: Path) -> None:
+    people = tmp_path / "agents.csv"
+    people.write_text("user,name\nagent_01,Naïma\nagent_02,\n", "utf-8")
+    report = enrol(_mission(workspace), people=people)
+    folder = workspace.out / "enrolment"
+    assert report.counts == {"enumerators": 2}
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "agent_01.pdf", "agent_01.png", "agent_02.pdf", "agent_02.png",
+    ]  # fmt: skip
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    enrol(_mission(workspace), people=people)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_a_password_only_when_asked_for_and_only_from_the_environment(workspace: Workspace) -> None:
+    plain = enrol(_mission(workspace, COLLECT_PASSWORD="hush"), user="a", output=workspace.out)
+    without = (workspace.out / "a.png").read_bytes()
+    held = enrol(_mission(workspace, COLLECT_PASSWORD="hush"), user="a", with_password=True, output=workspace.out)
+    assert (workspace.out / "a.png").read_bytes() != without
+    assert any("delete them" in line for line in held.lines) and not any("delete" in line for line in plain.lines)
+    with pytest.raises(ConfigError, match="COLLECT_PASSWORD"):
+        enrol(_mission(workspace), user="a", with_password=True)
+
+
+def test_bad_lists_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    people = tmp_path / "agents.csv"
+    for text, said in (("nom\nx\n", "user"), ("user\na b\n", "'a b'"), ("user\na\na\n", "row 2")):
+        people.write_text(text, "utf-8")
+        with pytest.raises(ConfigError, match=said):
+            enrol(_mission(workspace), people=people)
+    done = CliRunner().invoke(cli, ["enrol", "--workspace", str(workspace.root)])
+    assert done.exit_code == 2 and "--badges" in done.output
+
+
+def test_badges_for_participants(workspace: Workspace) -> None:
+    row = {"name": "NOR-01", "label": "Tazi Ali / علي (NOR-01)", "zone": "nord", "group": "a", "sex": "m"}
+    other = {"name": "SUD-01", "label": "SUD-01 (SUD-01)", "zone": "sud", "group": "", "sex": ""}
+    _expect(workspace, row, other)
+    mission = _mission(workspace)
+    report = badge_sheets(mission)
+    assert report.counts == {"badges": 2} and any("nominative" in line for line in report.lines)
+    assert (workspace.out / "badges" / "badges-nord.pdf").read_bytes().startswith(b"%PDF")
+    sheets = participant_sheets([other, row], mission.config, "")
+    (badge,) = sheets["badges-nord.pdf"]
+    assert (badge.name, badge.arabic, badge.place) == ("Tazi Ali", "علي", "Nord · Groupe A")
+    assert sheets["badges-sud.pdf"][0].name == ""
+    assert list(participant_sheets([other, row], mission.config, "sud")) == ["badges-sud.pdf"]
+    mission.close()
+
+
+def test_badges_before_anyone_is_registered(workspace: Workspace) -> None:
+    mission = _mission(workspace)
+    report = badge_sheets(mission, zone="nord", n_blank=12)
+    assert report.counts == {"badges": 12} and not report.has_errors
+    codes = [badge.code for badge in blank_badges(mission.config.zones[0], 3)]
+    assert codes == ["NOR-01", "NOR-02", "NOR-03"]
+    assert blank_badges(Zone("oued_2", {}, 0, {}, None), 100)[0].code == "OUE-001"
+    assert badge_sheets(mission).has_errors  # no participant, no badge, and the cure is told
+    with pytest.raises(ConfigError, match="no zone 'est'"):
+        badge_sheets(mission, zone="est")
+    mission.close()

@@ -1,0 +1,64 @@
+"""Forms on paper, as files: the mission's, and any other, in a mission or without one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import PERSONNES, Clock
+
+from kobo_sync.cli import cli
+from kobo_sync.errors import FormError
+from kobo_sync.mission import Mission
+from kobo_sync.steps.print import print_codebook, print_form
+from kobo_sync.workspace import Workspace
+
+
+def _mission(workspace: Workspace) -> Mission:
+    return Mission(workspace, {}, Clock())
+
+
+def test_a_form_of_the_mission_becomes_two_files(workspace: Workspace) -> None:
+    report = print_form(_mission(workspace), "personnes", language="ar")
+    folder = workspace.out / "questionnaires"
+    assert report.counts == {"files": 2}
+    assert sorted(path.name for path in folder.iterdir()) == ["personnes-ar.docx", "personnes-ar.pdf"]
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    print_form(_mission(workspace), "personnes", language="ar")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    with zipfile.ZipFile(io.BytesIO(first["personnes-ar.docx"])) as archive:
+        assert "الشمال" in archive.read("word/document.xml").decode()
+
+
+def test_the_default_language_and_an_unknown_one(workspace: Workspace) -> None:
+    report = print_form(_mission(workspace), "personnes")
+    assert report.lines[0].endswith("personnes-fr.docx")
+    with pytest.raises(FormError, match="no language 'en'") as caught:
+        print_form(_mission(workspace), "personnes", language="en")
+    assert "fr, ar" in caught.value.hint
+
+
+def test_a_form_that_is_not_there(workspace: Workspace) -> None:
+    with pytest.raises(FormError, match="no such form") as caught:
+        print_form(_mission(workspace), "absente")
+    assert "personnes, visites" in caught.value.hint
+
+
+def test_any_form_without_a_mission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f.md").write_text(PERSONNES, "utf-8")
+    (tmp_path / "zones.csv").write_text("name,label\nn,Vallée du Nord\n", "utf-8")
+    (tmp_path / "autre.csv").write_bytes(b"\xff\xfe\x00")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["print", "f.md", "--lang", "fr", "--output", "papier"])
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(tmp_path / "papier" / "personnes-fr.docx") as archive:
+        assert "Vallée du Nord" in archive.read("word/document.xml").decode()
+
+
+def test_a_codebook(workspace: Workspace) -> None:
+    report = print_codebook(_mission(workspace), "visites")
+    assert (workspace.out / "questionnaires" / "visites-codes.xlsx").read_bytes().startswith(b"PK")
+    assert report.counts == {"files": 1}

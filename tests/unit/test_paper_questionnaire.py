@@ -1,0 +1,156 @@
+"""The paper questionnaire: what is printed, in which words, and the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from kobo_sync.documents.questionnaire import questionnaire_docx
+from kobo_sync.documents.questionnaire_pdf import questionnaire_pdf
+from kobo_sync.forms.paper import paper
+from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
+from kobo_sync.forms.sheets import read_book
+from kobo_sync.forms.xlsform import form_of
+from kobo_sync.model import Choice
+
+FORM = """
+| survey |                                |            |                       |                |             |                    |                 |            |              |              |              |
+|        | type                           | name       | label::Français (fr)  | label::ar (ar) | hint::fr (fr) | relevant         | constraint      | constraint_message::Français (fr) | required | appearance | parameters | calculation |
+|        | start                          | start      |                       |                |             |                    |                 |            |              |              |              |              |
+|        | begin_group                    | accueil    | Accueil               | استقبال        |             |                    |                 |            |              |              |              |              |
+|        | select_one oui_non             | accord     | **D’accord** ?        | موافق؟         | Lisez       |                    |                 |            | yes          |              |              |              |
+|        | end_group                      |            |                       |                |             |                    |                 |            |              |              |              |              |
+|        | begin_group                    | suite      | Suite                 | تتمة           |             | ${accord} = 'oui'  |                 |            |              |              |              |              |
+|        | select_one_from_file zones.csv | zone       | Zone                  | المنطقة        |             |                    |                 |            |              |              |              |              |
+|        | select_one_from_file gens.csv  | personne   | Personne              | الشخص          |             |                    |                 |            |              |              |              |              |
+|        | integer                        | age        | Âge                   | السن           |             |                    | . < 120         | Moins de 120 |            |              |              |              |
+|        | calculate                      | double     |                       |                |             |                    |                 |            |              |              |              | ${age} * 2   |
+|        | note                           | n1         | Le double : ${double} | الضعف          |             |                    |                 |            |              |              |              |              |
+|        | note                           | n2         | Merci.                | شكرا           |             |                    |                 |            |              |              |              |              |
+|        | select_one accord_3            | a          | Clair                 | واضح           |             |                    |                 |            |              | likert       |              |              |
+|        | select_one accord_3            | b          | Utile                 | مفيد           |             |                    |                 |            |              | likert       |              |              |
+|        | rank ordre                     | r          | Classez               | رتّب           |             |                    |                 |            |              |              |              |              |
+|        | range                          | note10     | Note                  | نقطة           |             |                    |                 |            |              |              | start=0 end=10 step=1 |     |
+|        | image                          | sig        | Signez                | وقّع           |             |                    |                 |            |              | signature    |              |              |
+|        | text                           | avis       | Avis sur ${age} ?     | رأي            |             | false()            |                 |            |              | multiline    |              |              |
+|        | end_group                      |            |                       |                |             |                    |                 |            |              |              |              |              |
+|        | begin_repeat                   | membre     | Membre                | عضو            |             |                    |                 |            |              |              |              |              |
+|        | text                           | prenom     | Prénom                | الاسم          |             |                    |                 |            |              |              |              |              |
+|        | integer                        | annees     | Années                | السنوات        |             |                    |                 |            |              |              |              |              |
+|        | end_repeat                     |            |                       |                |             |                    |                 |            |              |              |              |              |
+|        | begin_repeat                   | action     | Action                | عمل            |             |                    |                 |            |              |              |              |              |
+|        | text                           | quoi       | Quoi ?                | ماذا؟          |             |                    |                 |            |              | multiline    |              |              |
+|        | select_one oui_non             | fait       | Fait ?                | تم؟            |             | ${quoi} != ''      |                 |            |              |              |              |              |
+|        | end_repeat                     |            |                       |                |             |                    |                 |            |              |              |              |              |
+| choices |
+|        | list_name | name | label::Français (fr) | label::ar (ar) |
+|        | oui_non   | oui  | Oui                  | نعم            |
+|        | oui_non   | non  | Non                  | لا             |
+|        | accord_3  | 1    | Non                  | لا             |
+|        | accord_3  | 2    | Un peu               | قليلا          |
+|        | accord_3  | 3    | Oui                  | نعم            |
+|        | ordre     | x    | Eau                  | ماء            |
+|        | ordre     | y    | Route                | طريق           |
+| settings |
+|        | form_title | form_id | version | default_language |
+|        | Essai      | essai   | 7       | Français (fr)    |
+"""
+LISTS = {"zones.csv": (Choice("nord", {"fr": "Nord", "ar": "الشمال"}), Choice("sud", {"fr": "Sud", "ar": "الجنوب"}))}
+
+
+def _paper(text: str = FORM, language: str = "fr", copies: int = 3) -> Paper:
+    content = text.encode()
+    book = read_book(content, "essai.md")
+    return paper(form_of(book, content, "essai.md"), book, language, LISTS, copies)
+
+
+def _ask(made: Paper, name: str) -> Ask:
+    return next(block for block in made.blocks if isinstance(block, Ask) and block.name == name)
+
+
+def _of(made: Paper, kind: type[Block]) -> list[Block]:
+    return [block for block in made.blocks if isinstance(block, kind)]
+
+
+def test_questions_are_numbered_and_say_what_they_want() -> None:
+    made = _paper()
+    accord, age = _ask(made, "accord"), _ask(made, "age")
+    assert (accord.number, accord.label, accord.hint, accord.required) == ("1", "D’accord ?", "Lisez", True)
+    assert accord.answer.kind == "one" and accord.answer.options == ("Oui", "Non")
+    assert age.rule == "Moins de 120" and age.answer.kind == "box"
+    assert _ask(made, "sig").answer.kind == "signature"
+    assert len(_ask(made, "note10").answer.options) == 11
+    assert _ask(made, "r").answer.kind == "rank"
+
+
+def test_conditions_use_numbers_and_labels() -> None:
+    suite = next(block for block in _paper().blocks if isinstance(block, Heading) and block.text == "Suite")
+    assert suite.condition == "si question 1 = « Oui »"
+
+
+def test_lists_from_files_are_printed_when_known() -> None:
+    made = _paper(language="ar")
+    assert _ask(made, "zone").answer.options == ("الشمال", "الجنوب") and made.right_to_left
+    assert _ask(made, "personne").answer.kind == "lines"
+
+
+def test_what_only_a_phone_knows_stays_out() -> None:
+    made = _paper()
+    assert [block.text for block in _of(made, Text) if isinstance(block, Text)] == ["Merci."]
+    assert not [
+        block for block in _of(made, Ask) if isinstance(block, Ask) and block.name in ("double", "avis", "start")
+    ]
+
+
+def test_like_questions_share_a_table() -> None:
+    (matrix,) = _of(_paper(), Matrix)
+    assert isinstance(matrix, Matrix)
+    assert matrix.options == ("Non", "Un peu", "Oui") and [row.name for row in matrix.rows] == ["a", "b"]
+
+
+def test_repeats_are_a_table_or_blank_copies() -> None:
+    made = _paper(copies=2)
+    (grid,) = _of(made, Grid)
+    assert isinstance(grid, Grid)
+    assert [column.label for column in grid.columns] == ["Prénom", "Années"] and grid.n_rows == 8
+    titles = [block.text for block in made.blocks if isinstance(block, Heading) and block.level == 1]
+    assert titles[-2:] == ["Action – 1/2", "Action – 2/2"]
+    assert _ask(made, "quoi").answer.lines == 3
+
+
+def test_a_repeat_over_a_list_is_printed_item_by_item() -> None:
+    text = """
+| survey |              |        |                   |                |              |
+|        | type         | name   | label             | calculation    | repeat_count |
+|        | csv-external | zones  |                   |                |              |
+|        | begin_repeat | visite | Visite            |                | count(instance('zones')/root/item) |
+|        | calculate    | rang   |                   | position(..)   |              |
+|        | calculate    | nom    |                   | instance('zones')/root/item[ordre = ${rang}]/label | |
+|        | note         | titre  | ${rang}. ${nom}   |                |              |
+|        | text         | avis   | Avis sur ${nom} ? |                |              |
+|        | end_repeat   |        |                   |                |              |
+"""
+    content = text.encode()
+    book = read_book(content, "v.md")
+    lists = {
+        "zones.csv": (Choice("n", {"": "Nord"}, {"ordre": "1"}), Choice("s", {"": "Sud"}, {"ordre": "2"})),
+    }
+    made = paper(form_of(book, content, "v.md"), book, "", lists)
+    assert [block.text for block in made.blocks if isinstance(block, Text)] == ["1. Nord", "2. Sud"]
+    assert [block.label for block in made.blocks if isinstance(block, Ask)] == ["Avis sur Nord ?", "Avis sur Sud ?"]
+
+
+def test_documents_are_the_same_each_time_and_run_right_to_left() -> None:
+    for language in ("fr", "ar"):
+        made = _paper(language=language)
+        assert questionnaire_docx(made) == questionnaire_docx(made)
+        sheet = questionnaire_pdf(made)
+        assert sheet == questionnaire_pdf(made) and sheet.startswith(b"%PDF")
+    with zipfile.ZipFile(io.BytesIO(questionnaire_docx(_paper(language="ar")))) as archive:
+        body, foot = archive.read("word/document.xml").decode(), archive.read("word/footer1.xml").decode()
+    assert "<w:bidiVisual/>" in body and body.count("<w:bidi/>") > 30 and "صفحة" in foot
+
+
+def test_texts_are_never_markup() -> None:
+    odd = _paper(FORM.replace("Utile", "#let x = 1 *a* $b$ <script> `c` \\ @d"))
+    assert questionnaire_pdf(odd).startswith(b"%PDF") and questionnaire_docx(odd)
