@@ -147,6 +147,7 @@ class Pull(Settings):
     page_size: int = Field(default=1000, ge=1, le=1000)
     overlap_minutes: int = Field(default=120, ge=0)
     max_gone_share: float = Field(default=0.2, ge=0, le=1)
+    complete_hours: float = Field(default=24, ge=0)
 
 
 class Schedule(Settings):

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
-from kobo_sync.steps.pull import attachment_path
 from kobo_sync.store.rows import flat_tables
 
 

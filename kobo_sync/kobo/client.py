@@ -1,38 +1,27 @@
-"""HTTP to KoboToolbox or a field station: verbs, paging, retry; gives the nouns of `model`."""
+"""What is asked of KoboToolbox or a field station: projects, forms, pages of submissions; gives the nouns of `model`."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
-import requests
-from urllib3.exceptions import HTTPError
-
-from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import protocol
+from kobo_sync.kobo.listing import LIGHT_FIELDS, LightRow, Page, parse_events, parse_light_page, split_page
+from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.model import Asset, MediaFile, Validation
 
-MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
-CHUNK = 256 * 1024
-BACKOFF_S = 0.5
-BACKOFF_MAX_S = 60.0
-GOOD = range(200, 300)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A good answer, read whole and unpacked."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+MIN_PAGE = 25  # a server that cannot give so few rows cannot be read
+READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
+PAGE_BYTES = (2 << 20, 4 << 20)  # memory follows a page's bytes, speed its rows
+T = TypeVar("T")
 
 
 class KoboClient:
@@ -56,17 +45,17 @@ class KoboClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kf, self.kc = kf, kc
-        self._timeout_s, self._sleep, self._jitter, self._monotonic = timeout_s, sleep, jitter, monotonic
-        self._retries = retries
-        self._session = requests.Session()
-        self._session.trust_env = False  # a netrc entry would replace the token
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "kobo-sync"})
-        if token:
-            self._session.headers["Authorization"] = f"Token {token}"
+        self._transport = Transport(
+            token, timeout_s=timeout_s, retries=retries, sleep=sleep, jitter=jitter, monotonic=monotonic
+        )
 
     def close(self) -> None:
         """Give the connections back."""
-        self._session.close()
+        self._transport.close()
+
+    def traffic(self) -> tuple[int, int]:
+        """(requests, bytes received as they came over the wire) so far."""
+        return self._transport.n_requests, self._transport.n_bytes
 
     # ── accounts and projects ──
 
@@ -119,7 +108,7 @@ class KoboClient:
                 )
             if state.asset_uid:
                 return state.asset_uid
-            self._sleep(pause)
+            self._transport.sleep(pause)
         raise KoboUnreachable("the import did not end", method="GET", url=path, hint="try again later")
 
     def upload_media(self, asset_uid: str, filename: str, content: bytes, mimetype: str) -> None:
@@ -157,7 +146,7 @@ class KoboClient:
 
     def pause(self, seconds: float) -> None:
         """Wait before asking again."""
-        self._sleep(seconds)
+        self._transport.sleep(seconds)
 
     def manifest(self, asset_uid: str) -> dict[str, str] | None:
         """File name → md5 of the media that phones download now; None when the form is not offered."""
@@ -171,36 +160,109 @@ class KoboClient:
 
     # ── submissions ──
 
-    def pages(self, asset_uid: str, *, above: int, limit: int) -> Iterator[protocol.Page]:
-        """Whole rows with an id above *above*, page by page in order of id."""
-        last = above
-        while True:
-            path = protocol.data_path(asset_uid, limit=limit, query=protocol.after(last))
-            page = protocol.split_page(self.get(path).body)
-            if not page.rows:
-                return
-            yield page
-            last = max(submission_id for submission_id, _ in page.rows)
+    def pages(self, asset_uid: str, *, above: int, limit: int) -> Iterator[Page]:
+        """Whole rows with an id above *above*, page by page in order of id; at most *limit* to a page.
 
-    def light_pages(self, asset_uid: str) -> Iterator[list[protocol.LightRow]]:
-        """The light rows of the whole project, page by page in order of id."""
-        last = -1
-        while True:
-            path = protocol.data_path(
-                asset_uid, limit=protocol.PAGE_MAX, query=protocol.after(last), fields=protocol.LIGHT_FIELDS
-            )
-            rows = protocol.parse_light_page(self.get(path).body)
-            if not rows:
-                return
-            yield rows
-            last = max(row.submission_id for row in rows)
+        The next page is fetched while the caller works on this one. Pages shrink when the server is slow
+        and to keep within some megabytes.
+        """
+        return self._keyset(asset_uid, above, limit, {}, (), _read_page, lambda page: [row[0] for row in page.rows])
 
-    def rows(self, asset_uid: str, submission_ids: Sequence[int]) -> Iterator[protocol.Page]:
+    def light_pages(self, asset_uid: str, query: Mapping[str, Any] | None = None) -> Iterator[list[LightRow]]:
+        """The light rows of the whole project, or of those that *query* finds, page by page in order of id."""
+        return self._keyset(asset_uid, -1, protocol.PAGE_MAX, query or {}, LIGHT_FIELDS, _read_light, _light_ids)
+
+    def _keyset(
+        self,
+        asset_uid: str,
+        above: int,
+        limit: int,
+        query: Mapping[str, Any],
+        fields: Sequence[str],
+        parse: Callable[[Answer], T],
+        ids: Callable[[T], Sequence[int]],
+    ) -> Iterator[T]:
+        size = _PageSize(limit)
+
+        def fetch(last: int) -> tuple[T, Sequence[int]]:
+            while True:
+                path = protocol.data_path(
+                    asset_uid, limit=size.limit, query={**query, **protocol.after(last)}, fields=fields
+                )
+                try:
+                    # A server that is too slow for a page is asked for less, not for the same again and again.
+                    answer, page = self._page(path, parse, attempts=2 if size.limit > MIN_PAGE else 0)
+                except KoboUnreachable as error:
+                    if size.limit <= MIN_PAGE or not is_slow(error):
+                        raise
+                    size.halve()
+                    continue
+                size.adapt(len(answer.body))
+                return page, ids(page)
+
+        with ThreadPoolExecutor(1, "page") as ahead:
+            page, found = fetch(above)
+            while found:
+                following = ahead.submit(fetch, max(found))
+                yield page
+                page, found = following.result()
+
+    def _page(self, path: str, parse: Callable[[Answer], T], *, attempts: int = 0) -> tuple[Answer, T]:
+        for read in range(1, READS + 1):
+            answer = self.get(path, attempts=attempts)
+            try:
+                return answer, parse(answer)
+            except KoboUnexpected:
+                if read == READS:
+                    raise
+                self._transport.sleep(self._transport.backoff(read))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def rows(self, asset_uid: str, submission_ids: Sequence[int]) -> Iterator[Page]:
         """The whole rows with these ids, in pages; ids that are gone are simply absent."""
         for at in range(0, len(submission_ids), protocol.IDS_PER_QUERY):
             some = submission_ids[at : at + protocol.IDS_PER_QUERY]
-            path = protocol.data_path(asset_uid, limit=protocol.PAGE_MAX, query=protocol.among(some))
-            yield protocol.split_page(self.get(path).body)
+            yield from self._among(asset_uid, some, (), _read_page)
+
+    def listed(self, asset_uid: str, submission_ids: Sequence[int]) -> list[LightRow]:
+        """The light rows among these ids that the server lists now."""
+        found: list[LightRow] = []
+        for at in range(0, len(submission_ids), protocol.IDS_PER_QUERY):
+            some = submission_ids[at : at + protocol.IDS_PER_QUERY]
+            for rows in self._among(asset_uid, some, LIGHT_FIELDS, _read_light):
+                found += rows
+        return found
+
+    def _among(
+        self, asset_uid: str, ids: Sequence[int], fields: Sequence[str], parse: Callable[[Answer], T]
+    ) -> Iterator[T]:
+        path = protocol.data_path(asset_uid, limit=protocol.PAGE_MAX, query=protocol.among(ids), fields=fields)
+        try:
+            _, page = self._page(path, parse, attempts=0 if len(ids) == 1 else 2)
+        except (KoboRejected, KoboUnreachable) as error:
+            too_long = isinstance(error, KoboRejected) and error.status == 414
+            too_slow = isinstance(error, KoboUnreachable) and is_slow(error)
+            if len(ids) == 1 or not (too_long or too_slow):
+                raise
+            half = len(ids) // 2
+            yield from self._among(asset_uid, ids[:half], fields, parse)
+            yield from self._among(asset_uid, ids[half:], fields, parse)
+        else:
+            yield page
+
+    def events(self, asset_uid: str, since: datetime) -> list[tuple[str, str]] | None:
+        """(action, root_uuid) of edits, validations and deletions since then; None without the right to ask."""
+        found: list[tuple[str, str]] = []
+        limit = protocol.PAGE_MAX
+        for start in range(0, 1_000_000, limit):
+            try:
+                page = list(parse_events(self.get(protocol.history_path(asset_uid, since, limit, start)).body))
+            except (KoboRefused, KoboRejected):
+                return None
+            found += page
+            if len(page) < limit:
+                break
+        return found
 
     def exists(self, asset_uid: str, submission_id: int) -> bool:
         """Whether the row is still there, asked by itself: 404 is the proof of a deletion."""
@@ -227,17 +289,20 @@ class KoboClient:
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""
         path = protocol.data_path(asset_uid, limit=1, fields=("_id",))
-        return protocol.split_page(self.get(path).body).count
+        return self._page(path, _read_page)[1].count
 
-    def download(self, url: str) -> bytes:
-        """The bytes of an attachment; asked of *kf* whatever host the link names."""
-        return self._send("GET", self.kf + protocol.path_of(url), headers={"Accept": "*/*"}).body
+    def download(self, url: str, start: int = 0) -> AbstractContextManager[Stream]:
+        """The bytes of an attachment from byte *start* on; asked of *kf* whatever host the link names."""
+        return self._transport.stream(self.kf + protocol.path_of(url), start)
 
     # ── one request ──
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, *, attempts: int = 0) -> Answer:
         """GET a path of the API: the way out for what has no method here."""
-        return self._send("GET", self.kf + path)
+        return self._send("GET", self.kf + path, attempts=attempts)
+
+    def _send(self, method: str, url: str, **options: Any) -> Answer:
+        return self._transport.send(method, url, **options)
 
     def _delete(self, path: str) -> None:
         try:
@@ -254,79 +319,31 @@ class KoboClient:
             total += pause
             pause = min(2.0, pause * 1.6)
 
-    def _send(self, method: str, url: str, *, retry: bool = True, **options: Any) -> Answer:
-        attempts = self._retries if retry else 1
-        for attempt in range(1, attempts + 1):
-            try:
-                return self._once(method, url, **options)
-            except KoboUnreachable as error:
-                if attempt == attempts:
-                    raise
-                backoff = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** (attempt - 1)) * (0.5 + self._jitter())
-                self._sleep(min(BACKOFF_MAX_S, max(backoff, error.retry_after_s or 0)))
-        raise AssertionError("unreachable")  # pragma: no cover
 
-    def _once(self, method: str, url: str, **options: Any) -> Answer:
-        shown = url.partition("?")[0]  # a query may hold answers
-        deadline = self._monotonic() + self._timeout_s
-        try:
-            with self._session.request(
-                method, url, stream=True, allow_redirects=False, timeout=(10, self._timeout_s), **options
-            ) as response:
-                body = self._read(response, deadline)
-        except (requests.RequestException, HTTPError, OSError, zlib.error) as error:
-            raise KoboUnreachable(
-                f"no whole answer ({type(error).__name__})",
-                method=method,
-                url=shown,
-                hint="check the address, the network and that the server is up",
-            ) from error
-        return _judge(method, shown, response, body)
+class _PageSize:
+    """How many rows to ask for: half when the server is slow, and what makes a page of some megabytes."""
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The body, unpacked, within the time and size limits: a slow drip or a gzip bomb is cut off."""
-        packed = response.headers.get("Content-Encoding", "") == "gzip"
-        unpack = zlib.decompressobj(31) if packed else None
-        parts: list[bytes] = []
-        size = 0
-        while chunk := response.raw.read(CHUNK, decode_content=False):
-            part = unpack.decompress(chunk, MAX_BODY - size + 1) if unpack else chunk
-            size += len(part)
-            parts.append(part)
-            if size > MAX_BODY:
-                raise KoboUnexpected("the answer is larger than any page", url=response.url.partition("?")[0])
-            if self._monotonic() > deadline:
-                raise TimeoutError("the answer takes too long")
-        if unpack and size and not unpack.eof:
-            raise zlib.error("truncated gzip")
-        return b"".join(parts)
+    def __init__(self, limit: int) -> None:
+        self.limit = self._most = limit
+
+    def halve(self) -> None:
+        self.limit = self._most = max(MIN_PAGE, self.limit // 2)
+
+    def adapt(self, n_bytes: int) -> None:
+        low, high = PAGE_BYTES
+        if n_bytes > high:
+            self.limit = max(MIN_PAGE, min(self.limit, self.limit * (low + high) // 2 // n_bytes))
+        elif n_bytes < low:
+            self.limit = min(self._most, self.limit * 2)
 
 
-def _judge(method: str, url: str, response: requests.Response, body: bytes) -> Answer:
-    status = response.status_code
-    if status in GOOD:
-        return Answer(status, response.headers, body)
-    where: dict[str, Any] = {"method": method, "url": url, "status": status}
-    reason = protocol.parse_error(body) if status >= 400 else ""
-    if status == 429 or status >= 500:
-        raise KoboUnreachable(
-            "the server cannot answer now", retry_after_s=_retry_after(response), excerpt=reason, **where
-        )
-    if status in (401, 403):
-        hint = "check KOBO_TOKEN" if status == 401 else "give the account this right on the project"
-        raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
-    if 300 <= status < 400:
-        raise KoboUnexpected(
-            "it redirects, which is never followed", hint="correct the address (http or https, host)", **where
-        )
-    raise _rejected(reason, where)
+def _read_page(answer: Answer) -> Page:
+    return split_page(answer.body, answer.packed)
 
 
-def _rejected(reason: str, where: Mapping[str, Any]) -> KoboError:
-    hint = "404 also means: this account cannot see the project" if where["status"] == 404 else ""
-    return KoboRejected("the server says no", excerpt=reason, hint=hint, **where)
+def _read_light(answer: Answer) -> list[LightRow]:
+    return parse_light_page(answer.body)
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else None
+def _light_ids(rows: Sequence[LightRow]) -> list[int]:
+    return [row.submission_id for row in rows]

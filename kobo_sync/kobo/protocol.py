@@ -1,23 +1,21 @@
-"""KoboToolbox's URLs and answers, read: the only module that knows how the server spells things.
+"""KoboToolbox's URLs and answers, read: with `listing` the only module that knows how the server spells things.
 
 Marks such as [b02] name the recorded exchange with a real server (kpi 2e5efb01) in which the fact was seen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from datetime import datetime
+from typing import Any, NoReturn
 from urllib.parse import urlencode, urlsplit
 
-import msgspec
 from defusedxml.ElementTree import ParseError, fromstring
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.model import Asset, Attachment, MediaFile, Submission, Validation
+from kobo_sync.model import Asset, MediaFile, Validation
 
 API = "/api/v2"
 ME = "/me/"
@@ -29,19 +27,6 @@ PAGE_MAX = 1000  # the server clips silently above it [f25, t01]
 IDS_PER_QUERY = 300  # nginx refuses request lines above about 16 kB [f53, f54]
 FINGERPRINT_KEY = "kobo_sync"
 OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
-LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments")
-
-_STATUS = {
-    "validation_status_approved": "approved",
-    "validation_status_not_approved": "not_approved",
-    "validation_status_on_hold": "on_hold",
-}
-_SERVER_FIELDS = frozenset(
-    "_id _uuid _attachments _status _geolocation _submission_time _validation_status _submitted_by _tags _notes "
-    "_xform_id_string _supplementalDetails formhub/uuid __version__ meta/instanceID meta/rootUuid "
-    "meta/deprecatedID meta/instanceName".split()
-)
-
 
 # ── addresses ───────────────────────────────────────────────────────────────
 
@@ -81,6 +66,19 @@ def edited() -> dict[str, Any]:
     return {"meta/deprecatedID": {"$exists": True}}
 
 
+def history_path(asset_uid: str, since: datetime, limit: int, start: int) -> str:
+    """The path of one page of the project's events since *since* that change or delete rows [m26b]."""
+    query = (
+        f'date_created__gte:"{since:%Y-%m-%dT%H:%M:%SZ}" AND (action:"modify-submission" OR action:"delete-submission")'
+    )
+    return f"{asset_path(asset_uid, 'history')}?{urlencode({'q': query, 'limit': limit, 'start': start})}"
+
+
+def modified_since(moment: str) -> dict[str, Any]:
+    """The query for rows with a modification date at or after *moment*, where a server has such dates."""
+    return {"_date_modified": {"$gte": moment}}
+
+
 def validated_since(timestamp: int) -> dict[str, Any]:
     """The query for rows whose validation status was set at or after *timestamp* (epoch seconds) [f57]."""
     return {"_validation_status.timestamp": {"$gte": timestamp}}
@@ -97,18 +95,18 @@ def path_of(url: str) -> str:
 
 def parse_username(body: bytes) -> str:
     """The account that the token belongs to [a05]. Raises: KoboUnexpected."""
-    return str(_get(_json(body), "username"))
+    return str(take(parse_object(body), "username"))
 
 
 def parse_asset(body: bytes) -> Asset:
     """One project [b20, d06]. Raises: KoboUnexpected."""
-    return _asset(_json(body))
+    return _asset(parse_object(body))
 
 
 def parse_assets(body: bytes) -> tuple[list[Asset], bool]:
     """One page of projects (surveys only), and whether another follows [b26]. Raises: KoboUnexpected."""
-    data = _json(body)
-    rows = [row for row in _get(data, "results") if row.get("asset_type") == "survey"]
+    data = parse_object(body)
+    rows = [row for row in take(data, "results") if row.get("asset_type") == "survey"]
     return [_asset(row) for row in rows], bool(data.get("next"))
 
 
@@ -116,7 +114,7 @@ def _asset(data: Any) -> Asset:
     settings = data.get("settings") or {}
     mark = (settings.get("extra_metadata") or {}).get(FINGERPRINT_KEY) or {}
     return Asset(
-        asset_uid=str(_get(data, "uid")),
+        asset_uid=str(take(data, "uid")),
         name=str(data.get("name") or ""),
         version_id=str(data.get("version_id") or ""),
         deployed_version=str(data.get("deployed_version_id") or ""),
@@ -132,7 +130,7 @@ def _asset(data: Any) -> Asset:
 
 def parse_media(body: bytes) -> list[MediaFile]:
     """The form media of an asset: from its own JSON (``files``) or from ``files/`` [c02]."""
-    data = _json(body)
+    data = parse_object(body)
     rows = data["files"] if "files" in data else data.get("results", [])
     return [
         MediaFile(str(row["uid"]), str(row["metadata"].get("filename", "")), _md5(str(row["metadata"].get("hash", ""))))
@@ -143,7 +141,7 @@ def parse_media(body: bytes) -> list[MediaFile]:
 
 def parse_import_uid(body: bytes) -> str:
     """The uid of an import that was accepted [b01]. Raises: KoboUnexpected."""
-    return str(_get(_json(body), "uid"))
+    return str(take(parse_object(body), "uid"))
 
 
 @dataclass(frozen=True)
@@ -156,16 +154,16 @@ class ImportState:
 
 def parse_import(body: bytes) -> ImportState:
     """The state of an import [b02, b10]. Raises: KoboUnexpected."""
-    data = _json(body)
-    status, messages = _get(data, "status"), data.get("messages") or {}
+    data = parse_object(body)
+    status, messages = take(data, "status"), data.get("messages") or {}
     if status == "error":
         return ImportState(error=str(messages.get("error") or "the server gives no reason"))
     if status != "complete":
         return ImportState()
     assets = [*(messages.get("created") or []), *(messages.get("updated") or [])]
     if not assets:
-        _unexpected("a finished import without an asset", body)
-    return ImportState(asset_uid=str(_get(assets[0], "uid")))
+        unexpected("a finished import without an asset", body)
+    return ImportState(asset_uid=str(take(assets[0], "uid")))
 
 
 def parse_error(body: bytes) -> str:
@@ -203,121 +201,7 @@ def parse_manifest(body: bytes) -> dict[str, str]:
     return files
 
 
-# ── submissions ─────────────────────────────────────────────────────────────
-
-
-class _Page(msgspec.Struct):
-    results: list[msgspec.Raw]
-    count: int = 0
-
-
-class _Head(msgspec.Struct):
-    submission_id: int = msgspec.field(name="_id")
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of ``data/``: *rows* are (submission_id, the row's own JSON bytes), never decoded here."""
-
-    count: int
-    rows: tuple[tuple[int, bytes], ...]
-
-
-def split_page(body: bytes) -> Page:
-    """The rows of a page without building them: decoding 1,000 rows costs more than fetching them.
-
-    A page that the fast splitter refuses (a lone surrogate, NaN) is read by the standard library,
-    so that one odd row does not stop the others.
-    Raises: KoboUnexpected when it is no page at all (an HTML login page, half a body).
-    """
-    try:
-        page = msgspec.json.decode(body, type=_Page)
-        rows = tuple((msgspec.json.decode(raw, type=_Head).submission_id, bytes(raw)) for raw in page.results)
-        return Page(page.count, rows)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _split_slowly(body)
-
-
-def _split_slowly(body: bytes) -> Page:
-    data = _json(body)
-    results = _get(data, "results")
-    rows = []
-    for row in results if isinstance(results, list) else _unexpected("results are no list", body):
-        if not isinstance(row, dict) or not isinstance(row.get("_id"), int):
-            _unexpected("a row without _id", body)
-        rows.append((row["_id"], json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()))
-    return Page(int(data.get("count") or 0), tuple(rows))
-
-
-@dataclass(frozen=True)
-class LightRow:
-    """What a light scan tells of a row: enough to see edits, validation and late or deleted files."""
-
-    submission_id: int
-    root_uuid: str
-    signature: str
-
-
-class _LightAttachment(msgspec.Struct):
-    uid: str = ""
-    is_deleted: bool = False
-
-
-class _Light(msgspec.Struct):
-    submission_id: int = msgspec.field(name="_id")
-    uuid: str = msgspec.field(name="_uuid", default="")
-    root_uuid: str = msgspec.field(name="meta/rootUuid", default="")
-    validation: dict[str, Any] | None = msgspec.field(name="_validation_status", default=None)
-    attachments: list[_LightAttachment] = msgspec.field(name="_attachments", default_factory=list)
-
-
-class _LightPage(msgspec.Struct):
-    results: list[_Light]
-
-
-def parse_light_page(body: bytes) -> list[LightRow]:
-    """The rows of a page asked with `LIGHT_FIELDS`. Raises: KoboUnexpected."""
-    try:
-        page = msgspec.json.decode(body, type=_LightPage)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _unexpected("not a page of submissions", body)
-    return [
-        LightRow(
-            row.submission_id,
-            _bare(row.root_uuid or row.uuid),
-            _signature(row.uuid, row.validation or {}, [(a.uid, a.is_deleted) for a in row.attachments]),
-        )
-        for row in page.results
-    ]
-
-
-def parse_submission(raw: bytes, form_id: str) -> Submission:
-    """One row. Raises: KoboUnexpected when its identity is missing or a part has no known shape."""
-    row = _json(raw)
-    try:
-        status = row.get("_validation_status") or {}
-        return Submission(
-            submission_id=int(row["_id"]),
-            form_id=form_id,
-            uuid=_bare(str(row["_uuid"])),
-            root_uuid=_bare(str(row.get("meta/rootUuid") or row["_uuid"])),
-            submitted_at=_utc(str(row["_submission_time"])),
-            submitted_by=str(row.get("_submitted_by") or ""),
-            form_version=str(row.get("__version__") or ""),
-            validation=cast(Validation, _STATUS.get(str(status.get("uid", "")), "")),
-            validated_at=int(status.get("timestamp") or 0),
-            answers={key: value for key, value in row.items() if key not in _SERVER_FIELDS},
-            attachments=tuple(_attachment(item) for item in row.get("_attachments") or []),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise KoboUnexpected(f"a row of {form_id} has no known shape ({type(error).__name__} at {error})") from error
-
-
-def signature_of(submission: Submission, raw: bytes) -> str:
-    """The signature that a light scan of the same row would give."""
-    row = json.loads(raw)
-    files = [(a.attachment_uid, a.is_deleted) for a in submission.attachments]
-    return _signature(str(row["_uuid"]), row.get("_validation_status") or {}, files)
+# ── submissions ───────────────────────────────────────────────────────────
 
 
 def render_validation(status: Validation) -> dict[str, str]:
@@ -325,56 +209,17 @@ def render_validation(status: Validation) -> dict[str, str]:
     return {"validation_status.uid": f"validation_status_{status}"}
 
 
-def content_hash(submission: Submission) -> str:
-    """SHA-256 of what the row says, free of the server's addresses: equal on every server that holds it."""
-    said = [
-        submission.root_uuid,
-        submission.uuid,
-        submission.form_version,
-        submission.submitted_at.isoformat(),
-        submission.validation,
-        submission.answers,
-        [[a.filename, a.question_path, a.is_deleted] for a in submission.attachments],
-    ]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
-
-
-def _attachment(item: Mapping[str, Any]) -> Attachment:
-    return Attachment(
-        attachment_uid=str(item["uid"]),
-        filename=str(item.get("media_file_basename") or str(item.get("filename", "")).rpartition("/")[2]),
-        question_path=str(item.get("question_xpath") or ""),
-        mimetype=str(item.get("mimetype") or ""),
-        url=str(item.get("download_url") or ""),
-        is_deleted=bool(item.get("is_deleted")),
-    )
-
-
-def _signature(uuid: str, validation: Mapping[str, Any], files: Sequence[tuple[str, bool]]) -> str:
-    said = [_bare(uuid), validation.get("uid"), validation.get("timestamp"), sorted(files)]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
-
-
-def _bare(uuid: str) -> str:
-    return uuid.removeprefix("uuid:")
-
-
-def _utc(text: str) -> datetime:
-    """``_submission_time`` is UTC without saying so [f03]."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _md5(text: str) -> str:
     return text.removeprefix("md5:")
 
 
-def _json(body: bytes) -> Any:
+def parse_object(body: bytes) -> Any:
+    """A JSON object. Raises: KoboUnexpected for anything else."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        _unexpected("the answer is not JSON", body)
-    return data if isinstance(data, dict) else _unexpected("the answer is no JSON object", body)
+        unexpected("the answer is not JSON", body)
+    return data if isinstance(data, dict) else unexpected("the answer is no JSON object", body)
 
 
 def _xml(body: bytes) -> Any:
@@ -384,13 +229,15 @@ def _xml(body: bytes) -> Any:
         raise KoboUnexpected("the answer is not XML", excerpt=parse_error(body)) from error
 
 
-def _get(data: Any, key: str) -> Any:
+def take(data: Any, key: str) -> Any:
+    """The value of *key*. Raises: KoboUnexpected when it is not there."""
     if not isinstance(data, dict) or key not in data:
         raise KoboUnexpected(f"the answer has no {key!r}")
     return data[key]
 
 
-def _unexpected(message: str, body: bytes) -> NoReturn:
+def unexpected(message: str, body: bytes) -> NoReturn:
+    """Raise KoboUnexpected for an answer that is not what was asked for."""
     # A page may hold answers, so only a page of HTML or an error text is quoted, never JSON.
     head = body[:200].lstrip()
     shown = "" if head.startswith((b"{", b"[")) else parse_error(body)

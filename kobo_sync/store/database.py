@@ -27,6 +27,13 @@ SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
 }
 
 
+CURES = {
+    "full": "free some disk space, then run again: nothing that was stored is lost",
+    "locked": "another program holds the file (a SQL tool?): close it, then run again",
+    "": "check the disk; restore a backup if it is damaged",
+}
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What we last deployed of a form; *media* maps file name → md5, *deployed_at* is None until it ended well."""
@@ -64,6 +71,7 @@ class Holding:
     n_quarantined: int
     server_n: int | None
     pulled_at: datetime | None
+    reconciled_at: datetime | None = None
 
 
 class Store:
@@ -77,12 +85,19 @@ class Store:
         sa.event.listen(self.engine, "connect", _tune)
         sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         with self.begin() as connection:
-            schema.metadata.create_all(connection)
-            version = self._fact(connection, "schema_version")
+            known = sa.inspect(connection).has_table(schema.facts.name)
+            version = self._fact(connection, "schema_version") if known else None
+            if version is None or int(version) == schema.VERSION:
+                schema.metadata.create_all(connection)
             if version is None:
                 connection.execute(schema.facts.insert().values(name="schema_version", value=str(schema.VERSION)))
             elif int(version) > schema.VERSION:
                 raise StoreError(f"{path} was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
+            elif int(version) < schema.VERSION:
+                raise StoreError(
+                    f"{path} was written by a trial version of kobo-sync (schema {version})",
+                    hint="move the file away and run `kobo-sync pull`: all that the server holds comes back",
+                )
 
     def close(self) -> None:
         """Give the file back."""
@@ -96,7 +111,7 @@ class Store:
                 yield connection
         except DatabaseError as error:
             reason = str(error.orig)
-            hint = "free some disk space" if "full" in reason else "check the disk; restore a backup if it is damaged"
+            hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
             raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
 
     @staticmethod
@@ -140,10 +155,12 @@ class Store:
         first = sql.c.position if table.repeat else sql.c.submission_id
         names = [column.name for column in sql.columns]
         with self.begin() as connection:
-            if sa.inspect(connection).has_table(sql.name):
-                rows = connection.execute(
-                    sa.select(sql).order_by(sql.c.root_uuid if table.repeat else first, first)
-                ).all()
+            inspector = sa.inspect(connection)
+            if inspector.has_table(sql.name):
+                held = {column["name"].lower() for column in inspector.get_columns(sql.name)}
+                shown = [column if column.name.lower() in held else sa.null() for column in sql.columns]
+                query = sa.select(*shown).order_by(sql.c.root_uuid if table.repeat else first, first)
+                rows = connection.execute(query.select_from(sql)).all()
             else:
                 rows = []
         kinds = [kind for _, kind in table.system] + [column.kind for column in table.columns]
@@ -205,7 +222,7 @@ class Store:
                 )
                 quarantined = sa.select(sa.func.count()).select_from(q).where(q.c.form_id == form_id)
                 cursor = connection.execute(
-                    sa.select(c.c.server_n, c.c.pulled_at).where(c.c.form_id == form_id)
+                    sa.select(c.c.server_n, c.c.pulled_at, c.c.reconciled_at).where(c.c.form_id == form_id)
                 ).first()
                 found.append(
                     Holding(
@@ -217,6 +234,7 @@ class Store:
                         n(quarantined),
                         cursor.server_n if cursor else None,
                         cursor.pulled_at if cursor else None,
+                        cursor.reconciled_at if cursor else None,
                     )
                 )
         return found
@@ -312,6 +330,7 @@ def _tune(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_S * 1000}",
+        "cache_size=-32768",
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import msgspec
 
 from kobo_sync.model import Form, Question, Submission
 
@@ -25,6 +27,14 @@ REPEAT_SYSTEM: tuple[tuple[str, Kind], ...] = (
     ("parent_position", "integer"),
     ("position", "integer"),
 )
+CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its place in a rank question
+    ("root_uuid", "text"),
+    ("position", "integer"),
+    ("question", "text"),
+    ("choice", "text"),
+    ("rank", "integer"),
+)
+MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "rank": "rank"}
 GEO_PARTS = ("lat", "lon", "alt", "acc")
 _SILENT = frozenset({"note", "audit", "trigger"})
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -32,12 +42,16 @@ _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 @dataclass(frozen=True)
 class Column:
-    """A column and the question it comes from; *part* is set for one of a geopoint's four numbers."""
+    """A column and the question it comes from; *part* is set for one of a geopoint's four numbers.
+
+    *many* is ``choices`` or ``rank`` for answers of several codes: split in the table of `CHOSEN` too.
+    """
 
     name: str
     kind: Kind
     question: str
     part: int = -1
+    many: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,13 +69,17 @@ class FlatTable:
         return REPEAT_SYSTEM if self.repeat else SYSTEM
 
 
-@dataclass(frozen=True)
+@dataclass
 class Flattened:
-    """A submission as rows per table name, with what did not fit: unknown keys and untyped answers."""
+    """Submissions as rows: *rows* per table name, in the order of its columns; *chosen* (see `CHOSEN`) likewise.
 
-    rows: Mapping[str, list[dict[str, Value]]]
-    unknown: frozenset[str] = frozenset()
-    misfits: frozenset[str] = field(default_factory=frozenset)
+    *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
+    """
+
+    rows: dict[str, list[tuple[Value, ...]]]
+    chosen: dict[str, list[tuple[Value, ...]]]
+    unknown: set[str] = field(default_factory=set)
+    misfits: set[str] = field(default_factory=set)
 
 
 def flat_tables(form: Form) -> tuple[FlatTable, ...]:
@@ -90,7 +108,9 @@ def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str
                 for at, part in enumerate(GEO_PARTS)
             ]
         else:
-            columns.append(Column(_free(question.name, taken), _kind(question), question.name))
+            columns.append(
+                Column(_free(question.name, taken), _kind(question), question.name, many=MANY.get(question.kind, ""))
+            )
     return tuple(columns)
 
 
@@ -108,81 +128,143 @@ def _free(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def flatten(submission: Submission, tables: Sequence[FlatTable]) -> Flattened:
-    """The submission's rows. Answers are found by the last part of their key, so that a question
-    that moved between groups from one form version to the next stays in its column.
+def merge_tables(
+    held: Sequence[FlatTable], wanted: Sequence[FlatTable]
+) -> tuple[tuple[FlatTable, ...], tuple[str, ...]]:
+    """The tables of *wanted* with what *held* has beyond them, and the columns whose type has changed.
+
+    A question that a newer form left out, moved into a repeat or out of one keeps its column, so that
+    rows of older versions keep their answers. Where types differ the newer form's holds.
     """
-    rows: dict[str, list[dict[str, Value]]] = {table.name: [] for table in tables}
-    unknown: set[str] = set()
-    misfits: set[str] = set()
-    by_repeat = {table.repeat: table for table in tables}
-    names = {table.repeat.rpartition("/")[2]: table for table in tables if table.repeat}
+    before = {table.name: table for table in held}
+    merged, conflicts = [], []
+    for table in wanted:
+        old = before.pop(table.name, None)
+        mine = {column.name.lower(): column for column in table.columns}
+        rest = []
+        for column in old.columns if old else ():
+            now = mine.get(column.name.lower())
+            if now is None:
+                rest.append(column)
+            elif now.kind != column.kind:
+                conflicts.append(f"{column.name} ({column.kind} → {now.kind})")
+        merged.append(replace(table, columns=(*table.columns, *rest)))
+    return (*merged, *before.values()), tuple(conflicts)
 
-    def place(item: Mapping[str, Any], table: FlatTable, head: dict[str, Value]) -> None:
-        answers: dict[str, str] = {}
+
+def dump_tables(tables: Sequence[FlatTable]) -> str:
+    """Tables as JSON text."""
+    return msgspec.json.encode(tables).decode()
+
+
+def load_tables(text: str) -> tuple[FlatTable, ...]:
+    """Tables from the text of `dump_tables`."""
+    return msgspec.json.decode(text, type=tuple[FlatTable, ...]) if text else ()
+
+
+_Target = tuple[int, Column]  # where in a row an answer goes
+_UNKNOWN: Any = object()
+
+
+class _Plan:
+    """One table's columns, found by an answer's key: the key's last part is the question's name, so a
+    question that moved between groups from one version to the next stays in its column.
+    """
+
+    def __init__(self, table: FlatTable) -> None:
+        self.table = table
+        self.n_system = len(table.system)
+        self.blank: list[Value] = [None] * (self.n_system + len(table.columns))
+        self.columns: dict[str, list[_Target]] = {}
+        for at, column in enumerate(table.columns, self.n_system):
+            self.columns.setdefault(column.question, []).append((at, column))
+        self.keys: dict[str, Any] = {}
+
+
+class Flattener:
+    """Turns submissions into rows of *tables*, a form's own table first."""
+
+    def __init__(self, tables: Sequence[FlatTable]) -> None:
+        self.tables = tables
+        self._root = _Plan(tables[0])
+        self._plans = {table.repeat: _Plan(table) for table in tables[1:]}
+        self._by_name = {path.rpartition("/")[2]: plan for path, plan in self._plans.items()}
+
+    def flatten(self, submissions: Iterable[Submission]) -> Flattened:
+        """The rows of *submissions*. Repeats are numbered over the whole submission; parents by their number."""
+        flat = Flattened({table.name: [] for table in self.tables}, {table.name: [] for table in self.tables})
+        for submission in submissions:
+            root = submission.root_uuid
+            numbers: dict[str, int] = {}
+            self._place(flat, self._root, submission.answers, _system(submission), root, 0, numbers)
+        return flat
+
+    def _place(
+        self,
+        flat: Flattened,
+        plan: _Plan,
+        item: Mapping[str, Any],
+        head: tuple[Value, ...],
+        root: str,
+        position: int,
+        numbers: dict[str, int],
+    ) -> None:
+        row = plan.blank.copy()
+        row[: plan.n_system] = head
         for key, value in item.items():
-            name = key.rpartition("/")[2]
-            if isinstance(value, list):
-                nested = by_repeat.get(key) or names.get(name)
-                if nested is None:
-                    unknown.add(name)
+            if type(value) is list:
+                inner = self._plans.get(key) or self._by_name.get(key.rpartition("/")[2])
+                if inner is None:
+                    flat.unknown.add(key.rpartition("/")[2])
                     continue
-                position = sum(1 for row in rows[nested.name])
-                for at, inner in enumerate(_items(value), 1):
-                    system = {
-                        "root_uuid": submission.root_uuid,
-                        "parent_position": head.get("position"),
-                        "position": position + at,
-                    }
-                    place(inner, nested, dict(system))
-            else:
-                answers[name] = str(value)
-        row = {**head, **_typed(answers, table, misfits)}
-        unknown.update(answers.keys() - {column.question for column in table.columns})
-        rows[table.name].append(row)
-
-    place(submission.answers, by_repeat[""], _system(submission))
-    for table in tables:
-        rows[table.name].sort(key=lambda row: row.get("position") or 0)
-    return Flattened(rows, frozenset(unknown), frozenset(misfits))
+                for each in value:
+                    if isinstance(each, dict):
+                        numbers[inner.table.name] = number = numbers.get(inner.table.name, 0) + 1
+                        above = position or None
+                        self._place(flat, inner, each, (root, above, number), root, number, numbers)
+                continue
+            targets = plan.keys.get(key)
+            if targets is None:
+                name = key.rpartition("/")[2]
+                targets = plan.keys[key] = plan.columns.get(name, _UNKNOWN)
+            if targets is _UNKNOWN:
+                flat.unknown.add(key.rpartition("/")[2])
+                continue
+            for at, column in targets:
+                row[at] = _value(flat, plan, column, str(value), root, position)
+        flat.rows[plan.table.name].append(tuple(row))
 
 
-def _items(value: list[Any]) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, dict))
+def _value(flat: Flattened, plan: _Plan, column: Column, text: str, root: str, position: int) -> Value:
+    if column.kind == "text":
+        if column.many:
+            flat.chosen[plan.table.name] += [
+                (root, position, column.question, choice, at if column.many == "rank" else None)
+                for at, choice in enumerate(text.split(), 1)
+            ]
+        return text
+    if column.part >= 0:
+        parts = text.split()
+        number = _number(parts[column.part]) if column.part < len(parts) else None
+        if column.part < 2 and number is None:
+            flat.misfits.add(column.question)
+        return number
+    value: Value
+    value = (int(text) if _INTEGER.fullmatch(text) else None) if column.kind == "integer" else _number(text)
+    if value is None:
+        flat.misfits.add(column.question)
+    return value
 
 
-def _system(submission: Submission) -> dict[str, Value]:
-    return {
-        "root_uuid": submission.root_uuid,
-        "submission_id": submission.submission_id,
-        "submitted_at": submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "submitted_by": submission.submitted_by,
-        "form_version": submission.form_version,
-        "validation": submission.validation,
-    }
-
-
-def _typed(answers: Mapping[str, str], table: FlatTable, misfits: set[str]) -> dict[str, Value]:
-    row: dict[str, Value] = {}
-    for column in table.columns:
-        text = answers.get(column.question)
-        value: Value = text
-        if text is not None and column.part >= 0:
-            parts = text.split()
-            value = _number(parts[column.part]) if column.part < len(parts) else None
-            misfit = column.part < 2 and value is None
-        elif text is not None and column.kind == "integer":
-            value = int(text) if _INTEGER.fullmatch(text) else None
-            misfit = value is None
-        elif text is not None and column.kind == "decimal":
-            value = _number(text)
-            misfit = value is None
-        else:
-            misfit = False
-        if misfit:
-            misfits.add(column.question)
-        row[column.name] = value
-    return row
+def _system(submission: Submission) -> tuple[Value, ...]:
+    return (
+        submission.root_uuid,
+        submission.submission_id,
+        submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        submission.submitted_by,
+        submission.form_version,
+        submission.validation,
+    )
 
 
 def _number(text: str) -> float | None:

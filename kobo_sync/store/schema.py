@@ -20,8 +20,10 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-VERSION = 1
+VERSION = 2
 FLAT_PREFIX = "data_"  # the flat tables' names in the database: no form_id can collide with ours
+CHOSEN_PREFIX = "chosen_"  # the codes of their select_multiple and rank questions, one by one
+VIEW_PREFIX = "v_"  # the same tables with labels, for people
 
 
 class Utc(TypeDecorator[datetime]):
@@ -65,9 +67,11 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
     Column("validation", String, nullable=False),
     Column("validated_at", BigInteger, nullable=False),
     Column("signature", String, nullable=False),  # what a light scan would show
-    Column("raw_sha256", LargeBinary(32), nullable=False),
+    Column("raw_sha256", LargeBinary(32), nullable=False),  # of the bytes last seen: key order and addresses count
     Column("content_sha256", String, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
+    Column("body_id", Integer, nullable=False),  # where its JSON lies: in bodies, from byte body_at on
+    Column("body_at", Integer, nullable=False),
+    Column("body_n", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("first_seen_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
@@ -76,7 +80,14 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
 )
 Index("submissions_by_id", submissions.c.form_id, submissions.c.submission_id)
 
-revisions = Table(  # every state that a submission was seen in; the last equals submissions.raw
+bodies = Table(  # rows as received, a page or some rows together, gzip: whole pages are kept as the server packed them
+    "bodies",
+    metadata,
+    Column("body_id", Integer, primary_key=True, autoincrement=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+
+revisions = Table(  # every state of the submissions that changed; one never changed is its own only revision
     "revisions",
     metadata,
     Column("form_id", String, primary_key=True),
@@ -85,7 +96,9 @@ revisions = Table(  # every state that a submission was seen in; the last equals
     Column("kind", String, nullable=False),  # new, edited, validated, files, deleted, restored
     Column("seen_at", Utc, nullable=False),
     Column("uuid", String, nullable=False),
-    Column("raw", LargeBinary),  # empty for a deletion: the revision before it holds the content
+    Column("body_id", Integer),  # as in submissions; empty for a deletion: the revision before it holds the content
+    Column("body_at", Integer),
+    Column("body_n", Integer),
 )
 
 attachments = Table(
@@ -101,10 +114,13 @@ attachments = Table(
     Column("is_deleted", Boolean, nullable=False),  # trashed on the server; our copy is kept
     Column("is_current", Boolean, nullable=False),  # named by the newest revision
     Column("sha256", String),  # None until the bytes are here
+    Column("sniffed", String),  # the media type that the bytes themselves show
     Column("n_bytes", BigInteger),
     Column("stored_at", Utc),
     Column("error", Text),
 )
+
+Index("attachments_wanted", attachments.c.form_id, sqlite_where=attachments.c.sha256.is_(None))
 
 quarantine = Table(  # rows that could not be understood: kept, reported, tried again
     "quarantine",
@@ -116,14 +132,22 @@ quarantine = Table(  # rows that could not be understood: kept, reported, tried 
     Column("seen_at", Utc, nullable=False),
 )
 
-cursors = Table(
+cursors = Table(  # how far a form was read, from which project, and what its last complete scan saw
     "cursors",
     metadata,
     Column("form_id", String, primary_key=True),
     Column("last_id", BigInteger, nullable=False),
+    Column("asset_uid", String, nullable=False, server_default=""),
+    Column("server", String, nullable=False, server_default=""),
+    Column("owner", String, nullable=False, server_default=""),  # owner and rights when nothing was amiss
+    Column("rights", Text, nullable=False, server_default=""),  # JSON list
     Column("server_n", BigInteger),
+    Column("doubles", BigInteger, nullable=False, server_default="0"),  # rows listed beyond one per submission
+    Column("n_live", BigInteger, nullable=False, server_default="0"),
+    Column("modified", String, nullable=False, server_default=""),  # the newest modification date, where rows have one
+    Column("read_at", Utc),  # when the last reading began
     Column("pulled_at", Utc),
-    Column("reconciled_at", Utc),
+    Column("reconciled_at", Utc),  # when the last complete scan began
 )
 
 deployments = Table(
@@ -138,11 +162,22 @@ deployments = Table(
     Column("deployed_at", Utc),
 )
 
-flat_layouts = Table(  # which form each flat table was derived from
+flat_layouts = Table(  # the tables of each form over all its versions so far, and the version they follow
     "flat_layouts",
     metadata,
     Column("form_id", String, primary_key=True),
     Column("form_sha256", String, nullable=False),
+    Column("layout", Text, nullable=False, server_default=""),  # JSON, see store.rows
+)
+
+labels = Table(  # what questions (code "") and their choices are called
+    "labels",
+    metadata,
+    Column("form_id", String, primary_key=True),
+    Column("question", String, primary_key=True),
+    Column("code", String, primary_key=True),
+    Column("language", String, primary_key=True),
+    Column("label", Text, nullable=False),
 )
 
 runs = Table(

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo import client as client_module
+from kobo_sync.kobo import transport as transport_module
 from kobo_sync.kobo.client import KoboClient
 
 Handle = Callable[[BaseHTTPRequestHandler, int], None]
@@ -138,7 +138,7 @@ def test_a_truncated_gzip_is_asked_again() -> None:
 
 
 def test_a_gzip_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "MAX_BODY", 100_000)
+    monkeypatch.setattr(transport_module, "MAX_BODY", 100_000)
     bomb = gzip.compress(b" " * 5_000_000)
     with _server(lambda handler, _n: _answer(handler, 200, bomb, Content_Encoding="gzip")) as (url, _seen):
         with pytest.raises(KoboUnexpected, match="larger"):
@@ -163,7 +163,8 @@ def test_an_import_is_never_posted_twice() -> None:
 def test_the_token_goes_to_the_configured_host_only() -> None:
     with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (elsewhere, strangers):
         with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (url, seen):
-            assert _client(url).download(f"{elsewhere}/api/v2/assets/a/data/1/attachments/x/") == b"bytes"
+            with _client(url).download(f"{elsewhere}/api/v2/assets/a/data/1/attachments/x/") as stream:
+                assert b"".join(stream.chunks) == b"bytes"
     assert not strangers and seen[0].path == "/api/v2/assets/a/data/1/attachments/x/"
 
 

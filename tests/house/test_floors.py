@@ -12,10 +12,11 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 FLOORS = (
     ("model", "errors", "__init__"),
     (
-        "config", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "store.schema", "store.rows",
+        "config", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "store.schema", "store.rows", "store.plan",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "timezones", "kobo.client", "kobo.collect", "station", "store.database", "store.mirror"),
+    ("workspace", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
+     "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.mirror"),
     ("mission", "assets", "facts", "ledger", "steps."),
     ("service", "cli", "paper_verbs", "__main__"),
 )  # fmt: skip

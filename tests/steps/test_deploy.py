@@ -101,15 +101,16 @@ def test_cut_short_anywhere_the_next_run_finishes(field_team: Field, at: int) ->
     zones = mission.workspace.root / "config" / "zones.csv"
     zones.write_text(zones.read_text("utf-8") + "est,Est,الشرق,EST\n", "utf-8")
     client = mission.deployer()
-    once, n = client._once, iter(range(1, 1000))
+    transport = client._transport
+    once, n = transport._once, iter(range(1, 1000))
 
     def cut(method: str, url: str, **options: object) -> object:
         if next(n) == at:
             raise KoboUnreachable("cut", method=method, url=url)
         return once(method, url, **options)
 
-    client._once = cut  # type: ignore[method-assign,assignment]
-    client._sleep = lambda _seconds: None
+    transport._once = cut  # type: ignore[method-assign,assignment]
+    transport.sleep = lambda _seconds: None
     with contextlib.suppress(KoboUnreachable):
         deploy(mission)
     deploy(field_team.reopen())

@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 from conftest import Field
 
+from kobo_sync.downloads import attachment_path
 from kobo_sync.errors import KoboRefused, KoboUnreachable
 from kobo_sync.mission import Mission
-from kobo_sync.steps.pull import attachment_path, pull
+from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
+from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.rows import flat_tables
 
 PHOTO = b"\x89PNG\r\n\x1a\nabc"
@@ -59,7 +61,9 @@ def test_edits_blank_answers_and_keep_their_history(field_team: Field) -> None:
         kinds = (
             connection.execute(sa.select(schema.revisions.c.kind).order_by(schema.revisions.c.revision)).scalars().all()
         )
-        raw = connection.execute(sa.select(schema.revisions.c.raw)).scalars().first()
+        r = schema.revisions.c
+        place = connection.execute(sa.select(r.body_id, r.body_at, r.body_n).order_by(r.revision)).first()
+        raw = Bodies(connection).row((place[0], place[1], place[2]))
     assert kinds == ["new", "edited"]
     assert json.loads(raw)["note"] == "à effacer"
 
@@ -165,7 +169,7 @@ def test_an_unreachable_server_ends_the_run_with_a_cure(field_team: Field) -> No
         field_team.clock,
         server=("http://127.0.0.1:1", "http://127.0.0.1:1"),
     )
-    lost.reader()._sleep = lambda _seconds: None
+    lost.reader()._transport.sleep = lambda _seconds: None
     with pytest.raises(KoboUnreachable) as failure:
         lost.reader().me()
     assert "127.0.0.1:1" in str(failure.value) and failure.value.exit_code == 5
@@ -191,10 +195,10 @@ def test_a_pull_that_dies_between_pages_is_finished_by_the_next(field_team: Fiel
     client = mission.reader()
     get = client.get
 
-    def failing(path: str) -> object:
+    def failing(path: str, **options: int) -> object:
         if "/data/" in path:
             die()
-        return get(path)
+        return get(path, **options)
 
     client.get = failing  # type: ignore[method-assign,assignment]
     with pytest.raises(Killed):

@@ -1,0 +1,142 @@
+"""Attached files from the server to disk: some at a time, resumed where they broke off, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.transport import Stream
+from kobo_sync.store.files import WantedFile, sniff
+
+AT_ONCE = 4
+AHEAD = 16  # so many are under way or waiting, however many there are
+ATTEMPTS = 3
+PARTS = "parts"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is on disk under its *sha256*, or the reason in *error* why it is not."""
+
+    wanted: WantedFile
+    sha256: str = ""
+    n_bytes: int = 0
+    sniffed: str = ""
+    error: str = ""
+
+
+def attachment_path(folder: Path, sha256: str) -> Path:
+    """Where an attachment lies: named by its content, never by a name that a phone sent."""
+    return folder / sha256[:2] / sha256
+
+
+def fetch_files(client: KoboClient, folder: Path, wanted: Sequence[WantedFile]) -> Iterator[Fetched]:
+    """Each of *wanted* in order, once its bytes are on disk or cannot be had now.
+
+    Raises: StoreError when the disk refuses; KoboUnreachable and KoboRefused stop at the file they meet.
+    """
+    (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    waiting: deque[Future[Fetched]] = deque()
+    with ThreadPoolExecutor(AT_ONCE, "file") as pool:
+        for each in wanted:
+            if len(waiting) == AHEAD:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_fetch, client, folder, each))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _fetch(client: KoboClient, folder: Path, wanted: WantedFile) -> Fetched:
+    key = hashlib.sha256(f"{wanted.root_uuid}/{wanted.attachment_uid}".encode()).hexdigest()
+    part = folder / PARTS / f"{key}.part"
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _receive(client, wanted, part)
+                return _file(folder, wanted, part)
+            except KoboUnreachable:
+                if attempt == ATTEMPTS:
+                    raise
+                client.pause(0.5 * 2**attempt)
+    except KoboError as error:
+        return Fetched(wanted, error=error.message)
+    except OSError as error:
+        raise _refused(error) from error
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _receive(client: KoboClient, wanted: WantedFile, part: Path) -> None:
+    """Bring *part* to the file's whole length, from where an earlier try broke off."""
+    here = part.stat().st_size if part.exists() else 0
+    try:
+        with client.download(wanted.url, here) as stream:
+            _write(part, stream)
+            n = part.stat().st_size
+            if stream.length is not None and n != stream.length:
+                if n > stream.length:
+                    part.unlink()
+                raise KoboUnreachable(f"{n} of {stream.length} bytes came")
+    except KoboRejected as error:
+        if error.status == 416 and here:  # nothing lies beyond what is here: it may be whole, or another file's
+            part.unlink()
+            _receive(client, wanted, part)
+            return
+        part.unlink(missing_ok=True)
+        raise
+    except KoboRefused:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _write(part: Path, stream: Stream) -> None:
+    with part.open("r+b" if part.exists() else "w+b") as handle:
+        handle.seek(stream.start)
+        handle.truncate()
+        for chunk in stream.chunks:
+            try:
+                handle.write(chunk)
+            except OSError as error:  # told apart here from the network's faults, which are OSErrors too
+                raise _refused(error) from error
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _refused(error: OSError) -> StoreError:
+    return StoreError(
+        f"an attached file cannot be written: {error.strerror}",
+        hint="free some disk space, then run again: what came so far is kept",
+    )
+
+
+def _file(folder: Path, wanted: WantedFile, part: Path) -> Fetched:
+    """Give a whole file its name."""
+    digest = hashlib.sha256()
+    with part.open("rb") as handle:
+        head = handle.read(64)
+        handle.seek(0)
+        while chunk := handle.read(CHUNK):
+            digest.update(chunk)
+    n_bytes, sniffed, sha256 = part.stat().st_size, sniff(head), digest.hexdigest()
+    if sniffed == "text/html" and not wanted.mimetype.startswith("text/"):
+        part.unlink()
+        raise KoboUnexpected("an HTML page in place of the file")
+    path = attachment_path(folder, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.chmod(0o644)
+    part.replace(path)
+    with suppress(OSError):  # some file systems cannot flush a folder
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return Fetched(wanted, sha256, n_bytes, sniffed)

@@ -1,0 +1,228 @@
+"""Requests to one server: the token, time and size limits, retries; an answer comes whole and unpacked or not at all."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.kobo import protocol
+
+MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
+CHUNK = 256 * 1024
+BACKOFF_S = 0.5
+BACKOFF_MAX_S = 60.0
+GOOD = range(200, 300)
+RANGE_NOT_SATISFIABLE = 416
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer, read whole and unpacked; *packed* is the body as the server compressed it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    packed: bytes = b""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file under way: *start* is the byte it begins at, *length* the whole file's, None when not said."""
+
+    start: int
+    length: int | None
+    chunks: Iterator[bytes]
+
+
+class Transport:
+    """Requests with one token. Each thread has connections of its own; redirects are never followed.
+
+    Only what is safe to repeat is retried: callers say so.
+    Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        timeout_s: float,
+        retries: int,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._token, self._timeout_s, self._retries = token, timeout_s, retries
+        self.sleep, self._jitter, self._monotonic = sleep, jitter, monotonic
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self.n_requests = self.n_bytes = 0  # asked so far, and received as it came over the wire
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for session in self._sessions:
+            session.close()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False  # a netrc entry would replace the token
+            session.headers.update({"Accept": "application/json", "User-Agent": "kobo-sync"})
+            if self._token:
+                session.headers["Authorization"] = f"Token {self._token}"
+            self._local.session = session
+            self._sessions.append(session)
+        return session
+
+    def send(self, method: str, url: str, *, retry: bool = True, attempts: int = 0, **options: Any) -> Answer:
+        """One answer; *attempts* in place of the usual number of them."""
+        return self._repeated(attempts or (self._retries if retry else 1), lambda: self._once(method, url, **options))
+
+    def _repeated(self, attempts: int, act: Callable[[], Answer]) -> Answer:
+        for attempt in range(1, attempts + 1):
+            try:
+                return act()
+            except KoboUnreachable as error:
+                if attempt == attempts:
+                    raise
+                self.sleep(min(BACKOFF_MAX_S, max(self.backoff(attempt), error.retry_after_s or 0)))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def backoff(self, attempt: int) -> float:
+        """Seconds to wait after the given attempt: doubled each time, with jitter."""
+        return min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** (attempt - 1)) * (0.5 + self._jitter())
+
+    def _once(self, method: str, url: str, **options: Any) -> Answer:
+        deadline = self._monotonic() + self._timeout_s
+        with self._open(method, url, **options) as response:
+            body, packed = self._read(response, deadline)
+        return _judge(method, url.partition("?")[0], response, body, packed)
+
+    @contextmanager
+    def _open(self, method: str, url: str, **options: Any) -> Iterator[requests.Response]:
+        self.n_requests += 1
+        try:
+            with self._session().request(
+                method, url, stream=True, allow_redirects=False, timeout=(10, self._timeout_s), **options
+            ) as response:
+                yield response
+        except (requests.RequestException, HTTPError, OSError, zlib.error) as error:
+            raise KoboUnreachable(
+                f"no whole answer ({type(error).__name__})",
+                method=method,
+                url=url.partition("?")[0],  # a query may hold answers
+                hint="check the address, the network and that the server is up",
+            ) from error
+
+    def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bytes]:
+        """The body, unpacked and as it came, within the limits: a slow drip or a gzip bomb is cut off."""
+        is_packed = response.headers.get("Content-Encoding", "") == "gzip"
+        unpack = zlib.decompressobj(31) if is_packed else None
+        parts: list[bytes] = []
+        raw: list[bytes] = []
+        size = 0
+        while chunk := response.raw.read(CHUNK, decode_content=False):
+            part = unpack.decompress(chunk, MAX_BODY - size + 1) if unpack else chunk
+            size += len(part)
+            self.n_bytes += len(chunk)
+            parts.append(part)
+            if unpack:
+                raw.append(chunk)
+            if size > MAX_BODY:
+                raise KoboUnexpected("the answer is larger than any page", url=response.url.partition("?")[0])
+            if self._monotonic() > deadline:
+                raise TimeoutError("the answer takes too long")
+        if unpack and size and not unpack.eof:
+            raise zlib.error("truncated gzip")
+        return b"".join(parts), b"".join(raw)
+
+    @contextmanager
+    def stream(self, url: str, start: int = 0) -> Iterator[Stream]:
+        """A file from byte *start* on, as far as the server agrees to begin there; compressed transfer is refused.
+
+        A transfer that stalls is cut off; one that goes on may take as long as it needs.
+        """
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        with self._open("GET", url, headers=headers) as response:
+            if response.status_code not in GOOD:
+                body, _ = self._read(response, self._monotonic() + self._timeout_s)
+                _judge("GET", url.partition("?")[0], response, body)
+            begins = start if response.status_code == 206 else 0
+            yield Stream(begins, _whole_length(response, begins), self._chunks(response))
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        mark, got = self._monotonic() + self._timeout_s, 0
+        while chunk := response.raw.read(CHUNK, decode_content=False):
+            yield chunk
+            got += len(chunk)
+            self.n_bytes += len(chunk)
+            if self._monotonic() > mark:
+                if got < CHUNK:
+                    raise TimeoutError("the file comes too slowly")
+                mark, got = self._monotonic() + self._timeout_s, 0
+
+
+def is_slow(error: KoboUnreachable) -> bool:
+    """Whether a smaller page may succeed: the server was too slow or broke off, rather than absent or busy."""
+    if error.status is not None:
+        return error.status >= 500
+    cause = error.__cause__
+    never_met = isinstance(cause, (requests.ConnectTimeout, requests.exceptions.ProxyError))
+    return isinstance(cause, (requests.Timeout, TimeoutError, zlib.error, HTTPError)) and not never_met
+
+
+def _whole_length(response: requests.Response, start: int) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return start + int(text) if text.isdigit() else None
+
+
+def _judge(method: str, url: str, response: requests.Response, body: bytes, packed: bytes = b"") -> Answer:
+    status = response.status_code
+    if status in GOOD:
+        return Answer(status, response.headers, body, packed)
+    where: dict[str, Any] = {"method": method, "url": url, "status": status}
+    reason = protocol.parse_error(body) if status >= 400 else ""
+    if status == 429 or status >= 500:
+        raise KoboUnreachable(
+            "the server cannot answer now", retry_after_s=_retry_after(response), excerpt=reason, **where
+        )
+    if status in (401, 403):
+        hint = "check KOBO_TOKEN" if status == 401 else "give the account this right on the project"
+        raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
+    if 300 <= status < 400:
+        raise KoboUnexpected(
+            "it redirects, which is never followed", hint="correct the address (http or https, host)", **where
+        )
+    hint = "404 also means: this account cannot see the project" if status == 404 else ""
+    raise KoboRejected("the server says no", excerpt=reason, hint=hint, **where)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds, from a number or from a date held against the server's own clock."""
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+        now = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return max(0.0, (_aware(at) - _aware(now)).total_seconds())
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,68 @@
+"""The rows as received: kept by the page as the server packed them, found again byte for byte."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from kobo_sync.errors import StoreError
+from kobo_sync.store import schema
+
+GZIP = 31
+Place = tuple[int, int, int]  # body_id, first byte, number of bytes
+
+
+def keep(connection: sa.Connection, raws: Sequence[bytes], body: bytes = b"", packed: bytes = b"") -> list[Place]:
+    """Store rows and return their places, in order.
+
+    Rows that were cut from *body* in this order, and are all or most of it, are kept as *body* itself,
+    *packed* when the server compressed it; others are joined and compressed here.
+    """
+    if not raws:
+        return []
+    places = _cut(body, raws) if 2 * sum(map(len, raws)) > len(body) else None
+    if places is None:
+        body, packed, places, at = b"\n".join(raws), b"", [], 0
+        for raw in raws:
+            places.append((at, len(raw)))
+            at += len(raw) + 1
+    content = packed or zlib.compress(body, 1, wbits=GZIP)
+    body_id = connection.execute(schema.bodies.insert().values(packed=content)).inserted_primary_key[0]  # type: ignore[index]
+    return [(body_id, at, n) for at, n in places]
+
+
+def _cut(body: bytes, raws: Sequence[bytes]) -> list[tuple[int, int]] | None:
+    places, end = [], 0
+    for raw in raws:
+        at = body.find(raw, end)
+        if at < 0:
+            return None
+        end = at + len(raw)
+        places.append((at, len(raw)))
+    return places
+
+
+class Bodies:
+    """Reads rows back; the body read last stays at hand, so rows are best asked for in order of place."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._body_id, self._body = -1, b""
+
+    def row(self, place: Place) -> bytes:
+        """A row's JSON bytes. Raises: StoreError when the file is damaged."""
+        body_id, at, n = place
+        if body_id != self._body_id:
+            packed = self._connection.execute(
+                sa.select(schema.bodies.c.packed).where(schema.bodies.c.body_id == body_id)
+            ).scalar()
+            try:
+                self._body = zlib.decompress(packed or b"", wbits=GZIP)
+            except zlib.error as error:
+                raise StoreError(
+                    "the local database is damaged: received rows cannot be read back", hint="restore a backup"
+                ) from error
+            self._body_id = body_id
+        return self._body[at : at + n]

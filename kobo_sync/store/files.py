@@ -1,0 +1,117 @@
+"""The ledger of attachments: what the rows list, and which bytes are here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from kobo_sync.model import Submission
+from kobo_sync.store import schema
+from kobo_sync.store.database import Store
+
+A, S = schema.attachments, schema.submissions
+BATCH = 500
+_INSERT = """INSERT INTO attachments (form_id, root_uuid, attachment_uid, filename, question_path, mimetype, url,
+ is_deleted, is_current) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_UPDATE = """UPDATE attachments SET filename = ?, question_path = ?, mimetype = ?, url = ?, is_deleted = ?,
+ is_current = ? WHERE form_id = ? AND root_uuid = ? AND attachment_uid = ?"""
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """An attachment whose bytes are not here yet."""
+
+    root_uuid: str
+    attachment_uid: str
+    filename: str
+    mimetype: str
+    url: str
+
+
+def list_files(connection: sa.Connection, form_id: str, submissions: Sequence[Submission]) -> None:
+    """Bring the ledger to what the rows list now; bytes that are here stay, whatever the server did."""
+    known: set[tuple[str, str]] = set()
+    roots = [submission.root_uuid for submission in submissions]
+    for at in range(0, len(roots), BATCH):
+        mine = (A.c.form_id == form_id) & A.c.root_uuid.in_(roots[at : at + BATCH])
+        known |= set(map(tuple, connection.execute(sa.select(A.c.root_uuid, A.c.attachment_uid).where(mine))))
+        if known:
+            connection.execute(A.update().where(mine).values(is_current=False))
+    fresh, changed = [], []
+    for submission in submissions:
+        for item in {item.attachment_uid: item for item in submission.attachments}.values():
+            key = (form_id, submission.root_uuid, item.attachment_uid)
+            said = (item.filename, item.question_path, item.mimetype, item.url, item.is_deleted, True)
+            if key[1:] in known:
+                changed.append((*said, *key))
+            else:
+                fresh.append((*key, *said))
+    if fresh:
+        connection.exec_driver_sql(_INSERT, fresh)
+    if changed:
+        connection.exec_driver_sql(_UPDATE, changed)
+
+
+def wanted_files(store: Store, form_id: str) -> list[WantedFile]:
+    """The current attachments of live rows whose bytes are not here, in a stable order."""
+    joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
+    query = (
+        sa.select(A.c.root_uuid, A.c.attachment_uid, A.c.filename, A.c.mimetype, A.c.url)
+        .select_from(joined)
+        .where(A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
+        .order_by(S.c.submission_id, A.c.attachment_uid)
+    )
+    with store.begin() as connection:
+        return [WantedFile(*row) for row in connection.execute(query)]
+
+
+def file_here(
+    store: Store, form_id: str, wanted: WantedFile, *, sha256: str, n_bytes: int, sniffed: str, now: datetime
+) -> None:
+    """Record that the bytes are on disk."""
+    values = {"sha256": sha256, "n_bytes": n_bytes, "sniffed": sniffed, "stored_at": now, "error": None}
+    _update(store, form_id, wanted, values)
+
+
+def file_missing(store: Store, form_id: str, wanted: WantedFile, reason: str) -> None:
+    """Record why the bytes could not be had; the next run asks again."""
+    _update(store, form_id, wanted, {"error": reason})
+
+
+def _update(store: Store, form_id: str, wanted: WantedFile, values: Mapping[str, Any]) -> None:
+    mine = (
+        (A.c.form_id == form_id) & (A.c.root_uuid == wanted.root_uuid) & (A.c.attachment_uid == wanted.attachment_uid)
+    )
+    with store.begin() as connection:
+        connection.execute(A.update().where(mine).values(**values))
+
+
+SIGNATURES: tuple[tuple[int, bytes, str], ...] = (  # first byte, what stands there, media type
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"PK\x03\x04", "application/zip"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypM4A", "audio/mp4"),
+    (4, b"ftyp3g", "video/3gpp"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"#!AMR", "audio/amr"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"ID3", "audio/mpeg"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"\x1aE\xdf\xa3", "video/webm"),
+    (0, b"event,", "text/csv"),
+    (0, b"<!DOCTYPE html", "text/html"),
+    (0, b"<html", "text/html"),
+)
+
+
+def sniff(head: bytes) -> str:
+    """The media type that a file's first bytes show; empty when they show none."""
+    return next((kind for at, mark, kind in SIGNATURES if head[at : at + len(mark)] == mark), "")

@@ -1,0 +1,211 @@
+"""The flat tables of one form in the database: derived from the rows as received, and from these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from kobo_sync.errors import KoboUnexpected
+from kobo_sync.kobo.listing import parse_submission
+from kobo_sync.model import Form, Question, Submission
+from kobo_sync.store import schema
+from kobo_sync.store.bodies import Bodies
+from kobo_sync.store.database import SQL_TYPES, Store
+from kobo_sync.store.ledger import Tally
+from kobo_sync.store.rows import CHOSEN, FlatTable, Flattener, dump_tables, flat_tables, load_tables, merge_tables
+
+S, L = schema.submissions, schema.labels
+BATCH = 500
+MOMENTS = frozenset({"start", "end", "dateTime"})
+
+
+class Flat:
+    """The tables of *form* and of its versions before; every method but `tables` works in a transaction."""
+
+    def __init__(self, store: Store, form: Form, tally: Tally) -> None:
+        self.store, self.form, self.tally = store, form, tally
+        self._flattener = Flattener(flat_tables(form))
+
+    @property
+    def tables(self) -> Sequence[FlatTable]:
+        """The tables, also those that only older versions of the form fill."""
+        return self._flattener.tables
+
+    # ── layout ──
+
+    def prepare(self, connection: sa.Connection) -> bool:
+        """Bring the tables to the form's layout; derives them anew when the form changed.
+
+        Returns: whether they were derived anew.
+        """
+        layouts = schema.flat_layouts
+        mine = layouts.c.form_id == self.form.form_id
+        known = connection.execute(sa.select(layouts).where(mine)).first()
+        held = load_tables(known.layout) if known else ()
+        tables, conflicts = merge_tables(held, flat_tables(self.form))
+        self._flattener = Flattener(tables)
+        if known and known.form_sha256 == self.form.sha256:
+            return False
+        self.tally.conflicts |= set(conflicts)
+        self._lay_out(connection, drop=bool(conflicts))
+        connection.execute(layouts.delete().where(mine))
+        connection.execute(
+            layouts.insert().values(form_id=self.form.form_id, form_sha256=self.form.sha256, layout=dump_tables(tables))
+        )
+        if known:
+            self.rebuild(connection)
+        return known is not None
+
+    def _lay_out(self, connection: sa.Connection, *, drop: bool) -> None:
+        """Make what is missing; with *drop* everything anew, because a column's type cannot be changed."""
+        for table in self.tables:
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {_quoted(schema.VIEW_PREFIX + table.name)}")
+            if drop:
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(schema.FLAT_PREFIX + table.name)}")
+        self.store.ensure_flat(connection, self.tables)
+        for table in self.tables:
+            if any(column.many for column in table.columns):
+                name = schema.CHOSEN_PREFIX + table.name
+                columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
+                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {_quoted(name)} ({columns})")
+                index = f"CREATE INDEX IF NOT EXISTS {_quoted(f'{name}_by_root')} ON {_quoted(name)} (root_uuid)"
+                connection.exec_driver_sql(index)
+        self._write_labels(connection)
+        for table in self.tables:
+            connection.exec_driver_sql(_view(self.form, table))
+
+    def _write_labels(self, connection: sa.Connection) -> None:
+        connection.execute(L.delete().where(L.c.form_id == self.form.form_id))
+        rows = {}
+        for question in self.form.questions:
+            named = [("", question.labels)]
+            named += [(choice.name, choice.labels) for choice in self.form.choices.get(question.list_name, ())]
+            for code, labels in named:
+                for language, label in labels.items():
+                    rows[question.name, code, language] = label
+        values = [
+            {"form_id": self.form.form_id, "question": question, "code": code, "language": language, "label": label}
+            for (question, code, language), label in rows.items()
+        ]
+        if values:
+            connection.execute(L.insert(), values)
+
+    # ── rows ──
+
+    def write(self, connection: sa.Connection, submissions: Sequence[Submission], stale: Sequence[str] = ()) -> None:
+        """Put the rows of *submissions* in place of those that *stale* root uuids have."""
+        self.clear(connection, stale)
+        flat = self._flattener.flatten(submissions)
+        for table in self.tables:
+            names = [name for name, _ in table.system] + [column.name for column in table.columns]
+            _insert(connection, schema.FLAT_PREFIX + table.name, names, flat.rows[table.name])
+            _insert(
+                connection, schema.CHOSEN_PREFIX + table.name, [name for name, _ in CHOSEN], flat.chosen[table.name]
+            )
+        self.tally.unknown |= flat.unknown
+        self.tally.misfits |= flat.misfits
+
+    def clear(self, connection: sa.Connection, root_uuids: Sequence[str]) -> None:
+        """Take the rows of these submissions out."""
+        for name in self._names() if root_uuids else ():
+            table = sa.table(name, sa.column("root_uuid"))
+            for at in range(0, len(root_uuids), BATCH):
+                some = root_uuids[at : at + BATCH]
+                connection.execute(sa.delete(table).where(table.c.root_uuid.in_(some)))
+
+    def rebuild(self, connection: sa.Connection) -> int:
+        """Derive the tables again from the rows as received; returns how many submissions they hold now."""
+        for name in self._names():
+            connection.exec_driver_sql(f"DELETE FROM {_quoted(name)}")
+        n, some = 0, []
+        for submission in self._live(connection):
+            n += 1
+            some.append(submission)
+            if len(some) == BATCH:
+                self.write(connection, some)
+                some = []
+        self.write(connection, some)
+        return n
+
+    def _live(self, connection: sa.Connection) -> Iterator[Submission]:
+        bodies = Bodies(connection)
+        places = (
+            sa.select(S.c.body_id, S.c.body_at, S.c.body_n)
+            .where(S.c.form_id == self.form.form_id, S.c.gone_at.is_(None))
+            .order_by(S.c.body_id, S.c.body_at)
+        )
+        for some in connection.execute(places).partitions(BATCH):
+            for place in some:
+                try:
+                    yield parse_submission(bodies.row((place[0], place[1], place[2])), self.form.form_id)
+                except KoboUnexpected:
+                    continue  # counted when it was read
+
+    def _names(self) -> list[str]:
+        chosen = [
+            schema.CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)
+        ]
+        return [schema.FLAT_PREFIX + table.name for table in self.tables] + chosen
+
+
+def _insert(connection: sa.Connection, name: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        places = ", ".join("?" * len(columns))
+        into = f"INSERT INTO {_quoted(name)} ({', '.join(map(_quoted, columns))}) VALUES ({places})"
+        connection.exec_driver_sql(into, list(rows))
+
+
+# ── views for people ──
+
+
+def _view(form: Form, table: FlatTable) -> str:
+    """A view with the form's labels in its first language: codes by their labels, moments in UTC besides."""
+    language = form.default_language if form.default_language in form.languages else next(iter(form.languages), "")
+    shown = [f"t.{_quoted(name)}" for name, _ in table.system]
+    taken = {name for name, _ in table.system}
+    for column in table.columns:
+        question = form.question(column.question)
+        label = " ".join((question.labels.get(language, "") if question else "").split()) or column.name
+        if column.part >= 0:
+            label = f"{label} ({column.name})"
+        label = _free(label, column.name, taken)
+        shown.append(f"{_shown(form, table, column.name, question, language)} AS {_quoted(label)}")
+        if question and question.kind in MOMENTS:
+            utc = _free(f"{label} (UTC)", column.name, taken)
+            shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{_quoted(column.name)}) AS {_quoted(utc)}")
+    name = _quoted(schema.VIEW_PREFIX + table.name)
+    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {_quoted(schema.FLAT_PREFIX + table.name)} t"
+
+
+def _shown(form: Form, table: FlatTable, name: str, question: Question | None, language: str) -> str:
+    cell = f"t.{_quoted(name)}"
+    if question is None or not form.choices.get(question.list_name):
+        return cell
+    of = f"l.form_id = {_text(form.form_id)} AND l.question = {_text(question.name)} AND l.language = {_text(language)}"
+    if question.kind == "select_one":
+        return f"coalesce((SELECT l.label FROM labels l WHERE {of} AND l.code = {cell}), {cell})"
+    if not any(column.many and column.question == question.name for column in table.columns):
+        return cell
+    position = "t.position" if table.repeat else "0"
+    return (
+        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {_quoted(schema.CHOSEN_PREFIX + table.name)} c"
+        f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
+        f" AND c.position = {position} AND c.question = {_text(question.name)})"
+    )
+
+
+def _free(label: str, name: str, taken: set[str]) -> str:
+    candidate, n = label, 2
+    while candidate.casefold() in taken:
+        candidate, n = f"{label} ({name})" if n == 2 else f"{label} ({name} {n})", n + 1
+    taken.add(candidate.casefold())
+    return candidate
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,310 @@
+"""The submissions of one form as received: rows, tombstones, revisions, quarantine and cursor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from kobo_sync.kobo.listing import Head, Page
+from kobo_sync.store import bodies, schema
+
+S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
+BATCH = 500
+OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
+
+_INSERT = """INSERT INTO submissions (form_id, root_uuid, submission_id, uuid, submitted_at, submitted_by, form_version,
+ validation, validated_at, signature, raw_sha256, content_sha256, body_id, body_at, body_n, revision, first_seen_at,
+ changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_REVISION = """INSERT INTO revisions (form_id, root_uuid, revision, kind, seen_at, uuid, body_id, body_at, body_n)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+@dataclass
+class Tally:
+    """What a pull did to one form: counts by kind, and what it met on the way."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    unknown: set[str] = field(default_factory=set)
+    misfits: set[str] = field(default_factory=set)
+    conflicts: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that differs from what is held; *content* is its content hash."""
+
+    head: Head
+    raw: bytes
+    digest: bytes
+    content: str
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a form was read; see `schema.cursors`."""
+
+    last_id: int
+    asset_uid: str
+    server: str
+    owner: str
+    rights: str
+    server_n: int | None
+    doubles: int
+    n_live: int
+    modified: str
+    read_at: datetime | None
+    pulled_at: datetime | None
+    reconciled_at: datetime | None
+
+
+NO_CURSOR = Cursor(-1, "", "", "", "", None, 0, 0, "", None, None, None)
+
+
+class Ledger:
+    """The rows of *form_id*; every method works within the caller's transaction."""
+
+    def __init__(self, form_id: str, tally: Tally) -> None:
+        self.form_id, self.tally = form_id, tally
+
+    # ── rows ──
+
+    def changed(self, connection: sa.Connection, page: Page, *, in_order: bool) -> list[tuple[int, bytes, bytes]]:
+        """The rows whose bytes differ from what is held, with their SHA-256.
+
+        *in_order*: the page is a stretch of the listing, rather than rows picked by id.
+        """
+        ids = [submission_id for submission_id, _ in page.rows]
+        if not ids:
+            return []
+        rows: list[Any] = []
+        picks = [ids] if in_order else [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
+        for some in picks:
+            among = S.c.submission_id.between(min(some), max(some)) if in_order else S.c.submission_id.in_(some)
+            rows += connection.execute(
+                sa.select(S.c.submission_id, S.c.raw_sha256).where(
+                    S.c.form_id == self.form_id, among, S.c.gone_at.is_(None), S.c.missed_at.is_(None)
+                )
+            )
+        held = dict(map(tuple, rows))
+        hashed = ((submission_id, raw, hashlib.sha256(raw).digest()) for submission_id, raw in page.rows)
+        return [item for item in hashed if held.get(item[0]) != item[2]]
+
+    def write(
+        self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime, *, force: bool
+    ) -> tuple[list[Row], list[str]]:
+        """Store rows; returns those that the tables must follow, and the root uuids among them held before.
+
+        Of two rows with one root uuid (a phantom that a failed request left behind) the higher id lives;
+        *force* stores a row although a higher id is held: a complete scan has seen that the other is gone.
+        """
+        newest: dict[str, Row] = {}
+        for row in rows:
+            other = newest.get(row.head.root_uuid)
+            if other is None or other.head.submission_id < row.head.submission_id:
+                newest[row.head.root_uuid] = row
+        self.tally.counts["doubles"] += len(rows) - len(newest)
+        held = self._held(connection, list(newest))
+        fresh: list[tuple[Row, str, Any]] = []
+        same: list[Row] = []
+        for root_uuid, row in newest.items():
+            before = held.get(root_uuid)
+            if before and not before.gone_at and before.submission_id > row.head.submission_id and not force:
+                self.tally.counts["doubles"] += 1
+                continue
+            kind = _kind(before, row)
+            self.tally.counts[kind] += 1
+            if kind == "unchanged":
+                same.append(row)
+            else:
+                fresh.append((row, kind, before))
+        self._store(connection, fresh, page, now)
+        self._count(connection, sum(kind in ("new", "restored") for _, kind, _ in fresh))
+        self._touch(connection, same)
+        written = [row for row, _, _ in fresh] + same
+        return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
+
+    def _held(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
+        held = {}
+        for at in range(0, len(root_uuids), BATCH):
+            query = sa.select(S).where(S.c.form_id == self.form_id, S.c.root_uuid.in_(root_uuids[at : at + BATCH]))
+            held.update({row.root_uuid: row for row in connection.execute(query)})
+        return held
+
+    def _store(
+        self, connection: sa.Connection, fresh: Sequence[tuple[Row, str, Any]], page: Page, now: datetime
+    ) -> None:
+        if not fresh:
+            return
+        places = bodies.keep(connection, [row.raw for row, _, _ in fresh], page.body, page.packed)
+        stamp = _text(now)
+        rows, revisions, replaced = [], [], []
+        for (row, kind, before), place in zip(fresh, places, strict=True):
+            head = row.head
+            first, revision = stamp, 1
+            if before:
+                first, revision = _text(before.first_seen_at), before.revision + 1
+                replaced.append((self.form_id, head.root_uuid))
+                if before.revision == 1:
+                    revisions.append(self._first_revision(before))
+                revisions.append((self.form_id, head.root_uuid, revision, kind, stamp, head.uuid, *place))
+            what = (head.submission_id, head.uuid, head.submitted_at, head.submitted_by, head.form_version)
+            state = (head.validation, head.validated_at, head.signature, row.digest, row.content)
+            rows.append((self.form_id, head.root_uuid, *what, *state, *place, revision, first, stamp))
+        if replaced:
+            connection.exec_driver_sql("DELETE FROM submissions WHERE form_id = ? AND root_uuid = ?", replaced)
+            connection.exec_driver_sql(_INSERT_REVISION, revisions)
+        connection.exec_driver_sql(_INSERT, rows)
+
+    def _first_revision(self, held: Any) -> tuple[Any, ...]:
+        """Told only once a submission changes: until then its row says the same."""
+        place = (held.body_id, held.body_at, held.body_n)
+        return (self.form_id, held.root_uuid, 1, "new", _text(held.first_seen_at), held.uuid, *place)
+
+    def _touch(self, connection: sa.Connection, same: Sequence[Row]) -> None:
+        """Rows that say the same in other bytes (key order, addresses, another id)."""
+        values = [(row.digest, row.head.submission_id, self.form_id, row.head.root_uuid) for row in same]
+        if values:
+            connection.exec_driver_sql(
+                "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, missed_at = NULL"
+                " WHERE form_id = ? AND root_uuid = ?",
+                values,
+            )
+
+    def bury(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
+        """Turn live rows into tombstones: content and revisions stay."""
+        for root_uuid, row in sorted(self._held(connection, list(root_uuids)).items()):
+            if row.gone_at:
+                continue
+            mine = (S.c.form_id == self.form_id) & (S.c.root_uuid == root_uuid)
+            connection.execute(
+                S.update().where(mine).values(gone_at=now, missed_at=None, changed_at=now, revision=row.revision + 1)
+            )
+            if row.revision == 1:
+                connection.exec_driver_sql(_INSERT_REVISION, self._first_revision(row))
+            last = (self.form_id, root_uuid, row.revision + 1, "deleted", _text(now), row.uuid, None, None, None)
+            connection.exec_driver_sql(_INSERT_REVISION, last)
+            self.tally.counts["deleted"] += 1
+            self._count(connection, -1)
+
+    def _count(self, connection: sa.Connection, more: int) -> None:
+        """Keep the number of live rows beside the cursor, so that asking it costs nothing."""
+        if more:
+            n_live = (self.cursor(connection) or NO_CURSOR).n_live
+            self.put_cursor(connection, {"n_live": n_live + more})
+
+    def miss(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
+        """Remember that a complete scan lacked these rows, though they are not proved gone."""
+        values = [(_text(now), self.form_id, root_uuid) for root_uuid in root_uuids]
+        if values:
+            connection.exec_driver_sql(
+                "UPDATE submissions SET missed_at = ? WHERE form_id = ? AND root_uuid = ? AND missed_at IS NULL", values
+            )
+
+    # ── quarantine ──
+
+    def set_aside(self, connection: sa.Connection, submission_id: int, raw: bytes, reason: str, now: datetime) -> None:
+        """Keep a row that cannot be understood apart."""
+        self.let_in(connection, [submission_id])
+        connection.execute(
+            Q.insert().values(form_id=self.form_id, submission_id=submission_id, raw=raw, reason=reason, seen_at=now)
+        )
+        self.tally.counts["quarantined"] += 1
+
+    def let_in(self, connection: sa.Connection, submission_ids: Sequence[int]) -> None:
+        """Forget that these rows were set aside."""
+        if connection.execute(sa.select(Q.c.submission_id).where(Q.c.form_id == self.form_id).limit(1)).first():
+            for at in range(0, len(submission_ids), BATCH):
+                some = submission_ids[at : at + BATCH]
+                connection.execute(Q.delete().where(Q.c.form_id == self.form_id, Q.c.submission_id.in_(some)))
+
+    # ── cursor ──
+
+    def cursor(self, connection: sa.Connection) -> Cursor | None:
+        """How far the form was read; None before the first page."""
+        row = connection.execute(sa.select(C).where(C.c.form_id == self.form_id)).mappings().first()
+        return Cursor(**{key: value for key, value in row.items() if key != "form_id"}) if row else None
+
+    def put_cursor(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
+        """Change what the cursor says."""
+        mine = C.c.form_id == self.form_id
+        if not connection.execute(C.update().where(mine).values(**values)).rowcount:
+            connection.execute(C.insert().values(form_id=self.form_id, **{"last_id": -1, **values}))
+
+    def advance(self, connection: sa.Connection, last_id: int) -> None:
+        """Move the cursor to *last_id*, never back."""
+        cursor = self.cursor(connection)
+        if cursor is None or last_id > cursor.last_id:
+            self.put_cursor(connection, {"last_id": last_id})
+
+    def low_water(self, connection: sa.Connection, overlap: timedelta) -> int:
+        """The id to read above: rows that the last reading may have missed lie above it.
+
+        An id is drawn before its row is listed, so rows may appear below the highest id seen. Those that
+        arrived since shortly before the last reading began are read again.
+        """
+        cursor = self.cursor(connection)
+        if cursor is None or cursor.last_id < 0:
+            return -1
+        if cursor.read_at is None:
+            return cursor.last_id
+        since = _text(cursor.read_at - overlap)
+        lowest, older = cursor.last_id, 0
+        for submission_id, submitted_at in self._downward(connection, cursor.last_id):
+            if submitted_at >= since:
+                lowest, older = submission_id - 1, 0
+            else:
+                older += 1
+                if older > OLDER_ROWS:
+                    break
+        return lowest
+
+    def _downward(self, connection: sa.Connection, last_id: int) -> Iterator[tuple[int, str]]:
+        query = (
+            "SELECT submission_id, submitted_at FROM submissions WHERE form_id = ? AND submission_id <= ?"
+            " ORDER BY submission_id DESC"
+        )
+        with connection.exec_driver_sql(query, (self.form_id, last_id)) as rows:
+            yield from map(tuple, rows)
+
+    def ids_of(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, int]:
+        """root_uuid → id of those among *root_uuids* that are held and live."""
+        held = self._held(connection, root_uuids)
+        return {root: int(row.submission_id) for root, row in held.items() if row.gone_at is None}
+
+    def n_live(self, connection: sa.Connection) -> int:
+        """How many live rows are held, counted one by one; the cursor is set right with it."""
+        query = sa.select(sa.func.count()).select_from(S).where(S.c.form_id == self.form_id, S.c.gone_at.is_(None))
+        n_live = int(connection.execute(query).scalar() or 0)
+        self.put_cursor(connection, {"n_live": n_live})
+        return n_live
+
+    def n_set_aside(self, connection: sa.Connection) -> int:
+        """How many rows are in quarantine."""
+        query = sa.select(sa.func.count()).select_from(Q).where(Q.c.form_id == self.form_id)
+        return int(connection.execute(query).scalar() or 0)
+
+
+def _kind(before: Any, row: Row) -> str:
+    head = row.head
+    if before is None:
+        return "new"
+    if before.gone_at is not None:
+        return "restored"
+    if before.uuid != head.uuid:
+        return "edited"
+    if before.validation != head.validation or before.validated_at != head.validated_at:
+        return "validated"
+    if before.signature != head.signature:
+        return "files"
+    # Answers that change under one uuid: no server should do that; kept as an edit.
+    return "unchanged" if before.content_sha256 == row.content else "edited"
+
+
+def _text(moment: datetime) -> str:
+    return schema.Utc().process_bind_param(moment, None) or ""  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""A complete light scan held against the mirror, in the database: what to fetch, and what is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from kobo_sync.kobo.listing import LightRow
+from kobo_sync.store.database import Store
+
+# A row is known when the mirror holds it under its id and root uuid, as it is now, and never missed it.
+_KNOWN = """SELECT 1 FROM submissions s WHERE s.form_id = :form_id AND s.submission_id = seen.submission_id
+ AND s.root_uuid = seen.root_uuid AND s.signature = seen.signature AND s.gone_at IS NULL AND s.missed_at IS NULL"""
+# A double is the lower of two listed rows with one root uuid, when the mirror holds the higher.
+_DOUBLE = """SELECT 1 FROM submissions s JOIN seen higher ON higher.submission_id = s.submission_id
+ WHERE s.form_id = :form_id AND s.root_uuid = seen.root_uuid AND s.submission_id > seen.submission_id
+ AND s.gone_at IS NULL"""
+_WANTED = f"""SELECT submission_id FROM seen WHERE NOT EXISTS ({_KNOWN}) AND NOT EXISTS ({_DOUBLE})
+ ORDER BY submission_id"""
+_ABSENT = """SELECT s.root_uuid, s.submission_id FROM submissions s
+ LEFT JOIN seen ON seen.submission_id = s.submission_id AND seen.root_uuid = s.root_uuid
+ WHERE s.form_id = :form_id AND s.gone_at IS NULL AND seen.submission_id IS NULL
+ AND s.root_uuid NOT IN (SELECT root_uuid FROM seen)"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A complete light scan held against the mirror.
+
+    *wanted* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
+    lacks to their id; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
+    *last_id* is the highest id seen, -1 when nothing is listed; *modified* the newest modification date,
+    empty where rows have none.
+    """
+
+    wanted: tuple[int, ...]
+    absent: Mapping[str, int]
+    n_rows: int
+    n_distinct: int
+    last_id: int
+    modified: str
+
+
+def compare(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
+    """Hold the pages of a complete light scan against the live rows of a form."""
+    scanned, last_id, modified = 0, -1, ""
+    with store.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS temp.seen")
+        connection.exec_driver_sql(
+            "CREATE TEMP TABLE seen (submission_id INTEGER PRIMARY KEY, root_uuid TEXT, signature TEXT)"
+        )
+        for page in pages:
+            scanned += len(page)
+            last_id = max(last_id, *(row.submission_id for row in page))
+            modified = max(modified, *(row.modified for row in page))
+            connection.exec_driver_sql(
+                "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)",
+                [(row.submission_id, row.root_uuid, row.signature) for row in page],
+            )
+        mine = {"form_id": form_id}
+        wanted = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
+        absent = {row.root_uuid: row.submission_id for row in connection.execute(sa.text(_ABSENT), mine)}
+        distinct = int(connection.exec_driver_sql("SELECT count(DISTINCT root_uuid) FROM seen").scalar() or 0)
+        # Rows that were set aside and are listed no longer have nothing left to be tried again.
+        connection.execute(
+            sa.text(
+                "DELETE FROM quarantine WHERE form_id = :form_id AND submission_id NOT IN (SELECT submission_id FROM seen)"
+            ),
+            mine,
+        )
+        connection.exec_driver_sql("DROP TABLE temp.seen")
+    return Comparison(wanted, absent, scanned, distinct, last_id, modified)
+
+
+def differing(store: Store, form_id: str, rows: Sequence[LightRow]) -> list[int]:
+    """The ids among some light rows whose row is not held as they show it."""
+    wanted = []
+    with store.begin() as connection:
+        for row in rows:
+            query = "SELECT signature, submission_id FROM submissions WHERE form_id = ? AND root_uuid = ? AND gone_at IS NULL"
+            held = connection.exec_driver_sql(query, (form_id, row.root_uuid)).first()
+            is_double = held is not None and held.submission_id > row.submission_id
+            if held is None or (held.signature != row.signature and not is_double):
+                wanted.append(row.submission_id)
+    return wanted
