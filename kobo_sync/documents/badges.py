@@ -32,10 +32,8 @@ _BADGES = r"""
 #let badge(b) = block(width: w, height: h, inset: (x: 3mm, y: 3mm), clip: true, {
   set align(center)
   text(7.5pt, fill: rgb("#5B6670"), b.title)
-  v(-1.5mm)
-  text(26pt, weight: "bold", fill: rgb("#1F4E79"), b.code)
-  v(-4mm)
-  if b.blank { v(4mm); box(width: 70mm, line(length: 100%, stroke: (thickness: 0.6pt, dash: "dotted"))); v(1mm) }
+  block(spacing: 2.6mm, text(26pt, weight: "bold", fill: rgb("#1F4E79"), b.code))
+  if b.blank { v(5mm); box(width: 70mm, line(length: 100%, stroke: (thickness: 0.6pt, dash: "dotted"))); v(1mm) }
   else {
     block(spacing: 1.6mm, fitted(12pt, strong(b.name)))
     if b.arabic != "" { block(spacing: 1.6mm, fitted(12pt, text(dir: direction.rtl, lang: "ar", b.arabic))) }

@@ -30,7 +30,7 @@ TEMPLATE = r"""
 #let mark(kind) = if kind == "many" { square_ } else if kind == "rank" { rankbox } else { ring }
 #let arrow = if rtl { "← " } else { "→ " }
 #let cond(t) = if t != "" { text(9pt, weight: "bold", fill: rgb("#9A4B00"), arrow + t) }
-#let rows_(n) = for _ in range(n) { v(3.4mm); block(spacing: 0pt, width: 100%, dots); v(1.2mm) }
+#let rows_(n) = for _ in range(n) { v(4.6mm); block(spacing: 0pt, width: 100%, dots); v(1.2mm) }
 #let frame(h, w, label) = block(width: w, height: h, stroke: 0.6pt + luma(90), inset: 2mm, text(8pt, fill: muted, label))
 #let options(a) = grid(columns: (1fr,) * a.columns, column-gutter: 3mm, row-gutter: 2.1mm,
   ..a.options.map(o => grid(columns: (auto, 1fr), column-gutter: 1.6mm, mark(a.kind), o)))
@@ -63,9 +63,9 @@ TEMPLATE = r"""
       if q.condition != "" { cond(q.condition); linebreak() }
       strong(q.label); star(q)
       if q.hint != "" { linebreak(); text(8.5pt, style: if rtl { "normal" } else { "italic" }, fill: muted, q.hint) }
-      v(if rtl { 0.4mm } else { -0.6mm })
+      v(if rtl { 0.4mm } else { -0.2mm })
       answer(q.answer)
-      if q.rule != "" { v(if rtl { 0mm } else { -1mm }); text(8pt, fill: muted, "• " + q.rule) }
+      if q.rule != "" { v(if q.answer.kind == "lines" { 0.4mm } else if rtl { 0mm } else { -0.8mm }); text(8pt, fill: muted, "• " + q.rule) }
     }))
 #let ruled = (paint: rgb("#B8C2CC"), thickness: 0.6pt)
 #let matrix(m) = block(spacing: 4mm, width: 100%, {

@@ -288,7 +288,11 @@ class _Writer:
 
 
 def plain(text: str) -> str:
-    """A label without HTML tags and Markdown's marks."""
+    """A label without HTML tags and Markdown's marks, its thousands held together.
+
+    With a plain space, ``20 000`` inside Arabic is drawn from its wrong end.
+    """
+    text = re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "\u202f", text)
     text = re.sub(r"</?[a-zA-Z][^>]*>", "", text)
     text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
     text = re.sub(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])", r"\1", text)
@@ -300,7 +304,7 @@ def columns_for(options: Sequence[str]) -> int:
     longest, total = max(map(len, options)), sum(len(option) + 4 for option in options)
     if total <= 84 and longest * len(options) <= 110:
         return len(options)
-    return 3 if longest <= 22 else 2 if longest <= 40 else 1
+    return 3 if longest <= 22 else 2 if longest <= 44 else 1
 
 
 def _is_asked(question: Question) -> bool:

@@ -7,7 +7,7 @@ import zipfile
 
 from kobo_sync.documents.questionnaire import questionnaire_docx
 from kobo_sync.documents.questionnaire_pdf import questionnaire_pdf
-from kobo_sync.forms.paper import paper
+from kobo_sync.forms.paper import paper, plain
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.sheets import read_book
 from kobo_sync.forms.xlsform import form_of
@@ -149,6 +149,10 @@ def test_documents_are_the_same_each_time_and_run_right_to_left() -> None:
     with zipfile.ZipFile(io.BytesIO(questionnaire_docx(_paper(language="ar")))) as archive:
         body, foot = archive.read("word/document.xml").decode(), archive.read("word/footer1.xml").decode()
     assert "<w:bidiVisual/>" in body and body.count("<w:bidi/>") > 30 and "صفحة" in foot
+
+
+def test_labels_lose_their_marks_and_keep_their_thousands_together() -> None:
+    assert plain("# **20 000** *élèves* <span style='x'>ici</span>, a*b*c") == "20\u202f000 élèves ici, a*b*c"
 
 
 def test_texts_are_never_markup() -> None:
