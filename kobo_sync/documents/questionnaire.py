@@ -17,6 +17,7 @@ from kobo_sync.forms.paper_blocks import Answer, Ask, Grid, Heading, Matrix, Pap
 _MARKS = {"one": "◯", "many": "☐", "rank": "[   ]"}
 _DOTS, _CONDITION, _STAR = "…", "9A4B00", "B00020"
 _WIDTH_CM = 17.0
+_AMIRI_LINE_PT = 17  # its own line is 1.7 times as high as the letters ask for
 
 
 def questionnaire_docx(paper: Paper, *, subtitle: str = "", author: str = "") -> bytes:
@@ -89,9 +90,15 @@ class _Page:
             self.frame(words[kind], 2.6 if kind == "signature" else 7.0)
         elif kind == "lines":
             for _ in range(answer.lines):
-                self.line(_DOTS * 62, size=10, color=MUTED, after=4, indent_cm=0.6)
+                self.dots()
         else:
             self.line(self.blank(answer), after=6, indent_cm=0.6)
+
+    def dots(self) -> None:
+        """A dotted line over the width of the page, whatever the font."""
+        block = self.line("\t", color=MUTED, after=5, indent_cm=0.6)
+        stops = block.pPr._add_tabs()
+        sub(stops, "tab", val="right", leader="dot", pos=str(twips(_WIDTH_CM)))
 
     def blank(self, answer: Answer) -> str:
         """A short place to write in, as one line of text."""
@@ -144,7 +151,7 @@ class _Page:
 
     def frame(self, text: str, height_cm: float) -> None:
         """An empty frame with a word in its corner."""
-        self.table([[text]], [8.0 if height_cm < 5 else _WIDTH_CM], row_cm=height_cm, top=True, size=8)
+        self.table([[text]], [_WIDTH_CM if self.rtl or height_cm > 5 else 8.0], row_cm=height_cm, top=True, size=8)
 
     # ── Word's own ──
 
@@ -171,6 +178,8 @@ class _Page:
             spacing.left_indent = Cm(indent_cm)  # in a paragraph that runs right to left, Word's "left" is the start
         if self.rtl:
             right_to_left(added._p)
+            if style == "Normal":
+                spacing.line_spacing = Pt(_AMIRI_LINE_PT)
         self.write(added._p, text, size=size, bold=bold, italic=italic, color=color)
         return added._p
 

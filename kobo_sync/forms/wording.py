@@ -22,7 +22,7 @@ _FR = {
     "other": "Autre (précisez)", "rank": "Numérotez de 1 (en premier) à {n}.", "many": "Plusieurs réponses possibles.",
     "from_to": "de {a} à {b}", "page": "Page", "day": "jour", "month": "mois", "year": "année", "signature": "Signature",
     "drawing": "Dessin", "photo": "Photo n°", "file": "Fichier n°", "latitude": "Latitude", "longitude": "Longitude",
-    "read": "Lu", "copy": "{x} – {n}", "entry": "Fiche", "version": "version", "code": "N°", "hour": "h",
+    "read": "Lu", "copy": "{x} – {n}", "entry": "Fiche", "version": "version", "hour": "h",
     "how": "Cochez ○ une seule réponse, □ une ou plusieurs. Les réponses marquées * sont obligatoires. "
     "→ si… : répondez seulement dans ce cas.",
     "blank_copies": "Sur le téléphone, ce bloc se répète autant de fois qu’il le faut : prenez une autre feuille si elles ne suffisent pas.",
@@ -35,7 +35,8 @@ _AR = {
     "many": "يمكن اختيار عدة أجوبة.", "from_to": "من {a} إلى {b}", "page": "صفحة", "day": "اليوم", "month": "الشهر",
     "year": "السنة", "signature": "التوقيع", "drawing": "رسم", "photo": "صورة رقم", "file": "ملف رقم",
     "latitude": "خط العرض", "longitude": "خط الطول", "read": "قرئ", "copy": "{x} – {n}", "entry": "بطاقة",
-    "version": "نسخة", "code": "رقم", "hour": "س",
+    "version": "نسخة", "hour": "س", "!=": "ليس", "<": "أصغر من", "<=": "أصغر من أو يساوي", ">": "أكبر من",
+    ">=": "أكبر من أو يساوي",
     "how": "ضع علامة في ○ لجواب واحد، وفي □ لجواب أو أكثر. الأجوبة المشار إليها بـ * إجبارية. "
     "← إذا كان…: أجب في هذه الحالة فقط.",
     "blank_copies": "في الهاتف تتكرر هذه الفقرة حسب الحاجة: خذ ورقة أخرى إذا لم تكف.",
@@ -48,7 +49,7 @@ _EN = {
     "rank": "Number from 1 (first) to {n}.", "many": "Several answers allowed.", "from_to": "from {a} to {b}",
     "page": "Page", "day": "day", "month": "month", "year": "year", "signature": "Signature", "drawing": "Drawing",
     "photo": "Photo no.", "file": "File no.", "latitude": "Latitude", "longitude": "Longitude", "read": "Read",
-    "copy": "{x} – {n}", "entry": "Entry", "version": "version", "code": "No.", "hour": "h",
+    "copy": "{x} – {n}", "entry": "Entry", "version": "version", "hour": "h",
     "how": "Tick ○ one answer only, □ one or several. Answers marked * are required. → if…: answer only in that case.",
     "blank_copies": "On the phone this block repeats as often as needed: take another sheet if these are too few.",
 }  # fmt: skip
@@ -202,7 +203,8 @@ def _comparison(operator: str, left: _Node, right: _Node, voice: Voice) -> str:
     subject = _say(left, voice)
     if right == ("text", "") and operator in ("=", "!="):
         return voice.words["empty" if operator == "=" else "filled"].format(x=subject)
-    return f"{subject} {_SIGNS[operator]} {_answer(left, right, voice)}"
+    sign = voice.words.get(operator, _SIGNS[operator])  # in Arabic a mirrored ≥ is read as ≤: words are safer
+    return f"{subject} {sign} {_answer(left, right, voice)}"
 
 
 def _answer(subject: _Node, value: _Node, voice: Voice) -> str:

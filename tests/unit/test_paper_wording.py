@@ -50,6 +50,7 @@ def test_a_condition_is_said_in_french(expression: str, said: str) -> None:
 
 def test_other_languages_and_what_a_copy_knows() -> None:
     assert in_words("${accord} = 'oui'", _voice("ar")) == "إذا كان السؤال 1 = «Oui»"
+    assert in_words("${age} >= 18", _voice("ar")) == "إذا كان السؤال 4 أكبر من أو يساوي 18"
     assert in_words("${age} != ''", _voice("English")) == "if question 4 is answered"
     assert in_words("selected(${besoins}, ${besoin})", _voice(besoin="eau")).endswith("comprend « Eau potable »")
     assert words_of("ar")["dir"] == words_of("ur")["dir"] == "rtl" and words_of("xx")["dir"] == "ltr"
