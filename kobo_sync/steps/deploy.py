@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -95,9 +95,13 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
         gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
         _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
+        published = {}
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
-            findings += apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
+            published[action.form_id] = apply_action(
+                mission, client, local[action.form_id], remote[action.form_id], action
+            )
+        findings += _verify(mission, client, local, published)
         mission.progress("deploy", len(to_do), len(to_do))
     return mission.report("deploy", started_at, counts, findings, lines)
 
@@ -161,7 +165,7 @@ def plan_deploy(local: LocalForm, remote: RemoteForm, mission_code: str, *, forc
     touched = ours and mark.get("version_id") != asset.version_id
     if touched and not remote.unfinished and not force:
         return DeployAction("refuse", form_id, "it was changed on the server since our last deployment")
-    if not ours or mark.get("sha256") != local.form.sha256 or touched or remote.unfinished:
+    if not ours or mark.get("sha256") != local.form.sha256 or touched:
         return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new)
     if stale or new:
         return DeployAction("media", form_id, f"media differ: {', '.join(new)}", stale, new)
@@ -191,9 +195,13 @@ def media_digest(media_md5: Mapping[str, str]) -> str:
 
 def apply_action(
     mission: Mission, client: KoboClient, local: LocalForm, remote: RemoteForm, action: DeployAction
-) -> list[Finding]:
-    """Carry out one action; each step can be cut short and the next run finishes it."""
-    form_id, asset = action.form_id, remote.asset
+) -> str:
+    """Carry out one action up to the deployment; returns the asset uid.
+
+    Each step can be cut short and the next run finishes it: what is begun is remembered first, and the
+    mark on the server tells what was deployed, its media being confirmed later.
+    """
+    asset = remote.asset
     uid = asset.asset_uid if asset else ""
     previous = b""
     if action.act == "create":
@@ -209,13 +217,8 @@ def apply_action(
         client.upload_media(uid, name, local.media[name], mimetype(name))
     asset, _ = client.asset(uid)
     _publish(client, asset, local, previous)
-    missing = _verify(client, uid, local.media_md5, lambda: client.deploy(client.asset(uid)[0]))
-    if missing:
-        return [_not_published(form_id, missing)]
-    asset, _ = client.asset(uid)
-    client.write_fingerprint(uid, _mark(mission, local, asset.version_id))
-    _remember(mission, local, uid, asset.version_id, done=True)
-    return []
+    client.write_fingerprint(uid, _mark(mission, local, asset.version_id, {}))
+    return uid
 
 
 def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes) -> None:
@@ -233,27 +236,41 @@ def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes
         ) from error
 
 
-def _verify(client: KoboClient, asset_uid: str, wanted: Mapping[str, str], again: Callable[[], None]) -> list[str]:
-    """The media that phones still do not get as they lie here; asks for another deployment half-way."""
-    missing: list[str] = []
+def _verify(
+    mission: Mission, client: KoboClient, local: Mapping[str, LocalForm], published: Mapping[str, str]
+) -> list[Finding]:
+    """Wait, for all forms together, until phones get their media as they lie here; then mark them as done.
+
+    The server publishes media by a task of its own, which may lag or be lost: half-way, what is still
+    missing is deployed once more.
+    """
+    waiting: dict[str, list[str]] = {form_id: [] for form_id in published}
     for attempt in range(VERIFY_TRIES):
-        manifest = client.manifest(asset_uid)
-        missing = sorted(name for name, md5 in wanted.items() if (manifest or {}).get(name) != md5)
-        if manifest is not None and not missing:
-            return []
-        if attempt == VERIFY_TRIES // 2:
-            again()
-        client.pause(min(2.0, 0.1 * 2**attempt))
-    return missing or ["the form itself"]
+        for form_id in list(waiting):
+            uid, wanted = published[form_id], local[form_id].media_md5
+            manifest = client.manifest(uid)
+            waiting[form_id] = sorted(name for name, md5 in wanted.items() if (manifest or {}).get(name) != md5)
+            if manifest is not None and not waiting[form_id]:
+                del waiting[form_id]
+                version = client.asset(uid)[0].version_id
+                client.write_fingerprint(uid, _mark(mission, local[form_id], version, wanted))
+                _remember(mission, local[form_id], uid, version, done=True)
+            elif attempt == VERIFY_TRIES // 2:
+                client.deploy(client.asset(uid)[0])
+        if not waiting:
+            break
+        client.pause(min(5.0, 0.1 * 2**attempt))
+    return [_not_published(form_id, missing or ["the form itself"]) for form_id, missing in waiting.items()]
 
 
-def _mark(mission: Mission, local: LocalForm, version_id: str) -> dict[str, str]:
+def _mark(mission: Mission, local: LocalForm, version_id: str, media_md5: Mapping[str, str]) -> dict[str, str]:
+    """Our mark on the server; *media_md5* are the media that phones are known to get."""
     return {
         "mission": mission.config.mission.code,
         "form_id": local.form.form_id,
         "sha256": local.form.sha256,
         "version_id": version_id,
-        "media": media_digest(local.media_md5),
+        "media": media_digest(media_md5),
     }
 
 
