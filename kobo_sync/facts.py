@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
@@ -70,23 +69,7 @@ def facts_of_zone(facts: Facts, zone: Zone, marks: Mapping[str, Mark]) -> Facts:
 
 def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]) -> Iterator[Facts]:
     """`facts_of_zone` of each of *zones* in turn; the tables are grouped once, however many zones there are."""
-    places: dict[str, dict[str, npt.NDArray[np.intp]]] = {}
-    owners: dict[str, str] = {}
-    for form_id in facts.forms:
-        column = facts.config.forms[form_id].fields.get("zone", "")
-        table = facts.tables[form_id]
-        if column in table:
-            owners |= dict(zip(table["root_uuid"], table[column], strict=True))
-            places[form_id] = _places(table[column])
-    for name, table in facts.tables.items():
-        if name not in facts.forms:
-            places[name] = _places(table["root_uuid"].map(owners))
-    nothing = np.array([], dtype=np.intp)
-    for zone in zones:
-        tables = {
-            name: table.iloc[places.get(name, {}).get(zone.code, nothing)].reset_index(drop=True)
-            for name, table in facts.tables.items()
-        }
+    for zone, tables in zip(zones, tables_by_zone(facts, zones), strict=True):
         mine = [marks[root] for form_id in facts.forms for root in tables[form_id]["root_uuid"] if root in marks]
         yield replace(
             facts,
@@ -106,11 +89,6 @@ def content_marks(mission: Mission) -> dict[str, Mark]:
         for form_id in mission.forms
         for root, content, _, submitted_at, validated_at in mission.store.live_marks(form_id)
     }
-
-
-def _places(column: pd.Series) -> dict[str, npt.NDArray[np.intp]]:
-    """Value → row numbers, in order."""
-    return {str(code): np.asarray(rows) for code, rows in column.groupby(column, sort=False).indices.items()}
 
 
 def _fingerprint(marks: Iterable[Mark]) -> str:

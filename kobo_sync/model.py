@@ -223,7 +223,8 @@ class Facts:
     *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
-    from the last build, for a document that is patched in place. *final* leaves the draft mark out.
+    from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
+    *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out.
     """
 
     config: Config
@@ -240,6 +241,8 @@ class Facts:
     templates: Mapping[str, bytes] = field(default_factory=dict)
     annexes: Mapping[str, bytes] = field(default_factory=dict)
     held: Mapping[str, bytes] = field(default_factory=dict)
+    workbooks: Mapping[str, bytes] = field(default_factory=dict)
+    fresh: bool = False
     final: bool = False
 
 

@@ -36,19 +36,24 @@ def build(facts: Facts) -> list[Document]:
         f"Évaluations – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
-    _key_figures(document, facts, listed, learnt, judged)
-    _participation(document, facts, listed, learnt, judged)
-    _learning(document, facts, learnt)
-    _satisfaction(document, judged)
-    _words(document, judged)
+    key_figures(document, facts, listed, learnt, judged)
+    word.heading(document, "Participation et taux de réponse")
+    participation(document, facts, listed, learnt, judged)
+    word.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+    learning_results(document, facts, learnt)
+    word.heading(document, "Satisfaction")
+    satisfaction_results(document, judged)
+    word.heading(document, "Paroles de participant·e·s")
+    words(document, facts, judged)
     _reading(document)
     workbook = result_sheets.evaluation_workbook(facts, learnt, judged, form_ids)
     return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, "pseudonymised")]
 
 
-def _key_figures(
+def key_figures(
     document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
 ) -> None:
+    """Adds the band of four numbers: presence, test, gain, recommendation."""
     done = present.completion(listed, present.zones_of(facts))
     n = listed.n_present
     slash = f"{french.NNBSP}/{french.NNBSP}"
@@ -74,10 +79,10 @@ def _rate(n: int, share: float | None) -> str:
 # ── participation ───────────────────────────────────────────────────────────
 
 
-def _participation(
+def participation(
     document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
 ) -> None:
-    word.heading(document, "Participation et taux de réponse")
+    """Adds response rates, then persons present by group and sex."""
     n_present = listed.n_present
     answers = [("Test avant la formation", learnt.n_before), ("Test après la formation", learnt.n_after)]
     answers += [("Tests appariés (avant et après)", learnt.n_pairs), ("Satisfaction (anonyme)", judged.n)]
@@ -138,8 +143,8 @@ def _groups_and_sexes(document: WordDocument, facts: Facts, listed: present.Atte
 # ── test ────────────────────────────────────────────────────────────────────
 
 
-def _learning(document: WordDocument, facts: Facts, learnt: Learning) -> None:
-    word.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> None:
+    """Adds what the test says: the evolution in words, the figure, the tables by theme and by question."""
     if not learnt.n_pairs:
         means = [(learnt.mean_before, learnt.n_before, "avant"), (learnt.mean_after, learnt.n_after, "après")]
         said = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
@@ -248,8 +253,8 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
 # ── satisfaction ────────────────────────────────────────────────────────────
 
 
-def _satisfaction(document: WordDocument, judged: Satisfaction) -> None:
-    word.heading(document, "Satisfaction")
+def satisfaction_results(document: WordDocument, judged: Satisfaction) -> None:
+    """Adds the recommendation, and the answers by question as figure and table."""
     if not judged.n:
         word.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
         return
@@ -321,8 +326,8 @@ def _level(scale: Scale) -> str:
 # ── words ───────────────────────────────────────────────────────────────────
 
 
-def _words(document: WordDocument, judged: Satisfaction) -> None:
-    word.heading(document, "Paroles de participant·e·s")
+def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: int = 2) -> None:
+    """Adds what people wrote, by question, under headings of *level*."""
     if not any(judged.open_answers.values()):
         word.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
         return
@@ -335,7 +340,7 @@ def _words(document: WordDocument, judged: Satisfaction) -> None:
     for label, texts in judged.open_answers.items():
         if not texts:
             continue
-        word.heading(document, label, 2)
+        word.heading(document, label, level)
         if publishable(len(texts)):
             word.verbatims(document, letterhead.distinct(texts))
         else:

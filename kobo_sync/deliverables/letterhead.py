@@ -11,7 +11,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Role
-from kobo_sync.documents import french, word
+from kobo_sync.documents import draft, french, word
 from kobo_sync.model import Class, Document, Facts
 
 SUPPRESSION_NOTE = (
@@ -114,13 +114,16 @@ def provenance(facts: Facts, form_ids: list[str]) -> str:
 
 def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool = False) -> WordDocument:
     """A document with the mission's styles, header « title – zone » and provenance footer."""
-    return word.new_document(
+    document = word.new_document(
         f"{title} – {place_name(facts)}",
         provenance=provenance(facts, form_ids),
         author=organisers(facts) if facts.config.organisations else "",
         landscape=landscape,
         subject=action(facts),
     )
+    if not facts.final:
+        draft.mark(document)
+    return document
 
 
 def close_paper(facts: Facts, document: WordDocument, path: str, classification: Class) -> Document:

@@ -40,11 +40,17 @@ def build(facts: Facts) -> list[Document]:
         word.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
     else:
         _key_figures(document, found)
-        _ranking(document, facts, found)
-        _by_group_and_sex(document, facts, found)
-        _common(document, facts, found)
-    _proposals(document, facts, found)
-    _focus(document, facts, focus_groups(facts))
+        word.heading(document, "Classement")
+        ranking(document, facts, found)
+        word.heading(document, "Rang par groupe et par sexe")
+        by_group_and_sex(document, facts, found)
+        word.heading(document, "Ce que les groupes ont en commun")
+        common(document, facts, found)
+    proposals(document, facts, found)
+    held = focus_groups(facts)
+    if held.n_sessions:
+        word.heading(document, "Groupes de discussion")
+        discussed(document, facts, held)
     _reading(document)
     workbook = result_sheets.needs_workbook(facts, found, form_ids)
     return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]
@@ -74,8 +80,8 @@ def agreement_word(w: float | None) -> str:
     return next((text for limit, text in steps if w < limit), "très fort")
 
 
-def _ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
-    word.heading(document, "Classement")
+def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
+    """Adds the needs first to last, as figure and table; for at least three respondents."""
     ranked = [need for need in found.needs if need.rank is not None and need.score is not None]
     if not ranked:
         word.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
@@ -152,8 +158,8 @@ def _domain(facts: Facts, need: Need) -> str:
     return ""
 
 
-def _by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
-    word.heading(document, "Rang par groupe et par sexe")
+def by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
+    """Adds the rank of each need per group and sex, groups too small left out."""
     codes = facts.config.codes
     columns: list[tuple[str, dict[str, int | None]]] = []
     for labels_, sizes, attribute in (
@@ -186,8 +192,8 @@ def _fill(rank: int | None) -> str:
     return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
 
 
-def _common(document: WordDocument, facts: Facts, found: Needs) -> None:
-    word.heading(document, "Ce que les groupes ont en commun")
+def common(document: WordDocument, facts: Facts, found: Needs) -> None:
+    """Adds how far the groups agree, and the priorities that they share."""
     if not found.groups_publishable:
         word.paragraph(
             document,
@@ -217,7 +223,8 @@ def _common(document: WordDocument, facts: Facts, found: Needs) -> None:
         )
 
 
-def _proposals(document: WordDocument, facts: Facts, found: Needs) -> None:
+def proposals(document: WordDocument, facts: Facts, found: Needs, *, level: int = 1) -> None:
+    """Adds what respondents proposed, did and named besides, under headings of *level*."""
     asked = [("Propositions des participant·e·s", found.proposals)]
     for form_id in facts.config.forms_with_role("needs"):
         fields = facts.config.forms[form_id].fields
@@ -225,10 +232,10 @@ def _proposals(document: WordDocument, facts: Facts, found: Needs) -> None:
             if fields.get(key):
                 asked.append((title, tuple(meaning.written(facts, form_id, fields[key]))))
     for title, texts in asked:
-        _words(document, title, texts, 1)
+        _words(document, facts, title, texts, level)
 
 
-def _words(document: WordDocument, title: str, texts: tuple[str, ...], level: int) -> None:
+def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, ...], level: int) -> None:
     if not texts:
         return
     word.heading(document, title, level)
@@ -241,11 +248,8 @@ def _words(document: WordDocument, title: str, texts: tuple[str, ...], level: in
         word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
 
-def _focus(document: WordDocument, facts: Facts, held: FocusGroups) -> None:
-    """What focus groups said; a session speaks for several persons, so each one may be quoted."""
-    if not held.n_sessions:
-        return
-    word.heading(document, "Groupes de discussion")
+def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level: int = 2) -> None:
+    """Adds what focus groups said; a session speaks for several persons, so each one may be quoted."""
     people = held.n_women + held.n_men
     said = f"{french.count(held.n_sessions, 'séance')}"
     if held.groups:
@@ -267,7 +271,7 @@ def _focus(document: WordDocument, facts: Facts, held: FocusGroups) -> None:
         ("Paroles", held.quotations),
     ):
         if texts:
-            word.heading(document, title, 2)
+            word.heading(document, title, level)
             word.verbatims(document, letterhead.distinct(texts))
 
 

@@ -103,7 +103,7 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     late = as_of is not None and action.overdue(as_of)
     due = french.day(action.deadline) if action.deadline else "à fixer"
     status = _label(facts, "status", values["status"]) or french.NOTHING
-    responsible = _lines(values["responsible_function"], _group(facts, action), _after("Alliés : ", values["allies"]))
+    responsible = _lines(values["responsible_function"], group(facts, action), _after("Alliés : ", values["allies"]))
     return [
         str(number),
         word.Cell(
@@ -119,7 +119,8 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     ]
 
 
-def _group(facts: Facts, action: Action) -> str:
+def group(facts: Facts, action: Action) -> str:
+    """The short name of the group responsible, or nothing."""
     code = action.values["responsible_group"]
     return labels.group(facts, code, short=True) if code else ""
 
@@ -214,7 +215,7 @@ def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
         values["target"],
         _label(facts, "level", values["level"]),
         values["allies"],
-        _group(facts, action),
+        group(facts, action),
         values["responsible_function"],
         action.deadline,
         values["indicator"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+from docx import Document as new_docx
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from docx.shared import Pt, RGBColor
@@ -14,6 +16,11 @@ from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFI
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
 
+_NEEDED = (
+    "Normal", "Heading 1", "Heading 2", "Heading 3", "Title", "Subtitle", "Caption", "List Bullet", "List Number", "Note", "Figure",
+    "Après tableau",
+)  # fmt: skip
+
 
 def dress(document: WordDocument) -> None:
     """Gives a new document our styles, language and fonts."""
@@ -21,6 +28,26 @@ def dress(document: WordDocument) -> None:
     _set_language(document)
     _set_styles(document)
     _substitute_fonts(document)
+
+
+def blank() -> WordDocument:
+    """An empty document with our styles."""
+    document = new_docx()
+    dress(document)
+    return document
+
+
+def complete(document: WordDocument) -> None:
+    """Lends *document*, which people made, the styles that our blocks need and it lacks; its own stay as they are."""
+    known = {style.name for style in document.styles}
+    missing = [name for name in _NEEDED if name not in known]
+    if missing:
+        ours = blank()
+        taken = {style.style_id for style in document.styles}
+        for name in missing:
+            style = ours.styles[name].element
+            if style.get(qn("w:styleId")) not in taken:
+                document.styles.element.append(copy.deepcopy(style))
 
 
 def _trim_template(document: WordDocument) -> None:
@@ -53,7 +80,7 @@ def _set_styles(document: WordDocument) -> None:
     normal.paragraph_format.space_after, normal.paragraph_format.line_spacing = Pt(6), 1.1
     normal.paragraph_format.widow_control = True
     normal.element.rPr.rFonts.set(qn("w:cs"), ARABIC_FONT)
-    sizes = {"Title": (24, 0, 2), "Subtitle": (11.5, 0, 8), "Heading 1": (15, 14, 4), "Heading 2": (12.5, 10, 3)}
+    sizes = {"Title": (24, 0, 2), "Subtitle": (11.5, 0, 8), "Heading 1": (15, 14, 4), "Heading 2": (12.5, 10, 3), "Heading 3": (11, 8, 2)}
     for name, (size, before, after) in sizes.items():
         style = document.styles[name]
         style.font.size, style.font.bold, style.font.italic = Pt(size), name != "Subtitle", False

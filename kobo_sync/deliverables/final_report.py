@@ -1,0 +1,131 @@
+"""The mission's final report: a living Word file from the template, and what a donor would refuse in it."""
+
+from __future__ import annotations
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels
+from kobo_sync.analysis.by_zone import zone_views
+from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
+from kobo_sync.documents import living
+from kobo_sync.documents.template import Content, Note
+from kobo_sync.errors import DocumentError
+from kobo_sync.model import Class, Document, Facts, Finding, Scope, Severity
+
+NAME = "final_report"
+TITLE = "Rapport final"
+SCOPE: Scope = "mission"
+CLASS: Class = "aggregate"
+PATH = "rapport-final.docx"
+FRESH_PATH = "rapport-final-neuf.docx"
+TEMPLATE = "rapport-final.docx"
+
+# What each note of the living report means to people: rule, severity, message, cure.
+_SAID: dict[str, tuple[str, Severity, str, str]] = {
+    "unknown": (
+        "REPORT001",
+        "error",
+        "le modèle nomme « {what} », qui n’existe pas",
+        "corriger le nom dans exports/templates/{template} ; docs/operations.md les liste",
+    ),
+    "malformed": (
+        "REPORT001",
+        "error",
+        "des accolades ne forment pas un nom : « {what} »",
+        "écrire {{{{nom}}}}, {{{{bloc:nom}}}} ou {{{{texte:nom|consigne}}}} dans exports/templates/{template}",
+    ),
+    "empty": ("REPORT002", "warning", "« {what} » n’est pas rédigé : {where}", "écrire dans {path}, puis reconstruire"),
+    "kept": (
+        "REPORT005",
+        "warning",
+        "le bloc « {what} » a été modifié à la main : conservé et commenté",
+        "`kobo-sync build --fresh` en donne la version calculée à côté",
+    ),
+    "stale": (
+        "REPORT006",
+        "warning",
+        "un chiffre tapé à la main a changé (« {what} ») : {where}",
+        "relire le commentaire dans Word",
+    ),
+    "absent": (
+        "REPORT007",
+        "info",
+        "le bloc « {what} » n’est pas dans le rapport",
+        "`kobo-sync build --fresh` donne un rapport qui suit le modèle d’aujourd’hui",
+    ),
+    "foreign": (
+        "REPORT008",
+        "warning",
+        "ce fichier n’est pas un rapport que kobo-sync peut mettre à jour : laissé tel quel",
+        "`kobo-sync build --fresh` en fait un neuf à côté",
+    ),
+}
+
+
+def build(facts: Facts) -> list[Document]:
+    """The report as people left it, brought up to date; a new one from the template when there is none.
+
+    With ``facts.fresh`` a new one is made beside the old as well.
+    Raises: DocumentError when the template or the held file cannot be read.
+    """
+    zones = zone_views(facts)
+    content = Content(live_values(facts), report_blocks(facts, zones), facts.as_of, draft=not facts.final)
+    held = facts.held.get(PATH)
+    documents = []
+    notes: tuple[Note, ...] = ()
+    if held is not None:
+        made = living.rebuild(held, content, PATH)
+        documents.append(Document(PATH, made.content, CLASS))
+        notes = made.notes
+    if held is None or facts.fresh:
+        template = facts.templates.get(TEMPLATE)
+        if template is None:
+            raise DocumentError(
+                f"the template {TEMPLATE} is missing", hint=f"put it in exports/templates/{TEMPLATE}, or install again"
+            )
+        made = living.begin(template, content, TEMPLATE)
+        documents.append(Document(PATH if held is None else FRESH_PATH, made.content, CLASS))
+        notes = (*notes, *made.notes) if held is None else (*notes, *(n for n in made.notes if n.kind == "unknown"))
+    findings = (*_findings(notes), *_completeness(facts, zones))
+    first = documents[0]
+    annexes = [Document(f"annexes/{name}", content_, CLASS) for name, content_ in sorted(facts.annexes.items())]
+    return [Document(first.path, first.content, CLASS, findings), *documents[1:], *annexes]
+
+
+def _findings(notes: tuple[Note, ...]) -> list[Finding]:
+    found = []
+    for note in notes:
+        if note.kind in _SAID:
+            rule, severity, message, hint = _SAID[note.kind]
+            given = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
+            place = f"{TEMPLATE}, {note.where}" if rule == "REPORT001" else f"mission/{PATH}"
+            found.append(Finding(rule, severity, place, message.format(**given), hint.format(**given)))
+    return list(dict.fromkeys(found))
+
+
+def _completeness(facts: Facts, zones: dict[str, Facts]) -> list[Finding]:
+    """What a donor would refuse, beside empty slots: zones without data, missing annexes."""
+    found = []
+    for code, here in zones.items():
+        name = labels.zone(facts, code)
+        empty = [form_id for form_id in facts.config.forms if not len(here.tables.get(form_id, ()))]
+        if not present.attendance(here).n_present:
+            message = f"la zone {name} n’a aucune personne présente"
+        elif empty:
+            message = f"la zone {name} n’a aucune réponse à : {', '.join(empty)}"
+        else:
+            continue
+        hint = "récupérer les données (kobo-sync pull), ou en dire la raison dans le rapport"
+        found.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
+    for name in expected_annexes(facts):
+        if name not in facts.annexes:
+            found.append(
+                Finding(
+                    "REPORT004",
+                    "warning",
+                    f"mission/{PATH}",
+                    f"l’annexe « {name} » manque",
+                    f"la mettre dans exports/annexes/{name}",
+                )
+            )
+    return found

@@ -1,0 +1,233 @@
+"""The computed blocks of the final report: what ``{{bloc:…}}`` may name, each a table or a figure with its words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from docx.document import Document as WordDocument
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.focus import focus_groups
+from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.satisfaction import satisfaction
+from kobo_sync.analysis.suppression import publishable, shown
+from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.deliverables import needs as needs_paper
+from kobo_sync.deliverables import road_map as road_map_paper
+from kobo_sync.documents import charts, french, word
+from kobo_sync.documents.template import Block
+from kobo_sync.model import Facts
+
+_FIGURE_CM = 16.8
+
+
+def report_blocks(facts: Facts, zones: dict[str, Facts]) -> dict[str, Block]:
+    """Every block by its name in templates; *zones* are the facts of each zone by code."""
+    learnt, judged, ranked = learning(facts), satisfaction(facts), needs(facts)
+    listed = present.attendance(facts)
+
+    def named(title: str, write: Callable[[WordDocument], None]) -> Block:
+        return Block(title, write)
+
+    return {
+        "chiffres_cles": named("chiffres clés", lambda d: evaluations.key_figures(d, facts, listed, learnt, judged)),
+        "zones": named("zones de la mission", partial(_zones, facts=facts, zones=zones)),
+        "participation": named("participation", partial(_participation, facts=facts, listed=listed)),
+        "reponses": named("taux de réponse", lambda d: evaluations.participation(d, facts, listed, learnt, judged)),
+        "acquis": named("acquis", lambda d: evaluations.learning_results(d, facts, learnt)),
+        "acquis_par_zone": named("acquis par zone", partial(_learning_by_zone, facts=facts, zones=zones)),
+        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, judged)),
+        "paroles": named("paroles", lambda d: evaluations.words(d, facts, judged, level=3)),
+        "besoins": named("besoins prioritaires", partial(_needs, facts=facts, part=needs_paper.ranking)),
+        "besoins_par_groupe": named("rang par groupe", partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)),
+        "besoins_par_zone": named("besoins par zone", partial(_needs_by_zone, facts=facts, zones=zones)),
+        "priorites_communes": named("priorités communes", partial(_needs, facts=facts, part=needs_paper.common)),
+        "propositions": named("propositions", lambda d: needs_paper.proposals(d, facts, ranked, level=3)),
+        "groupes_discussion": named("groupes de discussion", partial(_discussed, facts=facts)),
+        "feuille_de_route": named("feuille de route", partial(_road_map, facts=facts)),
+        "donnees": named("provenance des données", partial(_received, facts=facts)),
+        "annexes": named("annexes", partial(_annexes, facts=facts)),
+    }
+
+
+def _zones(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+    rows = []
+    for zone in facts.config.zones:
+        here = zones[zone.code]
+        listed = present.attendance(here)
+        done = present.completion(listed, [zone])
+        n = listed.n_present
+        share = french.percent(done.share) if n == 0 or publishable(n) else french.NOTHING
+        place = letterhead.place(here).partition(", ")[2]
+        day = french.day(zone.training_on) if zone.training_on else french.NOTHING
+        rows.append([labels.zone(facts, zone.code), place, day, letterhead.printable(n), str(done.quota), share])
+    listed = present.attendance(facts)
+    done = present.completion(listed, facts.config.zones)
+    share = french.percent(done.share) if listed.n_present == 0 or publishable(listed.n_present) else french.NOTHING
+    rows.append(["Mission", "", "", letterhead.printable(listed.n_present), str(done.quota), share])
+    head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
+    content = word.Table(
+        head, rows, [3.6, 5.4, 2.7, 1.9, 1.5, 1.7], caption="Zones, dates et participation", right=(3, 4, 5), totals=1
+    )
+    word.table(document, content)
+    word.note(
+        document,
+        "Taux de la mission : Σ min(présents, quota) / Σ quota, pour qu’une zone trop pleine ne cache pas une zone vide. Une personne venue dans "
+        "deux zones compte une fois dans le total.",
+    )
+
+
+def _participation(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    bars = []
+    counts = listed.counts("zone")
+    for zone in facts.config.zones:
+        n = counts.get(zone.code, 0)
+        if n == 0 or publishable(n):
+            bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
+    if bars:
+        alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
+        picture = word.Picture(charts.quota(bars), alt, width_cm=_FIGURE_CM)
+        word.figure(document, picture, "Personnes présentes et quota, par zone")
+    sexes = [facts.config.codes.female, facts.config.codes.male]
+    codes = [group.code for group in facts.config.groups]
+    pairs = [(person.traits["group"], person.traits["sex"]) for person in listed.present]
+    others = [pair for pair in pairs if pair[0] not in codes or pair[1] not in sexes]
+    table = [[pairs.count((code, sex)) for sex in sexes] for code in codes]
+    if not table:
+        return
+    names = [*(labels.group(facts, code) for code in codes), "Total"]
+    rows = [[name, *cells] for name, cells in zip(names, shown(table), strict=True)]
+    head = ["Groupe", "Femmes", "Hommes", "Total"]
+    caption = "Personnes présentes, par groupe et par sexe"
+    word.table(document, word.Table(head, rows, [7.4, 3.1, 3.1, 3.2], caption=caption, right=(1, 2, 3), totals=1))
+    ages = _by_age(facts, listed)
+    if ages:
+        word.table(document, ages)
+    if publishable(len(others)):
+        word.note(document, f"{len(others)} personnes sans groupe ou sans sexe précisés ne sont pas dans ce tableau.")
+
+
+def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
+    """Age bands by sex; over the whole mission only, where cells are large enough to be worth printing."""
+    counts = {code: n for code, n in listed.counts("age_band").items() if code}
+    if not counts:
+        return None
+    sexes = [facts.config.codes.female, facts.config.codes.male]
+    names = {code: code for code in counts}
+    order: list[str] = []
+    for form_id in facts.config.forms_with_role("registration"):
+        question = facts.config.forms[form_id].fields.get("age_band", "")
+        order += [choice.name for choice in labels.choices(facts, form_id, question)]
+        names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
+    codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
+    pairs = [(person.traits["age_band"], person.traits["sex"]) for person in listed.present]
+    table = [[pairs.count((code, sex)) for sex in sexes] for code in codes]
+    rows = [[name, *cells] for name, cells in zip([*(names[c] for c in codes), "Total"], shown(table), strict=True)]
+    head = ["Tranche d’âge", "Femmes", "Hommes", "Total"]
+    caption = "Personnes présentes, par tranche d’âge et par sexe"
+    return word.Table(head, rows, [7.4, 3.1, 3.1, 3.2], caption=caption, right=(1, 2, 3), totals=1)
+
+
+def _learning_by_zone(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+    rows = []
+    for name, here in [*((labels.zone(facts, code), zones[code]) for code in zones), ("Mission", facts)]:
+        change = learning(here).change
+        cells = [french.points(change.before), french.points(change.after), french.signed(change.change, 1)]
+        cells.append(french.number(change.gain, 2))
+        rows.append([name, letterhead.printable(change.n), *(cells if publishable(change.n) else [french.NOTHING] * 4)])
+    head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
+    content = word.Table(
+        head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
+    )
+    word.table(document, content)
+
+
+def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
+    found = needs(facts)
+    if not found.n:
+        word.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+    elif not publishable(found.n):
+        word.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
+    else:
+        part(document, facts, found)
+
+
+def _needs_by_zone(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+    rows = []
+    for code, here in zones.items():
+        found = needs(here)
+        first = [need.label for need in found.needs if need.rank is not None][:3] if publishable(found.n) else []
+        rows.append([labels.zone(facts, code), letterhead.printable(found.n), *(first + [french.NOTHING] * 3)[:3]])
+    head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
+    content = word.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
+    word.table(document, content)
+
+
+def _discussed(document: WordDocument, facts: Facts) -> None:
+    held = focus_groups(facts)
+    if not held.n_sessions:
+        word.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
+        return
+    needs_paper.discussed(document, facts, held, level=3)
+
+
+def _road_map(document: WordDocument, facts: Facts) -> None:
+    plan = road_map(facts)
+    if not plan.actions:
+        word.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+        return
+    rows: list[list[str | word.Cell]] = []
+    for number, action in enumerate(plan.actions, 1):
+        values = action.values
+        responsible = "\n".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
+        rows.append(
+            [
+                str(number),
+                labels.zone(facts, action.zone),
+                labels.need(facts, values["need"]),
+                word.Cell(
+                    values["objective"] or values["action"], below=values["action"] if values["objective"] else ""
+                ),
+                values["target"] or "à préciser",
+                responsible or "à désigner",
+                french.day(action.deadline) if action.deadline else "à fixer",
+                values["indicator"] or "à définir",
+            ]
+        )
+    head = ["N°", "Zone", "Besoin", "Objectif et action", "Cible", "Responsable", "Échéance", "Indicateur"]
+    caption = f"Feuille de route : {french.count(len(rows), 'action')}"
+    widths = [0.8, 1.8, 2.3, 3.9, 2.1, 2.2, 1.8, 2.1]
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=(0,), size=7.5))
+
+
+def _received(document: WordDocument, facts: Facts) -> None:
+    rows = []
+    for form_id in facts.config.forms:
+        table = facts.tables.get(form_id)
+        found = meaning.rows(facts, facts.config.forms[form_id].role)
+        title = facts.forms[form_id].title if form_id in facts.forms else form_id
+        kept = found.table["form_id"].eq(form_id).sum() if facts.config.forms[form_id].role != "other" else None
+        n = len(table) if table is not None else 0
+        used = french.number(int(kept)) if kept is not None else french.NOTHING
+        rows.append([title, str(n), used, facts.form_versions.get(form_id, "") or french.NOTHING])
+    head = ["Formulaire", "Reçues", "Utilisées", "Version"]
+    caption = "Soumissions reçues et utilisées, par formulaire"
+    word.table(document, word.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
+    word.note(document, letterhead.provenance(facts, list(facts.config.forms)) + ". " + letterhead.SUPPRESSION_NOTE)
+
+
+def _annexes(document: WordDocument, facts: Facts) -> None:
+    rows = [[name, "jointe" if name in facts.annexes else "à joindre"] for name in expected_annexes(facts)]
+    for zone in facts.config.zones:
+        rows.append([f"Dossier de la zone {labels.zone(facts, zone.code)} ({zone.code}.zip)", "joint"])
+    word.table(document, word.Table(["Annexe", "État"], rows, [13.4, 3.6], caption="Annexes du rapport"))
+
+
+def expected_annexes(facts: Facts) -> list[str]:
+    """The annexes that the config demands, then those that staff put in exports/annexes/ besides."""
+    demanded = list(facts.config.report.annexes)
+    return [*demanded, *(name for name in sorted(facts.annexes) if name not in demanded)]

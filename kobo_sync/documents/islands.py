@@ -1,0 +1,181 @@
+"""The parts of a Word file that belong to the machine: where they are, how they are wrapped, whether they moved."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from docx.document import Document as WordDocument
+from docx.oxml.ns import qn
+from lxml import etree
+
+from kobo_sync.documents.wordml import W, sub
+
+BLOCK, SLOT = "bloc", "texte"
+_CAPTION = re.compile(r"^(Tableau|Figure)(\s)(\d+)(?=\s–)")
+_EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
+
+
+def written(document: WordDocument, write: Callable[[WordDocument], None]) -> list[Any]:
+    """What *write* adds to *document*, taken out of it again: top-level elements, ready to be put elsewhere."""
+    body = document.element.body
+    before = list(body)
+    write(document)
+    # Holding both lists keeps lxml's proxies alive, so that identity is that of the element.
+    known = {id(element) for element in before}
+    added = [element for element in body if id(element) not in known]
+    for element in added:
+        body.remove(element)
+    return added
+
+
+def wrapped(kind: str, key: str, title: str, elements: Sequence[Any], *, hint: bool = False) -> Any:
+    """A content control around *elements*: a block is locked, a slot may be written in but not removed."""
+    tag = f"{kind}:{key}"
+    control = etree.Element(f"{W}sdt", nsmap={"w": W[1:-1]})
+    properties = sub(control, "sdtPr")
+    sub(properties, "alias", val=title)
+    sub(properties, "tag", val=tag)
+    sub(properties, "id", val=str(_number(tag)))
+    sub(properties, "lock", val="sdtContentLocked" if kind == BLOCK else "sdtLocked")
+    if hint:
+        sub(properties, "showingPlcHdr")
+    content = sub(control, "sdtContent")
+    content.extend(elements)
+    return control
+
+
+def bookmarked(control: Any) -> list[Any]:
+    """*control* between the two ends of its twin bookmark: LibreOffice forgets the control, and keeps the bookmark."""
+    tag = tag_of(control)
+    number = str(_number(f"bookmark {tag}") % 10**6)
+    start = etree.Element(f"{W}bookmarkStart", {f"{W}id": number, f"{W}name": _bookmark(tag)})
+    return [start, control, etree.Element(f"{W}bookmarkEnd", {f"{W}id": number})]
+
+
+def tag_of(control: Any) -> str:
+    """The tag of a content control, or an empty string."""
+    found = control.find(f"{W}sdtPr/{W}tag")
+    return str(found.get(f"{W}val") or "") if found is not None else ""
+
+
+def controls(body: Any, kind: str, key: str) -> list[Any]:
+    """The content controls of an island, copies included, in the order of the text."""
+    return [control for control in body.iter(f"{W}sdt") if tag_of(control) == f"{kind}:{key}"]
+
+
+def bookmark_range(body: Any, kind: str, key: str, is_it: Callable[[Sequence[Any]], bool]) -> list[Any]:
+    """The top-level elements that the twin bookmark spans, empty when it spans none.
+
+    LibreOffice may end it in the paragraph that follows: of the two readings, the one for which *is_it* holds.
+    """
+    name = _bookmark(f"{kind}:{key}")
+    children = list(body)
+    start = next((b for b in body.iter(f"{W}bookmarkStart") if b.get(f"{W}name") == name), None)
+    if start is None:
+        return []
+    end = next((b for b in body.iter(f"{W}bookmarkEnd") if b.get(f"{W}id") == start.get(f"{W}id")), None)
+    first = children.index(_top(body, start))
+    last = children.index(_top(body, end)) if end is not None else first
+    wide = children[first : last + 1]
+    narrow = wide[:-1] if end is not None and end.getparent() is not body else wide
+    chosen = narrow if is_it(narrow) and not is_it(wide) else wide
+    return chosen if any(element.tag in (f"{W}p", f"{W}tbl", f"{W}sdt") for element in chosen) else []
+
+
+def inner(control: Any) -> list[Any]:
+    """What a content control holds."""
+    content = control.find(f"{W}sdtContent")
+    return [content] if content is not None else []
+
+
+def text_hash(elements: Sequence[Any]) -> str:
+    """A hash of the words alone: equal as long as nobody has typed in the island, whoever saved the file."""
+    words = []
+    for element in elements:
+        for paragraph in element.iter(f"{W}p"):
+            words.append(_CAPTION.sub(r"\1", plain(paragraph)))
+    return _digest(re.sub(r"\s", "", "".join(words)).encode())
+
+
+def full_hash(document: WordDocument, elements: Sequence[Any]) -> str:
+    """A hash of all that shows: words, layout, alternative texts, pictures; not of numbers that follow the place."""
+    total = hashlib.sha256()
+    for element in elements:
+        twin = copy.deepcopy(element)
+        for node in twin.iter():
+            for name in _EMBED:
+                if node.get(name) in document.part.rels:
+                    relation = document.part.rels[node.get(name)]
+                    node.set(name, _digest(relation.target_part.blob) if not relation.is_external else "")
+            if node.tag == qn("wp:docPr"):
+                node.attrib.pop("id", None)
+        for paragraph in twin.iter(f"{W}p"):
+            _set_caption_number(paragraph, 0)
+        total.update(etree.tostring(twin, method="c14n"))
+    return total.hexdigest()[:16]
+
+
+def renumber(body: Any, mine: Callable[[Any], bool]) -> None:
+    """Number captions through the whole text; those outside islands (not *mine*) are counted, never touched."""
+    counts: dict[str, int] = {}
+    for paragraph in body.iter(f"{W}p"):
+        found = _CAPTION.match(plain(paragraph))
+        if found:
+            counts[found[1]] = counts.get(found[1], 0) + 1
+            if mine(paragraph) and int(found[3]) != counts[found[1]]:
+                _set_caption_number(paragraph, counts[found[1]])
+
+
+def plain(paragraph: Any) -> str:
+    """The words of a paragraph (deleted ones left out)."""
+    return "".join(node.text or "" for node in paragraph.iter(f"{W}t"))
+
+
+def fresh_picture_ids(body: Any) -> None:
+    """Give pictures that share an id one of their own; the first keeps its id."""
+    seen: set[str] = set()
+    pictures = list(body.iter(qn("wp:docPr")))
+    free = 1 + max((int(p.get("id") or 0) for p in pictures if (p.get("id") or "").isdigit()), default=0)
+    for picture in pictures:
+        if picture.get("id") in seen or not (picture.get("id") or "").isdigit():
+            picture.set("id", str(free))
+            free += 1
+        seen.add(picture.get("id"))
+
+
+def inside(paragraph: Any, holders: Sequence[Any]) -> bool:
+    """Whether *paragraph* is one of *holders*, or lies in one."""
+    return any(holder is paragraph or _is_above(holder, paragraph) for holder in holders)
+
+
+def _is_above(holder: Any, element: Any) -> bool:
+    return any(ancestor is holder for ancestor in element.iterancestors())
+
+
+def _set_caption_number(paragraph: Any, number: int) -> None:
+    node = next(iter(paragraph.iter(f"{W}t")), None)
+    if node is not None and node.text:
+        node.text = _CAPTION.sub(lambda found: f"{found[1]}{found[2]}{number}", node.text)
+
+
+def _top(body: Any, node: Any) -> Any:
+    for element in (node, *node.iterancestors()):
+        if element.getparent() is body:
+            return element
+    return node
+
+
+def _bookmark(tag: str) -> str:
+    return ("k_" + re.sub(r"\W", "_", tag))[:40]
+
+
+def _number(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest()[:7], 16) + 1
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,340 @@
+"""The living report: people own the Word file, the machine owns its islands and refreshes them in place."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from docx.document import Document as WordDocument
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
+from docx.text.paragraph import Paragraph
+from docx.text.run import Run
+from lxml import etree
+
+from kobo_sync.documents import draft, islands, live_fields, word_styles
+from kobo_sync.documents.template import Block, Content, Note, block_title, filled, opened
+from kobo_sync.documents.word import EPOCH, freeze
+from kobo_sync.documents.wordml import W
+
+AUTHOR, INITIALS = "kobo-sync", "KS"
+_STATE = "urn:kobo-sync:living-report:1"
+_CUSTOM_XML = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/customXml"
+_MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+
+
+@dataclass(frozen=True)
+class Living:
+    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found."""
+
+    content: bytes
+    notes: tuple[Note, ...]
+    changed: bool
+
+
+@dataclass
+class _State:
+    """What the machine last wrote: per block the hashes of its words and of everything, values, hints of slots."""
+
+    blocks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+def begin(template: bytes, content: Content, name: str) -> Living:
+    """A new report from *template*; unknown marks stay visible and are noted. Raises: DocumentError."""
+    made = filled(template, content, name, live=True)
+    live_fields.put_properties(made.document, content.values)
+    if content.draft:
+        draft.mark(made.document)
+    _settle(made.document)
+    prints = _prints(content)
+    state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)
+    _put_state(made.document, state)
+    return Living(_saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
+
+
+def rebuild(held: bytes, content: Content, name: str) -> Living:
+    """The report as people left it, its islands and live numbers brought to *content*.
+
+    An island that was typed in is kept and commented; one that was deleted stays so; a figure typed by
+    hand that equals a value which has moved is commented. Equal content gives the same bytes back.
+    Raises: DocumentError when *held* is no Word file.
+    """
+    document = opened(held, name)
+    state = _read_state(document)
+    if state is None:
+        return Living(held, (Note("foreign", name, ""),), False)
+    hashes = _prints(content)
+    moved = {key: state.values[key] for key in content.values if key in state.values}
+    moved = {key: old for key, old in moved.items() if old != content.values[key]}
+    known = all(key in state.values for key in content.values)
+    if known and not moved and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes):
+        return Living(held, _empty_slots(document, state), False)
+    word_styles.complete(document)
+    notes: list[Note] = []
+    for key, block in content.blocks.items():
+        notes += _patch(document, key, block, hashes[key], state)
+    for root in live_fields.roots(document):
+        notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
+    live_fields.put_properties(document, content.values)
+    notes += _stale(document, moved, content, state)
+    _settle(document)
+    _date_comments(document, content)
+    state.values |= dict(content.values)
+    _put_state(document, state)
+    return Living(_saved(document), (*notes, *_empty_slots(document, state)), True)
+
+
+# ── islands ─────────────────────────────────────────────────────────────────
+
+
+def _prints(content: Content) -> dict[str, tuple[str, str]]:
+    """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
+    found = {}
+    for key, block in content.blocks.items():
+        document = word_styles.blank()
+        elements = islands.written(document, block.write)
+        found[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
+    return found
+
+
+def _patch(document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: _State) -> list[Note]:
+    """Bring the copies of one island to their new content; returns what happened."""
+    body = document.element.body
+    before = state.blocks.get(key)
+    copies = islands.controls(body, islands.BLOCK, key)
+    spans: list[list[Any]] = [[control] for control in copies]
+    if not copies and before is not None:
+        spans = [islands.bookmark_range(body, islands.BLOCK, key, partial(_says, before[0]))]
+    if before is None:
+        return [Note("foreign" if any(spans) else "absent", "", key)]
+    if not any(spans):
+        state.blocks[key] = (before[0], hashes[1])
+        return [Note("deleted", "", key)]
+    notes, edited = [], False
+    for span in filter(None, spans):
+        held = islands.inner(span[0]) if copies else span
+        if islands.text_hash(held) != before[0]:
+            _comment(document, _first_runs(held), _kept(block))
+            notes.append(Note("kept", "", key))
+            edited = True
+        elif before[1] != hashes[1]:
+            elements = islands.written(document, block.write)
+            _replace(body, span, islands.wrapped(islands.BLOCK, key, block_title(block), elements), bool(copies))
+            notes.append(Note("updated", "", key))
+    # The hash of the words stays that of what the machine wrote, so that a hand is seen again next time.
+    if not edited or len(notes) > 1:
+        state.blocks[key] = hashes
+    else:
+        state.blocks[key] = (before[0], hashes[1])
+    return notes
+
+
+def _says(words: str, elements: Sequence[Any]) -> bool:
+    return islands.text_hash(elements) == words
+
+
+def _replace(body: Any, span: Sequence[Any], control: Any, is_control: bool) -> None:
+    if is_control:
+        # A copy keeps its own id, which must differ from that of its twins.
+        old = span[0].find(f"{W}sdtPr/{W}id")
+        if old is not None:
+            control.find(f"{W}sdtPr/{W}id").set(f"{W}val", old.get(f"{W}val"))
+        span[0].getparent().replace(span[0], control)
+        return
+    place = body.index(span[0])
+    for element in span:
+        body.remove(element)
+    for offset, element in enumerate(islands.bookmarked(control)):
+        body.insert(place + offset, element)
+    name = islands.bookmarked(copy.deepcopy(control))[0].get(f"{W}name")
+    starts = [mark for mark in body.iter(f"{W}bookmarkStart") if mark.get(f"{W}name") == name]
+    for mark in [mark for mark in starts if mark.getparent() is not body]:
+        mark.getparent().remove(mark)
+
+
+def _kept(block: Block) -> str:
+    return (
+        f"Bloc « {block.title} » modifié à la main depuis le dernier calcul : conservé tel quel, la nouvelle version calculée "
+        "n’est pas insérée. Pour la retrouver : kobo-sync build --fresh."
+    )
+
+
+# ── figures typed by hand ───────────────────────────────────────────────────
+
+
+def _stale(document: WordDocument, moved: dict[str, str], content: Content, state: _State) -> list[Note]:
+    """Comment each figure typed in prose that equals a value which has moved since."""
+    patterns = {
+        key: _figure(old) for key, old in moved.items() if len(old.strip()) > 1 and any(c.isdigit() for c in old)
+    }
+    if not patterns:
+        return []
+    body = document.element.body
+    mine = _machine_made(body, content, state)
+    filled_in = {id(node): node for root in (body,) for node in live_fields.shown_nodes(root)}
+    notes = []
+    for paragraph in list(body.iter(f"{W}p")):
+        if islands.inside(paragraph, mine):
+            continue
+        nodes = [node for node in paragraph.iter(f"{W}t") if id(node) not in filled_in]
+        # A field between two texts must not join them into one figure.
+        text = "".join(node.text or "" for node in nodes)
+        for key, pattern in patterns.items():
+            for found in pattern.finditer(text):
+                runs = _runs_at(nodes, found.start(), found.end())
+                words = f"À relire : « {moved[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
+                if _comment(document, [Run(run, Paragraph(paragraph, document._body)) for run in runs], words):
+                    notes.append(Note("stale", _around(text, found.start(), found.end()), key))
+    return notes
+
+
+def _figure(text: str) -> re.Pattern[str]:
+    """*text* as a whole figure, whatever spaces it was typed with; a day of a month or an hour is none."""
+    parts = [re.escape(part) for part in re.split(r"\s+", text.strip())]
+    unit = rf"(?!\s?(?:{_MONTHS}|h\b|/))" if text.strip().isdigit() else ""
+    figure = r"\s*".join(parts)
+    return re.compile(rf"(?<![\w.,/−-])(?<!\d\s){figure}(?![\w]|[.,]\d|\s\d){unit}")
+
+
+def _machine_made(body: Any, content: Content, state: _State) -> list[Any]:
+    """Every element that is an island or part of one."""
+    found: list[Any] = []
+    for key in content.blocks:
+        controls = islands.controls(body, islands.BLOCK, key)
+        if controls:
+            found += controls
+        elif key in state.blocks:
+            is_it = partial(_says, state.blocks[key][0])
+            found += islands.bookmark_range(body, islands.BLOCK, key, is_it)
+    return found
+
+
+def _runs_at(nodes: Sequence[Any], start: int, end: int) -> list[Any]:
+    position, runs = 0, []
+    for node in nodes:
+        length = len(node.text or "")
+        if position < end and position + length > start:
+            runs.append(node.getparent())
+        position += length
+    return runs
+
+
+def _around(text: str, start: int, end: int) -> str:
+    return f"« {' '.join(text[max(0, start - 30) : end + 30].split())} »"
+
+
+# ── comments ────────────────────────────────────────────────────────────────
+
+
+def _comment(document: WordDocument, runs: Sequence[Run], text: str) -> bool:
+    """Add a comment of ours, once: False when the same words stand at this paragraph already, or nothing can carry it."""
+    if not runs:
+        return False
+    paragraph = next((a for a in runs[0]._r.iterancestors() if a.tag == f"{W}p"), None)
+    if paragraph is None:
+        return False
+    here = {mark.get(f"{W}id") for mark in paragraph.iter(f"{W}commentRangeStart", f"{W}commentReference")}
+    if any(comment.text == text and str(comment.comment_id) in here for comment in document.comments):
+        return False
+    document.add_comment(list(runs), text=text, author=AUTHOR, initials=INITIALS)
+    return True
+
+
+def _first_runs(elements: Sequence[Any]) -> list[Run]:
+    for element in elements:
+        for paragraph in element.iter(f"{W}p"):
+            runs = [run for run in paragraph.iter(f"{W}r") if run.find(f"{W}t") is not None]
+            if runs:
+                parent = Paragraph(paragraph, None)  # type: ignore[arg-type]
+                return [Run(run, parent) for run in runs]
+    return []
+
+
+def _date_comments(document: WordDocument, content: Content) -> None:
+    moment = (content.when or EPOCH).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for comment in document.comments:
+        if comment.author == AUTHOR:
+            comment._comment_elm.set(f"{W}date", moment)
+
+
+# ── slots, state, saving ────────────────────────────────────────────────────
+
+
+def _empty_slots(document: WordDocument, state: _State) -> tuple[Note, ...]:
+    """A note for each prose slot in which nobody has written yet."""
+    body = document.element.body
+    notes = []
+    for key, hint in state.hints.items():
+        spans = islands.controls(body, islands.SLOT, key) or islands.bookmark_range(
+            body, islands.SLOT, key, lambda _span: False
+        )
+        if spans and not _has_prose(spans, hint):
+            notes.append(Note("empty", hint.removeprefix("✍ "), key))
+    return tuple(notes)
+
+
+def _has_prose(spans: Sequence[Any], hint: str) -> bool:
+    words = " ".join(islands.plain(paragraph) for element in spans for paragraph in element.iter(f"{W}p"))
+    without_hint = re.sub(r"\s", "", words).replace(re.sub(r"\s", "", hint), "")
+    pictures = any(True for element in spans for _ in element.iter(f"{W}drawing", f"{W}pict", f"{W}object"))
+    return bool(without_hint) or pictures
+
+
+def _settle(document: WordDocument) -> None:
+    """Numbers of captions and pictures over the whole text; pictures that nothing shows any more are dropped."""
+    body = document.element.body
+    controls = [control for control in body.iter(f"{W}sdt") if islands.tag_of(control).startswith(f"{islands.BLOCK}:")]
+    islands.renumber(body, lambda paragraph: islands.inside(paragraph, controls))
+    islands.fresh_picture_ids(body)
+    used = set(re.findall(r'r:(?:embed|id|link|pict)="([^"]+)"', etree.tostring(document.element, encoding="unicode")))
+    for key, relation in list(document.part.rels.items()):
+        if relation.reltype.endswith("/image") and key not in used:
+            del document.part.rels[key]
+
+
+def _read_state(document: WordDocument) -> _State | None:
+    part = _state_part(document)
+    if part is None:
+        return None
+    try:
+        said = json.loads("".join(etree.fromstring(part.blob).itertext()))
+        blocks = {key: (words, everything) for key, (words, everything) in said["blocks"].items()}
+        return _State(blocks, dict(said["values"]), dict(said["hints"]))
+    except (ValueError, KeyError, TypeError, AttributeError, etree.XMLSyntaxError):
+        return None
+
+
+def _put_state(document: WordDocument, state: _State) -> None:
+    root = etree.Element(f"{{{_STATE}}}state", nsmap={None: _STATE})
+    said = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
+    root.text = json.dumps(said, ensure_ascii=True, sort_keys=True)
+    blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+    part = _state_part(document)
+    if part is not None:
+        part._blob = blob
+        return
+    taken = {str(relation.target_part.partname) for relation in document.part.rels.values() if not relation.is_external}
+    number = next(n for n in range(1, 1000) if f"/customXml/item{n}.xml" not in taken)
+    name = PackURI(f"/customXml/item{number}.xml")
+    document.part.relate_to(Part(name, "application/xml", blob, document.part.package), _CUSTOM_XML)
+
+
+def _state_part(document: WordDocument) -> Any | None:
+    for relation in document.part.rels.values():
+        if relation.reltype == _CUSTOM_XML and _STATE.encode() in relation.target_part.blob:
+            return relation.target_part
+    return None
+
+
+def _saved(document: WordDocument) -> bytes:
+    raw = io.BytesIO()
+    document.save(raw)
+    return freeze(raw.getvalue())
