@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from docx.document import Document as WordDocument
+from docx.enum.text import WD_TAB_ALIGNMENT, WD_TAB_LEADER
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
+from docx.text.parfmt import ParagraphFormat
 
 from kobo_sync.documents import french, word
 from kobo_sync.documents.questionnaire_pdf import footer
@@ -97,8 +99,8 @@ class _Page:
     def dots(self) -> None:
         """A dotted line over the width of the page, whatever the font."""
         block = self.line("\t", color=MUTED, after=5, indent_cm=0.6)
-        stops = block.pPr._add_tabs()
-        sub(stops, "tab", val="right", leader="dot", pos=str(twips(_WIDTH_CM)))
+        stops = ParagraphFormat(block).tab_stops
+        stops.add_tab_stop(Cm(_WIDTH_CM), WD_TAB_ALIGNMENT.RIGHT, WD_TAB_LEADER.DOTS)
 
     def blank(self, answer: Answer) -> str:
         """A short place to write in, as one line of text."""
@@ -257,8 +259,8 @@ class _Page:
         """Header and footer in the language of the page, where that is not French."""
         section = self.document.sections[0]
         if self.rtl:
-            sub_bidi = section._sectPr.makeelement(qn("w:bidi"))
-            section._sectPr.append(sub_bidi)
+            properties = section._sectPr
+            properties.insert_element_before(properties.makeelement(qn("w:bidi")), "w:rtlGutter", "w:docGrid")
             right_to_left(section.header.paragraphs[0]._p)
         if self.paper.language == "fr":
             return

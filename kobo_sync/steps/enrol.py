@@ -9,6 +9,7 @@ from pathlib import Path
 from kobo_sync.config import ZONES_FILE, Config, read_csv
 from kobo_sync.documents.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.barcodes import qr_png
+from kobo_sync.documents.script import is_arabic
 from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.mission import Mission
@@ -59,6 +60,8 @@ def enrol(
         )
     lines = _write(folder, files)
     if password:
+        for file in files:
+            (folder / file).chmod(0o600)
         lines.append("these files hold a password: print them, then delete them")
     return mission.report("enrol", started_at, {"enumerators": len(files) // 2}, [], lines)
 
@@ -108,7 +111,7 @@ def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: 
         if zone not in ("", row["zone"]):
             continue
         label = row["label"].removesuffix(f"({row['name']})").strip()
-        latin, _, arabic = label.partition(" / ")
+        latin, _, arabic = label.partition(" / ") if not is_arabic(label) or " / " in label else ("", "", label)
         group, place = config.group(row["group"]), config.zone(row["zone"])
         shown = [place.name if place else row["zone"], (group.short or group.name) if group else row["group"]]
         badge = Badge(row["name"], latin if latin != row["name"] else "", arabic, " · ".join(filter(None, shown)))

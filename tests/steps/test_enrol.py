@@ -46,6 +46,7 @@ def test_a_password_only_when_asked_for_and_only_from_the_environment(workspace:
     held = enrol(_mission(workspace, COLLECT_PASSWORD="hush"), user="a", with_password=True, output=workspace.out)
     assert (workspace.out / "a.png").read_bytes() != without
     assert any("delete them" in line for line in held.lines) and not any("delete" in line for line in plain.lines)
+    assert (workspace.out / "a.png").stat().st_mode & 0o077 == 0
     with pytest.raises(ConfigError, match="COLLECT_PASSWORD"):
         enrol(_mission(workspace), user="a", with_password=True)
 
@@ -72,6 +73,8 @@ def test_badges_for_participants(workspace: Workspace) -> None:
     (badge,) = sheets["badges-nord.pdf"]
     assert (badge.name, badge.arabic, badge.place) == ("Tazi Ali", "علي", "Nord · Groupe A")
     assert sheets["badges-sud.pdf"][0].name == ""
+    alone = participant_sheets([{**row, "label": "علي التازي (NOR-01)"}], mission.config, "")["badges-nord.pdf"][0]
+    assert (alone.name, alone.arabic) == ("", "علي التازي")
     assert list(participant_sheets([other, row], mission.config, "sud")) == ["badges-sud.pdf"]
     mission.close()
 
