@@ -76,11 +76,10 @@ class _Writer:
         self.words = words_of(language)
         self.entries: list[_Entry] = sorted([*form.questions, *form.sections], key=lambda entry: entry.sheet_row)
         self.questions = {question.name: question for question in form.questions}
-        self.numbers = self._numbers()
-
-    def _numbers(self) -> dict[str, str]:
-        asked = [q for q in self.form.questions if _is_asked(q)]
-        return {question.name: str(number) for number, question in enumerate(asked, 1)}
+        asked = [question for question in form.questions if _is_asked(question)]
+        self.by_row = {question.sheet_row: str(number) for number, question in enumerate(asked, 1)}
+        # Two groups may each have a question of one name: a reference means the first.
+        self.numbers = {question.name: self.by_row[question.sheet_row] for question in reversed(asked)}
 
     def blocks(self, entries: Sequence[_Entry], depth: int, known: Mapping[str, str]) -> Iterator[Block]:
         """The blocks of *entries*, which stand *depth* levels deep; *known* are values certain in this copy."""
@@ -143,7 +142,7 @@ class _Writer:
         hints = [self.text(question.hints, known), self.text(detail.guidance, known)]
         rule = self.text(detail.messages, known)
         return Ask(
-            self.numbers[question.name],
+            self.by_row[question.sheet_row],
             question.name,
             label or question.name,
             self.answer(question, detail, known),

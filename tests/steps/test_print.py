@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import PERSONNES, Clock
+from conftest import PERSONNES, REPO, Clock
 
 from kobo_sync.cli import cli
 from kobo_sync.errors import FormError
+from kobo_sync.forms.paper import HIDDEN
 from kobo_sync.mission import Mission
 from kobo_sync.steps.print import print_codebook, print_form
 from kobo_sync.workspace import Workspace
@@ -56,6 +58,19 @@ def test_any_form_without_a_mission(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert done.exit_code == 0, done.output
     with zipfile.ZipFile(tmp_path / "papier" / "personnes-fr.docx") as archive:
         assert "Vallée du Nord" in archive.read("word/document.xml").decode()
+
+
+@pytest.mark.parametrize("form_id", sorted(path.stem for path in (REPO / "forms").glob("*.xlsx")))
+def test_our_own_forms_are_printed_whole(own_workspace: Workspace, form_id: str) -> None:
+    mission = _mission(own_workspace)
+    for language in ("fr", "ar"):
+        print_form(mission, form_id, language=language)
+        with zipfile.ZipFile(own_workspace.out / "questionnaires" / f"{form_id}-{language}.docx") as archive:
+            body = archive.read("word/document.xml").decode()
+        texts = " ".join(re.findall(r"<w:t[^>]*>([^<]*)</w:t>", body))
+        asked = [q for q in mission.forms[form_id].questions if q.kind not in HIDDEN and q.kind != "note"]
+        assert all(" ".join(q.labels[language].split())[:8] in texts or "${" in q.labels[language] for q in asked[:3])
+        assert "${" not in texts and "selected(" not in texts
 
 
 def test_a_codebook(workspace: Workspace) -> None:

@@ -151,6 +151,15 @@ def test_documents_are_the_same_each_time_and_run_right_to_left() -> None:
     assert "<w:bidiVisual/>" in body and body.count("<w:bidi/>") > 30 and "صفحة" in foot
 
 
+def test_one_name_in_two_groups_keeps_two_numbers() -> None:
+    made = _paper(
+        "| survey |\n| | type | name | label |\n| | begin_group | a | A |\n| | text | nom | Un |\n| | end_group | | |\n"
+        "| | begin_group | b | B |\n| | text | nom | Deux |\n| | note | n | Voir ${nom} |\n| | end_group | | |\n"
+    )
+    assert [block.number for block in made.blocks if isinstance(block, Ask)] == ["1", "2"]
+    assert [block.text for block in made.blocks if isinstance(block, Text)] == ["Voir [question 1]"]
+
+
 def test_labels_lose_their_marks_and_keep_their_thousands_together() -> None:
     assert plain("# **20 000** *élèves* <span style='x'>ici</span>, a*b*c") == "20\u202f000 élèves ici, a*b*c"
 
