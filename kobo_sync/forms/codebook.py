@@ -42,14 +42,15 @@ INDICATORS: Mapping[tuple[Role, str], str] = {
     ("road_map", "indicator"): "smart_share",
     ("road_map", "status"): "overdue",
 }
+_SUMMARIES = ("zone_sheet", "final_report")
 DELIVERABLES: Mapping[Role, tuple[str, ...]] = {
-    "registration": ("attendance_list",),
-    "attendance": ("attendance_list", "evaluations"),
-    "test": ("evaluations",),
-    "satisfaction": ("evaluations",),
-    "needs": ("needs",),
-    "focus_group": ("needs",),
-    "road_map": ("road_map",),
+    "registration": ("attendance_list", *_SUMMARIES),
+    "attendance": ("attendance_list", "evaluations", *_SUMMARIES),
+    "test": ("evaluations", *_SUMMARIES),
+    "satisfaction": ("evaluations", *_SUMMARIES),
+    "needs": ("needs", *_SUMMARIES),
+    "focus_group": ("needs", "final_report"),
+    "road_map": ("road_map", *_SUMMARIES),
     "other": (),
 }
 _EVERY_ANSWER = "data_workbook"
@@ -123,8 +124,9 @@ def _entry(question: Question, form: Form, detail: Details, settings: FormSettin
     meanings = _meanings(question.name, settings)
     role: Role = settings.role if settings else "other"
     indicators = [name for meaning in meanings for name in INDICATORS.get((role, meaning), "").split(", ") if name]
-    used = [*DELIVERABLES[role]] if meanings else []
-    if settings and question.kind not in ("note", "calculate") and not _PRIVATE & set(meanings):
+    is_private = bool(_PRIVATE & set(meanings))
+    used = [name for name in DELIVERABLES[role] if not (is_private and name in _SUMMARIES)] if meanings else []
+    if settings and question.kind not in ("note", "calculate") and not is_private:
         used.append(_EVERY_ANSWER)
     table = f"{form.form_id}__{question.repeat.rpartition('/')[2]}" if question.repeat else form.form_id
     return Entry(
