@@ -70,19 +70,19 @@ def controls(body: Any, kind: str, key: str) -> list[Any]:
 def bookmark_range(body: Any, kind: str, key: str, is_it: Callable[[Sequence[Any]], bool]) -> list[Any]:
     """The top-level elements that the twin bookmark spans, empty when it spans none.
 
-    LibreOffice may end it in the paragraph that follows: of the two readings, the one for which *is_it* holds.
+    LibreOffice cuts it into several of the same name, and may end it in the paragraph that follows: of
+    the two readings, the one for which *is_it* holds.
     """
     name = _bookmark(f"{kind}:{key}")
     children = list(body)
-    start = next((b for b in body.iter(f"{W}bookmarkStart") if b.get(f"{W}name") == name), None)
-    if start is None:
+    starts = [mark for mark in body.iter(f"{W}bookmarkStart") if mark.get(f"{W}name") == name]
+    if not starts:
         return []
-    end = next((b for b in body.iter(f"{W}bookmarkEnd") if b.get(f"{W}id") == start.get(f"{W}id")), None)
-    first = children.index(_top(body, start))
-    last = children.index(_top(body, end)) if end is not None else first
-    wide = children[first : last + 1]
-    narrow = wide[:-1] if end is not None and end.getparent() is not body else wide
-    chosen = narrow if is_it(narrow) and not is_it(wide) else wide
+    numbers = {mark.get(f"{W}id") for mark in starts}
+    ends = [mark for mark in body.iter(f"{W}bookmarkEnd") if mark.get(f"{W}id") in numbers]
+    places = [children.index(_top(body, mark)) for mark in (*starts, *ends)]
+    wide = children[min(places) : max(places) + 1]
+    chosen = wide[:-1] if not is_it(wide) and is_it(wide[:-1]) else wide
     return chosen if any(element.tag in (f"{W}p", f"{W}tbl", f"{W}sdt") for element in chosen) else []
 
 
