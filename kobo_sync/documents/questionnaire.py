@@ -171,7 +171,9 @@ class _Page:
         indent_cm: float = 0,
     ) -> Any:
         """A new paragraph; returns its element."""
-        added = self.document.add_paragraph(style=style)
+        added = self.document.add_paragraph()
+        if style != "Normal":
+            added._p.style = self.document.styles[style].style_id  # `add_paragraph(style=…)` searches all styles twice
         spacing = added.paragraph_format
         spacing.keep_with_next, spacing.keep_together = keep or None, True
         if after is not None:

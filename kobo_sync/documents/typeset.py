@@ -26,7 +26,7 @@ _HEAD = """
 def pdf(template: str, data: Mapping[str, Any], *, title: str, author: str = "") -> bytes:
     """The PDF that *template* (Typst markup) makes of ``data``, which it sees as a variable of that name.
 
-    Texts of *data* are never read as markup. ``data.fonts`` are the installed families, Latin first.
+    Texts of *data* are never read as markup. ``data.fonts`` are the installed families, Latin first; Typst brings one of its own.
     Raises: DocumentError when the template and the data do not fit.
     """
     families = _families()
@@ -34,7 +34,7 @@ def pdf(template: str, data: Mapping[str, Any], *, title: str, author: str = "")
         **data,
         "title": title,
         "author": author,
-        "fonts": [name for name in FONTS if name in families] or ["Arial"],
+        "fonts": [name for name in FONTS if name in families] or ["Libertinus Serif"],
     }
     try:
         made = typst.Compiler((_HEAD + template).encode(), font_paths=_fonts()).compile(

@@ -125,6 +125,7 @@ def _entry(question: Question, form: Form, detail: Details, settings: FormSettin
     role: Role = settings.role if settings else "other"
     indicators = [name for meaning in meanings for name in INDICATORS.get((role, meaning), "").split(", ") if name]
     is_private = bool(_PRIVATE & set(meanings))
+    role = "other" if {"photo", "sketch"} & set(meanings) else role  # pictures of people reach no paper
     used = [name for name in DELIVERABLES[role] if not (is_private and name in _SUMMARIES)] if meanings else []
     if settings and question.kind not in ("note", "calculate") and not is_private:
         used.append(_EVERY_ANSWER)
