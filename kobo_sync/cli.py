@@ -264,19 +264,22 @@ def check_command(mission: Mission) -> Report:
 
 @verb("build", name="build")
 @click.option("--zone", "zones", multiple=True, metavar="CODE", help="Only this zone; may be repeated.")
-def build_command(mission: Mission, zones: tuple[str, ...]) -> Report:
-    """Make the deliverables in exports/out/, one folder per zone."""
+@click.option("--fresh", is_flag=True, help="Start a new final report beside the one that people write in.")
+@click.option("--pdf", is_flag=True, help="Make the PDF of the final report as well (needs LibreOffice).")
+def build_command(mission: Mission, zones: tuple[str, ...], fresh: bool, pdf: bool) -> Report:
+    """Make the deliverables in exports/out/: a folder per zone that changed, and one for the mission."""
     from kobo_sync.steps.build import build
 
-    return build(mission, zones=zones)
+    return build(mission, zones=zones, fresh=fresh, pdf=pdf)
 
 
 @verb("deliver", name="deliver")
-def deliver_command(mission: Mission) -> Report:
-    """Zip what was built: per zone one zip to send, and one with the nominative files."""
+@click.option("--final", is_flag=True, help="Take the draft mark out of what is delivered.")
+def deliver_command(mission: Mission, final: bool) -> Report:
+    """Zip what was built: per zone one zip to send and one with the nominative files; one for the mission."""
     from kobo_sync.steps.deliver import deliver
 
-    return deliver(mission)
+    return deliver(mission, final=final)
 
 
 @verb("run", name="run")

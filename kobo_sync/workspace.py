@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
 from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
@@ -22,6 +24,38 @@ from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Choice, Form
 
 STATE = ".kobo_sync"
+MANIFEST = "MANIFEST.json"
+ASIDE = ".sauvegardes"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a set's folder holds from the last build: its manifest (empty when there is none), and how to read each file."""
+
+    said: dict[str, Any]
+    files: dict[str, Callable[[], bytes]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file of the manifest is still there."""
+        return bool(self.said) and set(self.said.get("files", {})) <= set(self.files)
+
+    def digest(self, path: str) -> str:
+        """The SHA-256 of a file as it lies there now, or nothing."""
+        return hashlib.sha256(self.files[path]()).hexdigest() if path in self.files else ""
+
+    def is_edited(self, path: str) -> bool:
+        """Whether a file of the manifest is no longer what was built."""
+        built = self.said.get("files", {}).get(path)
+        return built is not None and path in self.files and self.digest(path) != built.get("sha256")
+
+    def changed_by(self, files: Mapping[str, bytes]) -> bool:
+        """Whether putting *files* in place would change anything."""
+        there = {**self.files, MANIFEST: lambda: b""}
+        if set(there) != set(files):
+            return True
+        text = (json.dumps(self.said, ensure_ascii=False, indent=2) + "\n").encode()
+        return text != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
 
 
 @dataclass(frozen=True)
@@ -193,6 +227,30 @@ class Workspace:
             yield
         finally:
             handle.close()
+
+    def held(self, name: str) -> Held:
+        """What ``out/name`` holds; after a killed run, what it held before."""
+        folder = self.out / name
+        try:
+            self._finish_replacement(name)
+            said = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
+            paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        except ValueError:
+            said, paths = {}, []
+        except OSError as error:
+            raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
+        files = {
+            str(PurePosixPath(path.relative_to(folder))): path.read_bytes for path in paths if _is_content(path.name)
+        }
+        return Held(said if isinstance(said, dict) else {}, files)
+
+    def set_aside(self, name: str, path: str, content: bytes) -> str:
+        """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""
+        pure = PurePosixPath(path)
+        digest = hashlib.sha256(content).hexdigest()[:8]
+        kept = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
+        write_atomic(self.out / kept, content)
+        return str(kept)
 
     def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
         """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.

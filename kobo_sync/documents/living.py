@@ -92,6 +92,21 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     return Living(_saved(document), (*notes, *_empty_slots(document, state)), True)
 
 
+def flattened(content: bytes) -> bytes:
+    """The same text without content controls, empty slots left out: what LibreOffice needs to show it rightly."""
+    document = opened(content, "report")
+    body = document.element.body
+    state = _read_state(document) or _State()
+    for control in list(body.iter(f"{W}sdt")):
+        kind, _, key = islands.tag_of(control).partition(":")
+        is_empty = kind == islands.SLOT and not _has_prose([control], state.hints.get(key, ""))
+        holder = control.find(f"{W}sdtContent")
+        for child in list(holder) if holder is not None and not is_empty else ():
+            control.addprevious(child)
+        control.getparent().remove(control)
+    return _saved(document)
+
+
 # ── islands ─────────────────────────────────────────────────────────────────
 
 

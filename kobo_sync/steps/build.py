@@ -1,26 +1,34 @@
-"""Deliverables from the mirror: one folder per zone, replaced whole or not at all."""
+"""Deliverables from the mirror: one folder per zone and one for the mission, each replaced whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from kobo_sync import office
 from kobo_sync.checks import run_checks
 from kobo_sync.config import ZONES_FILE
-from kobo_sync.deliverables import deliverable
-from kobo_sync.errors import ConfigError
-from kobo_sync.facts import content_marks, facts_of_zone, gather_facts, with_findings
+from kobo_sync.deliverables import changes, deliverable, final_report
+from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.documents.living import flattened
+from kobo_sync.errors import ConfigError, DocumentError
+from kobo_sync.facts import content_marks, facts_by_zone, gather_facts, with_findings
+from kobo_sync.inputs import Inputs
 from kobo_sync.mission import Mission
-from kobo_sync.model import Document, Facts, Report, Zone
+from kobo_sync.model import Document, Facts, Finding, Report, Zone
+from kobo_sync.workspace import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
-MANIFEST = "MANIFEST.json"
+REPORT_PDF = "rapport-final.pdf"
 
 
-def build(mission: Mission, *, zones: Sequence[str] = ()) -> Report:
-    """Make the deliverables of *zones* (all of them when empty) and those of the mission.
+def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, pdf: bool = False) -> Report:
+    """Make the deliverables of *zones* (all of them when empty) that changed, and those of the mission.
 
+    A zone whose data, templates, settings and program are those of its last build is left as it is. *fresh*
+    starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice.
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
     started_at = mission.clock()
@@ -28,43 +36,186 @@ def build(mission: Mission, *, zones: Sequence[str] = ()) -> Report:
     chosen = [_zone(mission, code) for code in zones] if zones else config.zones
     whole = gather_facts(mission)
     whole = with_findings(whole, run_checks(whole))
-    marks = content_marks(mission)
-    lines, n_files, n_bytes = [], 0, 0
-    sets: list[tuple[str, Facts, Sequence[str]]] = [
-        (zone.code, facts_of_zone(whole, zone, marks), config.deliverables.zone) for zone in chosen
-    ]
-    if config.deliverables.mission and not zones:
-        sets.append((MISSION_FOLDER, whole, config.deliverables.mission))
-    for done, (folder, facts, names) in enumerate(sets):
-        mission.progress("build", done, len(sets))
-        documents = [document for name in names for document in deliverable(name).build(facts)]
-        files = {document.path: document.content for document in documents}
-        mission.workspace.replace_folder(folder, {**files, MANIFEST: manifest(facts, documents)})
-        n_files, n_bytes = n_files + len(files), n_bytes + sum(map(len, files.values()))
-        lines.append(f"{folder}: {', '.join(sorted(files))}")
-    mission.progress("build", len(sets), len(sets))
-    return mission.report("build", started_at, {"files": n_files, "bytes": n_bytes}, [], lines)
+    inputs = Inputs(mission, whole)
+    findings: list[Finding] = []
+    lines, moved = [], []
+    counts = {"files": 0, "bytes": 0, "unchanged": 0}
+    with_mission = bool(config.deliverables.mission) and not zones
+    for done, facts in enumerate(facts_by_zone(whole, chosen, content_marks(mission))):
+        mission.progress("build", done, len(chosen) + with_mission)
+        code = facts.zone.code if facts.zone else ""
+        held, wanted = mission.workspace.held(code), inputs.of_zone(facts)
+        if held.said.get("inputs") == wanted and held.complete:
+            counts["unchanged"] += 1
+            findings += _told_before(held)
+            lines.append(f"{code}: unchanged")
+            continue
+        made = [(name, document) for name in config.deliverables.zone for document in deliverable(name).build(facts)]
+        said = manifest(facts, made, wanted)
+        moved.append(changes.Change(code, held.said or None, json.loads(said)))
+        findings += _put(mission, code, held, made, said)
+        lines.append(_counted(code, made, counts))
+    if with_mission:
+        mission.progress("build", len(chosen), len(chosen) + 1)
+        made, found = _mission_set(mission, replace(whole, fresh=fresh), moved, pdf)
+        findings += found
+        lines.append(_counted(MISSION_FOLDER, made, counts))
+    elif pdf or fresh:
+        raise ConfigError(
+            "there is no final report to make",
+            file="config/mission.toml",
+            key="deliverables.mission",
+            hint='add "final_report", and build without --zone',
+        )
+    mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
+    return mission.report("build", started_at, counts, findings, lines)
 
 
-def manifest(facts: Facts, documents: Sequence[Document]) -> bytes:
-    """What a folder or a zip holds, as JSON bytes: SHA-256 and class of each file, data as of, counts, versions."""
+def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str) -> bytes:
+    """What a folder holds, as JSON bytes: per file SHA-256, class and maker; data as of, counts, versions, figures.
+
+    *inputs* is the hash of all that the files were made from.
+    """
+    documents = sorted(made, key=lambda pair: pair[1].path)
     said: Mapping[str, object] = {
         "mission": facts.config.mission.code,
         "zone": facts.zone.code if facts.zone else None,
         "as_of": facts.as_of.isoformat() if facts.as_of else None,
         "fingerprint": facts.fingerprint,
+        "inputs": inputs,
         "submissions": dict(sorted(facts.counts.items())),
         "form_versions": dict(sorted(facts.form_versions.items())),
+        "figures": {name: text for name, text in live_values(facts).items() if name != "provenance"},
+        "findings": [
+            [finding.rule, finding.severity, finding.where, finding.message, finding.hint]
+            for _, document in documents
+            for finding in document.findings
+        ],
         "files": {
             document.path: {
                 "sha256": hashlib.sha256(document.content).hexdigest(),
                 "bytes": len(document.content),
                 "class": document.classification,
+                "by": name,
             }
-            for document in sorted(documents, key=lambda document: document.path)
+            for name, document in documents
         },
     }
     return (json.dumps(said, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+# ── the mission's own set ───────────────────────────────────────────────────
+
+
+def _mission_set(
+    mission: Mission, whole: Facts, moved: Sequence[changes.Change], pdf: bool
+) -> tuple[list[tuple[str, Document]], list[Finding]]:
+    """Build, and put in place, what concerns the mission as a whole; the report is patched where it lies."""
+    held = mission.workspace.held(MISSION_FOLDER)
+    facts = replace(whole, held={path: read() for path, read in held.files.items() if path.endswith(".docx")})
+    names = mission.config.deliverables.mission
+    made = [(name, document) for name in names for document in deliverable(name).build(facts)]
+    if moved:
+        made.append((changes.NAME, changes.changes_paper(facts, moved)))
+    elif changes.PATH in held.files:
+        made.append((changes.NAME, Document(changes.PATH, held.files[changes.PATH](), changes.CLASS)))
+    report = next((document for _, document in made if document.path == final_report.PATH), None)
+    findings = []
+    if report is not None:
+        made_pdf = _report_pdf(held, report, pdf)
+        if made_pdf is not None:
+            made.append(("final_report", made_pdf))
+        elif REPORT_PDF in held.files:
+            findings.append(_late_pdf())
+    elif pdf or whole.fresh:
+        raise ConfigError(
+            "there is no final report to make",
+            file="config/mission.toml",
+            key="deliverables.mission",
+            hint='add "final_report"',
+        )
+    said = manifest(facts, made, "")
+    return made, [*_put(mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *findings]
+
+
+def _report_pdf(held: Held, report: Document, wanted: bool) -> Document | None:
+    """The report's PDF: the one there is while the report is the same, a new one when it is *wanted*, else none."""
+    made_from = held.said.get("files", {}).get(REPORT_PDF, {}).get("by", "")
+    is_same = REPORT_PDF in held.files and held.digest(final_report.PATH) == hashlib.sha256(report.content).hexdigest()
+    if is_same and made_from and not wanted:
+        return Document(REPORT_PDF, held.files[REPORT_PDF](), report.classification)
+    if not wanted:
+        return None
+    return Document(REPORT_PDF, office.pdfs({REPORT_PDF: flattened(report.content)})[REPORT_PDF], report.classification)
+
+
+def _late_pdf() -> Finding:
+    return Finding(
+        "REPORT009",
+        "info",
+        f"{MISSION_FOLDER}/{REPORT_PDF}",
+        "le rapport a changé : son ancien PDF est retiré",
+        "`kobo-sync build --pdf` en fait un neuf",
+    )
+
+
+# ── putting sets in place ───────────────────────────────────────────────────
+
+
+def _put(
+    mission: Mission,
+    folder: str,
+    held: Held,
+    made: Sequence[tuple[str, Document]],
+    said: bytes,
+    living: Sequence[str] = (),
+) -> list[Finding]:
+    """Replace the folder; what people edited is set aside first, what they added stays. Returns the findings."""
+    files: dict[str, bytes] = {}
+    for name, document in made:
+        if document.path in files:
+            raise DocumentError(
+                f"two deliverables make {document.path} ({name} is the second)", hint="list each deliverable once"
+            )
+        files[document.path] = document.content
+    findings = [finding for _, document in made for finding in document.findings]
+    for path, read in held.files.items():
+        is_ours = path in held.said.get("files", {})
+        if not is_ours and path not in files:
+            files[path] = read()
+        elif held.is_edited(path) and files.get(path) != read():
+            kept = mission.workspace.set_aside(folder, path, read())
+            if path not in living:
+                findings.append(_edited(folder, path, kept))
+    if held.changed_by({**files, MANIFEST: said}):
+        mission.workspace.replace_folder(folder, {**files, MANIFEST: said})
+    return findings
+
+
+def _edited(folder: str, path: str, kept: str) -> Finding:
+    return Finding(
+        "BUILD001",
+        "warning",
+        f"{folder}/{path}",
+        "le fichier avait été modifié à la main ; il est remplacé, sa version modifiée est mise de côté",
+        f"elle est dans {kept}",
+        zone="" if folder == MISSION_FOLDER else folder,
+    )
+
+
+def _told_before(held: Held) -> list[Finding]:
+    """The findings of the last build of a set that is left as it is."""
+    zone = str(held.said.get("zone") or "")
+    return [
+        Finding(rule, severity, where, message, hint, zone=zone)
+        for rule, severity, where, message, hint in held.said.get("findings", [])
+    ]
+
+
+def _counted(folder: str, made: Sequence[tuple[str, Document]], counts: dict[str, int]) -> str:
+    counts["files"] += len(made)
+    counts["bytes"] += sum(len(document.content) for _, document in made)
+    return f"{folder}: {', '.join(sorted(document.path for _, document in made))}"
 
 
 def _zone(mission: Mission, code: str) -> Zone:

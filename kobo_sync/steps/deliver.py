@@ -1,4 +1,4 @@
-"""The zips that are sent: per zone one without any nominative file, one with the nominative files alone."""
+"""The zips that are sent: one without any nominative file and one with these alone, per zone; one for the mission."""
 
 from __future__ import annotations
 
@@ -6,44 +6,56 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from kobo_sync import office
+from kobo_sync.deliverables import changes, deliverable, final_report
+from kobo_sync.documents.draft import without_mark
+from kobo_sync.documents.living import flattened
 from kobo_sync.errors import DocumentError
+from kobo_sync.facts import content_marks, facts_of_zone, gather_facts
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.build import MANIFEST
-from kobo_sync.workspace import write_atomic
+from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
+from kobo_sync.workspace import MANIFEST, Held, write_atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
 
 
-def deliver(mission: Mission) -> Report:
-    """Zip what `build` made of each zone; a file that was edited since is taken as it is, and said.
+def deliver(mission: Mission, *, final: bool = False) -> Report:
+    """Zip what `build` made; a file that was edited since is taken as it is, and said. *final* drops the draft mark.
 
-    Raises: DocumentError when a zone was never built.
+    Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since.
     """
     started_at = mission.clock()
     findings: list[Finding] = []
-    lines = []
-    for zone in mission.config.zones:
-        folder = mission.workspace.out / zone.code
-        said, files = _read_folder(folder)
-        findings += [
-            _edited(zone.code, name)
-            for name, content in files.items()
-            if _sha256(content) != said["files"][name]["sha256"]
-        ]
+    lines: list[str] = []
+    folders = [zone.code for zone in mission.config.zones]
+    has_mission = bool(mission.config.deliverables.mission)
+    for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
+        held = mission.workspace.held(folder)
+        if not held.complete:
+            raise DocumentError(
+                f"{mission.workspace.out / folder} holds no complete set of deliverables",
+                hint="run `kobo-sync build` first",
+            )
+        files = {name: held.files[name]() for name in held.said["files"]}
+        findings += [_edited(folder, name) for name in files if held.is_edited(name) and name != final_report.PATH]
+        if final:
+            findings += _finished(mission, folder, held, files)
         for suffix, nominative in (("", False), (NOMINATIVE, True)):
             chosen = {
                 name: content
                 for name, content in files.items()
-                if (said["files"][name]["class"] == "nominative") == nominative
+                if (held.said["files"][name]["class"] == "nominative") == nominative
             }
-            target = mission.workspace.out / f"{zone.code}{suffix}.zip"
-            write_atomic(target, zip_bytes(said, chosen))
+            if folder == MISSION_FOLDER and nominative and not chosen:
+                continue
+            target = mission.workspace.out / f"{folder}{suffix}.zip"
+            write_atomic(target, zip_bytes(held.said, chosen))
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
 
@@ -54,7 +66,8 @@ def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
         name: {**said["files"][name], "sha256": _sha256(content), "bytes": len(content)}
         for name, content in sorted(files.items())
     }
-    text = json.dumps({**said, "files": listed}, ensure_ascii=False, indent=2) + "\n"
+    told = {key: value for key, value in said.items() if key not in ("findings", "inputs")}
+    text = json.dumps({**told, "files": listed}, ensure_ascii=False, indent=2) + "\n"
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in [(MANIFEST, text.encode()), *sorted(files.items())]:
@@ -66,26 +79,62 @@ def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    try:
-        said = json.loads((folder / MANIFEST).read_bytes())
-        return said, {name: (folder / name).read_bytes() for name in said["files"]}
-    except (OSError, ValueError, KeyError) as error:
+# ── without the draft mark ──────────────────────────────────────────────────
+
+
+def _finished(mission: Mission, folder: str, held: Held, files: dict[str, bytes]) -> list[Finding]:
+    """Take the draft mark out of *files*: from Word files as they are, edited or not; PDFs are set anew."""
+    findings = []
+    for name in [name for name in files if name.endswith(".docx")]:
+        files[name] = without_mark(files[name])
+    pdfs = [name for name in files if name.endswith(".pdf") and not name.startswith("annexes/")]
+    edited = [name for name in pdfs if held.is_edited(name)]
+    findings += [_still_draft(folder, name) for name in edited]
+    if folder == MISSION_FOLDER and REPORT_PDF in pdfs and REPORT_PDF not in edited:
+        files[REPORT_PDF] = office.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
+    fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
+    makers = dict.fromkeys(held.said["files"][name].get("by", "") for name in fresh)
+    files.update({name: content for name, content in _remade(mission, folder, held, makers).items() if name in fresh})
+    return findings
+
+
+def _remade(mission: Mission, folder: str, held: Held, makers: Iterable[str]) -> dict[str, bytes]:
+    """What the deliverables *makers* make when they are final; their data must be those of the build."""
+    names = [name for name in makers if name not in ("", changes.NAME)]
+    if not names:
+        return {}
+    facts = gather_facts(mission)
+    zone = mission.config.zone(folder)
+    facts = facts_of_zone(facts, zone, content_marks(mission)) if zone else facts
+    if facts.fingerprint != held.said.get("fingerprint"):
         raise DocumentError(
-            f"{folder} holds no complete set of deliverables", hint="run `kobo-sync build` first"
-        ) from error
+            f"the data of {folder} moved since its documents were built",
+            hint="run `kobo-sync build`, look at them, deliver again",
+        )
+    final = replace(facts, final=True)
+    return {document.path: document.content for name in names for document in deliverable(name).build(final)}
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _edited(zone: str, name: str) -> Finding:
+def _edited(folder: str, name: str) -> Finding:
     return Finding(
         "DELIVER001",
         "info",
-        f"{zone}/{name}",
+        f"{folder}/{name}",
         "the file was edited since it was built; it is delivered as edited",
-        "`kobo-sync build` would replace it",
-        zone=zone,
+        "`kobo-sync build` would replace it once the zone's data change",
+        zone="" if folder == MISSION_FOLDER else folder,
+    )
+
+
+def _still_draft(folder: str, name: str) -> Finding:
+    return Finding(
+        "DELIVER002",
+        "warning",
+        f"{folder}/{name}",
+        "the PDF was edited by hand: its draft mark cannot be taken out",
+        "remove it, run `kobo-sync build`, then deliver again",
     )

@@ -15,9 +15,9 @@ FLOORS = (
         "config", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "store.schema", "store.rows", "store.plan",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
+    ("workspace", "office", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
      "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.mirror"),
-    ("mission", "assets", "facts", "ledger", "steps."),
+    ("mission", "assets", "facts", "inputs", "ledger", "steps."),
     ("service", "cli", "paper_verbs", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}

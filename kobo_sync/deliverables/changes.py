@@ -1,0 +1,91 @@
+"""What changed since the last build: receipts and figures per zone, before and now; for the team."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kobo_sync.analysis import labels
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import french, word
+from kobo_sync.model import Class, Document, Facts
+
+NAME = "changes"
+TITLE = "Ce qui a changé"
+CLASS: Class = "internal"
+PATH = "changements.docx"
+
+_NAMES = {
+    "presents": "Personnes présentes",
+    "taux": "Taux de quota",
+    "femmes": "Femmes",
+    "hommes": "Hommes",
+    "journee_entiere": "Journée entière signée",
+    "tests_apparies": "Tests appariés",
+    "score_avant": "Score avant",
+    "score_apres": "Score après",
+    "gain": "Gain de classe",
+    "reponses_satisfaction": "Réponses de satisfaction",
+    "recommandation": "Recommandation",
+    "reponses_besoins": "Réponses aux besoins",
+    "besoin_1": "Premier besoin",
+    "besoin_2": "Deuxième besoin",
+    "besoin_3": "Troisième besoin",
+    "priorites_communes": "Priorités communes",
+    "actions": "Actions prévues",
+    "actions_completes": "Actions complètes",
+    "actions_en_retard": "Actions en retard",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One zone's manifest before (None for a first build) and now."""
+
+    zone: str
+    before: Mapping[str, object] | None
+    now: Mapping[str, object]
+
+
+def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
+    """The page: a table per zone that was rebuilt; a zone built for the first time says so."""
+    document = letterhead.open_paper(facts, TITLE, list(facts.config.forms))
+    word.title(document, f"{TITLE} depuis la dernière construction", f"{letterhead.action(facts)} · document interne")
+    if not changes:
+        word.paragraph(document, "Aucune zone n’a changé.")
+    for change in changes:
+        word.heading(document, labels.zone(facts, change.zone))
+        if change.before is None:
+            word.paragraph(document, "Première construction de cette zone.")
+            continue
+        rows = _rows(change.before, change.now)
+        if rows:
+            head = ["Quoi", "Avant", "Maintenant"]
+            caption = f"Changements de la zone {labels.zone(facts, change.zone)}"
+            word.table(document, word.Table(head, rows, [7.0, 5.0, 5.0], caption=caption))
+        else:
+            word.paragraph(
+                document, "Ni les réceptions ni les chiffres n’ont changé : un modèle, un réglage ou le programme, oui."
+            )
+    return letterhead.close_paper(facts, document, PATH, CLASS)
+
+
+def _rows(before: Mapping[str, object], now: Mapping[str, object]) -> list[list[str]]:
+    rows = []
+    for part, title in (
+        ("submissions", "Soumissions reçues : {}"),
+        ("figures", "{}"),
+        ("form_versions", "Version du formulaire {}"),
+    ):
+        old, new = _part(before, part), _part(now, part)
+        for key in dict.fromkeys([*new, *old]):
+            name = key if part != "figures" else _NAMES.get(key, "")
+            was, is_ = old.get(key, french.NOTHING), new.get(key, french.NOTHING)
+            if name and was != is_:
+                rows.append([french.typography(title.format(name)), was, is_])
+    return rows
+
+
+def _part(said: Mapping[str, object], part: str) -> dict[str, str]:
+    found = said.get(part)
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}

@@ -1,0 +1,65 @@
+"""A hash of all that a zone's deliverables are made from: equal hash, equal files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import kobo_sync
+from kobo_sync.mission import Mission
+from kobo_sync.model import Facts
+
+# Settings that no document shows.
+_UNSEEN = {"secrets", "server", "pull", "schedule", "zones", "report"}
+
+
+class Inputs:
+    """What all zones share, hashed once; `of_zone` adds the zone's own."""
+
+    def __init__(self, mission: Mission, whole: Facts) -> None:
+        self._files: dict[str, list[tuple[str, str]]] = {}
+        for (root_uuid, filename), digest in mission.store.attachment_index().items():
+            self._files.setdefault(root_uuid, []).append((filename, digest))
+        settings = mission.config.model_dump(mode="json", exclude=_UNSEEN)
+        parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), _program()]
+        parts += [f"{name} {_digest(content)}" for name, content in sorted(whole.templates.items())]
+        parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
+        parts += [repr(item) for item in sorted(whole.catalogues.items())]
+        parts += [_module(name) for name in mission.config.deliverables.zone if "." in name]
+        self._shared = _hash(parts)
+
+    def of_zone(self, facts: Facts) -> str:
+        """The hash for the zone of *facts*: its rows, its files that have arrived, its findings, what all share."""
+        roots = sorted({str(root) for table in facts.tables.values() for root in table["root_uuid"]})
+        files = [f"{root} {name} {digest}" for root in roots for name, digest in sorted(self._files.get(root, ()))]
+        zone = [repr(facts.zone), facts.fingerprint, str(facts.as_of), *map(repr, facts.findings)]
+        return _hash([self._shared, *zone, *files])
+
+
+@lru_cache(maxsize=1)
+def _program() -> str:
+    """A hash of the program's own source: a new version makes new documents."""
+    folder = Path(kobo_sync.__file__).parent
+    return _hash(f"{path.relative_to(folder)} {_digest(path.read_bytes())}" for path in sorted(folder.rglob("*.py")))
+
+
+def _module(name: str) -> str:
+    """The source of a mission's own deliverable."""
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return name
+    path = Path(found.origin) if found and found.origin else None
+    return f"{name} {_digest(path.read_bytes())}" if path and path.is_file() else name
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
