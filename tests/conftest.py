@@ -20,6 +20,7 @@ from kobo_sync.workspace import Workspace
 
 REPO = Path(__file__).parent.parent
 TOKEN, PASSWORD = "t" * 40, "secret"
+READER_TOKEN = "r" * 40  # of an account that sees what it is given
 
 MISSION = """
 [mission]
@@ -187,7 +188,7 @@ def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
     clock, uids, uuids = Clock(), count(1), count(1)
     station = Station(
         tmp_path / "station.sqlite",
-        accounts=[Account("maha", PASSWORD, TOKEN)],
+        accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],
         clock=clock,
         new_uid=lambda prefix: f"{prefix}{next(uids):0{22 - len(prefix)}}",
         new_uuid=lambda: f"11111111-1111-4111-8111-{next(uuids):012}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ class Ledger:
         self.tally.counts["doubles"] += len(rows) - len(newest)
         held = self._held(connection, list(newest))
         fresh: list[tuple[Row, str, Any]] = []
-        same: list[Row] = []
+        same: list[tuple[Row, Any]] = []
         for root_uuid, row in newest.items():
             before = held.get(root_uuid)
             if before and not before.gone_at and before.submission_id > row.head.submission_id and not force:
@@ -120,13 +121,13 @@ class Ledger:
             kind = _kind(before, row)
             self.tally.counts[kind] += 1
             if kind == "unchanged":
-                same.append(row)
+                same.append((row, before))
             else:
                 fresh.append((row, kind, before))
         self._store(connection, fresh, page, now)
         self._count(connection, sum(kind in ("new", "restored") for _, kind, _ in fresh))
-        self._touch(connection, same)
-        written = [row for row, _, _ in fresh] + same
+        self._touch(connection, same, page)
+        written = [row for row, _, _ in fresh] + [row for row, _ in same]
         return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
 
     def _held(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
@@ -166,15 +167,25 @@ class Ledger:
         place = (held.body_id, held.body_at, held.body_n)
         return (self.form_id, held.root_uuid, 1, "new", _text(held.first_seen_at), held.uuid, *place)
 
-    def _touch(self, connection: sa.Connection, same: Sequence[Row]) -> None:
-        """Rows that say the same in other bytes (key order, addresses, another id)."""
-        values = [(row.digest, row.head.submission_id, self.form_id, row.head.root_uuid) for row in same]
-        if values:
-            connection.exec_driver_sql(
-                "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, missed_at = NULL"
-                " WHERE form_id = ? AND root_uuid = ?",
-                values,
-            )
+    def _touch(self, connection: sa.Connection, same: Sequence[tuple[Row, Any]], page: Page) -> None:
+        """Rows that say the same in other bytes: kept anew (another id, other addresses) unless only key order differs."""
+        if not same:
+            return
+        held = bodies.Bodies(connection)
+        moved = [
+            not _equal_json(held.row((before.body_id, before.body_at, before.body_n)), row.raw) for row, before in same
+        ]
+        raws = [row.raw for (row, _), is_moved in zip(same, moved, strict=True) if is_moved]
+        places = iter(bodies.keep(connection, raws, page.body, page.packed))
+        values = []
+        for (row, before), is_moved in zip(same, moved, strict=True):
+            place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
+            values.append((row.digest, row.head.submission_id, *place, self.form_id, row.head.root_uuid))
+        connection.exec_driver_sql(
+            "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, body_id = ?, body_at = ?, body_n = ?,"
+            " missed_at = NULL WHERE form_id = ? AND root_uuid = ?",
+            values,
+        )
 
     def bury(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
         """Turn live rows into tombstones: content and revisions stay."""
@@ -304,6 +315,10 @@ def _kind(before: Any, row: Row) -> str:
         return "files"
     # Answers that change under one uuid: no server should do that; kept as an edit.
     return "unchanged" if before.content_sha256 == row.content else "edited"
+
+
+def _equal_json(left: bytes, right: bytes) -> bool:
+    return left == right or bool(json.loads(left) == json.loads(right))
 
 
 def _text(moment: datetime) -> str:

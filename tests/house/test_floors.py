@@ -17,7 +17,7 @@ FLOORS = (
     ),
     ("workspace", "office", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
      "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.mirror"),
-    ("mission", "assets", "facts", "inputs", "ledger", "steps."),
+    ("mission", "assets", "facts", "inputs", "ledger", "reading", "absences", "steps."),
     ("service", "cli", "paper_verbs", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
