@@ -19,7 +19,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from kobo_sync import __version__
 from kobo_sync.errors import ConfigError, KoboSyncError
@@ -27,6 +26,7 @@ from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
 from kobo_sync.model import Finding, Report
 from kobo_sync.paper_verbs import add_paper_verbs
+from kobo_sync.progress import Bars, lines_to
 from kobo_sync.store.database import finding_json, report_json
 from kobo_sync.timezones import prefer_packaged_timezones
 from kobo_sync.workspace import find
@@ -87,7 +87,7 @@ def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], clic
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
         @wraps(act)
         def command(workspace: Path | None, as_json: bool, **options: Any) -> None:
-            with _Bars(as_json) as bars, open_mission(workspace, bars.show) as mission:
+            with Bars(err, shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
                 if step:
                     report = recorded(mission, step, lambda opened: act(opened, **options))
                 else:
@@ -99,39 +99,6 @@ def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], clic
         return command
 
     return decorate
-
-
-class _Bars:
-    """Progress bars on a terminal, nothing otherwise: steps print their own lines at the end."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err,
-            transient=True,
-        )
-        self._shown = err.is_terminal and not as_json
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> _Bars:
-        if self._shown:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            self._progress.stop()
-
-    def show(self, what: str, done: int, total: int | None) -> None:
-        """Show how far *what* is."""
-        if not self._shown:
-            return
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._tasks[what], completed=done, total=total)
 
 
 @cli.command(name="init", epilog=EXITS)
@@ -246,12 +213,30 @@ def roster_command(mission: Mission, imported: Path | None, force: bool) -> Repo
 @verb("pull", name="pull")
 @click.argument("form_ids", nargs=-1)
 @click.option("--accept-deletions", is_flag=True, help="Believe that many rows were deleted at once.")
-def pull_command(mission: Mission, form_ids: tuple[str, ...], accept_deletions: bool) -> Report:
+@click.option("--quick", is_flag=True, help="Look for changes only; everything when the counts leave a doubt.")
+@click.option("--full", is_flag=True, help="Read every row again.")
+@click.option("--rebuild", is_flag=True, help="Ask no server: derive the tables again from the rows as received.")
+@click.option("--explain", is_flag=True, help="Say how each decision was made.")
+@click.option("--progress", is_flag=True, help="Print a line now and then, also where there is no terminal.")
+def pull_command(mission: Mission, form_ids: tuple[str, ...], rebuild: bool, progress: bool, **how: bool) -> Report:
     """Bring the mirror to what the server holds, and prove it: server n = local n."""
-    from kobo_sync.steps.pull import pull
+    from kobo_sync.steps import pull
 
     _known_forms(mission, form_ids)
-    return pull(mission, form_ids=form_ids, accept_deletions=accept_deletions)
+    if progress:
+        mission.progress = lines_to(err)
+    if rebuild:
+        return pull.rebuild(mission, form_ids=form_ids)
+    return pull.pull(mission, form_ids=form_ids, **how)
+
+
+@verb(name="history")
+@click.argument("submission")
+def history_command(mission: Mission, submission: str) -> Report:
+    """What changed in SUBMISSION (its id or uuid), revision by revision, question by question."""
+    from kobo_sync.steps.history import history
+
+    return history(mission, submission)
 
 
 @verb("check", name="check")
@@ -266,10 +251,14 @@ def check_command(mission: Mission) -> Report:
 @click.option("--zone", "zones", multiple=True, metavar="CODE", help="Only this zone; may be repeated.")
 @click.option("--fresh", is_flag=True, help="Start a new final report beside the one that people write in.")
 @click.option("--pdf", is_flag=True, help="Make the PDF of the final report as well (needs LibreOffice).")
-def build_command(mission: Mission, zones: tuple[str, ...], fresh: bool, pdf: bool) -> Report:
+@click.option("--as-of", metavar="DATE", help="From what was known at the end of that day, in a folder of its own.")
+def build_command(mission: Mission, zones: tuple[str, ...], fresh: bool, pdf: bool, as_of: str | None) -> Report:
     """Make the deliverables in exports/out/: a folder per zone that changed, and one for the mission."""
+    from kobo_sync.past import build_as_of
     from kobo_sync.steps.build import build
 
+    if as_of:
+        return build_as_of(mission, as_of, lambda past: build(past, zones=zones, fresh=fresh, pdf=pdf))
     return build(mission, zones=zones, fresh=fresh, pdf=pdf)
 
 
@@ -386,7 +375,7 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
             took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 10
             out.print(f"{took}{_escaped(name)}{_escaped(_summary(report))}")
 
-    with _Bars(as_json) as bars:
+    with Bars(err, shown=not as_json) as bars:
         report = demo(root, target, seed, progress=bars.show if not as_json else silent, done=done)
     if as_json:
         _print_report(report, as_json=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.store.history import store_as_of
 from kobo_sync.store.rows import flat_tables
 
 
@@ -25,13 +27,27 @@ class Mark:
     seen_at: datetime
 
 
-def gather_facts(mission: Mission) -> Facts:
-    """The whole mission's facts, read from the mirror alone.
+@contextmanager
+def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
+    """The same mission with the mirror as it was at *moment*, rebuilt in memory from the revisions."""
+    past = replace(mission, _clients={})
+    past.__dict__["store"] = store_as_of(mission.store, mission.forms, moment)
+    try:
+        yield past
+    finally:
+        past.close()
+
+
+def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
+    """The whole mission's facts, read from the mirror alone; with *as_of* as it had seen the data by then.
 
     ``as_of`` is the newest submission or validation held; ``fingerprint`` a hash of all contents, so
     that equal data give equal stamps whichever server, machine or day they come from.
     Raises: StoreError, ConfigError, FormError.
     """
+    if as_of is not None:
+        with seen_by(mission, as_of) as past:
+            return gather_facts(past)
     tables: dict[str, pd.DataFrame] = {}
     marks = content_marks(mission)
     for form in mission.forms.values():

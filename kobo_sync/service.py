@@ -18,12 +18,12 @@ from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.steps.pull import pull
+from kobo_sync.steps.pull import quick_pull
 from kobo_sync.steps.run import run
 
 log = logging.getLogger("kobo_sync.service")
 GRACE_S = 3600  # a job that the machine slept through still runs within the hour, once
-JOBS: dict[str, Callable[[Mission], Report]] = {"run": run, "pull": pull}
+JOBS: dict[str, Callable[[Mission], Report]] = {"run": run, "pull": quick_pull}
 
 
 def triggers(config: Config) -> Iterator[tuple[str, CronTrigger]]:

@@ -1,0 +1,31 @@
+"""What changed between two states of a submission, question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+ABSENT = "—"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(path, before, after) of each answer that differs, sorted by path; `ABSENT` stands for no answer.
+
+    Items of repeats are numbered from 1: ``membre[2]/prenom``.
+    """
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    paths = sorted(old.keys() | new.keys())
+    return [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths if old.get(path) != new.get(path)]
+
+
+def _leaves(answers: Mapping[str, Any], within: str = "", path: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in answers.items():
+        shown = f"{path}{key.removeprefix(within)}"
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            for number, item in enumerate(value, 1):
+                if isinstance(item, Mapping):
+                    yield from _leaves(item, f"{key}/", f"{shown}[{number}]/")
+                else:
+                    yield f"{shown}[{number}]", str(item)
+        else:
+            yield shown, str(value)

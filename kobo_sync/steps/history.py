@@ -1,0 +1,42 @@
+"""What changed in a submission, revision by revision, field by field."""
+
+from __future__ import annotations
+
+from kobo_sync.analysis.changes import changes
+from kobo_sync.kobo.listing import parse_submission
+from kobo_sync.mission import Mission
+from kobo_sync.model import Report, Submission
+from kobo_sync.store.history import revisions_of
+
+
+def history(mission: Mission, submission: str) -> Report:
+    """Every revision of the submission with this id or uuid, and what each changed. Raises: StoreError."""
+    started_at = mission.clock()
+    lines: list[str] = []
+    before: Submission | None = None
+    found = revisions_of(mission.store, submission)
+    for revision in found:
+        if revision.number == 1:
+            lines.append(f"{revision.form_id}, submission {revision.root_uuid}")
+            before = None
+        lines.append(f"revision {revision.number} · {revision.kind} · seen {revision.seen_at:%Y-%m-%d %H:%M:%S} UTC")
+        if not revision.raw:
+            continue
+        now = parse_submission(revision.raw, revision.form_id)
+        lines += [f"  {path}: {old} → {new}" for path, old, new in changes(_said(before), _said(now))]
+        before = now
+    if not found:
+        lines.append(f"no submission {submission} is held")
+    return mission.report("history", started_at, {"revisions": len(found)}, [], lines)
+
+
+def _said(submission: Submission | None) -> dict[str, object]:
+    """Answers, status and files as one mapping."""
+    if submission is None:
+        return {}
+    said: dict[str, object] = dict(submission.answers)
+    if submission.validation:
+        said["(validation)"] = submission.validation
+    for file in submission.attachments:
+        said[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
+    return said

@@ -1,0 +1,109 @@
+"""Every state of a submission is kept: told field by field, and any day can be built again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from conftest import Field
+
+from kobo_sync.errors import ConfigError
+from kobo_sync.facts import gather_facts
+from kobo_sync.past import build_as_of
+from kobo_sync.steps.build import build
+from kobo_sync.steps.history import history
+from kobo_sync.steps.pull import pull, rebuild
+
+GIVEN = {"zone": "nord", "accord": "oui", "code": "N1", "nom": "X", "groupe": "a"}
+PHOTO = b"\x89PNG\r\n\x1a\nabc"
+
+
+def _three_days(field_team: Field) -> str:
+    """Day 1: arrives. Day 2: edited and validated. Day 3: deleted."""
+    first = field_team.submit("personnes", {**GIVEN, "note": "à effacer"})
+    pull(field_team.mission)
+    field_team.clock.forward(days=1)
+    field_team.submit("personnes", {**GIVEN, "nom": "Y", "note": None}, edits=first)
+    pull(field_team.mission)
+    client, uid = field_team.mission.reader(), field_team.uid("personnes")
+    ((row,),) = client.light_pages(uid)
+    client.set_validation(uid, row.submission_id, "approved")
+    pull(field_team.mission)
+    field_team.clock.forward(days=1)
+    client.delete_submission(uid, first)
+    pull(field_team.mission)
+    return first
+
+
+def test_history_tells_each_change_of_each_answer(field_team: Field) -> None:
+    root = _three_days(field_team)
+    report = history(field_team.mission, root)
+    assert report.counts["revisions"] == 4
+    text = "\n".join(report.lines)
+    assert "revision 1 · new · seen 2025-02-11" in text and "revision 2 · edited · seen 2025-02-12" in text
+    assert "  nom: X → Y" in text and "  note: à effacer → —" in text
+    assert "  (validation): — → approved" in text and "revision 4 · deleted · seen 2025-02-13" in text
+    assert history(field_team.mission, "1").lines == report.lines
+    assert history(field_team.mission, "unknown").lines == ("no submission unknown is held",)
+
+
+def test_any_day_can_be_seen_again(field_team: Field) -> None:
+    _three_days(field_team)
+
+    def names(day: int) -> list[str]:
+        facts = gather_facts(field_team.mission, as_of=datetime(2025, 2, day, 23, tzinfo=UTC))
+        return [f"{row['nom']} {row['note']} {row['validation']}" for row in facts.tables["personnes"].to_dict("records")]
+
+    assert [names(day) for day in (10, 11, 12, 13)] == [[], ["X à effacer "], ["Y None approved"], []]
+
+
+def test_files_listed_then_are_there_then(field_team: Field) -> None:
+    given = {"zone": "nord", "photo": "a.png"}
+    first = field_team.submit("visites", given, files={"a.png": (PHOTO, "image/png")})
+    pull(field_team.mission)
+    day = field_team.clock()
+    field_team.clock.forward(days=1)
+    field_team.submit("visites", {"zone": "nord", "photo": None}, edits=first)
+    pull(field_team.mission)
+    assert gather_facts(field_team.mission, as_of=day).attachment(first, "a.png") == PHOTO
+    assert gather_facts(field_team.mission).attachment(first, "a.png") is None
+
+
+def test_a_day_s_deliverables_lie_in_a_folder_of_their_own(field_team: Field) -> None:
+    _three_days(field_team)
+    build_as_of(field_team.mission, "2025-02-11", build)
+    manifest = field_team.mission.workspace.out / "as-of-2025-02-11" / "nord" / "MANIFEST.json"
+    assert '"personnes": 1' in manifest.read_text("utf-8")
+    with pytest.raises(ConfigError, match="is no date"):
+        build_as_of(field_team.mission, "yesterday", build)
+
+
+def test_tables_are_derived_again_from_raw_alone(field_team: Field) -> None:
+    field_team.person("N1", age=3)
+    field_team.submit("visites", {"zone": "nord", "membre": [{"prenom": "Awa"}, {"prenom": "Zoé"}]})
+    pull(field_team.mission)
+    store = field_team.mission.store
+
+    def tables() -> list[object]:
+        with store.begin() as connection:
+            names = ("data_personnes", "data_visites", "data_visites__membre")
+            return [connection.exec_driver_sql(f"SELECT * FROM {name} ORDER BY 1, 2").all() for name in names]
+
+    before = tables()
+    with store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM data_personnes")
+        connection.exec_driver_sql("UPDATE data_visites__membre SET prenom = 'faux'")
+    assert tables() != before
+    assert rebuild(field_team.mission).counts["rebuilt"] == 2
+    assert tables() == before
+
+
+def test_views_speak_the_form_s_language(field_team: Field) -> None:
+    field_team.person("N1", age=3)
+    pull(field_team.mission)
+    with field_team.mission.store.begin() as connection:
+        row = connection.exec_driver_sql('SELECT "D’accord ?", "Nom", "Groupe", "Âge" FROM v_personnes').one()
+        labels = connection.exec_driver_sql(
+            "SELECT label FROM labels WHERE question = 'groupe' AND code = 'a' AND language = 'ar'"
+        ).scalar()
+    assert tuple(row) == ("Oui", "Nom N1", "A", 3) and labels == "أ"
