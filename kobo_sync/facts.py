@@ -66,6 +66,7 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
         fingerprint=_fingerprint(marks.values()),
         templates=mission.workspace.templates(),
         annexes=mission.workspace.annexes(),
+        workbooks={form.file: mission.workspace.form_bytes(form.file) for form in mission.config.forms.values()},
     )
 
 

@@ -60,11 +60,12 @@ class Note:
 
 @dataclass
 class Filled:
-    """A template filled in memory; *placed* are the blocks that it has, *hints* those of its prose slots."""
+    """A template filled in memory: the blocks it has (*placed*), the values it shows, the hints of its prose slots."""
 
     document: WordDocument
     notes: list[Note] = field(default_factory=list)
     placed: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
     hints: dict[str, str] = field(default_factory=dict)
 
 
@@ -162,6 +163,7 @@ def _sentence(made: Filled, paragraph: Any, text: str, content: Content, where: 
         if name not in content.values:
             made.notes.append(Note("unknown", where, name))
             continue
+        made.shown.add(name)
         _put_value(paragraph, found.start(), found.end(), name, content.values[name], live)
     if _LEFT.search(_MARK.sub("", text)):
         made.notes.append(Note("malformed", where, _short(text)))

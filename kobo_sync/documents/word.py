@@ -168,11 +168,16 @@ def note(document: WordDocument, text: str, *, keep_with_next: bool = False) -> 
 def verbatims(document: WordDocument, texts: Sequence[str]) -> None:
     """Adds what people wrote, one bullet each, word for word, in its own direction."""
     for text in texts:
-        for line in filter(str.strip, clean(text).split("\n")):
-            added = document.add_paragraph(style="List Bullet")
-            if is_arabic(line):
-                right_to_left(added._p)
-            write(added._p, line)
+        verbatim(document, text, style="List Bullet")
+
+
+def verbatim(document: WordDocument, text: str, *, style: str = "Normal") -> None:
+    """Adds a text word for word, a paragraph per line, each in its own direction."""
+    for line in filter(str.strip, clean(text).split("\n")):
+        added = document.add_paragraph(style=style)
+        if is_arabic(line):
+            right_to_left(added._p)
+        write(added._p, line)
 
 
 def caption(document: WordDocument, kind: str, text: str) -> None:

@@ -18,9 +18,11 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, table
 
+from kobo_sync.config import ReportSettings
 from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.deliverables.data_workbook import nominative_questions
+from kobo_sync.documents import word
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts, Finding, Question
 
@@ -319,3 +321,70 @@ def test_the_signed_list_is_a_pdf_too(pages: Callable[[bytes], list[str]]) -> No
     text = "".join(pages(built("attendance_list", make_facts(25))["liste-presence.pdf"]))
     assert "hors liste" in text and "Itto" in text and "Certifié exact" in text
     assert not re.search(r"06\d{6}", text)
+
+
+TOOL = "outils-andragogiques/1-plan.docx"
+
+
+def kit_facts(*lines: str, n: int = 0) -> Facts:
+    document = word.new_document("Outil", provenance="{{organisations}}", author="")
+    for line in lines:
+        word.paragraph(document, line)
+    workbooks = {"visites.xlsx": b""}
+    templates = {
+        TOOL: word.to_bytes(document, None),
+        "outils-andragogiques/affiche.pdf": b"%PDF-1",
+        "rapport-final.docx": b"x",
+    }
+    return replace(make_facts(n), templates=templates, workbooks=workbooks)
+
+
+def test_the_kit_fills_the_templates_of_staff() -> None:
+    marks = [
+        "{{bloc:" + name + "}}"
+        for name in ("programme_du_jour", "themes", "consentement", "corrige", "besoins", "effectifs")
+    ]
+    facts = kit_facts("Le {{dates}} à {{zone}}, {{attendu}} personnes.", *marks)
+    found = built("training_kit", facts)
+    assert set(found) == {TOOL, "outils-andragogiques/affiche.pdf"}
+    text = words(found[TOOL])
+    assert "à Bertat, 25 personnes" in text and "{{" not in text
+    for theme in ("Plaidoyer", "Lobbying", "Négociation"):
+        assert f"Thème\u00a0: {theme}" in text
+    assert "Matin (9\u202fh – 12\u202fh\u202f30)" in text and "20\u202fmin" in text
+    assert "Transport scolaire" in text and "b – Réponse b" in text
+    assert built("training_kit", facts) == found
+
+
+def test_the_kit_follows_its_zone_and_tells_unknown_names() -> None:
+    facts = kit_facts("À {{zone}} : {{inconnu}}.")
+    other = replace(facts, zone=facts.config.zones[1])
+    assert "À Bertat" in words(built("training_kit", facts)[TOOL])
+    assert "À Oumjniba" in words(built("training_kit", other)[TOOL])
+    (document,) = [d for d in deliverable("training_kit").build(facts) if d.path == TOOL]
+    assert [(f.rule, f.severity) for f in document.findings] == [("REPORT001", "error")]
+    assert "paragraphe 1" in document.findings[0].where
+
+
+def test_the_final_report_is_patched_and_says_what_a_donor_would_refuse() -> None:
+    document = word.new_document("Rapport", provenance="{{provenance}}", author="")
+    for line in (
+        "{{presents}} personnes, {{taux}}.",
+        "{{texte:resume|Dix lignes}}",
+        "{{bloc:zones}}",
+        "{{bloc:feuille_de_route}}",
+    ):
+        word.paragraph(document, line)
+    templates = {"rapport-final.docx": word.to_bytes(document, None)}
+    facts = replace(make_facts(25), zone=None, templates=templates)
+    settings = facts.config.model_copy(update={"report": ReportSettings(annexes=["tdr.pdf"])})
+    facts = replace(facts, config=settings)
+    (first,) = deliverable("final_report").build(facts)
+    assert {finding.rule for finding in first.findings} == {"REPORT002", "REPORT003", "REPORT004"}
+    assert "25 personnes, 50\u202f%." in words(first.content)
+    held = replace(facts, held={"rapport-final.docx": first.content})
+    assert deliverable("final_report").build(held)[0].content == first.content
+    fewer = replace(make_facts(20), zone=None, templates=templates, held={"rapport-final.docx": first.content})
+    assert "20 personnes, 40\u202f%." in words(deliverable("final_report").build(fewer)[0].content)
+    fresh = deliverable("final_report").build(replace(held, fresh=True))
+    assert [d.path for d in fresh] == ["rapport-final.docx", "rapport-final-neuf.docx"]

@@ -1,0 +1,129 @@
+"""The andragogical kit of the day: tools from Word templates, questionnaires and test key from the forms."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from kobo_sync.config import FormSettings
+from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.kit_blocks import kit_blocks
+from kobo_sync.deliverables.live_values import identity_values
+from kobo_sync.documents import french, word
+from kobo_sync.documents.questionnaire import questionnaire_docx
+from kobo_sync.documents.template import Content, Note, filled
+from kobo_sync.forms.paper import paper
+from kobo_sync.forms.sheets import read_book
+from kobo_sync.model import Choice, Class, Document, Facts, Finding, Form, Scope
+
+NAME = "training_kit"
+TITLE = "Outils andragogiques"
+SCOPE: Scope = "zone"
+CLASS: Class = "public"
+FOLDER = "outils-andragogiques"
+QUESTIONNAIRES = f"{FOLDER}/questionnaires"
+
+
+class _Tool(NamedTuple):
+    """A filled template: its bytes, what was noted, and the values that it shows."""
+
+    content: bytes
+    notes: tuple[Note, ...]
+    shown: Mapping[str, str]
+
+
+# Most tools name no zone: made once, they serve all. Keyed by template, settings and forms; a few versions each.
+_made: dict[str, list[_Tool]] = {}
+_MOST_MADE = 64
+
+
+def build(facts: Facts) -> list[Document]:
+    """Every template of ``outils-andragogiques/`` filled, and each form on paper in each of its languages.
+
+    A file that staff add to the templates' folder becomes a tool; one that is no Word file is passed on as it is.
+    Raises: DocumentError for a template that is no Word file though it is called .docx.
+    """
+    documents = []
+    for path, template in sorted(facts.templates.items()):
+        if path.startswith(f"{FOLDER}/"):
+            if path.endswith(".docx"):
+                tool = _tool(facts, path, template)
+                documents.append(Document(path, tool.content, CLASS, _findings(path, tool.notes)))
+            else:
+                documents.append(Document(path, template, CLASS))
+    author = letterhead.organisers(facts) if facts.config.organisations else ""
+    for form_id, form in facts.forms.items():
+        settings = facts.config.forms[form_id]
+        for language in form.languages:
+            content = _questionnaire(facts, form, settings, language, author)
+            if content:
+                name = f"{QUESTIONNAIRES}/{form_id}-{language or 'x'}.docx"
+                documents.append(Document(name, content, CLASS))
+    return documents
+
+
+def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
+    values = {name: french.typography(text) for name, text in identity_values(facts).items()}
+    forms = [f"{form_id} {form.sha256} {form.version}" for form_id, form in sorted(facts.forms.items())]
+    mark = "\n".join(
+        [path, hashlib.sha256(template).hexdigest(), facts.config.model_dump_json(exclude={"secrets"}), *forms]
+    )
+    key = hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()
+    for tool in _made.get(key, ()):
+        if all(values.get(name) == text for name, text in tool.shown.items()):
+            return tool
+    made = filled(template, Content(values, kit_blocks(facts), None), path, live=False)
+    tool = _Tool(word.to_bytes(made.document, None), tuple(made.notes), {name: values[name] for name in made.shown})
+    if len(_made) >= _MOST_MADE:
+        _made.clear()
+    _made[key] = [tool, *_made.get(key, [])[:3]]
+    return tool
+
+
+def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
+    found = []
+    for note in notes:
+        if note.kind in ("unknown", "malformed"):
+            message = f"le modèle nomme « {note.what} », qui n’existe pas ou est mal écrit"
+            hint = f"corriger exports/templates/{path} ; docs/operations.md liste les noms"
+            found.append(Finding("REPORT001", "error", f"{path}, {note.where}", message, hint))
+    return tuple(dict.fromkeys(found))
+
+
+def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: str, author: str) -> bytes:
+    workbook = facts.workbooks.get(settings.file)
+    if workbook is None:
+        return b""
+    lists = tuple(sorted(facts.catalogues.items()))
+    return _printed(
+        form.sha256,
+        form.form_id,
+        language,
+        letterhead.action(facts),
+        author,
+        _Lazy(form, workbook, settings.file, lists),
+    )
+
+
+class _Lazy:
+    """What a questionnaire is made from; equal for the cache whatever the object, as its hash is in the other keys."""
+
+    def __init__(
+        self, form: Form, workbook: bytes, file: str, lists: tuple[tuple[str, tuple[Choice, ...]], ...]
+    ) -> None:
+        self.form, self.workbook, self.file, self.lists = form, workbook, file, lists
+
+    def __hash__(self) -> int:
+        return hash(self.file)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Lazy) and (self.file, self.lists) == (other.file, other.lists)
+
+
+@lru_cache(maxsize=64)
+def _printed(_sha256: str, _form_id: str, language: str, subtitle: str, author: str, source: _Lazy) -> bytes:
+    """A questionnaire depends on no zone: made once per form and language."""
+    book = read_book(source.workbook, source.file)
+    return questionnaire_docx(paper(source.form, book, language, dict(source.lists)), subtitle=subtitle, author=author)
