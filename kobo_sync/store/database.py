@@ -29,6 +29,7 @@ SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
 
 CURES = {
     "full": "free some disk space, then run again: nothing that was stored is lost",
+    "disk I/O": "free some disk space and look at the disk, then run again: nothing that was stored is lost",
     "locked": "another program holds the file (a SQL tool?): close it, then run again",
     "": "check the disk; restore a backup if it is damaged",
 }

@@ -52,7 +52,9 @@ def test_any_day_can_be_seen_again(field_team: Field) -> None:
 
     def names(day: int) -> list[str]:
         facts = gather_facts(field_team.mission, as_of=datetime(2025, 2, day, 23, tzinfo=UTC))
-        return [f"{row['nom']} {row['note']} {row['validation']}" for row in facts.tables["personnes"].to_dict("records")]
+        return [
+            f"{row['nom']} {row['note']} {row['validation']}" for row in facts.tables["personnes"].to_dict("records")
+        ]
 
     assert [names(day) for day in (10, 11, 12, 13)] == [[], ["X à effacer "], ["Y None approved"], []]
 

@@ -404,9 +404,7 @@ def _pull(s: Scene, *, quick: bool) -> Report:
 
 @pytest.mark.parametrize("quick", [False, True], ids=["complete", "quick"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_the_mirror_follows(
-    field_team: Field, scenario: Callable[[Scene], Steps], quick: bool, tmp_path: Path
-) -> None:
+def test_the_mirror_follows(field_team: Field, scenario: Callable[[Scene], Steps], quick: bool, tmp_path: Path) -> None:
     scene = Scene(field_team)
     before = None
     for at, asks in enumerate(scenario(scene)):
