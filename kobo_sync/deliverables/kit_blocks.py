@@ -72,8 +72,8 @@ def _programme(document: WordDocument, facts: Facts) -> None:
         word.table(document, word.Table(head, rows, [1.7, 1.6, 3.6, 4.2, 3.4, 2.5], caption=caption, size=8.5))
 
 
-def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
-    """The steps of each session: opening in the first, closing in the last, the themes shared out between."""
+def _steps(facts: Facts) -> tuple[list[_Step], list[_Step], list[_Step]]:
+    """What opens the day, its themes, what closes it, after the forms that the mission has."""
     has = {role for form in facts.config.forms.values() for role in (form.role,)}
     opening = [
         _Step(
@@ -148,6 +148,12 @@ def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
             )
         )
     closing.append(_Step(10, "Clôture", "Rappeler les suites", "Plénière", ""))
+    return opening, themes, closing
+
+
+def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
+    """The steps of each session: opening in the first, closing in the last, the themes shared out between."""
+    opening, themes, closing = _steps(facts)
     days: list[list[_Step]] = [[] for _ in sessions]
     days[0] += opening
     free = [
