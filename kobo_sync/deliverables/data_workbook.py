@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from kobo_sync.analysis import attendance, labels, meaning
+from kobo_sync.analysis import attendance, labels, meaning, quoting
 from kobo_sync.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import excel, french
@@ -27,6 +27,7 @@ _NOMINATIVE_KINDS = frozenset(
     "image audio video file audit deviceid username phonenumber email subscriberid simserial background-audio "
     "geopoint geotrace geoshape start-geopoint".split()
 )
+_WRITTEN = ("note", "proposal", "steps", "other", "agreements", "disagreements", "quotations", "themes_other")
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 _COORDINATES = ("_lat", "_lon", "_alt", "_acc")
 _SYSTEM = ("root_uuid", "submission_id", "submitted_at", "form_version", "validation")
@@ -155,6 +156,8 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
         [_plain(facts, value, _system_kind(column)) for value in table[column]] for column in system
     ]
     refused = _refusals(facts, settings, table)
+    written = _written(settings)
+    reader = quoting.Reader(facts) if written & set(kept) else None
     pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" else {}
     for column in kept:
         asked = _question(facts, form_id, column)
@@ -165,6 +168,8 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
         ]
         if column == settings.fields.get("person") and "root_uuid" in table:
             cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
+        if reader is not None and column in written:
+            cells = [reader.quoted(cell).text if isinstance(cell, str) else cell for cell in cells]
         columns.append(excel.Column(column, labels.question(facts, form_id, column), kind))
         values.append(cells)
         if asked is not None and asked.kind.startswith(("select", "rank")) and not _lists_people(facts, asked):
@@ -176,6 +181,11 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
     if not columns:
         columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
     return excel.Sheet(name, columns, list(zip(*values, strict=True)))
+
+
+def _written(settings: FormSettings) -> set[str]:
+    """The questions in which people write sentences: names and numbers in them are masked."""
+    return {*settings.open_questions, *(settings.fields.get(meaning_, "") for meaning_ in _WRITTEN)} - {""}
 
 
 def _always(settings: FormSettings) -> set[str]:

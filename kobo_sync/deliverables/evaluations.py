@@ -47,7 +47,11 @@ def build(facts: Facts) -> list[Document]:
     words(document, facts, judged)
     _reading(document)
     workbook = result_sheets.evaluation_workbook(facts, learnt, judged, form_ids)
-    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, "pseudonymised")]
+    findings = letterhead.review_findings(facts, PATH, judged.open_answers.items())
+    return [
+        letterhead.close_paper(facts, document, PATH, CLASS, findings),
+        Document(WORKBOOK_PATH, workbook, "pseudonymised"),
+    ]
 
 
 def key_figures(
@@ -342,7 +346,7 @@ def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: 
             continue
         word.heading(document, label, level)
         if publishable(len(texts)):
-            word.verbatims(document, letterhead.distinct(texts))
+            word.verbatims(document, letterhead.quotable(facts, texts))
         else:
             word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
-from kobo_sync.config import Session
+from kobo_sync.config import Role, Session
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french, word
 from kobo_sync.documents.script import is_arabic
@@ -72,83 +72,33 @@ def _programme(document: WordDocument, facts: Facts) -> None:
         word.table(document, word.Table(head, rows, [1.7, 1.6, 3.6, 4.2, 3.4, 2.5], caption=caption, size=8.5))
 
 
+# What opens and closes the day: the role of the form that each needs (none: always).
+_OPENING: tuple[tuple[Role | None, _Step], ...] = (
+    (None, _Step(20, "Accueil, émargement, consentement", "Chacun·e sait à quoi servent ses réponses", "Tour de table", "Badges, téléphone")),
+    ("test", _Step(20, "Test avant", "Situer les acquis de départ", "Individuel, lu à voix haute au besoin", "Téléphone ou papier")),
+    ("needs", _Step(40, "Besoins de la communauté", "Classer les trois premiers besoins", "Individuel, puis par groupe", "Formulaire besoins")),
+)  # fmt: skip
+_TALK = _Step(
+    0, "Groupes de discussion", "Dire accords et désaccords entre groupes", "Groupe de 6 à 10", "Fiche d’animation"
+)
+_CLOSING: tuple[tuple[Role | None, _Step], ...] = (
+    ("road_map", _Step(60, "Feuille de route de plaidoyer", "Décider d’actions complètes : qui, quoi, quand", "Plénière", "Formulaire feuille de route")),
+    ("test", _Step(20, "Test après", "Mesurer l’évolution", "Individuel", "Téléphone ou papier")),
+    ("satisfaction", _Step(15, "Satisfaction", "Recueillir l’avis de chacun·e, sans nom", "Individuel, anonyme", "Téléphone ou papier")),
+    (None, _Step(10, "Clôture", "Rappeler les suites", "Plénière", "")),
+)  # fmt: skip
+
+
 def _steps(facts: Facts) -> tuple[list[_Step], list[_Step], list[_Step]]:
     """What opens the day, its themes, what closes it, after the forms that the mission has."""
-    has = {role for form in facts.config.forms.values() for role in (form.role,)}
-    opening = [
-        _Step(
-            20,
-            "Accueil, émargement, consentement",
-            "Chacun·e sait à quoi servent ses réponses",
-            "Tour de table",
-            "Badges, téléphone",
-        )
-    ]
-    closing = []
-    if "test" in has:
-        opening.append(
-            _Step(
-                20,
-                "Test avant",
-                "Situer les acquis de départ",
-                "Individuel, lu à voix haute au besoin",
-                "Téléphone ou papier",
-            )
-        )
-    if "needs" in has:
-        opening.append(
-            _Step(
-                40,
-                "Besoins de la communauté",
-                "Classer les trois premiers besoins",
-                "Individuel, puis par groupe",
-                "Formulaire besoins",
-            )
-        )
-    themes = [
-        _Step(
-            0,
-            french.typography(f"Thème : {name}"),
-            "Comprendre, puis s’exercer sur un cas de la zone",
-            "Apport court, jeu de rôle, retour",
-            "Fiches, papier, feutres",
-        )
-        for name in _theme_names(facts)
-    ]
-    if "focus_group" in has:
-        themes.append(
-            _Step(
-                0,
-                "Groupes de discussion",
-                "Dire accords et désaccords entre groupes",
-                "Groupe de 6 à 10, un·e animateur·rice",
-                "Fiche d’animation",
-            )
-        )
-    if "road_map" in has:
-        closing.append(
-            _Step(
-                60,
-                "Feuille de route de plaidoyer",
-                "Décider d’actions complètes : qui, quoi, quand",
-                "Plénière",
-                "Formulaire feuille de route",
-            )
-        )
-    if "test" in has:
-        closing.append(_Step(20, "Test après", "Mesurer l’évolution", "Individuel", "Téléphone ou papier"))
-    if "satisfaction" in has:
-        closing.append(
-            _Step(
-                15,
-                "Satisfaction",
-                "Recueillir l’avis de chacun·e, sans nom",
-                "Individuel, anonyme",
-                "Téléphone ou papier",
-            )
-        )
-    closing.append(_Step(10, "Clôture", "Rappeler les suites", "Plénière", ""))
-    return opening, themes, closing
+    roles = {None, *(form.role for form in facts.config.forms.values())}
+    aim, method = "Comprendre, puis s’exercer sur un cas de la zone", "Apport court, jeu de rôle, retour"
+    names = [french.typography(f"Thème : {name}") for name in _theme_names(facts)]
+    themes = [_Step(0, name, aim, method, "Fiches, papier, feutres") for name in names]
+    if "focus_group" in roles:
+        themes.append(_TALK)
+    opening = [step for role, step in _OPENING if role in roles]
+    return opening, themes, [step for role, step in _CLOSING if role in roles]
 
 
 def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:

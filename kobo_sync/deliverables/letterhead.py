@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Role
 from kobo_sync.documents import draft, french, word
-from kobo_sync.model import Class, Document, Facts
+from kobo_sync.model import Class, Document, Facts, Finding
 
 SUPPRESSION_NOTE = (
     "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du total."
@@ -97,6 +97,29 @@ def colour(facts: Facts) -> str:
     return facts.config.identity.colour
 
 
+def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
+    """What people wrote, as an aggregate paper may show it: once each, names and numbers masked and marked for review."""
+    reader = quoting.Reader(facts)
+    quoted = [reader.quoted(text) for text in distinct(texts)]
+    return [f"{item.text} (à relire)" if item.masked else item.text for item in quoted]
+
+
+def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence[str]]]) -> tuple[Finding, ...]:
+    """A finding for each question in whose answers a name of the roster, a number or an address stands."""
+    zone = facts.zone.code if facts.zone else ""
+    return tuple(
+        Finding(
+            "BUILD002",
+            "warning",
+            f"{zone or 'mission'}/{path}, {where}",
+            f"{n} réponse(s) contiennent : {', '.join(kinds)} ; masqué dans le document",
+            "relire ces réponses avant diffusion : une personne peut s’y reconnaître autrement",
+            zone=zone,
+        )
+        for where, n, kinds in quoting.review(facts, texts)
+    )
+
+
 def provenance(facts: Facts, form_ids: list[str]) -> str:
     """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
     as_of = f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
@@ -126,6 +149,8 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
     return document
 
 
-def close_paper(facts: Facts, document: WordDocument, path: str, classification: Class) -> Document:
+def close_paper(
+    facts: Facts, document: WordDocument, path: str, classification: Class, findings: tuple[Finding, ...] = ()
+) -> Document:
     """The finished Word file."""
-    return Document(path, word.to_bytes(document, facts.as_of), classification)
+    return Document(path, word.to_bytes(document, facts.as_of), classification, findings)

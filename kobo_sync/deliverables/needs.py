@@ -53,7 +53,9 @@ def build(facts: Facts) -> list[Document]:
         discussed(document, facts, held)
     _reading(document)
     workbook = result_sheets.needs_workbook(facts, found, form_ids)
-    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]
+    said = [("propositions", found.proposals), ("accords", held.agreements), ("désaccords", held.disagreements)]
+    findings = letterhead.review_findings(facts, PATH, [*said, ("paroles", held.quotations)])
+    return [letterhead.close_paper(facts, document, PATH, CLASS, findings), Document(WORKBOOK_PATH, workbook, CLASS)]
 
 
 def _key_figures(document: WordDocument, found: Needs) -> None:
@@ -243,7 +245,7 @@ def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, .
         word.note(
             document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
         )
-        word.verbatims(document, letterhead.distinct(texts))
+        word.verbatims(document, letterhead.quotable(facts, texts))
     else:
         word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
@@ -272,7 +274,7 @@ def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level:
     ):
         if texts:
             word.heading(document, title, level)
-            word.verbatims(document, letterhead.distinct(texts))
+            word.verbatims(document, letterhead.quotable(facts, texts))
 
 
 def _reading(document: WordDocument) -> None:

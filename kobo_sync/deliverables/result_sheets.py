@@ -24,7 +24,7 @@ def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, fo
         _items(facts, learnt),
         _scores(learnt),
         _scales(judged),
-        _comments(judged),
+        _comments(facts, judged),
     ]
     return _workbook(facts, "Évaluations", sheets, form_ids)
 
@@ -208,9 +208,11 @@ def _scales(judged: Satisfaction) -> excel.Sheet:
     return excel.Sheet("Satisfaction", columns, rows)
 
 
-def _comments(judged: Satisfaction) -> excel.Sheet:
+def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
     columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
-    rows: list[Row] = [[label, text] for label, texts in judged.open_answers.items() for text in texts]
+    rows: list[Row] = [
+        [label, text] for label, texts in judged.open_answers.items() for text in letterhead.quotable(facts, texts)
+    ]
     return excel.Sheet("Paroles", columns, rows)
 
 
