@@ -199,15 +199,16 @@ def diff_command(mission: Mission, form_ids: tuple[str, ...], against: Path | No
     help="Take in a pre-printed roster (xlsx, csv) first.",
 )
 @click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
-def roster_command(mission: Mission, imported: Path | None, force: bool) -> Report:
+@click.option("--dry-run", is_flag=True, help="Say what would be published; send nothing.")
+def roster_command(mission: Mission, imported: Path | None, force: bool, dry_run: bool) -> Report:
     """Publish the accepted registrations as the list that other forms pick persons from."""
     from kobo_sync.steps.roster import import_roster, refresh_roster
 
     if imported:
-        report = import_roster(mission, imported)
+        report = import_roster(mission, imported, dry_run=dry_run)
         if report.has_errors:
             return report
-    return refresh_roster(mission, force=force)
+    return refresh_roster(mission, force=force, dry_run=dry_run)
 
 
 @verb("pull", name="pull")

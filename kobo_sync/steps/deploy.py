@@ -59,7 +59,10 @@ class RemoteForm:
 
 @dataclass(frozen=True)
 class DeployAction:
-    """What to do with one form, and why; ``publish`` is a redeployment with nothing else to send."""
+    """What to do with one form, and why; ``publish`` is a redeployment with nothing else to send.
+
+    *form_sha256* is that of the workbook that will be live afterwards.
+    """
 
     act: Act
     form_id: str
@@ -67,10 +70,21 @@ class DeployAction:
     stale_media: tuple[MediaFile, ...] = ()
     new_media: tuple[str, ...] = ()
     is_harmful: bool = False
+    form_sha256: str = ""
 
 
-def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = False, force: bool = False) -> Report:
+def deploy(
+    mission: Mission,
+    *,
+    form_ids: Sequence[str] = (),
+    dry_run: bool = False,
+    force: bool = False,
+    media_only: bool = False,
+) -> Report:
     """Bring the server's forms and media to what lies in forms/ and config/.
+
+    With *media_only* the forms stay as they are deployed, whatever lies in forms/: a run by the clock
+    must not publish a workbook that somebody is still editing.
 
     A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent.
     Raises: FormError, ConfigError, KoboError.
@@ -80,7 +94,8 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
     local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
     remote = _gather(mission, client, local)
     actions = [
-        plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force) for form_id in local
+        plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force, media_only=media_only)
+        for form_id in local
     ]
     harm: list[Finding] = []
     if not force:
@@ -95,12 +110,11 @@ def deploy(mission: Mission, *, form_ids: Sequence[str] = (), dry_run: bool = Fa
         gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
         _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
-        published = {}
+        published: dict[str, tuple[str, str]] = {}
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
-            published[action.form_id] = apply_action(
-                mission, client, local[action.form_id], remote[action.form_id], action
-            )
+            uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
+            published[action.form_id] = (uid, action.form_sha256)
         findings += _verify(mission, client, local, published)
         mission.progress("deploy", len(to_do), len(to_do))
     return mission.report("deploy", started_at, counts, findings, lines)
@@ -151,33 +165,41 @@ def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool) -> RemoteForm:
     return RemoteForm(asset, tuple(media), unfinished)
 
 
-def plan_deploy(local: LocalForm, remote: RemoteForm, mission_code: str, *, force: bool) -> DeployAction:
+def plan_deploy(
+    local: LocalForm, remote: RemoteForm, mission_code: str, *, force: bool, media_only: bool = False
+) -> DeployAction:
     """The one action that brings *remote* to *local*: pure."""
-    form_id, asset = local.form.form_id, remote.asset
+    form_id, asset, here = local.form.form_id, remote.asset, local.form.sha256
     wanted = local.media_md5
     stale = tuple(m for m in remote.media if m.filename in wanted and wanted[m.filename] != m.md5)
     current = {m.filename for m in remote.media} - {m.filename for m in stale}
     new = tuple(name for name in wanted if name not in current)
     if asset is None:
-        return DeployAction("create", form_id, "not on the server yet", (), tuple(wanted))
+        return DeployAction("create", form_id, "not on the server yet", (), tuple(wanted), form_sha256=here)
     mark = asset.fingerprint
     ours = mark.get("form_id") == form_id and mark.get("mission") == mission_code
+    live = mark.get("sha256", "") if media_only else here
     touched = ours and mark.get("version_id") != asset.version_id
-    if touched and not remote.unfinished and not force:
+    if touched and not (remote.unfinished and not media_only) and not force:
         return DeployAction("refuse", form_id, "it was changed on the server since our last deployment")
-    if not ours or mark.get("sha256") != local.form.sha256 or touched:
-        return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new)
+    if media_only and not ours:
+        return DeployAction("refuse", form_id, "it was not deployed from here yet")
+    if asset.is_deployed and not asset.is_active and not force:
+        return DeployAction("refuse", form_id, "it was archived on the server")
+    if not ours or mark.get("sha256") != live or touched:
+        return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new, form_sha256=here)
     if stale or new:
-        return DeployAction("media", form_id, f"media differ: {', '.join(new)}", stale, new)
+        return DeployAction("media", form_id, f"media differ: {', '.join(new)}", stale, new, form_sha256=live)
+    reason = ""
     if mark.get("media") != media_digest(wanted):
-        return DeployAction("publish", form_id, "media not yet published to phones")
-    if not asset.is_deployed or asset.version_id != asset.deployed_version:
-        return DeployAction("publish", form_id, "the newest version is not deployed")
-    if not asset.is_active:
-        if not force:
-            return DeployAction("refuse", form_id, "it was archived on the server")
-        return DeployAction("publish", form_id, "archived")
-    return DeployAction("skip", form_id, "unchanged")
+        reason = "media not yet published to phones"
+    elif not asset.is_deployed or asset.version_id != asset.deployed_version:
+        reason = "the newest version is not deployed"
+    elif not asset.is_active:
+        reason = "archived"
+    if reason:
+        return DeployAction("publish", form_id, reason, form_sha256=live)
+    return DeployAction("skip", form_id, "unchanged", form_sha256=live)
 
 
 def _adopt(mission: Mission, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
@@ -185,7 +207,7 @@ def _adopt(mission: Mission, unchanged: Iterable[tuple[LocalForm, Asset | None]]
     remembered = mission.store.deployments()
     for local, asset in unchanged:
         if asset and local.form.form_id not in remembered:
-            _remember(mission, local, asset.asset_uid, asset.version_id, done=True)
+            _remember(mission, local, asset.asset_uid, local.form.sha256, asset.version_id, done=True)
 
 
 def media_digest(media_md5: Mapping[str, str]) -> str:
@@ -206,10 +228,10 @@ def apply_action(
     previous = b""
     if action.act == "create":
         uid = client.import_form(local.content, local.file, name=local.form.title)
-        _remember(mission, local, uid, "", done=False)
+        _remember(mission, local, uid, action.form_sha256, "", done=False)
     elif action.act == "replace":
         previous = client.workbook(uid) if asset and asset.is_deployed else b""
-        _remember(mission, local, uid, "", done=False)
+        _remember(mission, local, uid, action.form_sha256, "", done=False)
         client.import_form(local.content, local.file, name=local.form.title, into=uid)
     for media in action.stale_media:
         client.delete_media(uid, media.uid)
@@ -217,7 +239,10 @@ def apply_action(
         client.upload_media(uid, name, local.media[name], mimetype(name))
     asset, _ = client.asset(uid)
     _publish(client, asset, local, previous)
-    client.write_fingerprint(uid, _mark(mission, local, asset.version_id, {}))
+    client.write_fingerprint(
+        uid,
+        _mark(mission, form_id=action.form_id, sha256=action.form_sha256, version_id=asset.version_id, media_md5={}),
+    )
     return uid
 
 
@@ -237,7 +262,10 @@ def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes
 
 
 def _verify(
-    mission: Mission, client: KoboClient, local: Mapping[str, LocalForm], published: Mapping[str, str]
+    mission: Mission,
+    client: KoboClient,
+    local: Mapping[str, LocalForm],
+    published: Mapping[str, tuple[str, str]],
 ) -> list[Finding]:
     """Wait, for all forms together, until phones get their media as they lie here; then mark them as done.
 
@@ -247,14 +275,15 @@ def _verify(
     waiting: dict[str, list[str]] = {form_id: [] for form_id in published}
     for attempt in range(VERIFY_TRIES):
         for form_id in list(waiting):
-            uid, wanted = published[form_id], local[form_id].media_md5
+            (uid, sha256), wanted = published[form_id], local[form_id].media_md5
             manifest = client.manifest(uid)
             waiting[form_id] = sorted(name for name, md5 in wanted.items() if (manifest or {}).get(name) != md5)
             if manifest is not None and not waiting[form_id]:
                 del waiting[form_id]
                 version = client.asset(uid)[0].version_id
-                client.write_fingerprint(uid, _mark(mission, local[form_id], version, wanted))
-                _remember(mission, local[form_id], uid, version, done=True)
+                mark = _mark(mission, form_id=form_id, sha256=sha256, version_id=version, media_md5=wanted)
+                client.write_fingerprint(uid, mark)
+                _remember(mission, local[form_id], uid, sha256, version, done=True)
             elif attempt == VERIFY_TRIES // 2:
                 client.deploy(client.asset(uid)[0])
         if not waiting:
@@ -263,28 +292,24 @@ def _verify(
     return [_not_published(form_id, missing or ["the form itself"]) for form_id, missing in waiting.items()]
 
 
-def _mark(mission: Mission, local: LocalForm, version_id: str, media_md5: Mapping[str, str]) -> dict[str, str]:
+def _mark(
+    mission: Mission, *, form_id: str, sha256: str, version_id: str, media_md5: Mapping[str, str]
+) -> dict[str, str]:
     """Our mark on the server; *media_md5* are the media that phones are known to get."""
     return {
         "mission": mission.config.mission.code,
-        "form_id": local.form.form_id,
-        "sha256": local.form.sha256,
+        "form_id": form_id,
+        "sha256": sha256,
         "version_id": version_id,
         "media": media_digest(media_md5),
     }
 
 
-def _remember(mission: Mission, local: LocalForm, asset_uid: str, version_id: str, *, done: bool) -> None:
+def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, version_id: str, *, done: bool) -> None:
+    moment = mission.clock() if done else None
+    form_id = local.form.form_id
     mission.store.put_deployment(
-        Deployment(
-            local.form.form_id,
-            asset_uid,
-            mission.kf,
-            local.form.sha256,
-            local.media_md5,
-            version_id,
-            mission.clock() if done else None,
-        )
+        Deployment(form_id, asset_uid, mission.kf, sha256, local.media_md5, version_id, moment)
     )
 
 

@@ -14,7 +14,7 @@ from kobo_sync.steps.deploy import deploy, local_form
 from kobo_sync.workspace import write_atomic
 
 
-def refresh_roster(mission: Mission, *, force: bool = False) -> Report:
+def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:
     """Publish the roster to the forms that show it, when it changed; not more often than the config allows.
 
     Raises: KoboError, ConfigError.
@@ -38,7 +38,7 @@ def refresh_roster(mission: Mission, *, force: bool = False) -> Report:
             young = mission.clock() - known.deployed_at < timedelta(minutes=roster.min_minutes_between_deployments)
             (waiting if young and not force else due).append(form_id)
         if due:
-            report = deploy(mission, form_ids=due)
+            report = deploy(mission, form_ids=due, media_only=True, dry_run=dry_run)
             findings += report.findings
             lines += report.lines
         lines += [
@@ -49,7 +49,7 @@ def refresh_roster(mission: Mission, *, force: bool = False) -> Report:
     return mission.report("roster", started_at, counts, findings, lines)
 
 
-def import_roster(mission: Mission, path: Path) -> Report:
+def import_roster(mission: Mission, path: Path, *, dry_run: bool = False) -> Report:
     """Take in a roster that staff prepared (xlsx, csv): whole, or not at all when a row is at fault.
 
     Raises: FormError when the file cannot be read.
@@ -61,7 +61,7 @@ def import_roster(mission: Mission, path: Path) -> Report:
         raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error
     rows, findings = read_roster(content, path.name, mission.config)
     errors = [finding for finding in findings if finding.severity == "error"]
-    if not errors:
+    if not errors and not dry_run:
         write_atomic(mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode())
     told = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
     return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [told])

@@ -10,6 +10,7 @@ import pytest
 from conftest import Field
 
 from kobo_sync.errors import FormError
+from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import import_roster, refresh_roster
 
@@ -94,3 +95,34 @@ def test_likely_twins_are_reported_by_code_and_kept(field_team: Field) -> None:
         and finding.message.startswith("NOR-02 and NOR-01")
         and "Tazi" not in finding.message
     )
+
+
+def test_the_roster_never_publishes_a_form_that_is_being_edited(field_team: Field) -> None:
+    root = field_team.mission.workspace.root
+    deployed = field_team.mission.store.deployments()["visites"].form_sha256
+    field_team.person("NOR-01")
+    pull(field_team.mission)
+    path = root / "forms" / "visites.md"
+    path.write_text(path.read_text("utf-8").replace("| Photo ", "| Image "), "utf-8")
+    field_team.clock.forward(minutes=30)
+    mission = field_team.reopen()
+    assert refresh_roster(mission, dry_run=True).lines[0].startswith("visites: media")
+    assert refresh_roster(mission).counts["published"] == 1
+    visites = next(form for form in field_team.phone.forms() if form.name == "Visites")
+    assert "NOR-01" in field_team.phone.media(visites)["participants.csv"].decode()
+    assert "Image" not in field_team.phone.xform(visites)
+    assert mission.store.deployments()["visites"].form_sha256 == deployed
+    assert deploy(field_team.reopen()).counts["replace"] == 1
+    assert deploy(field_team.reopen()).counts["skip"] == 2
+
+
+def test_the_roster_does_not_wake_an_archived_form(field_team: Field) -> None:
+    field_team.person("NOR-01")
+    pull(field_team.mission)
+    uid = field_team.uid("visites")
+    url = f"{field_team.url}/api/v2/assets/{uid}/deployment/"
+    field_team.mission.deployer()._send("PATCH", url, json={"active": False})
+    field_team.clock.forward(minutes=30)
+    report = refresh_roster(field_team.mission)
+    assert [finding.rule for finding in report.findings] == ["DEPLOY001"]
+    assert {form.name for form in field_team.phone.forms()} == {"Personnes"}
