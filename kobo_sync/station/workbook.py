@@ -268,8 +268,10 @@ def _settings(sheets: Sheets, *without: str) -> dict[str, str]:
 
 
 def _compile(book: Sheets, root: str) -> str:
+    # Without headers pyxform guesses them from the first 100 rows, and refuses a column first used further down.
+    headers = {f"{name}_header": [dict.fromkeys(key for row in rows for key in row)] for name, rows in book.items()}
     try:
-        return str(convert(xlsform=dict(book), form_name=root, pretty_print=True).xform)
+        return str(convert(xlsform={**book, **headers}, form_name=root, pretty_print=True).xform)
     except PyXFormError as error:
         raise Undeployable(_complaint(str(error))) from error
     except Exception as error:  # a form may break the compiler in its own way; the server answers 400 all the same

@@ -243,3 +243,18 @@ def test_a_form_that_cannot_be_deployed_leaves_the_old_one_to_phones(tmp_path: P
         assert refused.status_code == 400
         assert "absent" in refused.json()["error"]
         assert made.session.get(f"{made.url}/formList", timeout=20).text == before
+
+
+def test_a_long_form_without_any_calculation_can_be_deployed(tmp_path: Path) -> None:
+    with bench(tmp_path / "station.sqlite") as made:
+        questions = tuple({"type": "text", "name": f"q{n}", "label": f"Q {n}"} for n in range(120))
+        hinted = ({"type": "text", "name": "last", "label": "Last", "hint": "first used in row 121"},)
+        made.session.post(
+            f"{made.url}/api/v2/imports/",
+            data={"library": "false", "destination": f"{made.url}/api/v2/assets/{made.uid}/"},
+            files={"file": ("long.xlsx", xlsx(questions + hinted))},
+            timeout=20,
+        )
+        version = made.api("GET", "").json()["version_id"]
+        answer = made.api("PATCH", "deployment/", json={"active": True, "version_id": version})
+        assert (answer.status_code, answer.json()["asset"]["deployed_version_id"]) == (200, version)
