@@ -272,6 +272,19 @@ def deliver_command(mission: Mission, final: bool) -> Report:
     return deliver(mission, final=final)
 
 
+@verb("export", name="export")
+@click.argument("shape", type=click.Choice(["csv", "xlsx", "parquet", "sav", "dta", "geojson"]))
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="Where to write (default: exports/out/donnees)."
+)
+@click.option("--nominative", is_flag=True, help="Keep names, phones and positions; this is logged.")
+def export_command(mission: Mission, shape: str, output: Path | None, nominative: bool) -> Report:
+    """Write the data for analysts, pseudonymised, with labels and codebook."""
+    from kobo_sync.steps.export import export
+
+    return export(mission, shape, output=output, nominative=nominative)
+
+
 @verb("run", name="run")
 def run_command(mission: Mission) -> Report:
     """The whole job once: pull, roster, check, build, deliver."""

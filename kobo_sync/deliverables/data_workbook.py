@@ -45,6 +45,23 @@ _SYSTEM_TITLES = {
 
 def build(facts: Facts) -> list[Document]:
     """The workbook. Columns that name somebody are dropped; walk-ins get a code of their own."""
+    return [Document(PATH, data_workbook(facts), CLASS)]
+
+
+def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
+    """The workbook's bytes; *nominative* keeps every column as it was answered."""
+    sheets, removed = data_sheets(facts, nominative=nominative)
+    return excel.workbook(
+        [_read_me(facts, sheets, removed, nominative=nominative), *sheets, codebook_sheet(facts, sheets)],
+        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        author=letterhead.organisers(facts),
+        when=facts.as_of,
+        comments=letterhead.provenance(facts, list(facts.config.forms)),
+    )
+
+
+def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.Sheet], dict[str, list[str]]]:
+    """A sheet per form and repeat, and per sheet the columns left out because they could name somebody."""
     names = _registered_names(facts)
     sheets, removed = [], {}
     for form_id in facts.config.forms:
@@ -52,19 +69,17 @@ def build(facts: Facts) -> list[Document]:
         for name in tables or [form_id]:
             table = facts.tables.get(name, pd.DataFrame())
             kept, dropped = _split_columns(facts, form_id, table, names)
-            sheets.append(_data_sheet(facts, form_id, name, table, kept))
+            if nominative:
+                system = {*_SYSTEM, *_REPEAT_SYSTEM}
+                kept, dropped = [str(column) for column in table.columns if column not in system], []
+            sheets.append(_data_sheet(facts, form_id, name, table, kept, nominative=nominative))
             removed[name] = dropped
-    read_me = _read_me(facts, sheets, removed)
-    codes = _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
-    provenance = letterhead.provenance(facts, list(facts.config.forms))
-    content = excel.workbook(
-        [read_me, *sheets, codes],
-        title=f"{TITLE} – {letterhead.place_name(facts)}",
-        author=letterhead.organisers(facts),
-        when=facts.as_of,
-        comments=provenance,
-    )
-    return [Document(PATH, content, CLASS)]
+    return sheets, removed
+
+
+def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
+    """The choices of every question that *sheets* show, with their labels."""
+    return _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
 
 
 # ── what may be shown ───────────────────────────────────────────────────────
@@ -148,7 +163,9 @@ def _holds_names(values: pd.Series, names: set[str]) -> bool:
 # ── sheets ──────────────────────────────────────────────────────────────────
 
 
-def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept: list[str]) -> excel.Sheet:
+def _data_sheet(
+    facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept: list[str], *, nominative: bool = False
+) -> excel.Sheet:
     settings = facts.config.forms[form_id]
     system = [column for column in (_REPEAT_SYSTEM if name != form_id else _SYSTEM) if column in table]
     columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
@@ -157,8 +174,8 @@ def _data_sheet(facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept
     ]
     refused = _refusals(facts, settings, table)
     written = _written(settings)
-    reader = quoting.Reader(facts) if written & set(kept) else None
-    pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" else {}
+    reader = quoting.Reader(facts) if written & set(kept) and not nominative else None
+    pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" and not nominative else {}
     for column in kept:
         asked = _question(facts, form_id, column)
         kind = _kind(asked, table[column])
@@ -257,14 +274,18 @@ def _plain(facts: Facts, value: object, kind: excel.Kind) -> excel.Value:
 # ── what it is ──────────────────────────────────────────────────────────────
 
 
-def _read_me(facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]]) -> excel.Sheet:
+def _read_me(
+    facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]], *, nominative: bool
+) -> excel.Sheet:
     as_of = french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA
     intro = [
-        f"Données pseudonymisées – {letterhead.place_name(facts)}",
+        f"Données {'nominatives : diffusion restreinte' if nominative else 'pseudonymisées'} – {letterhead.place_name(facts)}",
         letterhead.action(facts),
         f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
         f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or french.NOTHING}",
-        "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
+        "Toutes les colonnes sont gardées : ce fichier nomme des personnes."
+        if nominative
+        else "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
         "(HL-01, HL-02… pour les personnes hors liste).",
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
         "Chaque question à choix a deux colonnes : le code, puis le libellé. La feuille « Codes » donne toutes les listes.",

@@ -1,0 +1,170 @@
+"""Tables for analysts: CSV, Parquet, Stata and GeoJSON bytes from sheets; the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+
+from kobo_sync.documents.excel import Sheet, Value
+from kobo_sync.documents.script import clean
+from kobo_sync.errors import DocumentError
+
+LABEL_SUFFIX = "_libelle"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Words that Stata keeps for itself, among those that a question could be called.
+_RESERVED = frozenset(
+    "array boolean break byte case catch class complex const continue default delete do double else end enum export external float "
+    "for function global goto if in inline int local long null protected short using virtual with".split()
+)
+_LONGEST_NAME, _LONGEST_LABEL, _LONGEST_CODE = 32, 80, 30_000
+_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+Codes = Mapping[str, Mapping[str, str]]
+
+
+def needs(module: str, shape: str) -> None:
+    """Nothing when *module* is installed. Raises: DocumentError that says how to install it."""
+    if importlib.util.find_spec(module) is None:
+        raise DocumentError(
+            f"the format {shape} needs {module}, which is not installed", hint="pip install 'kobo-sync[export]'"
+        )
+
+
+def csv_bytes(sheet: Sheet) -> bytes:
+    """Comma-separated UTF-8 with a mark that spreadsheets know; a cell that would start a formula starts with ``'``."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([column.name for column in sheet.columns])
+    for row in sheet.rows:
+        writer.writerow([_csv_cell(value) for value in row])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def frame(sheet: Sheet) -> pd.DataFrame:
+    """The sheet as a DataFrame typed by its columns; missing stays missing."""
+    data: dict[str, Any] = {}
+    for index, column in enumerate(sheet.columns):
+        values: list[Any] = [row[index] for row in sheet.rows]
+        if column.kind == "integer" and all(v is None or isinstance(v, int) for v in values):
+            data[column.name] = pd.array(values, dtype="Int64")
+        elif column.kind in ("integer", "decimal") and all(v is None or isinstance(v, int | float) for v in values):
+            data[column.name] = pd.array(values, dtype="Float64")
+        elif column.kind in ("date", "datetime") and all(v is None or isinstance(v, date) for v in values):
+            data[column.name] = pd.to_datetime(pd.Series(values, dtype=object))
+        else:
+            data[column.name] = pd.Series([None if v is None else clean(str(v)) for v in values], dtype=object)
+    return pd.DataFrame(data)
+
+
+def parquet_bytes(sheet: Sheet) -> bytes:
+    """A Parquet file; each column's title is in the file's metadata. Raises: DocumentError without pyarrow."""
+    needs("pyarrow", "parquet")
+    out = io.BytesIO()
+    table = frame(sheet)
+    table.attrs = {"titles": {column.name: column.title for column in sheet.columns}}
+    table.to_parquet(out, engine="pyarrow", index=False)
+    return out.getvalue()
+
+
+def coded(sheet: Sheet, codes: Codes) -> tuple[pd.DataFrame, dict[str, str], dict[str, dict[int, str]]]:
+    """For statistics programs: choices as numbers from 1 with their labels, short unique names, no label columns.
+
+    Shape: (table, name → title, name → number → label). *codes*: question → choice → label, in order.
+    """
+    table = frame(sheet)
+    names: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    labels: dict[str, dict[int, str]] = {}
+    for column in sheet.columns:
+        known = codes.get(column.name, {})
+        if column.name.endswith(LABEL_SUFFIX):
+            table = table.drop(columns=column.name)
+            continue
+        name = _short_name(column.name, set(names.values()))
+        names[column.name] = name
+        titles[name] = clean(column.title or column.name)[:_LONGEST_LABEL]
+        values = [None if pd.isna(value) else str(value) for value in table[column.name]]
+        if known and all(value is None or value in known for value in values):
+            places = {code: number for number, code in enumerate(known, 1)}
+            numbers: list[Any] = [None if v is None else places[v] for v in values]
+            table[column.name] = pd.array(numbers, dtype="Int64")
+            labels[name] = {places[code]: clean(text or code)[:_LONGEST_CODE] for code, text in known.items()}
+    return table.rename(columns=names), titles, labels
+
+
+def stata_bytes(sheet: Sheet, codes: Codes, when: datetime | None) -> bytes:
+    """A Stata 14+ file with variable and value labels, dated by the data."""
+    table, titles, labels = coded(sheet, codes)
+    dates: Any = {name: "tc" for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name])}
+    for name in table.columns:
+        if table[name].dtype == object:
+            table[name] = ["" if value is None else value for value in table[name]]
+        elif not pd.api.types.is_datetime64_any_dtype(table[name]):
+            table[name] = table[name].astype("float64")
+    named: Any = labels
+    out = io.BytesIO()
+    moment = (when or _EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    long = [name for name in table.columns if table[name].dtype == object and table[name].str.len().max() > 2000]
+    table.to_stata(
+        out, write_index=False, version=118, time_stamp=moment, convert_dates=dates, variable_labels=titles,
+        value_labels=named, convert_strl=long,
+    )  # fmt: skip
+    return out.getvalue()
+
+
+def geojson_bytes(sheets: Sequence[Sheet], digits: int) -> bytes:
+    """Every row with a position as a point, coordinates rounded to *digits*; rows without one have no geometry."""
+    features = []
+    for sheet in sheets:
+        names = [column.name for column in sheet.columns]
+        place = next((n[: -len("_lat")] for n in names if n.endswith("_lat") and f"{n[:-4]}_lon" in names), None)
+        for row in sheet.rows:
+            told = {name: _json_value(value) for name, value in zip(names, row, strict=True) if value is not None}
+            point = _point(told, place, digits)
+            hidden = [f"{place}{end}" for end in ("_lat", "_lon", "_alt", "_acc")] if place else []
+            properties = {"table": sheet.name} | {k: v for k, v in told.items() if k not in hidden}
+            features.append({"type": "Feature", "geometry": point, "properties": properties})
+    text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1)
+    return (text + "\n").encode("utf-8", "replace")
+
+
+def _point(told: Mapping[str, Any], place: str | None, digits: int) -> dict[str, Any] | None:
+    lon, lat = told.get(f"{place}_lon"), told.get(f"{place}_lat")
+    if not isinstance(lon, int | float) or not isinstance(lat, int | float):
+        return None
+    return {"type": "Point", "coordinates": [round(float(lon), digits), round(float(lat), digits)]}
+
+
+def _csv_cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = clean(str(value))
+    return f"'{text}" if isinstance(value, str) and value.startswith(_FORMULA) else text
+
+
+def _json_value(value: Value) -> str | int | float | None:
+    if isinstance(value, date):
+        return value.isoformat()
+    return clean(value) if isinstance(value, str) else value
+
+
+def _short_name(name: str, taken: set[str]) -> str:
+    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *taken*."""
+    base = re.sub(r"\W", "_", name)[:_LONGEST_NAME] or "v"
+    base = base if base[0].isalpha() and base.lower() not in _RESERVED else f"v_{base}"[:_LONGEST_NAME]
+    candidate, number = base, 2
+    while candidate.lower() in {other.lower() for other in taken}:
+        suffix = f"_{number}"
+        candidate, number = base[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
+    return candidate

@@ -1,0 +1,117 @@
+"""The mirror's tables for analysts, pseudonymised unless asked otherwise: CSV, Excel, Parquet, SPSS, Stata, GeoJSON."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from kobo_sync.analysis import labels
+from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook
+from kobo_sync.documents import tabular
+from kobo_sync.documents.excel import Sheet
+from kobo_sync.facts import gather_facts
+from kobo_sync.mission import Mission
+from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.workspace import write_atomic
+
+log = logging.getLogger("kobo_sync")
+SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
+FOLDER = "donnees"
+_ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
+_SAV_DATE = slice(92, 109)  # of the file's header: when it was written
+
+
+def export(mission: Mission, shape: str, *, output: Path | None = None, nominative: bool = False) -> Report:
+    """Write a file per form and repeat (one in all for xlsx and geojson) and the codebook; *shape* is one of `SHAPES`.
+
+    *nominative* keeps names, phones and positions; that is logged, and written in the run's record.
+    Raises: DocumentError when the format needs a package that is not installed; StoreError, KoboSyncError.
+    """
+    started_at = mission.clock()
+    facts = gather_facts(mission)
+    files = _files(facts, shape, nominative)
+    folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
+    for name, content in files.items():
+        write_atomic(folder / name, content)
+    findings = []
+    if nominative:
+        log.warning("export: %d nominative files written to %s", len(files), folder)
+        findings.append(
+            Finding(
+                "EXPORT001",
+                "warning",
+                str(folder),
+                f"{len(files)} files that name people were written",
+                "keep them apart, send them to nobody who need not know, delete them when done",
+            )
+        )
+    rows = sum(len(table) for table in facts.tables.values())
+    lines = [f"{folder / name}: {len(content)} bytes" for name, content in sorted(files.items())]
+    return mission.report("export", started_at, {"files": len(files), "rows": rows}, findings, lines)
+
+
+def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
+    if shape == "xlsx":
+        return {"donnees.xlsx": data_workbook(facts, nominative=nominative)}
+    # A position says who; GeoJSON exists for positions, so they stay, rounded to about a kilometre.
+    sheets, _ = data_sheets(facts, nominative=nominative or shape == "geojson")
+    if shape == "geojson":
+        shown = sheets if nominative else [_with_position(facts, sheet) for sheet in sheets]
+        return {"donnees.geojson": tabular.geojson_bytes(shown, _EXACT if nominative else _ABOUT_A_KILOMETRE)}
+    writers: dict[str, Callable[[Sheet], bytes]] = {
+        "csv": tabular.csv_bytes,
+        "parquet": tabular.parquet_bytes,
+        "dta": lambda sheet: tabular.stata_bytes(sheet, _codes(facts, sheet), facts.as_of),
+        "sav": lambda sheet: _spss_bytes(sheet, _codes(facts, sheet)),
+    }
+    files = {f"{sheet.name}.{shape}": writers[shape](sheet) for sheet in sheets}
+    files["codes.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
+    return files
+
+
+def _with_position(facts: Facts, sheet: Sheet) -> Sheet:
+    """The pseudonymised sheet, with the positions that pseudonymising takes out."""
+    kept = {column.name for other in data_sheets(facts)[0] if other.name == sheet.name for column in other.columns}
+    chosen = [
+        k for k, column in enumerate(sheet.columns) if column.name in kept or column.name.endswith(("_lat", "_lon"))
+    ]
+    plain = next(other for other in data_sheets(facts)[0] if other.name == sheet.name)
+    names = [column.name for column in plain.columns]
+    rows = []
+    for row, masked in zip(sheet.rows, plain.rows, strict=True):
+        told = dict(zip(names, masked, strict=True))
+        rows.append([told.get(sheet.columns[k].name, row[k]) for k in chosen])
+    return Sheet(sheet.name, [sheet.columns[k] for k in chosen], rows)
+
+
+def _codes(facts: Facts, sheet: Sheet) -> dict[str, dict[str, str]]:
+    """Question → choice → label, of the questions of *sheet* that take one choice."""
+    form_id = sheet.name.partition("__")[0]
+    form = facts.forms.get(form_id)
+    found = {}
+    for column in sheet.columns:
+        asked = form.question(column.name) if form else None
+        if asked is not None and asked.kind.startswith("select_one"):
+            choices = labels.choices(facts, form_id, column.name)
+            found[column.name] = {c.name: labels.choice(facts, form_id, column.name, c.name) for c in choices}
+    return found
+
+
+def _spss_bytes(sheet: Sheet, codes: tabular.Codes) -> bytes:
+    """An SPSS file with variable and value labels. Raises: DocumentError without pyreadstat."""
+    tabular.needs("pyreadstat", "sav")
+    table, titles, values = tabular.coded(sheet, codes)
+    for name in table.columns:
+        if str(table[name].dtype) in ("Int64", "Float64"):
+            table[name] = table[name].astype("float64")
+    with tempfile.TemporaryDirectory(prefix="kobo-sync-sav-") as folder:
+        path = Path(folder) / "table.sav"
+        importlib.import_module("pyreadstat").write_sav(
+            table, str(path), column_labels=titles, variable_value_labels=values
+        )
+        content = bytearray(path.read_bytes())
+    content[_SAV_DATE] = b"01 Jan 8000:00:00"
+    return bytes(content)

@@ -1,0 +1,77 @@
+"""Tables for analysts: typed, labelled, harmless in a spreadsheet, the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import pytest
+
+from kobo_sync.documents import tabular
+from kobo_sync.documents.excel import Column, Sheet
+
+WHEN = datetime(2025, 2, 13, tzinfo=UTC)
+SHEET = Sheet(
+    "visites",
+    [
+        Column("zone", "Zone"),
+        Column("zone_libelle", "Libellé"),
+        Column("end", "Fin", "datetime"),
+        Column("n", "Nombre", "integer"),
+        Column("gps_lat", kind="decimal"),
+        Column("gps_lon", kind="decimal"),
+        Column("mot", "Un mot"),
+    ],
+    [
+        ["nord", "Nord", datetime.fromisoformat("2025-02-11T09:00"), 3, 32.123456, -4.98765, '=HYPERLINK("x")'],
+        ["sud", "Sud", None, None, None, None, "شكرا\nbien"],
+    ],
+)
+CODES = {"zone": {"nord": "Nord", "sud": "Sud"}}
+
+
+def test_csv_cells_never_become_formulas() -> None:
+    content = tabular.csv_bytes(SHEET)
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert rows[0][:2] == ["zone", "zone_libelle"]
+    assert rows[1][-1].startswith("'=") and rows[1][2] == "2025-02-11 09:00:00" and rows[1][5] == "-4.98765"
+    assert rows[2][3] == "" and rows[2][-1] == "شكرا\nbien"
+
+
+def test_stata_has_numbers_with_labels_and_is_reproducible(tmp_path: object) -> None:
+    content = tabular.stata_bytes(SHEET, CODES, WHEN)
+    assert content == tabular.stata_bytes(SHEET, CODES, WHEN)
+    table = pd.read_stata(io.BytesIO(content), convert_categoricals=True)
+    assert list(table["zone"]) == ["Nord", "Sud"] and "zone_libelle" not in table
+    assert table["v_end"][0] == pd.Timestamp("2025-02-11 09:00") and table["mot"][1] == "شكرا\nbien"
+    with pd.read_stata(io.BytesIO(content), iterator=True) as reader:
+        assert reader.variable_labels()["n"] == "Nombre"
+
+
+def test_geojson_rounds_positions() -> None:
+    told = json.loads(tabular.geojson_bytes([SHEET], 2))
+    first, second = told["features"]
+    assert first["geometry"] == {"type": "Point", "coordinates": [-4.99, 32.12]}
+    assert second["geometry"] is None and "gps_lat" not in first["properties"]
+
+
+def test_an_empty_table_still_has_its_header() -> None:
+    empty = Sheet("vide", [Column("zone"), Column("le", kind="date"), Column("n", kind="integer")], [])
+    assert tabular.csv_bytes(empty).decode("utf-8-sig") == "zone,le,n\r\n"
+    assert tabular.stata_bytes(empty, {}, None)
+    assert json.loads(tabular.geojson_bytes([empty], 2))["features"] == []
+
+
+def test_a_missing_package_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabular.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(tabular.DocumentError, match="needs pyarrow") as caught:
+        tabular.parquet_bytes(SHEET)
+    assert "kobo-sync[export]" in caught.value.hint
+
+
+def test_dates_that_are_none_stay_text() -> None:
+    sheet = Sheet("x", [Column("le", kind="date")], [[date(2025, 1, 2)], ["bientôt"]])
+    assert list(tabular.frame(sheet)["le"]) == ["2025-01-02", "bientôt"]
