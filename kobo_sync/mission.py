@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kobo_sync.analysis.roster import RosterPlan, plan_roster
 from kobo_sync.config import SECRETS_FILE, Config
 from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.client import KoboClient
@@ -19,6 +19,9 @@ from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store.database import Store, open_store
 from kobo_sync.store.rows import flat_tables
 from kobo_sync.workspace import Workspace, find
+
+if TYPE_CHECKING:
+    from kobo_sync.analysis.roster import RosterPlan
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
@@ -105,6 +108,8 @@ class Mission:
 
     def participants(self) -> RosterPlan:
         """The roster as the mirror's registrations make it; empty without a roster in the config."""
+        from kobo_sync.analysis.roster import RosterPlan, plan_roster  # pandas: a pull does without its memory
+
         roster = self.config.roster
         if roster is None:
             return RosterPlan((), ())

@@ -78,6 +78,7 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
         newest_is_there = newest_is_there or any(submission_id == cursor.last_id for submission_id, _ in page.rows)
         mission.progress(work.form_id, read, read + page.count - len(page.rows))
     mirror.tally.counts["rows_read"] += read
+    mirror.index()
     return newest_is_there
 
 

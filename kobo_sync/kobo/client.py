@@ -18,6 +18,7 @@ from kobo_sync.kobo.listing import LIGHT_FIELDS, LightRow, Page, parse_events, p
 from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.model import Asset, MediaFile, Validation
 
+FIRST_PAGE = 250  # before a row is seen, its size is unknown: memory must hold whatever comes
 MIN_PAGE = 25  # a server that cannot give so few rows cannot be read
 READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
 PAGE_BYTES = (2 << 20, 4 << 20)  # memory follows a page's bytes, speed its rows
@@ -182,7 +183,7 @@ class KoboClient:
         parse: Callable[[Answer], T],
         ids: Callable[[T], Sequence[int]],
     ) -> Iterator[T]:
-        size = _PageSize(limit)
+        size = _PageSize(limit, light=bool(fields))
 
         def fetch(last: int) -> tuple[T, Sequence[int]]:
             while True:
@@ -323,8 +324,8 @@ class KoboClient:
 class _PageSize:
     """How many rows to ask for: half when the server is slow, and what makes a page of some megabytes."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = self._most = limit
+    def __init__(self, limit: int, *, light: bool) -> None:
+        self.limit, self._most = limit if light else min(limit, FIRST_PAGE), limit
 
     def halve(self) -> None:
         self.limit = self._most = max(MIN_PAGE, self.limit // 2)

@@ -155,8 +155,7 @@ class _Head(_Light):
 _LIGHT_PAGE, _HEAD = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(_Head)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What the mirror files a row by; *submitted_at* is UTC text ``YYYY-MM-DDTHH:MM:SS.ffffffZ``."""
 
     submission_id: int

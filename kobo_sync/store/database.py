@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
@@ -18,6 +17,9 @@ from kobo_sync.errors import StoreError
 from kobo_sync.model import Finding, Report
 from kobo_sync.store import schema
 from kobo_sync.store.rows import FlatTable, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BUSY_S = 30
 SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
@@ -135,7 +137,6 @@ class Store:
             table = self.flat(flat)
             if not inspector.has_table(table.name):
                 table.create(connection)
-                sa.Index(f"{table.name}_by_root", table.c.root_uuid).create(connection)
                 continue
             held = {column["name"].lower() for column in inspector.get_columns(table.name)}
             for column in table.columns:
@@ -152,6 +153,8 @@ class Store:
         Shape: text columns are ``object`` with None, integers ``Int64``, decimals ``float64``;
         ``submitted_at`` is an aware UTC Timestamp.
         """
+        import pandas as pd  # here, because a pull needs none and its memory is bounded
+
         sql = self.flat(table)
         first = sql.c.position if table.repeat else sql.c.submission_id
         names = [column.name for column in sql.columns]
@@ -332,6 +335,7 @@ def _tune(connection: Any, _record: Any) -> None:
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_S * 1000}",
         "cache_size=-32768",
+        "wal_autocheckpoint=2000",
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")

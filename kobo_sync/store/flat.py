@@ -46,6 +46,7 @@ class Flat:
         tables, conflicts = merge_tables(held, flat_tables(self.form))
         self._flattener = Flattener(tables)
         if known and known.form_sha256 == self.form.sha256:
+            self.index(connection)
             return False
         self.tally.conflicts |= set(conflicts)
         self._lay_out(connection, drop=bool(conflicts))
@@ -55,6 +56,7 @@ class Flat:
         )
         if known:
             self.rebuild(connection)
+            self.index(connection)
         return known is not None
 
     def _lay_out(self, connection: sa.Connection, *, drop: bool) -> None:
@@ -69,11 +71,15 @@ class Flat:
                 name = schema.CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
                 connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {_quoted(name)} ({columns})")
-                index = f"CREATE INDEX IF NOT EXISTS {_quoted(f'{name}_by_root')} ON {_quoted(name)} (root_uuid)"
-                connection.exec_driver_sql(index)
         self._write_labels(connection)
         for table in self.tables:
             connection.exec_driver_sql(_view(self.form, table))
+
+    def index(self, connection: sa.Connection) -> None:
+        """Index the tables by submission, once a first reading has filled them: far cheaper than row by row."""
+        for name in self._names():
+            index = f"CREATE INDEX IF NOT EXISTS {_quoted(f'{name}_by_root')} ON {_quoted(name)} (root_uuid)"
+            connection.exec_driver_sql(index)
 
     def _write_labels(self, connection: sa.Connection) -> None:
         connection.execute(L.delete().where(L.c.form_id == self.form.form_id))

@@ -178,7 +178,15 @@ class _Plan:
         self.columns: dict[str, list[_Target]] = {}
         for at, column in enumerate(table.columns, self.n_system):
             self.columns.setdefault(column.question, []).append((at, column))
-        self.keys: dict[str, Any] = {}
+        self.keys: dict[str, Any] = {}  # what `target` said, since the same keys come again and again
+
+    def target(self, key: str) -> Any:
+        """Where the answer *key* goes: a position for plain text, else its columns, or `_UNKNOWN`."""
+        columns = self.columns.get(key.rpartition("/")[2])
+        if columns is None:
+            return _UNKNOWN
+        ((at, column), *rest) = columns
+        return at if not rest and column.kind == "text" and not column.many else columns
 
 
 class Flattener:
@@ -211,6 +219,7 @@ class Flattener:
     ) -> None:
         row = plan.blank.copy()
         row[: plan.n_system] = head
+        keys = plan.keys
         for key, value in item.items():
             if type(value) is list:
                 inner = self._plans.get(key) or self._by_name.get(key.rpartition("/")[2])
@@ -223,15 +232,24 @@ class Flattener:
                         above = position or None
                         self._place(flat, inner, each, (root, above, number), root, number, numbers)
                 continue
-            targets = plan.keys.get(key)
-            if targets is None:
-                name = key.rpartition("/")[2]
-                targets = plan.keys[key] = plan.columns.get(name, _UNKNOWN)
-            if targets is _UNKNOWN:
+            target = keys.get(key)
+            if type(target) is int:
+                row[target] = value if type(value) is str else str(value)
+                continue
+            if target is None:
+                target = keys[key] = plan.target(key)
+                if type(target) is int:
+                    row[target] = str(value)
+                    continue
+            if target is _UNKNOWN:
                 flat.unknown.add(key.rpartition("/")[2])
                 continue
-            for at, column in targets:
-                row[at] = _value(flat, plan, column, str(value), root, position)
+            text = value if type(value) is str else str(value)
+            for at, column in target:
+                if column.kind == "integer" and text.isascii() and text.isdecimal() and len(text) < 19:
+                    row[at] = int(text)
+                else:
+                    row[at] = _value(flat, plan, column, text, root, position)
         flat.rows[plan.table.name].append(tuple(row))
 
 
@@ -260,7 +278,7 @@ def _system(submission: Submission) -> tuple[Value, ...]:
     return (
         submission.root_uuid,
         submission.submission_id,
-        submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        f"{submission.submitted_at.isoformat()[:19]}Z",
         submission.submitted_by,
         submission.form_version,
         submission.validation,
