@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.store.database import Holding, Run
@@ -11,7 +13,7 @@ def status(mission: Mission) -> Report:
     """Per form the server's and the local count, files missing and age; then the last runs. Raises: StoreError."""
     started_at = mission.clock()
     holdings = mission.store.holdings(list(mission.config.forms))
-    lines = [_holding(holding) for holding in holdings]
+    lines = [_holding(holding, started_at) for holding in holdings]
     lines += [_run(run) for run in mission.store.last_runs()]
     counts = {
         "live": sum(holding.n_live for holding in holdings),
@@ -20,17 +22,39 @@ def status(mission: Mission) -> Report:
         "files_missing": sum(holding.n_files_missing for holding in holdings),
         "quarantined": sum(holding.n_quarantined for holding in holdings),
     }
+    for holding in holdings:
+        counts |= _metrics(holding, started_at)
     return mission.report("status", started_at, counts, [], lines)
 
 
-def _holding(holding: Holding) -> str:
+def _holding(holding: Holding, now: datetime) -> str:
     if holding.pulled_at is None:
         return f"{holding.form_id}: never pulled"
     sign = "=" if holding.server_n == holding.n_live else "≠"
+    complete = f"{_ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
     return (
         f"{holding.form_id}: server {holding.server_n} {sign} local {holding.n_live} · {holding.n_gone} deleted · "
         f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {holding.pulled_at:%Y-%m-%d %H:%M} UTC"
+        f" ({_ago(now, holding.pulled_at)} ago, complete {complete})"
     )
+
+
+def _metrics(holding: Holding, now: datetime) -> dict[str, int]:
+    """A form's figures for monitoring; *lag_s* is the age of the last pull in seconds, -1 when there was none."""
+    name = holding.form_id
+    lag = int((now - holding.pulled_at).total_seconds()) if holding.pulled_at else -1
+    return {
+        f"{name}.server": holding.server_n or 0,
+        f"{name}.live": holding.n_live,
+        f"{name}.files_missing": holding.n_files_missing,
+        f"{name}.quarantined": holding.n_quarantined,
+        f"{name}.lag_s": lag,
+    }
+
+
+def _ago(now: datetime, then: datetime) -> str:
+    minutes = int((now - then).total_seconds() // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
 def _run(run: Run) -> str:

@@ -190,3 +190,69 @@ def test_long_id_lists_are_asked_in_parts() -> None:
     with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
         list(_client(url).rows("a1", list(range(10_000_000, 10_000_700))))
     assert len(seen) == 3 and all(len(handler.path) < 8000 for handler in seen)
+
+
+def test_an_address_that_is_too_long_is_asked_in_halves() -> None:
+    def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        too_long = handler.path.count("%2C") > 60
+        _answer(handler, 414 if too_long else 200, b"<html>414</html>" if too_long else EMPTY)
+
+    with _server(handle) as (url, seen):
+        assert list(_client(url).rows("a1", list(range(100)))) and len(seen) == 3
+
+
+def test_a_slow_server_is_asked_for_smaller_pages() -> None:
+    asked: list[int] = []
+
+    def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        limit = int(handler.path.partition("limit=")[2].partition("&")[0])
+        asked.append(limit)
+        _answer(handler, 504 if limit > 70 else 200, b"" if limit > 70 else EMPTY)
+
+    with _server(handle) as (url, _seen):
+        assert list(_client(url).pages("a1", above=-1, limit=1000)) == []
+    assert sorted(set(asked), reverse=True) == [250, 125, 62]
+
+
+def test_pages_keep_to_some_megabytes_whatever_a_row_weighs() -> None:
+    limits: list[int] = []
+
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        limit = int(handler.path.partition("limit=")[2].partition("&")[0])
+        limits.append(limit)
+        row = '{"_id":%d,"x":"' + "a" * 40_000 + '"}'
+        rows = ",".join(row % (n * 10_000 + at) for at in range(limit)) if n < 4 else ""
+        _answer(handler, 200, f'{{"count":9,"results":[{rows}]}}'.encode())
+
+    with _server(handle) as (url, _seen):
+        pages = list(_client(url).pages("a1", above=-1, limit=1000))
+    assert len(pages) == 3 and limits[0] == 250 and all(50 <= limit <= 100 for limit in limits[1:])
+
+
+def test_an_error_page_with_a_good_status_is_asked_again() -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        _answer(handler, 200, b"<html>Sorry</html>" if n == 1 else b'{"count":7,"results":[]}')
+
+    with _server(handle) as (url, seen):
+        assert _client(url).count("a1") == 7 and len(seen) == 2
+
+
+def test_patience_may_be_a_date() -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        later = "Wed, 12 Feb 2025 08:00:20 GMT"
+        if n == 1:
+            handler.send_response_only(503)
+            for name, value in (
+                ("Date", "Wed, 12 Feb 2025 08:00:00 GMT"),
+                ("Retry-After", later),
+                ("Content-Length", "0"),
+            ):
+                handler.send_header(name, value)
+            handler.end_headers()
+        else:
+            _answer(handler, 200, EMPTY)
+
+    slept: list[float] = []
+    with _server(handle) as (url, _seen):
+        assert _client(url, slept).count("a1") == 0
+    assert slept == [20]

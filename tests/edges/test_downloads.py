@@ -1,0 +1,101 @@
+"""Attached files on their way: resumed, checked, never named by what a phone said."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+from test_client import _answer, _client, _server
+
+from kobo_sync.downloads import PARTS, Fetched, attachment_path, fetch_files
+from kobo_sync.store.files import WantedFile, sniff
+
+PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
+SHA = hashlib.sha256(PHOTO).hexdigest()
+
+
+def _wanted(*names: str) -> list[WantedFile]:
+    return [WantedFile("r", f"att{n}", name, "image/png", f"http://x/file/{n}") for n, name in enumerate(names)]
+
+
+def _fetch(url: str, folder: Path, wanted: Sequence[WantedFile]) -> list[Fetched]:
+    client = _client(url)
+    found = list(fetch_files(client, folder, wanted))
+    client.close()
+    return found
+
+
+def test_a_file_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    ranges: list[str] = []
+
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        asked = handler.headers.get("Range", "")
+        ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-") or 0)
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(PHOTO) - start))
+        handler.end_headers()
+        handler.wfile.write(PHOTO[start:] if n > 1 else PHOTO[:600_000])
+        handler.close_connection = True
+
+    with _server(handle) as (url, _seen):
+        (file,) = _fetch(url, tmp_path, _wanted("a.png"))
+    assert (file.error, file.sha256, file.n_bytes, file.sniffed) == ("", SHA, len(PHOTO), "image/png")
+    assert attachment_path(tmp_path, SHA).read_bytes() == PHOTO
+    assert ranges[0] == "" and ranges[1].startswith("bytes=") and ranges[1] > "bytes=1"
+    assert not list((tmp_path / PARTS).iterdir())
+
+
+def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(PHOTO)))
+        handler.end_headers()
+        handler.wfile.write(PHOTO if n > 1 else PHOTO[:600_000])
+        handler.close_connection = True
+
+    with _server(handle) as (url, _seen):
+        (file,) = _fetch(url, tmp_path, _wanted("a.png"))
+    assert file.sha256 == SHA
+
+
+def test_an_error_page_is_no_photo_and_a_wicked_name_is_no_path(tmp_path: Path) -> None:
+    folder = tmp_path / "attachments"
+
+    def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        page = b"<html>Sign in</html>"
+        _answer(handler, 200, page if handler.path.endswith("/0") else PHOTO)
+
+    with _server(handle) as (url, _seen):
+        first, second = _fetch(url, folder, _wanted("a.png", "../../../etc/passwd"))
+    assert "HTML" in first.error and second.sha256 == SHA
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {SHA}
+
+
+def test_what_is_gone_or_redirects_is_missing_with_its_reason(tmp_path: Path) -> None:
+    def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        gone = handler.path.endswith("/0")
+        _answer(handler, 404 if gone else 302, b"", Location="http://127.0.0.1:1/elsewhere")
+
+    with _server(handle) as (url, _seen):
+        gone, moved = _fetch(url, tmp_path, _wanted("a.png", "b.png"))
+    assert "404" in gone.error and "redirects" in moved.error
+
+
+def test_many_files_keep_their_order(tmp_path: Path) -> None:
+    with _server(lambda handler, _n: _answer(handler, 200, handler.path.encode())) as (url, _seen):
+        found = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(40))))
+    assert [file.wanted.filename for file in found] == [f"{n}.png" for n in range(40)]
+    assert len({file.sha256 for file in found}) == 40
+
+
+def test_types_are_told_by_bytes() -> None:
+    assert [sniff(head) for head in (PHOTO, b"\xff\xd8\xff\xe0", b"%PDF-1.4", b"\0\0\0\x18ftypmp42", b"?")] == [
+        "image/png",
+        "image/jpeg",
+        "application/pdf",
+        "video/mp4",
+        "",
+    ]
