@@ -48,9 +48,9 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     Raises: nothing; an absent table, column or meaning gives NA.
     """
     parts = [
-        _canonical(facts, form_id, MEANINGS.get(role, ()) + extra) for form_id in facts.config.forms_with_role(role)
+        _canonical(facts, form_id, MEANINGS.get(role, ("zone", "consent")) + extra) for form_id in facts.config.forms_with_role(role)
     ]
-    table = _stack(parts, (*SYSTEM, *MEANINGS.get(role, ()), *extra))
+    table = _stack(parts, (*SYSTEM, *MEANINGS.get(role, ("zone", "consent")), *extra))
     n_received = len(table)
     rejected = table["validation"].eq("not_approved")
     table = table[~rejected]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import Learning
 from kobo_sync.analysis.needs import Needs, Rating
@@ -210,8 +210,9 @@ def _scales(judged: Satisfaction) -> excel.Sheet:
 
 def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
     columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
+    reader = quoting.Reader(facts)
     rows: list[Row] = [
-        [label, text] for label, texts in judged.open_answers.items() for text in letterhead.quotable(facts, texts)
+        [label, reader.quoted(text).text] for label, texts in judged.open_answers.items() for text in texts
     ]
     return excel.Sheet("Paroles", columns, rows)
 

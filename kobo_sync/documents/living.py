@@ -287,7 +287,7 @@ def _empty_slots(document: WordDocument, state: _State) -> tuple[Note, ...]:
     """A note for each prose slot in which nobody has written yet."""
     body = document.element.body
     notes = []
-    for key, hint in state.hints.items():
+    for key, hint in sorted(state.hints.items()):
         spans = islands.controls(body, islands.SLOT, key) or islands.bookmark_range(
             body, islands.SLOT, key, lambda _span: False
         )

@@ -183,7 +183,7 @@ def _put(
         is_ours = path in held.said.get("files", {})
         if not is_ours and path not in files:
             files[path] = read()
-        elif held.is_edited(path) and files.get(path) != read():
+        elif (path in living or held.is_edited(path)) and files.get(path) != read():
             kept = mission.workspace.set_aside(folder, path, read())
             if path not in living:
                 findings.append(_edited(folder, path, kept))

@@ -1,0 +1,225 @@
+"""Building and delivering: what changed and nothing else, what people wrote kept, nothing nominative in what is sent."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import MISSION, Field
+from docx import Document as open_docx
+
+from kobo_sync import workspace as workspace_module
+from kobo_sync.errors import ConfigError, DocumentError
+from kobo_sync.mission import Mission
+from kobo_sync.steps import build as build_step
+from kobo_sync.steps.build import build
+from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.export import export
+from kobo_sync.steps.pull import pull
+
+NAMES = """
+[deliverables]
+zone = ["attendance_list", "data_workbook", "zone_sheet", "training_kit"]
+mission = ["final_report"]
+[report]
+annexes = ["tdr.pdf"]
+"""
+
+
+@pytest.fixture
+def built(field_team: Field) -> Iterator[SimpleNamespace]:
+    """Two zones, three persons, built once; ``again(person)`` registers, pulls and builds."""
+    root = field_team.mission.workspace.root
+    (root / "config" / "mission.toml").write_text(MISSION + NAMES, "utf-8")
+    for code, zone in (("NOR-01", "nord"), ("NOR-02", "nord"), ("SUD-01", "sud")):
+        field_team.person(code, zone)
+    mission = field_team.reopen()
+    pull(mission)
+    report = build(mission)
+
+    def again(code: str = "", zone: str = "nord", **options: bool) -> tuple[Mission, object]:
+        if code:
+            field_team.clock.forward(hours=1)
+            field_team.person(code, zone)
+        fresh = field_team.reopen()
+        pull(fresh)
+        return fresh, build(fresh, **options)
+
+    yield SimpleNamespace(mission=mission, out=mission.workspace.out, report=report, again=again, root=root)
+
+
+def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rules(report: object) -> set[str]:
+    return {finding.rule for finding in report.findings}  # type: ignore[attr-defined]
+
+
+def report_text(out: Path) -> str:
+    return "\n".join(p.text for p in open_docx(str(out / "mission" / "rapport-final.docx")).paragraphs)
+
+
+def test_a_zone_that_did_not_change_is_not_rebuilt(built: SimpleNamespace) -> None:
+    before = tree(built.out)
+    assert {
+        "nord/fiche-zone.pdf",
+        "nord/liste-presence.pdf",
+        "mission/rapport-final.docx",
+        "mission/changements.docx",
+    } <= set(before)
+    _, same = built.again()
+    assert same.counts["unchanged"] == 2 and tree(built.out) == before
+    assert rules(same) == rules(built.report) >= {"REPORT002", "REPORT003", "REPORT004"}
+    _, moved = built.again("NOR-03")
+    assert moved.counts["unchanged"] == 1
+    after = tree(built.out)
+    assert {name for name in before if name.startswith("sud/") and before[name] != after[name]} == set()
+    assert before["nord/donnees.xlsx"][0] != after["nord/donnees.xlsx"][0]
+    said = "\n".join(
+        c.text
+        for t in open_docx(str(built.out / "mission" / "changements.docx")).tables
+        for r in t.rows
+        for c in r.cells
+    )
+    assert "personnes" in said and "2\n3" in said
+
+
+def test_a_template_that_changed_rebuilds_all(built: SimpleNamespace) -> None:
+    folder = built.root / "exports" / "templates" / "outils-andragogiques"
+    folder.mkdir(parents=True)
+    (folder / "note.txt").write_text("Une note", "utf-8")
+    _, report = built.again()
+    assert report.counts["unchanged"] == 0
+    assert (built.out / "nord" / "outils-andragogiques" / "note.txt").read_text("utf-8") == "Une note"
+
+
+def test_what_people_wrote_is_kept_and_backed_up(built: SimpleNamespace) -> None:
+    path = built.out / "mission" / "rapport-final.docx"
+    document = open_docx(str(path))
+    document.paragraphs[-1].add_run(" Écrit par la consultante.")
+    document.save(str(path))
+    edited = path.read_bytes()
+    sheet = built.out / "nord" / "fiche-zone.pdf"
+    sheet.write_bytes(sheet.read_bytes() + b"%note")
+    (built.out / "nord" / "photo.jpg").write_bytes(b"jpg")
+    built.again()
+    assert path.read_bytes() == edited
+    _, report = built.again("NOR-03")
+    assert "Écrit par la consultante." in report_text(built.out)
+    assert (built.out / "nord" / "photo.jpg").read_bytes() == b"jpg"
+    aside = {p.read_bytes() for p in (built.out / ".sauvegardes").rglob("*") if p.is_file()}
+    assert edited in aside and any(content.endswith(b"%note") for content in aside)
+    assert "BUILD001" in rules(report)
+    built.again(fresh=True)
+    assert (built.out / "mission" / "rapport-final-neuf.docx").is_file() and "Écrit par" in report_text(built.out)
+
+
+def test_the_zips_part_names_from_the_rest(built: SimpleNamespace) -> None:
+    (built.root / "exports" / "annexes").mkdir(parents=True)
+    (built.root / "exports" / "annexes" / "tdr.pdf").write_bytes(b"%PDF tdr")
+    mission, report = built.again()
+    assert "REPORT004" not in rules(report)
+    deliver(mission)
+    found = {}
+    for path in sorted(built.out.glob("*.zip")):
+        with zipfile.ZipFile(path) as archive:
+            found[path.name] = {name: archive.read(name) for name in archive.namelist()}
+    assert set(found) == {"nord.zip", "nord-nominatif.zip", "sud.zip", "sud-nominatif.zip", "mission.zip"}
+    assert set(found["nord-nominatif.zip"]) == {"MANIFEST.json", "liste-presence.docx", "liste-presence.pdf"}
+    assert not [name for name in found["nord.zip"] if name.startswith("liste-presence")]
+    assert {"rapport-final.docx", "annexes/tdr.pdf", "MANIFEST.json"} <= set(found["mission.zip"])
+    for name in ("nord.zip", "mission.zip"):
+        for content in found[name].values():
+            parts = [content]
+            if content[:2] == b"PK":
+                with zipfile.ZipFile(io.BytesIO(content)) as inner:
+                    parts = [inner.read(part) for part in inner.namelist()]
+            assert not any(b"Nom NOR" in part for part in parts), name
+    manifest = json.loads(found["nord.zip"]["MANIFEST.json"])
+    assert set(manifest["files"]) == set(found["nord.zip"]) - {"MANIFEST.json"}
+
+
+def test_final_drops_the_draft_mark_and_refuses_moved_data(built: SimpleNamespace, field_team: Field) -> None:
+    def marked() -> dict[str, bool]:
+        found = {}
+        for path in built.out.glob("*.zip"):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    if name.endswith(".docx") and not name.startswith("outils"):
+                        with zipfile.ZipFile(io.BytesIO(archive.read(name))) as inner:
+                            found[f"{path.name}:{name}"] = any(
+                                b"BROUILLON" in inner.read(part) for part in inner.namelist()
+                            )
+                    elif name.endswith(".pdf"):
+                        found[f"{path.name}:{name}"] = (
+                            archive.read(name) == (built.out / path.stem.removesuffix("-nominatif") / name).read_bytes()
+                        )
+        return found
+
+    deliver(built.mission)
+    assert set(marked().values()) == {True}
+    deliver(built.mission, final=True)
+    assert set(marked().values()) == {False}
+    field_team.person("NOR-09")
+    later = field_team.reopen()
+    pull(later)
+    with pytest.raises(DocumentError, match="moved since"):
+        deliver(later, final=True)
+
+
+def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: content for name, (content, _) in tree(built.out / "nord").items()}
+    real = Path.replace
+
+    def dies(self: Path, target: os.PathLike[str] | str) -> Path:
+        if Path(target).name == "nord" and self.name.startswith(".nord-"):
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(workspace_module.Path, "replace", dies)
+    with pytest.raises(DocumentError, match="No space left"):
+        built.again("NOR-03")
+    monkeypatch.undo()
+    held = built.mission.workspace.held("nord")
+    assert {name: read() for name, read in held.files.items()} == {
+        n: c for n, c in before.items() if n != "MANIFEST.json"
+    }
+    _, report = built.again()
+    assert report.counts["unchanged"] == 1
+
+
+def test_a_report_that_is_not_asked_for_cannot_be_started(field_team: Field) -> None:
+    with pytest.raises(ConfigError, match="no final report"):
+        build(field_team.mission, fresh=True)
+
+
+def test_the_pdf_needs_libreoffice_and_says_so(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_step.office.shutil, "which", lambda _name: None)
+    with pytest.raises(DocumentError, match="LibreOffice") as caught:
+        built.again(pdf=True)
+    assert "Word" in caught.value.hint
+
+
+def test_exports_are_pseudonymised_unless_asked(built: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
+    made = {}
+    for nominative in (False, True):
+        report = export(built.mission, "csv", nominative=nominative)
+        folder = built.out / ("donnees-nominatif" if nominative else "donnees")
+        made[nominative] = (folder / "personnes.csv").read_text("utf-8-sig")
+        assert (folder / "codes.csv").is_file()
+        assert rules(report) == ({"EXPORT001"} if nominative else set())
+    assert "Nom NOR-01" not in made[False] and "NOR-01" in made[False]
+    assert "Nom NOR-01" in made[True] and "nominative files" in caplog.text
+    export(built.mission, "geojson")
+    assert "Nom NOR" not in (built.out / "donnees" / "donnees.geojson").read_text("utf-8")
