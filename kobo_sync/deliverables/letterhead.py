@@ -146,6 +146,9 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
     )
     if not facts.final:
         draft.mark(document)
+    known = [(name, facts.templates[name]) for name in facts.config.identity.logos if name in facts.templates]
+    if known:
+        word.logos(document, [word.Picture(logo, f"Logo : {name}", height_cm=1.3) for name, logo in known])
     return document
 
 
@@ -153,4 +156,5 @@ def close_paper(
     facts: Facts, document: WordDocument, path: str, classification: Class, findings: tuple[Finding, ...] = ()
 ) -> Document:
     """The finished Word file."""
-    return Document(path, word.to_bytes(document, facts.as_of), classification, findings)
+    content = word.coloured(word.to_bytes(document, facts.as_of), colour(facts))
+    return Document(path, content, classification, findings)

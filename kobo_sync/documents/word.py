@@ -121,6 +121,20 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
     return freeze(raw.getvalue())
 
 
+def coloured(archive: bytes, colour: str) -> bytes:
+    """The same Word file with the mission's *colour* (``#RRGGBB``) in place of the house's ink."""
+    wanted = colour.removeprefix("#").upper()
+    if wanted == INK:
+        return archive
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            is_text = name in ("word/document.xml", "word/styles.xml")
+            target.writestr(name, content.replace(INK.encode(), wanted.encode()) if is_text else content)
+    return freeze(out.getvalue())
+
+
 def freeze(archive: bytes) -> bytes:
     """The same zip archive with sorted names and fixed dates, so that equal parts give equal bytes."""
     first = ("[Content_Types].xml", "_rels/.rels")
@@ -144,6 +158,15 @@ def title(document: WordDocument, text: str, subtitle: str = "") -> None:
     if subtitle:
         paragraph = document.add_paragraph(style="Subtitle")
         write(paragraph._p, french.typography(subtitle))
+
+
+def logos(document: WordDocument, pictures: Sequence[Picture]) -> None:
+    """Adds a line of logos, side by side."""
+    line = document.add_paragraph(style="Après tableau")
+    for number, picture in enumerate(pictures):
+        if number:
+            write(line._p, french.NBSP * 6)
+        _place(document, line._p, picture)
 
 
 def heading(document: WordDocument, text: str, level: int = 1) -> None:

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from docx import Document as open_docx
 from docx.oxml.ns import qn
-from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, table
+from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, signature_png, table
 
-from kobo_sync.config import ReportSettings
+from kobo_sync.config import Identity, ReportSettings
 from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.deliverables.data_workbook import nominative_questions
@@ -388,3 +388,14 @@ def test_the_final_report_is_patched_and_says_what_a_donor_would_refuse() -> Non
     assert "20 personnes, 40\u202f%." in words(deliverable("final_report").build(fewer)[0].content)
     fresh = deliverable("final_report").build(replace(held, fresh=True))
     assert [d.path for d in fresh] == ["rapport-final.docx", "rapport-final-neuf.docx"]
+
+
+def test_the_mission_has_its_colour_and_logos() -> None:
+    facts = make_facts(3)
+    config = facts.config.model_copy(update={"identity": Identity(colour="#7A1F3D", logos=["logo.png", "absent.png"])})
+    dressed = replace(facts, config=config, templates={"logo.png": signature_png(1)})
+    content = built("needs", dressed)["besoins-prioritaires.docx"]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        said = archive.read("word/document.xml") + archive.read("word/styles.xml")
+    assert b"7A1F3D" in said and b"1F4E79" not in said and b"Logo : logo.png" in said
+    assert built("zone_sheet", dressed) != built("zone_sheet", facts)
