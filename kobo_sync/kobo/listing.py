@@ -214,6 +214,9 @@ def parse_submission(raw: bytes, form_id: str) -> Submission:
         row = parse_object(raw)
     try:
         status = row.get("_validation_status") or {}
+        answers = dict(row)
+        for key in _SERVER_FIELDS & row.keys():
+            del answers[key]
         return Submission(
             submission_id=int(row["_id"]),
             form_id=form_id,
@@ -224,7 +227,7 @@ def parse_submission(raw: bytes, form_id: str) -> Submission:
             form_version=str(row.get("__version__") or ""),
             validation=cast(Validation, _STATUS.get(str(status.get("uid", "")), "")),
             validated_at=int(status.get("timestamp") or 0),
-            answers={key: value for key, value in row.items() if key not in _SERVER_FIELDS},
+            answers=answers,
             attachments=tuple(_attachment(item) for item in row.get("_attachments") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.errors import StoreError
+from kobo_sync.kobo.listing import content_hash, parse_submission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store import schema
+from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.rows import FlatTable, Kind
 
 if TYPE_CHECKING:
@@ -252,7 +254,26 @@ class Store:
             .order_by(s.c.root_uuid)
         )
         with self.begin() as connection:
+            self._hash_contents(connection, form_id)
             return [tuple(row) for row in connection.execute(query)]
+
+    @staticmethod
+    def _hash_contents(connection: sa.Connection, form_id: str) -> None:
+        """Hash the contents of the rows that came or changed since this was last asked."""
+        s = schema.submissions
+        unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")
+        columns = sa.select(s.c.root_uuid, s.c.body_id, s.c.body_at, s.c.body_n)
+        bodies = Bodies(connection)
+        hashed = [
+            (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
+            for root_uuid, body_id, at, n in connection.execute(
+                columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
+            ).all()
+        ]
+        if hashed:
+            connection.exec_driver_sql(
+                "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
+            )
 
     def attachment_index(self) -> dict[tuple[str, str], str]:
         """(root_uuid, file name) → SHA-256 of the current files that are here."""

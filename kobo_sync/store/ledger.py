@@ -12,11 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import Head, Page
+from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission
 from kobo_sync.store import bodies, schema
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
 BATCH = 500
+UNHASHED = ""  # content hashes are made when first asked for: a pull needs them seldom
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
 _INSERT = """INSERT INTO submissions (form_id, root_uuid, submission_id, uuid, submitted_at, submitted_by, form_version,
@@ -38,12 +39,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class Row:
-    """A row that differs from what is held; *content* is its content hash."""
+    """A row that differs from what is held."""
 
     head: Head
     raw: bytes
     digest: bytes
-    content: str
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ class Ledger:
                 newest[row.head.root_uuid] = row
         self.tally.counts["doubles"] += len(rows) - len(newest)
         held = self._held(connection, list(newest))
+        old = bodies.Bodies(connection)
         fresh: list[tuple[Row, str, Any]] = []
         same: list[tuple[Row, Any]] = []
         for root_uuid, row in newest.items():
@@ -118,7 +119,7 @@ class Ledger:
             if before and not before.gone_at and before.submission_id > row.head.submission_id and not force:
                 self.tally.counts["doubles"] += 1
                 continue
-            kind = _kind(before, row)
+            kind = self._kind(old, before, row)
             self.tally.counts[kind] += 1
             if kind == "unchanged":
                 same.append((row, before))
@@ -131,11 +132,9 @@ class Ledger:
         return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
 
     def _held(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
-        held = {}
-        for at in range(0, len(root_uuids), BATCH):
-            query = sa.select(S).where(S.c.form_id == self.form_id, S.c.root_uuid.in_(root_uuids[at : at + BATCH]))
-            held.update({row.root_uuid: row for row in connection.execute(query)})
-        return held
+        query = "SELECT * FROM submissions WHERE form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
+        rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
+        return {row.root_uuid: row for row in rows}
 
     def _store(
         self, connection: sa.Connection, fresh: Sequence[tuple[Row, str, Any]], page: Page, now: datetime
@@ -149,13 +148,13 @@ class Ledger:
             head = row.head
             first, revision = stamp, 1
             if before:
-                first, revision = _text(before.first_seen_at), before.revision + 1
+                first, revision = before.first_seen_at, before.revision + 1
                 replaced.append((self.form_id, head.root_uuid))
                 if before.revision == 1:
                     revisions.append(self._first_revision(before))
                 revisions.append((self.form_id, head.root_uuid, revision, kind, stamp, head.uuid, *place))
             what = (head.submission_id, head.uuid, head.submitted_at, head.submitted_by, head.form_version)
-            state = (head.validation, head.validated_at, head.signature, row.digest, row.content)
+            state = (head.validation, head.validated_at, head.signature, row.digest, UNHASHED)
             rows.append((self.form_id, head.root_uuid, *what, *state, *place, revision, first, stamp))
         if replaced:
             connection.exec_driver_sql("DELETE FROM submissions WHERE form_id = ? AND root_uuid = ?", replaced)
@@ -165,7 +164,27 @@ class Ledger:
     def _first_revision(self, held: Any) -> tuple[Any, ...]:
         """Told only once a submission changes: until then its row says the same."""
         place = (held.body_id, held.body_at, held.body_n)
-        return (self.form_id, held.root_uuid, 1, "new", _text(held.first_seen_at), held.uuid, *place)
+        return (self.form_id, held.root_uuid, 1, "new", held.first_seen_at, held.uuid, *place)
+
+    def _kind(self, old: bodies.Bodies, before: Any, row: Row) -> str:
+        head = row.head
+        if before is None:
+            return "new"
+        if before.gone_at is not None:
+            return "restored"
+        if before.uuid != head.uuid:
+            return "edited"
+        if before.validation != head.validation or before.validated_at != head.validated_at:
+            return "validated"
+        if before.signature != head.signature:
+            return "files"
+        # Answers that change under one uuid: no server should do that; kept as an edit.
+        held = old.row((before.body_id, before.body_at, before.body_n))
+        same = held == row.raw or self._said(held) == self._said(row.raw)
+        return "unchanged" if same else "edited"
+
+    def _said(self, raw: bytes) -> str:
+        return content_hash(parse_submission(raw, self.form_id))
 
     def _touch(self, connection: sa.Connection, same: Sequence[tuple[Row, Any]], page: Page) -> None:
         """Rows that say the same in other bytes: kept anew (another id, other addresses) unless only key order differs."""
@@ -299,22 +318,6 @@ class Ledger:
         """How many rows are in quarantine."""
         query = sa.select(sa.func.count()).select_from(Q).where(Q.c.form_id == self.form_id)
         return int(connection.execute(query).scalar() or 0)
-
-
-def _kind(before: Any, row: Row) -> str:
-    head = row.head
-    if before is None:
-        return "new"
-    if before.gone_at is not None:
-        return "restored"
-    if before.uuid != head.uuid:
-        return "edited"
-    if before.validation != head.validation or before.validated_at != head.validated_at:
-        return "validated"
-    if before.signature != head.signature:
-        return "files"
-    # Answers that change under one uuid: no server should do that; kept as an edit.
-    return "unchanged" if before.content_sha256 == row.content else "edited"
 
 
 def _equal_json(left: bytes, right: bytes) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import LightRow, Page, content_hash, parse_head, parse_submission
+from kobo_sync.kobo.listing import LightRow, Page, parse_head, parse_submission
 from kobo_sync.model import Form, Submission
 from kobo_sync.store.database import Store
 from kobo_sync.store.files import list_files
@@ -106,10 +106,9 @@ class Mirror:
 
     def _read(self, raw: bytes, digest: bytes, parsed: dict[int, Submission]) -> Row:
         head = parse_head(raw)
-        if not self._derive:
-            return Row(head, raw, digest, digest.hex())
-        submission = parsed[head.submission_id] = parse_submission(raw, self.form.form_id)
-        return Row(head, raw, digest, content_hash(submission))
+        if self._derive:
+            parsed[head.submission_id] = parse_submission(raw, self.form.form_id)
+        return Row(head, raw, digest)
 
     # ── reconcile ──
 
