@@ -156,6 +156,14 @@ class Schedule(Settings):
     run: list[str] = []
     pull: list[str] = []
 
+    @field_validator("run", "pull")
+    @classmethod
+    def _five_fields(cls, value: list[str]) -> list[str]:
+        for expression in value:
+            if len(expression.split()) != 5:
+                raise ValueError(f"{expression!r} has not five fields, as '0 6 * * *' (every day at six) has")
+        return value
+
 
 class Deliverables(Settings):
     """Which deliverables are built, by name or by the dotted name of a module of yours."""
@@ -410,7 +418,9 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
 
 def _from_validation(error: ValidationError) -> ConfigError:
     """The first of pydantic's complaints, as one sentence with its key; never the value of a secret."""
-    first: Any = error.errors(include_url=False)[0]
+    complaints: list[Any] = error.errors(include_url=False)
+    # A misspelt key is also a missing one: its own name helps more.
+    first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
     key = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         return ConfigError("unknown key", file=MISSION_FILE, key=key, hint="check its spelling, or remove it")
@@ -419,4 +429,5 @@ def _from_validation(error: ValidationError) -> ConfigError:
             "the key is missing", file=MISSION_FILE, key=key, hint="add it; docs/operations.md explains each key"
         )
     message = str(first["msg"]).removeprefix("Value error, ")
-    return ConfigError(f"{first['input']!r}: {message}", file=MISSION_FILE, key=key, hint="correct the value")
+    hint = "write it as 2025-02-11" if first["type"].startswith("date") else "correct the value"
+    return ConfigError(f"{first['input']!r}: {message}", file=MISSION_FILE, key=key, hint=hint)

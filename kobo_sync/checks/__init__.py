@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from kobo_sync.checks import duplicates, quota, zones
+from kobo_sync.checks import duplicates, mapping, quota, zones
 from kobo_sync.model import Facts, Finding
 
-CHECKS = (quota, duplicates, zones)
+CHECKS = (quota, duplicates, zones, mapping)
 
 
 def run_checks(facts: Facts) -> tuple[Finding, ...]:

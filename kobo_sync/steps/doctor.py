@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from matplotlib import font_manager
 
 from kobo_sync.assets import find_assets
+from kobo_sync.checks.mapping import unknown_questions
+from kobo_sync.config import MISSION_FILE
 from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -40,23 +42,28 @@ class Examined:
 def doctor(mission: Mission) -> Report:
     """What a run needs, looked at one by one; nothing is changed. Raises: nothing but a broken program."""
     started_at = mission.clock()
-    examined: list[Examined] = []
-    for examine in (_config, _forms, _java, _fonts, _disk, _timezone, _server):
+    examined: list[tuple[int, Examined]] = []
+    for code, examine in enumerate((_config, _forms, _java, _fonts, _disk, _timezone, _server), 1):
         try:
-            examined += examine(mission)
+            for item in examine(mission):
+                examined.append((code, item))
         except KoboSyncError as error:
-            examined.append(Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it"))
+            examined.append((code, Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it")))
     lines = [
         f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.said}"
-        for item in examined
+        for _, item in examined
     ]
     findings = [
-        Finding(f"DOCTOR{at:03}", "error" if item.severe else "warning", item.what, item.said, item.cure)
-        for at, item in enumerate(examined, 1)
+        Finding(f"DOCTOR{code:03}", "error" if item.severe else "warning", item.what, item.said, item.cure)
+        for code, item in examined
         if item.cure
     ]
     return mission.report(
-        "doctor", started_at, {"well": sum(not item.cure for item in examined), "ill": len(findings)}, findings, lines
+        "doctor",
+        started_at,
+        {"well": sum(not item.cure for _, item in examined), "ill": len(findings)},
+        findings,
+        lines,
     )
 
 
@@ -76,6 +83,12 @@ def _forms(mission: Mission) -> Iterator[Examined]:
         yield Examined(
             f"form {form_id}", f"{len(form.questions)} rows, languages {', '.join(form.languages) or 'none named'}"
         )
+        for key, question in unknown_questions(form, mission.config.forms[form_id]):
+            yield Examined(
+                f"{MISSION_FILE}, forms.{form_id}.{key}",
+                f"{question!r} is no question of the form",
+                "correct the name, or remove the key",
+            )
 
 
 def _java(_mission: Mission) -> Iterator[Examined]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from conftest import MISSION, ZONES
 
 from kobo_sync.checks import run_checks
 from kobo_sync.config import parse_config
+from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Facts
 
 SYSTEM = {"submitted_by": "maha", "form_version": "v1", "validation": ""}
@@ -78,3 +80,11 @@ def test_a_zone_unknown_to_the_config() -> None:
         if f.rule == "DATA003"
     ]
     assert [f.message for f in found] == ["la zone « ouest » n’est pas dans config/zones.csv", "la zone manque"]
+
+
+def test_a_meaning_that_no_question_carries_is_named_by_its_key() -> None:
+    facts = _facts()
+    form = read_form(b"| survey |\n| | type | name | label |\n| | text | zone | Zone |\n", "personnes.md")
+    found = {finding.where for finding in run_checks(replace(facts, forms={"personnes": form}))}
+    assert "config/mission.toml, forms.personnes.fields.given_name" in found
+    assert "config/mission.toml, forms.personnes.fields.zone" not in found

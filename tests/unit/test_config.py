@@ -26,7 +26,8 @@ def test_the_repository_mission_reads_as_written() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "said"),
     [
-        ("title =", "titel =", "config/mission.toml, mission.title", "missing"),
+        ("title =", "titel =", "config/mission.toml, mission.titel", "unknown key"),
+        ("title =", "#title =", "config/mission.toml, mission.title", "missing"),
         ('code = "essai"', 'code = "essai"\ncolour = "red"', "config/mission.toml, mission.colour", "unknown key"),
         ("starts_on = 2025-02-11", 'starts_on = "demain"', "config/mission.toml, mission.starts_on", "demain"),
         ("ends_on = 2025-02-13", "ends_on = 2025-02-01", "config/mission.toml, mission.ends_on", "before"),
@@ -38,6 +39,7 @@ def test_the_repository_mission_reads_as_written() -> None:
         ("[server]", "[server", "config/mission.toml", "not valid TOML"),
         ("[codes]", "[quotas.zones.ouest]\na = 1\n[codes]", "config/mission.toml, quotas.zones.ouest", "no such zone"),
         ('file = "personnes.md"', 'file = "../personnes.md"', "config/mission.toml, forms.personnes.file", "match"),
+        ("[codes]", '[schedule]\nrun = ["hourly"]\n[codes]', "config/mission.toml, schedule.run", "five fields"),
         ('role = "registration"', 'role = "king"', "config/mission.toml, forms.personnes.role", "king"),
     ],
 )

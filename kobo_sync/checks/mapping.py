@@ -1,0 +1,35 @@
+"""Meanings of the config that no question of the form carries: what would be counted stays empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.config import MISSION_FILE, FormSettings
+from kobo_sync.model import Facts, Finding, Form
+
+CODE = "DATA004"
+TITLE = "Question of the config that the form does not have"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding per key of `config/mission.toml` that names a question which its form lacks."""
+    for form_id, form in facts.forms.items():
+        for key, name in unknown_questions(form, facts.config.forms[form_id]):
+            yield Finding(
+                CODE,
+                "error",
+                f"{MISSION_FILE}, forms.{form_id}.{key}",
+                f"« {name} » n’est pas une question du formulaire {form_id}",
+                "corriger le nom, ou retirer la clé",
+                form_id=form_id,
+            )
+
+
+def unknown_questions(form: Form, settings: FormSettings) -> list[tuple[str, str]]:
+    """(key below ``forms.<form_id>``, question named) where the form has neither question, group nor repeat so called."""
+    known = {question.name for question in form.questions} | {section.name for section in form.sections}
+    named = [(f"fields.{meaning}", name) for meaning, name in settings.fields.items()]
+    named += [("likert", name) for name in settings.likert]
+    named += [("open_questions", name) for name in settings.open_questions]
+    named += [(f"items.{name}", name) for name in settings.items]
+    return [(key, name) for key, name in named if name and name not in known]
