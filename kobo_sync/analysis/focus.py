@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.model import Facts
 
 
@@ -29,6 +30,7 @@ class FocusGroups:
     quotations: tuple[str, ...]
 
 
+@once_per_facts
 def focus_groups(facts: Facts) -> FocusGroups:
     """The synthesis of all sessions. Raises: nothing; no rows give zeros."""
     rows = meaning.rows(facts, "focus_group")

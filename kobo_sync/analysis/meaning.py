@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kobo_sync.analysis.names import name_key
+from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.config import FormSettings, Role
 from kobo_sync.model import Facts
 
@@ -41,6 +42,7 @@ class Rows:
     n_rejected: int
 
 
+@once_per_facts
 def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     """The rows of all forms of *role*, columns by meaning; *extra* names meanings beside `MEANINGS`.
 
@@ -48,7 +50,8 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     Raises: nothing; an absent table, column or meaning gives NA.
     """
     parts = [
-        _canonical(facts, form_id, MEANINGS.get(role, ("zone", "consent")) + extra) for form_id in facts.config.forms_with_role(role)
+        _canonical(facts, form_id, MEANINGS.get(role, ("zone", "consent")) + extra)
+        for form_id in facts.config.forms_with_role(role)
     ]
     table = _stack(parts, (*SYSTEM, *MEANINGS.get(role, ("zone", "consent")), *extra))
     n_received = len(table)
@@ -59,6 +62,7 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     return Rows(table, n_received, int(refused.sum()), int(rejected.sum()))
 
 
+@once_per_facts
 def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     """The repeat named by the meaning ``detail`` (or ``actions``), its parents' zone, group and sex joined.
 

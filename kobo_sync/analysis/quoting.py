@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.config import Role
 from kobo_sync.model import Facts
 
@@ -81,7 +82,7 @@ class Reader:
 
 def review(facts: Facts, texts: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str, int, tuple[str, ...]]]:
     """(where, number of texts, kinds) for each of *texts* (where, words) in which something was masked."""
-    reader = Reader(facts)
+    reader = reader_of(facts)
     found = []
     for where, words in texts:
         quoted = [reader.quoted(text) for text in words]
@@ -103,3 +104,9 @@ def _keys(text: str) -> list[str]:
         c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c) and c != "\u0640"
     )
     return [word.removeprefix("ال") for word in re.findall(r"[^\W\d_]+", plain)]
+
+
+@once_per_facts
+def reader_of(facts: Facts) -> Reader:
+    """The `Reader` of *facts*."""
+    return Reader(facts)

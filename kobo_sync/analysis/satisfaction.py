@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.model import Choice, Facts
 
 _Z = 1.959963984540054
@@ -80,6 +81,7 @@ class Satisfaction:
     open_answers: dict[str, tuple[str, ...]]
 
 
+@once_per_facts
 def satisfaction(facts: Facts) -> Satisfaction:
     """What was answered. Raises: nothing; no rows give n = 0.
 

@@ -174,7 +174,7 @@ def _data_sheet(
     ]
     refused = _refusals(facts, settings, table)
     written = _written(settings)
-    reader = quoting.Reader(facts) if written & set(kept) and not nominative else None
+    reader = quoting.reader_of(facts) if written & set(kept) and not nominative else None
     pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" and not nominative else {}
     for column in kept:
         asked = _question(facts, form_id, column)

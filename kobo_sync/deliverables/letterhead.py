@@ -99,7 +99,7 @@ def colour(facts: Facts) -> str:
 
 def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
     """What people wrote, as an aggregate paper may show it: once each, names and numbers masked and marked for review."""
-    reader = quoting.Reader(facts)
+    reader = quoting.reader_of(facts)
     quoted = [reader.quoted(text) for text in distinct(texts)]
     return [f"{item.text} (à relire)" if item.masked else item.text for item in quoted]
 

@@ -210,7 +210,7 @@ def _scales(judged: Satisfaction) -> excel.Sheet:
 
 def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
     columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
-    reader = quoting.Reader(facts)
+    reader = quoting.reader_of(facts)
     rows: list[Row] = [
         [label, reader.quoted(text).text] for label, texts in judged.open_answers.items() for text in texts
     ]

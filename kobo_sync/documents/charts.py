@@ -6,9 +6,11 @@ import io
 import logging
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -31,6 +33,8 @@ BLUE, PALE_BLUE, ORANGE = "#2166ac", "#a9c6de", "#f1a340"
 # From brown to blue through grey: apart for every colour vision; the hatches keep the ends apart in print.
 _LEVELS = ("#b35806", "#f1a340", "#e3e3e3", "#92c5de", "#2166ac")
 _HATCHES = ("////", "//", "", "", "")
+_MOST_DRAWN = 16
+P = ParamSpec("P")
 _WIDTH_IN, _DPI, _LEFT = 6.7, 150, 0.36
 
 
@@ -45,6 +49,23 @@ class Bar:
     target: float | None = None
 
 
+def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
+    """*draw*, remembered for its last arguments: a report draws each figure to compare it, then to show it."""
+    made: OrderedDict[str, bytes] = OrderedDict()
+
+    @wraps(draw)
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        key = repr((args, kwargs))
+        if key not in made:
+            made[key] = draw(*args, **kwargs)
+            if len(made) > _MOST_DRAWN:
+                made.popitem(last=False)
+        return made[key]
+
+    return remembered
+
+
+@drawn_once
 def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str]) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
     figure, axes, places = _canvas(len(rows), 0.4, bottom_in=0.62)
@@ -89,6 +110,7 @@ def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[st
     return _png(figure)
 
 
+@drawn_once
 def dumbbell(rows: Sequence[tuple[str, float, float]]) -> bytes:
     """Before and after per line: (label, before, after), in percent 0..100."""
     figure, axes, places = _canvas(len(rows), 0.23 if len(rows) > 8 else 0.36, top_in=0.36)
@@ -112,6 +134,7 @@ def dumbbell(rows: Sequence[tuple[str, float, float]]) -> bytes:
     return _png(figure)
 
 
+@drawn_once
 def ranking(bars: Sequence[Bar], *, digits: int = 2) -> bytes:
     """Horizontal bars from the first to the last, the strong ones darker and hatched."""
     figure, axes, places = _canvas(len(bars), 0.46 if any(bar.below for bar in bars) else 0.38, bottom_in=0.1)
@@ -127,6 +150,7 @@ def ranking(bars: Sequence[Bar], *, digits: int = 2) -> bytes:
     return _png(figure)
 
 
+@drawn_once
 def quota(bars: Sequence[Bar]) -> bytes:
     """Persons present against their *target*, drawn as an outline."""
     figure, axes, places = _canvas(len(bars), 0.42, top_in=0.36, bottom_in=0.1)
