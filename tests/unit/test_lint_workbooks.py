@@ -13,6 +13,7 @@ from openpyxl import Workbook
 from kobo_sync.errors import FormError
 from kobo_sync.forms.rules import lint
 from kobo_sync.forms.xlsform import read_form
+from kobo_sync.store.rows import REPEAT_SYSTEM, SYSTEM
 
 HEAD = ["type", "name", "label"]
 SETTINGS = [["form_title", "form_id", "version"], ["Essai", "essai", "1"]]
@@ -153,3 +154,11 @@ def test_long_lists_and_long_forms_get_advice_only() -> None:
 def test_deep_nesting_is_no_recursion() -> None:
     rows: list[list[object]] = [HEAD, *(["begin_group", f"g{n}", "G"] for n in range(1500))]
     assert "FORM003" in codes(workbook(survey=rows, settings=SETTINGS))  # type: ignore[arg-type]
+
+
+def test_every_system_column_of_the_mirror_and_no_other_is_reserved() -> None:
+    columns = {name for name, _ in (*SYSTEM, *REPEAT_SYSTEM)}
+    rows = "".join(f"| | text | {name} | L |\n" for name in sorted({*columns, "parent_index", "rowid"}))
+    content = f"| survey |\n| | type | name | label |\n{rows}".encode()
+    found = {finding.message.split("'")[1] for finding in lint(content, "f.md", media={}) if finding.rule == "FORM006"}
+    assert found == columns

@@ -21,7 +21,7 @@ _KOBO_KEYS = frozenset(
     "deprecatedid".split()
 )
 _SYSTEM = frozenset(
-    "submission_id root_uuid submitted_at submitted_by form_version validation item_index parent_index".split()
+    "submission_id root_uuid submitted_at submitted_by form_version validation parent_position position".split()
 )
 _YES_NO = frozenset("yes no true false true() false() ${}".split())
 _MANY = 1000
