@@ -358,6 +358,11 @@ def station_command(mission: Mission, host: str, port: int, user: str) -> None:
         with serve(station, host=host, port=port) as running:
             err.print(f"listening on {running.url} (Ctrl-C stops); set server.kf and server.kc to it")
             stop.wait()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise click.UsageError(
+            f"cannot listen on {host}, port {port} ({reason}); give another --host or --port"
+        ) from error
     finally:
         station.close()
     err.print("stopped")

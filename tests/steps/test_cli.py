@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_pull_prints_json_and_records_the_run(field_team: Field) -> None:
     assert "personnes: server 1 = local 1" in status.stdout and "pull" in status.stdout and "done" in status.stdout
     doctor = _run(root, "doctor", KOBO_TOKEN="t" * 40)
     assert "knows the token as maha" in doctor.stdout
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(workspace: Workspace) -> None:
+    secrets = {"STATION_PASSWORD": "secret-word", "KOBO_TOKEN": "t" * 40}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = _run(workspace.root, "station", "--port", str(taken.getsockname()[1]), **secrets)
+    assert done.returncode == 2 and "--port" in done.stderr
+    assert "Traceback" not in done.stderr and "secret-word" not in done.stderr
 
 
 def test_a_second_run_at_once_is_refused(workspace: Workspace) -> None:
