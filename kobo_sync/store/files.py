@@ -32,12 +32,16 @@ class WantedFile:
     url: str
 
 
-def list_files(connection: sa.Connection, form_id: str, submissions: Sequence[Submission]) -> None:
-    """Bring the ledger to what the rows list now; bytes that are here stay, whatever the server did."""
+def list_files(
+    connection: sa.Connection, form_id: str, submissions: Sequence[Submission], stale: Sequence[str]
+) -> None:
+    """Bring the ledger to what the rows list now; bytes that are here stay, whatever the server did.
+
+    *stale* are the root uuids that were held before.
+    """
     known: set[tuple[str, str]] = set()
-    roots = [submission.root_uuid for submission in submissions]
-    for at in range(0, len(roots), BATCH):
-        mine = (A.c.form_id == form_id) & A.c.root_uuid.in_(roots[at : at + BATCH])
+    for at in range(0, len(stale), BATCH):
+        mine = (A.c.form_id == form_id) & A.c.root_uuid.in_(stale[at : at + BATCH])
         known |= set(map(tuple, connection.execute(sa.select(A.c.root_uuid, A.c.attachment_uid).where(mine))))
         if known:
             connection.execute(A.update().where(mine).values(is_current=False))

@@ -100,7 +100,7 @@ class Mirror:
                 if self._derive:
                     submissions = [parsed[row.head.submission_id] for row in written]
                     self._flat.write(connection, submissions, stale)
-                    list_files(connection, self.form.form_id, submissions)
+                    list_files(connection, self.form.form_id, submissions, stale)
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
 
