@@ -355,7 +355,7 @@ def _tune(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_S * 1000}",
-        "cache_size=-32768",
+        "cache_size=-16384",
         "wal_autocheckpoint=2000",
         "foreign_keys=ON",
     ):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -37,8 +37,7 @@ class Tally:
     conflicts: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row that differs from what is held."""
 
     head: Head

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
+from click.testing import CliRunner
 from conftest import Field
+from rich.console import Console
 
+from kobo_sync import cli as cli_module
+from kobo_sync.cli import cli
 from kobo_sync.errors import ConfigError
 from kobo_sync.facts import gather_facts
 from kobo_sync.past import build_as_of
@@ -109,3 +114,33 @@ def test_views_speak_the_form_s_language(field_team: Field) -> None:
             "SELECT label FROM labels WHERE question = 'groupe' AND code = 'a' AND language = 'ar'"
         ).scalar()
     assert tuple(row) == ("Oui", "Nom N1", "A", 3) and labels == "أ"
+
+
+def test_the_verbs_speak_of_it(field_team: Field) -> None:
+    root = _three_days(field_team)
+    folder = str(field_team.mission.workspace.root)
+    field_team.mission.close()
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli, [*words, "--workspace", folder])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with patch.object(cli_module, "out", Console(force_terminal=False, width=300)) as out, out.capture() as captured:
+        run("history", root)
+        run("pull", "--rebuild")
+        as_json = run("status", "--json")
+    told = captured.get()
+    assert "nom: X → Y" in told and "tables derived again from 0 submissions" in told
+    assert "personnes.lag_s" in as_json
+
+
+def test_a_pull_explains_itself(field_team: Field) -> None:
+    field_team.person("N1")
+    first = "\n".join(pull(field_team.mission, explain=True).lines)
+    assert "nothing is held yet" in first and "no scan is needed" in first
+    field_team.clock.forward(minutes=5)
+    second = "\n".join(pull(field_team.mission, quick=True, explain=True).lines)
+    assert "quick: edits by meta/deprecatedID" in second and "quick was enough" in second
+    field_team.clock.forward(hours=25)
+    assert "more than 24 h ago" in "\n".join(pull(field_team.mission, quick=True, explain=True).lines)
