@@ -80,7 +80,9 @@ def test_every_setting_and_every_code_is_in_the_operations_guide() -> None:
     missing = [key for key in _keys(Config, "") if key not in told]
     codes = set()
     for path in (ROOT / "kobo_sync").rglob("*.py"):
-        codes |= set(re.findall(r'"((?:DATA|PULL|DEPLOY|DELIVER|ROSTER)\d{3})"', path.read_text("utf-8")))
+        codes |= set(
+            re.findall(r'"((?:DATA|PULL|DEPLOY|BUILD|REPORT|DELIVER|EXPORT|ROSTER)\d{3})"', path.read_text("utf-8"))
+        )
     assert not missing and not {code for code in codes if f"`{code}`" not in told}
 
 
@@ -97,3 +99,21 @@ def _keys(settings: type[BaseModel], prefix: str) -> list[str]:
         ]
         found += [key for kind in inner for key in _keys(kind, f"{prefix}{name}.")] or [name]
     return found
+
+
+def test_every_name_for_templates_is_in_the_operations_guide() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    folder = ROOT / "kobo_sync" / "deliverables"
+    names = set(
+        re.findall(
+            r'"(\w+)": (?:named|Block)\(',
+            (folder / "report_blocks.py").read_text("utf-8") + (folder / "kit_blocks.py").read_text("utf-8"),
+        )
+    )
+    missing = {name for name in names if f"`{name}`" not in told}
+    missing |= {
+        name
+        for name in re.findall(r'^\s+"(\w+)": ', (folder / "live_values.py").read_text("utf-8"), re.M)
+        if f"`{{{{{name}}}}}`" not in told
+    }
+    assert len(names) > 15 and not missing
