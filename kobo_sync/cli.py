@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from kobo_sync import __version__
+from kobo_sync.console import err, escaped, out, print_finding, print_report, summary
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Report
 from kobo_sync.paper_verbs import add_paper_verbs
 from kobo_sync.progress import Bars, lines_to
-from kobo_sync.store.database import finding_json, report_json
+from kobo_sync.store.database import finding_json
 from kobo_sync.timezones import prefer_packaged_timezones
 from kobo_sync.workspace import find
 
@@ -43,9 +43,6 @@ Exit codes:
   6  the local database or disk refuses
   7  a deliverable cannot be built
 """
-COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @click.group(epilog=EXITS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,12 +63,18 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except KoboSyncError as error:
-        err.print(f"[red]error:[/red] {_escaped(error.message)}")
+        err.print(f"[red]error:[/red] {escaped(error.message)}")
         if error.hint:
-            err.print(f"  → {_escaped(error.hint)}")
+            err.print(f"  → {escaped(error.hint)}")
         for finding in getattr(error, "findings", ()):
-            _print_finding(finding)
+            print_finding(finding)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("KOBO_SYNC_DEBUG"):
+            raise
+        err.print(f"[red]error:[/red] the program itself is at fault ({type(error).__name__}); what was stored is safe")
+        err.print("  → set KOBO_SYNC_DEBUG=1, run it again, and report what it prints")
+        sys.exit(70)
 
 
 def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
@@ -93,7 +96,7 @@ def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], clic
                 else:
                     report = act(mission, **options)
             if report is not None:
-                _print_report(report, as_json=as_json)
+                print_report(report, as_json=as_json)
                 sys.exit(1 if report.has_errors else 0)
 
         return command
@@ -108,8 +111,8 @@ def init_command(folder: Path) -> None:
     from kobo_sync.steps.init import init
 
     for name in init(folder):
-        out.print(f"  {_escaped(name)}")
-    out.print(f"next: edit {_escaped(str(folder))}/config/mission.toml, then run kobo-sync doctor there")
+        out.print(f"  {escaped(name)}")
+    out.print(f"next: edit {escaped(str(folder))}/config/mission.toml, then run kobo-sync doctor there")
 
 
 @cli.command(name="textconv", epilog=EXITS)
@@ -158,9 +161,9 @@ def lint_command(files: tuple[Path, ...], shape: str, as_json: bool, fast: bool,
         click.echo(json.dumps([finding_json(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            _print_finding(finding)
+            print_finding(finding)
         for form in linted:
-            out.print(f"{_escaped(form.file)}: {len(form.findings)} findings{' (unchanged)' if form.cached else ''}")
+            out.print(f"{escaped(form.file)}: {len(form.findings)} findings{' (unchanged)' if form.cached else ''}")
     sys.exit(1 if any(finding.severity == "error" for finding in findings) else 0)
 
 
@@ -188,6 +191,8 @@ def diff_command(mission: Mission, form_ids: tuple[str, ...], against: Path | No
     from kobo_sync.steps.diff import diff
 
     _known_forms(mission, form_ids)
+    if against and len(form_ids) != 1:
+        raise click.UsageError("--against compares one form: name it")
     return diff(mission, form_ids=form_ids, against=against)
 
 
@@ -392,24 +397,17 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
     def done(name: str, seconds: float, report: Report | None) -> None:
         if not as_json:
             took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 10
-            out.print(f"{took}{_escaped(name)}{_escaped(_summary(report))}")
+            out.print(f"{took}{escaped(name)}{escaped(summary(report))}")
 
     with Bars(err, shown=not as_json) as bars:
         report = demo(root, target, seed, progress=bars.show if not as_json else silent, done=done)
     if as_json:
-        _print_report(report, as_json=True)
+        print_report(report, as_json=True)
     else:
         for line in report.lines:
-            out.print(f"  {_escaped(line)}")
-        out.print(f"{len(report.lines)} files in {_escaped(str(target))}, {time.perf_counter() - began:.1f} s in all")
+            out.print(f"  {escaped(line)}")
+        out.print(f"{len(report.lines)} files in {escaped(str(target))}, {time.perf_counter() - began:.1f} s in all")
     sys.exit(1 if report.has_errors else 0)
-
-
-def _summary(report: Report | None) -> str:
-    if report is None:
-        return ""
-    counts = ", ".join(f"{n} {key}" for key, n in report.counts.items() if n and "." not in key)
-    return f": {counts}" if counts else ""
 
 
 def _known_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
@@ -419,28 +417,4 @@ def _known_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
             raise click.BadParameter(f"there is no form {form_id!r}; the forms are: {known}", param_hint="FORM_IDS")
 
 
-def _print_report(report: Report, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(report_json(report), ensure_ascii=False, indent=2))
-        return
-    for line in report.lines:
-        out.print(_escaped(line))
-    for finding in report.findings:
-        _print_finding(finding)
-
-
-def _print_finding(finding: Finding) -> None:
-    err.print(
-        f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.rule} {_escaped(finding.where)}: {_escaped(finding.message)}"
-    )
-    if finding.hint:
-        err.print(f"  → {_escaped(finding.hint)}")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
-add_paper_verbs(cli, verb, _print_report, EXITS)
-if os.environ.get("NO_COLOR"):
-    out.no_color = err.no_color = True
+add_paper_verbs(cli, verb, print_report, EXITS)

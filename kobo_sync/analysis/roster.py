@@ -46,23 +46,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
             continue
         code, where = said("person"), f"{roster.form}, submission {record['submission_id']}"
         if not code or code in seen:
-            reason = (
-                f"participant code {code} stands already in submission {seen[code]}"
-                if code
-                else "there is no participant code"
-            )
-            findings.append(
-                Finding(
-                    "ROSTER001",
-                    "warning",
-                    where,
-                    f"{reason}: left out of the roster",
-                    "correct the code on the server; the next pull mends the roster",
-                    zone=said("zone"),
-                    form_id=roster.form,
-                    root_uuid=str(record["root_uuid"]),
-                )
-            )
+            findings.append(_left_out(roster.form, record, said("zone"), code, seen.get(code, "")))
             continue
         seen[code] = str(record["submission_id"])
         latin = " ".join(part for part in (said("family_name"), said("given_name")) if part)
@@ -77,9 +61,29 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
             }
         )
         people.append((code, latin, said("name_ar"), said("zone"), where))
-    rows += [row for row in expected if row["name"] not in seen]
+    for row in expected:
+        if row["name"] not in seen:
+            rows.append(row)
+            latin, _, arabic = row["label"].removesuffix(f" ({row['name']})").partition(" / ")
+            people.append((row["name"], latin, arabic, row["zone"], f"imported roster, {row['name']}"))
     rows.sort(key=lambda row: (row["zone"], row["name"]))
     return RosterPlan(tuple(rows), (*findings, *_likely_twins(people, roster.form)))
+
+
+def _left_out(form_id: str, record: Mapping[Any, Any], zone: str, code: str, taken_by: str) -> Finding:
+    reason = (
+        f"participant code {code} stands already in submission {taken_by}" if code else "there is no participant code"
+    )
+    return Finding(
+        "ROSTER001",
+        "warning",
+        f"{form_id}, submission {record['submission_id']}",
+        f"{reason}: left out of the roster",
+        "correct the code on the server; the next pull mends the roster",
+        zone=zone,
+        form_id=form_id,
+        root_uuid=str(record["root_uuid"]),
+    )
 
 
 def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str) -> Iterator[Finding]:

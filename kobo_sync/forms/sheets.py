@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import warnings
@@ -90,6 +91,19 @@ def read_book(content: bytes, filename: str) -> Book:
     if "\x00" in text:
         raise FormError("this is not a text file", form=filename, hint="give the file the ending that fits its kind")
     return _book_of(_md_lines(text) if ending == ".md" else _csv_lines(text))
+
+
+def cells_sha256(content: bytes, filename: str) -> str:
+    """SHA-256 of what a workbook's cells say, in hex: neither fonts, widths nor the program that saved it count.
+
+    Raises: FormError as `read_book`.
+    """
+    digest = hashlib.sha256()
+    for sheet in read_book(content, filename).sheets:
+        digest.update(repr((sheet.name, sheet.header)).encode())
+        for row in sheet.rows:
+            digest.update(repr((row.number, [(h, text.strip()) for h, text in row.cells.items()])).encode())
+    return digest.hexdigest()
 
 
 def _read_xlsx(content: bytes, filename: str) -> Book:

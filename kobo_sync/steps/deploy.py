@@ -11,6 +11,7 @@ from typing import Literal
 from kobo_sync.assets import find_assets
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
+from kobo_sync.forms.sheets import cells_sha256
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
@@ -41,6 +42,11 @@ class LocalForm:
     file: str
     content: bytes
     media: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what the cells say: saving a workbook again without a change is no change."""
+        return cells_sha256(self.content, self.file)
 
     @property
     def media_md5(self) -> dict[str, str]:
@@ -92,7 +98,7 @@ def deploy(
     started_at = mission.clock()
     client = mission.deployer()
     local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
-    remote = _gather(mission, client, local)
+    remote = _gather(mission, client, local, force=force)
     actions = [
         plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force, media_only=media_only)
         for form_id in local
@@ -134,7 +140,7 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media)
 
 
-def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, RemoteForm]:
+def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str], *, force: bool) -> dict[str, RemoteForm]:
     """What the server has of each form."""
     remembered = mission.store.deployments()
     assets = find_assets(mission, client, form_ids)
@@ -142,7 +148,9 @@ def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> di
     for form_id in form_ids:
         known = remembered.get(form_id)
         unfinished = bool(known and known.deployed_at is None and known.asset_uid == assets.get(form_id))
-        remote[form_id] = _ask(client, assets[form_id], unfinished=unfinished) if form_id in assets else RemoteForm()
+        remote[form_id] = RemoteForm()
+        if form_id in assets:
+            remote[form_id] = _ask(client, assets[form_id], unfinished=unfinished, force=force)
     return remote
 
 
@@ -155,13 +163,17 @@ def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: l
     return replace(action, act="refuse", reason="it would break stored answers", is_harmful=True) if found else action
 
 
-def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool) -> RemoteForm:
+def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool, force: bool) -> RemoteForm:
+    """The project, or nothing when it is gone and may be made again: cut short before, or asked for by force."""
     try:
         asset, media = client.asset(asset_uid)
     except KoboRejected as error:
-        if error.status == 404 and unfinished:  # created by a run that was cut short, then removed by hand
-            return RemoteForm()
-        raise
+        if error.status != 404:
+            raise
+        if not unfinished and not force:
+            error.hint = "give the account its rights on the project; if it was deleted, deploy --force makes it again"
+            raise
+        return RemoteForm()
     return RemoteForm(asset, tuple(media), unfinished)
 
 
@@ -169,7 +181,7 @@ def plan_deploy(
     local: LocalForm, remote: RemoteForm, mission_code: str, *, force: bool, media_only: bool = False
 ) -> DeployAction:
     """The one action that brings *remote* to *local*: pure."""
-    form_id, asset, here = local.form.form_id, remote.asset, local.form.sha256
+    form_id, asset, here = local.form.form_id, remote.asset, local.sha256
     wanted = local.media_md5
     stale = tuple(m for m in remote.media if m.filename in wanted and wanted[m.filename] != m.md5)
     current = {m.filename for m in remote.media} - {m.filename for m in stale}
@@ -207,7 +219,7 @@ def _adopt(mission: Mission, unchanged: Iterable[tuple[LocalForm, Asset | None]]
     remembered = mission.store.deployments()
     for local, asset in unchanged:
         if asset and local.form.form_id not in remembered:
-            _remember(mission, local, asset.asset_uid, local.form.sha256, asset.version_id, done=True)
+            _remember(mission, local, asset.asset_uid, local.sha256, asset.version_id, done=True)
 
 
 def media_digest(media_md5: Mapping[str, str]) -> str:

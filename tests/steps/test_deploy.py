@@ -8,7 +8,7 @@ import re
 import pytest
 from conftest import PERSONNES, Field
 
-from kobo_sync.errors import ConfigError, FormError, KoboUnreachable
+from kobo_sync.errors import ConfigError, FormError, KoboRejected, KoboUnreachable
 from kobo_sync.mission import Mission
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
@@ -175,3 +175,20 @@ def test_media_that_changed_are_replaced_and_published(field_team: Field) -> Non
     for name in ("Personnes", "Visites"):
         assert "Le Sud" in field_team.phone.media(offered[name])["zones.csv"].decode()
     assert _acts(field_team.reopen()) == ["skip", "skip"]
+
+
+def test_a_workbook_saved_again_unchanged_is_no_change(field_team: Field) -> None:
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    path.write_text(path.read_text("utf-8").replace("| Zone  ", "|   Zone "), "utf-8")
+    assert _acts(field_team.reopen()) == ["skip", "skip"]
+
+
+def test_a_project_deleted_on_the_server_is_made_again_only_by_force(field_team: Field) -> None:
+    uid = field_team.uid("personnes")
+    field_team.mission.deployer()._send("DELETE", f"{field_team.url}/api/v2/assets/{uid}/")
+    with pytest.raises(KoboRejected) as refusal:
+        deploy(field_team.reopen())
+    assert "--force" in refusal.value.hint
+    assert deploy(field_team.reopen(), form_ids=["personnes"], force=True).counts["create"] == 1
+    assert _acts(field_team.reopen()) == ["skip", "skip"]
+    assert field_team.reopen().store.deployments()["personnes"].asset_uid != uid

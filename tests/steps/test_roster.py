@@ -126,3 +126,13 @@ def test_the_roster_does_not_wake_an_archived_form(field_team: Field) -> None:
     report = refresh_roster(field_team.mission)
     assert [finding.rule for finding in report.findings] == ["DEPLOY001"]
     assert {form.name for form in field_team.phone.forms()} == {"Personnes"}
+
+
+def test_twins_are_looked_for_in_the_imported_roster_too(field_team: Field, tmp_path: Path) -> None:
+    rows = [
+        HEADER,
+        ["N1", "El Amrani", "Mohamed", "", "nord", "a", ""],
+        ["N2", "Al Amrani", "Mohammed", "", "nord", "a", ""],
+    ]
+    import_roster(field_team.mission, _sheet(tmp_path, rows))
+    assert [finding.rule for finding in field_team.mission.participants().findings] == ["ROSTER002"]
