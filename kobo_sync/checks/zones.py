@@ -24,7 +24,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 "warning",
                 f"{form_id}, submission {record['submission_id']}",
-                f"la zone « {said} » n’est pas dans config/zones.csv" if isinstance(said, str) and said else "la zone manque",
+                f"la zone « {said} » n’est pas dans config/zones.csv"
+                if isinstance(said, str) and said
+                else "la zone manque",
                 "corriger la réponse sur le serveur, ou ajouter la zone à config/zones.csv",
                 form_id=form_id,
                 root_uuid=str(record["root_uuid"]),

@@ -80,7 +80,13 @@ def _set_styles(document: WordDocument) -> None:
     normal.paragraph_format.space_after, normal.paragraph_format.line_spacing = Pt(6), 1.1
     normal.paragraph_format.widow_control = True
     normal.element.rPr.rFonts.set(qn("w:cs"), ARABIC_FONT)
-    sizes = {"Title": (24, 0, 2), "Subtitle": (11.5, 0, 8), "Heading 1": (15, 14, 4), "Heading 2": (12.5, 10, 3), "Heading 3": (11, 8, 2)}
+    sizes = {
+        "Title": (24, 0, 2),
+        "Subtitle": (11.5, 0, 8),
+        "Heading 1": (15, 14, 4),
+        "Heading 2": (12.5, 10, 3),
+        "Heading 3": (11, 8, 2),
+    }
     for name, (size, before, after) in sizes.items():
         style = document.styles[name]
         style.font.size, style.font.bold, style.font.italic = Pt(size), name != "Subtitle", False

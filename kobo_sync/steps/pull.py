@@ -19,7 +19,7 @@ from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.plan import doubt
 from kobo_sync.store.reconcile import Comparison
 
-SHOWN = ("new", "edited", "validated", "files", "restored", "deleted")
+SHOWN = ("new", "edited", "validated", "restored", "deleted")
 
 
 def pull(
@@ -57,6 +57,8 @@ def pull(
         except KoboUnreachable:
             raise
         except KoboError as error:
+            if error.status == 401:  # the token is wrong for every form alike
+                raise
             work.find("PULL001", error.message, error.hint, is_error=True)
             line = f"{form_id}: not pulled"
         findings += work.findings
@@ -119,10 +121,10 @@ def _pull_form(work: Work) -> str:
     server_n, n_live = _finish(work, cursor, comparison)
     work.findings += _oddities(mirror, comparison, server_n, n_live)
     said = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
-    missing = mirror.tally.counts["files_missing"]
+    said += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
     sign = "=" if server_n == n_live else "≠"
     mission.progress(work.form_id, n_live, n_live)
-    return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(said)} · {missing} files missing"
+    return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(said)}"
 
 
 # ── files ──

@@ -45,8 +45,10 @@ def test_hours_are_the_mission_s() -> None:
 
 
 def test_a_wrong_cron_expression_is_named() -> None:
+    with pytest.raises(ConfigError, match="tous les jours"):
+        _config('pull = ["* * * * *", "tous les jours"]')
     with pytest.raises(ConfigError, match=r"schedule\.pull\[1\]"):
-        list(triggers(_config('pull = ["* * * * *", "tous les jours"]')))
+        list(triggers(_config('pull = ["* * * * *", "75 * * * *"]')))
 
 
 def test_a_job_runs_is_recorded_and_a_failure_does_not_stop_the_next(

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from conftest import Field
 from rich.console import Console
 
-from kobo_sync import cli as cli_module
+from kobo_sync import console as console_module
 from kobo_sync.cli import cli
 from kobo_sync.errors import ConfigError
 from kobo_sync.facts import gather_facts
@@ -126,7 +126,10 @@ def test_the_verbs_speak_of_it(field_team: Field) -> None:
         assert result.exit_code == 0, result.output
         return result.output
 
-    with patch.object(cli_module, "out", Console(force_terminal=False, width=300)) as out, out.capture() as captured:
+    with (
+        patch.object(console_module, "out", Console(force_terminal=False, width=300)) as out,
+        out.capture() as captured,
+    ):
         run("history", root)
         run("pull", "--rebuild")
         as_json = run("status", "--json")
