@@ -21,7 +21,7 @@ def _run(workspace: Path, *words: str, **environ: str) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
 
 
-def _fails(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
+def assert_fails(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr and "→" in done.stderr
     for text in said:
@@ -30,14 +30,14 @@ def _fails(done: subprocess.CompletedProcess[str], code: int, *said: str) -> Non
 
 def test_no_mission_here(tmp_path: Path) -> None:
     done = _run(tmp_path, "status")
-    _fails(done, 3, "config/mission.toml", "--workspace")
+    assert_fails(done, 3, "config/mission.toml", "--workspace")
 
 
 def test_a_broken_workbook_is_named(workspace: Workspace) -> None:
     (workspace.root / "forms" / "personnes.md").rename(workspace.root / "forms" / "personnes.xlsx")
     mission = workspace.root / "config" / "mission.toml"
     mission.write_text(mission.read_text("utf-8").replace("personnes.md", "personnes.xlsx"), "utf-8")
-    _fails(_run(workspace.root, "build"), 4, "personnes.xlsx")
+    assert_fails(_run(workspace.root, "build"), 4, "personnes.xlsx")
 
 
 def test_an_unknown_question_type_stops_the_deployment(workspace: Workspace) -> None:
@@ -49,12 +49,12 @@ def test_an_unknown_question_type_stops_the_deployment(workspace: Workspace) -> 
 
 
 def test_no_token_and_open_secrets(workspace: Workspace) -> None:
-    _fails(_run(workspace.root, "pull"), 3, "KOBO_TOKEN", "secrets.env")
+    assert_fails(_run(workspace.root, "pull"), 3, "KOBO_TOKEN", "secrets.env")
     secrets = workspace.root / "config" / "secrets.env"
     secrets.write_text("KOBO_TOKEN=abc\n", "utf-8")
     secrets.chmod(0o644)
     done = _run(workspace.root, "status")
-    _fails(done, 3, "chmod 600")
+    assert_fails(done, 3, "chmod 600")
     assert "abc" not in done.stderr
     secrets.chmod(0o600)
     assert _run(workspace.root, "status").returncode == 0
@@ -64,13 +64,13 @@ def test_an_unreachable_server(workspace: Workspace) -> None:
     mission = workspace.root / "config" / "mission.toml"
     mission.write_text(mission.read_text("utf-8").replace("[server]\n", "[server]\nretries = 1\n"), "utf-8")
     done = _run(workspace.root, "pull", KOBO_TOKEN="canary-token")
-    _fails(done, 5, "127.0.0.1:1")
+    assert_fails(done, 5, "127.0.0.1:1")
     assert "canary-token" not in done.stderr + done.stdout
 
 
 def test_wrong_words_are_usage_errors(workspace: Workspace) -> None:
     assert _run(workspace.root, "pull", "inconnu", KOBO_TOKEN="x").returncode == 2
-    _fails(_run(workspace.root, "build", "--zone", "ouest"), 3, "ouest", "nord, sud")
+    assert_fails(_run(workspace.root, "build", "--zone", "ouest"), 3, "ouest", "nord, sud")
 
 
 def test_a_workspace_without_data_still_builds_and_delivers(workspace: Workspace) -> None:
@@ -109,7 +109,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(workspace: Workspace) -> None:
 
 def test_a_second_run_at_once_is_refused(workspace: Workspace) -> None:
     with workspace.exclusive():
-        _fails(_run(workspace.root, "build"), 6, "another run")
+        assert_fails(_run(workspace.root, "build"), 6, "another run")
 
 
 @pytest.mark.parametrize("seed", ["1"])
@@ -128,5 +128,5 @@ def test_the_demo_of_a_small_mission_is_reproducible(tmp_path: Path, seed: str) 
 def test_the_demo_never_empties_a_folder_that_is_not_its_own(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("x", "utf-8")
-    _fails(_run(workspace.root, "demo", "--output", str(tmp_path / "precious")), 3, "no demo made")
+    assert_fails(_run(workspace.root, "demo", "--output", str(tmp_path / "precious")), 3, "no demo made")
     assert (tmp_path / "precious" / "file").exists()
