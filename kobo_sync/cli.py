@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -27,6 +25,7 @@ from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_no
 from kobo_sync.model import Report
 from kobo_sync.paper_verbs import add_paper_verbs
 from kobo_sync.progress import Bars, lines_to
+from kobo_sync.signals import StopSignal
 from kobo_sync.store.database import finding_json
 from kobo_sync.timezones import prefer_packaged_timezones
 from kobo_sync.workspace import find
@@ -356,9 +355,7 @@ def station_command(mission: Mission, host: str, port: int, user: str) -> None:
         new_uid=lambda prefix: (prefix + random_uuid().replace("-", ""))[:22],
         new_uuid=random_uuid,
     )
-    stop = threading.Event()
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), lambda *_: stop.set())
+    stop = StopSignal()
     try:
         with serve(station, host=host, port=port) as running:
             err.print(f"listening on {running.url} (Ctrl-C stops); set server.kf and server.kc to it")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from types import FrameType
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,6 +16,7 @@ from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
+from kobo_sync.signals import StopSignal
 from kobo_sync.steps.pull import quick_pull
 from kobo_sync.steps.run import run
 
@@ -50,7 +49,7 @@ class Service:
 
     def __init__(self, config: Config, open_mission: Callable[[], Mission]) -> None:
         self._open = open_mission
-        self._stop = threading.Event()
+        self._stop: StopSignal | None = None
         self._one_at_a_time = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=ZoneInfo(config.mission.timezone),
@@ -68,21 +67,17 @@ class Service:
 
     def serve(self) -> None:
         """Run until SIGTERM or SIGINT; a job at work is finished first."""
-        for name in ("SIGTERM", "SIGINT"):
-            signal.signal(getattr(signal, name), self._on_signal)
+        self._stop = StopSignal()
         self._scheduler.start()
         for job, at in self.next_runs():
             log.info("%s: next at %s", job, at.isoformat())
         self._stop.wait()
+        log.info("stopping once the job at work is done")
         self._scheduler.shutdown(wait=True)
         log.info("stopped")
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        log.info("stopping once the job at work is done")
-        self._stop.set()
-
     def _carry_out(self, job: str) -> None:
-        if self._stop.is_set():
+        if self._stop and self._stop.is_set:
             return
         with self._one_at_a_time:
             mission = self._open()

@@ -20,6 +20,7 @@ from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.service import JOBS, Service, triggers
+from kobo_sync.signals import StopSignal
 from kobo_sync.timezones import prefer_packaged_timezones
 
 
@@ -80,10 +81,12 @@ def test_sigterm_finishes_and_exits_with_zero(field_team: Field) -> None:
     command = [sys.executable, "-m", "kobo_sync", "service", "--workspace", str(root)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "KOBO_TOKEN": "x"}) as process:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        assert "run: next at" in line
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        try:
+            assert any("run: next at" in line for line in iter(process.stderr.readline, ""))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
 
 
 def test_an_interrupted_run_leaves_its_row(field_team: Field) -> None:
@@ -94,3 +97,15 @@ def test_an_interrupted_run_leaves_its_row(field_team: Field) -> None:
         recorded(field_team.mission, "pull", interrupted)
     (run,) = field_team.mission.store.last_runs(1)
     assert (run.status, run.report["error"]) == ("failed", "KeyboardInterrupt")
+
+
+def test_a_signal_that_comes_before_the_wait_is_not_lost() -> None:
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stop = StopSignal()
+        signal.raise_signal(signal.SIGTERM)
+        stop.wait()
+        assert stop.is_set
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

@@ -18,7 +18,7 @@ FLOORS = (
     ("workspace", "office", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
      "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.mirror"),
     ("mission", "assets", "facts", "inputs", "ledger", "reading", "absences", "past", "steps."),
-    ("service", "console", "cli", "paper_verbs", "progress", "__main__"),
+    ("service", "signals", "console", "cli", "paper_verbs", "progress", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
 IMPURE_CALLS = {"open", "uuid4", "now", "today", "utcnow", "read_text", "write_text", "read_bytes", "write_bytes"}
