@@ -33,10 +33,10 @@ class LintedForm:
 
 def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]:
     """Every form of the mission with its lists as phones would get them. Raises: ConfigError."""
+    media = mission_media(mission)
     linted = []
     for settings in mission.config.forms.values():
         content = mission.workspace.form_bytes(settings.file)
-        media = mission_media(mission)
         linted.append(judge(content, settings.file, media, mission.workspace.state / "lint", validate=validate))
     return linted
 
