@@ -18,7 +18,7 @@ from kobo_sync.model import Zone
 MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
 SECRETS_FILE = "config/secrets.env"
-SECRET_NAMES = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN", "STATION_PASSWORD")
+SECRET_NAMES = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN", "STATION_PASSWORD", "SMTP_PASSWORD", "HOOK_SECRET", "DESK_URL")
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
 Labels = dict[str, str]

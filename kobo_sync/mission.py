@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kobo_sync.config import SECRETS_FILE, Config
+from kobo_sync.desk.database import Desk, open_desk
 from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.model import Finding, Form, Report
@@ -65,6 +66,11 @@ class Mission:
     def store(self) -> Store:
         """The mirror. Raises: StoreError."""
         return open_store(self.workspace.database)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Runs, worklist, accounts and all else that people keep. Raises: StoreError, ConfigError."""
+        return open_desk(self.workspace.desk_database, self.config.secret("DESK_URL"))
 
     @property
     def kf(self) -> str:
@@ -128,6 +134,8 @@ class Mission:
             client.close()
         if "store" in self.__dict__:
             self.store.close()
+        if "desk" in self.__dict__:
+            self.desk.close()
 
 
 @contextmanager

@@ -80,6 +80,11 @@ class Workspace:
         return self.state_folder() / "station.sqlite"
 
     @property
+    def desk_database(self) -> Path:
+        """The desk's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "desk.sqlite"
+
+    @property
     def attachments(self) -> Path:
         """The folder of attachments, named by their SHA-256."""
         return self.state / "attachments"

@@ -1,0 +1,1 @@
+"""What people and the service keep beside the data: runs, schedules, accounts, worklist, shares, notices."""

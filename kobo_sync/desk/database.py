@@ -1,0 +1,132 @@
+"""The desk's database, apart from the mirror: a long pull never makes a person wait who signs in or looks."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from kobo_sync.desk import schema
+from kobo_sync.errors import ConfigError, StoreError
+
+BUSY_S = 30
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {}  # version → the step that leads to it
+
+
+class Desk:
+    """The desk, open: *url* is SQLAlchemy's, of a SQLite file or of a PostgreSQL database that machines share.
+
+    Every write is one transaction. Raises (every method): StoreError when the database refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.engine = sa.create_engine(url, **_settings(url))
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise ConfigError(
+                "this is no database that can be used",
+                file="config/secrets.env",
+                key="DESK_URL",
+                hint="write postgresql+psycopg://user:password@host/name, and pip install 'kobo-sync[postgres]'",
+            ) from error
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _tune)
+            sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        with self.begin() as connection:
+            self._migrate(connection)
+
+    def close(self) -> None:
+        """Give the database back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is stored, or nothing."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            reason = " ".join(str(error.orig).split())[:200]
+            raise StoreError(
+                f"the desk's database refuses: {reason}", hint="check the disk, or the database server; then run again"
+            ) from error
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        if self.engine.dialect.name == "postgresql":  # two machines may start at once
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7069)")
+        known = sa.inspect(connection).has_table(schema.facts.name)
+        version = int(_fact(connection, "schema_version") or 0) if known else 0
+        if version > schema.VERSION:
+            raise StoreError(f"the desk was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
+        if version == schema.VERSION:
+            return
+        for step in range(version + 1, schema.VERSION + 1) if version else ():
+            MIGRATIONS[step](connection)
+        schema.metadata.create_all(connection)
+        put_fact(connection, "schema_version", str(schema.VERSION))
+        if not version:
+            put_fact(connection, "signing_key", secrets.token_hex(32))
+
+    def signing_key(self) -> str:
+        """The key that signs cookies and links; made with the desk, never shown."""
+        with self.begin() as connection:
+            return _fact(connection, "signing_key") or ""
+
+    # ── snapshots ──
+
+    def snapshot(self, name: str) -> tuple[dict[str, Any], str, datetime] | None:
+        """(content, fingerprint, made_at) of what pages show under *name*, or None."""
+        table = schema.snapshots
+        with self.begin() as connection:
+            row = connection.execute(sa.select(table).where(table.c.name == name)).first()
+        return (json.loads(row.content), row.fingerprint, row.made_at) if row else None
+
+    def put_snapshot(self, name: str, content: Mapping[str, Any], fingerprint: str, now: datetime) -> None:
+        """Keep *content* under *name* in place of the one before."""
+        values = {"made_at": now, "fingerprint": fingerprint, "content": json.dumps(content, ensure_ascii=False)}
+        with self.begin() as connection:
+            put(connection, schema.snapshots, {"name": name}, values)
+
+
+def open_desk(path: Path, url: str = "") -> Desk:
+    """The desk at *url*, or in the SQLite file *path*. Raises: StoreError, ConfigError."""
+    try:
+        return Desk(url or f"sqlite:///{path}")
+    except DatabaseError as error:
+        raise StoreError(f"the desk cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
+
+
+def put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Write *values* at *key*, whether the row is there or not; the same SQL on both databases."""
+    mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if not connection.execute(table.update().where(mine).values(**values)).rowcount:
+        connection.execute(table.insert().values(**key, **values))
+
+
+def put_fact(connection: sa.Connection, name: str, value: str) -> None:
+    """Remember *value* under *name*."""
+    put(connection, schema.facts, {"name": name}, {"value": value})
+
+
+def _fact(connection: sa.Connection, name: str) -> str | None:
+    query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
+    return connection.execute(query).scalar()
+
+
+def _settings(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_S * 1000}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
