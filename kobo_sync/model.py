@@ -189,7 +189,13 @@ class Zone:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault in forms or data: a stable *rule* code, where it is, what is wrong, how to mend it."""
+    """A fault in forms or data: a stable *rule* code, where it is, what is wrong, how to mend it.
+
+    *why* says what it does to the results; *enumerator* is the account or code that sent the row. *subject*
+    tells apart findings of one rule in one row (or of no row): it stays when the message changes. *evidence*
+    is a digest of what the finding rests on: another one makes it another matter. *state* is that of the
+    worklist, empty outside of it.
+    """
 
     rule: str
     severity: Severity
@@ -199,6 +205,11 @@ class Finding:
     zone: str = ""
     form_id: str = ""
     root_uuid: str = ""
+    enumerator: str = ""
+    why: str = ""
+    subject: str = ""
+    evidence: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True)

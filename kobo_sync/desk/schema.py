@@ -147,3 +147,69 @@ snapshots = Table(  # what pages show, worked out once per change of the data: r
     Column("fingerprint", String(64), nullable=False),
     Column("content", Text, nullable=False),  # JSON
 )
+
+findings = Table(  # the worklist: each thing that a check ever found, and what became of it
+    "findings",
+    metadata,
+    Column("item_id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(40), nullable=False, unique=True),
+    Column("rule", String(64), nullable=False),
+    Column("form_id", String(64), nullable=False),
+    Column("root_uuid", String(64), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("enumerator", String(128), nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("rank", Integer, nullable=False),  # of the severity, errors first
+    Column("state", String(16), nullable=False),  # new, seen, accepted, corrected, false_alarm
+    Column("is_found", Boolean, nullable=False),  # by the last run of the checks
+    Column("place", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("evidence", String(64), nullable=False),
+    Column("said", String(64), nullable=False),  # a digest of what is shown
+    Column("note", Text, nullable=False),
+    Column("found_at", Utc, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("changed_by", String(64), nullable=False),
+)
+for _column in ("state", "rule", "zone", "enumerator"):
+    Index(f"findings_by_{_column}", findings.c[_column], findings.c.rank, findings.c.item_id)
+
+finding_events = Table(  # who did what to an item when; that it was found stands in the item itself
+    "finding_events",
+    metadata,
+    Column("event_id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(40), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),  # set, closed, reopened
+    Column("before", String(16), nullable=False),
+    Column("after", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+)
+Index("finding_events_by_key", finding_events.c.key, finding_events.c.event_id)
+
+finding_counts = Table(  # how many items each combination has, so that pages need not count 100,000 of them
+    "finding_counts",
+    metadata,
+    Column("rule", String(64), primary_key=True),
+    Column("form_id", String(64), primary_key=True),
+    Column("zone", String(64), primary_key=True),
+    Column("enumerator", String(128), primary_key=True),
+    Column("severity", String(8), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("n", Integer, nullable=False),
+)
+
+holds = Table(  # rows that we put on hold on the server, and why: a status there has no text
+    "holds",
+    metadata,
+    Column("form_id", String(64), primary_key=True),
+    Column("root_uuid", String(64), primary_key=True),
+    Column("submission_id", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # placing, placed, releasing, released, overruled
+    Column("reason", Text, nullable=False),
+    Column("evidence", String(64), nullable=False),
+    Column("changed_at", Utc, nullable=False),
+)
