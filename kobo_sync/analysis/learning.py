@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config import TestItem
 from kobo_sync.model import Facts
 
@@ -139,9 +140,9 @@ def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
     deviation = math.sqrt(sum((c - mean) ** 2 for c in changes) / (n - 1)) if n > 1 else 0.0
     if deviation > 1e-9:
         error = deviation / math.sqrt(n)
-        half = float(stats.t.ppf(0.975, n - 1)) * error
+        half = float(special.stdtrit(n - 1, 0.975)) * error
         low, high, dz = mean - half, mean + half, mean / deviation
-        t_p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+        t_p = float(2 * special.stdtr(n - 1, -abs(mean) / error))
     return Change(n, mean_before, mean_after, mean, low, high, t_p, wilcoxon_pratt(changes), dz, gain, n_up, n_down)
 
 
@@ -154,23 +155,31 @@ def wilcoxon_pratt(changes: Sequence[float]) -> float | None:
     if not any(rounded):
         return None
     if len(rounded) > _EXACT_UP_TO:
+        from scipy import stats  # half a second to load, for large missions alone
+
         return float(stats.wilcoxon(rounded, zero_method="pratt", method="asymptotic").pvalue)
     # Midranks are halves: doubled they are whole numbers, and sums can be counted.
-    ranks = [round(2 * rank) for rank in stats.rankdata([abs(change) for change in rounded])]
+    ranks = [round(2 * rank) for rank in midranks([abs(change) for change in rounded])]
     signed = [(rank, change > 0) for rank, change in zip(ranks, rounded, strict=True) if change]
     observed, total = sum(rank for rank, up in signed if up), sum(rank for rank, _ in signed)
-    ways = [1] + [0] * total
+    # One number whose digits (of *width* bytes) are the ways to reach each sum: adding a rank is one shift.
+    width = len(signed) // 8 + 1
+    ways = 1
     for rank, _ in signed:
-        for value in range(total, rank - 1, -1):
-            ways[value] += ways[value - rank]
+        ways += ways << (8 * width * rank)
+    digits = ways.to_bytes(width * (total + 1), "little")
     tail = min(observed, total - observed)
-    return float(min(1.0, 2 * sum(ways[: tail + 1]) / 2 ** len(signed)))
+    below = sum(int.from_bytes(digits[k * width : (k + 1) * width], "little") for k in range(tail + 1))
+    return float(min(1.0, 2 * below / 2 ** len(signed)))
 
 
 def mcnemar_exact(n_gained: int, n_lost: int) -> float | None:
     """Two-sided exact p that gains and losses are equally likely; None when nobody changed."""
     changed = n_gained + n_lost
-    return float(stats.binomtest(n_gained, changed, 0.5).pvalue) if changed else None
+    if not changed:
+        return None
+    tail = sum(math.comb(changed, k) for k in range(min(n_gained, n_lost) + 1))
+    return min(1.0, float(2 * tail / 2**changed))
 
 
 def _items(facts: Facts) -> dict[str, TestItem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 
@@ -129,6 +130,15 @@ def is_missing(value: object) -> bool:
 def text(value: object) -> str:
     """*value* as text; missing is an empty string."""
     return "" if is_missing(value) else str(value).strip()
+
+
+def number(value: object) -> float | None:
+    """*value* as a finite number; None for what is missing or is none."""
+    try:
+        found = float(text(value))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.DataFrame:

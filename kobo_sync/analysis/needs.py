@@ -7,16 +7,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-from scipy import stats
-
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.ranks import midranks
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.model import Facts
 
 POINTS = (3, 2, 1)
 COMMON_UP_TO = 5
+_RATED = ("severity", "households", "feasibility")
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,9 @@ def needs(facts: Facts) -> Needs:
             score=scores.get(code),
             rank=ranks.get(code),
             mentions=sum(code in ballot for ballot in ballots),
-            severity=_rating(ratings, code, "severity"),
-            households=_rating(ratings, code, "households", median=True),
-            feasibility=_rating(ratings, code, "feasibility"),
+            severity=_mean(ratings.get((code, "severity"), ())),
+            households=_median(ratings.get((code, "households"), ())),
+            feasibility=_mean(ratings.get((code, "feasibility"), ())),
             rank_by_group={group: ranks_.get(code) for group, ranks_ in group_ranks.items()},
             rank_by_sex={sex: ranks_.get(code) for sex, ranks_ in sex_ranks.items()},
         )
@@ -154,7 +153,7 @@ def kendall_w(judges: Sequence[Sequence[float]]) -> float | None:
     m, n = len(judges), len(judges[0]) if judges else 0
     if m < 2 or n < 2:
         return None
-    ranks = [list(map(float, stats.rankdata([-round(score, 9) for score in judge]))) for judge in judges]
+    ranks = [midranks([-round(score, 9) for score in judge]) for judge in judges]
     sums = [math.fsum(judge[column] for judge in ranks) for column in range(n)]
     spread = math.fsum((total - m * (n + 1) / 2) ** 2 for total in sums)
     ties = math.fsum(judge.count(rank) ** 3 - judge.count(rank) for judge in ranks for rank in set(judge))
@@ -181,16 +180,24 @@ def _common(group_ranks: Mapping[str, Mapping[str, int]], codes: Sequence[str]) 
     return tuple(code for code in codes if all(ranks.get(code, last + 1) <= last for ranks in group_ranks.values()))
 
 
-def _ratings(facts: Facts) -> pd.DataFrame:
-    return meaning.detail(facts, "needs", ("need", "severity", "households", "feasibility"))
+def _ratings(facts: Facts) -> dict[tuple[str, str], list[float]]:
+    """(need, what was rated) → the numbers given; what is no number is left out."""
+    table = meaning.detail(facts, "needs", ("need", *_RATED))
+    found: dict[tuple[str, str], list[float]] = {}
+    for name in _RATED:
+        for need, value in zip(table["need"], table[name], strict=True):
+            number = meaning.number(value)
+            if number is not None:
+                found.setdefault((need, name), []).append(number)
+    return found
 
 
-def _rating(ratings: pd.DataFrame, code: str, column: str, *, median: bool = False) -> Rating:
-    values = pd.to_numeric(ratings.loc[ratings["need"].eq(code), column], errors="coerce").dropna()
-    numbers = [float(value) for value in values]
-    if not numbers:
-        return Rating(None, 0)
-    return Rating(statistics.median(numbers) if median else math.fsum(numbers) / len(numbers), len(numbers))
+def _mean(numbers: Sequence[float]) -> Rating:
+    return Rating(math.fsum(numbers) / len(numbers) if numbers else None, len(numbers))
+
+
+def _median(numbers: Sequence[float]) -> Rating:
+    return Rating(statistics.median(numbers) if numbers else None, len(numbers))
 
 
 def _proposals(facts: Facts) -> list[str]:

@@ -56,6 +56,7 @@ def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
         title=f"{TITLE} – {letterhead.place_name(facts)}",
         author=letterhead.organisers(facts),
         when=facts.as_of,
+        colour=letterhead.colour(facts),
         comments=letterhead.provenance(facts, list(facts.config.forms)),
     )
 

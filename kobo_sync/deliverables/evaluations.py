@@ -42,7 +42,7 @@ def build(facts: Facts) -> list[Document]:
     word.heading(document, "Acquis : évolution entre le début et la fin de la journée")
     learning_results(document, facts, learnt)
     word.heading(document, "Satisfaction")
-    satisfaction_results(document, judged)
+    satisfaction_results(document, facts, judged)
     word.heading(document, "Paroles de participant·e·s")
     words(document, facts, judged)
     _reading(document)
@@ -173,7 +173,7 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
     alt = "Bonnes réponses avant puis après : " + " ; ".join(
         f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in [*drawn, *items]
     )
-    picture = word.Picture(charts.dumbbell([*drawn, *items]), alt, width_cm=_FIGURE_CM)
+    picture = word.Picture(charts.dumbbell([*drawn, *items], colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
     word.figure(
         document,
         picture,
@@ -257,7 +257,7 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
 # ── satisfaction ────────────────────────────────────────────────────────────
 
 
-def satisfaction_results(document: WordDocument, judged: Satisfaction) -> None:
+def satisfaction_results(document: WordDocument, facts: Facts, judged: Satisfaction) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
     if not judged.n:
         word.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
@@ -268,7 +268,7 @@ def satisfaction_results(document: WordDocument, judged: Satisfaction) -> None:
     word.paragraph(document, _recommendation(judged))
     scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
     for block in _same_levels([scale for scale in scales if scale.codes]):
-        _scales(document, block)
+        _scales(document, facts, block)
 
 
 def _recommendation(judged: Satisfaction) -> str:
@@ -300,12 +300,14 @@ def _same_levels(scales: list[Scale]) -> list[list[Scale]]:
     return list(blocks.values())
 
 
-def _scales(document: WordDocument, scales: list[Scale]) -> None:
+def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
     rows = [(scale.label, scale.shares if publishable(scale.n) else (), scale.n) for scale in scales]
     alt = "Réponses favorables : " + " ; ".join(
         f"{s.label} {french.percent(s.favourable_share)}" for s in scales if publishable(s.n)
     )
-    picture = word.Picture(charts.likert(rows, scales[0].levels), alt, width_cm=_FIGURE_CM)
+    picture = word.Picture(
+        charts.likert(rows, scales[0].levels, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
+    )
     word.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
     head = ["Critère", "n", "Sans réponse", "Favorable", "Médiane"]
     table = []

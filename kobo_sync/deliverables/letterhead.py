@@ -12,6 +12,7 @@ from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Role
 from kobo_sync.documents import draft, french, word
+from kobo_sync.documents.colours import readable
 from kobo_sync.model import Class, Document, Facts, Finding
 
 SUPPRESSION_NOTE = (
@@ -93,8 +94,8 @@ def theme(facts: Facts, code: str) -> str:
 
 
 def colour(facts: Facts) -> str:
-    """The mission's colour as ``#1F4E79``."""
-    return facts.config.identity.colour
+    """The mission's colour as ``#1F4E79``, dark enough to be read."""
+    return readable(facts.config.identity.colour)
 
 
 def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:

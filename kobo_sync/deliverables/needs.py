@@ -97,7 +97,7 @@ def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
     alt = "Score de chaque besoin : " + " ; ".join(f"{bar.label} {french.number(bar.value, 2)}" for bar in bars)
     word.figure(
         document,
-        word.Picture(charts.ranking(bars), alt, width_cm=_FIGURE_CM),
+        word.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
         f"Score moyen des groupes, de 0 à 3 (n = {found.n})",
     )
     _ranking_table(document, facts, found)

@@ -40,7 +40,7 @@ def report_blocks(facts: Facts, zones: dict[str, Facts]) -> dict[str, Block]:
         "reponses": named("taux de réponse", lambda d: evaluations.participation(d, facts, listed, learnt, judged)),
         "acquis": named("acquis", lambda d: evaluations.learning_results(d, facts, learnt)),
         "acquis_par_zone": named("acquis par zone", partial(_learning_by_zone, facts=facts, zones=zones)),
-        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, judged)),
+        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, facts, judged)),
         "paroles": named("paroles", lambda d: evaluations.words(d, facts, judged, level=3)),
         "besoins": named("besoins prioritaires", partial(_needs, facts=facts, part=needs_paper.ranking)),
         "besoins_par_groupe": named("rang par groupe", partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)),
@@ -90,7 +90,7 @@ def _participation(document: WordDocument, facts: Facts, listed: present.Attenda
             bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
     if bars:
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
-        picture = word.Picture(charts.quota(bars), alt, width_cm=_FIGURE_CM)
+        picture = word.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         word.figure(document, picture, "Personnes présentes et quota, par zone")
     sexes = [facts.config.codes.female, facts.config.codes.male]
     codes = [group.code for group in facts.config.groups]

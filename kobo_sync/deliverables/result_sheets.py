@@ -40,7 +40,12 @@ def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids:
     first = sheets[0]
     told = [excel.Sheet(first.name, first.columns, first.rows, intro=intro), *sheets[1:]]
     return excel.workbook(
-        told, title=intro[0], author=letterhead.organisers(facts), when=facts.as_of, comments=provenance
+        told,
+        title=intro[0],
+        author=letterhead.organisers(facts),
+        when=facts.as_of,
+        comments=provenance,
+        colour=letterhead.colour(facts),
     )
 
 

@@ -54,6 +54,7 @@ def build(facts: Facts) -> list[Document]:
         title=f"{TITLE} – {letterhead.place_name(facts)}",
         author=letterhead.organisers(facts),
         when=facts.as_of,
+        colour=letterhead.colour(facts),
         comments=letterhead.provenance(facts, form_ids),
     )
     return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]

@@ -15,7 +15,7 @@ from kobo_sync.documents import french, word
 from kobo_sync.documents.questionnaire import questionnaire_docx
 from kobo_sync.documents.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
-from kobo_sync.forms.sheets import Book, read_book
+from kobo_sync.forms.sheets import read_book
 from kobo_sync.model import Choice, Class, Document, Facts, Finding, Form, Scope
 
 NAME = "training_kit"
@@ -122,15 +122,9 @@ class _Lazy:
         return isinstance(other, _Lazy) and (self.file, self.lists) == (other.file, other.lists)
 
 
-@lru_cache(maxsize=16)
-def _book(_sha256: str, source: _Lazy) -> Book:
-    """A workbook read once for all its languages."""
-    return read_book(source.workbook, source.file)
-
-
 @lru_cache(maxsize=64)
-def _printed(sha256: str, _form_id: str, language: str, subtitle: str, author: str, source: _Lazy) -> bytes:
+def _printed(_sha256: str, _form_id: str, language: str, subtitle: str, author: str, source: _Lazy) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
-    return questionnaire_docx(
-        paper(source.form, _book(sha256, source), language, dict(source.lists)), subtitle=subtitle, author=author
-    )
+    book = read_book(source.workbook, source.file)
+    made = paper(source.form, book, language, dict(source.lists))
+    return questionnaire_docx(made, subtitle=subtitle, author=author)

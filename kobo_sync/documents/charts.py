@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import textwrap
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
 
-import matplotlib as mpl
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
-
 from kobo_sync.documents import french
+from kobo_sync.documents.colours import BLUE, ramp, tint
+from kobo_sync.documents.pages import HATCHES, say
 from kobo_sync.documents.script import clean
+from kobo_sync.documents.typeset import png
 
-# The first installed of each line; matplotlib shapes Arabic itself and takes each glyph where it finds it.
-_FAMILIES = (
-    ("Carlito", "Calibri", "Liberation Sans", "Arial"),
-    ("Noto Naskh Arabic", "Amiri", "Noto Sans Arabic", "Sakkal Majalla", "Arial"),
-    ("Noto Sans Tifinagh", "Ebrima"),
-    ("DejaVu Sans",),
-)
-INK, MUTED, GRID = "#222222", "#5b6670", "#d9dee2"
-BLUE, PALE_BLUE, ORANGE = "#2166ac", "#a9c6de", "#f1a340"
-# From brown to blue through grey: apart for every colour vision; the hatches keep the ends apart in print.
-_LEVELS = ("#b35806", "#f1a340", "#e3e3e3", "#92c5de", "#2166ac")
-_HATCHES = ("////", "//", "", "", "")
 _MOST_DRAWN = 16
+_LONGEST = 84  # characters of a label: two lines
 P = ParamSpec("P")
-_WIDTH_IN, _DPI, _LEFT = 6.7, 150, 0.36
 
 
 @dataclass(frozen=True)
@@ -66,165 +48,170 @@ def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
 
 
 @drawn_once
-def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str]) -> bytes:
+def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str], *, colour: str = BLUE) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
-    figure, axes, places = _canvas(len(rows), 0.4, bottom_in=0.62)
-    colors, hatches = ramp(len(levels))
-    for place, (_, shares, _) in zip(places, rows, strict=True):
-        left = 0.0
-        for level, share in enumerate(shares):
-            width = 100 * share
-            axes.barh(
-                place,
-                width,
-                left=left,
-                height=0.7,
-                color=colors[level],
-                hatch=hatches[level],
-                edgecolor="white",
-                lw=0.6,
-            )
-            if width >= 6:
-                color = "white" if colors[level] in (_LEVELS[0], _LEVELS[-1]) else INK
-                pad = {"boxstyle": "round,pad=0.12", "fc": colors[level], "ec": "none"}
-                axes.text(
-                    left + width / 2,
-                    place,
-                    french.number(width),
-                    ha="center",
-                    va="center",
-                    fontsize=8.5,
-                    color=color,
-                    bbox=pad,
-                )
-            left += width
-        if not shares:
-            axes.text(1, place, french.NO_DATA.lower(), va="center", fontsize=8.5, color=MUTED)
-    _finish(axes, places, [f"{label} (n{french.NBSP}={french.NBSP}{n})" for label, _, n in rows])
-    axes.set_xlim(0, 100)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: french.points(value)))
-    patches = [mpl.patches.Patch(facecolor=c, hatch=h, edgecolor="white") for c, h in zip(colors, hatches, strict=True)]
-    figure.legend(
-        patches, [_wrapped(level, 22) for level in levels], loc="lower center", ncols=max(1, len(levels)), **_LEGEND
-    )
-    return _png(figure)
+    shown = [(_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows]
+    legend = [
+        (say(french.typography(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)
+    ]
+    return _drawn("likert", {"rows": shown, "legend": legend, "nothing": french.NO_DATA.lower()}, colour)
 
 
 @drawn_once
-def dumbbell(rows: Sequence[tuple[str, float, float]]) -> bytes:
+def dumbbell(rows: Sequence[tuple[str, float, float]], *, colour: str = BLUE) -> bytes:
     """Before and after per line: (label, before, after), in percent 0..100."""
-    figure, axes, places = _canvas(len(rows), 0.23 if len(rows) > 8 else 0.36, top_in=0.36)
-    for place, (_, before, after) in zip(places, rows, strict=True):
-        axes.plot([before, after], [place, place], color="#b9c2ca", lw=3.5, zorder=1, solid_capstyle="round")
-        axes.scatter([before], [place], s=48, facecolor="white", edgecolor="#b35806", lw=2, zorder=2)
-        axes.scatter([after], [place], s=48, color=BLUE, zorder=3)
-        change = f"{french.signed(after - before)}{french.NNBSP}pts"
-        axes.text(max(before, after) + 2.5, place, change, va="center", fontsize=8.5, color=MUTED)
-    _finish(axes, places, [label for label, _, _ in rows])
-    axes.set_xlim(0, 114)
-    axes.set_xticks(range(0, 101, 20))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: french.points(value)))
-    axes.grid(axis="x", color=GRID, lw=0.5)
-    axes.set_axisbelow(True)
-    handles = [
-        axes.scatter([], [], s=48, facecolor="white", edgecolor="#b35806", lw=2),
-        axes.scatter([], [], s=48, color=BLUE),
-    ]
-    figure.legend(handles, ["Avant", "Après"], loc="upper right", ncols=2, **_LEGEND)
-    return _png(figure)
-
-
-@drawn_once
-def ranking(bars: Sequence[Bar], *, digits: int = 2) -> bytes:
-    """Horizontal bars from the first to the last, the strong ones darker and hatched."""
-    figure, axes, places = _canvas(len(bars), 0.46 if any(bar.below for bar in bars) else 0.38, bottom_in=0.1)
-    longest = max((bar.value for bar in bars), default=0) or 1
-    for place, bar in zip(places, bars, strict=True):
-        face, hatch = (BLUE, "") if bar.strong else (PALE_BLUE, "...")
-        axes.barh(place, bar.value, height=0.64, color=face, hatch=hatch, edgecolor="white", lw=0)
-        axes.text(bar.value + longest * 0.015, place, french.number(bar.value, digits), va="center", fontsize=9)
-    _finish(axes, places, [bar.label for bar in bars], [bar.below for bar in bars])
-    axes.set_xlim(0, longest * 1.12)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
-    return _png(figure)
-
-
-@drawn_once
-def quota(bars: Sequence[Bar]) -> bytes:
-    """Persons present against their *target*, drawn as an outline."""
-    figure, axes, places = _canvas(len(bars), 0.42, top_in=0.36, bottom_in=0.1)
-    longest = max((max(bar.value, bar.target or 0) for bar in bars), default=0) or 1
-    for place, bar in zip(places, bars, strict=True):
-        axes.barh(place, bar.value, height=0.5, color=BLUE)
-        if bar.target is not None:
-            axes.barh(place, bar.target, height=0.72, facecolor="none", edgecolor=INK, lw=1.2, ls="--")
-        shown = f"{french.number(bar.value)}{french.NNBSP}/{french.NNBSP}{french.number(bar.target)}"
-        axes.text(max(bar.value, bar.target or 0) + longest * 0.015, place, shown, va="center", fontsize=9)
-    _finish(axes, places, [bar.label for bar in bars])
-    axes.set_xlim(0, longest * 1.18)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
-    outline = mpl.patches.Patch(facecolor="none", edgecolor=INK, ls="--")
-    figure.legend(
-        [mpl.patches.Patch(color=BLUE), outline], ["Présent·e·s", "Quota"], loc="upper right", ncols=2, **_LEGEND
-    )
-    return _png(figure)
-
-
-_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "handlelength": 1.2, "columnspacing": 1.2}
-
-
-def families() -> list[str]:
-    """The installed font families to draw with; DejaVu Sans, which matplotlib brings, is always last."""
-    installed = set(font_manager.get_font_names())
-    found = [next((name for name in line if name in installed), None) for line in _FAMILIES]
-    return [name for name in dict.fromkeys(found) if name]
-
-
-def _canvas(n: int, row_in: float, *, top_in: float = 0.1, bottom_in: float = 0.34) -> tuple[Figure, Any, list[int]]:
-    height = max(1, n) * row_in + top_in + bottom_in
-    figure = Figure(figsize=(_WIDTH_IN, height))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((_LEFT, bottom_in / height, 0.955 - _LEFT, 1 - (top_in + bottom_in) / height))
-    axes.set_ylim(-0.6, max(1, n) - 0.4)
-    return figure, axes, list(range(n - 1, -1, -1))
-
-
-def _finish(axes: Any, places: Sequence[int], names: Sequence[str], below: Sequence[str] = ()) -> None:
-    second = below or [""] * len(names)
     shown = [
-        _wrapped(name, 42) + (f"\n{clean(line)}" if line else "") for name, line in zip(names, second, strict=True)
+        (_label(_short(label)), before, after, f"{french.signed(after - before)}{french.NNBSP}pts")
+        for label, before, after in rows
     ]
-    axes.set_yticks(places, shown, fontsize=8.5, color=INK)
-    axes.tick_params(length=0, labelsize=8.5)
-    axes.tick_params(axis="x", labelcolor=MUTED)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
+    return _drawn("dumbbell", {"rows": shown, "before": "Avant", "after": "Après"}, colour)
 
 
-def _wrapped(text: str, width: int) -> str:
-    lines = textwrap.wrap(french.typography(clean(text)), width, break_long_words=False) or [""]
-    return "\n".join(lines if len(lines) < 3 else [lines[0], lines[1].rstrip(" ,;") + "…"])
+@drawn_once
+def ranking(bars: Sequence[Bar], *, digits: int = 2, colour: str = BLUE) -> bytes:
+    """Horizontal bars from the first to the last, the strong ones full, the others dotted."""
+    longest = max((bar.value for bar in bars), default=0) or 1
+    shown = [
+        (
+            _label(_short(bar.label)),
+            _label(bar.below),
+            bar.value / longest,
+            french.number(bar.value, digits),
+            bar.strong,
+        )
+        for bar in bars
+    ]
+    return _drawn("ranking", {"rows": shown}, colour)
 
 
-def ramp(n: int) -> tuple[list[str], list[str]]:
-    """n colours and hatches over the scale, ends kept."""
-    if n == 1:
-        return [_LEVELS[-1]], [""]
-    steps = [round(index * (len(_LEVELS) - 1) / max(1, n - 1)) for index in range(n)]
-    return [_LEVELS[step] for step in steps], [_HATCHES[step] for step in steps]
+@drawn_once
+def quota(bars: Sequence[Bar], *, colour: str = BLUE) -> bytes:
+    """Persons present against their *target*, drawn as an outline."""
+    longest = max((max(bar.value, bar.target or 0) for bar in bars), default=0) or 1
+    slash = f"{french.NNBSP}/{french.NNBSP}"
+    shown = [
+        (
+            _label(_short(bar.label)),
+            bar.value / longest,
+            None if bar.target is None else bar.target / longest,
+            french.number(bar.value) + (slash + french.number(bar.target) if bar.target is not None else ""),
+        )
+        for bar in bars
+    ]
+    return _drawn("quota", {"rows": shown, "present": "Présent·e·s", "quota": "Quota"}, colour)
 
 
-def _png(figure: Figure) -> bytes:
-    """Draws under our fonts only; fonts or glyphs that are not installed are no reason to complain."""
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.CRITICAL)
-    fonts = families()
-    for text in figure.findobj(mpl.text.Text):
-        text.set_fontfamily(fonts)
-    out = io.BytesIO()
-    with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.7}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        figure.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
-    return out.getvalue()
+def _short(text: str) -> str:
+    return textwrap.shorten(clean(text), _LONGEST, placeholder="…")
+
+
+def _label(text: str) -> dict[str, object]:
+    return say(french.typography(clean(text)))
+
+
+def _drawn(kind: str, data: Mapping[str, Any], colour: str) -> bytes:
+    return png(
+        HATCHES + _HEAD + _BODIES[kind],
+        {**data, "colour": colour, "pale": tint(colour, 0.62), "warm": ramp(5, colour)[0][0]},
+    )
+
+
+_HEAD = r"""
+#let d = data
+#let ink = rgb("#222222")
+#let muted = rgb("#5b6670")
+#let rule = rgb("#d9dee2")
+#let warm = rgb(d.warm)
+#let strong = rgb(d.colour)
+#set page(width: 17cm, height: auto, margin: (x: 2pt, y: 3pt), fill: white)
+#set text(size: 8.5pt, lang: "fr", fill: ink)
+#set par(leading: .42em, justify: false)
+#let names = 6.1cm
+#let wide = 10.05cm
+#let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else { x.s }
+#let is-dark(c) = luma(c).components().first() < 58%
+#let swatch(fill, ..more) = box(baseline: 1pt, rect(width: 11pt, height: 7.5pt, fill: fill, ..more))
+
+// One row per label: the drawing is *wide*, rows are at least *high*.
+#let rows(high, drawings) = grid(columns: (names, wide + 1.0cm), column-gutter: 5pt, rows: auto,
+  align: (right + horizon, left + horizon),
+  ..drawings.map(((label, drawing)) => (block(inset: (y: 2.4pt), label), box(width: wide, height: high, drawing))).flatten())
+// Lines at 0, 20, … behind *body*, their numbers below; *span* is the length of 100 %.
+#let scaled(span, body, lined: true) = context {
+  let high = measure(body).height
+  block(height: high + 13pt, width: 100%, {
+    for k in range(6) {
+      let x = names + 5pt + k * 20% * span
+      if lined or k == 0 { place(dx: x, line(end: (0pt, high), stroke: .5pt + rule)) }
+      place(dx: x - 14pt, dy: high + 4pt, box(width: 28pt, align(center, text(fill: muted, str(k * 20) + "\u{202f}%"))))
+    }
+    place(dx: names + 5pt, dy: high, line(end: (span, 0pt), stroke: .6pt + rule))
+    body
+  })
+}
+"""
+
+_BODIES = {
+    "likert": r"""
+#{
+  let styles = d.legend.map(((_, c, hatch)) => (rgb(c), hatch))
+  let bar(shares) = if shares.len() == 0 { align(horizon, pad(left: 4pt, text(fill: muted, d.nothing))) } else { align(horizon, block(height: 17pt, width: 100%, {
+    let left = 0
+    for (k, share) in shares.enumerate() {
+      if share > 0 {
+        let (fill, hatch) = styles.at(k)
+        place(dx: left * wide, rect(width: share * wide, height: 17pt, fill: hatched(fill, hatch), stroke: .6pt + white))
+        if share >= .06 {
+          let said = text(fill: if is-dark(fill) { white } else { ink }, str(calc.round(share * 100)))
+          place(dx: left * wide, box(width: share * wide, height: 17pt, align(center + horizon, box(fill: fill, inset: (x: 2pt, y: 1.5pt), radius: 2pt, said))))
+        }
+      }
+      left = left + share
+    }
+  })) }
+  scaled(wide, lined: false, rows(24pt, d.rows.map(row => (show-text(row.at(0)), bar(row.at(1))))))
+  v(3pt)
+  align(center, d.legend.map(((label, c, hatch)) => box[#swatch(hatched(rgb(c), hatch)) #h(3pt)#show-text(label)]).join(h(13pt, weak: true)))
+}
+""",
+    "dumbbell": r"""
+#let ring = circle(radius: 3.3pt, fill: white, stroke: 1.8pt + warm)
+#let disc = circle(radius: 3.9pt, fill: strong)
+#{
+  let span = wide / 1.09
+  let high = if d.rows.len() > 8 { 16.5pt } else { 25pt }
+  let drawing(before, after, change) = block(width: wide + 1cm, height: high, {
+    let mid = high / 2
+    place(line(start: (before * 1% * span, mid), end: (after * 1% * span, mid), stroke: (paint: rgb("#b9c2ca"), thickness: 3.4pt, cap: "round")))
+    place(dx: before * 1% * span - 3.3pt, dy: mid - 3.3pt, ring)
+    place(dx: after * 1% * span - 3.9pt, dy: mid - 3.9pt, disc)
+    place(dx: calc.max(before, after) * 1% * span + 8pt, box(height: high, align(horizon, text(fill: muted, change))))
+  })
+  align(right)[#box(baseline: .5pt, ring) #h(4pt)#d.before #h(12pt) #box(baseline: .5pt, disc) #h(4pt)#d.after]
+  v(1pt)
+  scaled(span, rows(high, d.rows.map(row => (show-text(row.at(0)), drawing(row.at(1), row.at(2), row.at(3))))))
+}
+""",
+    "ranking": r"""
+#{
+  let span = wide * 88%
+  let pale = dotted(rgb(d.pale))
+  rows(26pt, d.rows.map(((label, below, share, number, is-strong)) => (
+    { show-text(label); if below.s != "" { linebreak(); show-text(below) } },
+    align(horizon, stack(dir: ltr, spacing: 4pt, rect(width: share * span, height: 18pt, fill: if is-strong { strong } else { pale }), block(height: 18pt, align(horizon, text(9pt, number))))))))
+}
+""",
+    "quota": r"""
+#{
+  let span = wide * 84%
+  let outline = (paint: ink, thickness: .9pt, dash: "dashed")
+  align(right)[#swatch(strong) #h(3pt)#d.present #h(12pt) #swatch(none, stroke: outline) #h(3pt)#d.quota]
+  v(1pt)
+  rows(29pt, d.rows.map(((label, share, target, number)) => (show-text(label), block(width: wide + 1cm, height: 29pt, {
+    place(dy: 7pt, rect(width: share * span, height: 15pt, fill: strong))
+    if target != none { place(dy: 4pt, rect(width: target * span, height: 21pt, stroke: outline)) }
+    place(dx: calc.max(share, if target == none { 0 } else { target }) * span + 5pt, box(height: 29pt, align(horizon, text(9pt, number))))
+  }))))
+}
+""",
+}

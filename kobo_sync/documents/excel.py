@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 import xlsxwriter
 
+from kobo_sync.documents.colours import tint
 from kobo_sync.documents.script import clean, is_arabic
 
 Kind = Literal["text", "integer", "decimal", "date", "datetime"]
 Value = str | int | float | date | datetime | None
 
-_INK, _RULE, _PALE = "#1F4E79", "#B8C2CC", "#E8EFF6"
+INK = "#1F4E79"
+_RULE, _PALE = "#B8C2CC", 0.9
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 _LONGEST_CELL = 32_000
 _MOST_DIGITS = 10**15
@@ -62,8 +64,19 @@ class Sheet:
         return len(self.intro) + bool(self.intro) + any(column.title for column in self.columns) + 2
 
 
-def workbook(sheets: Sequence[Sheet], *, title: str, author: str, when: datetime | None, comments: str = "") -> bytes:
-    """The .xlsx file of *sheets*. Nothing in a cell ever becomes a formula or a link; *when* is its date."""
+def workbook(
+    sheets: Sequence[Sheet],
+    *,
+    title: str,
+    author: str,
+    when: datetime | None,
+    comments: str = "",
+    colour: str = INK,
+) -> bytes:
+    """The .xlsx file of *sheets*. Nothing in a cell ever becomes a formula or a link; *when* is its date.
+
+    *colour* (``#RRGGBB``) is that of titles and header rows.
+    """
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(out, options)
@@ -72,7 +85,7 @@ def workbook(sheets: Sequence[Sheet], *, title: str, author: str, when: datetime
         {"title": clean(title), "author": clean(author), "comments": clean(comments), "created": created}
     )
     book.set_size(2000, 1400)
-    formats = _Formats(book)
+    formats = _Formats(book, colour)
     taken: set[str] = set()
     for sheet in sheets:
         _write_sheet(book.add_worksheet(sheet_name(sheet.name, taken)), sheet, formats)
@@ -94,9 +107,10 @@ def sheet_name(name: str, taken: set[str]) -> str:
 class _Formats:
     """The workbook's cell formats, each made once."""
 
-    def __init__(self, book: Any) -> None:
-        self._book = book
+    def __init__(self, book: Any, colour: str) -> None:
+        self._book, self.colour = book, colour
         self._made: dict[tuple[Any, ...], Any] = {}
+        self._cells: dict[tuple[Kind, bool, bool], Any] = {}
 
     def get(self, **properties: Any) -> Any:
         key = tuple(sorted(properties.items()))
@@ -106,20 +120,37 @@ class _Formats:
             )
         return self._made[key]
 
+    def cell(self, kind: Kind, *, text: bool = False, arabic: bool = False) -> Any:
+        """The format of a data cell; *arabic* texts read from the right whatever the sheet's direction."""
+        key = (kind, text, arabic)
+        if key not in self._cells:
+            look: dict[str, Any] = {"border": 1, "border_color": _RULE} | _FORMATS[kind]
+            look |= {"text_wrap": True} if text else {}
+            look |= {"reading_order": 2, "align": "right"} if arabic else {}
+            self._cells[key] = self.get(**look)
+        return self._cells[key]
+
 
 def _write_sheet(target: Any, sheet: Sheet, formats: _Formats) -> None:
     titled = any(column.title for column in sheet.columns)
     for number, line in enumerate(sheet.intro):
-        bold = {"bold": True, "font_size": 14, "font_color": _INK} if number == 0 else {}
+        bold = {"bold": True, "font_size": 14, "font_color": formats.colour} if number == 0 else {}
         target.write_string(number, 0, clean(line), formats.get(**bold))
     header = sheet.first_row - 2
     for index, column in enumerate(sheet.columns):
         if titled:
             above = formats.get(
-                text_wrap=True, italic=True, font_color="#44545F", bg_color=_PALE, border=1, border_color=_RULE
+                text_wrap=True,
+                italic=True,
+                font_color="#44545F",
+                bg_color=tint(formats.colour, _PALE),
+                border=1,
+                border_color=_RULE,
             )
             target.write_string(header - 1, index, _cut(column.title), above)
-        style = formats.get(bold=True, font_color="white", bg_color=_INK, border=1, border_color=_RULE, text_wrap=True)
+        style = formats.get(
+            bold=True, font_color="white", bg_color=formats.colour, border=1, border_color=_RULE, text_wrap=True
+        )
         target.write_string(header, index, _cut(column.name), style)
         target.set_column(index, index, column.width or _width(sheet, index))
     for number, row in enumerate(sheet.rows, header + 1):
@@ -135,19 +166,16 @@ def _write_sheet(target: Any, sheet: Sheet, formats: _Formats) -> None:
 
 
 def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, formats: _Formats) -> None:
-    base: dict[str, Any] = {"border": 1, "border_color": _RULE} | _FORMATS[kind]
     if value is None or value == "":
-        target.write_blank(row, column, None, formats.get(**base))
+        target.write_blank(row, column, None, formats.cell(kind))
     elif isinstance(value, str):
-        # reading_order 2 is right-to-left: Arabic cells read from the right whatever the sheet's direction.
-        arabic = {"reading_order": 2, "align": "right"} if is_arabic(value) else {}
-        target.write_string(row, column, _cut(value), formats.get(**base, text_wrap=True, **arabic))
+        target.write_string(row, column, _cut(value), formats.cell(kind, text=True, arabic=is_arabic(value)))
     elif isinstance(value, date):
-        target.write_datetime(row, column, value, formats.get(**base))
+        target.write_datetime(row, column, value, formats.cell(kind))
     elif abs(value) >= _MOST_DIGITS or not math.isfinite(value):
-        target.write_string(row, column, str(value), formats.get(**base))
+        target.write_string(row, column, str(value), formats.cell(kind))
     else:
-        target.write_number(row, column, value, formats.get(**base))
+        target.write_number(row, column, value, formats.cell(kind))
 
 
 def _extras(target: Any, sheet: Sheet, formats: _Formats, first: int) -> None:

@@ -22,6 +22,19 @@ HEAD = r"""
 """
 
 
+# Fills that print and every eye keep apart: ``hatched(fill, "dense" | "wide" | "")``, ``dotted(fill)``.
+HATCHES = r"""
+#let hatched(fill, hatch) = if hatch == "" { fill } else {
+  let step = if hatch == "dense" { 3.4pt } else { 6pt }
+  tiling(size: (step, step), {
+    place(rect(width: step, height: step, fill: fill))
+    for k in (-1, 0, 1) { place(line(start: (k * step, step), end: ((k + 1) * step, 0pt), stroke: .7pt + white)) }
+  })
+}
+#let dotted(fill) = tiling(size: (3.4pt, 3.4pt), { place(rect(width: 3.4pt, height: 3.4pt, fill: fill)); place(dx: 1pt, dy: 1pt, circle(radius: .7pt, fill: white)) })
+"""
+
+
 def say(text: str) -> dict[str, object]:
     """A text with its direction, as the sources above expect it."""
     return {"s": clean(text), "rtl": is_arabic(text)}

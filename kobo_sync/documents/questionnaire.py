@@ -6,14 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from docx.document import Document as WordDocument
-from docx.enum.text import WD_TAB_ALIGNMENT, WD_TAB_LEADER
 from docx.oxml.ns import qn
-from docx.shared import Cm, Pt
-from docx.text.parfmt import ParagraphFormat
 
 from kobo_sync.documents import french, word
 from kobo_sync.documents.questionnaire_pdf import footer
-from kobo_sync.documents.wordml import INK, MUTED, PALE, RULE, right_to_left, sub, twips, write, write_field
+from kobo_sync.documents.wordml import (
+    INK,
+    MUTED,
+    PALE,
+    RULE,
+    paragraph,
+    parsed,
+    right_to_left,
+    runs,
+    space,
+    sub,
+    twips,
+    write,
+    write_field,
+)
 from kobo_sync.forms.paper_blocks import Answer, Ask, Grid, Heading, Matrix, Paper, Text
 
 _MARKS = {"one": "◯", "many": "☐", "rank": "[   ]"}
@@ -98,9 +109,8 @@ class _Page:
 
     def dots(self) -> None:
         """A dotted line over the width of the page, whatever the font."""
-        block = self.line("\t", color=MUTED, after=5, indent_cm=0.6)
-        stops = ParagraphFormat(block).tab_stops
-        stops.add_tab_stop(Cm(_WIDTH_CM), WD_TAB_ALIGNMENT.RIGHT, WD_TAB_LEADER.DOTS)
+        stop = f'<w:tab w:val="right" w:leader="dot" w:pos="{twips(_WIDTH_CM)}"/>'
+        self.line("\t", color=MUTED, after=5, indent_cm=0.6, tabs=stop)
 
     def blank(self, answer: Answer) -> str:
         """A short place to write in, as one line of text."""
@@ -169,33 +179,31 @@ class _Page:
         keep: bool = False,
         after: float | None = None,
         indent_cm: float = 0,
+        tabs: str = "",
     ) -> Any:
         """A new paragraph; returns its element."""
-        added = self.document.add_paragraph()
-        if style != "Normal":
-            added._p.style = self.document.styles[style].style_id  # `add_paragraph(style=…)` searches all styles twice
-        spacing = added.paragraph_format
-        spacing.keep_with_next, spacing.keep_together = keep or None, True
-        if after is not None:
-            spacing.space_after = Pt(after)
-        if indent_cm:
-            spacing.left_indent = Cm(indent_cm)  # in a paragraph that runs right to left, Word's "left" is the start
-        if self.rtl:
-            right_to_left(added._p)
-            if style == "Normal":
-                spacing.line_spacing = Pt(_AMIRI_LINE_PT)
-        self.write(added._p, text, size=size, bold=bold, italic=italic, color=color)
-        return added._p
+        # Amiri's own line is too high; in a paragraph that runs right to left, Word's "left" is the start.
+        height = _AMIRI_LINE_PT if self.rtl and style == "Normal" else 0
+        made = word.add(
+            self.document,
+            self.runs(text, size=size, bold=bold, italic=italic, color=color),
+            style,
+            keep_next=keep,
+            keep_lines=True,
+            tabs=tabs,
+            rtl=self.rtl,
+            spacing=space(after=after, line=height),
+            indent_cm=indent_cm,
+        )
+        return made
+
+    def runs(self, text: str, **look: Any) -> str:
+        """Text as runs; on a page that runs right to left, marks and spaces run with it."""
+        return runs(french.typography(text) if self.paper.language == "fr" else text, rtl=self.rtl, **look)
 
     def write(self, block: Any, text: str, **look: Any) -> None:
-        """Text in the paragraph *block*; on a page that runs right to left, marks and spaces run with it."""
-        before = len(block)
-        write(block, french.typography(text) if self.paper.language == "fr" else text, **look)
-        for run in list(block)[before:]:
-            said = "".join(node.text or "" for node in run.iter(qn("w:t")))
-            properties = run.find(qn("w:rPr"))
-            if self.rtl and properties.find(qn("w:rtl")) is None and not any(c.isascii() and c.isalpha() for c in said):
-                sub(properties, "rtl")
+        """`runs` in the paragraph *block*."""
+        block.extend(parsed(self.runs(text, **look)))
 
     def table(
         self,
@@ -225,37 +233,24 @@ class _Page:
             properties.insert_element_before(frame, "w:shd", "w:tblLayout", "w:tblCellMar", "w:tblLook")
         for grid_column, width in zip(made._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
             grid_column.set(qn("w:w"), str(twips(width)))
+        lines = []
         for number, cells in enumerate(rows):
-            row = sub(made._tbl, "tr")
-            look = sub(row, "trPr")
-            sub(look, "cantSplit")
-            if row_cm and not (header and number == 0):
-                sub(look, "trHeight", val=str(twips(row_cm)), hRule="atLeast")
-            if header and number == 0:
-                sub(look, "tblHeader")
+            is_head = header and number == 0
+            height = f'<w:trHeight w:val="{twips(row_cm)}" w:hRule="atLeast"/>' if row_cm and not is_head else ""
+            shells = []
             for index, (text, width) in enumerate(zip(cells, widths, strict=True)):
-                shade = PALE if header and number == 0 else ""
-                block = self._cell(row, width, shade, top=top, centred=index >= centred_from)
-                self.write(
-                    block, text, size=size, bold=header and number == 0, color=INK if index == 0 and header else ""
+                inner = self.runs(text, size=size, bold=is_head, color=INK if index == 0 and header else "")
+                block = paragraph(
+                    inner,
+                    rtl=self.rtl,
+                    spacing='w:before="20" w:after="20" w:line="240" w:lineRule="auto"',
+                    align="center" if index >= centred_from else "",
                 )
-        self.document.add_paragraph(style="Après tableau")
-
-    def _cell(self, row: Any, width: float, shade: str, *, top: bool, centred: bool) -> Any:
-        cell = sub(row, "tc")
-        properties = sub(cell, "tcPr")
-        sub(properties, "tcW", w=str(twips(width)), type="dxa")
-        if shade:
-            sub(properties, "shd", val="clear", color="auto", fill=shade)
-        sub(properties, "vAlign", val="top" if top else "center")
-        block = sub(cell, "p")
-        look = sub(block, "pPr")
-        if self.rtl:
-            sub(look, "bidi")
-        sub(look, "spacing", before="20", after="20", line="240", lineRule="auto")
-        if centred:
-            sub(look, "jc", val="center")
-        return block
+                shells.append(word.shell(block, width, PALE if is_head else "", align="top" if top else "center"))
+            looks = f"<w:cantSplit/>{height}{'<w:tblHeader/>' if is_head else ''}"
+            lines.append(f"<w:tr><w:trPr>{looks}</w:trPr>{''.join(shells)}</w:tr>")
+        made._tbl.extend(parsed("".join(lines)))
+        word.add(self.document, "", word.AFTER_TABLE)
 
     def _dress_edges(self) -> None:
         """Header and footer in the language of the page, where that is not French."""

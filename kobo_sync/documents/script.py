@@ -11,6 +11,7 @@ ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc"
 _PIECES = re.compile(
     rf"([{ARABIC}](?:[{ARABIC}\s\d،؛؟.,:()%–-]*[{ARABIC}])?[؟،؛.]?|[\u2d30-\u2d7f]+(?:[\s,.;:!?-]+[\u2d30-\u2d7f]+)*)"
 )
+_ANY_ARABIC = re.compile("[\u0600-\u08ff\ufb50-\ufefc]")
 # Controls, lone surrogates and non-characters break the XML; bidi controls would redirect a neighbour's text.
 _FORBIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -24,6 +25,8 @@ def clean(text: str) -> str:
 
 def pieces(text: str) -> list[tuple[Script, str]]:
     """*text* cut where the writing changes, in reading order; joined, the pieces give *text* back."""
+    if text.isascii():
+        return [("latin", text)] if text else []
     found: list[tuple[Script, str]] = []
     for piece in _PIECES.split(text):
         if piece:
@@ -33,6 +36,8 @@ def pieces(text: str) -> list[tuple[Script, str]]:
 
 def is_arabic(text: str) -> bool:
     """Whether most letters of *text* are Arabic, so that its paragraph runs right to left."""
+    if not _ANY_ARABIC.search(text):
+        return False
     letters = [character for character in text if character.isalpha()]
     arabic = sum("\u0600" <= c <= "\u08ff" or "\ufb50" <= c <= "\ufefc" for c in letters)
     return bool(letters) and arabic > 0.4 * len(letters)

@@ -1,4 +1,4 @@
-"""PDF files from a Typst template and plain data: the only user of typst; same input, same bytes."""
+"""PDF files and pictures from a Typst template and plain data: the only user of typst; same input, same bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FONTS = (
     "Carlito", "Calibri", "Liberation Sans", "Arial", "Amiri", "Noto Naskh Arabic", "Noto Sans Arabic", "Sakkal Majalla",
     "Noto Sans Tifinagh", "Ebrima", "DejaVu Sans",
 )  # fmt: skip
+_PPI = 150
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
-#set document(title: data.title, author: data.author, date: none)
 #set text(font: data.fonts, fallback: true)
 """
 
@@ -29,25 +29,29 @@ def pdf(template: str, data: Mapping[str, Any], *, title: str, author: str = "")
     Texts of *data* are never read as markup. ``data.fonts`` are the installed families, Latin first; Typst brings one of its own.
     Raises: DocumentError when the template and the data do not fit.
     """
-    families = _families()
-    given = {
-        **data,
-        "title": title,
-        "author": author,
-        "fonts": [name for name in FONTS if name in families] or ["Libertinus Serif"],
-    }
+    head = "#set document(title: data.title, author: data.author, date: none)\n"
+    return _set(head + template, {**data, "title": title, "author": author}, title, {"format": "pdf", "timestamp": 0})
+
+
+def png(template: str, data: Mapping[str, Any]) -> bytes:
+    """The one page that *template* makes of ``data`` as an image of 150 pixels an inch; otherwise like `pdf`."""
+    return _set(template, data, "chart", {"format": "png", "ppi": _PPI})
+
+
+def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, Any]) -> bytes:
+    here = families()
+    given = {**data, "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"]}
     try:
         made = typst.Compiler((_HEAD + template).encode(), font_paths=_fonts()).compile(
-            format="pdf", timestamp=0, sys_inputs={"data": json.dumps(given, ensure_ascii=False)}
+            sys_inputs={"data": json.dumps(given, ensure_ascii=False)}, **shape
         )
     except typst.TypstError as error:
         raise DocumentError(
-            f"the PDF {title!r} cannot be set: {error.message}",
-            hint="report this with the form or list it was made from",
+            f"{name!r} cannot be set: {error.message}", hint="report this with the form or list it was made from"
         ) from error
     if not isinstance(made, bytes):
         raise DocumentError(
-            f"the PDF {title!r} came out empty", hint="report this with the form or list it was made from"
+            f"{name!r} came out as no page or several", hint="report this with the form or list it was made from"
         )
     return made
 
@@ -58,5 +62,6 @@ def _fonts() -> typst.Fonts:
 
 
 @lru_cache(maxsize=1)
-def _families() -> frozenset[str]:
+def families() -> frozenset[str]:
+    """The font families that are installed, and those that Typst brings."""
     return frozenset(_fonts().families())

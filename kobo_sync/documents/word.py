@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from docx import Document as new_docx
 from docx.document import Document as WordDocument
 from docx.enum.section import WD_ORIENT
 from docx.image.exceptions import UnrecognizedImageError
@@ -20,7 +19,7 @@ from docx.shared import Cm
 
 from kobo_sync.documents import french
 from kobo_sync.documents.script import clean, is_arabic
-from kobo_sync.documents.word_styles import dress
+from kobo_sync.documents.word_styles import blank, style_id
 from kobo_sync.documents.wordml import (
     BAND,
     INK,
@@ -28,13 +27,17 @@ from kobo_sync.documents.wordml import (
     PALE,
     RULE,
     TOTAL,
-    right_to_left,
+    W,
+    parsed,
+    runs,
     sub,
     twips,
     write,
     write_field,
 )
+from kobo_sync.documents.wordml import paragraph as paragraph_xml
 
+AFTER_TABLE = "Après tableau"
 EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 _KEEP_WHOLE = 14  # a table of so many rows is never cut by a page
 
@@ -87,8 +90,7 @@ def new_document(
     title: str, *, provenance: str, author: str, landscape: bool = False, subject: str = ""
 ) -> WordDocument:
     """An A4 document with our styles, *title* in its header, *provenance* and page x / y in its footer."""
-    document = new_docx()
-    dress(document)
+    document = blank()
     section = document.sections[0]
     section.page_width, section.page_height = (Cm(29.7), Cm(21)) if landscape else (Cm(21), Cm(29.7))
     section.orientation = WD_ORIENT.LANDSCAPE if landscape else WD_ORIENT.PORTRAIT
@@ -154,33 +156,30 @@ def freeze(archive: bytes) -> bytes:
 
 def title(document: WordDocument, text: str, subtitle: str = "") -> None:
     """Adds the document's title, and a line below it."""
-    write(document.add_paragraph(style="Title")._p, french.typography(text))
+    add(document, runs(french.typography(text)), "Title")
     if subtitle:
-        paragraph = document.add_paragraph(style="Subtitle")
-        write(paragraph._p, french.typography(subtitle))
+        add(document, runs(french.typography(subtitle)), "Subtitle")
 
 
 def logos(document: WordDocument, pictures: Sequence[Picture]) -> None:
     """Adds a line of logos, side by side."""
-    line = document.add_paragraph(style="Après tableau")
+    line = add(document, "", AFTER_TABLE)
     for number, picture in enumerate(pictures):
         if number:
-            write(line._p, french.NBSP * 6)
-        _place(document, line._p, picture)
+            write(line, french.NBSP * 6)
+        _place(document, line, picture)
 
 
 def heading(document: WordDocument, text: str, level: int = 1) -> None:
     """Adds a heading, kept with what follows."""
-    write(document.add_paragraph(style=f"Heading {level}")._p, french.typography(text))
+    add(document, runs(french.typography(text)), f"Heading {level}")
 
 
 def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
     """Adds a paragraph of ours: French typography applies; ``**bold**`` parts are bold."""
-    added = document.add_paragraph(style=style)
-    added.paragraph_format.keep_with_next = keep_with_next or None
-    added.paragraph_format.keep_together = True
-    for index, part in enumerate(french.typography(text).split("**")):
-        write(added._p, part, bold=index % 2 == 1)
+    parts = french.typography(text).split("**")
+    inner = "".join(runs(part, bold=index % 2 == 1) for index, part in enumerate(parts))
+    add(document, inner, style, keep_next=keep_with_next, keep_lines=True)
 
 
 def note(document: WordDocument, text: str, *, keep_with_next: bool = False) -> None:
@@ -197,24 +196,22 @@ def verbatims(document: WordDocument, texts: Sequence[str]) -> None:
 def verbatim(document: WordDocument, text: str, *, style: str = "Normal") -> None:
     """Adds a text word for word, a paragraph per line, each in its own direction."""
     for line in filter(str.strip, clean(text).split("\n")):
-        added = document.add_paragraph(style=style)
-        if is_arabic(line):
-            right_to_left(added._p)
-        write(added._p, line)
+        add(document, runs(line), style, rtl=is_arabic(line))
 
 
 def caption(document: WordDocument, kind: str, text: str) -> None:
     """Adds a numbered caption (*kind*: Tableau, Figure), kept with what follows."""
-    marker = kind + french.NBSP
-    number = 1 + sum(p.text.startswith(marker) for p in document.paragraphs if _style_name(p) == "Caption")
-    write(document.add_paragraph(style="Caption")._p, f"{marker}{number} – {french.typography(text)}")
+    marker, style = kind + french.NBSP, style_id(document, "Caption")
+    looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
+    captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
+    number = 1 + sum("".join(node.text or "" for node in p.iter(f"{W}t")).startswith(marker) for p in captions)
+    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption")
 
 
 def figure(document: WordDocument, picture: Picture, text: str) -> None:
     """Adds a captioned figure."""
     caption(document, "Figure", text)
-    added = document.add_paragraph(style="Figure")
-    _place(document, added._p, picture)
+    _place(document, add(document, "", "Figure"), picture)
 
 
 def table(document: WordDocument, content: Table) -> None:
@@ -223,15 +220,22 @@ def table(document: WordDocument, content: Table) -> None:
         caption(document, "Tableau", content.caption)
     element = _empty_table(document, content)
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
+    lines = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in cells] for cells in content.rows]
+    rows = []
     if content.head:
-        _row(document, element, content, [Cell(text, bold=True) for text in content.head], header=True)
-    for index, cells in enumerate(content.rows):
-        as_cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in cells]
-        is_last = index == len(content.rows) - 1
-        is_total = index >= len(content.rows) - content.totals
+        rows.append(_row(content, [Cell(text, bold=True) for text in content.head], header=True))
+    for index, cells in enumerate(lines):
+        is_last = index == len(lines) - 1
+        is_total = index >= len(lines) - content.totals
         follows = not is_last and (keep or index == 0)
-        _row(document, element, content, as_cells, total=is_total, shaded=index % 2 == 1, keep_next=follows)
-    document.add_paragraph(style="Après tableau")
+        rows.append(_row(content, cells, total=is_total, shaded=index % 2 == 1, keep_next=follows))
+    elements = parsed("".join(rows))
+    element.extend(elements)
+    for made, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
+        for there, held in zip(made.iterchildren(f"{W}tc"), cells, strict=True):
+            if held.picture is not None:
+                _place(document, there.findall(f"{W}p")[-2 if held.below else -1], held.picture, center=True)
+    add(document, "", AFTER_TABLE)
 
 
 def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> None:
@@ -240,20 +244,23 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
     alt = french.typography("Chiffres clés : " + " ; ".join(f"{small} : {big}" for big, small in figures))
     content = Table(head=(), rows=(), widths=[width] * len(figures), alt=alt)
     element = _empty_table(document, content, borders="FFFFFF", border_size=24)
-    row = sub(element, "tr")
-    sub(sub(row, "trPr"), "cantSplit")
+    cells = []
     for big, small in figures:
-        cell = _cell_shell(row, width, BAND)
-        for text, size, color, bold, before, after in (
-            (big, 17 if len(big) < 16 else 11, INK, True, 100, 0),
-            (small, 8.5, "222222", False, 0, 100),
-        ):
-            block = sub(cell, "p")
-            properties = sub(block, "pPr")
-            sub(properties, "spacing", before=str(before), after=str(after), line="240", lineRule="auto")
-            sub(properties, "jc", val="center")
-            write(block, french.typography(text), size=size, bold=bold, color=color)
-    document.add_paragraph(style="Après tableau")
+        lines = (
+            (big, 17 if len(big) < 16 else 11, INK, True, 'w:before="100" w:after="0"'),
+            (small, 8.5, "222222", False, 'w:before="0" w:after="100"'),
+        )
+        said = [
+            paragraph_xml(
+                runs(french.typography(text), size=size, bold=bold, color=color),
+                spacing=f'{gap} w:line="240" w:lineRule="auto"',
+                align="center",
+            )
+            for text, size, color, bold, gap in lines
+        ]
+        cells.append(shell("".join(said), width, BAND))
+    element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
+    add(document, "", AFTER_TABLE)
 
 
 def facing(
@@ -268,17 +275,15 @@ def facing(
     widths = [width for share in shares for width in (label_cm, _text_width_cm(document) * share - label_cm)]
     element = _empty_table(document, Table((), (), widths, alt="En-tête du document"), borders="")
     for start in range(0, len(pairs), columns):
-        row = sub(element, "tr")
-        sub(sub(row, "trPr"), "cantSplit")
         line = [*pairs[start : start + columns], *[("", "")] * columns][:columns]
+        cells = []
         for index, text in enumerate(text for pair in line for text in pair):
-            block = sub(_cell_shell(row, widths[index], "", align="top"), "p")
-            properties = sub(block, "pPr")
-            if is_arabic(text):
-                sub(properties, "bidi")
-            sub(properties, "spacing", before="0", after="30", line="240", lineRule="auto")
-            write(block, french.typography(text), size=10, bold=index % 2 == 0)
-    document.add_paragraph(style="Après tableau")
+            inner = runs(french.typography(text), size=10, bold=index % 2 == 0)
+            spacing = 'w:before="0" w:after="30" w:line="240" w:lineRule="auto"'
+            block = paragraph_xml(inner, rtl=is_arabic(text), spacing=spacing)
+            cells.append(shell(block, widths[index], "", align="top"))
+        element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
+    add(document, "", AFTER_TABLE)
 
 
 # ── tables, in raw XML: python-docx's cell(i, j) is quadratic ───────────────
@@ -304,8 +309,6 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
 
 
 def _row(
-    document: WordDocument,
-    element: Any,
     content: Table,
     cells: Sequence[Cell],
     *,
@@ -313,75 +316,49 @@ def _row(
     total: bool = False,
     shaded: bool = False,
     keep_next: bool = False,
-) -> None:
-    row = sub(element, "tr")
-    properties = sub(row, "trPr")
-    sub(properties, "cantSplit")
-    if content.row_cm and not header:
-        sub(properties, "trHeight", val=str(twips(content.row_cm)), hRule="atLeast")
-    if header:
-        sub(properties, "tblHeader")
+) -> str:
+    height = f'<w:trHeight w:val="{twips(content.row_cm)}" w:hRule="atLeast"/>' if content.row_cm and not header else ""
+    properties = f"<w:cantSplit/>{height}{'<w:tblHeader/>' if header else ''}"
     background = INK if header else TOTAL if total else PALE if shaded else ""
+    shells = []
     for index, (cell, width) in enumerate(zip(cells, content.widths, strict=True)):
-        shell = _cell_shell(row, width, cell.fill or background)
         align = ("center" if header else "right") if index in content.right else ""
         color = "FFFFFF" if header else ""
         bold = cell.bold or total
-        _cell_line(
-            shell,
+        lines = _lines(
             cell.text,
-            content.size,
             bold=bold,
             italic=cell.italic,
             color=color,
-            align=align,
             keep=keep_next or header,
+            size=content.size,
+            align=align,
         )
-        if cell.picture is not None:
-            _place(document, shell.findall(qn("w:p"))[-1], cell.picture, center=True)
         if cell.below:
             color = color or ("" if is_arabic(cell.below) else MUTED)
-            _cell_line(shell, cell.below, content.size, color=color, align=align, keep=keep_next)
+            lines += _lines(cell.below, color=color, keep=keep_next, size=content.size, align=align)
+        shells.append(shell(lines, width, cell.fill or background))
+    return f"<w:tr><w:trPr>{properties}</w:trPr>{''.join(shells)}</w:tr>"
 
 
-def _cell_shell(row: Any, width_cm: float, fill: str, *, align: str = "center") -> Any:
-    cell = sub(row, "tc")
-    properties = sub(cell, "tcPr")
-    sub(properties, "tcW", w=str(twips(width_cm)), type="dxa")
-    if fill:
-        sub(properties, "shd", val="clear", color="auto", fill=fill)
-    sub(properties, "vAlign", val=align)
-    return cell
+def shell(inner: str, width_cm: float, fill: str, *, align: str = "center") -> str:
+    """The XML of a table cell around the paragraphs *inner*."""
+    shade = f'<w:shd w:val="clear" w:color="auto" w:fill="{fill}"/>' if fill else ""
+    width = f'<w:tcW w:w="{twips(width_cm)}" w:type="dxa"/>'
+    return f'<w:tc><w:tcPr>{width}{shade}<w:vAlign w:val="{align}"/></w:tcPr>{inner}</w:tc>'
 
 
-def _cell_line(
-    cell: Any,
-    text: str,
-    size: float,
-    *,
-    bold: bool = False,
-    italic: bool = False,
-    color: str = "",
-    align: str = "",
-    keep: bool = False,
-) -> None:
+def _lines(text: str, *, size: float, align: str, keep: bool, **look: Any) -> str:
+    """A paragraph of a cell per line of *text*."""
+    found = []
     for line in clean(text).split("\n"):
-        block = sub(cell, "p")
-        properties = sub(block, "pPr")
-        if keep:
-            sub(properties, "keepNext")
-        if is_arabic(line):
-            sub(properties, "bidi")
+        rtl = is_arabic(line)
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
-        height = (
-            {"line": str(round((size + 2.5) * 20)), "lineRule": "exact"}
-            if is_arabic(line)
-            else {"line": "240", "lineRule": "auto"}
-        )
-        sub(properties, "spacing", before="10", after="10", **height)
-        if align and not is_arabic(line):
-            sub(properties, "jc", val=align)
-        write(block, line, size=size, bold=bold, italic=italic, color=color)
+        height = f'w:line="{round((size + 2.5) * 20)}" w:lineRule="exact"' if rtl else 'w:line="240" w:lineRule="auto"'
+        spacing = f'w:before="10" w:after="10" {height}'
+        inner = runs(line, size=size, **look)
+        found.append(paragraph_xml(inner, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align))
+    return "".join(found)
 
 
 # ── pictures, headers ───────────────────────────────────────────────────────
@@ -405,8 +382,15 @@ def _place(document: WordDocument, block: Any, picture: Picture, *, center: bool
         sub(block.get_or_add_pPr(), "jc", val="center")
 
 
-def _style_name(block: Any) -> str:
-    return str(block.style.name)
+def add(document: WordDocument, inner: str, style: str, **look: Any) -> Any:
+    """A new last paragraph around the runs *inner*; returns its element."""
+    (made,) = parsed(paragraph_xml(inner, style=style_id(document, style), **look))
+    body = document.element.body
+    if len(body) and body[-1].tag == f"{W}sectPr":
+        body[-1].addprevious(made)
+    else:
+        body.append(made)
+    return made
 
 
 def _text_width_cm(document: WordDocument) -> float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
+from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from docx import Document as new_docx
 from docx.document import Document as WordDocument
@@ -13,6 +16,7 @@ from lxml import etree
 
 from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, sub
 
+_ids: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # of each open document
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
 
@@ -22,19 +26,33 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def dress(document: WordDocument) -> None:
-    """Gives a new document our styles, language and fonts."""
+def blank() -> WordDocument:
+    """An empty document with our styles, language and fonts."""
+    return new_docx(io.BytesIO(_dressed()))
+
+
+@lru_cache(maxsize=1)
+def _dressed() -> bytes:
+    document = new_docx()
     _trim_template(document)
     _set_language(document)
     _set_styles(document)
     _substitute_fonts(document)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
 
 
-def blank() -> WordDocument:
-    """An empty document with our styles."""
-    document = new_docx()
-    dress(document)
-    return document
+def style_id(document: WordDocument, name: str) -> str:
+    """The id of the style called *name*, which differs from it in files that a French or Arabic Word made."""
+    key = name.lower()
+    known = _ids.setdefault(document.part, {})
+    if key not in known:
+        for style in document.styles.element.findall(f"{W}style"):
+            called = style.find(f"{W}name")
+            if called is not None:
+                known[str(called.get(f"{W}val")).lower()] = str(style.get(f"{W}styleId"))
+    return known.get(key, "")
 
 
 def complete(document: WordDocument) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from xml.sax.saxutils import escape
 
+from docx.oxml import parse_xml
 from lxml import etree
 
 from kobo_sync.documents.script import clean, pieces
@@ -13,6 +16,11 @@ ARABIC_FONT = "Amiri"
 TIFINAGH_FONT = "Noto Sans Tifinagh"
 INK, MUTED, RULE, PALE, TOTAL, BAND = "1F4E79", "5B6670", "B8C2CC", "F5F7F9", "E3EAF1", "E8EFF6"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_BREAKS = re.compile(r"([\n\t])")
+_FONTS = {
+    script: f'<w:rFonts w:ascii="{font}" w:hAnsi="{font}" w:cs="{font}"/>'
+    for script, font in (("arabic", ARABIC_FONT), ("tifinagh", TIFINAGH_FONT))
+}
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
@@ -26,30 +34,78 @@ def twips(cm: float) -> int:
     return round(cm * 566.93)
 
 
-def write(block: Any, text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "") -> None:
-    """Adds *text* to the ``w:p`` *block*, one run per script; *size* in points, 0 for the style's own."""
+def write(block: Any, text: str, **look: Any) -> None:
+    """Adds *text* to the ``w:p`` *block*; *look* as in `runs`."""
+    block.extend(parsed(runs(text, **look)))
+
+
+def runs(
+    text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "", rtl: bool = False
+) -> str:
+    """The XML of *text*, one run per script; *size* in points, 0 for the style's own.
+
+    *rtl*: on a page that runs right to left, marks, numbers and spaces run with it.
+    """
+    found = []
     for script, piece in pieces(clean(text)):
-        run = sub(block, "r")
-        properties = sub(run, "rPr")
-        if script == "arabic":
-            sub(properties, "rFonts", ascii=ARABIC_FONT, hAnsi=ARABIC_FONT, cs=ARABIC_FONT)
-        elif script == "tifinagh":
-            sub(properties, "rFonts", ascii=TIFINAGH_FONT, hAnsi=TIFINAGH_FONT, cs=TIFINAGH_FONT)
+        properties = [_FONTS.get(script, "")]
         if bold:
-            sub(properties, "b")
-            sub(properties, "bCs")
+            properties.append("<w:b/><w:bCs/>")
         if italic:
-            sub(properties, "i")
+            properties.append("<w:i/>")
         if color:
-            sub(properties, "color", val=color)
+            properties.append(f'<w:color w:val="{color}"/>')
         if size:
             # Amiri is drawn smaller than Calibri at the same size.
-            sub(properties, "sz", val=str(round(size * 2)))
-            sub(properties, "szCs", val=str(round((size + 1) * 2) if script == "arabic" else round(size * 2)))
+            complex_size = round((size + 1) * 2) if script == "arabic" else round(size * 2)
+            properties.append(f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{complex_size}"/>')
         if script == "arabic":
-            sub(properties, "rtl")
-            sub(properties, "lang", bidi="ar-MA")
-        _text(run, piece)
+            properties.append('<w:rtl/><w:lang w:bidi="ar-MA"/>')
+        elif rtl and not any(c.isascii() and c.isalpha() for c in piece):
+            properties.append("<w:rtl/>")
+        found.append(f"<w:r><w:rPr>{''.join(properties)}</w:rPr>{_text(piece)}</w:r>")
+    return "".join(found)
+
+
+def paragraph(
+    inner: str,
+    *,
+    style: str = "",
+    keep_next: bool = False,
+    keep_lines: bool = False,
+    tabs: str = "",
+    rtl: bool = False,
+    spacing: str = "",
+    indent_cm: float = 0,
+    align: str = "",
+) -> str:
+    """The XML of a paragraph around the runs *inner*; *spacing* are attributes of ``w:spacing``, as `space` makes them."""
+    properties = [
+        f'<w:pStyle w:val="{style}"/>' if style else "",
+        "<w:keepNext/>" if keep_next else "",
+        "<w:keepLines/>" if keep_lines else "",
+        f"<w:tabs>{tabs}</w:tabs>" if tabs else "",
+        "<w:bidi/>" if rtl else "",
+        f"<w:spacing {spacing}/>" if spacing else "",
+        f'<w:ind w:left="{twips(indent_cm)}"/>' if indent_cm else "",
+        f'<w:jc w:val="{align}"/>' if align else "",
+    ]
+    return f"<w:p><w:pPr>{''.join(properties)}</w:pPr>{inner}</w:p>"
+
+
+def space(before: float | None = None, after: float | None = None, line: float = 0) -> str:
+    """Attributes of ``w:spacing`` in points; *line* fixes the height of a line."""
+    given = [
+        f'w:before="{round(before * 20)}"' if before is not None else "",
+        f'w:after="{round(after * 20)}"' if after is not None else "",
+        f'w:line="{round(line * 20)}" w:lineRule="exact"' if line else "",
+    ]
+    return " ".join(filter(None, given))
+
+
+def parsed(xml: str) -> list[Any]:
+    """The elements that *xml*, in the prefix ``w``, is made of; python-docx's own classes."""
+    return list(parse_xml(f'<w:body xmlns:w="{W[1:-1]}">{xml}</w:body>')) if xml else []
 
 
 def write_field(block: Any, instruction: str) -> None:
@@ -64,7 +120,7 @@ def write_field(block: Any, instruction: str) -> None:
             node.text = f" {instruction} "
             node.set(_XML_SPACE, "preserve")
         elif kind == "shown":
-            _text(run, "1")
+            sub(run, "t").text = "1"
         else:
             sub(run, "fldChar", fldCharType=kind)
 
@@ -85,14 +141,14 @@ def right_to_left(block: Any) -> None:
     properties.insert_element_before(etree.Element(f"{W}bidi"), *after)
 
 
-def _text(run: Any, piece: str) -> None:
-    for line_number, line in enumerate(piece.split("\n")):
-        if line_number:
-            sub(run, "br")
-        for tab_number, part in enumerate(line.split("\t")):
-            if tab_number:
-                sub(run, "tab")
-            if part:
-                node = sub(run, "t")
-                node.text = part
-                node.set(_XML_SPACE, "preserve")
+def _text(piece: str) -> str:
+    """Text with its line ends and tabs as Word writes them."""
+    shown = []
+    for part in _BREAKS.split(piece):
+        if part == "\n":
+            shown.append("<w:br/>")
+        elif part == "\t":
+            shown.append("<w:tab/>")
+        elif part:
+            shown.append(f'<w:t xml:space="preserve">{escape(part)}</w:t>')
+    return "".join(shown)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kobo_sync.documents import charts
-from kobo_sync.documents.pages import HEAD, say
+from kobo_sync.documents.colours import ramp, tint
+from kobo_sync.documents.pages import HATCHES, HEAD, say
 from kobo_sync.documents.typeset import pdf
 
 
@@ -41,7 +41,7 @@ class ZoneSheet:
 
 def zone_sheet(sheet: ZoneSheet) -> bytes:
     """The PDF: always one page (what is too long is drawn smaller), the same bytes for the same sheet."""
-    colors, _ = charts.ramp(len(sheet.levels))
+    styles = ramp(len(sheet.levels), sheet.colour)
     data = {
         "subtitle": sheet.subtitle,
         "names": [say(name) for name in sheet.names],
@@ -50,7 +50,7 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
         "needs": [[say(label), say(below), share, number] for label, below, share, number in sheet.needs],
         "common": sheet.common,
         "learnt": [[say(theme), before, after, change] for theme, before, after, change in sheet.learnt],
-        "levels": [[say(level), color] for level, color in zip(sheet.levels, colors, strict=True)],
+        "levels": [[say(level), *style] for level, style in zip(sheet.levels, styles, strict=True)],
         "judged": [[say(label), list(shares)] for label, shares in sheet.judged],
         "present": [[say(cell) for cell in row] for row in sheet.present],
         "actions": [[say(cell) for cell in row] for row in sheet.actions],
@@ -58,15 +58,18 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
         "note": sheet.note,
         "draft": sheet.draft,
         "colour": sheet.colour,
+        "pale": tint(sheet.colour, 0.62),
+        "warm": ramp(5, sheet.colour)[0][0],
     }
-    return pdf(HEAD + _SOURCE, data, title=sheet.title, author=sheet.author)
+    return pdf(HEAD + HATCHES + _SOURCE, data, title=sheet.title, author=sheet.author)
 
 
 _SOURCE = r"""
 #set page("a4", margin: (x: 15mm, top: 12mm, bottom: 15mm), footer: foot, background: mark)
 #set text(size: 9.5pt)
 #show heading.where(level: 2): it => block(above: 9pt, below: 5pt, text(11.5pt, fill: ink, weight: "bold", it.body))
-#let dark = (rgb("#b35806"), rgb("#2166ac"))
+#let warm = rgb(d.warm)
+#let is-dark(c) = luma(c).components().first() < 58%
 #let absent(key) = text(fill: muted, d.missing.at(key, default: "–"))
 
 #let opening = grid(columns: (1fr, auto), align: (left, right + horizon), column-gutter: 10pt,
@@ -81,7 +84,7 @@ _SOURCE = r"""
   grid(columns: (44%, 1fr, auto), row-gutter: 4.5pt, column-gutter: 6pt, align: (right + horizon, left + horizon, left + horizon),
     ..d.needs.enumerate().map(((place, need)) => (
       { text(8.5pt, show-text(need.at(0))); if need.at(1).s != "" { linebreak(); text(8.5pt, fill: muted, show-text(need.at(1))) } },
-      rect(width: calc.max(1, need.at(2) * 100) * 1%, height: 8pt, fill: if place < 3 { rgb("#2166ac") } else { rgb("#a9c6de") }),
+      rect(width: calc.max(1, need.at(2) * 100) * 1%, height: 8pt, fill: if place < 3 { ink } else { dotted(rgb(d.pale)) }),
       text(8.5pt, need.at(3)))).flatten())
   if d.common != "" { v(2pt); text(8.5pt, d.common) }
 }
@@ -90,15 +93,15 @@ _SOURCE = r"""
 #let dumbbell(before, after) = box(width: wide, height: 9pt, {
   place(line(start: (0pt, 4.5pt), end: (wide, 4.5pt), stroke: .4pt + rgb("#d9dee2")))
   place(line(start: (before * wide, 4.5pt), end: (after * wide, 4.5pt), stroke: 2.6pt + rgb("#b9c2ca")))
-  place(dx: before * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: white, stroke: 1.4pt + dark.at(0)))
-  place(dx: after * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: dark.at(1)))
+  place(dx: before * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: white, stroke: 1.4pt + warm))
+  place(dx: after * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: ink))
 })
 #let learnt = if d.learnt.len() == 0 { absent("learnt") } else {
   grid(columns: (1fr, wide, auto), row-gutter: 6pt, column-gutter: 7pt, align: horizon,
     ..d.learnt.map(row => (text(8.5pt, show-text(row.at(0))), dumbbell(row.at(1), row.at(2)), text(8.5pt, row.at(3)))).flatten())
   v(1pt)
-  text(7.5pt, fill: muted)[#box(circle(radius: 2.4pt, fill: white, stroke: 1.2pt + dark.at(0))) avant #h(8pt)
-    #box(circle(radius: 2.4pt, fill: dark.at(1))) après · échelle de 0 à 100 % de bonnes réponses]
+  text(7.5pt, fill: muted)[#box(circle(radius: 2.4pt, fill: white, stroke: 1.2pt + warm)) avant #h(8pt)
+    #box(circle(radius: 2.4pt, fill: ink)) après · échelle de 0 à 100 % de bonnes réponses]
 }
 
 #let judged = if d.judged.len() == 0 { absent("judged") } else {
@@ -108,13 +111,14 @@ _SOURCE = r"""
         let shares = row.at(1).enumerate().filter(((k, share)) => share > 0)
         grid(columns: shares.map(((k, share)) => share * 1fr), rows: 10.5pt, ..shares.map(((k, share)) => {
           let fill = rgb(d.levels.at(k).at(1))
-          block(width: 100%, height: 100%, fill: fill, stroke: .5pt + white, if share >= .06 {
-            align(center + horizon, text(7pt, fill: if fill in dark { white } else { black }, str(calc.round(share * 100))))
+          block(width: 100%, height: 100%, fill: hatched(fill, d.levels.at(k).at(2)), stroke: .5pt + white, if share >= .06 {
+            let said = text(7pt, fill: if is-dark(fill) { white } else { black }, str(calc.round(share * 100)))
+            align(center + horizon, box(fill: fill, inset: (x: 1.5pt, y: 1pt), radius: 1.5pt, said))
           })
         }))
       })).flatten())
   v(1pt)
-  align(center, text(7.5pt, d.levels.map(level => [#box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: rgb(level.at(1))) #show-text(level.at(0))]).join(h(9pt))))
+  align(center, text(7.5pt, d.levels.map(level => [#box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))) #show-text(level.at(0))]).join(h(9pt))))
 }
 
 #let present = table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { left } else { right },

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -68,8 +69,9 @@ class Book:
         return self.sheets[0] if found is None and len(self.sheets) == 1 else found
 
 
+@lru_cache(maxsize=16)
 def read_book(content: bytes, filename: str) -> Book:
-    """The sheets of a workbook; the kind of file is told by *filename*'s ending.
+    """The sheets of a workbook; the kind of file is told by *filename*'s ending. The same bytes are read once.
 
     Raises: FormError when the file is broken, protected by a password, empty or of another kind.
     """

@@ -12,12 +12,6 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from pyxform.errors import PyXFormError
-from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
-from pyxform.validators.odk_validate import ODKValidateError
-from pyxform.xls2json_backends import Definition
-from pyxform.xls2xform import convert
-
 from kobo_sync.errors import FormError
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
 from kobo_sync.model import Choice, Finding, Form, Question, Section
@@ -61,11 +55,6 @@ _SELECTS = (
     "select_one_from_file",
     "select_multiple_from_file",
     "select_one_external",
-)
-KNOWN_TYPES = frozenset(
-    {name.lower() for name in QUESTION_TYPE_DICT}
-    | {*_SELECTS, *(kind.lower() for kind in _TYPE_ALIASES.values())}
-    | {"csv-external", "xml-external", "begin_loop", "end_loop", "note", "range", "hidden", "image", "email", "osm"}
 )
 _PULLDATA = re.compile(r"""(?:pulldata|search)\(\s*['"]([^'"]+)['"]""")
 _ROW = re.compile(r"\[row : (\d+)\]")
@@ -197,11 +186,29 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
     )
 
 
+@lru_cache(maxsize=1)
+def known_types() -> frozenset[str]:
+    """Every type of row that pyxform knows, in lower case."""
+    from pyxform.question_type_dictionary import QUESTION_TYPE_DICT  # half a second to load, for lint alone
+
+    return frozenset(
+        {name.lower() for name in QUESTION_TYPE_DICT}
+        | {*_SELECTS, *(kind.lower() for kind in _TYPE_ALIASES.values())}
+        | {"csv-external", "xml-external", "begin_loop", "end_loop", "note", "range", "hidden", "image", "email", "osm"}
+    )
+
+
 def compile_form(content: bytes, filename: str, *, validate: bool) -> Compiled:
     """The form with its XForm; *validate* also runs ODK Validate, which needs Java.
 
     Raises: FormError with one finding per complaint, naming sheet and row where pyxform or Validate tells them.
     """
+    # Half a second to load: what only reads a form does without.
+    from pyxform.errors import PyXFormError
+    from pyxform.validators.odk_validate import ODKValidateError
+    from pyxform.xls2json_backends import Definition
+    from pyxform.xls2xform import convert
+
     form = read_form(content, filename)
     path = PurePath(filename)
     definition = Definition(data=io.BytesIO(content), file_type=None, file_path_stem=path.stem)

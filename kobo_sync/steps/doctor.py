@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from matplotlib import font_manager
-
 from kobo_sync.assets import find_assets
 from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config import MISSION_FILE
+from kobo_sync.documents.typeset import families
 from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -101,7 +100,7 @@ def _java(_mission: Mission) -> Iterator[Examined]:
 
 
 def _fonts(_mission: Mission) -> Iterator[Examined]:
-    here = {font.name for font in font_manager.fontManager.ttflist}
+    here = families()
     for script, names in FONTS.items():
         found = next((name for name in names if name in here), "")
         yield Examined(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import pytest
 from PIL import Image
 from test_analysis_facts import signature_png
 
-from kobo_sync.documents import charts, pictures
+from kobo_sync.documents import charts, pictures, typeset
 from kobo_sync.documents.charts import Bar
+from kobo_sync.documents.colours import contrast_with_white, ramp, readable
 
 LEVELS = ["Non", "Plutôt non", "Neutre", "Plutôt oui", "Oui"]
 
@@ -33,10 +35,25 @@ def test_charts_of_nothing_are_drawn() -> None:
 
 
 def test_missing_fonts_make_no_noise(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(charts, "_FAMILIES", (("Police absente",), ("DejaVu Sans",)))
-    assert charts.families() == ["DejaVu Sans"]
+    monkeypatch.setattr(typeset, "FONTS", ("Police absente",))
     assert charts.ranking([Bar("ⴰⵣⵓⵍ 漢字", 1, "النقل")])
     assert not caplog.records
+
+
+@pytest.mark.parametrize("colour", ["#1F4E79", "#B35806", "#FFE000", "#7B1FA2", "#2E7D32", "#000000"])
+def test_levels_stay_apart_without_colour(colour: str) -> None:
+    """In grey, no two levels that touch look alike: their lightness differs, or a hatch does."""
+    steps = [(contrast_with_white(shade), hatch) for shade, hatch in ramp(5, readable(colour))]
+    for (light, hatch), (other, other_hatch) in pairwise(steps):
+        assert hatch != other_hatch or max(light, other) / min(light, other) > 1.3, colour
+    assert contrast_with_white(readable(colour)) >= 4.5
+    assert charts.likert([("q", [0.2] * 5, 25)], LEVELS, colour=readable(colour)) != charts.likert(
+        [("q", [0.2] * 5, 25)], LEVELS, colour="#123456"
+    )
+
+
+def test_a_label_is_never_markup() -> None:
+    assert charts.ranking([Bar("#panic() $x$ *gras* @ref <b>", 1, '[#read("/etc/passwd")]')])
 
 
 def test_any_number_of_levels() -> None:

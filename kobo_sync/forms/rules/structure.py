@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kobo_sync.forms.rules.subject import INVISIBLE, Fault, Line, Subject, guess, rule
-from kobo_sync.forms.xlsform import KNOWN_TYPES, TRANSLATED, column
+from kobo_sync.forms.xlsform import TRANSLATED, column, known_types
 
 _STYLE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -43,11 +43,11 @@ def known_type(subject: Subject) -> Iterator[Fault]:
         if not text:
             if line.name or line.texts:
                 yield subject.at(line, "type"), "the type is missing", "write text, select_one <list>, note, …"
-        elif kind.lower() not in KNOWN_TYPES:
+        elif kind.lower() not in known_types():
             yield (
                 subject.at(line, "type"),
                 f"{text!r} is not a type",
-                f"{guess(kind, KNOWN_TYPES)}see xlsform.org for the types",
+                f"{guess(kind, known_types())}see xlsform.org for the types",
             )
         else:
             head = text.split()[0]
