@@ -10,10 +10,11 @@ from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
+from kobo_sync.settings import Checks, Settings
 
 MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
@@ -24,12 +25,6 @@ Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "f
 Labels = dict[str, str]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Mission(Settings):
@@ -202,6 +197,7 @@ class Config(Settings):
     deliverables: Deliverables = Deliverables()
     identity: Identity = Identity()
     report: ReportSettings = ReportSettings()
+    checks: Checks = Checks()
     zones: list[Zone] = []
     secrets: dict[str, SecretStr] = {}
 

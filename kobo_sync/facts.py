@@ -14,6 +14,7 @@ from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.rows import flat_tables
 
@@ -67,6 +68,13 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
         templates=mission.workspace.templates(),
         annexes=mission.workspace.annexes(),
         workbooks={form.file: mission.workspace.form_bytes(form.file) for form in mission.config.forms.values()},
+        file_digests=mission.store.attachment_index(),
+        versions={
+            form_id: (deployed.version_id, deployed.deployed_at)
+            for form_id, deployed in mission.store.deployments().items()
+            if deployed.version_id and deployed.deployed_at
+        },
+        reworked=reworked(mission.store),
     )
 
 

@@ -236,6 +236,9 @@ class Facts:
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
     *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out.
+    *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
+    *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of
+    each row whose answers changed after they were approved to the uuid of its last edit. *triage* counts the worklist's items by state, open and decided alike.
     """
 
     config: Config
@@ -255,6 +258,10 @@ class Facts:
     workbooks: Mapping[str, bytes] = field(default_factory=dict)
     fresh: bool = False
     final: bool = False
+    file_digests: Mapping[tuple[str, str], str] | None = None
+    versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    reworked: Mapping[str, str] = field(default_factory=dict)
+    triage: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

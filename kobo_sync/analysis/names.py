@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 _MARKS = re.compile(r"[^\w\s]|_")
 _ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
@@ -55,17 +56,20 @@ def is_likely_same(one: str, other: str) -> bool:
 
 def _folded(name: str) -> list[str]:
     """The words in one alphabet, without articles, one letter for each sound."""
-    words = []
-    for word in re.sub(r"[’']", "", name).replace("-", " ").split():
-        if _ARABIC.search(word):
-            plain = "".join(c for c in word if not unicodedata.combining(c) and c != "ـ")
-            plain = plain.removeprefix("ال") if len(plain) > 4 else plain
-            folded = plain.translate(_LETTERS)
-        else:
-            folded = name_key(word)
-            for old, new in _SPELLINGS:
-                folded = folded.replace(old, new)
-        folded = re.sub(r"(.)\1+", r"\1", folded)
-        if folded and name_key(word) not in _ARTICLES:
-            words.append(re.sub(r"h$", "", folded))
-    return words
+    words = re.sub(r"[’']", "", name).replace("-", " ").split()
+    return [folded for word in words if (folded := _folded_word(word))]
+
+
+@lru_cache(maxsize=1 << 16)  # the same names come again and again, and folding one is slow
+def _folded_word(word: str) -> str:
+    if name_key(word) in _ARTICLES:
+        return ""
+    if _ARABIC.search(word):
+        plain = "".join(c for c in word if not unicodedata.combining(c) and c != "ـ")
+        plain = plain.removeprefix("ال") if len(plain) > 4 else plain
+        folded = plain.translate(_LETTERS)
+    else:
+        folded = name_key(word)
+        for old, new in _SPELLINGS:
+            folded = folded.replace(old, new)
+    return re.sub(r"h$", "", re.sub(r"(.)\1+", r"\1", folded))

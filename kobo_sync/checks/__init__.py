@@ -1,24 +1,134 @@
 """Data checks, one file each, with stable codes.
 
 A check is a module with ``CODE``, ``TITLE`` and ``check(facts) -> Iterator[Finding]``; *facts* are the
-whole mission's. Messages are for staff and stand in documents, hence in French. To add one, add its file and its name below.
+whole mission's. Messages are for staff and stand in documents, hence in French, and never say an answer. To add
+one, add its file and its name below; a mission's own is named in ``checks.extra`` of its config.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
 from typing import cast
 
-from kobo_sync.checks import duplicates, mapping, quota, zones
+from kobo_sync.checks import (
+    copied_signatures,
+    dates,
+    duplicates,
+    durations,
+    enumerators,
+    half_days,
+    mapping,
+    missing,
+    nights,
+    other_answers,
+    outliers,
+    positions,
+    quota,
+    repeated,
+    reworked,
+    scores,
+    signatures,
+    straight_lines,
+    two_zones,
+    unmatched_tests,
+    unregistered,
+    versions,
+    zones,
+)
+from kobo_sync.config import MISSION_FILE
+from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts, Finding
 
-CHECKS = (quota, duplicates, zones, mapping)
+CHECKS = (
+    quota, duplicates, zones, mapping, two_zones, repeated, signatures, copied_signatures, half_days, unregistered,
+    dates, durations, nights, positions, missing, outliers, straight_lines, unmatched_tests, scores, other_answers,
+    versions, enumerators, reworked,
+)  # fmt: skip
+CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check ready to run; *name* is the dotted name of a mission's own, empty for those of the product."""
+
+    code: str
+    title: str
+    find: Callable[[Facts], Iterable[Finding]]
+    name: str = ""
 
 
 def run_checks(facts: Facts) -> tuple[Finding, ...]:
-    """What all checks find, in a stable order: by code, zone, place."""
+    """What all checks find, in a stable order: by code, zone, place.
+
+    Raises: ConfigError for a check of the mission's own that cannot be loaded, or fails.
+    """
     found: list[Finding] = []
-    for module in CHECKS:
-        check = cast(Callable[[Facts], Iterator[Finding]], module.check)
-        found += check(facts)
+    for check in checks_of(facts.config.checks.extra, facts.config.checks.off):
+        found += _found_by(check, facts) if check.name else check.find(facts)
     return tuple(sorted(found, key=lambda f: (f.rule, f.zone, f.where, f.message)))
+
+
+def checks_of(extra: Iterable[str], off: Iterable[str] = ()) -> list[Check]:
+    """The product's checks and a mission's own (*extra*, dotted names), without those whose code is *off*.
+
+    Raises: ConfigError for a name that is no check, a code that is taken, or one that no check has.
+    """
+    found = [_check(module) for module in CHECKS]
+    for name in extra:
+        check = _own(name)
+        if check.code in {other.code for other in found}:
+            raise _refusal(name, f"has CODE = {check.code!r}, which another check has")
+        found.append(check)
+    unknown = sorted(set(off) - {check.code for check in found})
+    if unknown:
+        hint = f"the codes are: {', '.join(check.code for check in found)}"
+        raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.off", hint=hint)
+    return [check for check in found if check.code not in set(off)]
+
+
+def _check(module: ModuleType, name: str = "") -> Check:
+    return Check(module.CODE, module.TITLE, cast(Callable[[Facts], Iterator[Finding]], module.check), name)
+
+
+def _own(name: str) -> Check:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{name}.".startswith(f"{error.name}."):
+            raise _refusal(name, f"needs the module {error.name!r}, which is not installed") from error
+        raise _refusal(name, "is not found: neither in the mission's folder nor installed") from error
+    except Exception as error:
+        raise _refusal(name, f"cannot be imported ({type(error).__name__}: {error})") from error
+    missing = [field for field in ("CODE", "TITLE", "check") if not hasattr(module, field)]
+    if missing:
+        raise _refusal(name, f"lacks {', '.join(missing)}")
+    if not isinstance(module.CODE, str) or not CODE_SHAPE.fullmatch(module.CODE):
+        raise _refusal(name, f"has CODE = {module.CODE!r}; a code is capital letters and three digits, as OURS001")
+    return _check(module, name)
+
+
+def _found_by(check: Check, facts: Facts) -> list[Finding]:
+    """What a mission's own check finds. Raises: ConfigError when it fails, naming the line but no answer."""
+    try:
+        found = list(check.find(facts))
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise _refusal(
+            check.name, f"fails with {type(error).__name__} in line {last.lineno} of {last.name}()"
+        ) from error
+    for finding in found:
+        if not isinstance(finding, Finding):
+            raise _refusal(check.name, f"gives a {type(finding).__name__} where a Finding is due")
+        if finding.rule != check.code:
+            raise _refusal(check.name, f"gives a finding of rule {finding.rule!r}; its CODE is {check.code!r}")
+    return found
+
+
+def _refusal(name: str, reason: str) -> ConfigError:
+    hint = "it must be a module with CODE, TITLE and check(facts) that gives Findings; CONTRIBUTING.md has the recipe"
+    return ConfigError(f"the check {name!r} {reason}", file=MISSION_FILE, key="checks.extra", hint=hint)

@@ -1,55 +1,91 @@
-"""The same person registered twice: same phone, or same name in one zone."""
+"""The same person registered twice: same phone, or names that are likely one person's in one zone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from kobo_sync.analysis.names import name_key, phone_key
+import numpy as np
+
+from kobo_sync.analysis.names import is_likely_same, name_key, phone_key, sound_key
+from kobo_sync.checks.sheet import Sheet, registrations
 from kobo_sync.model import Facts, Finding
 
 CODE = "DATA002"
 TITLE = "Duplicate person"
+MOST_SPELLINGS = 12  # that one name is compared with: keeps the time linear where thousands sound alike
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per registration that repeats an earlier one; it names submissions, never persons."""
-    roster = facts.config.roster
-    if roster is None:
-        return
-    fields = facts.config.forms[roster.form].fields
-    table = facts.tables[roster.form].sort_values("submission_id")
-    seen: dict[tuple[str, str, str], list[Mapping[Any, Any]]] = defaultdict(list)
-    reported: set[tuple[str, str]] = set()
-    for record in table.to_dict("records"):
-        zone = _said(record, fields.get("zone"))
-        name = name_key(" ".join((_said(record, fields.get("family_name")), _said(record, fields.get("given_name")))))
-        phone = phone_key(_said(record, fields.get("phone")))
-        for reason, key in (("même nom", (zone, name)), ("même téléphone", ("", phone))):
+    for sheet in registrations(facts):
+        reasons: dict[tuple[int, int], list[str]] = {}
+        for at, earlier in same_phone(sheet):
+            reasons.setdefault((at, earlier), []).append("même téléphone")
+        for at, earlier, exact in same_name(sheet):
+            reasons.setdefault((at, earlier), []).append("même nom" if exact else "nom très proche")
+        for (at, earlier), found in sorted(reasons.items()):
+            yield _finding(sheet, at, earlier, found)
+
+
+def same_phone(sheet: Sheet) -> Iterator[tuple[int, int]]:
+    """(place, place of the first row with the same phone), over all zones."""
+    first: dict[str, int] = {}
+    for at, said in enumerate(sheet.said("phone")):
+        key = phone_key(said) if said else ""
+        if key and sheet.consented[at] and first.setdefault(key, at) != at:
+            yield at, first[key]
+
+
+def names(sheet: Sheet) -> list[tuple[str, str]]:
+    """(Latin, Arabic) full name of each row; empty where there is none."""
+    latin = zip(sheet.said("family_name"), sheet.said("given_name"), strict=True)
+    return [(" ".join(filter(None, parts)), arabic) for parts, arabic in zip(latin, sheet.said("name_ar"), strict=True)]
+
+
+def same_name(sheet: Sheet) -> Iterator[tuple[int, int, bool]]:
+    """(place, place of an earlier row of the zone that bears the name, whether letter by letter).
+
+    Names are compared within blocks of one zone and one sound, so the time grows with the rows, not with
+    their square.
+    """
+    first: dict[tuple[str, str], int] = {}
+    blocks: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for at, spellings in enumerate(names(sheet)):
+        if not sheet.consented[at]:
+            continue
+        zone = sheet.zones[at]
+        known, near = -1, -1
+        for name in filter(None, spellings):
+            key = (zone, name_key(name))
             if not key[1]:
                 continue
-            for earlier in seen[(reason, *key)]:
-                pair = (str(earlier["root_uuid"]), str(record["root_uuid"]))
-                if pair not in reported:
-                    reported.add(pair)
-                    yield _finding(roster.form, zone, record, earlier, reason)
-            seen[(reason, *key)].append(record)
+            if first.setdefault(key, at) != at:
+                known = first[key]
+                continue
+            block = blocks.setdefault((zone, sound_key(name)), [])
+            alike = (place for other, place in block if place != at and is_likely_same(name, other))
+            near = next(alike, near)
+            if len(block) < MOST_SPELLINGS:
+                block.append((name, at))
+        if known >= 0:
+            yield at, known, True
+        elif near >= 0:
+            yield at, near, False
 
 
-def _said(record: Mapping[Any, Any], column: str | None) -> str:
-    value = record.get(column)
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _finding(form_id: str, zone: str, record: Mapping[Any, Any], earlier: Mapping[Any, Any], reason: str) -> Finding:
-    return Finding(
+def _finding(sheet: Sheet, at: int, earlier: int, reasons: list[str]) -> Finding:
+    days = sheet.days
+    known = not (np.isnat(days[at]) or np.isnat(days[earlier]))
+    other_day = bool(known and days[at] != days[earlier])
+    near_only = reasons == ["nom très proche"]
+    same_day = ", le même jour" if known and not other_day else ""
+    return sheet.finding(
+        at,
         CODE,
-        "warning",
-        f"{form_id}, submission {record['submission_id']}",
-        f"{reason} que la soumission {earlier['submission_id']} : comptée deux fois, la personne fausse le quota",
-        "comparer les deux ; supprimer l’une sur le serveur, ou laisser les deux si ce sont deux personnes",
-        zone=zone,
-        form_id=form_id,
-        root_uuid=str(record["root_uuid"]),
+        "info" if near_only and other_day else "warning",
+        f"{' et '.join(reasons)} que la soumission {sheet.ids[earlier]}{same_day} : une personne inscrite deux fois ?",
+        why="comptée deux fois, la personne fausse le quota et la présence",
+        hint="comparer les deux ; supprimer l’une sur le serveur, ou noter « fausse alerte » si ce sont deux personnes",
+        subject=sheet.roots[earlier],
+        evidence=reasons,
     )

@@ -22,6 +22,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"« {name} » n’est pas une question du formulaire {form_id}",
                 "corriger le nom, ou retirer la clé",
                 form_id=form_id,
+                why="ce que la clé désigne reste vide dans tous les livrables",
+                subject=key,
             )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from kobo_sync.analysis.roster import plan_roster
-from kobo_sync.model import Facts, Finding
+from kobo_sync.checks.sheet import digest, registrations
+from kobo_sync.model import Facts, Finding, Severity, Zone
 
 CODE = "DATA001"
 TITLE = "Quota per zone and group"
@@ -13,26 +14,44 @@ TITLE = "Quota per zone and group"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per zone and group that is short of its quota, or over it; persons are accepted registrations."""
-    config = facts.config
-    roster = config.roster
-    if roster is None or facts.tables[roster.form].empty:
+    sheets = registrations(facts)
+    if not sheets:
         return
-    people = plan_roster(facts.tables[roster.form], config).rows
-    for zone in config.zones:
+    registered: Counter[tuple[str, str]] = Counter()
+    seen = set()
+    for sheet in sheets:
+        codes, groups = sheet.said("person"), sheet.said("group")
+        for at, consented in enumerate(sheet.consented):
+            code = codes[at] or (None if sheet.has("person") else sheet.roots[at])
+            if consented and code and code not in seen:
+                seen.add(code)
+                registered[sheet.zones[at], groups[at]] += 1
+    form_id = sheets[0].form_id
+    for zone in facts.config.zones:
+        told = False
         for code, target in zone.quotas.items():
-            n = sum(person["zone"] == zone.code and person["group"] == code for person in people)
-            if n == target:
-                continue
-            group = config.group(code)
-            short = n < target
-            yield Finding(
-                CODE,
-                "warning" if short else "info",
-                f"{zone.name}, {group.name if group else code}",
-                f"{n} inscrits pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
-                "inviter d’autres personnes de ce groupe"
-                if short
-                else "rien à faire si les organisateurs sont d’accord",
-                zone=zone.code,
-                form_id=roster.form,
-            )
+            group = facts.config.group(code)
+            n = registered[zone.code, code]
+            if n != target:
+                told = True
+                yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
+        n = sum(count for (place, _), count in registered.items() if place == zone.code)
+        if not told and zone.quotas and n != zone.target:
+            yield _finding(zone, f"{zone.name}, tous groupes", "", n, zone.target, form_id)
+
+
+def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: str) -> Finding:
+    short = n < target
+    severity: Severity = "warning" if short else "info"
+    return Finding(
+        CODE,
+        severity,
+        where,
+        f"{n} inscrits pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
+        "inviter d’autres personnes de ce groupe" if short else "rien à faire si les organisateurs sont d’accord",
+        zone=zone.code,
+        form_id=form_id,
+        why="le quota fixe la part de chaque groupe ; un écart déséquilibre les priorités de la zone",
+        subject=f"{zone.code}/{group}",
+        evidence=digest(n - target),
+    )

@@ -1,0 +1,36 @@
+"""One image of a signature under two rows: bytes are compared by their hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA008"
+TITLE = "Signature copied"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per attendance row whose signature is byte for byte that of an earlier row."""
+    files = facts.file_digests or {}
+    first: dict[str, tuple[Sheet, int]] = {}
+    for sheet in sheets(facts, "attendance"):
+        if not files or not sheet.has("signature"):
+            continue
+        for at, name in enumerate(sheet.said("signature")):
+            image = files.get((sheet.roots[at], name)) if name else None
+            if image is None:
+                continue
+            found, earlier = first.setdefault(image, (sheet, at))
+            if (found.form_id, earlier) != (sheet.form_id, at):
+                yield sheet.finding(
+                    at,
+                    CODE,
+                    "error",
+                    f"la même image de signature que la soumission {found.ids[earlier]}",
+                    why="une image recopiée n’est pas une signature : la feuille d’émargement serait contestable",
+                    hint="faire signer la personne, et demander à l’enquêteur comment l’image a été prise",
+                    subject=found.roots[earlier],
+                    evidence=[image],
+                )

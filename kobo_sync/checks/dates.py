@@ -1,0 +1,49 @@
+"""Rows dated outside the mission's days, outside their zone's day, or after they were received."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA011"
+TITLE = "Date outside the mission's days"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per row; registrations may come ``checks.days_before`` the first day, rows without a date late."""
+    for sheet in sheets(facts):
+        yield from _outside(sheet)
+
+
+def _outside(sheet: Sheet) -> Iterator[Finding]:
+    mission, checks = sheet.config.mission, sheet.config.checks
+    is_registration = sheet.settings.role in ("registration", "other")
+    first = np.datetime64(mission.starts_on, "D") - (checks.days_before if is_registration else 0)
+    last = np.datetime64(mission.ends_on, "D")
+    days, own, received = sheet.days, sheet.has_own_day, sheet.received_on
+    late = last + np.where(own, 0, checks.days_late).astype("timedelta64[D]")
+    outside = (days < first) | (days > late)  # a comparison with a missing date is false
+    future = own & (days > received)
+    trained = {zone.code: np.datetime64(zone.training_on, "D") for zone in sheet.config.zones if zone.training_on}
+    its_day = np.array([trained.get(zone, np.datetime64("NaT", "D")) for zone in sheet.zones], dtype="datetime64[D]")
+    other_day = own & ~np.isnat(its_day) & (days != its_day) & (not is_registration)
+    for at in np.flatnonzero(outside | future | other_day):
+        if future[at]:
+            said = "datée d’après sa réception : l’horloge du téléphone est fausse"
+        elif outside[at]:
+            said = f"datée hors des jours de la mission ({first} à {last})"
+        else:
+            said = f"datée d’un autre jour que celui de la formation dans la zone ({its_day[at]})"
+        yield sheet.finding(
+            int(at),
+            CODE,
+            "warning",
+            said,
+            why="une date fausse met la soumission hors du jour qu’elle décrit (essai, horloge, ou saisie tardive)",
+            hint="supprimer un essai ; sinon corriger la date, ou régler l’horloge du téléphone",
+            evidence=[days[at]],
+        )

@@ -1,0 +1,68 @@
+"""Enumerators who work unlike the others: much faster, slower, busier, or with many more answers missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from kobo_sync.analysis.enumerators import Work, unlike_others, works
+from kobo_sync.checks.durations import minutes
+from kobo_sync.checks.sheet import Sheet, digest, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA022"
+TITLE = "Enumerator unlike the others"
+SAID = {
+    "fast": "ses entretiens durent {:.0f} fois moins que ceux des autres",
+    "slow": "ses entretiens durent {:.0f} fois plus que ceux des autres",
+    "missing": "ses réponses manquantes sont {:.0f} fois plus nombreuses que celles des autres",
+    "busy": "sa plus grosse journée compte {:.0f} fois plus de soumissions que celle des autres",
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per form, enumerator and figure; ``checks.enumerator_min_n`` rows and two others are needed."""
+    checks = facts.config.checks
+    for sheet in sheets(facts):
+        found = works_of(sheet)
+        for work, odd in unlike_others(found, fewest=checks.enumerator_min_n, factor=checks.enumerator_factor):
+            for figure, times in odd.items():
+                yield _finding(work, figure, times)
+
+
+def statistics(facts: Facts) -> list[Work]:
+    """The work of every enumerator, form by form."""
+    return [work for sheet in sheets(facts) for work in works_of(sheet)]
+
+
+def works_of(sheet: Sheet) -> list[Work]:
+    """The work of every enumerator in one form."""
+    return works(sheet.form_id, sheet.enumerators, sheet.days, minutes(sheet), _missing(sheet))
+
+
+def _missing(sheet: Sheet) -> npt.NDArray[np.float64]:
+    """Each row's share of empty answers among the questions that people are asked."""
+    form = sheet.form
+    silent = ("calculate", "start", "end", "today", "deviceid", "username", "hidden", "note", "audit")
+    names = [q.name for q in form.questions if q.kind not in silent and not q.repeat] if form else []
+    asked = [name for name in names if name in sheet.table]
+    if not asked:
+        return np.zeros(len(sheet))
+    return np.asarray(sheet.table[asked].isna().mean(axis=1), dtype=np.float64)
+
+
+def _finding(work: Work, figure: str, times: float) -> Finding:
+    return Finding(
+        CODE,
+        "info",
+        f"{work.form_id}, {work.enumerator}",
+        f"{SAID[figure].format(times)} ({work.n} soumissions)",
+        "accompagner l’enquêteur, revoir quelques entretiens avec lui",
+        form_id=work.form_id,
+        enumerator=work.enumerator,
+        why="un écart aussi net vient rarement des personnes interrogées",
+        subject=f"{work.enumerator}/{figure}",
+        evidence=digest(round(times)),
+    )

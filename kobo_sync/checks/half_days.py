@@ -1,0 +1,58 @@
+"""Persons who signed some of the half-days only, once the others were signed by somebody in the zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.analysis.names import name_key
+from kobo_sync.checks.duplicates import names
+from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA009"
+TITLE = "One half-day only"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per person, on the row that was signed; it waits until the other half-day was held."""
+    sessions = {session.code: next(iter(session.label.values()), session.code) for session in facts.config.sessions}
+    if len(sessions) < 2:
+        return
+    for sheet in sheets(facts, "attendance"):
+        if not sheet.has("session"):
+            continue
+        held: dict[tuple[object, ...], set[str]] = {}
+        signed: dict[tuple[object, ...], dict[str, int]] = {}
+        whose = persons(sheet)
+        for at, session in enumerate(sheet.said("session")):
+            if session in sessions and sheet.consented[at]:
+                place = (sheet.zones[at], sheet.days[at])
+                held.setdefault(place, set()).add(session)
+                if whose[at]:
+                    signed.setdefault((*place, whose[at]), {}).setdefault(session, at)
+        for (zone, day, _), found in signed.items():
+            missing = [code for code in sessions if code in held[zone, day] and code not in found]
+            if missing:
+                yield _finding(sheet, min(found.values()), [sessions[code] for code in missing])
+
+
+def persons(sheet: Sheet) -> list[str]:
+    """Who each row is about: the participant code, else the name of a person not on the list; empty for nobody."""
+    spelt = names(sheet)
+    nobody = {"", sheet.config.codes.not_listed}
+    return [
+        code if code not in nobody else next((f"~{key}" for name in spelt[at] if (key := name_key(name))), "")
+        for at, code in enumerate(sheet.said("person"))
+    ]
+
+
+def _finding(sheet: Sheet, at: int, missing: list[str]) -> Finding:
+    return sheet.finding(
+        at,
+        CODE,
+        "info",
+        f"cette personne n’a pas signé : {', '.join(missing)}",
+        why="elle compte comme présente, mais pas pour la journée entière",
+        hint="rien à faire si elle est partie ; sinon retrouver la feuille et saisir la demi-journée qui manque",
+        evidence=missing,
+    )

@@ -1,0 +1,66 @@
+"""Numbers far outside what the others answer, by the interquartile range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA016"
+TITLE = "Numeric outlier"
+KINDS = ("integer", "decimal", "range")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per answer beyond ``checks.outlier_iqr`` times the range between the quartiles, repeats included."""
+    for sheet in sheets(facts):
+        whole = np.arange(len(sheet))
+        yield from _far(sheet, sheet.table, whole, "")
+        for name, table in sheet.repeats.items():
+            at = np.array([sheet.places.get(root, -1) for root in texts(table, "root_uuid")], dtype=np.intp)
+            yield from _far(sheet, table, at, name)
+
+
+def _far(sheet: Sheet, table: pd.DataFrame, at: npt.NDArray[np.intp], repeat: str) -> Iterator[Finding]:
+    for question in _numeric(sheet, table, repeat):
+        answers = numbers(table, question)
+        values = np.where((at < 0) | ~np.isfinite(answers), np.nan, answers)
+        known = values[~np.isnan(values)]
+        if len(known) < sheet.config.checks.outlier_min_n:
+            continue
+        low, high = np.percentile(known, (25, 75))
+        reach = (high - low) * sheet.config.checks.outlier_iqr
+        if not reach:
+            continue
+        positions = texts(table, "position") if repeat else []
+        for row in np.flatnonzero((values < low - reach) | (values > high + reach)):
+            above = values[row] > high
+            item = f", n° {positions[row]}" if repeat and positions[row] else ""
+            yield sheet.finding(
+                int(at[row]),
+                CODE,
+                "warning",
+                f"« {question} »{item} : valeur {'bien plus haute' if above else 'bien plus basse'} que les autres"
+                f" ({'plus de' if above else 'moins de'} {high + reach if above else low - reach:.4g})",
+                why="une faute de frappe (un zéro de trop) suffit à fausser une moyenne",
+                hint="vérifier auprès de l’enquêteur ; corriger, ou accepter si la valeur est vraie",
+                subject=f"{repeat}/{question}/{positions[row]}" if repeat else question,
+                evidence=[values[row]],
+            )
+
+
+def _numeric(sheet: Sheet, table: pd.DataFrame, repeat: str) -> list[str]:
+    """The numeric questions of the table: those of the form, or its number columns where the form is not at hand."""
+    if sheet.form is not None:
+        names = [q.name for q in sheet.form.questions if q.kind in KINDS]
+        return [name for name in names if name in table]
+    numeric = table.select_dtypes("number").columns
+    ours = {"submission_id", "position", "parent_position"}
+    return [
+        str(name) for name in numeric if name not in ours and not str(name).endswith(("_lat", "_lon", "_alt", "_acc"))
+    ]

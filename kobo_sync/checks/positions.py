@@ -1,0 +1,76 @@
+"""Positions that lie far from the zone that the row names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from kobo_sync.checks.sheet import Sheet, numbers, sheets
+from kobo_sync.model import Facts, Finding, Zone
+
+CODE = "DATA014"
+TITLE = "GPS outside the zone's radius"
+EARTH_KM = 6371.0
+LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "longitude")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per geopoint beyond its zone's ``radius_km`` (zones.csv, else the config's); needs lat and lon there."""
+    centres = {zone.code: found for zone in facts.config.zones if (found := _centre(zone, facts))}
+    if not centres:
+        return
+    for sheet in sheets(facts):
+        for question in _geopoints(sheet):
+            yield from _far(sheet, question, centres)
+
+
+def _far(sheet: Sheet, question: str, centres: Mapping[str, tuple[float, float, float]]) -> Iterator[Finding]:
+    nowhere = (np.nan, np.nan, np.nan)
+    lat, lon, radius = np.array([centres.get(zone, nowhere) for zone in sheet.zones], dtype=np.float64).T
+    away = distance_km(numbers(sheet.table, f"{question}_lat"), numbers(sheet.table, f"{question}_lon"), lat, lon)
+    for at in np.flatnonzero(away > radius):
+        yield sheet.finding(
+            int(at),
+            CODE,
+            "warning",
+            f"« {question} » est à {away[at]:.0f} km du centre de la zone (rayon : {radius[at]:g} km)",
+            why="la soumission a été saisie ailleurs, ou sa zone est fausse",
+            hint="vérifier la zone choisie ; demander à l’enquêteur d’où il a envoyé",
+            subject=question,
+            evidence=[round(float(away[at]))],
+        )
+
+
+def distance_km(
+    lat: npt.NDArray[np.float64],
+    lon: npt.NDArray[np.float64],
+    other_lat: npt.NDArray[np.float64],
+    other_lon: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Great-circle distances (haversine), element by element; NaN where a position is missing."""
+    a, b, c, d = (np.radians(degrees) for degrees in (lat, lon, other_lat, other_lon))
+    part = np.sin((c - a) / 2) ** 2 + np.cos(a) * np.cos(c) * np.sin((d - b) / 2) ** 2
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(part, 0, 1))), dtype=np.float64)
+
+
+def _geopoints(sheet: Sheet) -> list[str]:
+    names = [str(name) for name in sheet.table.columns]
+    return [name[:-4] for name in names if name.endswith("_lat") and f"{name[:-4]}_lon" in names]
+
+
+def _centre(zone: Zone, facts: Facts) -> tuple[float, float, float] | None:
+    """(latitude, longitude, radius in km) of a zone that zones.csv gives them for."""
+
+    def cell(*names: str) -> float | None:
+        text = next((zone.extra[name] for name in names if zone.extra.get(name)), "").replace(",", ".")
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+    lat, lon = cell(*LATITUDE), cell(*LONGITUDE)
+    if lat is None or lon is None:
+        return None
+    return lat, lon, cell("radius_km") or facts.config.checks.radius_km

@@ -1,0 +1,48 @@
+"""One person twice where once is due: the same half-day, the same test, the same participant code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.config import Role
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA006"
+TITLE = "Same person twice for one half-day, test or code"
+ONCE_PER: dict[Role, tuple[str, str]] = {  # role → the meaning that tells occasions apart, what it is called
+    "registration": ("", "le même code de participant"),
+    "attendance": ("session", "la même personne à la même demi-journée"),
+    "test": ("moment", "la même personne au même moment du test"),
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per row that repeats an earlier one of the same person and occasion."""
+    for role, (occasion, called) in ONCE_PER.items():
+        for sheet in sheets(facts, role):
+            if sheet.has("person") and (not occasion or sheet.has(occasion)):
+                yield from _repeated(sheet, role, occasion, called)
+
+
+def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[Finding]:
+    nobody = {"", sheet.config.codes.not_listed}
+    first: dict[tuple[object, ...], int] = {}
+    occasions = sheet.said(occasion)
+    for at, code in enumerate(sheet.said("person")):
+        if code in nobody or not sheet.consented[at] or (occasion and not occasions[at]):
+            continue
+        day = sheet.days[at] if role == "attendance" else ""
+        zone = "" if role == "registration" else sheet.zones[at]
+        earlier = first.setdefault((code, occasions[at], zone, day), at)
+        if earlier != at:
+            yield sheet.finding(
+                at,
+                CODE,
+                "warning",
+                f"{called} que la soumission {sheet.ids[earlier]}",
+                why="seule la première compte ; si c’est une autre personne, elle disparaît des listes",
+                hint="comparer les deux ; supprimer la répétition, ou corriger le code sur le serveur",
+                subject=sheet.roots[earlier],
+                evidence=[code, occasions[at]],
+            )

@@ -1,0 +1,30 @@
+"""Rows whose answers changed after a reviewer approved them: the approval no longer covers what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.checks.sheet import sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA023"
+TITLE = "Approved row changed afterwards"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per approved row whose answers are not those that were approved."""
+    if not facts.reworked:
+        return
+    for sheet in sheets(facts):
+        approved = sheet.column("validation")
+        for at, root in enumerate(sheet.roots):
+            if root in facts.reworked and approved[at] == "approved":
+                yield sheet.finding(
+                    at,
+                    CODE,
+                    "warning",
+                    "approuvée, puis modifiée : l’approbation ne vaut pas pour les nouvelles réponses",
+                    why="ce qui est publié n’est plus ce qui a été relu",
+                    hint="relire (kobo-sync history montre ce qui a changé), puis approuver de nouveau ou refuser",
+                    evidence=[facts.reworked[root]],
+                )

@@ -1,0 +1,57 @@
+"""Scores and marks outside what is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA019"
+TITLE = "Score outside what is possible"
+SCALES = {"recommend": (0.0, 10.0), "severity": (1.0, 5.0), "feasibility": (1.0, 5.0), "impact": (1.0, 5.0)}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per answer beyond its scale: a test's score, a mark, or a question that ``checks.bounds`` names."""
+    for sheet in sheets(facts):
+        for question, (low, high) in sorted(bounds(sheet).items()):
+            for name, table in {"": sheet.table, **sheet.repeats}.items():
+                if question not in table:
+                    continue
+                values = numbers(table, question)
+                outside = np.flatnonzero((values < low) | (values > high))
+                if len(outside):
+                    roots, positions = texts(table, "root_uuid"), texts(table, "position")
+                for row in outside:
+                    at = sheet.places.get(roots[row], -1)
+                    if at >= 0:
+                        item = f"{name}/{positions[row]}" if name else ""
+                        yield _finding(sheet, at, question, item, (low, high), float(values[row]))
+
+
+def bounds(sheet: Sheet) -> dict[str, tuple[float, float]]:
+    """Question → lowest and highest possible value."""
+    fields = sheet.settings.fields
+    found = {fields[meaning]: scale for meaning, scale in SCALES.items() if meaning in fields}
+    if "score" in fields and sheet.settings.items:
+        found[fields["score"]] = (0, len(sheet.settings.items))
+    own = f"{sheet.form_id}."
+    given = sheet.config.checks.bounds.items()
+    return found | {name.removeprefix(own): pair for name, pair in given if name.startswith(own)}
+
+
+def _finding(sheet: Sheet, at: int, question: str, item: str, scale: tuple[float, float], value: float) -> Finding:
+    above = value > scale[1]
+    return sheet.finding(
+        at,
+        CODE,
+        "error",
+        f"« {question} » : valeur {'au-dessus' if above else 'au-dessous'} du possible ({scale[0]:g} à {scale[1]:g})",
+        why="une note impossible fausse les moyennes et ne peut être publiée",
+        hint="corriger la réponse sur le serveur",
+        subject=f"{question}/{item}",
+        evidence=[value],
+    )

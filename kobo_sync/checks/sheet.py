@@ -1,0 +1,235 @@
+"""A form's rows as the checks read them: columns by meaning, and findings that say who sent what from where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.config import Config, FormSettings, Role
+from kobo_sync.model import Facts, Finding, Form, Severity
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The rows of one form that no reviewer refused, by id; *repeats* are its repeats' tables by name.
+
+    Every column is a list as long as the sheet: a check reads the few that it needs, once.
+    """
+
+    form_id: str
+    config: Config
+    form: Form | None
+    table: pd.DataFrame
+    repeats: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def settings(self) -> FormSettings:
+        """What the config says of the form."""
+        return self.config.forms[self.form_id]
+
+    # ── columns ──
+
+    def has(self, meaning: str) -> bool:
+        """Whether a question of the table carries *meaning*."""
+        return self.settings.fields.get(meaning, "") in self.table
+
+    def column(self, question: str) -> list[str]:
+        """The answers to a question as stripped text; missing ones, and those of a missing question, are empty."""
+        return texts(self.table, question)
+
+    def said(self, meaning: str) -> list[str]:
+        """The answers to the question that carries *meaning*."""
+        return self.column(self.settings.fields.get(meaning, ""))
+
+    def questions(self, *kinds: str) -> list[str]:
+        """The names of the questions of these kinds that stand in the table, in the form's order."""
+        if self.form is None:
+            return [kind for kind in kinds if kind in self.table]
+        return [q.name for q in self.form.questions if q.kind in kinds and not q.repeat and q.name in self.table]
+
+    def moments(self, kind: str) -> pd.Series:
+        """What the phone noted as ``start``, ``end`` or ``today``, as aware UTC times; NaT when it did not."""
+        names = self.questions(kind)
+        text = pd.Series(self.column(names[0]) if names else [""] * len(self), dtype=object)
+        return pd.to_datetime(text.where(text != "", None), utc=True, errors="coerce", format="ISO8601")
+
+    @cached_property
+    def consented(self) -> Mask:
+        """Rows whose consent was given; all of them where the form asks none."""
+        if not self.has("consent"):
+            return np.ones(len(self), dtype=bool)
+        return np.array([said == self.config.codes.yes for said in self.said("consent")], dtype=bool)
+
+    @cached_property
+    def zones(self) -> list[str]:
+        """The zone's code, as answered."""
+        return self.said("zone")
+
+    @cached_property
+    def _known_zones(self) -> frozenset[str]:
+        """A finding of an unknown zone belongs to the mission: no zone's paper would show it."""
+        return frozenset(zone.code for zone in self.config.zones)
+
+    @cached_property
+    def enumerators(self) -> list[str]:
+        """Who sent the row: the answer that means ``enumerator``, else the account, else the phone's user name."""
+        names = [self.settings.fields.get("enumerator", ""), "submitted_by", *self.questions("username")]
+        columns = [self.column(name) for name in names if name in self.table]
+        return [next(filter(None, said), "") for said in zip(*columns, strict=True)] if columns else [""] * len(self)
+
+    @cached_property
+    def roots(self) -> list[str]:
+        """The rows' root uuids."""
+        return self.column("root_uuid")
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The rows' ids on the server."""
+        return self.column("submission_id")
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Root uuid → place in the sheet."""
+        return {root: at for at, root in enumerate(self.roots)}
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.datetime64]:
+        """The local day that each row is about: its ``day``, else what the phone noted, else when it was received."""
+        found = _dates(self.said("day"))
+        for kind in ("today", "start", "received"):
+            if kind == "today":
+                names = self.questions("today")
+                other = _dates(self.column(names[0])) if names else found
+            else:
+                other = self._local_days(self.moments("start") if kind == "start" else self.received)
+            found = np.where(np.isnat(found), other, found)
+        return found
+
+    @cached_property
+    def has_own_day(self) -> Mask:
+        """Rows that say their day themselves; the others only when they were received."""
+        own = _dates(self.said("day"))
+        for name in self.questions("today"):
+            own = np.where(np.isnat(own), _dates(self.column(name)), own)
+        return ~np.isnat(own) | self.moments("start").notna().to_numpy()
+
+    @cached_property
+    def received(self) -> pd.Series:
+        """When each row reached the server, aware UTC."""
+        if "submitted_at" not in self.table:
+            return pd.Series([pd.NaT] * len(self), dtype="datetime64[ns, UTC]")
+        return pd.to_datetime(self.table["submitted_at"], utc=True, errors="coerce")
+
+    @cached_property
+    def received_on(self) -> npt.NDArray[np.datetime64]:
+        """The local day on which each row reached the server."""
+        return self._local_days(self.received)
+
+    def _local_days(self, moments: pd.Series) -> npt.NDArray[np.datetime64]:
+        local = moments.dt.tz_convert(self.config.mission.timezone).dt.tz_localize(None)
+        return np.asarray(local.to_numpy().astype("datetime64[D]"))
+
+    # ── findings ──
+
+    def finding(
+        self,
+        at: int,
+        code: str,
+        severity: Severity,
+        message: str,
+        *,
+        why: str,
+        hint: str,
+        subject: str = "",
+        evidence: Sequence[object] = (),
+    ) -> Finding:
+        """A finding about the row at place *at*. *evidence* is what it rests on: only a digest of it is kept."""
+        return Finding(
+            code,
+            severity,
+            f"{self.form_id}, submission {self.ids[at]}",
+            message,
+            hint,
+            zone=self.zones[at] if self.zones[at] in self._known_zones else "",
+            form_id=self.form_id,
+            root_uuid=self.roots[at],
+            enumerator=self.enumerators[at],
+            why=why,
+            subject=subject,
+            evidence=digest(*evidence),
+        )
+
+
+def digest(*parts: object) -> str:
+    """A short hash of *parts*, from which an answer cannot be read back by looking; empty without parts."""
+    text = "\x1f".join(map(str, parts))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if parts else ""
+
+
+def texts(table: pd.DataFrame, name: str) -> list[str]:
+    """The column as stripped text; missing cells, and a missing column, are empty."""
+    if not name or name not in table:
+        return [""] * len(table)
+    return [_text(value) for value in table[name].tolist()]
+
+
+def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    """The column as numbers; what is none is NaN."""
+    if not name or name not in table:
+        return np.full(len(table), np.nan)
+    return np.asarray(pd.to_numeric(table[name], errors="coerce").astype("float64"), dtype=np.float64)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    return "" if value is None or value is pd.NA or value != value else str(value)
+
+
+def _dates(said: Sequence[str]) -> npt.NDArray[np.datetime64]:
+    text = pd.Series([value[:10] or None for value in said], dtype=object)
+    return pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").to_numpy().astype("datetime64[D]")
+
+
+@once_per_facts
+def sheet(facts: Facts, form_id: str) -> Sheet:
+    """The rows of a form as the checks read them; none when its table is missing."""
+    table = facts.tables.get(form_id)
+    if table is None:
+        table = pd.DataFrame({"root_uuid": [], "submission_id": []})
+    if "validation" in table:
+        table = table[table["validation"].ne("not_approved")]
+    if "submission_id" in table:
+        table = table.sort_values("submission_id", kind="stable")
+    own = f"{form_id}__"
+    repeats = {name.removeprefix(own): part for name, part in facts.tables.items() if name.startswith(own)}
+    return Sheet(form_id, facts.config, facts.forms.get(form_id), table.reset_index(drop=True), repeats)
+
+
+def sheets(facts: Facts, *roles: Role) -> Iterator[Sheet]:
+    """The sheets that have rows, of the forms with these roles (of all forms without any), in the config's order."""
+    for form_id, settings in facts.config.forms.items():
+        if not roles or settings.role in roles:
+            found = sheet(facts, form_id)
+            if len(found):
+                yield found
+
+
+def registrations(facts: Facts) -> list[Sheet]:
+    """The sheets of the registration forms, the roster's first."""
+    roster = facts.config.roster.form if facts.config.roster else ""
+    forms = dict.fromkeys([roster, *facts.config.forms_with_role("registration")])
+    return [found for form_id in forms if form_id and len(found := sheet(facts, form_id))]

@@ -1,0 +1,38 @@
+"""The same answer to every item of a scale or of a test: ticked without reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA017"
+TITLE = "Straight-lining"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per row that answers at least ``checks.straight_items`` items of a set all alike."""
+    for sheet in sheets(facts):
+        for called, names in (("l’échelle", sheet.settings.likert), ("le test", list(sheet.settings.items))):
+            yield from _alike(sheet, called, [name for name in names if name in sheet.table])
+
+
+def _alike(sheet: Sheet, called: str, names: list[str]) -> Iterator[Finding]:
+    fewest = sheet.config.checks.straight_items
+    if len(names) < fewest:
+        return
+    columns = [sheet.column(name) for name in names]
+    for at, answers in enumerate(zip(*columns, strict=True)):
+        given = [said for said in answers if said]
+        if len(given) >= fewest and len(set(given)) == 1:
+            yield sheet.finding(
+                at,
+                CODE,
+                "info",
+                f"la même réponse aux {len(given)} items de {called}",
+                why="des réponses cochées sans lire tirent les moyennes",
+                hint="possible si la personne est très satisfaite ; en parler si un même enquêteur en envoie beaucoup",
+                subject=called,
+                evidence=[given[0], len(given)],
+            )

@@ -1,0 +1,68 @@
+"""A person who appears in two zones: by code, by phone, or by the same full name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.analysis.names import name_key, phone_key
+from kobo_sync.checks.duplicates import names
+from kobo_sync.checks.sheet import Sheet, registrations, sheets
+from kobo_sync.config import Role
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA005"
+TITLE = "Person in two zones"
+WITH_PERSON: tuple[Role, ...] = ("registration", "attendance", "test", "satisfaction", "needs", "other")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per row whose person was seen in another zone before."""
+    homes: dict[str, tuple[str, Sheet, int]] = {}
+    nobody = {"", facts.config.codes.not_listed}
+    first_forms = {sheet.form_id: sheet for sheet in registrations(facts)}
+    others = [sheet for sheet in sheets(facts, *WITH_PERSON) if sheet.form_id not in first_forms]
+    for sheet in [*first_forms.values(), *others]:
+        codes = sheet.said("person")
+        for at, (code, zone) in enumerate(zip(codes, sheet.zones, strict=True)):
+            if code in nobody or not zone or not sheet.consented[at]:
+                continue
+            home, first_sheet, first = homes.setdefault(code, (zone, sheet, at))
+            if home != zone:
+                where = f"{first_sheet.form_id}, soumission {first_sheet.ids[first]}"
+                yield _finding(sheet, at, "même code de participant", where, home, "code")
+    for sheet in registrations(facts):
+        yield from _same_identity(sheet)
+
+
+def _same_identity(sheet: Sheet) -> Iterator[Finding]:
+    """Registrations of two zones with one phone, or one full name letter by letter."""
+    first: dict[tuple[str, str], int] = {}
+    spelt, phones = names(sheet), sheet.said("phone")
+    for at, zone in enumerate(sheet.zones):
+        if not zone or not sheet.consented[at]:
+            continue
+        reasons: dict[int, list[str]] = {}
+        keys = [("même téléphone", phone_key(phones[at]) if phones[at] else "")]
+        keys += [("même nom complet", key) for name in spelt[at] if " " in (key := name_key(name))]
+        for reason, key in keys:
+            if not key:
+                continue
+            earlier = first.setdefault((reason, key), at)
+            if sheet.zones[earlier] != zone and reason not in reasons.get(earlier, []):
+                reasons.setdefault(earlier, []).append(reason)
+        for earlier, found in reasons.items():
+            where = f"soumission {sheet.ids[earlier]}"
+            yield _finding(sheet, at, " et ".join(found), where, sheet.zones[earlier], sheet.roots[earlier])
+
+
+def _finding(sheet: Sheet, at: int, reason: str, where: str, home: str, subject: str) -> Finding:
+    return sheet.finding(
+        at,
+        CODE,
+        "info" if reason == "même nom complet" else "warning",
+        f"{reason} que dans la zone « {home[:40]} » ({where})",
+        why="une personne formée dans deux zones compte dans deux quotas",
+        hint="vérifier la zone et l’identité ; corriger la soumission fausse sur le serveur, ou accepter le constat",
+        subject=subject,
+        evidence=[reason, home, sheet.zones[at]],
+    )

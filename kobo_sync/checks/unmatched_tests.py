@@ -1,0 +1,47 @@
+"""Tests that cannot be paired: before without after, after without before, or a code that nobody registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.checks.sheet import Sheet, registrations, sheets
+from kobo_sync.model import Facts, Finding
+
+CODE = "DATA018"
+TITLE = "Test without its counterpart"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per test; "after" is missed only in zones where an after-test was held."""
+    codes = facts.config.codes
+    known = {code for sheet in registrations(facts) for code in sheet.said("person") if code}
+    for sheet in sheets(facts, "test"):
+        if not (sheet.has("person") and sheet.has("moment")):
+            continue
+        persons, moments = sheet.said("person"), sheet.said("moment")
+        taken = {(sheet.zones[at], moments[at], persons[at]) for at in range(len(sheet)) if sheet.consented[at]}
+        held = {(zone, moment) for zone, moment, _ in taken}
+        other = {codes.before: codes.after, codes.after: codes.before}
+        for at, (person, moment) in enumerate(zip(persons, moments, strict=True)):
+            zone = sheet.zones[at]
+            if not sheet.consented[at]:
+                continue
+            if person in ("", codes.not_listed):
+                yield _finding(sheet, at, "test sans code de participant : il ne peut être apparié")
+            elif known and person not in known:
+                yield _finding(sheet, at, "le code du test n’est celui d’aucune inscription")
+            elif moment in other and (zone, other[moment], person) not in taken and (zone, other[moment]) in held:
+                said = "test d’après sans test d’avant" if moment == codes.after else "test d’avant sans test d’après"
+                yield _finding(sheet, at, said)
+
+
+def _finding(sheet: Sheet, at: int, message: str) -> Finding:
+    return sheet.finding(
+        at,
+        CODE,
+        "info",
+        message,
+        why="seuls les tests appariés mesurent l’évolution ; celui-ci n’y entre pas",
+        hint="vérifier le code ; corriger la soumission si la personne a passé les deux tests",
+        evidence=[message],
+    )
