@@ -245,11 +245,13 @@ def history_command(mission: Mission, submission: str) -> Report:
 
 
 @verb("check", name="check")
-def check_command(mission: Mission) -> Report:
-    """Look for faults in the data held: quotas, duplicate persons, unknown zones."""
+@click.option("--write-back", is_flag=True, help="Put rows with open findings of checks.hold on hold on the server.")
+@click.option("--dry-run", is_flag=True, help="Change neither the worklist nor the server.")
+def check_command(mission: Mission, write_back: bool, dry_run: bool) -> Report:
+    """Look for faults in the data held, and bring the worklist up to date."""
     from kobo_sync.steps.check import check
 
-    return check(mission)
+    return check(mission, write_back=write_back, dry_run=dry_run)
 
 
 @verb("build", name="build")

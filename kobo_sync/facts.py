@@ -13,7 +13,7 @@ import pandas as pd
 from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
-from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.model import Facts, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.rows import flat_tables
@@ -78,11 +78,6 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
     )
 
 
-def with_findings(facts: Facts, findings: Sequence[Finding]) -> Facts:
-    """The same facts with what the checks found."""
-    return replace(facts, findings=tuple(findings))
-
-
 def facts_of_zone(facts: Facts, zone: Zone, marks: Mapping[str, Mark]) -> Facts:
     """The rows of *zone* alone: forms by their zone question, repeats by their submission.
 
@@ -102,6 +97,7 @@ def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]
             as_of=max((mark.seen_at for mark in mine), default=None),
             tables=tables,
             findings=tuple(finding for finding in facts.findings if finding.zone in ("", zone.code)),
+            triage={place: counts for place, counts in facts.triage.items() if place in ("", zone.code)},
             counts={form_id: len(tables[form_id]) for form_id in facts.forms},
             fingerprint=_fingerprint(mine),
         )

@@ -36,7 +36,7 @@ class Inputs:
         """The hash for the zone of *facts*: its rows, its files that have arrived, its findings, what all share."""
         roots = sorted({str(root) for table in facts.tables.values() for root in table["root_uuid"]})
         files = [f"{root} {name} {digest}" for root in roots for name, digest in sorted(self._files.get(root, ()))]
-        zone = [repr(facts.zone), facts.fingerprint, str(facts.as_of), *map(repr, facts.findings)]
+        zone = [repr(facts.zone), facts.fingerprint, str(facts.as_of), repr(facts.triage), *map(repr, facts.findings)]
         return _hash([self._shared, *zone, *files])
 
 

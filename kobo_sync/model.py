@@ -237,8 +237,9 @@ class Facts:
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
     *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out.
     *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
-    *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of
-    each row whose answers changed after they were approved to the uuid of its last edit. *triage* counts the worklist's items by state, open and decided alike.
+    *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
+    answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
+    of the mission as a whole) and state, those that people decided about and those corrected since included.
     """
 
     config: Config
@@ -261,7 +262,7 @@ class Facts:
     file_digests: Mapping[tuple[str, str], str] | None = None
     versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     reworked: Mapping[str, str] = field(default_factory=dict)
-    triage: Mapping[str, int] = field(default_factory=dict)
+    triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -325,6 +325,16 @@ def counts(desk: Desk) -> dict[str, int]:
     return {state: found.get(state, 0) for state in STATES}
 
 
+def counts_by_zone(desk: Desk) -> dict[str, dict[str, int]]:
+    """Zone → state → number of items; the zone is empty for what concerns the mission as a whole."""
+    query = sa.select(_C.c.zone, _C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.zone, _C.c.state)
+    found: dict[str, dict[str, int]] = {}
+    with desk.begin() as connection:
+        for zone, state, n in connection.execute(query).all():
+            found.setdefault(zone, {})[state] = int(n)
+    return found
+
+
 def states_of(desk: Desk, findings: Iterable[Finding]) -> dict[str, tuple[Finding, State]]:
     """Key → (finding, state) of *findings*, as a refresh would set it; nothing is changed."""
     found = keyed(findings)

@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import protocol
-from kobo_sync.kobo.listing import LIGHT_FIELDS, LightRow, Page, parse_events, parse_light_page, split_page
+from kobo_sync.kobo.listing import (
+    LIGHT_FIELDS,
+    STATUS_FIELDS,
+    LightRow,
+    Page,
+    RowStatus,
+    parse_events,
+    parse_light_page,
+    parse_statuses,
+    split_page,
+)
 from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.model import Asset, MediaFile, Validation
 
@@ -286,6 +296,41 @@ class KoboClient:
             self._send("PATCH", url, json=protocol.render_validation(status))
         else:
             self._send("DELETE", url)
+
+    def set_validations(self, asset_uid: str, submission_ids: Sequence[int], status: Validation) -> list[int]:
+        """Set the status of many rows in few requests, empty clears it; returns the ids that the server has not.
+
+        One unknown id makes the server refuse all [h09]: the list is halved until it stands alone.
+        """
+        if not submission_ids:
+            return []
+        url = self.kf + protocol.asset_path(asset_uid, "data", "validation_statuses")
+        body = protocol.render_validations(submission_ids, status)
+        try:
+            self._send("PATCH" if status else "DELETE", url, json=body)
+        except KoboRejected as error:
+            if error.status not in (400, 404) or not (
+                len(submission_ids) > 1 or self._is_gone(asset_uid, submission_ids)
+            ):
+                raise
+            if len(submission_ids) == 1:
+                return list(submission_ids)
+            half = len(submission_ids) // 2
+            parts = (submission_ids[:half], submission_ids[half:])
+            return [gone for part in parts for gone in self.set_validations(asset_uid, part, status)]
+        return []
+
+    def _is_gone(self, asset_uid: str, submission_ids: Sequence[int]) -> bool:
+        return not self.exists(asset_uid, submission_ids[0])
+
+    def statuses(self, asset_uid: str, submission_ids: Sequence[int]) -> dict[int, RowStatus]:
+        """The validation status of those among these ids that the server has now, and who set it."""
+        found: list[RowStatus] = []
+        for at in range(0, len(submission_ids), protocol.IDS_PER_QUERY):
+            some = submission_ids[at : at + protocol.IDS_PER_QUERY]
+            for page in self._among(asset_uid, some, STATUS_FIELDS, lambda answer: parse_statuses(answer.body)):
+                found += page
+        return {status.submission_id: status for status in found}
 
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""

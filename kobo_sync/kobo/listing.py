@@ -156,6 +156,28 @@ def _signature(row: _Light) -> str:
     return said
 
 
+@dataclass(frozen=True)
+class RowStatus:
+    """A row's validation status (empty: none) and the account that set it."""
+
+    submission_id: int
+    validation: Validation
+    by: str
+
+
+STATUS_FIELDS = ("_id", "_validation_status")
+
+
+def parse_statuses(body: bytes) -> list[RowStatus]:
+    """The rows of a page asked with `STATUS_FIELDS` [h03, h06]. Raises: KoboUnexpected."""
+    found = []
+    for row in take(parse_object(body), "results"):
+        status = row.get("_validation_status") or {}
+        validation = cast(Validation, _STATUS.get(str(status.get("uid", "")), ""))
+        found.append(RowStatus(int(take(row, "_id")), validation, str(status.get("by_whom") or "")))
+    return found
+
+
 class _Head(_Light):
     submitted_at: str = msgspec.field(name="_submission_time", default="")
     submitted_by: str | None = msgspec.field(name="_submitted_by", default=None)

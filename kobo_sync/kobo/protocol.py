@@ -209,6 +209,12 @@ def render_validation(status: Validation) -> dict[str, str]:
     return {"validation_status.uid": f"validation_status_{status}"}
 
 
+def render_validations(submission_ids: Sequence[int], status: Validation) -> dict[str, Any]:
+    """The body that sets, or clears, the status of many rows [h07, h10]."""
+    uid = f"validation_status_{status}" if status else ""
+    return {"payload": {"submission_ids": list(submission_ids), "validation_status.uid": uid}}
+
+
 def _md5(text: str) -> str:
     return text.removeprefix("md5:")
 

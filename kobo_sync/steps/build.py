@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kobo_sync import office
-from kobo_sync.checks import run_checks
 from kobo_sync.config import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
-from kobo_sync.facts import content_marks, facts_by_zone, gather_facts, with_findings
+from kobo_sync.facts import content_marks, facts_by_zone, gather_facts
 from kobo_sync.inputs import Inputs
 from kobo_sync.mission import Mission
 from kobo_sync.model import Document, Facts, Finding, Report, Zone
+from kobo_sync.triage import found_in, with_states
 from kobo_sync.workspace import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
@@ -35,7 +35,7 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     config = mission.config
     chosen = [_zone(mission, code) for code in zones] if zones else config.zones
     whole = gather_facts(mission)
-    whole = with_findings(whole, run_checks(whole))
+    whole = with_states(mission, whole, found_in(mission, whole))
     inputs = Inputs(mission, whole)
     findings: list[Finding] = []
     lines, moved = [], []

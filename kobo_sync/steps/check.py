@@ -1,19 +1,119 @@
-"""Data checks over the whole mirror."""
+"""Data checks over the whole mirror: what they find goes to the worklist and, when asked, on hold on the server."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from kobo_sync.checks import run_checks
+from kobo_sync.assets import find_assets
+from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
+from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.facts import gather_facts
+from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
-from kobo_sync.model import Report
+from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.triage import found_in, with_states
+
+BATCH = 100  # rows whose status is changed at once: a killed run leaves no more in doubt
 
 
-def check(mission: Mission) -> Report:
-    """What the checks find in the data held now; nothing is changed. Raises: StoreError, ConfigError, FormError."""
+def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) -> Report:
+    """What the checks find in the data held now, false alarms left out; the worklist is brought up to date.
+
+    With *write_back* rows with open findings of the rules of ``checks.hold`` are put on hold on the server, and
+    released when the findings are closed; a status that somebody else set stays. *dry_run* changes nothing.
+    Raises: StoreError, ConfigError, FormError; with *write_back* KoboError.
+    """
     started_at = mission.clock()
-    findings = run_checks(gather_facts(mission))
-    counts = Counter(finding.rule for finding in findings)
+    facts = gather_facts(mission)
+    found = found_in(mission, facts)
+    counts = Counter(finding.rule for finding in found)
     lines = [f"{rule}: {n}" for rule, n in sorted(counts.items())] or ["nothing found"]
-    return mission.report("check", started_at, counts, list(findings), lines)
+    if not dry_run:
+        tally = refresh(mission.desk, found, mission.clock())
+        counts.update({"new": tally.new, "reopened": tally.reopened, "closed": tally.closed, "open": tally.open})
+        lines.append(
+            f"worklist: {tally.new} new, {tally.reopened} reopened, {tally.closed} closed; {tally.open} open in all"
+        )
+    facts = with_states(mission, facts, found)
+    n_alarms = sum(states.get("false_alarm", 0) for states in facts.triage.values())
+    if n_alarms:
+        counts["false_alarms"] = n_alarms
+        lines.append(f"{n_alarms} false alarms are not shown")
+    if write_back:
+        lines += _write_back(mission, facts, counts, dry_run=dry_run)
+    return mission.report("check", started_at, counts, list(facts.findings), lines)
+
+
+# ── write-back ──────────────────────────────────────────────────────────────
+
+
+def wanted_holds(facts: Facts) -> dict[str, list[Hold]]:
+    """form_id → the rows that open findings of the configured rules want on hold, with the reason."""
+    rules = set(facts.config.checks.hold)
+    asking: dict[tuple[str, str], list[Finding]] = {}
+    for finding in facts.findings:
+        if finding.rule in rules and finding.severity != "info" and finding.state in OPEN and finding.root_uuid:
+            asking.setdefault((finding.form_id, finding.root_uuid), []).append(finding)
+    wanted: dict[str, list[Hold]] = {}
+    for form_id in facts.forms:
+        table = facts.tables[form_id]
+        for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
+            findings = asking.get((form_id, root))
+            if findings:
+                reason = " ; ".join(f"{finding.rule} : {finding.message}" for finding in findings)
+                wanted.setdefault(form_id, []).append(
+                    Hold(form_id, root, int(submission_id), "placing", reason[:2000], _evidence(findings))
+                )
+    return wanted
+
+
+def _evidence(findings: Sequence[Finding]) -> str:
+    text = "\n".join(sorted(f"{key_of(finding)} {evidence_of(finding)}" for finding in findings))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run: bool) -> list[str]:
+    client = mission.deployer()
+    wanted = wanted_holds(facts)
+    held = {form_id: holds_of(mission.desk, form_id) for form_id in facts.forms}
+    concerned = [form_id for form_id in facts.forms if wanted.get(form_id) or held[form_id]]
+    lines: list[str] = []
+    counts.update({"held": 0, "released": 0, "left": 0})
+    if concerned:
+        me = client.me()
+        for form_id, asset_uid in find_assets(mission, client, concerned).items():
+            wishes = wanted.get(form_id, [])
+            ids = sorted({hold.submission_id for hold in (*wishes, *held[form_id])})
+            plan = plan_holds(wishes, held[form_id], client.statuses(asset_uid, ids), me)
+            lines += _said(plan)
+            counts.update({"held": len(plan.place), "released": len(plan.release), "left": len(plan.left)})
+            if not dry_run:
+                _apply(mission, client, asset_uid, plan)
+    verb = "would be put" if dry_run else "put"
+    return [
+        *lines,
+        f"{counts['held']} {verb} on hold, {counts['released']} released, {counts['left']} left as somebody decided",
+    ]
+
+
+def _said(plan: HoldPlan) -> Iterator[str]:
+    for hold in plan.place:
+        yield f"  {hold.form_id}, submission {hold.submission_id}: on hold ({hold.reason})"
+    for hold in plan.release:
+        yield f"  {hold.form_id}, submission {hold.submission_id}: released"
+
+
+def _apply(mission: Mission, client: KoboClient, asset_uid: str, plan: HoldPlan) -> None:
+    """Carry out *plan*: each batch is noted before and after the server is asked."""
+    put_holds(mission.desk, plan.note, mission.clock())
+    for holds, status, done in ((plan.place, "on_hold", "placed"), (plan.release, "", "released")):
+        for at in range(0, len(holds), BATCH):
+            some = holds[at : at + BATCH]
+            put_holds(mission.desk, some, mission.clock())
+            gone = client.set_validations(asset_uid, [hold.submission_id for hold in some], status)  # type: ignore[arg-type]
+            after: Mapping[int, str] = dict.fromkeys(gone, "released")
+            changed = [replace(hold, state=after.get(hold.submission_id, done)) for hold in some]  # type: ignore[arg-type]
+            put_holds(mission.desk, changed, mission.clock())

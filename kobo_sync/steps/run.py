@@ -15,7 +15,7 @@ from kobo_sync.steps.roster import refresh_roster
 STEPS: tuple[tuple[str, Callable[[Mission], Report]], ...] = (
     ("pull", pull),
     ("roster", refresh_roster),
-    ("check", check),
+    ("check", lambda mission: check(mission, write_back=mission.config.checks.write_back)),
     ("build", build),
     ("deliver", deliver),
 )

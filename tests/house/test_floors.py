@@ -15,9 +15,9 @@ FLOORS = (
         "config", "settings", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "store.schema", "store.rows", "store.plan", "desk.schema", "desk",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
+    ("workspace", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
      "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.mirror"),
-    ("mission", "assets", "facts", "inputs", "ledger", "reading", "absences", "past", "steps."),
+    ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "steps."),
     ("service", "signals", "console", "cli", "paper_verbs", "progress", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
