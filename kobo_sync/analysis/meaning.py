@@ -33,8 +33,8 @@ MEANINGS: dict[Role, tuple[str, ...]] = {
 class Rows:
     """The usable rows of a role. *table*: system columns, then one column per meaning, missing ones NA.
 
-    *n_received* counts all submissions; *n_refused* those without consent and *n_rejected* those that
-    staff did not approve: both are left out of *table*.
+    *n_received* counts all submissions; *n_refused* those without consent and *n_rejected* those whose
+    validation status ``checks.exclude`` names: both are left out of *table*.
     """
 
     table: pd.DataFrame
@@ -56,11 +56,22 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     ]
     table = _stack(parts, (*SYSTEM, *MEANINGS.get(role, ("zone", "consent")), *extra))
     n_received = len(table)
-    rejected = table["validation"].eq("not_approved")
+    rejected = table["validation"].isin(facts.config.checks.exclude)
     table = table[~rejected]
     refused = table["consent"].notna() & table["consent"].ne(facts.config.codes.yes)
     table = table[~refused].sort_values(["submitted_at", "submission_id"], kind="stable", ignore_index=True)
     return Rows(table, n_received, int(refused.sum()), int(rejected.sum()))
+
+
+@once_per_facts
+def excluded(facts: Facts) -> frozenset[str]:
+    """The root_uuids of the rows, of all forms, whose validation status ``checks.exclude`` names."""
+    found: set[str] = set()
+    for form_id in facts.config.forms:
+        table = facts.tables.get(form_id)
+        if table is not None and "validation" in table:
+            found.update(table.loc[table["validation"].isin(facts.config.checks.exclude), "root_uuid"])
+    return frozenset(found)
 
 
 @once_per_facts

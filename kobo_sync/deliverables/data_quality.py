@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
@@ -18,6 +19,14 @@ CLASS: Class = "internal"
 PATH = "qualite-donnees.docx"
 
 _SEVERITIES = {"error": "Erreur", "warning": "À vérifier", "info": "Information"}
+_STATES = {
+    "new": "nouveau",
+    "seen": "vu",
+    "accepted": "accepté",
+    "corrected": "corrigé",
+    "false_alarm": "fausse alerte",
+}
+_STATUSES = {"approved": "Approuvées", "on_hold": "En attente", "not_approved": "Non approuvées"}
 _MOST_FINDINGS = 200
 # Meanings that are often empty by design: not asked of everybody.
 _OPTIONAL = frozenset(
@@ -54,14 +63,21 @@ def _received(document: WordDocument, facts: Facts) -> None:
         n = len(table) if table is not None else 0
         found = meaning.rows(facts, settings.role)
         alone = len(facts.config.forms_with_role(settings.role)) == 1 and settings.role in meaning.MEANINGS
-        refused, rejected = (str(found.n_refused), str(found.n_rejected)) if alone else (french.NOTHING, french.NOTHING)
+        refused = str(found.n_refused) if alone else french.NOTHING
         kept = str(len(found.table)) if alone else french.NOTHING
-        rows.append([form_id, str(n), refused, rejected, kept, facts.form_versions.get(form_id, "") or french.NOTHING])
-    head = ["Formulaire", "Reçues", "Refus de consentement", "Non approuvées", "Utilisées", "Version"]
-    content = word.Table(
-        head, rows, [4.2, 2.0, 3.2, 2.6, 2.2, 2.8], caption="Soumissions par formulaire", right=(1, 2, 3, 4)
+        version = facts.form_versions.get(form_id, "") or french.NOTHING
+        rows.append([form_id, str(n), refused, *_by_status(table), kept, version])
+    head = ["Formulaire", "Reçues", "Refus", *_STATUSES.values(), "Utilisées", "Version"]
+    caption = "Soumissions par formulaire, refus de consentement et statuts de validation"
+    widths = [3.2, 1.7, 1.5, 2.2, 1.9, 2.2, 1.9, 2.4]
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=tuple(range(1, 7)), size=8.5))
+    left_out = [_STATUSES[status].lower() for status in facts.config.checks.exclude]
+    word.paragraph(
+        document,
+        f"Écartées des livrables par leur statut : {' et '.join(left_out)}."
+        if left_out
+        else "Aucun statut de validation n’écarte une soumission des livrables.",
     )
-    word.table(document, content)
     listed, learnt = present.attendance(facts), learning(facts)
     said = [
         (
@@ -85,17 +101,32 @@ def _received(document: WordDocument, facts: Facts) -> None:
         word.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
 
 
+def _by_status(table: pd.DataFrame | None) -> list[str]:
+    """How many rows have each validation status."""
+    said = table["validation"] if table is not None and "validation" in table else pd.Series(dtype=object)
+    return [str(int(said.eq(status).sum())) for status in _STATUSES]
+
+
+def _follow_up(document: WordDocument, facts: Facts) -> None:
+    """How many findings are in each state of the worklist."""
+    totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _STATES}
+    if any(totals.values()):
+        said = " · ".join(f"{label} : {french.number(totals[state])}" for state, label in _STATES.items())
+        word.paragraph(document, f"Suivi des constats – {said}. Les fausses alertes ne sont pas listées.")
+
+
 def _findings(document: WordDocument, facts: Facts) -> None:
     word.heading(document, "Constats des contrôles")
+    _follow_up(document, facts)
     if not facts.findings:
         word.paragraph(document, "Aucun constat.")
         return
     order = list(_SEVERITIES)
     found = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
     rows = [_finding(finding) for finding in found[:_MOST_FINDINGS]]
-    head = ["Règle", "Gravité", "Où", "Constat", "Remède"]
+    head = ["Règle", "Gravité", "Suivi", "Où", "Constat", "Remède"]
     caption = f"Constats ({len(found)})" + (f", les {_MOST_FINDINGS} premiers" if len(found) > _MOST_FINDINGS else "")
-    word.table(document, word.Table(head, rows, [1.9, 2.0, 3.4, 5.3, 4.4], caption=caption, size=8.5))
+    word.table(document, word.Table(head, rows, [1.8, 1.8, 1.6, 3.2, 4.8, 3.8], caption=caption, size=8.5))
 
 
 def _finding(finding: Finding) -> list[str | word.Cell]:
@@ -103,6 +134,7 @@ def _finding(finding: Finding) -> list[str | word.Cell]:
     return [
         finding.rule,
         word.Cell(_SEVERITIES[finding.severity], fill=fill),
+        _STATES.get(finding.state, french.NOTHING),
         finding.where,
         finding.message,
         finding.hint,

@@ -63,12 +63,14 @@ def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
 
 def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.Sheet], dict[str, list[str]]]:
     """A sheet per form and repeat, and per sheet the columns left out because they could name somebody."""
-    names = _registered_names(facts)
+    names, left_out = _registered_names(facts), meaning.excluded(facts)
     sheets, removed = [], {}
     for form_id in facts.config.forms:
         tables = sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__"))
         for name in tables or [form_id]:
             table = facts.tables.get(name, pd.DataFrame())
+            if left_out and "root_uuid" in table:
+                table = table[~table["root_uuid"].isin(left_out)]
             kept, dropped = _split_columns(facts, form_id, table, names)
             if nominative:
                 system = {*_SYSTEM, *_REPEAT_SYSTEM}

@@ -183,7 +183,7 @@ def test_a_write_back_that_dies_anywhere_is_finished_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             written_back(team)
     written_back(team)
-    assert status(team) == {n: ("on_hold", "maha") for n in (3, 4, 5)}
+    assert status(team) == dict.fromkeys((3, 4, 5), ("on_hold", "maha"))
     assert [hold.state for hold in holds_of(team.mission.desk, "personnes")] == ["placed"] * 3
     assert written_back(team).counts["held"] == 0
 
