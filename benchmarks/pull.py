@@ -29,7 +29,18 @@ N_TEXTS, THINK_S = 24, 0.3
 QUESTIONS = [f"question_{n:02}" for n in range(N_TEXTS)]
 FORM = "\n".join(
     ["| survey |", "| | type | name | label |", "| | start | start | |", "| | end | end | |"]
-    + [f"| | {'integer' if n % 4 == 0 else 'text'} | {name} | {name} |" for n, name in enumerate(QUESTIONS)]
+    + [
+        line
+        for part in range(4)
+        for line in (
+            f"| | begin_group | partie_{part} | Partie |",
+            *(
+                f"| | {'integer' if n % 4 == 0 else 'text'} | {QUESTIONS[n]} | {QUESTIONS[n]} |"
+                for n in range(part, N_TEXTS, 4)
+            ),
+            "| | end_group | | |",
+        )
+    ]
     + [
         "| | select_multiple themes | themes | Thèmes |",
         "| | geopoint | gps | Position |",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,12 +23,13 @@ MODIFIED = "_date_modified"  # no row carries it yet; when a server sends it, ed
 LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments", MODIFIED)
 NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
 _STATUS = {
     "validation_status_approved": "approved",
     "validation_status_not_approved": "not_approved",
     "validation_status_on_hold": "on_hold",
 }
-_SERVER_FIELDS = frozenset(
+SERVER_FIELDS = frozenset(
     "_id _uuid _attachments _status _geolocation _submission_time _validation_status _submitted_by _tags _notes "
     "_xform_id_string _supplementalDetails formhub/uuid __version__ meta/instanceID meta/rootUuid "
     "meta/deprecatedID meta/instanceName".split()
@@ -79,11 +81,9 @@ def split_page(body: bytes, packed: bytes = b"") -> Page:
 
 
 def _identified(raw: bytes) -> tuple[int, bytes]:
-    if raw.startswith(b'{"_id":'):  # the server's usual first key: no need to read on
-        number = raw[7 : raw.find(b",", 7, 40)]
-        if number.isdigit():
-            return int(number), raw
-    return _IDENTITY.decode(raw).submission_id, raw
+    # The id is the server's usual first key: no need to read on.
+    number = raw[7 : raw.find(b",", 7, 40)] if raw.startswith(b'{"_id":') else b""
+    return int(number) if number.isdigit() else _IDENTITY.decode(raw).submission_id, raw
 
 
 def _split_slowly(body: bytes) -> Page:
@@ -178,13 +178,15 @@ def parse_statuses(body: bytes) -> list[RowStatus]:
     return found
 
 
-class _Head(_Light):
+class HeadRow(_Light):
+    """A row as listed, its answers left unread."""
+
     submitted_at: str = msgspec.field(name="_submission_time", default="")
     submitted_by: str | None = msgspec.field(name="_submitted_by", default=None)
     form_version: str | None = msgspec.field(name="__version__", default=None)
 
 
-_LIGHT_PAGE, _HEAD = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(_Head)
+_LIGHT_PAGE, _HEAD = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(HeadRow)
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -206,31 +208,35 @@ def parse_head(raw: bytes) -> Head:
     """A row's head, its answers left unread. Raises: KoboUnexpected when its identity has no known shape."""
     try:
         row = _HEAD.decode(raw)
-        return _head(row)
+        return head_of(row)
     except NOT_READ as error:
         # A lone surrogate in an answer is no fault of the head: the standard library reads past it.
         try:
-            return _head(msgspec.convert(json.loads(raw), _Head))
+            return head_of(msgspec.convert(json.loads(raw), HeadRow))
         except (ValueError, RecursionError):
             raise KoboUnexpected(f"a row has no known shape ({type(error).__name__})") from error
     except ValueError as error:
         raise KoboUnexpected("a row has no known shape (_submission_time)") from error
 
 
-def _head(row: _Head) -> Head:
-    if not row.uuid:
+def head_of(row: HeadRow) -> Head:
+    """What the mirror files a row by. Raises: ValueError when it has no identity or no moment."""
+    uuid, status, moment = row.uuid, row.status, row.submitted_at
+    if not uuid:
         raise ValueError("_uuid")
-    status = row.status
+    root_uuid = row.root_uuid or uuid
+    if uuid.startswith("uuid:"):
+        uuid = uuid[5:]
     return Head(
         row.submission_id,
-        _bare(row.root_uuid or row.uuid),
-        _bare(row.uuid),
-        _moment(row.submitted_at),
+        root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
+        uuid,
+        f"{moment}.000000Z" if len(moment) == 19 and _PLAIN(moment) else _moment(moment),
         row.submitted_by or "",
         row.form_version or "",
         cast(Validation, _STATUS.get(status.uid, "")) if status else "",
         status.timestamp if status else 0,
-        _signature(row),
+        _signature(row) if row.attachments or (status and status.uid) else uuid,
         row.modified,
     )
 
@@ -247,7 +253,7 @@ def parse_submission(raw: bytes, form_id: str) -> Submission:
     try:
         status = row.get("_validation_status") or {}
         answers = dict(row)
-        for key in _SERVER_FIELDS & row.keys():
+        for key in SERVER_FIELDS & row.keys():
             del answers[key]
         return Submission(
             submission_id=int(row["_id"]),
@@ -319,8 +325,6 @@ def _bare(uuid: str) -> str:
 
 
 def _moment(text: str) -> str:
-    if len(text) == 19 and text[10] == "T" and text[17:].isdigit():
-        return f"{text}.000000Z"
     return _utc(text).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import requests
 from urllib3.exceptions import HTTPError
+from zlib_ng import zlib_ng
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import protocol
@@ -24,6 +24,7 @@ CHUNK = 256 * 1024
 BACKOFF_S = 0.5
 BACKOFF_MAX_S = 60.0
 GOOD = range(200, 300)
+Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
 
 
@@ -118,7 +119,7 @@ class Transport:
                 method, url, stream=True, allow_redirects=False, timeout=(10, self._timeout_s), **options
             ) as response:
                 yield response
-        except (requests.RequestException, HTTPError, OSError, zlib.error) as error:
+        except (requests.RequestException, HTTPError, OSError, Garbled) as error:
             raise KoboUnreachable(
                 f"no whole answer ({type(error).__name__})",
                 method=method,
@@ -129,7 +130,7 @@ class Transport:
     def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bytes]:
         """The body, unpacked and as it came, within the limits: a slow drip or a gzip bomb is cut off."""
         is_packed = response.headers.get("Content-Encoding", "") == "gzip"
-        unpack = zlib.decompressobj(31) if is_packed else None
+        unpack = zlib_ng.decompressobj(31) if is_packed else None
         parts: list[bytes] = []
         raw: list[bytes] = []
         size = 0
@@ -145,7 +146,7 @@ class Transport:
             if self._monotonic() > deadline:
                 raise TimeoutError("the answer takes too long")
         if unpack and size and not unpack.eof:
-            raise zlib.error("truncated gzip")
+            raise Garbled("truncated gzip")
         return b"".join(parts), b"".join(raw)
 
     @contextmanager
@@ -182,7 +183,7 @@ def is_slow(error: KoboUnreachable) -> bool:
         return error.status >= 500
     cause = error.__cause__
     never_met = isinstance(cause, (requests.ConnectTimeout, requests.exceptions.ProxyError))
-    return isinstance(cause, (requests.Timeout, TimeoutError, zlib.error, HTTPError)) and not never_met
+    return isinstance(cause, (requests.Timeout, TimeoutError, Garbled, HTTPError)) and not never_met
 
 
 def _whole_length(response: requests.Response, start: int) -> int | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from zlib_ng import zlib_ng
 
 from kobo_sync.errors import StoreError
 from kobo_sync.store import schema
 
 GZIP = 31
+Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 Place = tuple[int, int, int]  # body_id, first byte, number of bytes
 
 
@@ -28,7 +29,7 @@ def keep(connection: sa.Connection, raws: Sequence[bytes], body: bytes = b"", pa
         for raw in raws:
             places.append((at, len(raw)))
             at += len(raw) + 1
-    content = packed or zlib.compress(body, 1, wbits=GZIP)
+    content = packed or zlib_ng.compress(body, 1, wbits=GZIP)
     body_id = connection.execute(schema.bodies.insert().values(packed=content)).inserted_primary_key[0]  # type: ignore[index]
     return [(body_id, at, n) for at, n in places]
 
@@ -61,8 +62,8 @@ class Bodies:
                 sa.select(schema.bodies.c.packed).where(schema.bodies.c.body_id == body_id)
             ).scalar()
             try:
-                self._body = zlib.decompress(packed or b"", wbits=GZIP)
-            except zlib.error as error:
+                self._body = zlib_ng.decompress(packed or b"", wbits=GZIP)
+            except Garbled as error:
                 raise StoreError(
                     "the local database is damaged: received rows cannot be read back", hint="restore a backup"
                 ) from error

@@ -18,6 +18,7 @@ from kobo_sync.kobo.listing import content_hash, parse_submission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
+from kobo_sync.store.migrations import migrate
 from kobo_sync.store.rows import FlatTable, Kind
 
 if TYPE_CHECKING:
@@ -91,18 +92,17 @@ class Store:
         sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         with self.begin() as connection:
             known = sa.inspect(connection).has_table(schema.facts.name)
-            version = self._fact(connection, "schema_version") if known else None
-            if version is None or int(version) == schema.VERSION:
-                schema.metadata.create_all(connection)
-            if version is None:
-                connection.execute(schema.facts.insert().values(name="schema_version", value=str(schema.VERSION)))
-            elif int(version) > schema.VERSION:
+            version = int((self._fact(connection, "schema_version") if known else None) or 0)
+            if version > schema.VERSION:
                 raise StoreError(f"{path} was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
-            elif int(version) < schema.VERSION:
+            if version and not migrate(connection, version):
                 raise StoreError(
                     f"{path} was written by a trial version of kobo-sync (schema {version})",
                     hint="move the file away and run `kobo-sync pull`: all that the server holds comes back",
                 )
+            schema.metadata.create_all(connection)
+            if not version:
+                connection.execute(schema.facts.insert().values(name="schema_version", value=str(schema.VERSION)))
 
     def close(self) -> None:
         """Give the file back."""

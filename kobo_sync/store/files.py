@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.model import Submission
+from kobo_sync.model import Attachment
 from kobo_sync.store import schema
+from kobo_sync.store.bulk import insert_rows
 from kobo_sync.store.database import Store
 
 A, S = schema.attachments, schema.submissions
 BATCH = 500
-_INSERT = """INSERT INTO attachments (form_id, root_uuid, attachment_uid, filename, question_path, mimetype, url,
- is_deleted, is_current) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_COLUMNS = (
+    *("form_id", "root_uuid", "attachment_uid"),
+    *("filename", "question_path", "mimetype", "url", "is_deleted", "is_current"),
+)
 _UPDATE = """UPDATE attachments SET filename = ?, question_path = ?, mimetype = ?, url = ?, is_deleted = ?,
  is_current = ? WHERE form_id = ? AND root_uuid = ? AND attachment_uid = ?"""
 
@@ -33,9 +36,12 @@ class WantedFile:
 
 
 def list_files(
-    connection: sa.Connection, form_id: str, submissions: Sequence[Submission], stale: Sequence[str]
+    connection: sa.Connection,
+    form_id: str,
+    listed: Iterable[tuple[str, Sequence[Attachment]]],
+    stale: Sequence[str],
 ) -> None:
-    """Bring the ledger to what the rows list now; bytes that are here stay, whatever the server did.
+    """Bring the ledger to what rows list now, by root uuid; bytes that are here stay, whatever the server did.
 
     *stale* are the root uuids that were held before.
     """
@@ -46,16 +52,15 @@ def list_files(
         if known:
             connection.execute(A.update().where(mine).values(is_current=False))
     fresh, changed = [], []
-    for submission in submissions:
-        for item in {item.attachment_uid: item for item in submission.attachments}.values():
-            key = (form_id, submission.root_uuid, item.attachment_uid)
+    for root_uuid, files in listed:
+        for item in files if len(files) < 2 else {item.attachment_uid: item for item in files}.values():
+            uid = item.attachment_uid
             said = (item.filename, item.question_path, item.mimetype, item.url, item.is_deleted, True)
-            if key[1:] in known:
-                changed.append((*said, *key))
+            if (root_uuid, uid) in known:
+                changed.append((*said, form_id, root_uuid, uid))
             else:
-                fresh.append((*key, *said))
-    if fresh:
-        connection.exec_driver_sql(_INSERT, fresh)
+                fresh.append((form_id, root_uuid, uid, *said))
+    insert_rows(connection, A.name, _COLUMNS, fresh)
     if changed:
         connection.exec_driver_sql(_UPDATE, changed)
 

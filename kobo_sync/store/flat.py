@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import parse_submission
 from kobo_sync.model import Form, Question, Submission
-from kobo_sync.store import schema
+from kobo_sync.store import load, schema
 from kobo_sync.store.bodies import Bodies
+from kobo_sync.store.bulk import insert_rows, quoted
 from kobo_sync.store.database import SQL_TYPES, Store
+from kobo_sync.store.flatten import Flattener, Placed
 from kobo_sync.store.ledger import Tally
-from kobo_sync.store.rows import CHOSEN, FlatTable, Flattener, dump_tables, flat_tables, load_tables, merge_tables
+from kobo_sync.store.rows import CHOSEN, FlatTable, dump_tables, flat_tables, load_tables, merge_tables
 
 S, L = schema.submissions, schema.labels
 BATCH = 500
@@ -25,7 +26,7 @@ class Flat:
 
     def __init__(self, store: Store, form: Form, tally: Tally) -> None:
         self.store, self.form, self.tally = store, form, tally
-        self._flattener = Flattener(flat_tables(form))
+        self._flattener = Flattener(flat_tables(form), form)
 
     @property
     def tables(self) -> Sequence[FlatTable]:
@@ -44,9 +45,10 @@ class Flat:
         known = connection.execute(sa.select(layouts).where(mine)).first()
         held = load_tables(known.layout) if known else ()
         tables, conflicts = merge_tables(held, flat_tables(self.form))
-        self._flattener = Flattener(tables)
-        if known and known.form_sha256 == self.form.sha256:
-            self.index(connection)
+        self._flattener = Flattener(tables, self.form)
+        if known and known.form_sha256 == self.form.sha256 and held == tables:
+            if load.loading(connection) is None:
+                self.index(connection)
             return False
         self.tally.conflicts |= set(conflicts)
         self._lay_out(connection, drop=bool(conflicts))
@@ -62,15 +64,15 @@ class Flat:
     def _lay_out(self, connection: sa.Connection, *, drop: bool) -> None:
         """Make what is missing; with *drop* everything anew, because a column's type cannot be changed."""
         for table in self.tables:
-            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {_quoted(schema.VIEW_PREFIX + table.name)}")
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(schema.VIEW_PREFIX + table.name)}")
             if drop:
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(schema.FLAT_PREFIX + table.name)}")
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(schema.FLAT_PREFIX + table.name)}")
         self.store.ensure_flat(connection, self.tables)
         for table in self.tables:
             if any(column.many for column in table.columns):
                 name = schema.CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
-                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {_quoted(name)} ({columns})")
+                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {quoted(name)} ({columns})")
         self._write_labels(connection)
         for table in self.tables:
             connection.exec_driver_sql(_view(self.form, table))
@@ -78,7 +80,7 @@ class Flat:
     def index(self, connection: sa.Connection) -> None:
         """Index the tables by submission, once a first reading has filled them: far cheaper than row by row."""
         for name in self._names():
-            index = f"CREATE INDEX IF NOT EXISTS {_quoted(f'{name}_by_root')} ON {_quoted(name)} (root_uuid)"
+            index = f"CREATE INDEX IF NOT EXISTS {quoted(f'{name}_by_root')} ON {quoted(name)} (root_uuid)"
             connection.exec_driver_sql(index)
 
     def _write_labels(self, connection: sa.Connection) -> None:
@@ -99,16 +101,21 @@ class Flat:
 
     # ── rows ──
 
-    def write(self, connection: sa.Connection, submissions: Sequence[Submission], stale: Sequence[str] = ()) -> None:
+    def decode(self, raw: bytes) -> Submission | Placed:
+        """A row, ready for `write`. Raises: KoboUnexpected."""
+        return self._flattener.decode(raw)
+
+    def write(
+        self, connection: sa.Connection, submissions: Sequence[Submission | Placed], stale: Sequence[str] = ()
+    ) -> None:
         """Put the rows of *submissions* in place of those that *stale* root uuids have."""
         self.clear(connection, stale)
         flat = self._flattener.flatten(submissions)
+        chosen = [name for name, _ in CHOSEN]
         for table in self.tables:
             names = [name for name, _ in table.system] + [column.name for column in table.columns]
-            _insert(connection, schema.FLAT_PREFIX + table.name, names, flat.rows[table.name])
-            _insert(
-                connection, schema.CHOSEN_PREFIX + table.name, [name for name, _ in CHOSEN], flat.chosen[table.name]
-            )
+            insert_rows(connection, schema.FLAT_PREFIX + table.name, names, flat.rows[table.name])
+            insert_rows(connection, schema.CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
         self.tally.unknown |= flat.unknown
         self.tally.misfits |= flat.misfits
 
@@ -123,8 +130,8 @@ class Flat:
     def rebuild(self, connection: sa.Connection) -> int:
         """Derive the tables again from the rows as received; returns how many submissions they hold now."""
         for name in self._names():
-            connection.exec_driver_sql(f"DELETE FROM {_quoted(name)}")
-        n, some = 0, []
+            connection.exec_driver_sql(f"DELETE FROM {quoted(name)}")
+        n, some = 0, list[Submission | Placed]()
         for submission in self._live(connection):
             n += 1
             some.append(submission)
@@ -134,7 +141,7 @@ class Flat:
         self.write(connection, some)
         return n
 
-    def _live(self, connection: sa.Connection) -> Iterator[Submission]:
+    def _live(self, connection: sa.Connection) -> Iterator[Submission | Placed]:
         bodies = Bodies(connection)
         places = (
             sa.select(S.c.body_id, S.c.body_at, S.c.body_n)
@@ -144,7 +151,7 @@ class Flat:
         for some in connection.execute(places).partitions(BATCH):
             for place in some:
                 try:
-                    yield parse_submission(bodies.row((place[0], place[1], place[2])), self.form.form_id)
+                    yield self.decode(bodies.row((place[0], place[1], place[2])))
                 except KoboUnexpected:
                     continue  # counted when it was read
 
@@ -155,20 +162,13 @@ class Flat:
         return [schema.FLAT_PREFIX + table.name for table in self.tables] + chosen
 
 
-def _insert(connection: sa.Connection, name: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        places = ", ".join("?" * len(columns))
-        into = f"INSERT INTO {_quoted(name)} ({', '.join(map(_quoted, columns))}) VALUES ({places})"
-        connection.exec_driver_sql(into, list(rows))
-
-
 # ── views for people ──
 
 
 def _view(form: Form, table: FlatTable) -> str:
     """A view with the form's labels in its first language: codes by their labels, moments in UTC besides."""
     language = form.default_language if form.default_language in form.languages else next(iter(form.languages), "")
-    shown = [f"t.{_quoted(name)}" for name, _ in table.system]
+    shown = [f"t.{quoted(name)}" for name, _ in table.system]
     taken = {name for name, _ in table.system}
     for column in table.columns:
         question = form.question(column.question)
@@ -176,16 +176,16 @@ def _view(form: Form, table: FlatTable) -> str:
         if column.part >= 0:
             label = f"{label} ({column.name})"
         label = _free(label, column.name, taken)
-        shown.append(f"{_shown(form, table, column.name, question, language)} AS {_quoted(label)}")
+        shown.append(f"{_shown(form, table, column.name, question, language)} AS {quoted(label)}")
         if question and question.kind in MOMENTS:
             utc = _free(f"{label} (UTC)", column.name, taken)
-            shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{_quoted(column.name)}) AS {_quoted(utc)}")
-    name = _quoted(schema.VIEW_PREFIX + table.name)
-    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {_quoted(schema.FLAT_PREFIX + table.name)} t"
+            shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
+    name = quoted(schema.VIEW_PREFIX + table.name)
+    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {quoted(schema.FLAT_PREFIX + table.name)} t"
 
 
 def _shown(form: Form, table: FlatTable, name: str, question: Question | None, language: str) -> str:
-    cell = f"t.{_quoted(name)}"
+    cell = f"t.{quoted(name)}"
     if question is None or not form.choices.get(question.list_name):
         return cell
     of = f"l.form_id = {_text(form.form_id)} AND l.question = {_text(question.name)} AND l.language = {_text(language)}"
@@ -195,7 +195,7 @@ def _shown(form: Form, table: FlatTable, name: str, question: Question | None, l
         return cell
     position = "t.position" if table.repeat else "0"
     return (
-        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {_quoted(schema.CHOSEN_PREFIX + table.name)} c"
+        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(schema.CHOSEN_PREFIX + table.name)} c"
         f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
         f" AND c.position = {position} AND c.question = {_text(question.name)})"
     )
@@ -207,10 +207,6 @@ def _free(label: str, name: str, taken: set[str]) -> str:
         candidate, n = f"{label} ({name})" if n == 2 else f"{label} ({name} {n})", n + 1
     taken.add(candidate.casefold())
     return candidate
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(text: str) -> str:

@@ -8,21 +8,29 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission
+from kobo_sync.model import Submission
 from kobo_sync.store import bodies, schema
+from kobo_sync.store.bulk import insert_rows
+from kobo_sync.store.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
 BATCH = 500
-UNHASHED = ""  # content hashes are made when first asked for: a pull needs them seldom
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
-_INSERT = """INSERT INTO submissions (form_id, root_uuid, submission_id, uuid, submitted_at, submitted_by, form_version,
- validation, validated_at, signature, raw_sha256, content_sha256, body_id, body_at, body_n, revision, first_seen_at,
- changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_IDENTITY = ("form_id", "root_uuid")
+_STATE = (
+    *("submission_id", "uuid", "submitted_at", "submitted_by", "form_version", "validation", "validated_at"),
+    *("signature", "raw_sha256", "body_id", "body_at", "body_n", "revision", "changed_at"),
+)
+_INSERTED = (*_IDENTITY, *_STATE, "first_seen_at")
+_UPDATE = f"""UPDATE submissions SET {", ".join(f"{name} = ?" for name in _STATE)}, content_sha256 = '',
+ missed_at = NULL, gone_at = NULL WHERE row_id = ?"""
 _INSERT_REVISION = """INSERT INTO revisions (form_id, root_uuid, revision, kind, seen_at, uuid, body_id, body_at, body_n)
  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
@@ -37,12 +45,13 @@ class Tally:
     conflicts: set[str] = field(default_factory=set)
 
 
-class Row(NamedTuple):
-    """A row that differs from what is held."""
+class Row(msgspec.Struct, gc=False):
+    """A row that differs from what is held; *said* is all of it, decoded, where tables are to follow."""
 
     head: Head
     raw: bytes
     digest: bytes
+    said: Submission | Placed | None = None
 
 
 @dataclass(frozen=True)
@@ -74,14 +83,14 @@ class Ledger:
 
     # ── rows ──
 
-    def changed(self, connection: sa.Connection, page: Page, *, in_order: bool) -> list[tuple[int, bytes, bytes]]:
-        """The rows whose bytes differ from what is held, with their SHA-256.
+    def changed(
+        self, connection: sa.Connection, page: Page, *, in_order: bool
+    ) -> tuple[list[tuple[int, bytes, bytes]], bool]:
+        """The rows whose bytes differ from what is held, with their SHA-256; and whether any has an id that is held.
 
         *in_order*: the page is a stretch of the listing, rather than rows picked by id.
         """
         ids = [submission_id for submission_id, _ in page.rows]
-        if not ids:
-            return []
         rows: list[Any] = []
         picks = [ids] if in_order else [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
         for some in picks:
@@ -93,22 +102,25 @@ class Ledger:
             )
         held = dict(map(tuple, rows))
         hashed = ((submission_id, raw, hashlib.sha256(raw).digest()) for submission_id, raw in page.rows)
-        return [item for item in hashed if held.get(item[0]) != item[2]]
+        changed = [item for item in hashed if held.get(item[0]) != item[2]]
+        return changed, any(item[0] in held for item in changed)
 
     def write(
-        self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime, *, force: bool
+        self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime, *, force: bool, unseen: bool
     ) -> tuple[list[Row], list[str]]:
         """Store rows; returns those that the tables must follow, and the root uuids among them held before.
 
         Of two rows with one root uuid (a phantom that a failed request left behind) the higher id lives;
         *force* stores a row although a higher id is held: a complete scan has seen that the other is gone.
+        *unseen*: none of them is held, without a look.
         """
-        newest: dict[str, Row] = {}
-        for row in rows:
-            other = newest.get(row.head.root_uuid)
-            if other is None or other.head.submission_id < row.head.submission_id:
-                newest[row.head.root_uuid] = row
-        self.tally.counts["doubles"] += len(rows) - len(newest)
+        newest = {row.head.root_uuid: row for row in rows}
+        if len(newest) < len(rows):
+            newest = {row.head.root_uuid: row for row in sorted(rows, key=lambda row: row.head.submission_id)}
+            self.tally.counts["doubles"] += len(rows) - len(newest)
+        if unseen:
+            self._append(connection, list(newest.values()), page, now)
+            return list(newest.values()), []
         held = self._held(connection, list(newest))
         old = bodies.Bodies(connection)
         fresh: list[tuple[Row, str, Any]] = []
@@ -125,7 +137,6 @@ class Ledger:
             else:
                 fresh.append((row, kind, before))
         self._store(connection, fresh, page, now)
-        self._count(connection, sum(kind in ("new", "restored") for _, kind, _ in fresh))
         self._touch(connection, same, page)
         written = [row for row, _, _ in fresh] + [row for row, _ in same]
         return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
@@ -135,30 +146,39 @@ class Ledger:
         rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
         return {row.root_uuid: row for row in rows}
 
+    def _append(self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime) -> None:
+        """Store rows that were not held."""
+        places = bodies.keep(connection, [row.raw for row in rows], page.body, page.packed)
+        stamp = _text(now)
+        added = [
+            (self.form_id, row.head.root_uuid, *_state(row, place, 1, stamp), stamp)
+            for row, place in zip(rows, places, strict=True)
+        ]
+        insert_rows(connection, S.name, _INSERTED, added)
+        self.tally.counts["new"] += len(rows)
+        self._count(connection, len(rows))
+
     def _store(
         self, connection: sa.Connection, fresh: Sequence[tuple[Row, str, Any]], page: Page, now: datetime
     ) -> None:
-        if not fresh:
+        new = [row for row, kind, _ in fresh if kind == "new"]
+        self.tally.counts["new"] -= len(new)
+        self._append(connection, new, page, now)
+        old = [item for item in fresh if item[1] != "new"]
+        if not old:
             return
-        places = bodies.keep(connection, [row.raw for row, _, _ in fresh], page.body, page.packed)
+        places = bodies.keep(connection, [row.raw for row, _, _ in old], page.body, page.packed)
         stamp = _text(now)
-        rows, revisions, replaced = [], [], []
-        for (row, kind, before), place in zip(fresh, places, strict=True):
-            head = row.head
-            first, revision = stamp, 1
-            if before:
-                first, revision = before.first_seen_at, before.revision + 1
-                replaced.append((self.form_id, head.root_uuid))
-                if before.revision == 1:
-                    revisions.append(self._first_revision(before))
-                revisions.append((self.form_id, head.root_uuid, revision, kind, stamp, head.uuid, *place))
-            what = (head.submission_id, head.uuid, head.submitted_at, head.submitted_by, head.form_version)
-            state = (head.validation, head.validated_at, head.signature, row.digest, UNHASHED)
-            rows.append((self.form_id, head.root_uuid, *what, *state, *place, revision, first, stamp))
-        if replaced:
-            connection.exec_driver_sql("DELETE FROM submissions WHERE form_id = ? AND root_uuid = ?", replaced)
-            connection.exec_driver_sql(_INSERT_REVISION, revisions)
-        connection.exec_driver_sql(_INSERT, rows)
+        updated, revisions = [], []
+        for (row, kind, before), place in zip(old, places, strict=True):
+            revision = before.revision + 1
+            updated.append((*_state(row, place, revision, stamp), before.row_id))
+            if before.revision == 1:
+                revisions.append(self._first_revision(before))
+            revisions.append((self.form_id, row.head.root_uuid, revision, kind, stamp, row.head.uuid, *place))
+        connection.exec_driver_sql(_UPDATE, updated)
+        connection.exec_driver_sql(_INSERT_REVISION, revisions)
+        self._count(connection, sum(kind == "restored" for _, kind, _ in old))
 
     def _first_revision(self, held: Any) -> tuple[Any, ...]:
         """Told only once a submission changes: until then its row says the same."""
@@ -221,12 +241,6 @@ class Ledger:
             self.tally.counts["deleted"] += 1
             self._count(connection, -1)
 
-    def _count(self, connection: sa.Connection, more: int) -> None:
-        """Keep the number of live rows beside the cursor, so that asking it costs nothing."""
-        if more:
-            n_live = (self.cursor(connection) or NO_CURSOR).n_live
-            self.put_cursor(connection, {"n_live": n_live + more})
-
     def miss(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
         """Remember that a complete scan lacked these rows, though they are not proved gone."""
         values = [(_text(now), self.form_id, root_uuid) for root_uuid in root_uuids]
@@ -267,9 +281,18 @@ class Ledger:
 
     def advance(self, connection: sa.Connection, last_id: int) -> None:
         """Move the cursor to *last_id*, never back."""
-        cursor = self.cursor(connection)
-        if cursor is None or last_id > cursor.last_id:
-            self.put_cursor(connection, {"last_id": last_id})
+        self._move(connection, "last_id = max(last_id, ?)", last_id)
+
+    def _count(self, connection: sa.Connection, more: int) -> None:
+        """Keep the number of live rows beside the cursor, so that asking it costs nothing."""
+        if more:
+            self._move(connection, "n_live = n_live + ?", more)
+
+    def _move(self, connection: sa.Connection, how: str, value: int) -> None:
+        change = f"UPDATE cursors SET {how} WHERE form_id = ?"
+        if not connection.exec_driver_sql(change, (value, self.form_id)).rowcount:
+            self.put_cursor(connection, {"last_id": -1})
+            connection.exec_driver_sql(change, (value, self.form_id))
 
     def low_water(self, connection: sa.Connection, overlap: timedelta) -> int:
         """The id to read above: rows that the last reading may have missed lie above it.
@@ -325,3 +348,22 @@ def _equal_json(left: bytes, right: bytes) -> bool:
 
 def _text(moment: datetime) -> str:
     return schema.Utc().process_bind_param(moment, None) or ""  # type: ignore[arg-type]
+
+
+def _state(row: Row, place: bodies.Place, revision: int, stamp: str) -> tuple[Any, ...]:
+    """The values of `_STATE`."""
+    head = row.head
+    return (
+        head.submission_id,
+        head.uuid,
+        head.submitted_at,
+        head.submitted_by,
+        head.form_version,
+        head.validation,
+        head.validated_at,
+        head.signature,
+        row.digest,
+        *place,
+        revision,
+        stamp,
+    )

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import LightRow, Page, parse_head, parse_submission
-from kobo_sync.model import Form, Submission
+from kobo_sync.kobo.listing import LightRow, Page, parse_head
+from kobo_sync.model import Form
+from kobo_sync.store import load
 from kobo_sync.store.database import Store
 from kobo_sync.store.files import list_files
 from kobo_sync.store.flat import Flat
+from kobo_sync.store.flatten import Placed
 from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
 from kobo_sync.store.reconcile import Comparison, compare
 
@@ -47,12 +51,22 @@ class Mirror:
     def prepare(self) -> bool:
         """Bring the flat tables to the form's layout; returns whether they were derived anew."""
         with self.store.begin() as connection:
+            if load.loading(connection) not in (None, self.form.form_id):
+                load.settle(connection)  # another form's first reading was killed
             return self._flat.prepare(connection)
 
     def index(self) -> None:
-        """Index the flat tables, once a first reading has filled them."""
+        """End a first reading: put in order what it appended, and index the tables that it filled."""
         with self.store.begin() as connection:
-            self._flat.index(connection)
+            self._settle(connection)
+
+    def _settle(self, connection: sa.Connection) -> None:
+        form_id, doubles = load.settle(connection)
+        if form_id == self.form.form_id:
+            self.tally.counts["doubles"] += len(doubles)
+            self.tally.counts["new"] -= len(doubles)
+        if self._derive:
+            self._flat.prepare(connection)
 
     def rebuild(self) -> int:
         """Derive the flat tables again from the rows as received; returns the number of submissions."""
@@ -82,33 +96,47 @@ class Mirror:
 
         A page without *advance* holds rows that a complete scan asked for, by id.
         """
-        if not page.rows:
-            return
-        with _no_collector(), self.store.begin() as connection:
-            changed = self._ledger.changed(connection, page, in_order=advance)
+        if page.rows:
+            with _no_collector():
+                self._write_page(page, now, advance=advance)
+
+    def _write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
+        with self.store.begin() as connection:
+            changed, clash = self._ledger.changed(connection, page, in_order=advance)
             self.tally.counts["unchanged"] += len(page.rows) - len(changed)
             rows: list[Row] = []
-            parsed: dict[int, Submission] = {}
             for submission_id, raw, digest in changed:
                 try:
-                    rows.append(self._read(raw, digest, parsed))
+                    rows.append(self._read(raw, digest))
                 except KoboUnexpected as error:
                     self._ledger.set_aside(connection, submission_id, raw, error.message, now)
             if rows:
+                unseen = self._loads(connection, page, may=advance and not clash)
                 self._ledger.let_in(connection, [row.head.submission_id for row in rows])
-                written, stale = self._ledger.write(connection, rows, page, now, force=not advance)
+                written, stale = self._ledger.write(connection, rows, page, now, force=not advance, unseen=unseen)
                 if self._derive:
-                    submissions = [parsed[row.head.submission_id] for row in written]
-                    self._flat.write(connection, submissions, stale)
-                    list_files(connection, self.form.form_id, submissions, stale)
+                    said = [row.said for row in written if row.said]
+                    self._flat.write(connection, said, stale)
+                    listed = ((row.head.root_uuid, row.said.attachments) for row in written if row.said)
+                    list_files(connection, self.form.form_id, listed, stale)
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
 
-    def _read(self, raw: bytes, digest: bytes, parsed: dict[int, Submission]) -> Row:
-        head = parse_head(raw)
-        if self._derive:
-            parsed[head.submission_id] = parse_submission(raw, self.form.form_id)
-        return Row(head, raw, digest)
+    def _read(self, raw: bytes, digest: bytes) -> Row:
+        if not self._derive:
+            return Row(parse_head(raw), raw, digest)
+        said = self._flat.decode(raw)
+        return Row(said.head if isinstance(said, Placed) else parse_head(raw), raw, digest, said)
+
+    def _loads(self, connection: sa.Connection, page: Page, *, may: bool) -> bool:
+        """Whether the page's rows are appended unseen: in a first reading, as long as none has an id that is held."""
+        form_id, current = self.form.form_id, load.loading(connection)
+        if may and current is None and load.may_load(connection, form_id, page.count):
+            load.begin(connection, form_id)
+            return True
+        if current is not None and not (may and current == form_id):
+            self._settle(connection)
+        return may and current == form_id
 
     # ── reconcile ──
 

@@ -1,15 +1,14 @@
-"""A form's flat tables, and a submission's rows in them: typed columns named by question."""
+"""A form's flat tables: typed columns named by question; `flatten` has the rows in them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 
-from kobo_sync.model import Form, Question, Submission
+from kobo_sync.model import Form, Question
 
 Kind = Literal["text", "integer", "decimal"]
 Value = str | int | float | None
@@ -36,8 +35,8 @@ CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its
 )
 MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "rank": "rank"}
 GEO_PARTS = ("lat", "lon", "alt", "acc")
-_SILENT = frozenset({"note", "audit", "trigger"})
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
+GEOPOINTS = frozenset({"geopoint", "start-geopoint"})
+SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a column for
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,6 @@ class FlatTable:
         return REPEAT_SYSTEM if self.repeat else SYSTEM
 
 
-@dataclass
-class Flattened:
-    """Submissions as rows: *rows* per table name, in the order of its columns; *chosen* (see `CHOSEN`) likewise.
-
-    *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
-    """
-
-    rows: dict[str, list[tuple[Value, ...]]]
-    chosen: dict[str, list[tuple[Value, ...]]]
-    unknown: set[str] = field(default_factory=set)
-    misfits: set[str] = field(default_factory=set)
-
-
 def flat_tables(form: Form) -> tuple[FlatTable, ...]:
     """The form's table, then one per repeat, outer before inner.
 
@@ -100,9 +86,9 @@ def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str
     taken = {name for name, _ in system}
     columns = []
     for question in questions:
-        if question.repeat != repeat or question.kind in _SILENT:
+        if question.repeat != repeat or question.kind in SILENT:
             continue
-        if question.kind == "geopoint":
+        if question.kind in GEOPOINTS:
             columns += [
                 Column(_free(f"{question.name}_{part}", taken), "decimal", question.name, at)
                 for at, part in enumerate(GEO_PARTS)
@@ -160,134 +146,3 @@ def dump_tables(tables: Sequence[FlatTable]) -> str:
 def load_tables(text: str) -> tuple[FlatTable, ...]:
     """Tables from the text of `dump_tables`."""
     return msgspec.json.decode(text, type=tuple[FlatTable, ...]) if text else ()
-
-
-_Target = tuple[int, Column]  # where in a row an answer goes
-_UNKNOWN: Any = object()
-
-
-class _Plan:
-    """One table's columns, found by an answer's key: the key's last part is the question's name, so a
-    question that moved between groups from one version to the next stays in its column.
-    """
-
-    def __init__(self, table: FlatTable) -> None:
-        self.table = table
-        self.n_system = len(table.system)
-        self.blank: list[Value] = [None] * (self.n_system + len(table.columns))
-        self.columns: dict[str, list[_Target]] = {}
-        for at, column in enumerate(table.columns, self.n_system):
-            self.columns.setdefault(column.question, []).append((at, column))
-        self.keys: dict[str, Any] = {}  # what `target` said, since the same keys come again and again
-
-    def target(self, key: str) -> Any:
-        """Where the answer *key* goes: a position for plain text, else its columns, or `_UNKNOWN`."""
-        columns = self.columns.get(key.rpartition("/")[2])
-        if columns is None:
-            return _UNKNOWN
-        ((at, column), *rest) = columns
-        return at if not rest and column.kind == "text" and not column.many else columns
-
-
-class Flattener:
-    """Turns submissions into rows of *tables*, a form's own table first."""
-
-    def __init__(self, tables: Sequence[FlatTable]) -> None:
-        self.tables = tables
-        self._root = _Plan(tables[0])
-        self._plans = {table.repeat: _Plan(table) for table in tables[1:]}
-        self._by_name = {path.rpartition("/")[2]: plan for path, plan in self._plans.items()}
-
-    def flatten(self, submissions: Iterable[Submission]) -> Flattened:
-        """The rows of *submissions*. Repeats are numbered over the whole submission; parents by their number."""
-        flat = Flattened({table.name: [] for table in self.tables}, {table.name: [] for table in self.tables})
-        for submission in submissions:
-            root = submission.root_uuid
-            numbers: dict[str, int] = {}
-            self._place(flat, self._root, submission.answers, _system(submission), root, 0, numbers)
-        return flat
-
-    def _place(
-        self,
-        flat: Flattened,
-        plan: _Plan,
-        item: Mapping[str, Any],
-        head: tuple[Value, ...],
-        root: str,
-        position: int,
-        numbers: dict[str, int],
-    ) -> None:
-        row = plan.blank.copy()
-        row[: plan.n_system] = head
-        keys = plan.keys
-        for key, value in item.items():
-            if type(value) is list:
-                inner = self._plans.get(key) or self._by_name.get(key.rpartition("/")[2])
-                if inner is None:
-                    flat.unknown.add(key.rpartition("/")[2])
-                    continue
-                for each in value:
-                    if isinstance(each, dict):
-                        numbers[inner.table.name] = number = numbers.get(inner.table.name, 0) + 1
-                        above = position or None
-                        self._place(flat, inner, each, (root, above, number), root, number, numbers)
-                continue
-            target = keys.get(key)
-            if type(target) is int:
-                row[target] = value if type(value) is str else str(value)
-                continue
-            if target is None:
-                target = keys[key] = plan.target(key)
-                if type(target) is int:
-                    row[target] = str(value)
-                    continue
-            if target is _UNKNOWN:
-                flat.unknown.add(key.rpartition("/")[2])
-                continue
-            text = value if type(value) is str else str(value)
-            for at, column in target:
-                if column.kind == "integer" and text.isascii() and text.isdecimal() and len(text) < 19:
-                    row[at] = int(text)
-                else:
-                    row[at] = _value(flat, plan, column, text, root, position)
-        flat.rows[plan.table.name].append(tuple(row))
-
-
-def _value(flat: Flattened, plan: _Plan, column: Column, text: str, root: str, position: int) -> Value:
-    if column.kind == "text":
-        if column.many:
-            flat.chosen[plan.table.name] += [
-                (root, position, column.question, choice, at if column.many == "rank" else None)
-                for at, choice in enumerate(text.split(), 1)
-            ]
-        return text
-    if column.part >= 0:
-        parts = text.split()
-        number = _number(parts[column.part]) if column.part < len(parts) else None
-        if column.part < 2 and number is None:
-            flat.misfits.add(column.question)
-        return number
-    value: Value
-    value = (int(text) if _INTEGER.fullmatch(text) else None) if column.kind == "integer" else _number(text)
-    if value is None:
-        flat.misfits.add(column.question)
-    return value
-
-
-def _system(submission: Submission) -> tuple[Value, ...]:
-    return (
-        submission.root_uuid,
-        submission.submission_id,
-        f"{submission.submitted_at.isoformat()[:19]}Z",
-        submission.submitted_by,
-        submission.form_version,
-        submission.validation,
-    )
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text) if "_" not in text else float("nan")
-    except ValueError:
-        return None
-    return number if number - number == 0 else None  # neither nan nor inf

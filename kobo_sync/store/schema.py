@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-VERSION = 2
+VERSION = 3  # older files are brought up by `migrations`
 FLAT_PREFIX = "data_"  # the flat tables' names in the database: no form_id can collide with ours
 CHOSEN_PREFIX = "chosen_"  # the codes of their select_multiple and rank questions, one by one
 VIEW_PREFIX = "v_"  # the same tables with labels, for people
@@ -57,8 +57,9 @@ facts = Table(  # what the mirror knows of itself: schema version, server of eac
 submissions = Table(  # the live rows and, with gone_at, the tombstones; identity is root_uuid
     "submissions",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("root_uuid", String, primary_key=True),
+    Column("row_id", Integer, primary_key=True),
+    Column("form_id", String, nullable=False),
+    Column("root_uuid", String, nullable=False),
     Column("submission_id", BigInteger, nullable=False),
     Column("uuid", String, nullable=False),
     Column("submitted_at", Utc, nullable=False),
@@ -68,7 +69,7 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
     Column("validated_at", BigInteger, nullable=False),
     Column("signature", String, nullable=False),  # what a light scan would show
     Column("raw_sha256", LargeBinary(32), nullable=False),  # of the bytes last seen: key order and addresses count
-    Column("content_sha256", String, nullable=False),  # empty until asked for
+    Column("content_sha256", String, nullable=False, server_default=""),  # empty until asked for
     Column("body_id", Integer, nullable=False),  # where its JSON lies: in bodies, from byte body_at on
     Column("body_at", Integer, nullable=False),
     Column("body_n", Integer, nullable=False),
@@ -79,6 +80,9 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
     Column("gone_at", Utc),
 )
 Index("submissions_by_id", submissions.c.form_id, submissions.c.submission_id)
+# These two are taken away while a form is loaded for the first time (see `load`): uuids are random, and a row
+# in such an index costs a page of the disk, where all of them at once cost a sort.
+by_root = Index("submissions_by_root", submissions.c.form_id, submissions.c.root_uuid, unique=True)
 
 bodies = Table(  # rows as received, a page or some rows together, gzip: whole pages are kept as the server packed them
     "bodies",
@@ -104,9 +108,10 @@ revisions = Table(  # every state of the submissions that changed; one never cha
 attachments = Table(
     "attachments",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("root_uuid", String, primary_key=True),
-    Column("attachment_uid", String, primary_key=True),
+    Column("row_id", Integer, primary_key=True),
+    Column("form_id", String, nullable=False),
+    Column("root_uuid", String, nullable=False),
+    Column("attachment_uid", String, nullable=False),
     Column("filename", String, nullable=False),
     Column("question_path", String, nullable=False),
     Column("mimetype", String, nullable=False),
@@ -120,6 +125,13 @@ attachments = Table(
     Column("error", Text),
 )
 
+by_file = Index(
+    "attachments_by_file",
+    attachments.c.form_id,
+    attachments.c.root_uuid,
+    attachments.c.attachment_uid,
+    unique=True,
+)
 Index("attachments_wanted", attachments.c.form_id, sqlite_where=attachments.c.sha256.is_(None))
 
 quarantine = Table(  # rows that could not be understood: kept, reported, tried again

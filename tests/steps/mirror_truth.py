@@ -18,7 +18,8 @@ from kobo_sync.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.rows import Flattener, flat_tables
+from kobo_sync.store.flatten import Flattener
+from kobo_sync.store.rows import flat_tables
 from kobo_sync.workspace import Workspace
 
 State = Mapping[str, Any]
@@ -34,10 +35,10 @@ def server_state(field_team: Field, mission: Mission) -> State:
             for _, raw in page.rows:
                 raws[parse_submission(raw, form_id).root_uuid] = raw
         submissions = [parse_submission(raw, form_id) for raw in raws.values()]
-        flat = Flattener(flat_tables(form)).flatten(submissions)
+        flat = Flattener(flat_tables(form), form).flatten(submissions)
         state[form_id] = {
             "rows": {root: json.loads(raw) for root, raw in raws.items()},
-            "tables": {name: sorted(map(repr, rows)) for name, rows in flat.rows.items()},
+            "tables": {name: sorted(repr(tuple(row)) for row in rows) for name, rows in flat.rows.items()},
             "chosen": sorted(repr(row) for rows in flat.chosen.values() for row in rows),
             "files": {
                 (each.root_uuid, file.attachment_uid): "" if file.is_deleted else _sha(client, file.url)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from conftest import VISITES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.model import Submission
-from kobo_sync.store.rows import FlatTable, Flattener, flat_tables, merge_tables
+from kobo_sync.kobo.listing import parse_submission
+from kobo_sync.model import Form
+from kobo_sync.store.flatten import Flattened, Flattener, Placed
+from kobo_sync.store.rows import FlatTable, flat_tables, merge_tables
 
 ODD = """
 | survey |              |           |        |
@@ -26,14 +30,39 @@ ODD = """
 """
 
 
-def _submission(answers: dict[str, Any]) -> Submission:
-    return Submission(7, "f", "u", "r", datetime(2025, 2, 11, tzinfo=UTC), "maha", "v1", "", 0, answers, ())
+HEAD = {
+    "_id": 7,
+    "_uuid": "u",
+    "meta/rootUuid": "uuid:r",
+    "_submission_time": "2025-02-11T00:00:00",
+    "_submitted_by": "maha",
+    "__version__": "v1",
+    "_validation_status": {},
+    "_attachments": [],
+    "_geolocation": [None, None],
+    "_tags": [],
+    "formhub/uuid": "x",
+    "_status": "submitted_via_web",
+    "_xform_id_string": "f",
+}
 
 
-def _rows(answers: dict[str, Any], tables: Sequence[FlatTable], name: str) -> list[dict[str, Any]]:
-    (table,) = [table for table in tables if table.name == name]
+def _flattened(answers: dict[str, Any], form: Form, tables: Sequence[FlatTable] = ()) -> Flattened:
+    """What becomes of a row, the same by place and key by key."""
+    raw = json.dumps({**HEAD, **answers}).encode()
+    flattener = Flattener(tables or flat_tables(form), form)
+    by_key = flattener.flatten([parse_submission(raw, form.form_id)])
+    flattener.decode(raw)  # its keys, where they were not known
+    placed = flattener.decode(raw)
+    assert isinstance(placed, Placed)
+    assert flattener.flatten([placed]) == by_key
+    return by_key
+
+
+def _rows(answers: dict[str, Any], form: Form, name: str) -> list[dict[str, Any]]:
+    (table,) = [table for table in flat_tables(form) if table.name == name]
     names = [*(system for system, _ in table.system), *(column.name for column in table.columns)]
-    return [dict(zip(names, row, strict=True)) for row in Flattener(tables).flatten([_submission(answers)]).rows[name]]
+    return [dict(zip(names, row, strict=True)) for row in _flattened(answers, form).rows[name]]
 
 
 def test_names_taken_by_the_system_or_by_case_get_a_suffix() -> None:
@@ -43,7 +72,7 @@ def test_names_taken_by_the_system_or_by_case_get_a_suffix() -> None:
 
 
 def test_nested_repeats_keep_their_parent_and_a_position_of_their_own() -> None:
-    tables = flat_tables(read_form(ODD.encode(), "odd.md"))
+    form = read_form(ODD.encode(), "odd.md")
     inner = "menage/membre"
     answers = {
         "menage": [
@@ -51,13 +80,13 @@ def test_nested_repeats_keep_their_parent_and_a_position_of_their_own() -> None:
             {inner: [{f"{inner}/age": "٥"}]},
         ]
     }
-    rows = _rows(answers, tables, "odd__membre")
+    rows = _rows(answers, form, "odd__membre")
     assert [(row["parent_position"], row["position"], row["age"]) for row in rows] == [(1, 1, 3), (1, 2, 4), (2, 3, 5)]
 
 
 def test_a_question_that_moved_between_groups_stays_in_its_column() -> None:
-    tables = flat_tables(read_form(VISITES.encode(), "visites.md"))
-    (row,) = _rows({"ailleurs/zone": "nord", "lieu/gps": "31.5 -5.25 1200.0 4"}, tables, "visites")
+    form = read_form(VISITES.encode(), "visites.md")
+    (row,) = _rows({"ailleurs/zone": "nord", "lieu/gps": "31.5 -5.25 1200.0 4"}, form, "visites")
     assert (row["zone"], row["gps_lat"], row["gps_lon"], row["gps_alt"], row["gps_acc"]) == (
         "nord",
         31.5,
@@ -68,11 +97,11 @@ def test_a_question_that_moved_between_groups_stays_in_its_column() -> None:
 
 
 def test_answers_that_do_not_fit_are_named_and_left_empty() -> None:
-    tables = flat_tables(read_form(VISITES.encode(), "visites.md"))
+    form = read_form(VISITES.encode(), "visites.md")
     answers = {"membre": [{"membre/annees": "douze"}, {"membre/annees": "12"}], "lieu/gps": "ici", "inconnu": "x"}
-    flattened = Flattener(tables).flatten([_submission(answers)])
+    flattened = _flattened(answers, form)
     assert flattened.misfits == {"annees", "gps"} and flattened.unknown == {"inconnu"}
-    assert [row["annees"] for row in _rows(answers, tables, "visites__membre")] == [None, 12]
+    assert [row["annees"] for row in _rows(answers, form, "visites__membre")] == [None, 12]
 
 
 MANY = """
@@ -88,8 +117,7 @@ MANY = """
 
 
 def test_answers_of_several_codes_are_split_with_their_rank() -> None:
-    tables = flat_tables(read_form(MANY.encode(), "many.md"))
-    flat = Flattener(tables).flatten([_submission({"themes": "eau sols", "ordre": "sols eau"})])
+    flat = _flattened({"themes": "eau sols", "ordre": "sols eau"}, read_form(MANY.encode(), "many.md"))
     assert flat.chosen["many"] == [
         ("r", 0, "themes", "eau", None),
         ("r", 0, "themes", "sols", None),
@@ -106,3 +134,107 @@ def test_a_newer_form_keeps_the_columns_of_the_older_and_names_what_changed_type
     merged, conflicts = merge_tables(old, flat_tables(read_form(changed.encode(), "visites.md")))
     assert [column.name for column in merged[0].columns][-2:] == ["cliche", "photo"]
     assert conflicts == ("annees (integer → text)",)
+
+
+KINDS = """
+| survey |                        |         |        |
+|        | type                   | name    | label  |
+|        | begin_group            | a       | A      |
+|        | integer                | entier  | Entier |
+|        | decimal                | decimal | Déc.   |
+|        | geopoint               | point   | Point  |
+|        | note                   | avis    | Avis   |
+|        | acknowledge            | vu      | Vu     |
+|        | end_group              |         |        |
+|        | audit                  | audit   |        |
+|        | start-geopoint         | depart  |        |
+|        | select_multiple themes | themes  | Thèmes |
+|        | begin_repeat           | menage  | Ménage |
+|        | text                   | nom     | Nom    |
+|        | begin_repeat           | membre  | Membre |
+|        | integer                | age     | Âge    |
+|        | rank themes            | ordre   | Ordre  |
+|        | end_repeat             |         |        |
+|        | end_repeat             |         |        |
+| choices |
+|        | list_name | name | label |
+|        | themes    | eau  | Eau   |
+|        | themes    | sols | Sols  |
+"""
+TEXTS = st.sampled_from(
+    (
+        "",
+        " ",
+        "12",
+        "-7",
+        "1_0",
+        "٥",
+        "9" * 19,
+        "9" * 400,
+        "1.5",
+        "1e3",
+        "nan",
+        "inf",
+        "31.5 -5.1 0 4",
+        "31.5 x",
+        "eau sols",
+    )
+) | st.text(max_size=8)
+MEMBERS = st.lists(
+    st.fixed_dictionaries({}, optional={"menage/membre/age": TEXTS, "menage/membre/ordre": TEXTS}), max_size=3
+)
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(
+            ("a/entier", "a/decimal", "a/point", "a/vu", "a/avis", "depart", "themes", "meta/audit"), TEXTS
+        ),
+        **dict.fromkeys(("entier", "ailleurs/point", "inconnu"), TEXTS),
+        "menage": st.lists(
+            st.fixed_dictionaries({}, optional={"menage/nom": TEXTS, "menage/membre": MEMBERS, "menage/x/nom": TEXTS}),
+            max_size=3,
+        ),
+        "vieux/inconnus": st.lists(st.fixed_dictionaries({"vieux/inconnus/x": TEXTS}), max_size=2),
+    },
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(ANSWERS, min_size=1, max_size=4))
+def test_by_place_and_key_by_key_any_rows_become_the_same(many: list[dict[str, Any]]) -> None:
+    form = read_form(KINDS.encode(), "kinds.md")
+    flattener = Flattener(flat_tables(form), form)
+    for answers in many:  # a question stands in one group of a row
+        for moved, usual in (("entier", "a/entier"), ("ailleurs/point", "a/point")):
+            if moved in answers:
+                answers.pop(usual, None)
+        for each in answers.get("menage", ()):
+            if "menage/x/nom" in each:
+                each.pop("menage/nom", None)
+    raws = [
+        json.dumps({**HEAD, "_id": n, "_uuid": f"u{n}", "meta/rootUuid": f"r{n}", **a}).encode()
+        for n, a in enumerate(many)
+    ]
+    for raw in raws:
+        flattener.decode(raw)
+    placed = [flattener.decode(raw) for raw in raws]
+    assert all(isinstance(each, Placed) for each in placed)
+    assert flattener.flatten(placed) == flattener.flatten(parse_submission(raw, form.form_id) for raw in raws)
+
+
+def test_acknowledgements_have_a_column_and_silent_things_are_no_surprise() -> None:
+    form = read_form(KINDS.encode(), "kinds.md")
+    flat = _flattened({"a/vu": "OK", "meta/audit": "audit.csv", "depart": "31.5 -5.1 0 4"}, form)
+    assert flat.unknown == set()
+    (row,) = _rows({"a/vu": "OK", "meta/audit": "audit.csv", "depart": "31.5 -5.1 0 4"}, form, form.form_id)
+    assert (row["vu"], row["depart_lat"], row["depart_acc"]) == ("OK", 31.5, 4.0)
+
+
+def test_what_is_no_text_is_read_key_by_key_and_nothing_is_rounded() -> None:
+    form = read_form(KINDS.encode(), "kinds.md")
+    flattener = Flattener(flat_tables(form), form)
+    raw = json.dumps({**HEAD, "a/entier": 12, "a/vu": 2**70, "a/decimal": 1.5}).encode()
+    row = flattener.decode(raw)
+    assert not isinstance(row, Placed)
+    (values,) = flattener.flatten([row]).rows[form.form_id]
+    assert {12, str(2**70), 1.5} <= set(values)
