@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 FLOORS = (
     ("model", "errors", "__init__"),
     (
-        "config", "settings", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "store.schema", "store.rows", "store.plan", "desk.schema", "desk",
+        "config", "settings", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "kobo.typed", "store.schema", "store.rows", "store.flatten", "store.plan", "desk.schema", "desk",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
     ("workspace", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
-     "store.database", "store.bodies", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.mirror"),
+     "store.database", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.mirror"),
     ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "steps."),
     ("service", "signals", "console", "cli", "paper_verbs", "progress", "__main__"),
 )  # fmt: skip
