@@ -20,6 +20,7 @@ import click
 from kobo_sync import __version__
 from kobo_sync.console import err, escaped, out, print_finding, print_report, summary
 from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.keeping_verbs import add_keeping_verbs
 from kobo_sync.ledger import recorded
 from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_now
 from kobo_sync.model import Report
@@ -417,3 +418,4 @@ def _known_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
 
 
 add_paper_verbs(cli, verb, print_report, EXITS)
+add_keeping_verbs(cli, verb, EXITS)

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
-from kobo_sync.settings import Checks, Settings
+from kobo_sync.settings import Backup, Checks, Retention, Settings
 
 MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
@@ -198,6 +198,8 @@ class Config(Settings):
     identity: Identity = Identity()
     report: ReportSettings = ReportSettings()
     checks: Checks = Checks()
+    backup: Backup = Backup()
+    retention: Retention | None = None
     zones: list[Zone] = []
     secrets: dict[str, SecretStr] = {}
 

@@ -60,3 +60,25 @@ class Checks(Settings):
             if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", name):
                 raise ValueError(f"{name!r} is no dotted name, such as my_package.my_check")
         return value
+
+
+class Backup(Settings):
+    """Where backups go (a folder, from the mission's on; empty: the state folder), and how many stay."""
+
+    folder: str = ""
+    daily: int = Field(default=7, ge=0)
+    weekly: int = Field(default=8, ge=0)
+
+
+class Retention(Settings):
+    """What `purge` erases, in months after the mission's last day; what no key names is kept.
+
+    *files_months*: the files of submissions. *personal_months*: answers that say who somebody is, the imported
+    roster, nominative documents; *personal* adds questions as ``form_id.question``. *answers_months*: all answers
+    of these forms.
+    """
+
+    files_months: int | None = Field(default=None, ge=0)
+    personal_months: int | None = Field(default=None, ge=0)
+    answers_months: dict[str, Annotated[int, Field(ge=0)]] = {}
+    personal: list[str] = []

@@ -126,7 +126,7 @@ def _findings(document: WordDocument, facts: Facts) -> None:
     rows = [_finding(finding) for finding in found[:_MOST_FINDINGS]]
     head = ["Règle", "Gravité", "Suivi", "Où", "Constat", "Remède"]
     caption = f"Constats ({len(found)})" + (f", les {_MOST_FINDINGS} premiers" if len(found) > _MOST_FINDINGS else "")
-    word.table(document, word.Table(head, rows, [1.8, 1.8, 1.6, 3.2, 4.8, 3.8], caption=caption, size=8.5))
+    word.table(document, word.Table(head, rows, [1.8, 2.2, 1.7, 3.0, 4.5, 3.8], caption=caption, size=8.5))
 
 
 def _finding(finding: Finding) -> list[str | word.Cell]:

@@ -15,10 +15,10 @@ FLOORS = (
         "config", "settings", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "kobo.typed", "store.schema", "store.rows", "store.flatten", "store.plan", "desk.schema", "desk",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
-     "store.database", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.mirror"),
+    ("workspace", "archive", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
+     "store.database", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.redaction", "store.mirror"),
     ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "steps."),
-    ("service", "signals", "console", "cli", "paper_verbs", "progress", "__main__"),
+    ("service", "signals", "console", "cli", "paper_verbs", "keeping_verbs", "progress", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
 IMPURE_CALLS = {"open", "uuid4", "now", "today", "utcnow", "read_text", "write_text", "read_bytes", "write_bytes"}

@@ -81,7 +81,10 @@ def test_every_setting_and_every_code_is_in_the_operations_guide() -> None:
     codes = set()
     for path in (ROOT / "kobo_sync").rglob("*.py"):
         codes |= set(
-            re.findall(r'"((?:DATA|PULL|DEPLOY|BUILD|REPORT|DELIVER|EXPORT|ROSTER)\d{3})"', path.read_text("utf-8"))
+            re.findall(
+                r'"((?:DATA|PULL|DEPLOY|BUILD|REPORT|DELIVER|EXPORT|ROSTER|BACKUP|PURGE)\d{3})"',
+                path.read_text("utf-8"),
+            )
         )
     assert not missing and not {code for code in codes if f"`{code}`" not in told}
 

@@ -156,7 +156,7 @@ def test_the_codes_are_stable_and_each_check_says_all_that_staff_need() -> None:
     given = facts(members=[member(), member(card="K2", mobile="0612345678"), member(card="K3", mobile="+212612345678")])
     twins = found(given, "DATA002")
     assert twins and all(f.why and f.hint and f.enumerator == "amina" and f.zone == "kasba" for f in twins)
-    assert all(f.root_uuid.startswith("members-") and "submission" in f.where for f in twins)
+    assert all(f.root_uuid.startswith("members-") and "soumission" in f.where for f in twins)
     assert "Tazi" not in str(twins) and "612345678" not in str(twins)
 
 

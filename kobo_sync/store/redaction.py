@@ -1,0 +1,183 @@
+"""Answers taken out of the mirror for good: out of every state of every row, tombstones and odd rows included."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from kobo_sync.errors import StoreError
+from kobo_sync.store import schema
+from kobo_sync.store.bodies import Bodies, Place, keep
+from kobo_sync.store.database import Store
+
+S, R, B, Q, A = (schema.submissions, schema.revisions, schema.bodies, schema.quarantine, schema.attachments)
+# What the server says of a row, and what tells its versions apart; all else is an answer.
+SYSTEM = frozenset(
+    "_id _uuid _attachments _status _submission_time _validation_status _submitted_by _xform_id_string formhub/uuid "
+    "__version__ meta/instanceID meta/rootUuid meta/deprecatedID _date_modified start end today".split()
+)
+FREE = {"_geolocation": [None, None], "_notes": [], "_tags": []}  # what the server adds and may name somebody
+TITLES = ("meta/instanceName", "_supplementalDetails")
+ROWS_PER_BODY = 500
+Judge = Callable[[str], bool]  # whether the answer to the question of this name goes
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What a redaction touched: live and dead *rows*, *states* of rows, *answers*; *sha256* is over the rows before."""
+
+    rows: int
+    states: int
+    answers: int
+    sha256: str
+
+
+def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) -> Erased:
+    """Take the answers of a form that *goes* names out of the rows as received, in one transaction.
+
+    Rows keep their place, ids, times and status, so that a pull still proves its count and asks for none of them
+    again. The flat tables must be derived anew afterwards, and the file vacuumed. Raises: StoreError.
+    """
+    with store.begin() as connection:
+        places = _places(connection, form_id)
+        bodies = Bodies(connection)
+        moved: dict[Place, Place] = {}
+        digest, n_answers, n_states = hashlib.sha256(), 0, 0
+        batch: list[tuple[Place, bytes]] = []
+        for place in sorted(places):
+            raw = bodies.row(place)
+            clean, n = redacted(raw, goes)
+            digest.update(hashlib.sha256(raw).digest())
+            n_answers, n_states = n_answers + n, n_states + bool(n)
+            batch.append((place, clean))
+            if len(batch) == ROWS_PER_BODY and not dry_run:
+                moved |= _stored(connection, batch)
+                batch = []
+        if not dry_run:
+            moved |= _stored(connection, batch)
+            _point(connection, form_id, moved)
+        n_odd, n_odd_answers = _odd_rows(connection, form_id, goes, dry_run=dry_run)
+        n_rows = int(connection.execute(sa.select(sa.func.count()).where(S.c.form_id == form_id)).scalar_one())
+    return Erased(n_rows + n_odd, n_states + n_odd, n_answers + n_odd_answers, digest.hexdigest())
+
+
+def redacted(raw: bytes, goes: Judge) -> tuple[bytes, int]:
+    """The row without the answers that *goes* names, at any depth, and how many there were."""
+    row = json.loads(raw)
+    n = _strip(row, goes)
+    for key in TITLES:
+        n += row.pop(key, None) is not None
+    for key, blank in FREE.items():
+        if key in row and row[key] != blank and row[key]:
+            row[key] = blank
+            n += 1
+    return (
+        (json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), n)
+        if n
+        else (raw, 0)
+    )
+
+
+def _strip(row: dict[str, Any], goes: Judge) -> int:
+    n = 0
+    for key in [key for key in row if key not in SYSTEM and not key.startswith("_")]:
+        value = row[key]
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            n += sum(_strip(item, goes) for item in value)
+        elif goes(key.rpartition("/")[2]):
+            del row[key]
+            n += 1
+    return n
+
+
+def _places(connection: sa.Connection, form_id: str) -> set[Place]:
+    columns = (
+        sa.select(T.c.body_id, T.c.body_at, T.c.body_n).where(T.c.form_id == form_id, T.c.body_id.is_not(None))
+        for T in (S, R)
+    )
+    return {(body_id, at, n) for query in columns for body_id, at, n in connection.execute(query).all()}
+
+
+def _stored(connection: sa.Connection, batch: list[tuple[Place, bytes]]) -> dict[Place, Place]:
+    new = keep(connection, [raw for _, raw in batch])
+    return dict(zip((place for place, _ in batch), new, strict=True))
+
+
+_MOVED = "FROM moved WHERE moved.body_id = {0}.body_id AND moved.body_at = {0}.body_at"
+
+
+def _point(connection: sa.Connection, form_id: str, moved: dict[Place, Place]) -> None:
+    """Let rows and revisions say where their content lies now, and remove the bodies that nothing uses any more."""
+    connection.exec_driver_sql(
+        "CREATE TEMP TABLE moved (body_id INTEGER, body_at INTEGER, new_id INTEGER, new_at INTEGER, new_n INTEGER,"
+        " PRIMARY KEY (body_id, body_at)) WITHOUT ROWID"
+    )
+    if moved:
+        rows = [(*old[:2], *new) for old, new in moved.items()]
+        connection.exec_driver_sql("INSERT INTO moved VALUES (?, ?, ?, ?, ?)", rows)
+    for table in ("submissions", "revisions"):
+        here = _MOVED.format(table)
+        connection.exec_driver_sql(
+            f"UPDATE {table} SET (body_id, body_at, body_n) = (SELECT new_id, new_at, new_n {here})"
+            f" WHERE form_id = ? AND EXISTS (SELECT 1 {here})",
+            (form_id,),
+        )
+    connection.exec_driver_sql("DROP TABLE moved")
+    used = sa.union(sa.select(S.c.body_id), sa.select(R.c.body_id).where(R.c.body_id.is_not(None)))
+    connection.execute(B.delete().where(B.c.body_id.not_in(used)))
+    connection.execute(S.update().where(S.c.form_id == form_id).values(content_sha256=""))
+
+
+def _odd_rows(connection: sa.Connection, form_id: str, goes: Judge, *, dry_run: bool) -> tuple[int, int]:
+    """Rows that could not be understood: what is JSON is stripped, the rest goes whole."""
+    n_rows = n_answers = 0
+    mine = sa.select(Q.c.submission_id, Q.c.raw).where(Q.c.form_id == form_id)
+    for submission_id, raw in connection.execute(mine).all():
+        try:
+            clean, n = redacted(raw, goes)
+        except (ValueError, AttributeError, RecursionError):
+            clean, n = b"", int(bool(raw))
+        n_rows, n_answers = n_rows + bool(n), n_answers + n
+        if n and not dry_run:
+            here = (Q.c.form_id == form_id) & (Q.c.submission_id == submission_id)
+            connection.execute(Q.update().where(here).values(raw=clean))
+    return n_rows, n_answers
+
+
+def files_of(store: Store) -> dict[str, int]:
+    """SHA-256 → bytes of every file that is on disk for a submission, by the ledger."""
+    query = sa.select(A.c.sha256, A.c.n_bytes).where(A.c.sha256.is_not(None))
+    with store.begin() as connection:
+        return {sha256: int(n or 0) for sha256, n in connection.execute(query).all()}
+
+
+def vacuum(store: Store) -> None:
+    """Write the file anew without what was deleted, and empty the write-ahead log.
+
+    Raises: StoreError when another program reads the file just now: what was erased could still be found then.
+    """
+    raw = store.engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("VACUUM")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.close()
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"the local database refuses: {error}", hint="free some disk space, then purge again"
+        ) from error
+    finally:
+        raw.close()
+    if busy:
+        raise StoreError("another program reads the local database", hint="close it, then purge again")
+
+
+def names_in(goes: Collection[str]) -> Judge:
+    """A judge for the questions of these names."""
+    return frozenset(goes).__contains__
