@@ -1,167 +1,241 @@
-"""Speed and memory of the deliverables: the demo's set, then many zones made of the demo's; prints tables.
+"""Speed and memory of the deliverables: whole processes of `kobo-sync build` on one core, without LibreOffice.
 
-Usage: ``python benchmarks/build.py [--zones 30 100 300] [--data DIR]``. Each measure runs in a process of its own;
-CPU is that of one core (no LibreOffice), memory the peak of the process. *DIR* keeps the demo's data between runs.
+Usage: ``python benchmarks/build.py [--zones 30 100 300] [--data DIR] [--keep DIR]``. The demo's mirror is the data of
+3 zones × 25 persons; more zones are copies of it in a larger mirror (other zones, codes, names, phones, uuids), read as
+any mirror is. CPU is that of the whole process, imports included; memory its peak. *DIR* keeps the demo's data, or the
+missions made of it, between runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import resource
+import os
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+_CODE = re.compile(r"[A-Z]{3}-(\d{2})")
+_SYLLABLES = "ba ra li mo su ka de fi ha na ti za wo ge jo pu".split()
 
 
-def measure(data: Path, n_zones: int) -> dict[str, Any]:
-    """Build *n_zones* zones (copies of the demo's), then nothing changed, then one zone changed; CPU in seconds."""
+@dataclass(frozen=True)
+class Cost:
+    """What a process took: CPU in seconds, peak memory in MB."""
+
+    cpu_s: float
+    rss_mb: float
+
+
+# ── missions of many zones ──────────────────────────────────────────────────
+
+
+def make_mission(demo: Path, folder: Path, n_zones: int) -> Path:
+    """A workspace of *n_zones* zones whose mirror holds a copy of one of the demo's zones for each of them."""
+    workspace = folder / f"{n_zones}-zones"
+    if (workspace / "ready").exists():
+        return workspace
+    shutil.rmtree(workspace, ignore_errors=True)
+    shutil.copytree(ROOT / "config", workspace / "config", ignore=shutil.ignore_patterns("secrets.env"))
+    shutil.copytree(ROOT / "forms", workspace / "forms")
+    zones = [line.split(",") for line in (ROOT / "config" / "zones.csv").read_text().splitlines()]
+    header, real = zones[0], zones[1:]
+    named = [real[k] if n_zones <= len(real) else _named(real[k % len(real)], k) for k in range(n_zones)]
+    (workspace / "config" / "zones.csv").write_text("\n".join(map(",".join, [header, *named])) + "\n")
+    toml = (workspace / "config" / "mission.toml").read_text()
+    (workspace / "config" / "mission.toml").write_text(
+        re.sub(r"(?m)^(bertat|zaouiat_sidi_hamza|oumjniba) = .*\n", "", toml)
+    )
+    state = workspace / ".kobo_sync"
+    state.mkdir(mode=0o700)
+    (state / "attachments").symlink_to((demo / ".kobo_sync" / "attachments").resolve())
+    shutil.copy(demo / ".kobo_sync" / "mirror.sqlite", state / "mirror.sqlite")
+    if n_zones != len(real):
+        _multiply(state / "mirror.sqlite", [zone[0] for zone in real], [zone[0] for zone in named])
+    (workspace / "ready").touch()
+    return workspace
+
+
+def _named(zone: list[str], number: int) -> list[str]:
+    return [f"{zone[0]}_{number:03}", f"{zone[1]} {number}", *zone[2:3], f"Z{number:03}", *zone[4:]]
+
+
+def _multiply(mirror: Path, real: list[str], codes: list[str]) -> None:
+    """Fill the mirror with a copy of a real zone's rows per code; the originals go, but for what has no zone."""
+    with sqlite3.connect(mirror) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: [row[1] for row in db.execute(f'PRAGMA table_info("{name}")')] for name in tables}
+        keyed = [name for name in tables if "root_uuid" in columns[name]]
+        owners = {}
+        for name in keyed:
+            if "zone" in columns[name]:
+                owners |= dict(db.execute(f'SELECT root_uuid, zone FROM "{name}" WHERE zone IS NOT NULL'))
+        for name in keyed:
+            at = columns[name].index("root_uuid")
+            rows = [row for row in db.execute(f'SELECT * FROM "{name}"') if row[at] in owners]
+            db.execute(
+                f'DELETE FROM "{name}" WHERE root_uuid IN (SELECT value FROM json_each(?))',
+                [json.dumps([row[at] for row in rows])],
+            )
+            marks = ",".join("?" * len(columns[name]))
+            for number, code in enumerate(codes):
+                source = real[number % len(real)]
+                mine = [_copied(columns[name], row, source, code, number) for row in rows if owners[row[at]] == source]
+                db.executemany(f'INSERT INTO "{name}" VALUES ({marks})', mine)
+    db.close()
+
+
+def _copied(columns: list[str], row: tuple[Any, ...], source: str, code: str, number: int) -> list[Any]:
+    return [_cell(name, value, source, code, number) for name, value in zip(columns, row, strict=True)]
+
+
+def _cell(column: str, value: Any, source: str, code: str, number: int) -> Any:
+    if column in ("root_uuid", "uuid", "attachment_uid"):
+        return f"{value}-{number}"
+    if column == "submission_id":
+        return value + number * 10**6
+    if column in ("nom", "prenom", "nom_ar", "telephone") and value:
+        return _other_name(str(value), number, digits=column == "telephone")
+    if value == source:
+        return code
+    return _CODE.sub(rf"Z{number:03}-\1", value) if isinstance(value, str) and _CODE.fullmatch(value) else value
+
+
+def _other_name(text: str, number: int, *, digits: bool) -> str:
+    """Another name or phone for the person's copy, so that no copy counts as the same person."""
+    seed = hashlib.sha256(f"{text} {number}".encode()).digest()
+    return (
+        f"06{int.from_bytes(seed[:4]) % 10**8:08}"
+        if digits
+        else "".join(_SYLLABLES[byte % 16] for byte in seed[:5]).title()
+    )
+
+
+def touch_one(workspace: Path, code: str) -> None:
+    """Change one answer of one zone in the mirror, as an edit on the server would."""
+    with sqlite3.connect(workspace / ".kobo_sync" / "mirror.sqlite") as db:
+        (root,) = db.execute(
+            "SELECT root_uuid FROM data_satisfaction WHERE zone = ? ORDER BY root_uuid LIMIT 1", [code]
+        ).fetchone()
+        db.execute(
+            "UPDATE data_satisfaction SET recommandation = (recommandation + 1) % 11 WHERE root_uuid = ?", [root]
+        )
+        db.execute("UPDATE submissions SET content_sha256 = hex(randomblob(32)) WHERE root_uuid = ?", [root])
+    db.close()
+
+
+# ── measures ────────────────────────────────────────────────────────────────
+
+
+def build(workspace: Path, *options: str) -> Cost:
+    """One `kobo-sync build` in a process of its own."""
+    command = [sys.executable, "-m", "kobo_sync", "build", "--workspace", str(workspace), *options]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode > 1:
+            log.seek(0)
+            raise SystemExit(log.read().decode())
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def measured(demo: Path, folder: Path, n_zones: int) -> dict[str, Cost]:
+    """Build all zones, then nothing changed, then one changed."""
+    workspace = make_mission(demo, folder, n_zones)
+    out = workspace / "exports" / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    found = {"all": build(workspace), "unchanged": build(workspace)}
+    first = (workspace / "config" / "zones.csv").read_text().splitlines()[1].partition(",")[0]
+    touch_one(workspace, first)
+    found["one changed"] = build(workspace)
+    touch_one(workspace, first)
+    found["that zone alone"] = build(workspace, "--zone", first)
+    return found
+
+
+def shares(demo: Path) -> dict[str, float]:
+    """CPU of each deliverable, and of the rest, for the demo's three zones; in this process."""
     began = time.process_time()
+    sys.path.insert(0, str(ROOT))
     import kobo_sync.steps.build as step
     from kobo_sync.deliverables import names
-    from kobo_sync.facts import Mark, content_marks, gather_facts
     from kobo_sync.mission import Mission
     from kobo_sync.workspace import Workspace
 
-    shares: dict[str, float] = {}
+    spent: dict[str, float] = {}
     real = step.deliverable
 
     def timed(name: str) -> Any:
         made = real(name)
 
-        def build(facts: Any) -> Any:
+        def run(facts: Any) -> Any:
             start = time.process_time()
             try:
                 return made.build(facts)
             finally:
-                shares[name] = shares.get(name, 0) + time.process_time() - start
+                spent[name] = spent.get(name, 0) + time.process_time() - start
 
-        return replace(made, build=build)
+        return replace(made, build=run)
 
     for name in names():
         real(name)
     imports_s = time.process_time() - began
+    began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        mission = Mission(Workspace(ROOT, data / ".kobo_sync", Path(folder)), {})
-        facts, marks = copies(gather_facts(mission), content_marks(mission), n_zones, Mark)
-        mission.__dict__["config"] = facts.config
+        mission = Mission(Workspace(ROOT, demo / ".kobo_sync", Path(folder)), {})
         patched: Any = step
-        patched.deliverable, patched.gather_facts, patched.content_marks = timed, lambda _: facts, lambda _: marks
-        found: dict[str, Any] = {"imports": imports_s}
-        found["all"] = cpu(lambda: step.build(mission))
-        found["steps"] = dict(shares)
-        found["unchanged"] = cpu(lambda: step.build(mission))
-        first = facts.config.zones[0]
-        (Path(folder) / first.code / "fiche-zone.pdf").unlink()
-        found["one changed"] = cpu(lambda: step.build(mission))
-        for path in (Path(folder) / first.code).rglob("*.pdf"):
-            path.unlink()
-        found["one zone alone"] = cpu(lambda: step.build(mission, zones=[first.code]))
+        patched.deliverable = timed
+        step.build(mission)
         mission.close()
-    found["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return found
+    rest = time.process_time() - began - sum(spent.values())
+    return {**spent, "imports": imports_s, "reading, checking, hashing, writing": rest}
 
 
-def copies(facts: Any, marks: dict[str, Any], n_zones: int, mark: Any) -> tuple[Any, dict[str, Any]]:
-    """The mission with *n_zones* zones, each holding the rows of one of the real ones under new ids."""
-    import pandas as pd
-
-    real = facts.config.zones
-    if n_zones <= len(real):
-        return facts, marks
-    zones = [replace(real[k % len(real)], code=f"z{k:03}") for k in range(n_zones)]
-    parts: dict[str, list[Any]] = {name: [] for name in facts.tables}
-    more: dict[str, Any] = {}
-    for number, zone in enumerate(zones):
-        source = real[number % len(real)].code
-        for form_id in facts.config.forms:
-            column = facts.config.forms[form_id].fields["zone"]
-            mine = facts.tables[form_id][facts.tables[form_id][column] == source]
-            for name, table in facts.tables.items():
-                if name == form_id:
-                    rows = mine.assign(**{column: zone.code})
-                elif name.startswith(f"{form_id}__"):
-                    rows = table[table["root_uuid"].isin(mine["root_uuid"])]
-                else:
-                    continue
-                parts[name].append(rows.assign(root_uuid=rows["root_uuid"] + f"-{number}"))
-            for root in mine["root_uuid"]:
-                more[f"{root}-{number}"] = mark(f"{root}-{number}", marks[root].content, marks[root].seen_at)
-    config = facts.config.model_copy(update={"zones": zones})
-    real_files = facts.attachment
-
-    def attachment(root: str, name: str) -> bytes | None:
-        return real_files(root.rpartition("-")[0], name)
-
-    tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
-    return replace(facts, config=config, tables=tables, attachment=attachment), more
-
-
-def cpu(act: Callable[[], object]) -> float:
-    """CPU seconds of *act*."""
-    start = time.process_time()
-    act()
-    return time.process_time() - start
-
-
-def run(data: Path, n_zones: int) -> dict[str, Any]:
-    """`measure` in a process of its own."""
-    command = [sys.executable, __file__, "--data", str(data), "--measure", str(n_zones)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return dict(json.loads(done.stdout))
+# ── tables ──────────────────────────────────────────────────────────────────
 
 
 def main() -> None:
     """Make the demo's data once, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--zones", type=int, nargs="*", default=[30, 100, 300])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--data", type=Path, help="keeps the demo's data")
+    parser.add_argument("--keep", type=Path, help="keeps the missions made of it")
     options = parser.parse_args()
-    if options.measure:
-        sys.path.insert(0, str(ROOT))
-        print(json.dumps(measure(options.data, options.measure)))
-        return
     with tempfile.TemporaryDirectory() as folder:
-        data = options.data or Path(folder)
-        if not (data / ".kobo_sync").exists():
-            subprocess.run(
-                [sys.executable, "-m", "kobo_sync", "demo", "--output", str(data)],
-                check=True,
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-            )
-        print(
-            "| zones | imports | build all | per zone | nothing changed | 1 changed, with report | 1 zone alone | peak MB |"
-        )
-        print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        demo, missions = options.data or Path(folder) / "demo", options.keep or Path(folder) / "missions"
+        if not (demo / ".kobo_sync").exists():
+            command = [sys.executable, "-m", "kobo_sync", "demo", "--output", str(demo)]
+            subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         results = {}
-        for n in [3, *options.zones]:
-            r = results[n] = run(data, n)
-            cells = [r["imports"], r["all"], r["all"] / n, r["unchanged"], r["one changed"], r["one zone alone"]]
-            print(f"| {n} | " + " | ".join(f"{value:.2f} s" for value in cells) + f" | {r['rss_mb']:.0f} |", flush=True)
-        sizes = sorted(results)
-        if len(sizes) > 1:
-            low, high = sizes[0], sizes[-1]
-            slope = (results[high]["all"] - results[low]["all"]) / (high - low)
-            memory = 1000 * (results[high]["rss_mb"] - results[low]["rss_mb"]) / (high - low)
+        print("| zones | all | nothing changed | 1 changed | that zone alone | peak MB: all | 1 changed |")
+        print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        for n in [1, 3, *options.zones]:
+            r = results[n] = measured(demo, missions, n)
+            cells = " | ".join(f"{r[k].cpu_s:.2f} s" for k in ("all", "unchanged", "one changed", "that zone alone"))
+            print(f"| {n} | {cells} | {r['all'].rss_mb:.0f} | {r['one changed'].rss_mb:.0f} |", flush=True)
+        low, high = 3, max(results)
+        if high > low:
+            slope = (results[high]["all"].cpu_s - results[low]["all"].cpu_s) / (high - low)
+            memory = 1000 * (results[high]["all"].rss_mb - results[low]["all"].rss_mb) / (high - low)
             print(f"\nslope from {low} to {high} zones: {slope:.3f} s and {memory:.0f} kB per zone")
-        steps = results[3]["steps"]
-        total = results[3]["all"]
+            ratio = results[high]["one changed"].cpu_s / results[1]["all"].cpu_s
+            print(f"one changed zone among {high} ÷ a mission of one zone: {ratio:.2f}")
+        spent = shares(demo)
+        total = sum(spent.values())
         print("\n| step (3 zones) | CPU | share |\n| --- | ---: | ---: |")
-        rows = [
-            *sorted(steps.items(), key=lambda item: -item[1]),
-            ("reading, hashing, writing", total - sum(steps.values())),
-        ]
-        for name, seconds in rows:
+        for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
             print(f"| {name} | {seconds:.2f} s | {100 * seconds / total:.0f} % |")
+        print(f"| whole | {total:.2f} s | |")
 
 
 if __name__ == "__main__":

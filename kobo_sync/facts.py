@@ -13,7 +13,7 @@ import pandas as pd
 from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
-from kobo_sync.model import Facts, Zone
+from kobo_sync.model import Facts, Finding, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.rows import flat_tables
@@ -78,28 +78,41 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
     )
 
 
-def facts_of_zone(facts: Facts, zone: Zone, marks: Mapping[str, Mark]) -> Facts:
-    """The rows of *zone* alone: forms by their zone question, repeats by their submission.
+@dataclass(frozen=True)
+class ZoneFacts:
+    """The facts of one zone, and the *roots* (uuids) of its rows."""
 
-    ``as_of`` is the zone's own, so that its papers do not change when another zone's data do.
+    facts: Facts
+    roots: tuple[str, ...]
+
+
+def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]) -> Iterator[ZoneFacts]:
+    """The rows of each of *zones* in turn: forms by their zone question, repeats by their submission.
+
+    ``as_of`` is the zone's own, so that its papers do not change when another zone's data do. The rows are
+    grouped once, however many zones there are, and cut out for the zones whose papers are made.
     Shape: *marks* maps root_uuid → mark of the whole mission's rows.
     """
-    return next(facts_by_zone(facts, [zone], marks))
-
-
-def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]) -> Iterator[Facts]:
-    """`facts_of_zone` of each of *zones* in turn; the tables are grouped once, however many zones there are."""
+    by_zone: dict[str, list[Finding]] = {}
+    for finding in facts.findings:
+        by_zone.setdefault(finding.zone, []).append(finding)
+    order = {id(finding): place for place, finding in enumerate(facts.findings)}
     for zone, tables in zip(zones, tables_by_zone(facts, zones), strict=True):
-        mine = [marks[root] for form_id in facts.forms for root in tables[form_id]["root_uuid"] if root in marks]
-        yield replace(
-            facts,
-            zone=zone,
-            as_of=max((mark.seen_at for mark in mine), default=None),
-            tables=tables,
-            findings=tuple(finding for finding in facts.findings if finding.zone in ("", zone.code)),
-            triage={place: counts for place, counts in facts.triage.items() if place in ("", zone.code)},
-            counts={form_id: len(tables[form_id]) for form_id in facts.forms},
-            fingerprint=_fingerprint(mine),
+        roots = [root for form_id in facts.forms for root in tables.roots(form_id)]
+        mine = [marks[root] for root in roots if root in marks]
+        found = [*by_zone.get("", ()), *by_zone.get(zone.code, ())]
+        yield ZoneFacts(
+            replace(
+                facts,
+                zone=zone,
+                as_of=max((mark.seen_at for mark in mine), default=None),
+                tables=tables,
+                findings=tuple(sorted(found, key=lambda finding: order[id(finding)])),
+                triage={place: counts for place, counts in facts.triage.items() if place in ("", zone.code)},
+                counts={form_id: len(tables.rows(form_id)) for form_id in facts.forms},
+                fingerprint=_fingerprint(mine),
+            ),
+            tuple(sorted(roots)),
         )
 
 

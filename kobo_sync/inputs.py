@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import kobo_sync
+from kobo_sync.facts import ZoneFacts
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts
 
@@ -32,12 +33,12 @@ class Inputs:
         parts += [_module(name) for name in mission.config.deliverables.zone if "." in name]
         self._shared = _hash(parts)
 
-    def of_zone(self, facts: Facts) -> str:
-        """The hash for the zone of *facts*: its rows, its files that have arrived, its findings, what all share."""
-        roots = sorted({str(root) for table in facts.tables.values() for root in table["root_uuid"]})
-        files = [f"{root} {name} {digest}" for root in roots for name, digest in sorted(self._files.get(root, ()))]
-        zone = [repr(facts.zone), facts.fingerprint, str(facts.as_of), repr(facts.triage), *map(repr, facts.findings)]
-        return _hash([self._shared, *zone, *files])
+    def of_zone(self, zone: ZoneFacts) -> str:
+        """The hash for *zone*: its rows, its files that have arrived, its findings, what all share."""
+        facts = zone.facts
+        files = [f"{root} {name} {digest}" for root in zone.roots for name, digest in sorted(self._files.get(root, ()))]
+        own = [repr(facts.zone), facts.fingerprint, str(facts.as_of), repr(facts.triage), *map(repr, facts.findings)]
+        return _hash([self._shared, *own, *files])
 
 
 @lru_cache(maxsize=1)

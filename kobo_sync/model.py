@@ -235,7 +235,8 @@ class Facts:
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
-    *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out.
+    *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
+    code to what the manifest of its own set says (``figures``, ``submissions``), for papers that compare zones.
     *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
     *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
     answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
@@ -263,6 +264,7 @@ class Facts:
     versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     reworked: Mapping[str, str] = field(default_factory=dict)
     triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    zone_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -33,12 +34,25 @@ class Held:
     """What a set's folder holds from the last build: its manifest (empty when there is none), and how to read each file."""
 
     said: dict[str, Any]
-    files: dict[str, Callable[[], bytes]]
+    folder: Path
+
+    @cached_property
+    def files(self) -> dict[str, Callable[[], bytes]]:
+        """How to read each file but the manifest, by its path below the folder. Raises: DocumentError."""
+        try:
+            paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        except OSError as error:
+            raise DocumentError(f"{self.folder} cannot be read: {error.strerror}", hint="check its rights") from error
+        return {
+            str(PurePosixPath(path.relative_to(self.folder))): path.read_bytes
+            for path in paths
+            if _is_content(path.name)
+        }
 
     @property
     def complete(self) -> bool:
         """Whether every file of the manifest is still there."""
-        return bool(self.said) and set(self.said.get("files", {})) <= set(self.files)
+        return bool(self.said) and all((self.folder / name).is_file() for name in self.said.get("files", {}))
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file as it lies there now, or nothing."""
@@ -239,15 +253,11 @@ class Workspace:
         try:
             self._finish_replacement(name)
             said = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
-            paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
         except ValueError:
-            said, paths = {}, []
+            said = {}
         except OSError as error:
             raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
-        files = {
-            str(PurePosixPath(path.relative_to(folder))): path.read_bytes for path in paths if _is_content(path.name)
-        }
-        return Held(said if isinstance(said, dict) else {}, files)
+        return Held(said if isinstance(said, dict) else {}, folder)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
         """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""
@@ -291,8 +301,9 @@ class Workspace:
         if old.exists() and not target.exists():
             old.replace(target)
         shutil.rmtree(old, ignore_errors=True)
-        for stale in self.out.glob(f".{name}-*"):
-            shutil.rmtree(stale, ignore_errors=True)
+        for stale in os.scandir(self.out) if self.out.is_dir() else ():
+            if stale.name.startswith(f".{name}-"):
+                shutil.rmtree(stale.path, ignore_errors=True)
 
 
 def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

@@ -1,8 +1,8 @@
-"""The mission's rows zone by zone: grouped once, however many zones there are."""
+"""The mission's rows zone by zone: grouped once, cut out when somebody asks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,41 @@ import pandas as pd
 
 from kobo_sync.model import Facts, Zone
 
+_Places = Mapping[str, npt.NDArray[np.intp]]  # zone → row numbers, in order
+_NOTHING = np.array([], dtype=np.intp)
 
-def tables_by_zone(facts: Facts, zones: Sequence[Zone]) -> Iterator[dict[str, pd.DataFrame]]:
-    """The tables of each of *zones* in turn: forms by their zone question, repeats by their submission."""
-    places: dict[str, dict[str, npt.NDArray[np.intp]]] = {}
+
+class ZoneTables(Mapping[str, pd.DataFrame]):
+    """The tables of one zone: forms by their zone question, repeats by their submission; each cut out when first asked for."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame], places: Mapping[str, _Places], zone: str) -> None:
+        self._tables, self._places, self._zone = tables, places, zone
+        self._cut: dict[str, pd.DataFrame] = {}
+
+    def rows(self, name: str) -> npt.NDArray[np.intp]:
+        """The row numbers of the zone in the mission's table *name*."""
+        return self._places.get(name, {}).get(self._zone, _NOTHING)
+
+    def roots(self, name: str) -> list[str]:
+        """The root uuids of the zone's rows of table *name*."""
+        table = self._tables[name]
+        return [str(root) for root in table["root_uuid"].to_numpy()[self.rows(name)]] if "root_uuid" in table else []
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._cut:
+            self._cut[name] = self._tables[name].iloc[self.rows(name)].reset_index(drop=True)
+        return self._cut[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+def tables_by_zone(facts: Facts, zones: Sequence[Zone]) -> Iterator[ZoneTables]:
+    """The tables of each of *zones* in turn."""
+    places: dict[str, _Places] = {}
     owners: dict[str, str] = {}
     for form_id in facts.config.forms:
         column = facts.config.forms[form_id].fields.get("zone", "")
@@ -25,12 +56,8 @@ def tables_by_zone(facts: Facts, zones: Sequence[Zone]) -> Iterator[dict[str, pd
     for name, table in facts.tables.items():
         if name not in facts.config.forms and "root_uuid" in table:
             places[name] = _places(table["root_uuid"].map(owners))
-    nothing = np.array([], dtype=np.intp)
     for zone in zones:
-        yield {
-            name: table.iloc[places.get(name, {}).get(zone.code, nothing)].reset_index(drop=True)
-            for name, table in facts.tables.items()
-        }
+        yield ZoneTables(facts.tables, places, zone.code)
 
 
 def zone_views(facts: Facts) -> dict[str, Facts]:
@@ -38,12 +65,11 @@ def zone_views(facts: Facts) -> dict[str, Facts]:
     zones = facts.config.zones
     return {
         zone.code: replace(
-            facts, zone=zone, tables=tables, counts={name: len(tables.get(name, ())) for name in facts.counts}
+            facts, zone=zone, tables=tables, counts={name: len(tables.rows(name)) for name in facts.counts}
         )
         for zone, tables in zip(zones, tables_by_zone(facts, zones), strict=True)
     }
 
 
-def _places(column: pd.Series) -> dict[str, npt.NDArray[np.intp]]:
-    """Value → row numbers, in order."""
+def _places(column: pd.Series) -> _Places:
     return {str(code): np.asarray(rows) for code, rows in column.groupby(column, sort=False).indices.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -154,12 +155,10 @@ def wilcoxon_pratt(changes: Sequence[float]) -> float | None:
     rounded = [round(change, 9) for change in changes]
     if not any(rounded):
         return None
-    if len(rounded) > _EXACT_UP_TO:
-        from scipy import stats  # half a second to load, for large missions alone
-
-        return float(stats.wilcoxon(rounded, zero_method="pratt", method="asymptotic").pvalue)
     # Midranks are halves: doubled they are whole numbers, and sums can be counted.
     ranks = [round(2 * rank) for rank in midranks([abs(change) for change in rounded])]
+    if len(rounded) > _EXACT_UP_TO:
+        return _pratt_normal(rounded, ranks)
     signed = [(rank, change > 0) for rank, change in zip(ranks, rounded, strict=True) if change]
     observed, total = sum(rank for rank, up in signed if up), sum(rank for rank, _ in signed)
     # One number whose digits (of *width* bytes) are the ways to reach each sum: adding a rank is one shift.
@@ -171,6 +170,17 @@ def wilcoxon_pratt(changes: Sequence[float]) -> float | None:
     tail = min(observed, total - observed)
     below = sum(int.from_bytes(digits[k * width : (k + 1) * width], "little") for k in range(tail + 1))
     return float(min(1.0, 2 * below / 2 ** len(signed)))
+
+
+def _pratt_normal(changes: Sequence[float], doubled_ranks: Sequence[int]) -> float:
+    """The normal approximation of Wilcoxon–Pratt, corrected for ties. Source: Pratt (1959); Cureton (1967) for zeros."""
+    n, zeros = len(changes), sum(change == 0 for change in changes)
+    up = sum(rank for rank, change in zip(doubled_ranks, changes, strict=True) if change > 0) / 2
+    mean = (n * (n + 1) - zeros * (zeros + 1)) / 4
+    ties = Counter(abs(change) for change in changes if change)
+    variance: float = n * (n + 1) * (2 * n + 1) - zeros * (zeros + 1) * (2 * zeros + 1)
+    variance -= sum(t**3 - t for t in ties.values()) / 2
+    return math.erfc(abs(up - mean) / math.sqrt(variance / 24) / math.sqrt(2))
 
 
 def mcnemar_exact(n_gained: int, n_lost: int) -> float | None:

@@ -11,7 +11,7 @@ from kobo_sync.model import Facts
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_MOST = 32
+_MOST = 3  # facts: more would keep the rows of zones that are done with
 
 
 def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
@@ -20,19 +20,21 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     Facts count as the same when their rows, settings, forms and lists are the same objects: what
     differs between them (final, held files, findings) is nothing that an analysis reads.
     """
-    made: OrderedDict[Hashable, tuple[Any, R]] = OrderedDict()
+    made: OrderedDict[Hashable, tuple[Any, dict[Hashable, R]]] = OrderedDict()
 
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         parts = (facts.tables, facts.config, facts.forms, facts.catalogues)
-        zone = facts.zone.code if facts.zone else ""
-        key = (*map(id, parts), zone, facts.as_of, args, tuple(sorted(kwargs.items())))
+        key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of)
         if key not in made:
             # Holding the parts keeps their ids from being given to others.
-            made[key] = (parts, analyse(facts, *args, **kwargs))
+            made[key] = (parts, {})
             if len(made) > _MOST:
                 made.popitem(last=False)
         made.move_to_end(key)
-        return made[key][1]
+        results, asked = made[key][1], (args, tuple(sorted(kwargs.items())))
+        if asked not in results:
+            results[asked] = analyse(facts, *args, **kwargs)
+        return results[asked]
 
     return remembered

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kobo_sync.analysis import attendance as present
+from collections.abc import Mapping
+from typing import Any
+
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.deliverables.live_values import live_values
@@ -68,8 +70,9 @@ def build(facts: Facts) -> list[Document]:
     With ``facts.fresh`` a new one is made beside the old as well.
     Raises: DocumentError when the template or the held file cannot be read.
     """
-    zones = zone_views(facts)
-    content = Content(live_values(facts), report_blocks(facts, zones), facts.as_of, draft=not facts.final)
+    zones = _zone_sets(facts)
+    blocks = report_blocks(facts, {code: said["figures"] for code, said in zones.items()})
+    content = Content(live_values(facts), blocks, facts.as_of, draft=not facts.final)
     held = facts.held.get(PATH)
     documents = []
     notes: tuple[Note, ...] = ()
@@ -103,13 +106,22 @@ def _findings(notes: tuple[Note, ...]) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _completeness(facts: Facts, zones: dict[str, Facts]) -> list[Finding]:
+def _zone_sets(facts: Facts) -> Mapping[str, Mapping[str, Any]]:
+    """What the zones' own sets say of themselves; worked out here when they were not built."""
+    if facts.zone_sets:
+        return facts.zone_sets
+    return {
+        code: {"figures": live_values(here), "submissions": here.counts} for code, here in zone_views(facts).items()
+    }
+
+
+def _completeness(facts: Facts, zones: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """What a donor would refuse, beside empty slots: zones without data, missing annexes."""
     found = []
-    for code, here in zones.items():
+    for code, said in zones.items():
         name = labels.zone(facts, code)
-        empty = [form_id for form_id in facts.config.forms if not len(here.tables.get(form_id, ()))]
-        if not present.attendance(here).n_present:
+        empty = [form_id for form_id in facts.config.forms if not said["submissions"].get(form_id)]
+        if said["figures"]["presents"] == "0":
             message = f"la zone {name} n’a aucune personne présente"
         elif empty:
             message = f"la zone {name} n’a aucune réponse à : {', '.join(empty)}"

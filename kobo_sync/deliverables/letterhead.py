@@ -18,6 +18,7 @@ from kobo_sync.model import Class, Document, Facts, Finding
 SUPPRESSION_NOTE = (
     "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du total."
 )
+_MOST_QUOTED = 100
 # Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
 _LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
 
@@ -99,10 +100,16 @@ def colour(facts: Facts) -> str:
 
 
 def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
-    """What people wrote, as an aggregate paper may show it: once each, names and numbers masked and marked for review."""
+    """What people wrote, as an aggregate paper may show it: once each, names and numbers masked and marked for review.
+
+    A mission of many zones shows the first hundred; each zone's own paper has its all.
+    """
     reader = quoting.reader_of(facts)
-    quoted = [reader.quoted(text) for text in distinct(texts)]
-    return [f"{item.text} (à relire)" if item.masked else item.text for item in quoted]
+    chosen = distinct(texts)
+    shown = chosen if facts.zone else chosen[:_MOST_QUOTED]
+    quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, shown)]
+    more = len(chosen) - len(shown)
+    return [*quoted, f"… et {more} autres, dans les documents des zones."] if more else quoted
 
 
 def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence[str]]]) -> tuple[Finding, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from docx.document import Document as WordDocument
@@ -12,21 +13,24 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
-from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.satisfaction import satisfaction
-from kobo_sync.analysis.suppression import publishable, shown
+from kobo_sync.analysis.suppression import hidden, publishable, shown
 from kobo_sync.deliverables import evaluations, letterhead
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
+from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents import charts, french, word
 from kobo_sync.documents.template import Block
 from kobo_sync.model import Facts
 
+Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8
+_MOST_ACTIONS = 100
 
 
-def report_blocks(facts: Facts, zones: dict[str, Facts]) -> dict[str, Block]:
-    """Every block by its name in templates; *zones* are the facts of each zone by code."""
+def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
+    """Every block by its name in templates; *zones* are the `live_values` of each zone, by code."""
     learnt, judged, ranked = learning(facts), satisfaction(facts), needs(facts)
     listed = present.attendance(facts)
 
@@ -54,21 +58,20 @@ def report_blocks(facts: Facts, zones: dict[str, Facts]) -> dict[str, Block]:
     }
 
 
-def _zones(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
+    listed = present.attendance(facts)
+    masked = _masked(facts, listed.counts("zone"))
     rows = []
     for zone in facts.config.zones:
-        here = zones[zone.code]
-        listed = present.attendance(here)
-        done = present.completion(listed, [zone])
-        n = listed.n_present
-        share = french.percent(done.share) if n == 0 or publishable(n) else french.NOTHING
-        place = letterhead.place(here).partition(", ")[2]
+        place = letterhead.place(replace(facts, zone=zone)).partition(", ")[2]
         day = french.day(zone.training_on) if zone.training_on else french.NOTHING
-        rows.append([labels.zone(facts, zone.code), place, day, letterhead.printable(n), str(done.quota), share])
-    listed = present.attendance(facts)
+        said = [french.NOTHING] * 2 if zone.code in masked else [zones[zone.code][key] for key in ("presents", "taux")]
+        rows.append([labels.zone(facts, zone.code), place, day, said[0], french.number(zone.target), said[1]])
     done = present.completion(listed, facts.config.zones)
-    share = french.percent(done.share) if listed.n_present == 0 or publishable(listed.n_present) else french.NOTHING
-    rows.append(["Mission", "", "", letterhead.printable(listed.n_present), str(done.quota), share])
+    known = "" not in masked
+    share = french.percent(done.share) if known else french.NOTHING
+    n = french.number(listed.n_present) if known else french.NOTHING
+    rows.append(["Mission", "", "", n, french.number(done.quota), share])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
     content = word.Table(
         head, rows, [3.6, 5.4, 2.7, 1.9, 1.5, 1.7], caption="Zones, dates et participation", right=(3, 4, 5), totals=1
@@ -81,12 +84,23 @@ def _zones(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> Non
     )
 
 
+def _masked(facts: Facts, counts: Mapping[str, int]) -> set[str]:
+    """The zones whose number may not stand beside the others' and the mission's, under "" the mission itself.
+
+    A zone of one or two persons, and as many others as it takes that no subtraction gives it back.
+    """
+    codes = [zone.code for zone in facts.config.zones]
+    mask = hidden([[counts.get(code, 0)] for code in codes])
+    return {code for code, is_hidden in zip([*codes, ""], mask[:, 0], strict=True) if is_hidden}
+
+
 def _participation(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
     bars = []
     counts = listed.counts("zone")
+    masked = _masked(facts, counts)
     for zone in facts.config.zones:
         n = counts.get(zone.code, 0)
-        if n == 0 or publishable(n):
+        if zone.code not in masked:
             bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
     if bars:
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
@@ -132,18 +146,24 @@ def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
     return word.Table(head, rows, [7.4, 3.1, 3.1, 3.2], caption=caption, right=(1, 2, 3), totals=1)
 
 
-def _learning_by_zone(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
+    keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
+    masked = _masked(facts, {code: _count(zones[code]["tests_apparies"]) for code in zones})
     rows = []
-    for name, here in [*((labels.zone(facts, code), zones[code]) for code in zones), ("Mission", facts)]:
-        change = learning(here).change
-        cells = [french.points(change.before), french.points(change.after), french.signed(change.change, 1)]
-        cells.append(french.number(change.gain, 2))
-        rows.append([name, letterhead.printable(change.n), *(cells if publishable(change.n) else [french.NOTHING] * 4)])
+    for code, said in [*zones.items(), ("", live_values(facts))]:
+        name = labels.zone(facts, code) if code else "Mission"
+        rows.append([name, *([french.NOTHING] * 5 if code in masked else [said[key] for key in keys])])
     head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     content = word.Table(
         head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
     )
     word.table(document, content)
+
+
+def _count(text: str) -> int:
+    """The number that a figure says; one that is not published counts as one person."""
+    digits = "".join(character for character in text if character.isdigit())
+    return int(digits) if digits else 1
 
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
@@ -156,12 +176,13 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
         part(document, facts, found)
 
 
-def _needs_by_zone(document: WordDocument, facts: Facts, zones: dict[str, Facts]) -> None:
+def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
+    keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
+    masked = _masked(facts, {code: _count(zones[code]["reponses_besoins"]) for code in zones})
     rows = []
-    for code, here in zones.items():
-        found = needs(here)
-        first = [need.label for need in found.needs if need.rank is not None][:3] if publishable(found.n) else []
-        rows.append([labels.zone(facts, code), letterhead.printable(found.n), *(first + [french.NOTHING] * 3)[:3]])
+    for code, said in zones.items():
+        shown_ = [french.NOTHING] * 4 if code in masked else [said[key] for key in keys]
+        rows.append([labels.zone(facts, code), *shown_])
     head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
     content = word.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
     word.table(document, content)
@@ -179,7 +200,28 @@ def _road_map(document: WordDocument, facts: Facts) -> None:
     plan = road_map(facts)
     if not plan.actions:
         word.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
-        return
+    elif len(plan.actions) > _MOST_ACTIONS:
+        _actions_by_need(document, facts, plan)
+    else:
+        _actions(document, facts, plan)
+
+
+def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
+    """The road map of a mission of many zones: counts; each zone's own paper has the actions."""
+    today = letterhead.local_day(facts, facts.as_of) if facts.as_of else None
+    rows = []
+    for code in dict.fromkeys(action.values["need"] for action in plan.actions):
+        mine = [action for action in plan.actions if action.values["need"] == code]
+        late = sum(action.overdue(today) for action in mine) if today else 0
+        counts = (len(mine), len({a.zone for a in mine}), sum(a.smart_complete for a in mine), late)
+        rows.append([labels.need(facts, code), *map(french.number, counts)])
+    head = ["Besoin", "Actions", "Zones", "Complètes", "En retard"]
+    caption = f"Feuille de route : {french.count(len(plan.actions), 'action')}, par besoin"
+    word.table(document, word.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
+    word.note(document, "Le détail des actions est dans la feuille de route de chaque zone.")
+
+
+def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     rows: list[list[str | word.Cell]] = []
     for number, action in enumerate(plan.actions, 1):
         values = action.values

@@ -20,16 +20,16 @@ _EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
 
 
 def written(document: WordDocument, write: Callable[[WordDocument], None]) -> list[Any]:
-    """What *write* adds to *document*, taken out of it again: top-level elements, ready to be put elsewhere."""
+    """What *write* adds at the end of *document*: top-level elements, for the caller to move to their place.
+
+    Moving is quick; taking a large table out of the tree first would cost the square of its rows.
+    """
     body = document.element.body
     before = list(body)
     write(document)
     # Holding both lists keeps lxml's proxies alive, so that identity is that of the element.
     known = {id(element) for element in before}
-    added = [element for element in body if id(element) not in known]
-    for element in added:
-        body.remove(element)
-    return added
+    return [element for element in body if id(element) not in known]
 
 
 def wrapped(kind: str, key: str, title: str, elements: Sequence[Any], *, hint: bool = False) -> Any:

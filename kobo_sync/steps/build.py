@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kobo_sync import office
 from kobo_sync.config import ZONES_FILE
@@ -41,23 +42,26 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     lines, moved = [], []
     counts = {"files": 0, "bytes": 0, "unchanged": 0}
     with_mission = bool(config.deliverables.mission) and not zones
-    for done, facts in enumerate(facts_by_zone(whole, chosen, content_marks(mission))):
+    sets: dict[str, Mapping[str, Any]] = {}
+    for done, zone in enumerate(facts_by_zone(whole, chosen, content_marks(mission))):
         mission.progress("build", done, len(chosen) + with_mission)
-        code = facts.zone.code if facts.zone else ""
-        held, wanted = mission.workspace.held(code), inputs.of_zone(facts)
+        facts, code = zone.facts, chosen[done].code
+        held, wanted = mission.workspace.held(code), inputs.of_zone(zone)
         if held.said.get("inputs") == wanted and held.complete:
             counts["unchanged"] += 1
+            sets[code] = held.said
             findings += _told_before(held)
             lines.append(f"{code}: unchanged")
             continue
         made = [(name, document) for name in config.deliverables.zone for document in deliverable(name).build(facts)]
         said = manifest(facts, made, wanted)
-        moved.append(changes.Change(code, held.said or None, json.loads(said)))
+        sets[code] = json.loads(said)
+        moved.append(changes.Change(code, held.said or None, sets[code]))
         findings += _put(mission, code, held, made, said)
         lines.append(_counted(code, made, counts))
     if with_mission:
         mission.progress("build", len(chosen), len(chosen) + 1)
-        made, found = _mission_set(mission, replace(whole, fresh=fresh), moved, pdf)
+        made, found = _mission_set(mission, replace(whole, fresh=fresh, zone_sets=sets), moved, pdf)
         findings += found
         lines.append(_counted(MISSION_FOLDER, made, counts))
     elif pdf or fresh:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from kobo_sync import office
@@ -15,9 +16,9 @@ from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.draft import without_mark
 from kobo_sync.documents.living import flattened
 from kobo_sync.errors import DocumentError
-from kobo_sync.facts import content_marks, facts_of_zone, gather_facts
+from kobo_sync.facts import Mark, content_marks, facts_by_zone, gather_facts
 from kobo_sync.mission import Mission
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Facts, Finding, Report
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
 from kobo_sync.workspace import MANIFEST, Held, write_atomic
 
@@ -33,6 +34,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
     started_at = mission.clock()
     findings: list[Finding] = []
     lines: list[str] = []
+    now = _Now(mission)
     folders = [zone.code for zone in mission.config.zones]
     has_mission = bool(mission.config.deliverables.mission)
     for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
@@ -45,7 +47,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
         files = {name: held.files[name]() for name in held.said["files"]}
         findings += [_edited(folder, name) for name in files if held.is_edited(name) and name != final_report.PATH]
         if final:
-            findings += _finished(mission, folder, held, files)
+            findings += _finished(now, folder, held, files)
         for suffix, nominative in (("", False), (NOMINATIVE, True)):
             chosen = {
                 name: content
@@ -82,7 +84,24 @@ def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
 # ── without the draft mark ──────────────────────────────────────────────────
 
 
-def _finished(mission: Mission, folder: str, held: Held, files: dict[str, bytes]) -> list[Finding]:
+class _Now:
+    """The mission's facts as they are now, gathered once, when the first PDF is set anew."""
+
+    def __init__(self, mission: Mission) -> None:
+        self._mission = mission
+
+    @cached_property
+    def _whole(self) -> tuple[Facts, dict[str, Mark]]:
+        return gather_facts(self._mission), content_marks(self._mission)
+
+    def of(self, folder: str) -> Facts:
+        """The facts of the zone called *folder*, or of the mission."""
+        zone = self._mission.config.zone(folder)
+        whole, marks = self._whole
+        return next(facts_by_zone(whole, [zone], marks)).facts if zone else whole
+
+
+def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> list[Finding]:
     """Take the draft mark out of *files*: from Word files as they are, edited or not; PDFs are set anew."""
     findings = []
     for name in [name for name in files if name.endswith(".docx")]:
@@ -94,18 +113,16 @@ def _finished(mission: Mission, folder: str, held: Held, files: dict[str, bytes]
         files[REPORT_PDF] = office.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
     fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
     makers = dict.fromkeys(held.said["files"][name].get("by", "") for name in fresh)
-    files.update({name: content for name, content in _remade(mission, folder, held, makers).items() if name in fresh})
+    files.update({name: content for name, content in _remade(now, folder, held, makers).items() if name in fresh})
     return findings
 
 
-def _remade(mission: Mission, folder: str, held: Held, makers: Iterable[str]) -> dict[str, bytes]:
+def _remade(now: _Now, folder: str, held: Held, makers: Iterable[str]) -> dict[str, bytes]:
     """What the deliverables *makers* make when they are final; their data must be those of the build."""
     names = [name for name in makers if name not in ("", changes.NAME)]
     if not names:
         return {}
-    facts = gather_facts(mission)
-    zone = mission.config.zone(folder)
-    facts = facts_of_zone(facts, zone, content_marks(mission)) if zone else facts
+    facts = now.of(folder)
     if facts.fingerprint != held.said.get("fingerprint"):
         raise DocumentError(
             f"the data of {folder} moved since its documents were built",

@@ -80,6 +80,9 @@ class Holding:
     reconciled_at: datetime | None = None
 
 
+_ROWS_AT_ONCE = 2_000
+
+
 class Store:
     """The mirror, open. Times are handed in; every write is one transaction.
 
@@ -160,19 +163,20 @@ class Store:
         sql = self.flat(table)
         first = sql.c.position if table.repeat else sql.c.submission_id
         names = [column.name for column in sql.columns]
+        columns: list[list[Any]] = [[] for _ in names]
+        known: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
         with self.begin() as connection:
             inspector = sa.inspect(connection)
             if inspector.has_table(sql.name):
                 held = {column["name"].lower() for column in inspector.get_columns(sql.name)}
                 shown = [column if column.name.lower() in held else sa.null() for column in sql.columns]
                 query = sa.select(*shown).order_by(sql.c.root_uuid if table.repeat else first, first)
-                rows = connection.execute(query.select_from(sql)).all()
-            else:
-                rows = []
+                for batch in connection.execute(query.select_from(sql)).partitions(_ROWS_AT_ONCE):
+                    for values, part in zip(columns, zip(*batch, strict=True), strict=True):
+                        values += [known.setdefault(value, value) if type(value) is str else value for value in part]
         kinds = [kind for _, kind in table.system] + [column.kind for column in table.columns]
         data: dict[str, Any] = {}
-        for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
-            values = [row[at] for row in rows]
+        for name, kind, values in zip(names, kinds, columns, strict=True):
             dtype = {"text": "object", "integer": "Int64", "decimal": "float64"}[kind]
             data[name] = pd.Series(values, dtype=dtype)
         frame = pd.DataFrame(data, columns=names)
