@@ -138,14 +138,15 @@ def touch_one(workspace: Path, code: str) -> None:
 
 def build(workspace: Path, *options: str) -> Cost:
     """One `kobo-sync build` in a process of its own."""
-    command = [sys.executable, "-m", "kobo_sync", "build", "--workspace", str(workspace), *options]
+    command = [sys.executable, "-m", "kobo_sync", "build", "--json", "--workspace", str(workspace), *options]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode > 1:
-            log.seek(0)
-            raise SystemExit(log.read().decode())
+        log.seek(0)
+        said = log.read().decode()
+    if process.returncode > 1 or not said.lstrip().startswith("{"):
+        raise SystemExit(said)
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 

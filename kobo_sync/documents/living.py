@@ -26,6 +26,14 @@ from kobo_sync.documents.wordml import W
 AUTHOR, INITIALS = "kobo-sync", "KS"
 _STATE = "urn:kobo-sync:living-report:1"
 _CUSTOM_XML = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/customXml"
+_CUSTOM_XML_PROPS = f"{_CUSTOM_XML}Props"
+_PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
+# Word wants each custom part to have an id of its own; ours is the same in every report.
+_PROPS = (
+    b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    b'<ds:datastoreItem xmlns:ds="http://schemas.openxmlformats.org/officeDocument/2006/customXml" '
+    b'ds:itemID="{7D1B7C0E-5A52-4E0B-9C55-2F6A3B0C1D4E}"><ds:schemaRefs/></ds:datastoreItem>'
+)
 _MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
 
 
@@ -333,13 +341,19 @@ def _put_state(document: WordDocument, state: _State) -> None:
     root.text = json.dumps(said, ensure_ascii=True, sort_keys=True)
     blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
     part = _state_part(document)
-    if part is not None:
-        part._blob = blob
-        return
-    taken = {str(relation.target_part.partname) for relation in document.part.rels.values() if not relation.is_external}
-    number = next(n for n in range(1, 1000) if f"/customXml/item{n}.xml" not in taken)
-    name = PackURI(f"/customXml/item{number}.xml")
-    document.part.relate_to(Part(name, "application/xml", blob, document.part.package), _CUSTOM_XML)
+    if part is None:
+        part = Part(_free_name(document, "item"), "application/xml", blob, document.part.package)
+        document.part.relate_to(part, _CUSTOM_XML)
+    part._blob = blob
+    if not any(relation.reltype == _CUSTOM_XML_PROPS for relation in part.rels.values()):
+        props = Part(_free_name(document, "itemProps"), _PROPS_TYPE, _PROPS, document.part.package)
+        part.relate_to(props, _CUSTOM_XML_PROPS)
+
+
+def _free_name(document: WordDocument, kind: str) -> PackURI:
+    taken = {str(part.partname) for part in document.part.package.iter_parts()}
+    number = next(n for n in range(1, 1000) if f"/customXml/{kind}{n}.xml" not in taken)
+    return PackURI(f"/customXml/{kind}{number}.xml")
 
 
 def _state_part(document: WordDocument) -> Any | None:

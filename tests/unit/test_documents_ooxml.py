@@ -1,4 +1,4 @@
-"""Every Word and Excel file is sound: by the OpenXML SDK where its validator is installed, else by its structure."""
+"""Every Word and Excel file is sound: by the OpenXML schemas, by its structure, and by Microsoft's SDK where it is installed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from openxml_audit import OpenXmlValidator
 from test_analysis_facts import make_facts
 from test_documents_living import begun
 
@@ -22,10 +23,11 @@ VALIDATOR = shutil.which("ooxml-validator")  # npm install -g @xarsh/ooxml-valid
 TEMPLATES = Path(__file__).parents[2] / "kobo_sync" / "starter" / "exports" / "templates"
 
 
-def documents(n: int) -> dict[str, bytes]:
+def documents(n: int, *, kit: bool = True) -> dict[str, bytes]:
     templates = {str(p.relative_to(TEMPLATES)): p.read_bytes() for p in sorted(TEMPLATES.rglob("*.docx"))}
     facts = replace(make_facts(n), templates=templates)
     names = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality", "training_kit")
+    names = names if kit else names[:-1]
     found = [document for name in names for document in deliverable(name).build(facts)]
     found += deliverable("final_report").build(replace(facts, zone=None))
     return {document.path: document.content for document in found if document.path.endswith(("docx", "xlsx"))} | {
@@ -61,6 +63,31 @@ def test_parts_are_well_formed_named_and_reachable(n: int) -> None:
                         for node in body.iter(tag)
                     ]
                     assert len(found) == len(set(found)), (path, tag)
+
+
+@pytest.mark.parametrize("n", [0, 3, 25])
+def test_the_schemas_find_no_error(n: int, tmp_path: Path) -> None:
+    validator = OpenXmlValidator()
+    faults = {}
+    for number, (path, content) in enumerate(documents(n, kit=n == 25).items()):
+        file = tmp_path / f"{number}{Path(path).suffix}"
+        file.write_bytes(content)
+        faults[path] = [error.description for error in validator.validate(file).errors]
+    assert not {path: found[:3] for path, found in faults.items() if found}
+
+
+def test_the_schemas_would_find_an_error(tmp_path: Path) -> None:
+    """What is out of order, unknown or misspelt is told: an empty list means something."""
+    sound = documents(3, kit=False)["evaluations.docx"]
+    for number, (right, wrong) in enumerate(
+        ((b"<w:keepNext/>", b"<w:foo/>"), (b'w:val="center"', b'w:val="middle"'), (b"<w:pPr>", b"<w:pPr><w:rPr/>"))
+    ):
+        file = tmp_path / f"{number}.docx"
+        with zipfile.ZipFile(io.BytesIO(sound)) as source, zipfile.ZipFile(file, "w") as target:
+            for name in source.namelist():
+                part = source.read(name)
+                target.writestr(name, part.replace(right, wrong, 1) if name == "word/document.xml" else part)
+        assert OpenXmlValidator().validate(file).errors, wrong
 
 
 @pytest.mark.skipif(VALIDATOR is None, reason="ooxml-validator is not installed (npm)")
