@@ -7,10 +7,8 @@ as gzip pages made beforehand. Every measure runs in a process of its own.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
-import random
 import resource
 import shutil
 import socket
@@ -18,126 +16,31 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import requests
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from pages import FORM, UID, Records, render
+
+from kobo_sync.forms.xlsform import read_form
+from kobo_sync.kobo import protocol
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission import Mission
+from kobo_sync.steps.pull import pull
+from kobo_sync.store.database import Deployment, open_store
+from kobo_sync.store.mirror import Mirror
+from kobo_sync.workspace import Workspace
+
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2025, 2, 12, tzinfo=UTC)
-UID = "aBenchmarkBenchmark000"
-N_TEXTS, THINK_S = 24, 0.3
-QUESTIONS = [f"question_{n:02}" for n in range(N_TEXTS)]
-FORM = "\n".join(
-    ["| survey |", "| | type | name | label |", "| | start | start | |", "| | end | end | |"]
-    + [
-        line
-        for part in range(4)
-        for line in (
-            f"| | begin_group | partie_{part} | Partie |",
-            *(
-                f"| | {'integer' if n % 4 == 0 else 'text'} | {QUESTIONS[n]} | {QUESTIONS[n]} |"
-                for n in range(part, N_TEXTS, 4)
-            ),
-            "| | end_group | | |",
-        )
-    ]
-    + [
-        "| | select_multiple themes | themes | Thèmes |",
-        "| | geopoint | gps | Position |",
-        "| | image | photo | Photo |",
-    ]
-    + [
-        "| | begin_repeat | membre | Membre |",
-        "| | text | prenom | Prénom |",
-        "| | integer | age | Âge |",
-        "| | end_repeat | | |",
-    ]
-    + ["| choices |", "| | list_name | name | label |", "| | themes | eau | Eau |", "| | themes | ecole | École |"]
-    + ["| settings |", "| | form_title | form_id |", "| | Banc | banc |", ""]
-)
-WORDS = "eau école route santé assainissement électricité dispensaire transport bibliothèque formation".split()
-
-
-# ── data and server ──
-
-
-def record(n: int, chance: random.Random, filler: int) -> bytes:
-    """One row as KoboToolbox lists it."""
-    uuid = f"{chance.getrandbits(32):08x}-0000-4000-8000-{n:012x}"
-    row: dict[str, Any] = {
-        "_id": n,
-        "formhub/uuid": "0" * 32,
-        "start": "2025-02-11T09:12:05.123+01:00",
-        "end": "2025-02-11T09:40:17.456+01:00",
-        **{
-            f"partie_{at % 4}/{name}": str(chance.randrange(99))
-            if at % 4 == 0
-            else " ".join(chance.choices(WORDS, k=2 + filler))
-            for at, name in enumerate(QUESTIONS)
-        },
-        "themes": "eau ecole",
-        "gps": f"{31 + chance.random():.6f} {-5 - chance.random():.6f} 1200.5 4.2",
-        "membre": [
-            {"membre/prenom": chance.choice(WORDS), "membre/age": str(chance.randrange(90))}
-            for _ in range(chance.randrange(5))
-        ],
-        "__version__": "vBenchmark000000000001",
-        "meta/instanceID": f"uuid:{uuid}",
-        "meta/rootUuid": f"uuid:{uuid}",
-        "_xform_id_string": UID,
-        "_uuid": uuid,
-        "_attachments": [],
-        "_status": "submitted_via_web",
-        "_geolocation": [31.5, -5.5],
-        "_submission_time": "2025-02-11T09:41:00",
-        "_validation_status": {},
-        "_submitted_by": "agent",
-    }
-    if n % 5 < 3:
-        link = f"https://kf.example.org/api/v2/assets/{UID}/data/{n}/attachments/att{n:019}/"
-        row["photo"] = f"{n}.jpg"
-        sizes = {f"download_{size}url": f"{link}{size.rstrip('_')}" for size in ("", "large_", "medium_", "small_")}
-        row["_attachments"] = [
-            {
-                **sizes,
-                "mimetype": "image/jpeg",
-                "filename": f"agent/attachments/{uuid}/{n}.jpg",
-                "media_file_basename": f"{n}.jpg",
-                "uid": f"att{n:019}",
-                "question_xpath": "photo",
-                "is_deleted": False,
-            }
-        ]
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def light(raw: bytes) -> bytes:
-    """What a light scan shows of a row."""
-    row = json.loads(raw)
-    kept = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments")
-    return json.dumps({key: row[key] for key in kept}, separators=(",", ":")).encode()
-
-
-def render(folder: Path, n_records: int, per_page: int, filler: int, *, spoilt: bool = False) -> int:
-    """Write every page, gzip; *spoilt*: 100 rows are gone and 100 have a blanked answer. Returns the bytes unpacked."""
-    total = 0
-    n_listed = n_records - 100 * spoilt
-    for kind in ("full", "light"):
-        (folder / kind).mkdir(parents=True)
-    for at in range(0, n_records + 1, per_page):
-        chance = random.Random(at)
-        rows = [record(n, chance, filler) for n in range(at + 1, min(at + per_page, n_records) + 1)]
-        if spoilt and at == 0:
-            rows = [raw.replace(b'"themes":"eau ecole",', b"") for raw in rows[100:200]] + rows[200:]
-        for kind, each in (("full", rows), ("light", [light(raw) for raw in rows])):
-            body = b'{"count":%d,"next":null,"previous":null,"results":[%s]}' % (n_listed, b",".join(each))
-            (folder / kind / f"{at}.json.gz").write_bytes(gzip.compress(body, 5, mtime=0))
-            total += len(body) if kind == "full" else 0
-        if at == 0:
-            body = b'{"count":%d,"next":"more","previous":null,"results":[%s]}' % (n_listed, b",".join(rows[:100]))
-            (folder / "default.json.gz").write_bytes(gzip.compress(body, 5, mtime=0))
-    return total
-
+THINK_S = 0.3
+PAGE_BYTES = 3_000_000
 
 NGINX = """
 {user}worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/error.log;
@@ -188,52 +91,46 @@ class Nginx:
 
 def address(url: str, after: int, limit: int = 1000) -> str:
     """The address of the page after a row."""
-    sys.path.insert(0, str(ROOT))
-    from kobo_sync.kobo import protocol
-
     return url + protocol.data_path(UID, limit=limit, query=protocol.after(after))
 
 
-def measure_curl(url: str, afters: list[int], work: Path) -> float:
-    """Seconds for one curl process to fetch every page, unpacked, to disk and flushed."""
-    target = work / "curl.out"
-    config = work / "curl.conf"
+def measure_curl(url: str, afters: Iterable[int], work: Path) -> dict[str, float]:
+    """One curl process that fetches every page, unpacked, to disk, flushed: seconds on the clock and of the processor."""
+    target, config = work / "curl.out", work / "curl.conf"
     config.write_text("".join(f'url = "{address(url, after)}"\n' for after in afters), "utf-8")
-    began = time.perf_counter()
+    before, began = _cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
     with target.open("wb") as out:
         subprocess.run(["curl", "-sSf", "--compressed", "-g", "-K", str(config)], stdout=out, check=True)
         os.fsync(out.fileno())
     took = time.perf_counter() - began
     target.unlink()
-    return took
+    return {"s": took, "cpu": _cpu(resource.RUSAGE_CHILDREN) - before}
+
+
+def _cpu(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def child(what: str, url: str, state: Path) -> dict[str, float]:
-    """One measure, in this process."""
-    from kobo_sync.forms.xlsform import read_form
-    from kobo_sync.kobo.client import KoboClient
-    from kobo_sync.store.database import open_store
-    from kobo_sync.store.mirror import Mirror
-
+    """One measure, in this process: *raw* (rows, hashes, cursor), *flat* (tables and files besides), *scan*."""
     form = read_form(FORM.encode(), "banc.md")
     client = KoboClient(url, url, "t" * 40)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), _cpu(resource.RUSAGE_SELF)
     store = open_store(state)
     mirror = Mirror(store, form, derive=what != "raw")
+    found = 0.0
     if what != "raw":
         mirror.prepare()
-    if what == "compare":
+    if what == "scan":
         comparison = mirror.compare(client.light_pages(UID))
         found = float(len(comparison.wanted) + len(comparison.absent))
         mirror.bury(list(comparison.absent), NOW)
     else:
         for page in client.pages(UID, above=0, limit=1000):
             mirror.write_page(page, NOW, advance=True)
-        found = 0.0
-    if what == "flat":
         mirror.index()
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, _cpu(resource.RUSAGE_SELF) - cpu
     n_live = mirror.n_live()
     with store.begin() as connection:
         blank = 0
@@ -241,7 +138,21 @@ def child(what: str, url: str, state: Path) -> dict[str, float]:
             blank = connection.exec_driver_sql("SELECT count(*) FROM data_banc WHERE themes IS NULL").scalar() or 0
     store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"s": took, "rows": n_live, "blank": blank, "found": found, "mb": peak, "mb_before": before}
+    return {"s": took, "cpu": used, "rows": n_live, "blank": blank, "found": found, "mb": peak}
+
+
+def quick_child(url: str, root: Path) -> dict[str, float]:
+    """A quick pull of a whole mission, in this process."""
+    mission = Mission(
+        Workspace(root, root / "state", root / "out"), {"KOBO_TOKEN": "t"}, lambda: NOW, server=(url, url)
+    )
+    mission.store.put_deployment(Deployment("banc", UID, url, "", {}, "", NOW))
+    began, cpu = time.perf_counter(), _cpu(resource.RUSAGE_SELF)
+    report = pull(mission, quick=True)
+    took, used = time.perf_counter() - began, _cpu(resource.RUSAGE_SELF) - cpu
+    mission.close()
+    counts = report.counts
+    return {"s": took, "cpu": used, "edited": counts.get("edited", 0), "new": counts.get("new", 0)}
 
 
 def run_child(what: str, url: str, state: Path) -> dict[str, Any]:
@@ -299,28 +210,17 @@ def run_peer(python: str, script: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-THINKING = """
-import sys, time, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-import re, urllib.parse
-root, think = Path(sys.argv[1]), float(sys.argv[2])
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        asked = urllib.parse.unquote(self.path)
-        after = re.search(r'gt":(-?[0-9]+)', asked)
-        body = (root / ("light" if "rootUuid" in asked else "full") / f"{max(0, int(after[1]))}.json.gz").read_bytes()
-        time.sleep(think)
-        self.send_response(200)
-        for name, value in (("Content-Type", "application/json"), ("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))):
-            self.send_header(name, value)
-        self.end_headers(); self.wfile.write(body)
-    def log_message(self, *_): pass
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
+@contextmanager
+def moving_server(folder: Path, think_s: float, n: int) -> Iterator[str]:
+    """The server of `pages`: it thinks, and lets rows change."""
+    command = [sys.executable, str(Path(__file__).with_name("pages.py")), str(folder), str(think_s), str(n)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 # ── the table ──
@@ -328,116 +228,122 @@ server.serve_forever()
 
 def say(what: str, figure: str, goal: str = "") -> None:
     """Print a line of the table."""
-    print(f"{what:58} {figure:>26}  {goal}", flush=True)
+    print(f"{what:62} {figure:>34}  {goal}", flush=True)
 
 
-def main() -> None:
-    """Read the arguments, measure, print."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--records", type=int, default=100_000)
-    asked.add_argument("--per-page", type=int, default=1000)
-    asked.add_argument(
-        "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 about 20 kB"
+def times(found: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]]) -> str:
+    """The best of *found* as a multiple of the best of *limits*, on the clock and by the processor."""
+    best, limit = (min(each["s"] for each in some) for some in (found, limits))
+    work, least = (min(each["cpu"] for each in some) for some in (found, limits))
+    return f"{best:.2f} s = {best / limit:.2f} × (CPU {work / least:.2f} ×)"
+
+
+def against_curl(work: Path, options: argparse.Namespace, n: int, per_page: int) -> None:
+    """First mirror and re-scans as multiples of curl on the same pages, in turn."""
+    pages = work / "pages"
+    shutil.rmtree(pages, ignore_errors=True)
+    n_bytes = render(pages, Records(options.filler), n, per_page)
+    print(
+        f"\n{n} records of {n_bytes / n:.0f} bytes, {per_page} to a page, gzip, nginx on loopback; best of {options.runs}"
     )
-    asked.add_argument("--peers", default="", help="a Python that has dlt, koboextractor, pykobo")
-    asked.add_argument("--peer-records", type=int, default=20_000)
-    asked.add_argument("--runs", type=int, default=3, help="each measure so often; the best counts")
-    asked.add_argument("--only", default="", help="raw, flat, think, peers: only these, comma-separated")
-    for name in ("child", "url", "state"):
-        asked.add_argument(f"--{name}", help=argparse.SUPPRESS)
-    options = asked.parse_args()
-    if options.child:
-        sys.path.insert(0, str(ROOT))
-        print(json.dumps(child(options.child, options.url, Path(options.state))))
-        return
-    if not shutil.which("nginx"):
-        raise SystemExit("nginx is not here: apt install nginx-light")
-    only = set(filter(None, options.only.split(",")))
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        n_bytes = render(work / "pages", options.records, options.per_page, options.filler)
-        per = n_bytes / options.records
-        print(f"{options.records} records of {per:.0f} bytes, {options.per_page} to a page, gzip, nginx on loopback\n")
-        server = Nginx(work)
-        try:
-            if not only or only & {"raw", "flat"}:
-                against_curl(server.url, work, options, only)
-            if not only or "think" in only:
-                against_thinking(work, options)
-        finally:
-            server.close()
-        if options.peers and (not only or "peers" in only):
-            against_peers(work, options)
-        elif not only:
-            print("peers: not measured (name a Python that has them with --peers)")
-
-
-def against_curl(url: str, work: Path, options: argparse.Namespace, only: set[str]) -> None:
-    """First mirror and re-scans as multiples of curl."""
-    afters = list(range(0, options.records, options.per_page))
-    limit = min(measure_curl(url, afters, work) for _ in range(options.runs))
-    say("curl, every page to disk with fsync", f"{limit:.2f} s")
-
-    def best(what: str, *, fresh: bool, name: str) -> dict[str, Any]:
-        found = []
-        for n in range(options.runs if fresh else max(1, options.runs - 1)):
-            state = work / (f"{name}{n}.sqlite" if fresh else f"{name}0.sqlite")
-            found.append(run_child(what, url, state))
-            if fresh and n:
-                for part in work.glob(f"{name}{n}.sqlite*"):
-                    part.unlink()
-        return min(found, key=lambda each: each["s"])
-
-    def told(what: str, found: dict[str, Any], goal: str) -> None:
-        say(what, f"{found['s']:.2f} s = {found['s'] / limit:.2f} × curl", f"{goal} · peak {found['mb']:.0f} MB")
-
-    if not only or "raw" in only:
-        told("first mirror: raw rows, hashes, cursor", best("raw", fresh=True, name="raw"), "goal 2.6 (2)")
-        told("re-scan, nothing changed", best("raw", fresh=False, name="raw"), "goal 1.4")
-    if not only or "flat" in only:
-        told("first mirror with flat tables and file ledger", best("flat", fresh=True, name="flat"), "goal 6")
-        told("re-scan, nothing changed, with flat tables", best("flat", fresh=False, name="flat"), "goal 1.4")
-        told("complete light scan held against the mirror", best("compare", fresh=False, name="flat"), "")
-        size = sum(part.stat().st_size for part in work.glob("flat0.sqlite*"))
-        say("size of the database with flat tables", f"{size / 1e6:.0f} MB")
-
-
-def against_thinking(work: Path, options: argparse.Namespace) -> None:
-    """The same with a server that thinks before each page."""
-    pages = min(30, options.records // options.per_page)
-    part = work / "thinking"
-    shutil.rmtree(part, ignore_errors=True)
-    render(part, pages * options.per_page, options.per_page, options.filler)
-    server = subprocess.Popen(
-        [sys.executable, "-c", THINKING, str(part), str(THINK_S)], stdout=subprocess.PIPE, text=True
-    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    server = Nginx(work)
     try:
-        assert server.stdout
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        afters = [*range(0, pages * options.per_page, options.per_page), pages * options.per_page]
-        limit = measure_curl(url, afters, work)
-        for what in ("raw", "flat"):
-            found = run_child(what, url, work / f"think-{what}.sqlite")
-            say(
-                f"server thinks 300 ms a page, {what}",
-                f"{found['s']:.2f} s = {found['s'] / limit:.2f} × curl",
-                "goal 1.06",
-            )
+        for _ in range(options.runs):
+            found.setdefault("curl", []).append(measure_curl(server.url, range(0, n, per_page), work))
+            for what in ("raw", "flat"):
+                for part in work.glob(f"{what}.sqlite*"):
+                    part.unlink()
+                found.setdefault(f"{what} first", []).append(run_child(what, server.url, work / f"{what}.sqlite"))
+                found.setdefault(f"{what} again", []).append(run_child(what, server.url, work / f"{what}.sqlite"))
+            found.setdefault("scan", []).append(run_child("scan", server.url, work / "flat.sqlite"))
     finally:
-        server.terminate()
-        server.wait()
+        server.close()
+    limits = found.pop("curl")
+    say("curl, every page to disk with fsync", f"{min(each['s'] for each in limits):.2f} s")
+    for name, what, goal in (
+        ("raw first", "first mirror: raw rows, hashes, cursor", "goal 2.6 (2)"),
+        ("flat first", "first mirror, with flat tables and the ledger of files", "goal 6"),
+        ("raw again", "every row again, nothing changed", "goal 1.4"),
+        ("flat again", "every row again, nothing changed, with flat tables", "goal 1.4"),
+        ("scan", "complete light scan held against the mirror", ""),
+    ):
+        peak = max(each["mb"] for each in found[name])
+        say(
+            what,
+            times(found[name], limits),
+            f"{goal or '':14} peak {peak:.0f} MB (goal {200 if name == 'scan' else 150})",
+        )
+    size = sum(part.stat().st_size for part in work.glob("flat.sqlite*"))
+    say("size of the database with flat tables", f"{size / 1e6:.0f} MB")
+
+
+def against_thinking(work: Path, options: argparse.Namespace, n: int, per_page: int) -> None:
+    """The same with a server that thinks before each page."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    with moving_server(work / "pages", THINK_S, n) as url:
+        print(f"\na server that thinks {THINK_S * 1000:.0f} ms a page, {n} records")
+        limit = [measure_curl(url, range(0, n + per_page, per_page), work)]
+        for what in ("raw", "flat"):
+            found[what] = [run_child(what, url, work / f"think-{what}.sqlite")]
+    for what in ("raw", "flat"):
+        say(f"first mirror, {what}", times(found[what], limit), "goal 1.06")
+
+
+MISSION = """
+[mission]
+code = "banc"
+title = "Banc"
+languages = ["fr"]
+timezone = "Africa/Casablanca"
+starts_on = 2025-02-11
+ends_on = 2025-02-13
+[forms.banc]
+file = "banc.md"
+[server]
+kf = "http://127.0.0.1:1"
+kc = "http://127.0.0.1:1"
+"""
+
+
+def against_growth(work: Path, options: argparse.Namespace) -> None:
+    """What a quick pull costs when k rows were edited, with ten times as many stored or changed."""
+    print("\na quick pull after k edits, of n stored (processor time of the pull alone)")
+    costs: dict[tuple[int, int], float] = {}
+    for n in (options.growth, 10 * options.growth):
+        part = work / f"growth{n}"
+        render(part / "pages", Records(2, photos=False), n, options.per_page)
+        for folder, file, text in (
+            ("config", "mission.toml", MISSION),
+            ("config", "zones.csv", "code,label_fr\na,A\n"),
+            ("forms", "banc.md", FORM),
+        ):
+            (part / folder).mkdir(exist_ok=True)
+            (part / folder / file).write_text(text, "utf-8")
+        with moving_server(part / "pages", 0, n) as url:
+            run_child("quick", url, part)
+            for k in (100, 1000):
+                requests.post(f"{url}/{k}", timeout=10)
+                found = run_child("quick", url, part)
+                if found["edited"] not in (100, 900, 1000):
+                    raise SystemExit(f"{found['edited']} of {k} edits were seen")
+                costs[n, k] = found["cpu"]
+                say(f"n = {n}, k = {k}: {found['edited']:.0f} rows read", f"{found['cpu']:.2f} s CPU")
+        shutil.rmtree(part)
+    for k in (100, 1000):
+        less, more = costs[options.growth, k], costs[10 * options.growth, k]
+        say(f"ten times as many stored, k = {k}", f"{more / less:.2f} ×", "1 is flat")
 
 
 def against_peers(work: Path, options: argparse.Namespace) -> None:
     """Time, row counts and correctness of peers."""
     n, per_page = options.peer_records, options.per_page
-    shutil.rmtree(work / "pages")
-    render(work / "pages", n, per_page, options.filler)
+    shutil.rmtree(work / "pages", ignore_errors=True)
+    render(work / "pages", Records(options.filler), n, per_page)
     server = Nginx(work)
     try:
         print(f"\npeers on {n} records of the same server")
-        ours = run_child("flat", server.url, work / "ours.sqlite")
-        again = run_child("flat", server.url, work / "ours.sqlite")
+        ours, again = (run_child("flat", server.url, work / "ours.sqlite") for _ in range(2))
         arguments = (UID, str(per_page), str(n), str(work / "dlt.sqlite"), str(work / "dlt"))
         theirs = run_peer(options.peers, DLT, server.url, *arguments)
         if "error" not in theirs:
@@ -455,16 +361,67 @@ def against_peers(work: Path, options: argparse.Namespace) -> None:
             say(f"{name}: rows of {n}", str(found.get("rows", found.get("error"))))
         say(f"ours: rows of {n}", str(ours["rows"]))
         shutil.rmtree(work / "pages")
-        render(work / "pages", n, per_page, options.filler, spoilt=True)
+        render(work / "pages", Records(options.filler), n, per_page, spoilt=True)
         print("\nafter 100 deletions and 100 blanked answers on the server")
         run_child("flat", server.url, work / "ours.sqlite")
-        mine = run_child("compare", server.url, work / "ours.sqlite")
+        mine = run_child("scan", server.url, work / "ours.sqlite")
         say("ours: rows, blanked answers", f"{mine['rows']}, {mine['blank']}", f"true: {n - 100}, 100")
         if "error" not in theirs:
             found = run_peer(options.peers, DLT, server.url, *arguments)
             say("dlt: rows, blanked answers", f"{found.get('rows')}, {found.get('blank')}", f"true: {n - 100}, 100")
     finally:
         server.close()
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--records", type=int, default=100_000)
+    asked.add_argument("--big", type=int, default=0, help="also so many, once: memory must stay (1000000)")
+    asked.add_argument(
+        "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 about 20 kB"
+    )
+    asked.add_argument("--peers", default="", help="a Python that has dlt, koboextractor, pykobo")
+    asked.add_argument("--peer-records", type=int, default=20_000)
+    asked.add_argument(
+        "--growth", type=int, default=10_000, help="rows stored for the quick pulls; and ten times as many"
+    )
+    asked.add_argument("--runs", type=int, default=3, help="each measure so often, in turn; the best counts")
+    asked.add_argument("--only", default="", help="curl, think, growth, peers: only these, comma-separated")
+    for name in ("child", "url", "state"):
+        asked.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    options = asked.parse_args()
+    if options.child:
+        measure = (
+            quick_child(options.url, Path(options.state))
+            if options.child == "quick"
+            else child(options.child, options.url, Path(options.state))
+        )
+        print(json.dumps(measure))
+        return
+    if not shutil.which("nginx"):
+        raise SystemExit("nginx is not here: apt install nginx-light")
+    per_row = len(Records(options.filler).row(1))
+    options.per_page = max(25, min(1000, PAGE_BYTES // per_row // 25 * 25))  # as the client would ask for
+    wanted = set(filter(None, options.only.split(","))) or {"curl", "think", "growth", "peers"}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        if "curl" in wanted:
+            against_curl(work, options, options.records, options.per_page)
+        if "think" in wanted:
+            n = min(options.records, 100 * options.per_page)
+            if not (work / "pages").exists():
+                render(work / "pages", Records(options.filler), n, options.per_page)
+            against_thinking(work, options, n, options.per_page)
+        if options.big:
+            options.runs = 1
+            against_curl(work, options, options.big, options.per_page)
+        if "growth" in wanted:
+            against_growth(work, options)
+        if options.peers and "peers" in wanted:
+            against_peers(work, options)
+        elif not options.only:
+            print("peers: not measured (name a Python that has them with --peers)")
 
 
 if __name__ == "__main__":

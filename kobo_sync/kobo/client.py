@@ -384,7 +384,9 @@ class _PageSize:
 
 
 def _read_page(answer: Answer) -> Page:
-    return split_page(answer.body, answer.packed)
+    page = split_page(answer.body, answer.packed)
+    _ = page.digests  # here, while the caller is at work on the page before
+    return page
 
 
 def _read_light(answer: Answer) -> list[LightRow]:

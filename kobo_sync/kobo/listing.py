@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, cast
 
 import msgspec
@@ -23,7 +24,7 @@ MODIFIED = "_date_modified"  # no row carries it yet; when a server sends it, ed
 LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments", MODIFIED)
 NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
+plain_moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
 _STATUS = {
     "validation_status_approved": "approved",
     "validation_status_not_approved": "not_approved",
@@ -64,6 +65,11 @@ class Page:
     body: bytes = b""
     packed: bytes = b""
 
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """SHA-256 of each row; `split_page` asks first, in the thread that fetches."""
+        return [hashlib.sha256(raw).digest() for _, raw in self.rows]
+
 
 def split_page(body: bytes, packed: bytes = b"") -> Page:
     """The rows of a page without building them: decoding 1,000 rows costs more than fetching them.
@@ -74,7 +80,7 @@ def split_page(body: bytes, packed: bytes = b"") -> Page:
     """
     try:
         page = _PAGE.decode(body)
-        rows = tuple(_identified(bytes(raw)) for raw in page.results)
+        rows = tuple([_identified(bytes(raw)) for raw in page.results])
         return Page(page.count, rows, body, packed)
     except NOT_READ:
         return _split_slowly(body)
@@ -139,12 +145,10 @@ def parse_light_page(body: bytes) -> list[LightRow]:
         rows = _LIGHT_PAGE.decode(body).results
     except NOT_READ:
         unexpected("not a page of submissions", body)
-    return [
-        LightRow(row.submission_id, _bare(row.root_uuid or row.uuid), _signature(row), row.modified) for row in rows
-    ]
+    return [LightRow(row.submission_id, _bare(row.root_uuid or row.uuid), signature(row), row.modified) for row in rows]
 
 
-def _signature(row: _Light) -> str:
+def signature(row: _Light) -> str:
     """The parts of a row that say whether it changed, as one short text."""
     status, said = row.status, _bare(row.uuid)
     if status and status.uid:
@@ -219,6 +223,11 @@ def parse_head(raw: bytes) -> Head:
         raise KoboUnexpected("a row has no known shape (_submission_time)") from error
 
 
+def validation_of(uid: str) -> Validation:
+    """A status as a noun of the model; one that KoboToolbox does not know is none."""
+    return cast(Validation, _STATUS.get(uid, ""))
+
+
 def head_of(row: HeadRow) -> Head:
     """What the mirror files a row by. Raises: ValueError when it has no identity or no moment."""
     uuid, status, moment = row.uuid, row.status, row.submitted_at
@@ -231,12 +240,12 @@ def head_of(row: HeadRow) -> Head:
         row.submission_id,
         root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
         uuid,
-        f"{moment}.000000Z" if len(moment) == 19 and _PLAIN(moment) else _moment(moment),
+        f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
         row.submitted_by or "",
         row.form_version or "",
-        cast(Validation, _STATUS.get(status.uid, "")) if status else "",
+        validation_of(status.uid) if status else "",
         status.timestamp if status else 0,
-        _signature(row) if row.attachments or (status and status.uid) else uuid,
+        signature(row) if row.attachments or (status and status.uid) else uuid,
         row.modified,
     )
 

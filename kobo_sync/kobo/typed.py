@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.listing import NOT_READ, SERVER_FIELDS, Head, HeadRow, head_of
+from kobo_sync.kobo.listing import (
+    NOT_READ,
+    SERVER_FIELDS,
+    Head,
+    HeadRow,
+    head_of,
+    plain_moment,
+    signature,
+    validation_of,
+)
 from kobo_sync.model import Attachment
+
+HeadColumns = tuple[Sequence[Any], ...]  # a column for each part of `Head` but the last
+_HEAD = msgspec.json.Decoder(HeadRow)
 
 
 class File(msgspec.Struct, gc=False):
@@ -28,6 +40,14 @@ class File(msgspec.Struct, gc=False):
         name = self.media_file_basename or (self.filename or "").rpartition("/")[2]
         url = self.download_url or ""
         return Attachment(self.uid, name, self.question_xpath or "", self.mimetype or "", url, self.is_deleted)
+
+
+class Columns(NamedTuple):
+    """Rows side by side: the columns of their heads, one for each place, and their files."""
+
+    heads: HeadColumns
+    answers: Sequence[tuple[Any, ...]]
+    files: Sequence[Sequence[File]]
 
 
 class RowType:
@@ -67,3 +87,42 @@ class RowType:
             return head_of(row), astuple(row), row.attachments
         except (*NOT_READ, ValueError):
             return None
+
+    def columns(self, raws: Sequence[bytes]) -> Columns | None:
+        """What `decode` says of many rows, side by side, at half its cost; None when one of them is odd."""
+        try:
+            rows: list[Any] = list(map(self._decode, raws))
+        except NOT_READ:
+            return None
+        heads = _head_columns(rows)
+        answers = list(zip(*map(astuple, rows), strict=True))
+        return Columns(heads, answers, [row.attachments for row in rows]) if heads else None
+
+
+def head_columns(raws: Sequence[bytes]) -> HeadColumns | None:
+    """The heads of many rows, side by side, their answers left unread; None when one of them is odd."""
+    try:
+        return _head_columns(list(map(_HEAD.decode, raws)))
+    except NOT_READ:
+        return None
+
+
+def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
+    moments = [row.submitted_at for row in rows]
+    if not all(row.uuid for row in rows) or not all(map(plain_moment, moments)):
+        return None
+    uuids = [row.uuid.removeprefix("uuid:") for row in rows]
+    return (
+        [row.submission_id for row in rows],
+        [(row.root_uuid or row.uuid).removeprefix("uuid:") for row in rows],
+        uuids,
+        [f"{moment}.000000Z" for moment in moments],
+        [row.submitted_by or "" for row in rows],
+        [row.form_version or "" for row in rows],
+        [validation_of(row.status.uid) if row.status else "" for row in rows],
+        [row.status.timestamp if row.status else 0 for row in rows],
+        [
+            signature(row) if row.attachments or (row.status and row.status.uid) else uuid
+            for row, uuid in zip(rows, uuids, strict=True)
+        ],
+    )

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
+from kobo_sync.kobo.typed import Columns
 from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import load, schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.bulk import insert_rows, quoted
 from kobo_sync.store.database import SQL_TYPES, Store
-from kobo_sync.store.flatten import Flattener, Placed
+from kobo_sync.store.flatten import Flattened, Flattener, Placed
 from kobo_sync.store.ledger import Tally
 from kobo_sync.store.rows import CHOSEN, FlatTable, dump_tables, flat_tables, load_tables, merge_tables
 
@@ -110,7 +111,17 @@ class Flat:
     ) -> None:
         """Put the rows of *submissions* in place of those that *stale* root uuids have."""
         self.clear(connection, stale)
-        flat = self._flattener.flatten(submissions)
+        self._insert(connection, self._flattener.flatten(submissions))
+
+    def columns(self, raws: Sequence[bytes]) -> Columns | None:
+        """Many rows side by side, ready for `append`; None when one of them has to be read by itself."""
+        return self._flattener.columns(raws)
+
+    def append(self, connection: sa.Connection, columns: Columns) -> None:
+        """Add the rows of submissions that the tables do not hold."""
+        self._insert(connection, self._flattener.flatten_columns(columns))
+
+    def _insert(self, connection: sa.Connection, flat: Flattened) -> None:
         chosen = [name for name, _ in CHOSEN]
         for table in self.tables:
             names = [name for name, _ in table.system] + [column.name for column in table.columns]

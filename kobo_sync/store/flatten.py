@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from kobo_sync.kobo.listing import Head, parse_submission
-from kobo_sync.kobo.typed import File, RowType
+from kobo_sync.kobo.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
 from kobo_sync.store.rows import SILENT, Column, FlatTable, Value
 
@@ -123,7 +123,7 @@ class Flattener:
 
     def flatten(self, submissions: Iterable[Submission | Placed]) -> Flattened:
         """The rows of *submissions*. Repeats are numbered over the whole submission; parents by their number."""
-        flat = Flattened({table.name: [] for table in self.tables}, {table.name: [] for table in self.tables})
+        flat = self._flat()
         placed: dict[int, list[Placed]] = {}
         for each in submissions:
             if isinstance(each, Placed):
@@ -136,8 +136,24 @@ class Flattener:
                 (h.root_uuid, h.submission_id, f"{h.submitted_at[:19]}Z", h.submitted_by, h.form_version, h.validation)
                 for h in heads
             ]
-            group[0].plan.place(flat, systems, [each.values for each in group], {})
+            group[0].plan.place(flat, systems, list(zip(*(each.values for each in group), strict=True)), {})
         return flat
+
+    def columns(self, raws: Sequence[bytes]) -> Columns | None:
+        """Rows side by side, for `flatten_columns`; None when one does not have the known keys only."""
+        return self._type.columns(raws)
+
+    def flatten_columns(self, columns: Columns) -> Flattened:
+        """The rows of what `columns` gave last."""
+        flat = self._flat()
+        ids, roots, _, submitted, by, versions, validations = columns.heads[:7]
+        moments = [f"{moment[:19]}Z" for moment in submitted]
+        systems = list(zip(roots, ids, moments, by, versions, validations, strict=True))
+        self._placed.place(flat, systems, columns.answers, {})
+        return flat
+
+    def _flat(self) -> Flattened:
+        return Flattened({table.name: [] for table in self.tables}, {table.name: [] for table in self.tables})
 
     def _place(
         self,
@@ -213,13 +229,12 @@ class _ByPlace:
         self,
         flat: Flattened,
         systems: Sequence[tuple[Value, ...]],
-        rows: Sequence[tuple[Any, ...]],
+        answers: Sequence[tuple[Any, ...]],
         numbers: dict[tuple[str, Value], int],
     ) -> None:
-        """Add a row for each of *rows*, whose system columns are *systems*, and those of the repeats in them."""
-        answers = list(zip(*rows, strict=True))
+        """Add a row for each of *systems*, the system columns; *answers* has a column for each place."""
         placed: list[Sequence[Value]] = [*zip(*systems, strict=True)]
-        placed += [(None,) * len(rows)] * (self._n_columns - len(placed))
+        placed += [(None,) * len(systems)] * (self._n_columns - len(placed))
         for places, targets in self._places:
             texts = answers[places[0]]
             for other in places[1:]:
@@ -250,7 +265,7 @@ class _ByPlace:
 def _numbered(
     name: str, below: Sequence[tuple[tuple[Value, ...], Sequence[Any]]], numbers: dict[tuple[str, Value], int]
 ) -> tuple[list[tuple[Value, ...]], list[tuple[Any, ...]]]:
-    """The system columns of a repeat's rows, numbered over each submission, and the rows."""
+    """The system columns of a repeat's rows, numbered over each submission, and their answers by place."""
     systems: list[tuple[Value, ...]] = []
     rows = []
     for system, items in below:
@@ -261,7 +276,7 @@ def _numbered(
             systems.append((root, parent, number))
             rows.append(astuple(item))
         numbers[name, root] = number
-    return systems, rows
+    return systems, list(zip(*rows, strict=True))
 
 
 def _either(first: Any, other: Any) -> Any:

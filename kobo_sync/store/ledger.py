@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -101,9 +101,9 @@ class Ledger:
                 )
             )
         held = dict(map(tuple, rows))
-        hashed = ((submission_id, raw, hashlib.sha256(raw).digest()) for submission_id, raw in page.rows)
-        changed = [item for item in hashed if held.get(item[0]) != item[2]]
-        return changed, any(item[0] in held for item in changed)
+        hashed = zip(page.rows, page.digests, strict=True)
+        changed = [(*row, digest) for row, digest in hashed if held.get(row[0]) != digest]
+        return changed, bool(held) and any(item[0] in held for item in changed)
 
     def write(
         self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime, *, force: bool, unseen: bool
@@ -145,6 +145,23 @@ class Ledger:
         query = "SELECT * FROM submissions WHERE form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
         rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
         return {row.root_uuid: row for row in rows}
+
+    def append(
+        self,
+        connection: sa.Connection,
+        heads: Sequence[Sequence[Any]],
+        digests: Sequence[bytes],
+        page: Page,
+        now: datetime,
+    ) -> None:
+        """Store all the rows of *page*, none of which is held; *heads* are columns, see `typed.Columns`."""
+        places = bodies.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
+        ids, roots, *rest = heads
+        same = [repeat(self.form_id), roots, ids, *rest, digests, *zip(*places, strict=True), repeat(1)]
+        stamp = repeat(_text(now))
+        insert_rows(connection, S.name, _INSERTED, list(zip(*same, stamp, stamp)))  # noqa: B905
+        self.tally.counts["new"] += len(page.rows)
+        self._count(connection, len(page.rows))
 
     def _append(self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime) -> None:
         """Store rows that were not held."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.listing import LightRow, Page, parse_head
+from kobo_sync.kobo.typed import head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import load
 from kobo_sync.store.database import Store
@@ -104,23 +105,57 @@ class Mirror:
         with self.store.begin() as connection:
             changed, clash = self._ledger.changed(connection, page, in_order=advance)
             self.tally.counts["unchanged"] += len(page.rows) - len(changed)
-            rows: list[Row] = []
-            for submission_id, raw, digest in changed:
-                try:
-                    rows.append(self._read(raw, digest))
-                except KoboUnexpected as error:
-                    self._ledger.set_aside(connection, submission_id, raw, error.message, now)
-            if rows:
-                unseen = self._loads(connection, page, may=advance and not clash)
-                self._ledger.let_in(connection, [row.head.submission_id for row in rows])
-                written, stale = self._ledger.write(connection, rows, page, now, force=not advance, unseen=unseen)
-                if self._derive:
-                    said = [row.said for row in written if row.said]
-                    self._flat.write(connection, said, stale)
-                    listed = ((row.head.root_uuid, row.said.attachments) for row in written if row.said)
-                    list_files(connection, self.form.form_id, listed, stale)
+            unseen = self._loads(connection, page, may=advance and not clash) if changed else False
+            if not (unseen and len(changed) == len(page.rows) and self._append(connection, page, now)):
+                self._write(connection, changed, page, now, force=not advance, unseen=unseen)
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
+
+    def _append(self, connection: sa.Connection, page: Page, now: datetime) -> bool:
+        """Store a page of a first reading, its rows side by side; returns whether that could be."""
+        raws = [raw for _, raw in page.rows]
+        columns = self._flat.columns(raws) if self._derive else None
+        heads = columns.heads if columns else None if self._derive else head_columns(raws)
+        if heads is None or len(set(heads[1])) < len(raws):
+            return False
+        self._ledger.let_in(connection, heads[0])
+        self._ledger.append(connection, heads, page.digests, page, now)
+        if columns is None:
+            return True
+        self._flat.append(connection, columns)
+        listed = [
+            (root, [file.attachment() for file in files])
+            for root, files in zip(columns.heads[1], columns.files, strict=True)
+            if files
+        ]
+        list_files(connection, self.form.form_id, listed, ())
+        return True
+
+    def _write(
+        self,
+        connection: sa.Connection,
+        changed: Sequence[tuple[int, bytes, bytes]],
+        page: Page,
+        now: datetime,
+        *,
+        force: bool,
+        unseen: bool,
+    ) -> None:
+        """Store rows one by one."""
+        rows: list[Row] = []
+        for submission_id, raw, digest in changed:
+            try:
+                rows.append(self._read(raw, digest))
+            except KoboUnexpected as error:
+                self._ledger.set_aside(connection, submission_id, raw, error.message, now)
+        if rows:
+            self._ledger.let_in(connection, [row.head.submission_id for row in rows])
+            written, stale = self._ledger.write(connection, rows, page, now, force=force, unseen=unseen)
+            if self._derive:
+                said = [row.said for row in written if row.said]
+                self._flat.write(connection, said, stale)
+                listed = ((row.head.root_uuid, row.said.attachments) for row in written if row.said)
+                list_files(connection, self.form.form_id, listed, stale)
 
     def _read(self, raw: bytes, digest: bytes) -> Row:
         if not self._derive:
