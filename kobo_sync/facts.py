@@ -16,7 +16,6 @@ from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
-from kobo_sync.store.rows import flat_tables
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
     tables: dict[str, pd.DataFrame] = {}
     marks = content_marks(mission)
     for form in mission.forms.values():
-        for table in flat_tables(form):
+        for table in mission.store.tables(form):
             tables[table.name] = mission.store.read_table(table)
     return Facts(
         config=mission.config,

@@ -53,6 +53,35 @@ def focus_groups(facts: Facts) -> FocusGroups:
     )
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A photo or sketch that a session allows to be shown: `Facts.attachment` takes *root_uuid* and *filename*."""
+
+    root_uuid: str
+    filename: str
+    zone: str
+    groups: tuple[str, ...]
+    is_sketch: bool
+
+
+@once_per_facts
+def photos(facts: Facts) -> tuple[Photo, ...]:
+    """The pictures of the sessions that consented, to photos too where the form asks; photos before sketches."""
+    table = meaning.rows(facts, "focus_group", ("photo", "sketch", "photo_consent")).table
+    asked = any("photo_consent" in facts.config.forms[f].fields for f in facts.config.forms_with_role("focus_group"))
+    found = []
+    for row in table.to_dict("records"):
+        if asked and meaning.text(row["photo_consent"]) != facts.config.codes.yes:
+            continue
+        groups = tuple(meaning.text(row["groups"]).split())
+        for kind in ("photo", "sketch"):
+            name = meaning.text(row[kind])
+            if name:
+                root, zone = meaning.text(row["root_uuid"]), meaning.text(row["zone"])
+                found.append(Photo(root, name, zone, groups, kind == "sketch"))
+    return tuple(sorted(found, key=lambda photo: photo.is_sketch))
+
+
 def _total(values: pd.Series) -> int:
     return int(pd.to_numeric(values, errors="coerce").fillna(0).sum())
 

@@ -96,7 +96,8 @@ def _split_columns(facts: Facts, form_id: str, table: pd.DataFrame, names: set[s
     kept, dropped = [], []
     for column in (str(name) for name in table.columns if name not in system):
         question = re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
-        is_known = form is None or form.question(column) is not None
+        # Of a question that is asked no more nothing tells whether its words name somebody; its numbers do not.
+        is_known = form is None or form.question(column) is not None or pd.api.types.is_numeric_dtype(table[column])
         if (
             column in banned
             or question in banned

@@ -7,9 +7,10 @@ from typing import Any
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
+from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
-from kobo_sync.documents import living
+from kobo_sync.documents import living, word
 from kobo_sync.documents.template import Content, Note
 from kobo_sync.errors import DocumentError
 from kobo_sync.model import Class, Document, Facts, Finding, Scope, Severity
@@ -72,13 +73,13 @@ def build(facts: Facts) -> list[Document]:
     """
     zones = _zone_sets(facts)
     blocks = report_blocks(facts, {code: said["figures"] for code, said in zones.items()})
-    content = Content(live_values(facts), blocks, facts.as_of, draft=not facts.final)
+    content = Content(live_values(facts), blocks, facts.as_of, not facts.final, letterhead.logos(facts))
     held = facts.held.get(PATH)
     documents = []
     notes: tuple[Note, ...] = ()
     if held is not None:
         made = living.rebuild(held, content, PATH)
-        documents.append(Document(PATH, made.content, CLASS))
+        documents.append(Document(PATH, _coloured(facts, made), CLASS))
         notes = made.notes
     if held is None or facts.fresh:
         template = facts.templates.get(TEMPLATE)
@@ -87,12 +88,17 @@ def build(facts: Facts) -> list[Document]:
                 f"the template {TEMPLATE} is missing", hint=f"put it in exports/templates/{TEMPLATE}, or install again"
             )
         made = living.begin(template, content, TEMPLATE)
-        documents.append(Document(PATH if held is None else FRESH_PATH, made.content, CLASS))
+        documents.append(Document(PATH if held is None else FRESH_PATH, _coloured(facts, made), CLASS))
         notes = (*notes, *made.notes) if held is None else (*notes, *(n for n in made.notes if n.kind == "unknown"))
     findings = (*_findings(notes), *_completeness(facts, zones))
     first = documents[0]
     annexes = [Document(f"annexes/{name}", content_, CLASS) for name, content_ in sorted(facts.annexes.items())]
     return [Document(first.path, first.content, CLASS, findings), *documents[1:], *annexes]
+
+
+def _coloured(facts: Facts, made: living.Living) -> bytes:
+    """The report in the mission's colour; one that did not change keeps its bytes."""
+    return word.coloured(made.content, letterhead.colour(facts)) if made.changed else made.content
 
 
 def _findings(notes: tuple[Note, ...]) -> list[Finding]:

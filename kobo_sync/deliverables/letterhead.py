@@ -11,7 +11,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Role
-from kobo_sync.documents import draft, french, word
+from kobo_sync.documents import draft, french, pictures, word
 from kobo_sync.documents.colours import readable
 from kobo_sync.model import Class, Document, Facts, Finding
 
@@ -94,6 +94,12 @@ def theme(facts: Facts, code: str) -> str:
     return code
 
 
+def logos(facts: Facts) -> list[word.Picture]:
+    """The mission's logos that lie among the templates and are pictures."""
+    found = [(name, pictures.logo(facts.templates.get(name, b""))) for name in facts.config.identity.logos]
+    return [word.Picture(content, f"Logo : {name}", height_cm=1.3) for name, content in found if content]
+
+
 def colour(facts: Facts) -> str:
     """The mission's colour as ``#1F4E79``, dark enough to be read."""
     return readable(facts.config.identity.colour)
@@ -154,9 +160,9 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
     )
     if not facts.final:
         draft.mark(document)
-    known = [(name, facts.templates[name]) for name in facts.config.identity.logos if name in facts.templates]
+    known = logos(facts)
     if known:
-        word.logos(document, [word.Picture(logo, f"Logo : {name}", height_cm=1.3) for name, logo in known])
+        word.logos(document, known)
     return document
 
 

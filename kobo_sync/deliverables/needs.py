@@ -6,10 +6,11 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
+from kobo_sync.analysis.focus import photos as focus_photos
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
 from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
 from kobo_sync.deliverables import letterhead, result_sheets
-from kobo_sync.documents import charts, french, word
+from kobo_sync.documents import charts, french, pictures, word
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "needs"
@@ -21,6 +22,7 @@ WORKBOOK_PATH = "besoins-prioritaires.xlsx"
 
 _FIGURE_CM = 16.8
 _IN_CHART = 12
+_PHOTOS, _PHOTO_PX = 4, 1000
 _STRONG = 3
 
 
@@ -51,6 +53,7 @@ def build(facts: Facts) -> list[Document]:
     if held.n_sessions:
         word.heading(document, "Groupes de discussion")
         discussed(document, facts, held)
+        photos(document, facts, _PHOTOS)
     _reading(document)
     workbook = result_sheets.needs_workbook(facts, found, form_ids)
     said = [("propositions", found.proposals), ("accords", held.agreements), ("désaccords", held.disagreements)]
@@ -275,6 +278,31 @@ def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level:
         if texts:
             word.heading(document, title, level)
             word.verbatims(document, letterhead.quotable(facts, texts))
+
+
+def photos(document: WordDocument, facts: Facts, most: int) -> int:
+    """Adds the first *most* photos that may be shown, two a line, upright, small, without the camera's data; returns how many."""
+    cells: list[word.Cell] = []
+    for found in focus_photos(facts):
+        content = facts.attachment(found.root_uuid, found.filename)
+        small = pictures.photo(content, _PHOTO_PX) if content and len(cells) < most else None
+        if small is None:
+            continue
+        groups = french.listing([labels.group(facts, code, short=True) for code in found.groups])
+        said = [
+            "Croquis" if found.is_sketch else "Photo",
+            "groupe de discussion",
+            labels.zone(facts, found.zone),
+            groups,
+        ]
+        text = french.typography(" – ".join(filter(None, said)))
+        cells.append(word.Cell(below=text, picture=word.Picture(small, text, width_cm=8.0, height_cm=6.0)))
+    if cells:
+        padded = [*cells, word.Cell()] if len(cells) % 2 else cells
+        rows = [padded[at : at + 2] for at in range(0, len(padded), 2)]
+        alt = f"{french.count(len(cells), 'image')} des groupes de discussion"
+        word.table(document, word.Table((), rows, [8.4, 8.4], alt=alt))
+    return len(cells)
 
 
 def _reading(document: WordDocument) -> None:

@@ -26,7 +26,7 @@ from kobo_sync.model import Facts
 
 Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8
-_MOST_ACTIONS = 100
+_MOST_ACTIONS, _PHOTOS = 100, 6
 
 
 def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
@@ -52,6 +52,7 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         "priorites_communes": named("priorités communes", partial(_needs, facts=facts, part=needs_paper.common)),
         "propositions": named("propositions", lambda d: needs_paper.proposals(d, facts, ranked, level=3)),
         "groupes_discussion": named("groupes de discussion", partial(_discussed, facts=facts)),
+        "photos": named("photos", partial(_photos, facts=facts)),
         "feuille_de_route": named("feuille de route", partial(_road_map, facts=facts)),
         "donnees": named("provenance des données", partial(_received, facts=facts)),
         "annexes": named("annexes", partial(_annexes, facts=facts)),
@@ -194,6 +195,11 @@ def _discussed(document: WordDocument, facts: Facts) -> None:
         word.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return
     needs_paper.discussed(document, facts, held, level=3)
+
+
+def _photos(document: WordDocument, facts: Facts) -> None:
+    if not needs_paper.photos(document, facts, _PHOTOS):
+        word.paragraph(document, f"{french.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue.")
 
 
 def _road_map(document: WordDocument, facts: Facts) -> None:

@@ -66,16 +66,18 @@ def build(facts: Facts) -> list[Document]:
 
 def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     values = {name: french.typography(text) for name, text in identity_values(facts).items()}
+    logos = [hashlib.sha256(facts.templates.get(name, b"")).hexdigest() for name in facts.config.identity.logos]
     forms = [f"{form_id} {form.sha256} {form.version}" for form_id, form in sorted(facts.forms.items())]
     mark = "\n".join(
-        [path, hashlib.sha256(template).hexdigest(), facts.config.model_dump_json(exclude={"secrets"}), *forms]
+        [path, hashlib.sha256(template).hexdigest(), facts.config.model_dump_json(exclude={"secrets"}), *logos, *forms]
     )
     key = hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()
     for tool in _made.get(key, ()):
         if all(values.get(name) == text for name, text in tool.shown.items()):
             return tool
-    made = filled(template, Content(values, kit_blocks(facts), None), path, live=False)
-    tool = _Tool(word.to_bytes(made.document, None), tuple(made.notes), {name: values[name] for name in made.shown})
+    made = filled(template, Content(values, kit_blocks(facts), logos=letterhead.logos(facts)), path, live=False)
+    content = word.coloured(word.to_bytes(made.document, None), letterhead.colour(facts))
+    tool = _Tool(content, tuple(made.notes), {name: values[name] for name in made.shown})
     if len(_made) >= _MOST_MADE:
         _made.clear()
     _made[key] = [tool, *_made.get(key, [])[:3]]
@@ -103,6 +105,7 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
         language,
         letterhead.action(facts),
         author,
+        letterhead.colour(facts),
         _Lazy(form, workbook, settings.file, lists),
     )
 
@@ -123,8 +126,10 @@ class _Lazy:
 
 
 @lru_cache(maxsize=64)
-def _printed(_sha256: str, _form_id: str, language: str, subtitle: str, author: str, source: _Lazy) -> bytes:
+def _printed(
+    _sha256: str, _form_id: str, language: str, subtitle: str, author: str, colour: str, source: _Lazy
+) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
     book = read_book(source.workbook, source.file)
     made = paper(source.form, book, language, dict(source.lists))
-    return questionnaire_docx(made, subtitle=subtitle, author=author)
+    return word.coloured(questionnaire_docx(made, subtitle=subtitle, author=author), colour)

@@ -30,6 +30,7 @@ class AttendanceSheet:
     protection: str
     draft: bool
     colour: str
+    logos: Sequence[bytes] = ()
 
 
 def attendance_sheet(sheet: AttendanceSheet) -> bytes:
@@ -47,6 +48,7 @@ def attendance_sheet(sheet: AttendanceSheet) -> bytes:
         "protection": sheet.protection,
         "draft": sheet.draft,
         "colour": sheet.colour,
+        "logos": [list(logo) for logo in sheet.logos],
     }
     return pdf(HEAD + _SOURCE, data, title=sheet.title, author=sheet.author)
 
@@ -62,6 +64,7 @@ _SOURCE = r"""
 #set text(size: 8.5pt)
 #let cell(x) = if "png" in x { align(center + horizon, box(height: 6.2mm, image(bytes(x.png), height: 100%, fit: "contain"))) } else {
   x.lines.map(show-text).join(linebreak()) }
+#if d.logos.len() > 0 { block(below: 5pt, logos(11mm)) }
 = #d.heading
 #grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: 5pt,
   ..d.facing.map(pair => (text(fill: muted, pair.at(0)), strong(show-text(pair.at(1))))).flatten())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 from PIL import Image, ImageOps
 
-_PHOTO_PX = 1600
+_PHOTO_PX, _LOGO_PX = 1600, 600
 _SIGNATURE_PX = (300, 90)
 _INK_BELOW = 200
 
@@ -34,18 +35,30 @@ def signature(content: bytes) -> bytes | None:
     return _png(grey.quantize(8))
 
 
-def photo(content: bytes) -> bytes | None:
-    """The photo upright as a JPEG of at most 1600 px, without EXIF (GPS, device); None when there is no image."""
+@lru_cache(maxsize=16)
+def photo(content: bytes, px: int = _PHOTO_PX) -> bytes | None:
+    """The photo upright as a JPEG of at most *px* pixels, without EXIF (GPS, device); None when there is no image."""
     opened = _open(content)
     if opened is None:
         return None
     upright = _on_white(ImageOps.exif_transpose(opened))
-    upright.thumbnail((_PHOTO_PX, _PHOTO_PX), Image.Resampling.LANCZOS)
+    upright.thumbnail((px, px), Image.Resampling.LANCZOS)
     clean = Image.new("RGB", upright.size)
     clean.paste(upright)
     out = io.BytesIO()
     clean.save(out, format="JPEG", quality=85)
     return out.getvalue()
+
+
+@lru_cache(maxsize=16)
+def logo(content: bytes) -> bytes | None:
+    """A logo as a PNG on white of at most 600 pixels, without metadata; None when there is no image."""
+    opened = _open(content)
+    if opened is None:
+        return None
+    plain = _on_white(opened)
+    plain.thumbnail((_LOGO_PX, _LOGO_PX), Image.Resampling.LANCZOS)
+    return _png(plain)
 
 
 def _open(content: bytes) -> Image.Image | None:

@@ -6,7 +6,7 @@ import copy
 import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from lxml import etree
 
-from kobo_sync.documents import islands, live_fields, word_styles
+from kobo_sync.documents import islands, live_fields, word, word_styles
 from kobo_sync.documents.wordml import W, sub, write
 from kobo_sync.errors import DocumentError
 
@@ -40,13 +40,14 @@ class Block:
 class Content:
     """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``.
 
-    *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages.
+    *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
 
     values: Mapping[str, str]
     blocks: Mapping[str, Block]
     when: datetime | None = None
     draft: bool = True
+    logos: Sequence[word.Picture] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
     document = opened(template, name)
     word_styles.complete(document)
     made = Filled(document)
+    if content.logos:
+        for element in islands.written(document, lambda d: word.logos(d, content.logos)):
+            document.element.body.insert(0, element)
     heading = ""
     for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
         text = islands.plain(paragraph)

@@ -36,6 +36,7 @@ class ZoneSheet:
     note: str
     draft: bool
     colour: str
+    logos: Sequence[bytes] = ()
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,6 +59,7 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
         "note": sheet.note,
         "draft": sheet.draft,
         "colour": sheet.colour,
+        "logos": [list(logo) for logo in sheet.logos],
         "pale": tint(sheet.colour, 0.62),
         "warm": ramp(5, sheet.colour)[0][0],
     }
@@ -133,6 +135,7 @@ _SOURCE = r"""
 }
 
 #let page-body = {
+  if d.logos.len() > 0 { block(below: 5pt, logos(10mm)) }
   opening
   v(3pt)
   figures

@@ -15,11 +15,11 @@ from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.listing import content_hash, parse_submission
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.migrations import migrate
-from kobo_sync.store.rows import FlatTable, Kind
+from kobo_sync.store.rows import FlatTable, Kind, flat_tables, load_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +151,13 @@ class Store:
                     connection.execute(
                         sa.text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}")
                     )
+
+    def tables(self, form: Form) -> tuple[FlatTable, ...]:
+        """The flat tables of *form* and of its versions before: a question that is asked no more keeps its column."""
+        layouts = schema.flat_layouts
+        with self.begin() as connection:
+            held = connection.execute(sa.select(layouts.c.layout).where(layouts.c.form_id == form.form_id)).scalar()
+        return merge_tables(load_tables(held or ""), flat_tables(form))[0]
 
     def read_table(self, table: FlatTable) -> pd.DataFrame:
         """The rows of a flat table in order of submission: `model.Facts.tables` gives their columns.

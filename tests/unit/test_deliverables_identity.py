@@ -1,0 +1,138 @@
+"""Identity, photos and small zones: the mission's colour and logos everywhere, photos without their data, nothing deducible."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from docx import Document as open_docx
+from PIL import Image
+from test_analysis_facts import make_facts, make_tables, signature_png
+from test_deliverables_zone import built, cells, words
+
+from kobo_sync.analysis.focus import photos
+from kobo_sync.config import Identity
+from kobo_sync.deliverables import deliverable
+from kobo_sync.model import Facts
+
+TEMPLATES = Path(__file__).parents[2] / "kobo_sync" / "starter" / "exports" / "templates"
+
+
+def templates() -> dict[str, bytes]:
+    return {str(p.relative_to(TEMPLATES)): p.read_bytes() for p in sorted(TEMPLATES.rglob("*.docx"))}
+
+
+def mission_facts(*sizes: int) -> Facts:
+    """The mission with so many persons in each of its zones."""
+    facts = replace(make_facts(0), zone=None, templates=templates())
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for number, (zone, n) in enumerate(zip(facts.config.zones, sizes, strict=True), 1):
+        for name, made in make_tables(n, number, zone.code).items():
+            roots = made["root_uuid"].str[:1] + str(number) + made["root_uuid"].str[1:]
+            own = made.replace(r"^BER-", f"Z{number}-", regex=True)  # a code is one person over all zones
+            parts.setdefault(name, []).append(own.assign(root_uuid=roots))
+    return replace(facts, tables={name: pd.concat(found, ignore_index=True) for name, found in parts.items()})
+
+
+def camera_photo() -> bytes:
+    """A photo as a phone takes it: large, with its position and maker."""
+    exif = Image.Exif()
+    exif[0x010F] = "Fabricant"
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    Image.new("RGB", (2400, 1800), "teal").save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+def pictures_of(content: bytes) -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [archive.read(name) for name in archive.namelist() if name.startswith("word/media/")]
+
+
+@pytest.mark.parametrize("name", ["training_kit", "evaluations", "attendance_list", "zone_sheet"])
+def test_colour_and_logos_are_on_every_paper(name: str) -> None:
+    facts = replace(make_facts(25), templates={**templates(), "logo.png": signature_png(1)})
+    identity = Identity(colour="#7A1F3D", logos=["logo.png", "absent.png"])
+    dressed = replace(facts, config=facts.config.model_copy(update={"identity": identity}))
+    plain = built(name, facts)
+    for path, content in built(name, dressed).items():
+        if path.endswith(".docx"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                said = archive.read("word/document.xml") + archive.read("word/styles.xml")
+            assert b"7A1F3D" in said and b"1F4E79" not in said, path
+            assert (b"Logo : logo.png" in said) == ("questionnaires" not in path), path
+        elif path.endswith(".xlsx"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                assert b"7A1F3D" in archive.read("xl/styles.xml")
+        else:
+            assert content != plain[path]
+
+
+def test_the_report_has_them_too_and_keeps_its_bytes() -> None:
+    facts = replace(mission_facts(25, 25), templates={**templates(), "logo.png": signature_png(1)})
+    identity = Identity(colour="#7A1F3D", logos=["logo.png"])
+    dressed = replace(facts, config=facts.config.model_copy(update={"identity": identity}))
+    first = built("final_report", dressed)["rapport-final.docx"]
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        said = archive.read("word/document.xml")
+    assert b"7A1F3D" in said and b"1F4E79" not in said and said.count(b"Logo : logo.png") == 1
+    held = replace(dressed, held={"rapport-final.docx": first})
+    assert built("final_report", held)["rapport-final.docx"] == first
+
+
+def test_photos_are_shown_small_without_their_data_and_only_where_allowed() -> None:
+    facts = make_facts(25)
+    table = facts.tables["focus"].assign(photo="p.jpg", accord_photo=["oui", "non", None])
+    fields = facts.config.forms["focus"].fields | {"photo": "photo", "photo_consent": "accord_photo"}
+    form = facts.config.forms["focus"].model_copy(update={"fields": fields})
+    config = facts.config.model_copy(update={"forms": {**facts.config.forms, "focus": form}})
+    shown = replace(
+        facts, config=config, tables={**facts.tables, "focus": table}, attachment=lambda _root, _name: camera_photo()
+    )
+    assert len(photos(shown)) == 1
+    content = built("needs", shown)["besoins-prioritaires.docx"]
+    (photo,) = [picture for picture in pictures_of(content) if picture.startswith(b"\xff\xd8")]
+    image = Image.open(io.BytesIO(photo))
+    assert max(image.size) == 1000 and not image.getexif() and b"Fabricant" not in photo
+    assert "Photo – groupe de discussion" in words(content)
+    lost = replace(shown, attachment=lambda _root, _name: b"cut short")
+    assert "Photo – groupe" not in words(built("needs", lost)["besoins-prioritaires.docx"])
+
+
+def rows_of(content: bytes, caption: str) -> list[list[str]]:
+    document = open_docx(io.BytesIO(content))
+    for table in document.element.body.iter("{*}tbl"):
+        title = table.find(".//{*}tblCaption")
+        if title is not None and caption in next(iter(title.attrib.values())):
+            return [
+                ["".join(t.text or "" for t in cell.iter("{*}t")) for cell in row.iter("{*}tc")]
+                for row in table.iter("{*}tr")
+            ]
+    raise AssertionError(caption)
+
+
+def test_a_small_zone_cannot_be_worked_out_from_the_others_and_the_total() -> None:
+    """Two persons in one of two zones: beside the mission's total, the other zone's number would give them away."""
+    report = built("final_report", mission_facts(25, 2))["rapport-final.docx"]
+    rows = rows_of(report, "Zones, dates et participation")
+    assert [row[3] for row in rows[1:3]] == ["–", "–"]
+    assert [row[5] for row in rows[1:3]] == ["–", "–"]
+    learnt = rows_of(report, "Évolution par zone")
+    assert all(cell == "–" for row in learnt[1:3] for cell in row[1:])
+    assert "2 sur 25" not in words(report)
+    whole = rows_of(built("final_report", mission_facts(25, 24))["rapport-final.docx"], "Zones, dates et participation")
+    assert [row[3] for row in whole[1:]] == ["25", "24", "49"]
+
+
+def test_a_question_that_is_asked_no_more_keeps_its_numbers_and_is_told() -> None:
+    facts = make_facts(3)
+    old = facts.tables["satisfaction"].assign(ancienne_note=[7, 8, 9], ancien_nom=["Ali", "Zineb", "Hakim"])
+    workbook = built("data_workbook", replace(facts, tables={**facts.tables, "satisfaction": old}))["donnees.xlsx"]
+    said = cells(workbook)
+    assert "ancienne_note" in said and 9 in said and "Zineb" not in said
+    assert any("ancien_nom" in str(cell) for cell in said), "the sheet « Lisez-moi » names what was left out"
+    assert deliverable("data_workbook").classification == "pseudonymised"
