@@ -31,9 +31,14 @@ def print_report(report: Report, *, as_json: bool) -> None:
 
 def print_finding(finding: Finding) -> None:
     """Print a finding and its cure, to the error stream."""
+    known = ", ".join(filter(None, (finding.zone, finding.enumerator, finding.state)))
+    about = f" ({known})" if known and finding.why else ""  # of a data check: who sent it from where, and its state
     err.print(
-        f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.rule} {escaped(finding.where)}: {escaped(finding.message)}"
+        f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.rule} {escaped(finding.where + about)}: "
+        f"{escaped(finding.message)}"
     )
+    if finding.why:
+        err.print(f"  {escaped(finding.why)}")
     if finding.hint:
         err.print(f"  → {escaped(finding.hint)}")
 

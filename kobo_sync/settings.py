@@ -31,7 +31,7 @@ class Checks(Settings):
     write_back: bool = False
     days_before: int = Field(default=90, ge=0)
     days_late: int = Field(default=7, ge=0)
-    min_minutes: float = Field(default=0.25, ge=0)
+    min_minutes: float = Field(default=1, ge=0)
     max_minutes: float = Field(default=240, gt=0)
     minutes: dict[str, Range] = {}
     night_from: time = time(22)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from kobo_sync.analysis.names import is_likely_same
+from kobo_sync.analysis.names import is_likely_same, name_key, sound_key
 from kobo_sync.config import Config
 from kobo_sync.model import Finding
 
@@ -87,11 +87,17 @@ def _left_out(form_id: str, record: Mapping[Any, Any], zone: str, code: str, tak
 
 
 def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str) -> Iterator[Finding]:
-    """A finding per pair of one zone that sounds like one person; it names codes, never persons."""
+    """A finding per pair of one zone that sounds like one person; it names codes, never persons.
+
+    Only persons with a name of the same sound are compared: a large roster has few of them.
+    """
+    alike: dict[tuple[str, str], list[int]] = {}
     for at, (code, latin, arabic, zone, where) in enumerate(people):
-        for other, other_latin, other_arabic, other_zone, _ in people[:at]:
-            if zone != other_zone:
-                continue
+        keys = {(zone, key(name)) for name in (latin, arabic) if name for key in (name_key, sound_key)}
+        earlier = sorted({place for key in keys for place in alike.get(key, ())})
+        for key in keys:
+            alike.setdefault(key, []).append(at)
+        for other, other_latin, other_arabic, _, _ in (people[place] for place in earlier):
             spellings = ((latin, other_latin), (arabic, other_arabic), (latin, other_arabic), (arabic, other_latin))
             if any(is_likely_same(one, two) for one, two in spellings):
                 yield Finding(

@@ -15,10 +15,14 @@ TITLE = "Interview too short or too long"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """A finding per row outside ``checks.minutes`` of its form, or ``checks.min_minutes`` and ``max_minutes``."""
+    """A finding per row outside ``checks.minutes`` of its form, or ``checks.min_minutes`` and ``max_minutes``.
+
+    A signature is no interview: attendance may take a quarter of the least time.
+    """
     checks = facts.config.checks
     for sheet in sheets(facts):
-        low, high = checks.minutes.get(sheet.form_id, (checks.min_minutes, checks.max_minutes))
+        least = checks.min_minutes / (4 if sheet.settings.role == "attendance" else 1)
+        low, high = checks.minutes.get(sheet.form_id, (least, checks.max_minutes))
         took = minutes(sheet)
         for at in np.flatnonzero(sheet.consented & ((took < low) | (took > high))):
             short = took[at] < low

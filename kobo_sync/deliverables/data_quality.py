@@ -8,6 +8,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.learning import learning
+from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french, word
 from kobo_sync.model import Class, Document, Facts, Finding, Scope
@@ -51,6 +52,7 @@ def build(facts: Facts) -> list[Document]:
     _received(document, facts)
     _findings(document, facts)
     _missing(document, facts, awaited)
+    _enumerators(document, facts)
     _provenance(document, facts)
     return [letterhead.close_paper(facts, document, PATH, CLASS)]
 
@@ -165,6 +167,30 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
     head = ["Formulaire", "Question", "Manquantes", "Sur", "Part"]
     caption = "Réponses et fichiers manquants, parmi les soumissions utilisées"
     word.table(document, word.Table(head, rows, [3.6, 7.4, 2.2, 1.8, 2.0], caption=caption, right=(2, 3, 4)))
+
+
+def _enumerators(document: WordDocument, facts: Facts) -> None:
+    """How each enumerator worked, form by form."""
+    works = statistics(facts)
+    if not works:
+        return
+    word.heading(document, "Enquêteurs")
+    rows = [
+        [
+            work.enumerator,
+            work.form_id,
+            french.number(work.n),
+            french.number(work.n_days),
+            french.number(work.busiest),
+            french.NOTHING if work.minutes is None else french.number(work.minutes, 1),
+            french.percent(work.missing_share),
+        ]
+        for work in sorted(works, key=lambda work: (work.enumerator, facts.config.forms[work.form_id].file))
+    ]
+    head = ["Enquêteur", "Formulaire", "Soumissions", "Jours", "Au plus par jour", "Minutes (médiane)", "Sans réponse"]
+    caption = "Travail de chaque enquêteur ; « sans réponse » sur toutes les questions, celles qui ne lui étaient pas posées comprises"
+    widths = [3.0, 3.0, 2.2, 1.6, 2.4, 2.6, 2.2]
+    word.table(document, word.Table(head, rows, widths, caption=caption, right=(2, 3, 4, 5, 6), size=8.5))
 
 
 def _awaited_files(facts: Facts) -> dict[str, int]:

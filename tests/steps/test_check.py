@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import READER_TOKEN, TOKEN, Field
+from click.testing import CliRunner
+from conftest import MISSION, READER_TOKEN, TOKEN, Field
+from docx import Document
 
+from kobo_sync.cli import cli
 from kobo_sync.desk.holds import holds_of
 from kobo_sync.desk.worklist import counts, key_of, page, set_state
 from kobo_sync.kobo.client import KoboClient
@@ -220,3 +223,36 @@ def test_a_build_shows_findings_in_their_states(team: Field) -> None:
     facts = with_states(team.mission, facts, found_in(team.mission, facts))
     assert "DATA002" not in {f.rule for f in facts.findings} and facts.triage["nord"]["false_alarm"] == 1
     assert all(f.state == "new" for f in facts.findings) and key_of(facts.findings[0])
+
+
+def test_the_quality_report_counts_statuses_states_and_enumerators(team: Field) -> None:
+    (team.mission.workspace.root / "config" / "mission.toml").write_text(
+        MISSION + '\n[deliverables]\nzone = ["data_quality"]\n', "utf-8"
+    )
+    twin(team)
+    team.mission.deployer().set_validation(team.uid("personnes"), 1, "approved")
+    team.mission.deployer().set_validation(team.uid("personnes"), 2, "on_hold")
+    pull(team.mission)
+    mission = team.reopen()
+    check(mission)
+    (item,) = page(mission.desk, rule="DATA002").items
+    set_state(mission.desk, [item.key], "false_alarm", "awa", "", team.clock.now)
+    build(mission)
+    document = Document(str(mission.workspace.out / "nord" / "qualite-donnees.docx"))
+    said = "\n".join(paragraph.text for paragraph in document.paragraphs).replace("\xa0", " ").replace("\u202f", " ")
+    cells = [[cell.text for cell in row.cells] for table in document.tables for row in table.rows]
+    assert "fausse alerte : 1" in said and "Écartées des livrables par leur statut : non approuvées." in said
+    assert ["personnes", "3", "0", "1", "1", "0", "3"] in [row[:7] for row in cells]
+    assert "DATA002" not in str(cells) and "nouveau" in str(cells)
+    assert ["maha", "personnes", "3"] in [row[:3] for row in cells]
+    assert build(mission).counts["unchanged"] == 2
+    set_state(mission.desk, [item.key], "accepted", "awa", "", team.clock.now)
+    assert build(mission).counts["unchanged"] == 1
+
+
+def test_the_command_says_who_where_and_why(team: Field) -> None:
+    twin(team)
+    root = str(team.mission.workspace.root)
+    team.mission.close()
+    result = CliRunner().invoke(cli, ["check", "--dry-run", "--workspace", root], catch_exceptions=False)
+    assert "DATA002 personnes, soumission 3 (nord, maha, new)" in result.output and "fausse le quota" in result.output

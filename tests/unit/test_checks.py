@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 from conftest import MISSION, ZONES
 
+from kobo_sync.analysis.meaning import rows
+from kobo_sync.analysis.roster import plan_roster
 from kobo_sync.checks import run_checks
 from kobo_sync.config import parse_config
+from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Facts
 
@@ -88,3 +91,33 @@ def test_a_meaning_that_no_question_carries_is_named_by_its_key() -> None:
     found = {finding.where for finding in run_checks(replace(facts, forms={"personnes": form}))}
     assert "config/mission.toml, forms.personnes.fields.given_name" in found
     assert "config/mission.toml, forms.personnes.fields.zone" not in found
+
+
+def test_rows_stay_out_of_deliverables_by_their_status() -> None:
+    people = [{"nom": f"P{n}", "groupe": "a", "validation": status} for n, status in enumerate(STATUSES)]
+    given = _facts(*people)
+    times = pd.Timestamp("2025-02-11T08:00:00Z")
+    given = replace(given, tables={name: table.assign(submitted_at=times) for name, table in given.tables.items()})
+
+    def used(*exclude: str) -> tuple[int, int, int]:
+        checks = given.config.checks.model_copy(update={"exclude": list(exclude)})
+        facts = replace(given, config=given.config.model_copy(update={"checks": checks}))
+        found = rows(facts, "registration")
+        (sheet,) = [sheet for sheet in data_sheets(facts)[0] if sheet.name.startswith("personnes")]
+        return len(found.table), found.n_rejected, len(sheet.rows)
+
+    assert given.config.checks.exclude == ["not_approved"]
+    assert used("not_approved") == (3, 1, 3)
+    assert used("not_approved", "on_hold") == (2, 2, 2)
+    assert used() == (4, 0, 4)
+
+
+STATUSES = ("", "approved", "on_hold", "not_approved")
+
+
+def test_a_large_roster_is_compared_in_little_time() -> None:
+    first = [f"Nom{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}" for n in range(4000)]
+    people = [{"nom": name, "groupe": "a"} for name in first] + [{"nom": "Mohamed"}, {"nom": "Mohammed"}]
+    facts = _facts(*people)
+    found = plan_roster(facts.tables["personnes"], facts.config).findings
+    assert "N4002 and N4001 may be one person" in " ".join(finding.message for finding in found)
