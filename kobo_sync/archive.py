@@ -66,7 +66,7 @@ def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], No
     for name in ("mirror.sqlite", "desk.sqlite"):
         if (workspace.state / name).is_file():
             _copy_database(workspace.state / name, staging / STATE / name)
-    files = dict(_sources(workspace))
+    files = {name: path for name, path in _sources(workspace) if not path.is_relative_to(staging.parent)}
     said: dict[str, dict[str, str | int]] = {}
     for path in sorted((staging / STATE).glob("*.sqlite")):
         said[f"{STATE}/{path.name}"] = {"sha256": _digest(path), "bytes": path.stat().st_size}
@@ -88,7 +88,8 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     for name in ("config", "forms", "exports"):
         for path in _files(workspace.root / name):
             relative = str(PurePosixPath(path.relative_to(workspace.root)))
-            if relative != SECRETS and not path.name.startswith(("~$", ".~")):
+            is_state = STATE in path.relative_to(workspace.root).parts  # a demo's, which can be made again
+            if relative != SECRETS and not is_state and not path.name.startswith(("~$", ".~")):
                 yield relative, path
     for path in sorted(workspace.root.glob("*.py")):  # a mission's own checks and deliverables
         yield path.name, path

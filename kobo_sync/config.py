@@ -404,6 +404,11 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     for asset in config.server.assets:
         if asset not in config.forms:
             refuse(f"server.assets.{asset}", "there is no such form", f"the forms are: {', '.join(config.forms)}")
+    by_form = [("minutes", name) for name in config.checks.minutes]
+    by_form += [("bounds", name.partition(".")[0]) for name in config.checks.bounds]
+    for key, form_id in by_form:
+        if form_id not in config.forms:
+            refuse(f"checks.{key}", f"there is no form {form_id!r}", f"the forms are: {', '.join(config.forms)}")
     if config.roster:
         for key, form_id in [("form", config.roster.form)] + [("media_of", name) for name in config.roster.media_of]:
             if form_id not in config.forms:

@@ -6,8 +6,10 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from kobo_sync.checks import run_checks
+from kobo_sync.checks import checks_of, run_checks
+from kobo_sync.config import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
+from kobo_sync.errors import ConfigError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding
 
@@ -17,6 +19,12 @@ def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
     root = str(mission.workspace.root)
     if mission.config.checks.extra and root not in sys.path:
         sys.path.append(root)  # last, so that no file of a mission hides a module of ours
+    checks = mission.config.checks
+    known = {check.code for check in checks_of(checks.extra)}
+    unknown = sorted(set(checks.hold) - known)
+    if unknown:
+        hint = f"the codes are: {', '.join(sorted(known))}"
+        raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.hold", hint=hint)
     return run_checks(facts)
 
 

@@ -60,9 +60,14 @@ def _due(sheet: Sheet) -> list[Question]:
 
 
 def _empty(sheet: Sheet, question: Question) -> Iterator[int]:
-    """Places where the question was asked and not answered; a condition that cannot be judged counts as unmet."""
+    """Places where the question was asked and not answered; a condition that cannot be judged counts as unmet.
+
+    A form version in which nobody answered it had no such question, where other versions had.
+    """
     name = question.name if question.name in sheet.table else f"{question.name}_lat"
-    empty = [at for at, said in enumerate(sheet.column(name)) if not said and sheet.consented[at]]
+    column, versions = sheet.column(name), sheet.column("form_version")
+    asked = {version for said, version in zip(column, versions, strict=True) if said} or set(versions)
+    empty = [at for at, said in enumerate(column) if not said and sheet.consented[at] and versions[at] in asked]
     if not empty or sheet.form is None:
         return
     conditions = _conditions(sheet.form, question)

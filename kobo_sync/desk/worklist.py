@@ -325,6 +325,17 @@ def counts(desk: Desk) -> dict[str, int]:
     return {state: found.get(state, 0) for state in STATES}
 
 
+def forget_notes(desk: Desk, *, dry_run: bool = False) -> int:
+    """Blank what people wrote about findings, names perhaps among it; returns how many notes there are."""
+    n = 0
+    with desk.begin() as connection:
+        for table in (_I, _E):
+            n += int(connection.execute(sa.select(sa.func.count()).where(table.c.note != "")).scalar_one())
+            if not dry_run:
+                connection.execute(table.update().where(table.c.note != "").values(note=""))
+    return n
+
+
 def counts_by_zone(desk: Desk) -> dict[str, dict[str, int]]:
     """Zone → state → number of items; the zone is empty for what concerns the mission as a whole."""
     query = sa.select(_C.c.zone, _C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.zone, _C.c.state)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from kobo_sync.archive import BACKUPS
 from kobo_sync.config import MISSION_FILE, Config
 from kobo_sync.deliverables.data_workbook import nominative_questions
+from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.downloads import attachment_path
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission import Mission
@@ -58,13 +59,15 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     if not dry_run:
         receipt = _receipt(mission, started_at, due, said)  # before: a run that dies has said what it was at
         _erase(mission, settings, due, dry_run=False)
-        vacuum(mission.store)
+        for engine in (mission.store.engine, mission.desk.engine):
+            vacuum(engine)
         _receipt(mission, started_at, due, said, ended_at=mission.clock())
     counts = {
         "answers": sum(form["answers"] for form in said["forms"].values()),
         "rows": sum(form["rows"] for form in said["forms"].values()),
         "files": len(said.get("files", ())),
         "documents": len(said.get("documents", ())),
+        "notes": said.get("notes", 0),
     }
     lines += [
         f"{name}: {n} {'would be erased' if dry_run else 'erased'}" for name, n in counts.items() if name != "rows"
@@ -126,6 +129,7 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
         said["files"] = _files(mission, dry_run=dry_run)
     if due.personal:
         said["documents"] = _documents(mission.workspace, dry_run=dry_run)
+        said["notes"] = forget_notes(mission.desk, dry_run=dry_run)
     return said
 
 

@@ -18,25 +18,26 @@ def reworked(store: Store) -> dict[str, str]:
     KoboToolbox keeps the status through an edit [h14]: the first revision that carries the present approval
     says which edit was approved. Raises: StoreError.
     """
+    of_row = (R.c.form_id == S.c.form_id) & (R.c.root_uuid == S.c.root_uuid) & R.c.body_id.is_not(None)
+    past = R.alias()
+    of_past = (past.c.form_id == S.c.form_id) & (past.c.root_uuid == S.c.root_uuid)
+    was_edited = sa.exists().where(of_past, past.c.uuid != S.c.uuid)  # few were; each state of theirs must be unpacked
     approved = (S.c.validation == "approved") & (S.c.revision > 1) & S.c.gone_at.is_(None)
     query = (
-        sa.select(
-            S.c.root_uuid, S.c.uuid, S.c.validated_at, R.c.uuid.label("then"), R.c.body_id, R.c.body_at, R.c.body_n
-        )
-        .join(R, (R.c.form_id == S.c.form_id) & (R.c.root_uuid == S.c.root_uuid))
-        .where(approved, R.c.body_id.is_not(None))
-        .order_by(S.c.form_id, S.c.root_uuid, R.c.revision)
+        sa.select(S.c.root_uuid, S.c.uuid, S.c.validated_at, R.c.revision, R.c.uuid.label("then"))
+        .add_columns(R.c.body_id, R.c.body_at, R.c.body_n)
+        .join(R, of_row)
+        .where(approved, was_edited)
+        .order_by(R.c.body_id, R.c.body_at)
     )
-    found: dict[str, str] = {}
-    seen: set[str] = set()
+    first: dict[str, tuple[int, bool]] = {}  # the first revision with the present approval; edited since?
+    uuids: dict[str, str] = {}
     with store.begin() as connection:
         bodies = Bodies(connection)
         for row in connection.execute(query).all():
-            if row.root_uuid in seen:
-                continue
             head = parse_head(bodies.row((row.body_id, row.body_at, row.body_n)))
-            if head.validation == "approved" and head.validated_at == row.validated_at:
-                seen.add(row.root_uuid)
-                if row.then != row.uuid:
-                    found[row.root_uuid] = row.uuid
-    return found
+            if (head.validation, head.validated_at) == ("approved", row.validated_at):
+                found = (row.revision, row.then != row.uuid)
+                first[row.root_uuid] = min(first.get(row.root_uuid, found), found)
+                uuids[row.root_uuid] = row.uuid
+    return {root: uuids[root] for root, (_, edited) in sorted(first.items()) if edited}

@@ -157,12 +157,14 @@ def files_of(store: Store) -> dict[str, int]:
         return {sha256: int(n or 0) for sha256, n in connection.execute(query).all()}
 
 
-def vacuum(store: Store) -> None:
-    """Write the file anew without what was deleted, and empty the write-ahead log.
+def vacuum(engine: sa.Engine) -> None:
+    """Write a SQLite file anew without what was deleted, and empty its write-ahead log; another database cares for itself.
 
     Raises: StoreError when another program reads the file just now: what was erased could still be found then.
     """
-    raw = store.engine.raw_connection()
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
         cursor.execute("VACUUM")

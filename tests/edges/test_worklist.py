@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,16 +30,14 @@ def fault(n: int, rule: str = "DATA015", severity: Severity = "warning", **more:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if not BINARIES:
         pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    folder = Path(str(tmp_path_factory.mktemp("postgres")))
+    folder = Path(tempfile.mkdtemp(prefix="kobo-sync-"))  # a short path: a socket's name has little room
     as_postgres: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres")
-        for parent in folder.parents[:2]:
-            parent.chmod(0o755)
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     initdb, ctl = str(BINARIES[-1] / "initdb"), str(BINARIES[-1] / "pg_ctl")
     data = str(folder / "data")
@@ -53,6 +52,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://desk@/postgres?host={folder}"
     finally:
         run(ctl, "-D", data, "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -20,6 +20,7 @@ from mirror_truth import mirror_state
 from kobo_sync import archive
 from kobo_sync.archive import read_manifest, surplus
 from kobo_sync.cli import cli
+from kobo_sync.desk.worklist import page, set_state
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission import Mission
 from kobo_sync.steps import purge as purge_step
@@ -240,12 +241,16 @@ def test_nothing_goes_before_its_time_or_in_a_dry_run(team: Field) -> None:
 def test_what_is_purged_is_gone_everywhere_and_the_count_still_proves(team: Field) -> None:
     mission = mission_with(team, RETENTION)
     quarantined(mission)
+    (item, *_) = page(mission.desk).items
+    set_state(mission.desk, [item.key], "seen", "awa", f"c’est {NAMES[0]}", team.clock.now)
     build(mission)
     mission.workspace.expected_roster.write_text(json.dumps([{"name": "N9", "label": NAMES[0]}]))
     assert all(name.encode() in everything(mission.workspace.state) for name in (*NAMES, "zzyzx"))
     team.clock.forward(days=190)
     report = purge(mission)
-    assert report.counts["files"] == 1 and not mission.workspace.expected_roster.exists()
+    assert (
+        report.counts["files"] == 1 and report.counts["notes"] == 2 and not mission.workspace.expected_roster.exists()
+    )
     mission.close()
     left = everything(mission.workspace.state)
     assert not [name for name in (*NAMES, "zzyzx") if name.encode() in left]

@@ -297,6 +297,12 @@ def test_missing_answers_only_where_they_were_asked() -> None:
     ]
 
 
+def test_a_question_that_an_older_version_had_not_is_not_missing_there() -> None:
+    wells = [well(depth=None, form_version="v0"), well(), well(depth=None)]
+    assert [f.root_uuid for f in found(facts(wells=wells), "DATA015")] == ["wells-3"]
+    assert len(found(facts(wells=[well(depth=None)]), "DATA015")) == 1, "one version alone proves nothing"
+
+
 def test_numbers_far_from_the_others_in_forms_and_repeats() -> None:
     wells = [well(depth=10 + n % 7) for n in range(40)] + [well(depth=400), well(depth=-90)]
     litres = [{"root_uuid": f"wells-{n}", "position": 1, "litres": 20 + n % 5} for n in range(1, 30)]
@@ -426,6 +432,9 @@ def test_a_broken_check_is_a_clear_error(
 def test_settings_of_checks_are_judged() -> None:
     for text in ("minutes.wells = [5, 1]", 'extra = ["not a name"]', 'exclude = ["approved"]', "outlier_iqr = 0"):
         with pytest.raises(ConfigError):
+            facts(text + "\n")
+    for text in ("minutes.rien = [1, 5]", 'bounds = { "rien.q" = [0, 1] }'):
+        with pytest.raises(ConfigError, match="no form 'rien'"):
             facts(text + "\n")
     with pytest.raises(ConfigError, match="no check"):
         run_checks(facts('off = ["DATA999"]\n'))
