@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def attachment_path(folder: Path, sha256: str) -> Path:
     return folder / sha256[:2] / sha256
 
 
-def fetch_files(client: KoboClient, folder: Path, wanted: Sequence[WantedFile]) -> Iterator[Fetched]:
+def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) -> Iterator[Fetched]:
     """Each of *wanted* in order, once its bytes are on disk or cannot be had now.
 
     Raises: StoreError when the disk refuses; KoboUnreachable and KoboRefused stop at the file they meet.

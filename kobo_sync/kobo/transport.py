@@ -23,6 +23,7 @@ MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
 BACKOFF_S = 0.5
 BACKOFF_MAX_S = 60.0
+PATIENCE_S = 900.0
 GOOD = range(200, 300)
 Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
@@ -98,7 +99,9 @@ class Transport:
             except KoboUnreachable as error:
                 if attempt == attempts:
                     raise
-                self.sleep(min(BACKOFF_MAX_S, max(self.backoff(attempt), error.retry_after_s or 0)))
+                if (error.retry_after_s or 0) > PATIENCE_S:
+                    raise  # asked to stay away for so long: the next run will see
+                self.sleep(max(self.backoff(attempt), error.retry_after_s or 0))
         raise AssertionError("unreachable")  # pragma: no cover
 
     def backoff(self, attempt: int) -> float:
@@ -134,7 +137,7 @@ class Transport:
         parts: list[bytes] = []
         raw: list[bytes] = []
         size = 0
-        while chunk := response.raw.read(CHUNK, decode_content=False):
+        while chunk := _some(response):
             part = unpack.decompress(chunk, MAX_BODY - size + 1) if unpack else chunk
             size += len(part)
             self.n_bytes += len(chunk)
@@ -167,7 +170,7 @@ class Transport:
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         mark, got = self._monotonic() + self._timeout_s, 0
-        while chunk := response.raw.read(CHUNK, decode_content=False):
+        while chunk := _some(response):
             yield chunk
             got += len(chunk)
             self.n_bytes += len(chunk)
@@ -175,6 +178,12 @@ class Transport:
                 if got < CHUNK:
                     raise TimeoutError("the file comes too slowly")
                 mark, got = self._monotonic() + self._timeout_s, 0
+
+
+def _some(response: requests.Response) -> bytes:
+    """What has come: `read` would wait for all of a chunk, and a drip would never be held against the clock."""
+    some: bytes = response.raw.read1(CHUNK, decode_content=False)
+    return some
 
 
 def is_slow(error: KoboUnreachable) -> bool:

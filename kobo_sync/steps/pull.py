@@ -13,7 +13,7 @@ from kobo_sync.errors import KoboError, KoboUnreachable
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.reading import Wish, Work, compare_all, find_changes, plan_of, read_new
-from kobo_sync.store.files import WantedFile, file_here, file_missing, wanted_files
+from kobo_sync.store.files import WantedFile, file_here, file_missing, n_wanted, wanted_files
 from kobo_sync.store.ledger import Cursor
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.plan import doubt
@@ -133,7 +133,7 @@ def _pull_form(work: Work) -> str:
 def _fetch_files(work: Work) -> None:
     mission, store, tally = work.mission, work.mission.store, work.mirror.tally
     missing: list[WantedFile] = []
-    wanted = wanted_files(store, work.form_id)
+    n, wanted = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
     for done, fetched in enumerate(fetch_files(work.client, mission.workspace.attachments, wanted), 1):
         if fetched.error:
             file_missing(store, work.form_id, fetched.wanted, fetched.error)
@@ -149,7 +149,7 @@ def _fetch_files(work: Work) -> None:
                 now=mission.clock(),
             )
             tally.counts["files_stored"] += 1
-        mission.progress(f"{work.form_id}: files", done, len(wanted))
+        mission.progress(f"{work.form_id}: files", done, n)
     tally.counts["files_missing"] += len(missing)
     work.findings += [
         Finding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,17 +65,33 @@ def list_files(
         connection.exec_driver_sql(_UPDATE, changed)
 
 
-def wanted_files(store: Store, form_id: str) -> list[WantedFile]:
-    """The current attachments of live rows whose bytes are not here, in a stable order."""
-    joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
-    query = (
-        sa.select(A.c.root_uuid, A.c.attachment_uid, A.c.filename, A.c.mimetype, A.c.url)
-        .select_from(joined)
-        .where(A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
-        .order_by(S.c.submission_id, A.c.attachment_uid)
-    )
+def n_wanted(store: Store, form_id: str) -> int:
+    """How many current attachments of live rows have no bytes here."""
     with store.begin() as connection:
-        return [WantedFile(*row) for row in connection.execute(query)]
+        return int(connection.execute(_wanted(form_id, sa.func.count())).scalar_one())
+
+
+def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
+    """The current attachments of live rows whose bytes are not here, in the order in which they were listed.
+
+    They are read some at a time: what is recorded of one meanwhile changes nothing for those that follow.
+    """
+    columns = (A.c.row_id, A.c.root_uuid, A.c.attachment_uid, A.c.filename, A.c.mimetype, A.c.url)
+    last = 0
+    while True:
+        query = _wanted(form_id, *columns).where(A.c.row_id > last).order_by(A.c.row_id).limit(BATCH)
+        with store.begin() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return
+        last = rows[-1].row_id
+        yield from (WantedFile(*row[1:]) for row in rows)
+
+
+def _wanted(form_id: str, *columns: Any) -> sa.Select[Any]:
+    joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
+    wanted = (A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
+    return sa.select(*columns).select_from(joined).where(*wanted)
 
 
 def file_here(

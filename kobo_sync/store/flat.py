@@ -41,6 +41,18 @@ class Flat:
 
         Returns: whether they were derived anew.
         """
+        held_before, is_same = self._follow(connection)
+        if is_same:
+            if load.loading(connection) is None:
+                self.index(connection)
+        elif held_before:
+            self._derive(connection)
+        else:
+            self._lay_out(connection)
+        return held_before and not is_same
+
+    def _follow(self, connection: sa.Connection) -> tuple[bool, bool]:
+        """Merge the form's tables into those held; returns whether there were any, and whether nothing changed."""
         layouts = schema.flat_layouts
         mine = layouts.c.form_id == self.form.form_id
         known = connection.execute(sa.select(layouts).where(mine)).first()
@@ -48,32 +60,26 @@ class Flat:
         tables, conflicts = merge_tables(held, flat_tables(self.form))
         self._flattener = Flattener(tables, self.form)
         if known and known.form_sha256 == self.form.sha256 and held == tables:
-            if load.loading(connection) is None:
-                self.index(connection)
-            return False
+            return True, True
         self.tally.conflicts |= set(conflicts)
-        self._lay_out(connection, drop=bool(conflicts))
         connection.execute(layouts.delete().where(mine))
         connection.execute(
             layouts.insert().values(form_id=self.form.form_id, form_sha256=self.form.sha256, layout=dump_tables(tables))
         )
-        if known:
-            self.rebuild(connection)
-            self.index(connection)
-        return known is not None
+        return known is not None, False
 
-    def _lay_out(self, connection: sa.Connection, *, drop: bool) -> None:
-        """Make what is missing; with *drop* everything anew, because a column's type cannot be changed."""
+    def _lay_out(self, connection: sa.Connection) -> None:
+        """Make the tables and views, empty: a column's type cannot be changed, and rows are quickly derived again."""
         for table in self.tables:
             connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(schema.VIEW_PREFIX + table.name)}")
-            if drop:
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(schema.FLAT_PREFIX + table.name)}")
+            for prefix in (schema.FLAT_PREFIX, schema.CHOSEN_PREFIX):
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(prefix + table.name)}")
         self.store.ensure_flat(connection, self.tables)
         for table in self.tables:
             if any(column.many for column in table.columns):
                 name = schema.CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
-                connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {quoted(name)} ({columns})")
+                connection.exec_driver_sql(f"CREATE TABLE {quoted(name)} ({columns})")
         self._write_labels(connection)
         for table in self.tables:
             connection.exec_driver_sql(_view(self.form, table))
@@ -139,9 +145,12 @@ class Flat:
                 connection.execute(sa.delete(table).where(table.c.root_uuid.in_(some)))
 
     def rebuild(self, connection: sa.Connection) -> int:
-        """Derive the tables again from the rows as received; returns how many submissions they hold now."""
-        for name in self._names():
-            connection.exec_driver_sql(f"DELETE FROM {quoted(name)}")
+        """Derive the tables again from the rows as received alone; returns how many submissions they hold now."""
+        self._follow(connection)
+        return self._derive(connection)
+
+    def _derive(self, connection: sa.Connection) -> int:
+        self._lay_out(connection)
         n, some = 0, list[Submission | Placed]()
         for submission in self._live(connection):
             n += 1
@@ -150,6 +159,7 @@ class Flat:
                 self.write(connection, some)
                 some = []
         self.write(connection, some)
+        self.index(connection)
         return n
 
     def _live(self, connection: sa.Connection) -> Iterator[Submission | Placed]:
@@ -177,8 +187,9 @@ class Flat:
 
 
 def _view(form: Form, table: FlatTable) -> str:
-    """A view with the form's labels in its first language: codes by their labels, moments in UTC besides."""
-    language = form.default_language if form.default_language in form.languages else next(iter(form.languages), "")
+    """A view with the form's labels, in French where it has them: codes by their labels, moments in UTC besides."""
+    language = next((each for each in ("fr", form.default_language) if each in form.languages), "")
+    language = language or next(iter(form.languages), "")
     shown = [f"t.{quoted(name)}" for name, _ in table.system]
     taken = {name for name, _ in table.system}
     for column in table.columns:

@@ -72,7 +72,7 @@ class Mirror:
     def rebuild(self) -> int:
         """Derive the flat tables again from the rows as received; returns the number of submissions."""
         with self.store.begin() as connection:
-            self._flat.prepare(connection)
+            load.settle(connection)
             return self._flat.rebuild(connection)
 
     # ── reading ──

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import transport as transport_module
 from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.listing import content_hash, parse_submission, split_page
 
 Handle = Callable[[BaseHTTPRequestHandler, int], None]
 EMPTY = b'{"count":0,"next":null,"previous":null,"results":[]}'
@@ -152,6 +154,48 @@ def test_a_slow_drip_is_cut_off_by_the_clock() -> None:
         with pytest.raises(KoboUnreachable):
             client.count("a1")
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_true_drip_never_outlasts_the_deadline(how: str) -> None:
+    """Each byte comes in time, the whole never would."""
+    stop = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        handler.send_response(200)
+        handler.send_header(*(("Content-Length", "100000") if how == "length" else ("Transfer-Encoding", "chunked")))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not stop.wait(0.02):
+                handler.wfile.write(b" " if how == "length" else b"1\r\n \r\n")
+
+    with _server(drip) as (url, _seen):
+        with pytest.raises(KoboUnreachable):
+            _client(url, timeout_s=0.3, retries=1).get("/api/v2/me/")
+        stop.set()
+
+
+def test_a_server_that_asks_to_stay_away_for_long_is_left_alone() -> None:
+    slept: list[float] = []
+    with _server(lambda handler, _n: _answer(handler, 429, b"", Retry_After="300" if _n < 2 else "86400")) as (
+        url,
+        seen,
+    ):
+        with pytest.raises(KoboUnreachable):
+            _client(url, slept).count("a1")
+    assert len(seen) == 2 and slept == [300]
+
+
+def test_integers_of_any_size_stay_digits() -> None:
+    large = 2**70 + 1
+    body = f'{{"count":1,"results":[{{"_id":1,"_uuid":"u","_submission_time":"2025-02-11T08:00:00","n":{large}}}]}}'.encode()
+    with _server(lambda handler, n: _answer(handler, 200, body if n == 1 else EMPTY)) as (url, _seen):
+        ((page),) = _client(url).pages("a1", above=-1, limit=100)
+    ((_, raw),) = page.rows
+    assert str(large).encode() in raw and parse_submission(raw, "f").answers["n"] == large
+    odd = body.replace(b'"_uuid":"u"', b'"_uuid":"u","x":"\\ud800"')
+    ((_, raw),) = split_page(odd).rows  # read by the standard library
+    assert str(large).encode() in raw and len(content_hash(parse_submission(raw, "f"))) == 64
 
 
 def test_an_import_is_never_posted_twice() -> None:

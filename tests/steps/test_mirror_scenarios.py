@@ -234,6 +234,22 @@ def a_newer_form(s: Scene) -> Steps:
     assert [tuple(row) for row in notes] == [("ancienne", None), (None, "nouvelle")]
 
 
+def an_old_phone(s: Scene) -> Steps:
+    """A row of the version before comes after the newer one is deployed, and is edited in it."""
+    s.field.person("NOR-1", note="x")
+    yield ""
+    old = s.field._xforms["personnes"][1]
+    s.redeploy("personnes.md", PERSONNES.replace("text                           | note   ", "text | remarque "))
+    s.field.person("NOR-2", remarque="nouvelle")
+    answers = draw_answers(s.field.mission.forms["personnes"], Random(4), Sample({"zone": "nord", "remarque": None}))
+    root = "00000000-0000-4000-8000-00000000aaaa"
+    late = instance_xml(old, answers, instance_id=root).replace(b"</code>", b"</code><note>tardive</note>", 1)
+    s.field.phone.send(late, {})
+    yield ""
+    s.edit(root, "personnes", remarque="corrigée")
+    yield ""
+
+
 def a_group_moves(s: Scene) -> Steps:
     s.visit()
     yield ""
@@ -362,6 +378,7 @@ SCENARIOS: tuple[Callable[[Scene], Steps], ...] = (
     visible_out_of_order,
     backdated,
     a_newer_form,
+    an_old_phone,
     a_group_moves,
     a_repeat_becomes_a_group_and_one_again,
     a_question_changes_its_type,
@@ -419,3 +436,7 @@ def test_the_mirror_follows(field_team: Field, scenario: Callable[[Scene], Steps
         assert fresh_state(field_team, tmp_path / f"fresh{at}") == held
         assert "PULL004" not in {finding.rule for finding in scene.report.findings}
         before = held
+    if not scene.token:
+        report = pull(field_team.mission, full=True)
+        assert mirror_state(field_team.mission) == before
+        assert not report.counts.get("edited") and not report.counts.get("new")

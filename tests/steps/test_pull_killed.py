@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Field
 
 from kobo_sync.errors import StoreError
 from kobo_sync.steps.pull import pull
+from kobo_sync.store.database import open_store
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 VISIT = {"zone": "nord", "gps": "31.5 -5.1 1200 4"}
@@ -31,21 +34,42 @@ def test_killed_at_many_points_the_next_pull_ends_the_same(field_team: Field, tm
         field_team.person(f"SUD-{n}", zone="sud")
     more = {**VISIT, "photo": "b.png", "membre": [{"prenom": "Awa"}]}
     field_team.submit("visites", more, files={"b.png": (PHOTO[::-1], "image/png")})
-    workspace = field_team.mission.workspace
+    found = _killed(field_team, field_team.mission.workspace.state, tmp_path / "copies", 4)
+    assert found["points"] > 30
+    assert found["differing"] == {}
+
+
+def test_a_first_reading_killed_at_many_points_ends_the_same(field_team: Field, tmp_path: Path) -> None:
+    for n in range(5):
+        field_team.person(f"NOR-{n}", note="x")
+    field_team.submit("visites", {**VISIT, "photo": "a.png"}, files={"a.png": (PHOTO, "image/png")})
+    field_team.submit("visites", {**VISIT, "membre": [{"prenom": "Awa"}]})
+    # What was deployed is known, and no row is held.
+    start = tmp_path / "start"
+    start.mkdir()
+    known = field_team.mission.store.deployments().values()
+    with contextlib.closing(open_store(start / field_team.mission.workspace.database.name)) as store:
+        for deployment in known:
+            store.put_deployment(deployment)
+    found = _killed(field_team, start, tmp_path / "copies", 3)
+    assert found["points"] > 20
+    assert found["differing"] == {}
+
+
+def _killed(field_team: Field, start: Path, copies: Path, stride: int) -> dict[str, Any]:
     program = Path(__file__).with_name("killed_pulls.py")
-    arguments = [str(workspace.root), str(workspace.state), field_team.url, str(tmp_path / "copies"), "4"]
+    arguments = [str(field_team.mission.workspace.root), str(start), field_team.url, str(copies), str(stride)]
     done = subprocess.run(
         [sys.executable, str(program), *arguments],
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         env={"PYTHONPATH": f"{program.parents[2]}:{program.parents[1]}:{program.parent}"},
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["points"] > 30
-    assert found["differing"] == {}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def test_a_database_that_another_program_holds_is_told_with_its_cure(
