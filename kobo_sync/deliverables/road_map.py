@@ -30,7 +30,7 @@ _HEAD = (
     "Moyens et risque",
     "Statut",
 )
-_WIDTHS = (1.0, 6.4, 3.8, 3.6, 2.3, 3.9, 3.6, 2.1)
+_WIDTHS = (1.0, 5.6, 3.8, 3.6, 3.1, 3.9, 3.6, 2.1)
 
 
 def build(facts: Facts) -> list[Document]:

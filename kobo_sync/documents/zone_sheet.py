@@ -79,11 +79,11 @@ _SOURCE = r"""
   d.names.map(name => text(13pt, fill: ink, show-text(name))).join(linebreak()))
 
 #let figures = grid(columns: d.figures.len() * (1fr,), gutter: 6pt, ..d.figures.map(pair => block(fill: soft, radius: 3pt,
-  inset: 7pt, width: 100%, align(center)[#text(if pair.at(0).s.len() > 14 { 11pt } else { 17pt }, weight: "bold",
+  inset: 5pt, width: 100%, height: 47pt, align(center + horizon)[#text(if pair.at(0).s.len() > 14 { 11pt } else { 17pt }, weight: "bold",
   fill: ink, show-text(pair.at(0))) \ #text(8pt, pair.at(1))])))
 
 #let needs = if d.needs.len() == 0 { absent("needs") } else {
-  grid(columns: (44%, 1fr, auto), row-gutter: 4.5pt, column-gutter: 6pt, align: (right + horizon, left + horizon, left + horizon),
+  grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (right + horizon, left + horizon, left + horizon),
     ..d.needs.enumerate().map(((place, need)) => (
       { text(8.5pt, show-text(need.at(0))); if need.at(1).s != "" { linebreak(); text(8.5pt, fill: muted, show-text(need.at(1))) } },
       rect(width: calc.max(1, need.at(2) * 100) * 1%, height: 8pt, fill: if place < 3 { ink } else { dotted(rgb(d.pale)) }),
