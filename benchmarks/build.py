@@ -101,6 +101,8 @@ def _copied(columns: list[str], row: tuple[Any, ...], source: str, code: str, nu
 def _cell(column: str, value: Any, source: str, code: str, number: int) -> Any:
     if column in ("root_uuid", "uuid", "attachment_uid"):
         return f"{value}-{number}"
+    if column == "row_id":
+        return None  # the database numbers it
     if column == "submission_id":
         return value + number * 10**6
     if column in ("nom", "prenom", "nom_ar", "telephone") and value:

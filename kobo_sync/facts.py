@@ -38,18 +38,19 @@ def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
         past.close()
 
 
-def gather_facts(mission: Mission, *, as_of: datetime | None = None) -> Facts:
+def gather_facts(mission: Mission, *, as_of: datetime | None = None, marks: Mapping[str, Mark] | None = None) -> Facts:
     """The whole mission's facts, read from the mirror alone; with *as_of* as it had seen the data by then.
 
     ``as_of`` is the newest submission or validation held; ``fingerprint`` a hash of all contents, so
-    that equal data give equal stamps whichever server, machine or day they come from.
+    that equal data give equal stamps whichever server, machine or day they come from. *marks* spares reading
+    the `content_marks` again.
     Raises: StoreError, ConfigError, FormError.
     """
     if as_of is not None:
         with seen_by(mission, as_of) as past:
             return gather_facts(past)
     tables: dict[str, pd.DataFrame] = {}
-    marks = content_marks(mission)
+    marks = content_marks(mission) if marks is None else marks
     for form in mission.forms.values():
         for table in mission.store.tables(form):
             tables[table.name] = mission.store.read_table(table)

@@ -113,7 +113,7 @@ def attendance(facts: Facts) -> Attendance:
     found: dict[tuple[str, str], dict[str, Signature]] = {}
     walk_ins: dict[tuple[str, str], Person] = {}
     n_unsigned = 0
-    for row in signed.table.to_dict("records"):
+    for row in meaning.records(signed.table):
         half_day, filename = meaning.text(row["session"]), meaning.text(row["signature"])
         if not filename or (sessions and half_day not in sessions):
             n_unsigned += 1
@@ -140,7 +140,7 @@ def walk_in_codes(facts: Facts) -> dict[str, str]:
     by_name = _unique_names(people)
     codes: dict[str, str] = {}
     numbers: dict[tuple[str, str], int] = {}
-    for row in meaning.rows(facts, "attendance").table.to_dict("records"):
+    for row in meaning.records(meaning.rows(facts, "attendance").table):
         if meaning.text(row["person"]) not in ("", facts.config.codes.not_listed):
             continue
         person = _identify(row, facts, people, by_name)
@@ -189,7 +189,7 @@ def _completion(pairs: list[tuple[int, int]], *, capped: bool) -> Completion:
 def _registered(table: pd.DataFrame) -> dict[str, Person]:
     """Registered persons by key; the first registration of a code stays, as in the roster that phones show."""
     people: dict[str, Person] = {}
-    for row in table.to_dict("records"):
+    for row in meaning.records(table):
         code = meaning.text(row["person"])
         key = code or f"inscription:{meaning.text(row['root_uuid'])}"
         traits = {trait: meaning.text(row[trait]) for trait in TRAITS}

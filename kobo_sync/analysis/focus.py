@@ -70,7 +70,7 @@ def photos(facts: Facts) -> tuple[Photo, ...]:
     table = meaning.rows(facts, "focus_group", ("photo", "sketch", "photo_consent")).table
     asked = any("photo_consent" in facts.config.forms[f].fields for f in facts.config.forms_with_role("focus_group"))
     found = []
-    for row in table.to_dict("records"):
+    for row in meaning.records(table):
         if asked and meaning.text(row["photo_consent"]) != facts.config.codes.yes:
             continue
         groups = tuple(meaning.text(row["groups"]).split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -141,6 +142,12 @@ def is_missing(value: object) -> bool:
 def text(value: object) -> str:
     """*value* as text; missing is an empty string."""
     return "" if is_missing(value) else str(value).strip()
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings of column to value; `DataFrame.to_dict` looks at each value and takes twice as long."""
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(table[name].tolist() for name in names), strict=True)]
 
 
 def number(value: object) -> float | None:

@@ -84,7 +84,7 @@ def road_map(facts: Facts) -> RoadMap:
     closed = closed_codes(facts)
     table = meaning.detail(facts, "road_map", FIELDS)
     actions = []
-    for row in table.to_dict("records"):
+    for row in meaning.records(table):
         values = {name: meaning.text(row[name]) for name in FIELDS}
         if values["objective"] or values["action"]:
             deadline = _day(values["deadline"])

@@ -92,7 +92,8 @@ class _Now:
 
     @cached_property
     def _whole(self) -> tuple[Facts, dict[str, Mark]]:
-        return gather_facts(self._mission), content_marks(self._mission)
+        marks = content_marks(self._mission)
+        return gather_facts(self._mission, marks=marks), marks
 
     def of(self, folder: str) -> Facts:
         """The facts of the zone called *folder*, or of the mission."""
