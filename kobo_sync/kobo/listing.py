@@ -278,7 +278,8 @@ def parse_submission(raw: bytes, form_id: str) -> Submission:
             attachments=tuple(_attachment(item) for item in row.get("_attachments") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise KoboUnexpected(f"a row of {form_id} has no known shape ({type(error).__name__} at {error})") from error
+        what = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__  # a message may quote
+        raise KoboUnexpected(f"a row of {form_id} has no known shape ({what})") from error
 
 
 def content_hash(submission: Submission) -> str:

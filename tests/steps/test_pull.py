@@ -148,6 +148,29 @@ def test_unknown_questions_are_kept_and_said(field_team: Field) -> None:
     assert report.counts["new"] == 2
 
 
+def test_a_row_that_cannot_be_understood_is_set_aside_and_the_rest_goes_on(field_team: Field) -> None:
+    for n in range(3):
+        field_team.person(f"NOR-{n:02}")
+
+    def change(before: str, after: str) -> None:
+        with field_team.station.db.writing() as connection:
+            connection.execute("UPDATE submissions SET head = replace(head, ?, ?) WHERE id = 2", (before, after))
+
+    change('"_submission_time":"2025-', '"_submission_time":"hier-')
+    report = pull(field_team.mission)
+    assert report.counts["new"] == 2 and report.counts["quarantined"] == 1
+    assert {finding.rule for finding in report.findings} == {"PULL007"} and "hier" not in str(report.findings)
+    with field_team.mission.store.begin() as connection:
+        kept = connection.exec_driver_sql("SELECT submission_id, reason FROM quarantine").one()
+    assert tuple(kept) == (2, "a row of personnes has no known shape (ValueError)")
+    again = pull(field_team.mission)
+    assert {finding.rule for finding in again.findings} == {"PULL007"}
+    change('"_submission_time":"hier-', '"_submission_time":"2025-')
+    healed = pull(field_team.mission)
+    assert healed.counts["new"] == 1 and not healed.findings
+    assert [row["code"] for row in _table(field_team.mission, "personnes")] == ["NOR-00", "NOR-01", "NOR-02"]
+
+
 def test_a_wrong_token_is_said_and_nothing_is_lost(field_team: Field) -> None:
     field_team.person("NOR-01")
     pull(field_team.mission)
