@@ -1,4 +1,5 @@
-"""How long all data checks take over many submissions of the mission's own forms, beside reading their tables once.
+"""How long all data checks take over many submissions of the mission's own forms, beside reading their tables once,
+and how long the worklist takes with as many findings.
 
     python benchmarks/checks.py [--rows 100000]
 
@@ -10,16 +11,21 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from kobo_sync.checks import checks_of, run_checks
 from kobo_sync.config import Config
-from kobo_sync.model import Facts, Form
+from kobo_sync.desk.database import Desk
+from kobo_sync.desk.worklist import page, refresh, set_state, states_of
+from kobo_sync.model import Facts, Finding, Form, Severity
 from kobo_sync.workspace import find
 
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 FIRST = "Mohamed Fatima Hassan Khadija Youssef Aïcha Rachid Naïma Driss Malika Lahcen Zahra Hamid Samira Brahim".split()
 LAST = "Alaoui|El Amrani|Idrissi|Bennani|Tazi|Ouchrif|Haddou|Zeroual|Berrada|Chraibi|Ait Lahcen|Ouali".split("|")
 
@@ -45,6 +51,33 @@ def main() -> None:
     print(
         f"all {whole:9.2f} s  {sum(n_found.values()):>7} findings, {n} submissions; {whole / copying:.1f} x reading the tables"
     )
+    _worklist(n)
+
+
+def _worklist(n: int) -> None:
+    """Print CPU milliseconds of the worklist's acts with *n* findings of 20 rules, 3 zones and 40 enumerators."""
+    now = datetime(2025, 2, 11, tzinfo=UTC)
+    found = [
+        Finding(
+            f"DATA{at % 20 + 1:03}", SEVERITIES[at % 3], f"presence, soumission {at}", "message", "remède", zone=f"z{at % 3}",
+            form_id="presence", root_uuid=f"r{at}", enumerator=f"agent{at % 40}",
+        )
+        for at in range(n)
+    ]  # fmt: skip
+    with TemporaryDirectory() as folder:
+        desk = Desk(f"sqlite:///{folder}/desk.sqlite")
+        acts: dict[str, Callable[[], object]] = {
+            "first refresh": lambda: refresh(desk, found, now),
+            "nothing changed": lambda: refresh(desk, found, now),
+            "a page": lambda: page(desk),
+            "a page, three filters": lambda: page(desk, zone="z1", rule="DATA008", enumerator="agent7"),
+            "states of all": lambda: states_of(desk, found),
+        }
+        for name, act in acts.items():
+            print(f"worklist, {name}: {1000 * _cpu(act):.0f} ms")
+        keys = [item.key for item in page(desk, limit=50).items]
+        print(f"worklist, 50 set: {1000 * _cpu(lambda: set_state(desk, keys, 'seen', 'x', '', now)):.0f} ms")
+        desk.close()
 
 
 def _cpu(act: Callable[[], object]) -> float:
