@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from kobo_sync.checks.sheet import Sheet, numbers, sheets
+from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
 from kobo_sync.model import Facts, Finding, Zone
 
 CODE = "DATA014"
@@ -22,24 +23,30 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not centres:
         return
     for sheet in sheets(facts):
-        for question in _geopoints(sheet):
-            yield from _far(sheet, question, centres)
+        for repeat, table in {"": sheet.table, **sheet.repeats}.items():
+            for question in _geopoints(table):
+                yield from _far(sheet, repeat, table, question, centres)
 
 
-def _far(sheet: Sheet, question: str, centres: Mapping[str, tuple[float, float, float]]) -> Iterator[Finding]:
+def _far(
+    sheet: Sheet, repeat: str, table: pd.DataFrame, question: str, centres: Mapping[str, tuple[float, float, float]]
+) -> Iterator[Finding]:
+    places = [sheet.places.get(root, -1) for root in texts(table, "root_uuid")]
     nowhere = (np.nan, np.nan, np.nan)
-    lat, lon, radius = np.array([centres.get(zone, nowhere) for zone in sheet.zones], dtype=np.float64).T
-    away = distance_km(numbers(sheet.table, f"{question}_lat"), numbers(sheet.table, f"{question}_lon"), lat, lon)
-    for at in np.flatnonzero(away > radius):
+    zones = [centres.get(sheet.zones[at], nowhere) if at >= 0 else nowhere for at in places]
+    lat, lon, radius = np.array(zones, dtype=np.float64).reshape(-1, 3).T
+    away = distance_km(numbers(table, f"{question}_lat"), numbers(table, f"{question}_lon"), lat, lon)
+    positions = texts(table, "position") if repeat else []
+    for row in np.flatnonzero(away > radius):
         yield sheet.finding(
-            int(at),
+            places[row],
             CODE,
             "warning",
-            f"« {question} » est à {away[at]:.0f} km du centre de la zone (rayon : {radius[at]:g} km)",
+            f"« {question} » est à {away[row]:.0f} km du centre de la zone (rayon : {radius[row]:g} km)",
             why="la soumission a été saisie ailleurs, ou sa zone est fausse",
             hint="vérifier la zone choisie ; demander à l’enquêteur d’où il a envoyé",
-            subject=question,
-            evidence=[round(float(away[at]))],
+            subject=f"{repeat}/{question}/{positions[row]}" if repeat else question,
+            evidence=[round(float(away[row]))],
         )
 
 
@@ -55,8 +62,8 @@ def distance_km(
     return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(part, 0, 1))), dtype=np.float64)
 
 
-def _geopoints(sheet: Sheet) -> list[str]:
-    names = [str(name) for name in sheet.table.columns]
+def _geopoints(table: pd.DataFrame) -> list[str]:
+    names = [str(name) for name in table.columns]
     return [name[:-4] for name in names if name.endswith("_lat") and f"{name[:-4]}_lon" in names]
 
 

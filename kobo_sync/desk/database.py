@@ -38,7 +38,7 @@ class Desk:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune)
-            sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            sa.event.listen(self.engine, "begin", _begin)
         with self.begin() as connection:
             self._migrate(connection)
 
@@ -53,10 +53,16 @@ class Desk:
             with self.engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            reason = " ".join(str(error.orig).split())[:200]
-            raise StoreError(
-                f"the desk's database refuses: {reason}", hint="check the disk, or the database server; then run again"
-            ) from error
+            raise _refusal(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One transaction that only reads: it never waits for one that writes, nor makes it wait."""
+        try:
+            with self.engine.connect().execution_options(reads_only=True) as connection, connection.begin():
+                yield connection
+        except DatabaseError as error:
+            raise _refusal(error) from error
 
     def _migrate(self, connection: sa.Connection) -> None:
         if self.engine.dialect.name == "postgresql":  # two machines may start at once
@@ -118,6 +124,18 @@ def put_fact(connection: sa.Connection, name: str, value: str) -> None:
 def _fact(connection: sa.Connection, name: str) -> str | None:
     query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
     return connection.execute(query).scalar()
+
+
+def _refusal(error: DatabaseError) -> StoreError:
+    reason = " ".join(str(error.orig).split())[:200]
+    return StoreError(
+        f"the desk's database refuses: {reason}", hint="check the disk, or the database server; then run again"
+    )
+
+
+def _begin(connection: sa.Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
 def _settings(url: str) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def holds_of(desk: Desk, form_id: str) -> list[Hold]:
     table = schema.holds
     columns = [table.c[name] for name in Hold.__dataclass_fields__]
     query = sa.select(*columns).where(table.c.form_id == form_id, table.c.state != "released")
-    with desk.begin() as connection:
+    with desk.read() as connection:
         rows = connection.execute(query.order_by(table.c.root_uuid)).all()
     return [Hold(*row) for row in rows]
 

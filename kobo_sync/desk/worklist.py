@@ -277,7 +277,7 @@ def page(
     wanted |= {name: (value,) for name, value in said.items() if value is not None}
     wanted = {name: values for name, values in wanted.items() if values}
     limit = max(1, min(limit, MOST))
-    with desk.begin() as connection:
+    with desk.read() as connection:
         rows = _slice(connection, wanted, limit + 1, _place(after))
         facets = {name: _facet(connection, name, wanted) for name in FACETS}
         total = int(connection.execute(_summed(wanted)).scalar() or 0)
@@ -308,7 +308,7 @@ def _slice(
 
 def get(desk: Desk, key: str) -> tuple[Item, tuple[Event, ...]] | None:
     """An item and what happened to it, oldest first; None when there is none with this key."""
-    with desk.begin() as connection:
+    with desk.read() as connection:
         row = connection.execute(sa.select(_I).where(_I.c.key == key)).first()
         events = connection.execute(sa.select(_E).where(_E.c.key == key).order_by(_E.c.event_id)).all()
     if row is None:
@@ -320,7 +320,7 @@ def get(desk: Desk, key: str) -> tuple[Item, tuple[Event, ...]] | None:
 def counts(desk: Desk) -> dict[str, int]:
     """State → number of items; every state is there."""
     query = sa.select(_C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.state)
-    with desk.begin() as connection:
+    with desk.read() as connection:
         found = {state: int(n) for state, n in connection.execute(query).all()}
     return {state: found.get(state, 0) for state in STATES}
 
@@ -340,7 +340,7 @@ def counts_by_zone(desk: Desk) -> dict[str, dict[str, int]]:
     """Zone → state → number of items; the zone is empty for what concerns the mission as a whole."""
     query = sa.select(_C.c.zone, _C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.zone, _C.c.state)
     found: dict[str, dict[str, int]] = {}
-    with desk.begin() as connection:
+    with desk.read() as connection:
         for zone, state, n in connection.execute(query).all():
             found.setdefault(zone, {})[state] = int(n)
     return found
@@ -349,7 +349,7 @@ def counts_by_zone(desk: Desk) -> dict[str, dict[str, int]]:
 def states_of(desk: Desk, findings: Iterable[Finding]) -> dict[str, tuple[Finding, State]]:
     """Key → (finding, state) of *findings*, as a refresh would set it; nothing is changed."""
     found = keyed(findings)
-    with desk.begin() as connection:
+    with desk.read() as connection:
         columns = sa.select(_I.c.key, _I.c.state, _I.c.evidence)
         held = {row.key: row for row in connection.execute(columns)}
     said: dict[str, tuple[Finding, State]] = {}

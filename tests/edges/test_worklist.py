@@ -154,3 +154,12 @@ def test_keys_do_not_follow_the_words() -> None:
     quota = Finding("DATA001", "warning", "Nord, A", "2 de moins")
     assert key_of(quota) != key_of(replace(quota, where="Nord, B"))
     assert len(keyed([fault(1), fault(1)])) == 2
+
+
+def test_a_page_does_not_wait_for_a_refresh_at_work(desk: Desk) -> None:
+    refresh(desk, [fault(1)], NOW)
+    with desk.begin() as connection:  # as a long refresh holds it
+        connection.execute(sa.text("UPDATE findings SET note = 'x'"))
+        assert page(desk).total == 1 and counts(desk)["new"] == 1
+        item, _ = get(desk, key_of(fault(1))) or pytest.fail("lost")
+        assert item.note == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from docx import Document
 from kobo_sync.cli import cli
 from kobo_sync.desk.holds import holds_of
 from kobo_sync.desk.worklist import counts, key_of, page, set_state
+from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.model import Report
 from kobo_sync.steps import check as step
@@ -259,3 +261,37 @@ def test_the_command_says_who_where_and_why(team: Field) -> None:
     team.mission.close()
     result = CliRunner().invoke(cli, ["check", "--dry-run", "--workspace", root], catch_exceptions=False)
     assert "DATA002 personnes, soumission 3 (nord, maha, new)" in result.output and "fausse le quota" in result.output
+
+
+OWN_CHECK = """
+from kobo_sync.model import Finding
+
+CODE, TITLE = "NORD001", "Trop de monde au nord"
+
+
+def check(facts):
+    n = sum(facts.tables["personnes"]["zone"] == "nord")
+    if n > 1:
+        yield Finding(CODE, "error", "nord", f"{n} inscrits", "compter", zone="nord", form_id="personnes")
+"""
+
+
+def test_a_check_of_the_mission_s_own_lies_in_its_folder(team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    root = team.mission.workspace.root
+    (root / "controles_du_nord.py").write_text(OWN_CHECK, "utf-8")
+    (root / "config" / "mission.toml").write_text(MISSION + '\n[checks]\nextra = ["controles_du_nord"]\n', "utf-8")
+    report = check(team.reopen())
+    assert report.counts["NORD001"] == 1 and report.has_errors
+    monkeypatch.delitem(sys.modules, "controles_du_nord")
+    (root / "controles_du_nord.py").write_text(OWN_CHECK.replace("personnes", "rien"), "utf-8")
+    team.mission.close()
+    result = CliRunner().invoke(cli, ["check", "--workspace", str(root)])
+    assert isinstance(result.exception, ConfigError) and "fails with KeyError" in result.exception.message
+    monkeypatch.delitem(sys.modules, "controles_du_nord")
+
+
+def test_a_rule_to_hold_that_no_check_has_is_named(team: Field) -> None:
+    (team.mission.workspace.root / "config" / "mission.toml").write_text(MISSION + '\n[checks]\nhold = ["DATA999"]\n')
+    with pytest.raises(ConfigError, match="DATA999"):
+        check(team.reopen())

@@ -280,6 +280,13 @@ def test_positions_far_from_their_zone() -> None:
     ]
 
 
+def test_positions_in_repeats_too() -> None:
+    users = [
+        {"root_uuid": "wells-1", "position": n, "home_lat": lat, "home_lon": -4.73} for n, lat in ((1, 32.7), (2, 33.7))
+    ]
+    assert [f.subject for f in found(facts(wells=[well()], wells__user=users), "DATA014")] == ["user/home/2"]
+
+
 def test_missing_answers_only_where_they_were_asked() -> None:
     wells = [
         well(),
