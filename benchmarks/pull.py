@@ -382,7 +382,7 @@ def main() -> None:
         "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 about 20 kB"
     )
     asked.add_argument("--peers", default="", help="a Python that has dlt, koboextractor, pykobo")
-    asked.add_argument("--peer-records", type=int, default=20_000)
+    asked.add_argument("--peer-records", type=int, default=10_000)
     asked.add_argument(
         "--growth", type=int, default=10_000, help="rows stored for the quick pulls; and ten times as many"
     )

@@ -367,7 +367,8 @@ def _tune(connection: Any, _record: Any) -> None:
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_S * 1000}",
         "cache_size=-16384",
-        "wal_autocheckpoint=2000",
+        "wal_autocheckpoint=8000",  # 128 MB: each time costs two flushes of the disk
+        f"journal_size_limit={64 << 20}",
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
