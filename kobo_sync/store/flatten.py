@@ -266,16 +266,13 @@ def _numbered(
     name: str, below: Sequence[tuple[tuple[Value, ...], Sequence[Any]]], numbers: dict[tuple[str, Value], int]
 ) -> tuple[list[tuple[Value, ...]], list[tuple[Any, ...]]]:
     """The system columns of a repeat's rows, numbered over each submission, and their answers by place."""
+    rows = [astuple(item) for _, items in below for item in items]
     systems: list[tuple[Value, ...]] = []
-    rows = []
     for system, items in below:
         root, parent = system[0], _position(system) or None
         number = numbers.get((name, root), 0)
-        for item in items:
-            number += 1
-            systems.append((root, parent, number))
-            rows.append(astuple(item))
-        numbers[name, root] = number
+        systems += [(root, parent, at) for at in range(number + 1, number + 1 + len(items))]
+        numbers[name, root] = number + len(items)
     return systems, list(zip(*rows, strict=True))
 
 
