@@ -26,6 +26,7 @@ from kobo_sync.mission import Mission, open_mission, random_uuid, silent, utc_no
 from kobo_sync.model import Report
 from kobo_sync.paper_verbs import add_paper_verbs
 from kobo_sync.progress import Bars, lines_to
+from kobo_sync.service_verbs import add_service_verbs
 from kobo_sync.signals import StopSignal
 from kobo_sync.store.database import finding_json
 from kobo_sync.timezones import prefer_packaged_timezones
@@ -316,15 +317,6 @@ def doctor_command(mission: Mission) -> Report:
     return doctor(mission)
 
 
-@verb(name="service")
-def service_command(mission: Mission) -> None:
-    """Run the jobs of [schedule] by the clock until stopped (SIGTERM finishes the job at work)."""
-    from kobo_sync.service import Service
-
-    workspace, environ = mission.workspace, mission.environ
-    Service(mission.config, lambda: Mission(workspace, environ)).serve()
-
-
 @verb(name="station")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the Wi-Fi in."
@@ -419,3 +411,4 @@ def _known_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
 
 add_paper_verbs(cli, verb, print_report, EXITS)
 add_keeping_verbs(cli, verb, EXITS)
+add_service_verbs(cli, verb, EXITS)

@@ -14,12 +14,21 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
+from kobo_sync.service_settings import Notices, Schedule, Service
 from kobo_sync.settings import Backup, Checks, Retention, Settings
 
 MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
 SECRETS_FILE = "config/secrets.env"
-SECRET_NAMES = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN", "STATION_PASSWORD", "SMTP_PASSWORD", "HOOK_SECRET", "DESK_URL")
+SECRET_NAMES = (
+    "KOBO_TOKEN",
+    "KOBO_DEPLOY_TOKEN",
+    "STATION_PASSWORD",
+    "SMTP_PASSWORD",
+    "HOOK_SECRET",
+    "DESK_URL",
+    "METRICS_TOKEN",
+)
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
 Labels = dict[str, str]
@@ -145,21 +154,6 @@ class Pull(Settings):
     complete_hours: float = Field(default=24, ge=0)
 
 
-class Schedule(Settings):
-    """Cron expressions (five fields, the mission's time zone) per job."""
-
-    run: list[str] = []
-    pull: list[str] = []
-
-    @field_validator("run", "pull")
-    @classmethod
-    def _five_fields(cls, value: list[str]) -> list[str]:
-        for expression in value:
-            if len(expression.split()) != 5:
-                raise ValueError(f"{expression!r} has not five fields, as '0 6 * * *' (every day at six) has")
-        return value
-
-
 class Deliverables(Settings):
     """Which deliverables are built, by name or by the dotted name of a module of yours."""
 
@@ -194,6 +188,8 @@ class Config(Settings):
     server: Server
     pull: Pull = Pull()
     schedule: Schedule = Schedule()
+    service: Service = Service()
+    notices: Notices = Notices()
     deliverables: Deliverables = Deliverables()
     identity: Identity = Identity()
     report: ReportSettings = ReportSettings()

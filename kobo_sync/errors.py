@@ -9,7 +9,9 @@ KoboSyncError            message, hint, exit_code
 │ ├ KoboRejected         other 4xx
 │ └ KoboUnexpected       the answer is not what KoboToolbox is known to say
 ├ StoreError 6
-└ DocumentError 7
+│ └ Busy                 another run is at work
+├ DocumentError 7
+└ RunStopped 1           asked to stop, at a point where all is stored
 """
 
 from __future__ import annotations
@@ -109,7 +111,15 @@ class StoreError(KoboSyncError):
     exit_code = 6
 
 
+class Busy(StoreError):
+    """Another run is at work, in this workspace or on another machine."""
+
+
 class DocumentError(KoboSyncError):
     """A deliverable cannot be built."""
 
     exit_code = 7
+
+
+class RunStopped(KoboSyncError):
+    """The run was asked to stop and did so between two writes; the next run goes on from there."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kobo_sync.config import SECRETS_FILE, Config
 from kobo_sync.desk.database import Desk, open_desk
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store.database import Store, open_store
@@ -50,6 +52,8 @@ class Mission:
     clock: Callable[[], datetime] = utc_now
     progress: Progress = silent
     server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
+    stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
+    host: str = field(default_factory=socket.gethostname)
     _clients: dict[str, KoboClient] = field(default_factory=dict)
 
     @cached_property
@@ -146,3 +150,40 @@ def open_mission(start: Path | None = None, progress: Progress = silent) -> Iter
         yield mission
     finally:
         mission.close()
+
+
+class CurrentMission:
+    """The mission as its files say now, for a process that runs for weeks; usable from several threads.
+
+    When a file of config/ or forms/ is saved, the mission is opened anew; while one of them is at fault,
+    the mission as it was before goes on, and *fault* says what is wrong. Raises: ConfigError, FormError.
+    """
+
+    def __init__(self, open_one: Callable[[], Mission]) -> None:
+        self._open, self._lock = open_one, threading.Lock()
+        self._mission = open_one()
+        self._stamp = self._mission.workspace.stamp()
+        _ = self._mission.config, self._mission.forms  # read now: files may be at fault later
+        self.fault: KoboSyncError | None = None
+
+    def __call__(self) -> Mission:
+        """The mission. Raises: nothing once it was opened well."""
+        with self._lock:
+            stamp = self._mission.workspace.stamp()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                fresh = self._open()
+                try:
+                    _ = fresh.config, fresh.forms
+                except KoboSyncError as error:
+                    self.fault = error
+                    fresh.close()
+                else:
+                    self.fault = None
+                    self._mission.close()
+                    self._mission = fresh
+            return self._mission
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._mission.close()

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
-from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
+from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.forms.media import list_csv
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Choice, Form
@@ -125,6 +125,15 @@ class Workspace:
         }
         secrets = self._secrets()
         return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
+
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """What the files that define the mission look like: it changes when one of them is saved."""
+        found = []
+        for folder in ("config", "forms"):
+            for path in sorted((self.root / folder).glob("*")):
+                with contextlib.suppress(OSError):
+                    found.append((path.name, (told := path.stat()).st_mtime_ns, told.st_size))
+        return tuple(found)
 
     def _secrets(self) -> dict[str, str]:
         path = self.root / SECRETS_FILE
@@ -234,13 +243,13 @@ class Workspace:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the workspace: one run at a time over processes. Raises: StoreError when another holds it."""
+        """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
         handle = (self.state_folder() / "lock").open("a+b")
         try:
             try:
                 _lock(handle.fileno())
             except OSError as error:
-                raise StoreError(
+                raise Busy(
                     "another run is at work in this workspace", hint="wait for its end (kobo-sync status shows it)"
                 ) from error
             yield

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from kobo_sync.desk import schema as desk_schema
+from kobo_sync.desk.database import Desk
 from kobo_sync.kobo.collect import Phone
 from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.mission import Mission
@@ -18,6 +23,8 @@ from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.workspace import Workspace
 
+pytest_plugins = ["web_office"]
+POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 REPO = Path(__file__).parent.parent
 TOKEN, PASSWORD = "t" * 40, "secret"
 READER_TOKEN = "r" * 40  # of an account that sees what it is given
@@ -182,12 +189,13 @@ def workspace(tmp_path: Path) -> Workspace:
     return write_workspace(tmp_path / "mission")
 
 
-@pytest.fixture
-def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
-    """The small mission, deployed on a station of its own."""
+@contextmanager
+def field_in(folder: Path) -> Iterator[Field]:
+    """The small mission in *folder*, deployed on a station of its own."""
+    workspace = write_workspace(folder / "mission")
     clock, uids, uuids = Clock(), count(1), count(1)
     station = Station(
-        tmp_path / "station.sqlite",
+        folder / "station.sqlite",
         accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],
         clock=clock,
         new_uid=lambda prefix: f"{prefix}{next(uids):0{22 - len(prefix)}}",
@@ -211,9 +219,57 @@ def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
+def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
+    """The small mission, deployed on a station of its own."""
+    with field_in(tmp_path) as field:
+        yield field
+
+
+@pytest.fixture
 def own_workspace(tmp_path: Path) -> Workspace:
     """A copy of this repository's own mission, to be spoilt."""
     root = tmp_path / "own"
     for folder in ("config", "forms"):
         shutil.copytree(REPO / folder, root / folder)
     return Workspace(root, root / ".kobo_sync", root / "exports" / "out")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if not POSTGRES:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
+    folder = Path(str(tmp_path_factory.mktemp("postgres")))
+    as_postgres: list[str] = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(folder, "postgres")
+        for parent in folder.parents[:2]:
+            parent.chmod(0o755)
+        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    initdb, ctl = str(POSTGRES[-1] / "initdb"), str(POSTGRES[-1] / "pg_ctl")
+    data = str(folder / "data")
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder)
+
+    run(initdb, "-D", data, "-U", "desk", "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    run(ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://desk@/postgres?host={folder}"
+    finally:
+        run(ctl, "-D", data, "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    file = f"sqlite:///{tmp_path / 'desk.sqlite'}"
+    url = file if request.param == "sqlite" else request.getfixturevalue("postgres")
+    opened = Desk(url)
+    yield opened
+    if request.param == "postgresql":
+        with opened.begin() as connection:
+            for table in reversed(desk_schema.metadata.sorted_tables):
+                if table.name != "desk_facts":
+                    connection.execute(table.delete())
+    opened.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 
 from kobo_sync.desk import schema
 from kobo_sync.errors import ConfigError, StoreError
@@ -114,6 +114,16 @@ def put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], valu
     mine = sa.and_(*(table.c[name] == value for name, value in key.items()))
     if not connection.execute(table.update().where(mine).values(**values)).rowcount:
         connection.execute(table.insert().values(**key, **values))
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Add a row; False when one with its key is there already, also when another process was faster."""
+    try:
+        with connection.begin_nested():
+            connection.execute(table.insert().values(**values))
+    except IntegrityError:
+        return False
+    return True
 
 
 def put_fact(connection: sa.Connection, name: str, value: str) -> None:

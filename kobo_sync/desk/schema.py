@@ -23,6 +23,7 @@ runs = Table(  # every run of a step or job; (job, slot) is unique, so that a sl
     Column("run_id", Integer, primary_key=True, autoincrement=True),
     Column("job", String(32), nullable=False),
     Column("slot", String(32)),  # local wall time of the schedule that asked; None for a person or a command
+    Column("slot_at", Utc),
     Column("origin", String(16), nullable=False),  # command, schedule, catch_up, person, hook
     Column("asked_by", String(64), nullable=False),
     Column("started_at", Utc, nullable=False),

@@ -109,6 +109,11 @@ def count(n: int, singular: str, plural: str = "") -> str:
     return f"{number(n)} {singular if abs(n) < 2 else plural or singular + 's'}"
 
 
+def size(n_bytes: int) -> str:
+    """A file's size: « 12 ko », « 3,4 Mo »."""
+    return f"{number(n_bytes / 1e6, 1)}{NBSP}Mo" if n_bytes >= 1e6 else f"{number(max(1, n_bytes / 1e3))}{NBSP}ko"
+
+
 def of(name: str) -> str:
     """``de Midelt``, ``d’Azilal``."""
     return f"d’{name}" if name[:1].lower() in _VOWELS else f"de {name}"

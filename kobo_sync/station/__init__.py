@@ -2,6 +2,6 @@
 
 from kobo_sync.station.app import Station
 from kobo_sync.station.auth import Account
-from kobo_sync.station.server import RunningStation, serve
+from kobo_sync.station.server import serve
 
-__all__ = ["Account", "RunningStation", "Station", "serve"]
+__all__ = ["Account", "Station", "serve"]

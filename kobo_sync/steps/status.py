@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from kobo_sync.desk.runs import Run, last_runs
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.store.database import Holding, Run
+from kobo_sync.store.database import Holding
 
 
 def status(mission: Mission) -> Report:
@@ -14,7 +15,7 @@ def status(mission: Mission) -> Report:
     started_at = mission.clock()
     holdings = mission.store.holdings(list(mission.config.forms))
     lines = [_holding(holding, started_at) for holding in holdings]
-    lines += [_run(run) for run in mission.store.last_runs()]
+    lines += [_run(run) for run in last_runs(mission.desk)]
     counts = {
         "live": sum(holding.n_live for holding in holdings),
         "deleted": sum(holding.n_gone for holding in holdings),
@@ -60,4 +61,4 @@ def _ago(now: datetime, then: datetime) -> str:
 def _run(run: Run) -> str:
     took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else "not ended"
     error = f": {run.report['error']}" if run.status == "failed" and "error" in run.report else ""
-    return f"run {run.run_id} {run.step} {run.started_at:%Y-%m-%d %H:%M} UTC · {run.status} · {took}{error}"
+    return f"run {run.run_id} {run.job} {run.started_at:%Y-%m-%d %H:%M} UTC · {run.status} · {took}{error}"

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.worklist import counts, get, key_of, keyed, page, refresh, set_state, states_of
@@ -21,51 +14,11 @@ from kobo_sync.model import Finding, Severity
 
 NOW = datetime(2025, 2, 11, 18, tzinfo=UTC)
 NIGHT = NOW + timedelta(hours=6)
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 def fault(n: int, rule: str = "DATA015", severity: Severity = "warning", **more: str) -> Finding:
     given = {"zone": "nord" if n % 2 else "sud", "form_id": "visites", "root_uuid": f"r{n}", "enumerator": "amina"}
     return Finding(rule, severity, f"visites, submission {n}", f"message {n}", "remède", **{**given, **more})
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    if not BINARIES:
-        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    folder = Path(tempfile.mkdtemp(prefix="kobo-sync-"))  # a short path: a socket's name has little room
-    as_postgres: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres")
-        as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    initdb, ctl = str(BINARIES[-1] / "initdb"), str(BINARIES[-1] / "pg_ctl")
-    data = str(folder / "data")
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder)
-
-    run(initdb, "-D", data, "-U", "desk", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    run(ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql+psycopg://desk@/postgres?host={folder}"
-    finally:
-        run(ctl, "-D", data, "-w", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    file = f"sqlite:///{tmp_path / 'desk.sqlite'}"
-    url = file if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = Desk(url)
-    yield opened
-    if request.param == "postgresql":
-        with opened.begin() as connection:
-            for name in ("findings", "finding_events", "finding_counts"):
-                connection.execute(sa.text(f"DELETE FROM {name}"))
-    opened.close()
 
 
 def test_findings_survive_and_close_and_reopen(desk: Desk) -> None:

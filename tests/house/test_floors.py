@@ -12,13 +12,13 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 FLOORS = (
     ("model", "errors", "__init__"),
     (
-        "config", "settings", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "kobo.typed", "store.schema", "store.rows", "store.flatten", "store.plan", "desk.schema", "desk",
+        "config", "settings", "service_settings", "timetable", "forms", "kobo.protocol", "kobo.render", "kobo.simulate", "kobo.story", "kobo.drawing", "kobo.listing", "kobo.typed", "store.schema", "store.rows", "store.flatten", "store.plan", "desk.schema", "desk",
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
-    ("workspace", "archive", "office", "desk.database", "desk.runs", "desk.accounts", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
+    ("workspace", "archive", "listening", "post", "office", "desk.database", "desk.runs", "desk.accounts", "desk.downloads", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
      "store.database", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.redaction", "store.mirror"),
-    ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "steps."),
-    ("service", "signals", "console", "cli", "paper_verbs", "keeping_verbs", "progress", "__main__"),
+    ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "notify", "jobs", "hours", "steps."),
+    ("service", "web", "logs", "service_verbs", "signals", "console", "cli", "paper_verbs", "keeping_verbs", "progress", "__main__"),
 )  # fmt: skip
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
 IMPURE_CALLS = {"open", "uuid4", "now", "today", "utcnow", "read_text", "write_text", "read_bytes", "write_bytes"}

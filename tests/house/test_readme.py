@@ -16,7 +16,13 @@ from kobo_sync.config import Config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-DISTRIBUTIONS = {"zlib_ng": "zlib-ng", "docx": "python-docx", "PIL": "pillow"}
+DISTRIBUTIONS = {
+    "zlib_ng": "zlib-ng",
+    "docx": "python-docx",
+    "PIL": "pillow",
+    "flask_wtf": "flask-wtf",
+    "prometheus_client": "prometheus-client",
+}
 
 
 def test_every_verb_is_in_the_readme_and_has_help() -> None:

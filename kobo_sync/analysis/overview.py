@@ -1,0 +1,186 @@
+"""What the pages show at a glance, as plain JSON values: the dashboard per zone, and the collection per form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.indicators import indicators
+from kobo_sync.analysis.needs import needs
+from kobo_sync.model import Facts
+
+TOP_NEEDS = 5
+MOST_SENDERS, MOST_DAYS = 200, 120
+GRID = 60  # points of the map are counted in so many columns and rows: a page stays small, and nobody's door is shown
+RATES = ("test_before", "test_after", "satisfaction", "needs")
+
+
+def dashboard(whole: Facts, zones: Iterable[Facts]) -> dict[str, Any]:
+    """The mission's figures and each zone's: quota by group and sex, presence, response rates, first needs.
+
+    Shape: ``{"as_of", "mission": place, "zones": [place, …]}``, moments as ISO text. Raises: nothing.
+    """
+    return {
+        "as_of": whole.as_of.isoformat() if whole.as_of else None,
+        "mission": _place(whole),
+        "zones": [_place(facts) for facts in zones],
+    }
+
+
+def _place(facts: Facts) -> dict[str, Any]:
+    zone = facts.zone
+    listed, ranked = present.attendance(facts), needs(facts)
+    values = {indicator.name: indicator for indicator in indicators(facts)}
+    done = values["quota_completion"]
+    known = labels.needs(facts)
+    first = [need for need in ranked.needs if need.rank is not None and need.score][:TOP_NEEDS]
+    return {
+        "code": zone.code if zone else "",
+        "labels": dict(zone.labels) if zone else {},
+        "training_on": zone.training_on.isoformat() if zone and zone.training_on else None,
+        "as_of": facts.as_of.isoformat() if facts.as_of else None,
+        "n_registered": sum(person.registered for person in listed.people),
+        "n_refused": listed.n_refused,
+        "n_present": listed.n_present,
+        "n_full_day": int(values["full_day"].value or 0),
+        "quota": sum(each.target for each in present.zones_of(facts)),
+        "quota_share": done.value,
+        "groups": _groups(facts, listed),
+        "rates": [
+            {"name": name, "value": values[f"response_rate:{name}"].value, "n": values[f"response_rate:{name}"].n}
+            for name in RATES
+        ],
+        "needs": [
+            {
+                "labels": dict(known[need.code].labels) if need.code in known else {},
+                "label": need.label,
+                "score": need.score,
+                "mentions": need.mentions,
+            }
+            for need in first
+        ],
+        "n_needs": ranked.n,
+    }
+
+
+def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
+    """Present persons per group and sex, against the quota; the last row holds those of no known group."""
+    codes = facts.config.codes
+    counts = Counter((person.traits["group"], person.traits["sex"]) for person in listed.present)
+    known = [group.code for group in facts.config.groups]
+    registered = Counter(person.traits["group"] for person in listed.people if person.registered)
+    zones = present.zones_of(facts)
+    rows = []
+    for group in facts.config.groups:
+        women, men = counts[group.code, codes.female], counts[group.code, codes.male]
+        total = sum(n for (code, _), n in counts.items() if code == group.code)
+        rows.append(
+            {
+                "code": group.code,
+                "labels": dict(group.label),
+                "quota": sum(zone.quotas.get(group.code, 0) for zone in zones),
+                "registered": registered[group.code],
+                "women": women,
+                "men": men,
+                "other": total - women - men,
+            }
+        )
+    others = sum(n for (code, _), n in counts.items() if code not in known)
+    if others:
+        women = sum(n for (code, sex), n in counts.items() if code not in known and sex == codes.female)
+        men = sum(n for (code, sex), n in counts.items() if code not in known and sex == codes.male)
+        rows.append(
+            {
+                "code": "",
+                "labels": {},
+                "quota": 0,
+                "registered": 0,
+                "women": women,
+                "men": men,
+                "other": others - women - men,
+            }
+        )
+    return rows
+
+
+# ── collection ──────────────────────────────────────────────────────────────
+
+
+def collection(facts: Facts, enumerators: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Per form: rows, per local day, per account that sent them, per zone, and where they were taken.
+
+    *enumerators* renames accounts. Positions are counted on a grid, never one by one. Raises: nothing.
+    """
+    zone = ZoneInfo(facts.config.mission.timezone)
+    forms = []
+    for form_id, form in facts.forms.items():
+        table = facts.tables[form_id]
+        settings = facts.config.forms[form_id]
+        days = _days(table, zone)
+        forms.append(
+            {
+                "form_id": form_id,
+                "title": form.title,
+                "role": settings.role,
+                "version": facts.form_versions.get(form_id, ""),
+                "n": len(table),
+                "newest_at": table["submitted_at"].max().isoformat() if len(table) else None,
+                "days": dict(sorted(days.items())[-MOST_DAYS:]),
+                "senders": _senders(table, enumerators or {}),
+                "zones": _zones(facts, table, settings.fields.get("zone", "")),
+                "points": _points(form_id, facts),
+            }
+        )
+    return {"forms": forms}
+
+
+def _days(table: pd.DataFrame, zone: ZoneInfo) -> dict[str, int]:
+    if table.empty:
+        return {}
+    local = table["submitted_at"].dt.tz_convert(zone).dt.date.value_counts()
+    return {day.isoformat(): int(n) for day, n in local.items()}
+
+
+def _senders(table: pd.DataFrame, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    if table.empty:
+        return []
+    grouped = table.groupby(table["submitted_by"].fillna(""), sort=False)["submitted_at"].agg(["size", "max"])
+    ordered = sorted(grouped.iterrows(), key=lambda pair: (-int(pair[1]["size"]), str(pair[0])))
+    return [
+        {"name": names.get(str(name), str(name)), "n": int(row["size"]), "newest_at": row["max"].isoformat()}
+        for name, row in ordered[:MOST_SENDERS]
+    ]
+
+
+def _zones(facts: Facts, table: pd.DataFrame, column: str) -> dict[str, int]:
+    if column not in table:
+        return {}
+    counts = table[column].map(meaning.text).value_counts()
+    known = {zone.code: int(counts.get(zone.code, 0)) for zone in facts.config.zones}
+    unknown = len(table) - sum(known.values())
+    return known | ({"": unknown} if unknown else {})
+
+
+def _points(form_id: str, facts: Facts) -> list[list[float]]:
+    """[longitude, latitude, rows] of the grid's cells that hold positions of the form's first geopoint question."""
+    form, table = facts.forms[form_id], facts.tables[form_id]
+    asked = [q.name for q in form.questions if q.kind in ("geopoint", "start-geopoint") and f"{q.name}_lat" in table]
+    if not asked or table.empty:
+        return []
+    found = table[[f"{asked[0]}_lon", f"{asked[0]}_lat"]].dropna().astype(float)
+    if found.empty:
+        return []
+    found.columns = pd.Index(["lon", "lat"])
+    cells = {}
+    for axis in ("lon", "lat"):
+        low, high = found[axis].min(), found[axis].max()
+        step = max((high - low) / GRID, 0.001)  # about 100 m at least
+        cells[axis] = (low + ((found[axis] - low) // step + 0.5) * step).round(5)
+    counts = Counter(zip(cells["lon"].tolist(), cells["lat"].tolist(), strict=True))
+    return sorted([lon, lat, n] for (lon, lat), n in counts.items())

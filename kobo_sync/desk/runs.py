@@ -1,0 +1,227 @@
+"""The ledger of runs, and the lease that lets one run at a time work, over processes and machines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from kobo_sync.desk import schema
+from kobo_sync.desk.database import Desk, insert_once, put
+from kobo_sync.errors import Busy
+
+R, LEASES = schema.runs, schema.leases
+BEAT_S = 1.0
+DEAD_S = 30.0  # a holder on another machine that has not moved for so long is taken for dead
+LEASE = "run"
+OVER = ("done", "findings", "failed", "stopped", "lost", "missed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as recorded.
+
+    *status* is running, done, findings (done, with findings of severity error), failed, stopped (asked to),
+    lost (its process died) or missed (its hour passed while nothing ran). *progress* has what, done, total.
+    """
+
+    run_id: int
+    job: str
+    slot: str | None
+    origin: str
+    asked_by: str
+    started_at: datetime
+    ended_at: datetime | None
+    status: str
+    progress: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run broke off by a fault."""
+        return self.status in ("failed", "lost")
+
+
+@dataclass(frozen=True)
+class Order:
+    """Why a run takes place: *origin* is command, schedule, catch_up, person or hook; *slot* its hour by the schedule."""
+
+    origin: str = "command"
+    asked_by: str = ""
+    slot: str | None = None
+    slot_at: datetime | None = None
+
+
+class SlotTaken(Exception):
+    """Another process or machine already ran this slot: nothing to do."""
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────
+
+
+def start_run(desk: Desk, job: str, order: Order, now: datetime, host: str, pid: int) -> int:
+    """Record that a run began; returns its run_id.
+
+    The caller holds the lease, so a row that still says running belongs to a process that died: it
+    becomes *lost*. Raises: SlotTaken when the slot was run before.
+    """
+    with desk.begin() as connection:
+        connection.execute(R.update().where(R.c.status == "running").values(status="lost", ended_at=now))
+        return _insert(connection, job, order, now, "running", host, pid)
+
+
+def note_missed(desk: Desk, job: str, order: Order, now: datetime, host: str) -> None:
+    """Record that a slot passed while nothing ran, and is too old to be made up for. Raises: SlotTaken."""
+    with desk.begin() as connection:
+        run_id = _insert(connection, job, order, order.slot_at or now, "missed", host, 0)
+        connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now))
+
+
+def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, status: str, host: str, pid: int) -> int:
+    values = {"job": job, "slot": order.slot, "slot_at": order.slot_at, "origin": order.origin}
+    values |= {"asked_by": order.asked_by, "started_at": now, "status": status, "progress": "{}", "report": "{}"}
+    if not insert_once(connection, R, {**values, "host": host, "pid": pid}):
+        raise SlotTaken
+    return int(connection.execute(sa.select(sa.func.max(R.c.run_id)).where(R.c.job == job)).scalar_one())
+
+
+def end_run(desk: Desk, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:
+    """Record how a run ended."""
+    said = json.dumps(report, ensure_ascii=False)
+    with desk.begin() as connection:
+        connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now, status=status, report=said))
+
+
+def last_runs(
+    desk: Desk, limit: int = 10, *, job: str = "", before: int | None = None, with_reports: bool = True
+) -> list[Run]:
+    """The newest runs first; *before* a run_id to page on. Without reports these are empty: they can be long."""
+    columns = [column for column in R.c if column.name != "report"]
+    query = sa.select(*columns, R.c.report if with_reports else sa.literal("{}").label("report"))
+    query = query.order_by(R.c.run_id.desc()).limit(limit)
+    if job:
+        query = query.where(R.c.job == job)
+    if before is not None:
+        query = query.where(R.c.run_id < before)
+    with desk.begin() as connection:
+        return [_run(row) for row in connection.execute(query)]
+
+
+def run(desk: Desk, run_id: int) -> Run | None:
+    """The run called *run_id*, or None."""
+    with desk.begin() as connection:
+        row = connection.execute(sa.select(R).where(R.c.run_id == run_id)).first()
+    return _run(row) if row else None
+
+
+def running(desk: Desk) -> Run | None:
+    """The run at work, or None."""
+    with desk.begin() as connection:
+        row = connection.execute(
+            sa.select(R).where(R.c.status == "running").order_by(R.c.run_id.desc()).limit(1)
+        ).first()
+    return _run(row) if row else None
+
+
+def last_success(desk: Desk, jobs: Sequence[str]) -> datetime | None:
+    """When one of *jobs* last ended well (findings are no failure), or None."""
+    query = sa.select(sa.func.max(R.c.ended_at)).where(R.c.job.in_(jobs), R.c.status.in_(("done", "findings")))
+    with desk.begin() as connection:
+        return connection.execute(query).scalar()
+
+
+def last_slot_at(desk: Desk, job: str, now: datetime) -> datetime | None:
+    """The newest slot of *job* that was run or missed and is not in the future (a clock may have been wrong)."""
+    query = sa.select(sa.func.max(R.c.slot_at)).where(R.c.job == job, R.c.slot_at <= now)
+    with desk.begin() as connection:
+        return connection.execute(query).scalar()
+
+
+def counts_by_status(desk: Desk) -> dict[tuple[str, str], int]:
+    """How many runs ended how: (job, status) → n."""
+    query = sa.select(R.c.job, R.c.status, sa.func.count()).group_by(R.c.job, R.c.status)
+    with desk.begin() as connection:
+        return {(job, status): n for job, status, n in connection.execute(query)}
+
+
+def forget_before(desk: Desk, moment: datetime) -> int:
+    """Drop the runs that ended before *moment*, but the newest of each job; returns how many."""
+    newest = sa.select(sa.func.max(R.c.run_id)).group_by(R.c.job)
+    with desk.begin() as connection:
+        return connection.execute(R.delete().where(R.c.ended_at < moment, R.c.run_id.not_in(newest))).rowcount
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        row.run_id,
+        row.job,
+        row.slot,
+        row.origin,
+        row.asked_by,
+        row.started_at,
+        row.ended_at,
+        row.status,
+        json.loads(row.progress),
+        json.loads(row.report),
+    )
+
+
+# ── the lease ───────────────────────────────────────────────────────────────
+
+
+def take_lease(
+    desk: Desk,
+    holder: str,
+    host: str,
+    pid: int,
+    now: datetime,
+    *,
+    wait: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> None:
+    """Become the one that works. The caller already holds the workspace's lock on this machine.
+
+    A lease of this machine is therefore a dead process's, and taken over at once. One of another
+    machine is watched: while its beat moves it is at work; when it stands still for `DEAD_S` by our
+    own monotonic clock, whatever the clocks of both say, it is dead.
+    Raises: Busy when another machine is at work.
+    """
+    seen, since = None, monotonic()
+    while True:
+        with desk.begin() as connection:
+            held = connection.execute(sa.select(LEASES).where(LEASES.c.name == LEASE).with_for_update()).first()
+            is_dead = held is not None and (held.host == host or monotonic() - since >= DEAD_S)
+            if held is None or is_dead:
+                beat = held.beat + 1 if held else 0
+                values = {"holder": holder, "host": host, "pid": pid, "beat": beat, "taken_at": now}
+                if held is None and not insert_once(connection, LEASES, {"name": LEASE, **values}):
+                    continue  # another machine was faster
+                if held is not None:
+                    put(connection, LEASES, {"name": LEASE}, values)
+                return
+        if seen is not None and held.beat != seen:
+            raise Busy(f"another run is at work on {held.host}", hint="wait for its end (kobo-sync status shows it)")
+        seen = held.beat
+        wait(BEAT_S)
+
+
+def beat(desk: Desk, holder: str, run_id: int, progress: Mapping[str, Any]) -> bool:
+    """Say that the holder lives, and how far its run is; False when the lease was taken over."""
+    with desk.begin() as connection:
+        mine = (LEASES.c.name == LEASE) & (LEASES.c.holder == holder)
+        alive = connection.execute(LEASES.update().where(mine).values(beat=LEASES.c.beat + 1)).rowcount == 1
+        if alive and run_id:
+            said = json.dumps(progress, ensure_ascii=False)
+            connection.execute(R.update().where(R.c.run_id == run_id).values(progress=said))
+    return alive
+
+
+def give_back(desk: Desk, holder: str) -> None:
+    """End the lease, if *holder* still has it."""
+    with desk.begin() as connection:
+        connection.execute(LEASES.delete().where((LEASES.c.name == LEASE) & (LEASES.c.holder == holder)))

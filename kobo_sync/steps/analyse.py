@@ -1,0 +1,39 @@
+"""The figures that pages show, worked out once per change of the data, so that looking at them costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from kobo_sync import __version__
+from kobo_sync.analysis.overview import collection, dashboard
+from kobo_sync.facts import content_marks, facts_by_zone, gather_facts
+from kobo_sync.mission import Mission
+from kobo_sync.model import Facts, Report
+
+
+def analyse(mission: Mission) -> Report:
+    """Keep the dashboard and the collection's figures on the desk; nothing to do where nothing changed.
+
+    Raises: StoreError, ConfigError, FormError.
+    """
+    started_at = mission.clock()
+    whole = gather_facts(mission)
+    stamp = _stamp(whole)
+    held = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
+    if all(snapshot and snapshot[1] == stamp for snapshot in held):
+        return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
+    zones = facts_by_zone(whole, whole.config.zones, content_marks(mission))
+    now = mission.clock()
+    mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
+    mission.desk.put_snapshot("collection", collection(whole), stamp, now)
+    n = len(whole.config.zones)
+    return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
+
+
+def _stamp(facts: Facts) -> str:
+    """A hash of what the figures are made of: data, settings, forms, program."""
+    forms = {form_id: form.sha256 for form_id, form in facts.forms.items()}
+    settings = facts.config.model_dump_json(exclude={"secrets"})
+    said = json.dumps([__version__, facts.fingerprint, forms, settings], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]

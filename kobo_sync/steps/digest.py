@@ -1,0 +1,43 @@
+"""The week in a mail: what came, how runs went, what waits for somebody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from zoneinfo import ZoneInfo
+
+from kobo_sync.desk import runs
+from kobo_sync.desk.notices import raise_notice
+from kobo_sync.mission import Mission
+from kobo_sync.model import Report
+from kobo_sync.notify import TITLES, WEEK, digest_notice
+
+
+def digest(mission: Mission) -> Report:
+    """Put the week's digest on the list of mails, once per ISO week. Raises: StoreError, ConfigError."""
+    started_at = mission.clock()
+    today = started_at.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
+    lines = ["Ce qui est là :", ""]
+    for holding in mission.store.holdings(list(mission.config.forms)):
+        proof = "=" if holding.server_n == holding.n_live else "≠"
+        lines.append(
+            f"- {holding.form_id} : serveur {holding.server_n if holding.server_n is not None else '?'} {proof} "
+            f"ici {holding.n_live}, fichiers manquants : {holding.n_files_missing}"
+        )
+    snapshot = mission.desk.snapshot("dashboard")
+    if snapshot:
+        lines += ["", "Présence :", ""]
+        lines += [
+            f"- {next(iter(place['labels'].values()), place['code'])} : {place['n_present']} / {place['quota']}"
+            for place in snapshot[0]["zones"]
+        ]
+    week = [run for run in runs.last_runs(mission.desk, 2000, with_reports=False) if run.started_at > started_at - WEEK]
+    ended = Counter((run.job, "échecs" if run.has_failed else "réussites") for run in week if run.ended_at)
+    lines += ["", "Travaux des sept derniers jours :", ""]
+    for job in dict.fromkeys(job for job, _ in sorted(ended)):
+        lines.append(f"- {TITLES.get(job, job)} : {ended[job, 'réussites']} réussites, {ended[job, 'échecs']} échecs")
+    is_new = mission.config.notices.smtp is not None and bool(mission.config.notices.staff)
+    is_new = is_new and raise_notice(mission.desk, digest_notice(mission, lines, today), started_at)
+    said = (
+        "the week's digest waits to be sent" if is_new else "no digest: no mail server, nobody to tell, or told already"
+    )
+    return mission.report("digest", started_at, {"raised": int(is_new)}, [], [said])

@@ -1,0 +1,233 @@
+"""Livrables: per zone a preview, every file, the zips; what changed, who took what, and links to share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from kobo_sync.desk import downloads
+from kobo_sync.desk.accounts import User
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.steps.deliver import NOMINATIVE
+from kobo_sync.web.previews import preview
+from kobo_sync.web.site import Answer, actors, members, person, site
+from kobo_sync.web.texts import t
+from kobo_sync.web.words import CLASSES
+from kobo_sync.workspace import MANIFEST
+
+READERS_SEE = ("aggregate", "public")
+TYPES = {
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "zip": "application/zip",
+    "json": "application/json",
+}
+MISSION = "mission"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that can be taken: *path* is below exports/out/, *classification* as in its manifest."""
+
+    path: str
+    name: str
+    classification: str
+    n_bytes: int
+
+    def may_be_seen_by(self, user: User) -> bool:
+        """Whether *user* may take it: names only by staff and named consultants, tables not by readers."""
+        if self.classification == "nominative":
+            return user.may_see_names and user.may_act
+        return user.may_act or self.classification in READERS_SEE
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/livrables", "deliverables", deliverables)
+    app.add_url_rule("/livrables/fichier/<path:path>", "take_file", take_file)
+    app.add_url_rule("/livrables/apercu/<path:path>", "show_preview", show_preview)
+    app.add_url_rule("/livrables/lien", "make_link", make_link, methods=["POST"])
+    app.add_url_rule("/livrables/lien/revoquer", "revoke_link", revoke_link, methods=["POST"])
+
+
+@members
+def deliverables() -> Answer:
+    """A card per zone and one for the mission."""
+    mission, now = site().mission, site().clock()
+    places = [{"code": zone.code, "labels": zone.labels} for zone in mission.config.zones]
+    places.append({"code": MISSION, "labels": {}})
+    cards = [_card(place) for place in places]
+    signer = link_signer()
+    links = [(link, signer.dumps(link.share_id)) for link in downloads.shares(mission.desk)] if person().may_act else []
+    return render_template(
+        "deliverables.html",
+        cards=cards,
+        classes=CLASSES,
+        taken=downloads.downloads(mission.desk, 30) if person().is_staff else [],
+        links=[(link, token, link.is_open(now)) for link, token in links],
+        share_days=mission.config.service.share_days,
+        public_url=mission.config.service.public_url or request.host_url.rstrip("/"),
+    )
+
+
+@members
+def take_file(path: str) -> Answer:
+    """Hand a file out, and note who took it first."""
+    file = find_file(path)
+    if file is None:
+        abort(404)
+    if not file.may_be_seen_by(person()):
+        abort(403)
+    content = read_file(file)
+    downloads.log_download(
+        site().mission.desk,
+        file.path,
+        file.classification,
+        hashlib.sha256(content).hexdigest(),
+        site().clock(),
+        username=person().username,
+    )
+    return sent(file, content)
+
+
+@members
+def show_preview(path: str) -> Answer:
+    """A small picture of a PDF's first page."""
+    file = find_file(path)
+    if file is None or not file.path.endswith(".pdf"):
+        abort(404)
+    if not file.may_be_seen_by(person()):
+        abort(403)
+    picture = preview(site().mission.workspace.state_folder() / "previews", read_file(file))
+    if picture is None:
+        abort(404)
+    return Response(picture, mimetype="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@actors
+def make_link(path: str = "") -> Answer:
+    """A link to one file for somebody without an account; never to a nominative one."""
+    mission, now = site().mission, site().clock()
+    file = find_file(request.form.get("path", ""))
+    days = request.form.get("days", type=int) or mission.config.service.share_days
+    if file is None or not 1 <= days <= 365:
+        abort(400)
+    if file.classification == "nominative" or not file.may_be_seen_by(person()):
+        flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
+        return redirect(url_for("deliverables"))
+    link = downloads.share(mission.desk, file.path, person().username, now, now + timedelta(days=days))
+    flash(t("Lien créé pour {name} : copiez-le ci-dessous.", name=file.name))
+    return redirect(url_for("deliverables", _anchor=f"lien-{link.share_id}"))
+
+
+@actors
+def revoke_link() -> Answer:
+    """End a link at once."""
+    ended = downloads.revoke(site().mission.desk, request.form.get("share_id", ""), person().username, site().clock())
+    flash(t("Lien révoqué." if ended else "Ce lien était déjà fermé."))
+    return redirect(url_for("deliverables"))
+
+
+# ── files ──
+
+
+def link_signer() -> URLSafeSerializer:
+    """What signs share links: one that was not made here is refused before the desk is asked."""
+    return URLSafeSerializer(site().mission.desk.signing_key(), salt="share")
+
+
+def shared_file(token: str) -> tuple[downloads.Share, File] | None:
+    """The open link and its file behind *token*; None for a forged, ended or revoked one."""
+    try:
+        share_id = str(link_signer().loads(token))
+    except BadSignature:
+        return None
+    link = downloads.find_share(site().mission.desk, share_id)
+    if link is None or not link.is_open(site().clock()):
+        return None
+    file = find_file(link.path)
+    return (link, file) if file and file.classification != "nominative" else None
+
+
+def find_file(path: str) -> File | None:
+    """The deliverable at *path*, looked up in the manifests: a path that no manifest names is no file."""
+    place, _, name = path.partition("/")
+    codes = [zone.code for zone in site().mission.config.zones] + [MISSION]
+    if not name:
+        return next((file for code in codes for file in _zips(code) if file.path == path), None)
+    if place not in codes:
+        return None
+    said = _manifest(place).get("files", {}).get(name)
+    if said is None or not (site().mission.workspace.out / place / name).is_file():
+        return None
+    return File(f"{place}/{name}", name, said["class"], said["bytes"])
+
+
+def read_file(file: File) -> bytes:
+    """The bytes of a deliverable. Raises: KoboSyncError when it vanished meanwhile."""
+    try:
+        return (site().mission.workspace.out / file.path).read_bytes()
+    except OSError as error:
+        raise KoboSyncError(f"{file.name} is being made anew", hint="try again in a minute") from error
+
+
+def sent(file: File, content: bytes) -> Response:
+    """The file as a download."""
+    kind = TYPES.get(file.name.rpartition(".")[2], "application/octet-stream")
+    answer = Response(content, mimetype=kind)
+    answer.headers.set("Content-Disposition", "attachment", filename=file.path.replace("/", "-"))
+    return answer
+
+
+def _manifest(place: str) -> dict[str, Any]:
+    try:
+        said = json.loads((site().mission.workspace.out / place / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _zips(place: str) -> list[File]:
+    out = site().mission.workspace.out
+    found = []
+    for suffix, classification in (("", "internal"), (NOMINATIVE, "nominative")):
+        path = out / f"{place}{suffix}.zip"
+        if path.is_file():
+            found.append(File(path.name, path.name, classification, path.stat().st_size))
+    return found
+
+
+def _card(place: dict[str, Any]) -> dict[str, Any]:
+    code = place["code"]
+    said, user = _manifest(code), person()
+    files = [
+        File(f"{code}/{name}", name, about["class"], about["bytes"])
+        for name, about in sorted(said.get("files", {}).items())
+    ]
+    seen = [file for file in files if file.may_be_seen_by(user)]
+    pdfs = [file for file in seen if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
+    main = [file for file in seen if "/" not in file.name]
+    folders: dict[str, list[File]] = {}
+    for file in seen:
+        if "/" in file.name:
+            folders.setdefault(file.name.partition("/")[0], []).append(file)
+    return {
+        **place,
+        "as_of": said.get("as_of"),
+        "n_submissions": sum(said.get("submissions", {}).values()),
+        "fingerprint": said.get("fingerprint", ""),
+        "preview": pdfs[0].path if pdfs else None,
+        "changes": next((file.path for file in seen if file.name.startswith("changements")), None),
+        "files": main,
+        "folders": folders,
+        "zips": [file for file in _zips(code) if file.may_be_seen_by(user)],
+        "n_hidden": len(files) - len(seen),
+        "is_built": bool(said),
+    }

@@ -1,0 +1,79 @@
+"""Formulaires: what phones have against what lies here, languages, the last comparison, codes that set phones up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Flask, Response, abort, render_template, request
+
+from kobo_sync.desk import runs
+from kobo_sync.documents.barcodes import qr_png
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.forms.sheets import cells_sha256
+from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.web.site import Answer, actors, members, person, site
+
+_ACCOUNT = re.compile(r"[\w.@+-]{1,64}")
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/formulaires", "forms", forms)
+    app.add_url_rule("/formulaires/code.png", "phone_code", phone_code)
+
+
+@members
+def forms() -> Answer:
+    """Every form: deployed, changed since, or never; and what the last comparison found."""
+    mission = site().mission
+    deployed = mission.store.deployments()
+    compared = next(iter(runs.last_runs(mission.desk, 1, job="diff")), None)
+    lines = list(compared.report.get("lines", ())) if compared else []
+    found = []
+    for form_id, form in mission.forms.items():
+        known = deployed.get(form_id)
+        found.append(
+            {
+                "form": form,
+                "n_questions": sum(question.kind != "note" for question in form.questions),
+                "deployment": known,
+                "state": _state(form_id, known),
+                "changes": [line.removeprefix(f"{form_id}: ") for line in lines if line.startswith(f"{form_id}: ")],
+            }
+        )
+    account = request.args.get("compte", "").strip()
+    return render_template(
+        "forms.html",
+        forms=found,
+        compared=compared,
+        harm=compared.report.get("findings", ()) if compared else (),
+        account=account if _ACCOUNT.fullmatch(account) and person().may_act else "",
+        is_wrong=bool(account) and not _ACCOUNT.fullmatch(account),
+        server=mission.kc,
+    )
+
+
+@actors
+def phone_code() -> Answer:
+    """The QR code that sets KoboCollect up for an account; it holds no password."""
+    account = request.args.get("compte", "")
+    if not _ACCOUNT.fullmatch(account):
+        abort(400)
+    mission = site().mission
+    config = mission.config.mission
+    project = config.programme or config.title
+    code = payload(settings(mission.kc, account, project=project, language=config.languages[0]))
+    return Response(qr_png(code), mimetype="image/png")
+
+
+def _state(form_id: str, known: Any) -> str:
+    mission = site().mission
+    if known is None or known.deployed_at is None:
+        return "never" if known is None else "unfinished"
+    file = mission.config.forms[form_id].file
+    try:
+        here = cells_sha256(mission.workspace.form_bytes(file), file)
+    except KoboSyncError:
+        return "changed"
+    return "same" if here == known.form_sha256 else "changed"

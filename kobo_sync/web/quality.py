@@ -1,0 +1,116 @@
+"""Qualité: the worklist, with filters and decisions."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+
+from kobo_sync.desk import worklist
+from kobo_sync.errors import StoreError
+from kobo_sync.web.site import Answer, actors, members, person, site
+from kobo_sync.web.texts import t
+
+STATES = {
+    "new": "nouveau",
+    "seen": "vu",
+    "accepted": "accepté",
+    "corrected": "corrigé",
+    "false_alarm": "fausse alerte",
+}
+SEVERITIES = {"error": "erreur", "warning": "à vérifier", "info": "information"}
+KINDS = {"found": "trouvé", "set": "décidé", "closed": "clos de lui-même", "reopened": "rouvert de lui-même"}
+FILTERS = {
+    "severity": "Gravité",
+    "zone": "Zone",
+    "form_id": "Formulaire",
+    "rule": "Règle",
+    "enumerator": "Enquêteur·rice",
+}
+PAGE = 50
+LONGEST_NOTE = 500
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/qualite", "quality", quality)
+    app.add_url_rule("/qualite/<key>", "finding", finding)
+    app.add_url_rule("/qualite", "judge", judge, methods=["POST"])
+
+
+@members
+def quality() -> Answer:
+    """The findings that match the filters, fifty at a time; the open ones at first."""
+    mission = site().mission
+    chosen = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    asked = request.args.get("etat", "open")
+    states = (
+        worklist.OPEN if asked == "open" else () if asked == "all" else (asked,) if asked in STATES else worklist.OPEN
+    )
+    found = worklist.page(mission.desk, states=states, limit=PAGE, after=request.args.get("apres", ""), **chosen)
+    return render_template(
+        "quality.html",
+        page=found,
+        chosen=chosen,
+        state=asked if asked in (*STATES, "open", "all") else "open",
+        counts=worklist.counts(mission.desk),
+        states=STATES,
+        severities=SEVERITIES,
+        filters=FILTERS,
+        names=_names(),
+        here=request.full_path.rstrip("?"),
+    )
+
+
+@members
+def finding(key: str) -> Answer:
+    """One finding: what, why it matters, what to do, and what happened to it."""
+    found = worklist.get(site().mission.desk, key)
+    if found is None:
+        abort(404)
+    item, events = found
+    return render_template(
+        "finding.html",
+        item=item,
+        events=events,
+        states=STATES,
+        severities=SEVERITIES,
+        kinds=KINDS,
+        names=_names(),
+        here=request.full_path.rstrip("?"),
+    )
+
+
+@actors
+def judge() -> Answer:
+    """Give the ticked findings a state, with a note."""
+    from kobo_sync.web.sign_in import local_address
+
+    state, keys = request.form.get("state", ""), request.form.getlist("key")
+    onward = redirect(local_address(request.form.get("suite", "")) if request.form.get("suite") else url_for("quality"))
+    if state not in STATES:
+        abort(400)
+    if not keys:
+        flash(t("Cochez d’abord les constats."), "error")
+        return onward
+    note = " ".join(request.form.get("note", "").split())[:LONGEST_NOTE]
+    try:
+        n = worklist.set_state(
+            site().mission.desk, keys, cast(worklist.State, state), person().username, note, site().clock()
+        )
+    except StoreError:
+        flash(t("La liste a changé entre-temps : rechargez-la."), "error")
+        return onward
+    flash(t("{n} constats : {state}.", n=n, state=t(STATES[state])))
+    return onward
+
+
+def _names() -> dict[str, dict[str, str]]:
+    """Facet → value → what people call it."""
+    mission = site().mission
+    language = mission.config.mission.languages[0]
+    return {
+        "zone": {zone.code: zone.labels.get(language, zone.name) for zone in mission.config.zones},
+        "form_id": {form_id: form.title for form_id, form in mission.forms.items()},
+        "severity": {code: t(text) for code, text in SEVERITIES.items()},
+    }

@@ -1,0 +1,50 @@
+"""Réglages: the settings as they stand, never a secret; and the last diagnosis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, render_template
+
+from kobo_sync import __version__
+from kobo_sync.config import SECRET_NAMES
+from kobo_sync.desk import accounts, runs
+from kobo_sync.web.site import Answer, actors, person, site
+from kobo_sync.web.words import ROLES
+
+
+def add_to(app: Flask) -> None:
+    """Add this page."""
+    app.add_url_rule("/reglages", "settings", settings)
+
+
+@actors
+def settings() -> Answer:
+    """Read only: the files of config/ are changed by whoever installs the product."""
+    mission = site().mission
+    config = mission.config
+    said = config.model_dump(mode="json", exclude={"secrets", "zones"})
+    examined = next(iter(runs.last_runs(mission.desk, 1, job="doctor")), None)
+    return render_template(
+        "settings.html",
+        sections=[(name, flat(value)) for name, value in said.items() if value],
+        zones=config.zones,
+        secrets=[(name, name in config.secrets) for name in SECRET_NAMES],
+        examined=examined,
+        users=accounts.users(mission.desk) if person().is_staff else [],
+        roles=ROLES,
+        version=__version__,
+    )
+
+
+def flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """(key, value) of nested settings, keys joined by dots; empty values left out."""
+    if isinstance(value, dict):
+        return [pair for key, inner in value.items() for pair in flat(inner, f"{prefix}.{key}" if prefix else str(key))]
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return [
+            pair for at, item in enumerate(value, 1) for pair in flat(item, f"{prefix}[{at}]" if prefix else str(at))
+        ]
+    if value in (None, "", [], {}):
+        return []
+    return [(prefix, ", ".join(map(str, value)) if isinstance(value, list) else str(value))]

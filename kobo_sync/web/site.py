@@ -1,0 +1,143 @@
+"""What every page works with: the mission as it is now, the clock, the person who looks, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import wraps
+from typing import Any, ParamSpec, cast
+from zoneinfo import ZoneInfo
+
+from flask import abort, current_app, g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from kobo_sync.desk.accounts import User, signed_in
+from kobo_sync.mission import CurrentMission, Mission
+
+P = ParamSpec("P")
+Answer = str | Response | tuple[str, int]
+
+
+@dataclass
+class Site:
+    """The pages' surroundings; *wake* tells the service that a run was wished for."""
+
+    current: CurrentMission
+    clock: Callable[[], datetime]
+    wake: Callable[[], None] = lambda: None
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def mission(self) -> Mission:
+        """The mission as its files say now."""
+        return self.current()
+
+
+def site() -> Site:
+    """The site of this request."""
+    return cast(Site, current_app.extensions["kobo_sync"])
+
+
+def person() -> User:
+    """Who looks; only behind `members`."""
+    return cast(User, g.user)
+
+
+def load_person() -> None:
+    """Find out who looks; nobody is fine."""
+    settings = site().mission.config.service
+    token = session.get("token")
+    g.user = None
+    if isinstance(token, str):
+        g.user = signed_in(
+            site().mission.desk,
+            token,
+            site().clock(),
+            idle=timedelta(minutes=settings.idle_minutes),
+            longest=timedelta(hours=settings.session_hours),
+        )
+        if g.user is None:
+            session.pop("token", None)
+            g.session_ended = True
+
+
+def members(page: Callable[P, Answer]) -> Callable[P, Answer]:
+    """A page for people with an account; others are asked to sign in first."""
+
+    @wraps(page)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        if g.user is None:
+            if request.method != "GET" or request.path.endswith(".json"):
+                abort(401)
+            return redirect(url_for("sign_in", suite=request.full_path.rstrip("?")))
+        return page(*args, **kwargs)
+
+    return guarded
+
+
+def actors(page: Callable[P, Answer]) -> Callable[P, Answer]:
+    """A page for staff and consultants."""
+    return _only(page, lambda user: user.may_act)
+
+
+def staff(page: Callable[P, Answer]) -> Callable[P, Answer]:
+    """A page for staff."""
+    return _only(page, lambda user: user.is_staff)
+
+
+def _only(page: Callable[P, Answer], allowed: Callable[[User], bool]) -> Callable[P, Answer]:
+    @members
+    @wraps(page)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Answer:
+        if not allowed(person()):
+            abort(403)
+        return page(*args, **kwargs)
+
+    return guarded
+
+
+# ── numbers and moments as people read them ─────────────────────────────────
+
+
+def local(moment: datetime) -> datetime:
+    """The moment on the mission's clock."""
+    return moment.astimezone(ZoneInfo(site().mission.config.mission.timezone))
+
+
+def moment(value: datetime | str | None) -> str:
+    """``11/02/2025 17:03``, the same in French and Arabic; a dash for none."""
+    if not value:
+        return "–"
+    known = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{local(known):%d/%m/%Y %H:%M}"
+
+
+def day(value: date | str | None) -> str:
+    """``11/02/2025``."""
+    if not value:
+        return "–"
+    known = date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{known:%d/%m/%Y}"
+
+
+def percent(share: float | None) -> str:
+    """``97 %``; a dash for none."""
+    return "–" if share is None else f"{round(share * 100)}\u202f%"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """``1 234`` or ``0,80``; a dash for none."""
+    return "–" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f").replace(".", ",")
+
+
+def size(n_bytes: int) -> str:
+    """``12 ko`` or ``3,4 Mo``."""
+    from kobo_sync.documents import french
+
+    return french.size(n_bytes)
+
+
+def filters() -> dict[str, Callable[..., Any]]:
+    """What templates may write behind a bar."""
+    return {"moment": moment, "day": day, "percent": percent, "number": number, "size": size}

@@ -1,0 +1,200 @@
+"""Synchronisations: what runs, what ran, what comes next; run now, pause, other hours."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+
+from kobo_sync.desk import notices, runs, schedules
+from kobo_sync.hours import hours, next_runs
+from kobo_sync.jobs import JOBS
+from kobo_sync.notify import TITLES
+from kobo_sync.service_settings import JOB_NAMES
+from kobo_sync.timetable import trigger
+from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
+from kobo_sync.web.texts import t
+from kobo_sync.web.words import COUNTS, STATUSES, in_words
+
+PAGE = 30
+BY_HAND = ("pull", "reconcile", "check", "build", "deliver", "run")
+EVERY = (5, 15, 30, 60, 120, 360)
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/synchronisations", "synchronisations", synchronisations)
+    app.add_url_rule("/synchronisations/<int:run_id>", "shown_run", shown_run)
+    app.add_url_rule("/synchronisations/etat.json", "state", state)
+    app.add_url_rule("/synchronisations/lancer", "run_now", run_now, methods=["POST"])
+    app.add_url_rule("/synchronisations/pause", "pause", pause, methods=["POST"])
+    app.add_url_rule("/synchronisations/horaires", "set_hours", set_hours, methods=["POST"])
+
+
+@members
+def synchronisations() -> Answer:
+    """The run at work, the hours of each job, and the newest runs."""
+    mission, now = site().mission, site().clock()
+    job = request.args.get("travail", "")
+    before = request.args.get("avant", type=int)
+    settings = schedules.settings(mission.desk)
+    coming = next_runs(mission.config, settings, now)
+    jobs = [
+        {
+            "name": name,
+            "title": TITLES[name],
+            "hours": [in_words(each) for each in hours(mission.config, settings, name)],
+            "expressions": list(settings[name].expressions or ()) if name in settings else [],
+            "of_config": mission.config.schedule.of(name),
+            "setting": settings.get(name),
+            "next_at": coming.get(name),
+        }
+        for name in JOB_NAMES
+        if name in JOBS
+    ]
+    found = runs.last_runs(mission.desk, PAGE + 1, job=job if job in TITLES else "", before=before)
+    return render_template(
+        "synchronisations.html",
+        jobs=jobs,
+        runs=[_shown(run) for run in found[:PAGE]],
+        older=found[PAGE - 1].run_id if len(found) > PAGE else None,
+        job=job,
+        titles=TITLES,
+        by_hand=BY_HAND,
+        every=EVERY,
+        running=_running(),
+        wishes=schedules.wishes(mission.desk),
+        mails=notices.last_notices(mission.desk, 8) if person().is_staff else [],
+        has_mail=mission.config.notices.smtp is not None,
+    )
+
+
+@members
+def shown_run(run_id: int) -> Answer:
+    """One run in plain words: counts, findings, the error with its cure."""
+    run = runs.run(site().mission.desk, run_id)
+    if run is None:
+        abort(404)
+    return render_template("run.html", run=run, shown=_shown(run), titles=TITLES, counts=_counts(run))
+
+
+@members
+def state() -> Answer:
+    """What the page asks every two seconds while a run is at work."""
+    from flask import jsonify
+
+    return jsonify(_running() | {"waiting": len(schedules.wishes(site().mission.desk))})
+
+
+@actors
+def run_now() -> Answer:
+    """Wish for a run at once; the same wish twice is one run."""
+    job, form_id = request.form.get("job", ""), request.form.get("form_id", "")
+    known = site().mission.config.forms
+    if job not in JOBS or (form_id and form_id not in known):
+        abort(400)
+    is_new = schedules.wish(
+        site().mission.desk, job, form_id=form_id, origin="person", asked_by=person().username, now=site().clock()
+    )
+    site().wake()
+    said = (
+        "« {job} » est demandé : le travail commence dès que la place est libre."
+        if is_new
+        else "« {job} » est déjà demandé."
+    )
+    flash(t(said, job=t(TITLES[job])))
+    return redirect(_back())
+
+
+@staff
+def pause() -> Answer:
+    """Stop running a job by the clock, or go on."""
+    job, paused = _job(), request.form.get("paused") == "1"
+    schedules.set_paused(site().mission.desk, job, paused, person().username, site().clock())
+    flash(t("« {job} » est en pause." if paused else "« {job} » reprend.", job=t(TITLES[job])))
+    site().wake()
+    return redirect(_back())
+
+
+@staff
+def set_hours() -> Answer:
+    """Other hours for a job: every so many minutes, or each day at some hours; or those of the settings again."""
+    job, kind = _job(), request.form.get("kind", "")
+    expressions: list[str] | None = None
+    if kind == "every":
+        minutes = request.form.get("minutes", type=int) or 0
+        if minutes not in EVERY:
+            abort(400)
+        expressions = [f"every {minutes} min"]
+    elif kind == "daily":
+        hour, _, minute = request.form.get("at", "").partition(":")
+        day = request.form.get("weekday", "*")
+        expressions = [f"{minute.lstrip('0') or '0'} {hour.lstrip('0') or '0'} * * {day}"]
+    elif kind != "config":
+        abort(400)
+    try:
+        for expression in expressions or ():
+            trigger(expression, UTC)
+    except ValueError:
+        flash(t("Cette heure n’est pas comprise : écrivez-la comme 06:30."), "error")
+        return redirect(_back())
+    schedules.set_expressions(site().mission.desk, job, expressions, person().username, site().clock())
+    flash(t("Les heures de « {job} » sont changées.", job=t(TITLES[job])))
+    site().wake()
+    return redirect(_back())
+
+
+def _job() -> str:
+    job = request.form.get("job", "")
+    if job not in JOBS or not JOBS[job].by_clock:
+        abort(400)
+    return job
+
+
+def _back() -> str:
+    from kobo_sync.web.sign_in import local_address
+
+    return local_address(request.form.get("suite", "")) if request.form.get("suite") else url_for("synchronisations")
+
+
+def _running() -> dict[str, Any]:
+    run = runs.running(site().mission.desk)
+    if run is None:
+        return {"run_id": None}
+    return {
+        "run_id": run.run_id,
+        "title": t(TITLES.get(run.job, run.job)),
+        "began": moment(run.started_at),
+        "what": run.progress.get("what", ""),
+        "done": run.progress.get("done", 0),
+        "total": run.progress.get("total"),
+    }
+
+
+def _shown(run: runs.Run) -> dict[str, Any]:
+    findings = run.report.get("findings", ())
+    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
+    return {
+        "run": run,
+        "title": t(TITLES.get(run.job, run.job)),
+        "status": t(STATUSES[run.status]),
+        "tone": {"done": "good", "findings": "warn", "missed": "warn", "stopped": "warn", "running": "busy"}.get(
+            run.status, "bad"
+        ),
+        "took_s": took,
+        "summary": ", ".join(f"{n} {text}" for text, n in _counts(run)[:4]) or run.report.get("error", ""),
+        "n_errors": sum(finding.get("severity") == "error" for finding in findings),
+        "n_findings": len(findings),
+    }
+
+
+def _counts(run: runs.Run) -> list[tuple[str, int]]:
+    """What the run did, in words: only what is worth a word."""
+    found: dict[str, int] = {}
+    for key, n in run.report.get("counts", {}).items():
+        whole = key if "." in key else f"{run.job}.{key}"
+        words = COUNTS.get(whole) or ("" if whole.startswith("check.") else COUNTS.get(key.rpartition(".")[2]))
+        if words and n:
+            found[words] = max(n, found.get(words, 0))
+    return [(t(words), n) for words, n in found.items()]

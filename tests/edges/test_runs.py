@@ -1,0 +1,115 @@
+"""The ledger and the lease: one run at a time over processes and machines, each slot once, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kobo_sync.desk import runs, schedules
+from kobo_sync.desk.database import Desk
+from kobo_sync.desk.runs import Order, SlotTaken
+from kobo_sync.errors import Busy
+
+NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
+SLOT = Order("schedule", "", "2026-11-25T06:00", NOW)
+
+
+def test_a_slot_is_run_once(desk: Desk) -> None:
+    first = runs.start_run(desk, "pull", SLOT, NOW, "a", 1)
+    runs.end_run(desk, first, NOW, "done", {"counts": {"new": 3}})
+    with pytest.raises(SlotTaken):
+        runs.start_run(desk, "pull", SLOT, NOW, "b", 2)
+    assert runs.start_run(desk, "build", SLOT, NOW, "b", 2) > first
+    assert runs.start_run(desk, "pull", Order("person", "maha"), NOW, "b", 2) > first
+    newest = runs.last_runs(desk, 1, job="pull")[0]
+    assert (newest.origin, newest.asked_by, newest.slot) == ("person", "maha", None)
+
+
+def test_a_run_whose_process_died_is_lost(desk: Desk) -> None:
+    dead = runs.start_run(desk, "pull", Order(), NOW, "a", 1)
+    runs.start_run(desk, "pull", Order(), NOW, "a", 2)
+    found = runs.run(desk, dead)
+    assert found is not None and found.status == "lost" and found.has_failed
+
+
+def test_the_clock_of_yesterday_does_not_hide_what_is_due(desk: Desk) -> None:
+    tomorrow = Order("schedule", "", "2026-11-26T06:00", NOW + timedelta(days=1))
+    runs.note_missed(desk, "pull", tomorrow, NOW, "a")
+    assert runs.last_slot_at(desk, "pull", NOW) is None
+    assert runs.last_slot_at(desk, "pull", NOW + timedelta(days=2)) == NOW + timedelta(days=1)
+
+
+def test_a_dead_process_of_this_machine_holds_nobody_back(desk: Desk) -> None:
+    runs.take_lease(desk, "one", "laptop", 1, NOW)
+    runs.take_lease(desk, "two", "laptop", 2, NOW)
+    assert not runs.beat(desk, "one", 0, {}) and runs.beat(desk, "two", 0, {})
+
+
+def test_another_machine_at_work_is_respected_whatever_its_clock_says(desk: Desk) -> None:
+    runs.take_lease(desk, "far", "office", 1, NOW + timedelta(days=300))
+
+    def beats(_seconds: float) -> None:
+        assert runs.beat(desk, "far", 0, {})
+
+    with pytest.raises(Busy, match="office"):
+        runs.take_lease(desk, "near", "laptop", 2, NOW, wait=beats)
+
+
+def test_another_machine_that_died_is_taken_over(desk: Desk) -> None:
+    runs.take_lease(desk, "far", "office", 1, NOW)
+    told = [0.0]
+
+    def passes(seconds: float) -> None:
+        told[0] += seconds
+
+    runs.take_lease(desk, "near", "laptop", 2, NOW, wait=passes, monotonic=lambda: told[0])
+    assert runs.DEAD_S <= told[0] < runs.DEAD_S + 5
+    assert not runs.beat(desk, "far", 0, {})
+    runs.give_back(desk, "far")
+    assert runs.beat(desk, "near", 0, {})
+
+
+def test_of_many_that_want_to_start_one_does(desk: Desk) -> None:
+    ready, started = threading.Barrier(6), []
+
+    def want(n: int) -> None:
+        ready.wait()
+        try:
+            started.append(runs.start_run(desk, "pull", SLOT, NOW, "a", n))
+        except SlotTaken:
+            pass
+
+    threads = [threading.Thread(target=want, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(started) == 1
+
+
+def test_two_clicks_make_one_wish(desk: Desk) -> None:
+    said = [schedules.wish(desk, "pull", origin="person", asked_by=who, now=NOW) for who in ("maha", "lea")]
+    assert said == [True, False]
+    schedules.wish(desk, "pull", form_id="visites", origin="hook", now=NOW)
+    waiting = schedules.wishes(desk)
+    assert [(wish.origin, wish.form_id) for wish in waiting] == [("person", ""), ("hook", "visites")]
+    schedules.grant(desk, waiting[:1])
+    assert schedules.wish(desk, "pull", origin="person", now=NOW)
+
+
+def test_hours_and_pauses_are_kept_apart(desk: Desk) -> None:
+    schedules.set_expressions(desk, "pull", ["every 30 min"], "maha", NOW)
+    schedules.set_paused(desk, "pull", True, "lea", NOW)
+    setting = schedules.settings(desk)["pull"]
+    assert setting.expressions == ("every 30 min",) and setting.paused and setting.changed_by == "lea"
+    schedules.set_expressions(desk, "pull", None, "maha", NOW)
+    assert schedules.settings(desk)["pull"].expressions is None and schedules.settings(desk)["pull"].paused
+
+
+def test_old_runs_are_forgotten_but_the_newest_of_each_job(desk: Desk) -> None:
+    for job in ("pull", "pull", "build"):
+        runs.end_run(desk, runs.start_run(desk, job, Order(), NOW, "a", 1), NOW, "done", {})
+    assert runs.forget_before(desk, NOW + timedelta(days=1)) == 1
+    assert {run.job for run in runs.last_runs(desk)} == {"pull", "build"}

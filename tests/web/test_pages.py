@@ -1,0 +1,538 @@
+"""The pages without a browser: who may see and do what, and every bad request answered with words."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from web_office import Office, made, post, token_of
+
+from kobo_sync.desk import accounts, downloads, runs, schedules, worklist
+from kobo_sync.desk.runs import Order
+from kobo_sync.model import Finding
+from kobo_sync.web.app import MENU
+from kobo_sync.web.sign_in import local_address
+from kobo_sync.web.texts import catalogue
+
+PAGES = ("/", "/collecte", "/qualite", "/synchronisations", "/livrables", "/formulaires", "/compte")
+WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
+
+
+def _texts() -> set[str]:
+    """Every French text that a template or page gives to t()."""
+    import ast
+    import re
+
+    found: set[str] = {title for _, title in MENU}
+    for path in WEB.glob("templates/*.html"):
+        text = path.read_text("utf-8")
+        found |= {a or b for a, b in re.findall(r"\bt\('((?:[^'\\]|\\.)*)'|\bt\(\"([^\"]*)\"", text)}
+        for words in re.findall(r"\bt\(\{(.*?)\}", text, re.S):
+            found |= set(re.findall(r": '([^']*)'", words))
+        for words in re.findall(r"{% for name in \(('lundi.*?)\)", text):
+            found |= set(re.findall(r"'([^']*)'", words))
+    for path in WEB.glob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t":
+                found |= {
+                    part.value
+                    for part in ast.walk(node.args[0])
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+    return found
+
+
+def test_every_text_is_there_in_arabic() -> None:
+    from kobo_sync.notify import TITLES
+    from kobo_sync.web import app, dashboard, quality, sign_in, words
+
+    texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
+    texts |= {*quality.FILTERS.values(), *quality.KINDS.values(), *sign_in.REFUSALS.values(), *dashboard.RATES.values()}
+    for table in (words.STATUSES, words.ORIGINS, words.COUNTS, words.ROLES, words.CLASSES, words.UNITS):
+        texts |= set(table.values())
+    texts |= {*words.DAYS, *(text for pair in app.FAULTS.values() for text in pair)}
+    known = catalogue("ar")
+    assert sorted(text for text in texts if len(text) > 1 and text not in known) == []
+    for text, arabic in known.items():
+        import re
+
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", arabic)), text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_looks_without_signing_in(office: Office, page: str) -> None:
+    answer = office.client().get(page)
+    assert answer.status_code == 302 and answer.location.startswith("/connexion")
+
+
+@pytest.mark.parametrize("username", ["maha", "lea", "rachid"])
+def test_every_page_answers_for_every_role(office: Office, username: str) -> None:
+    client = office.client(username)
+    for page in PAGES:
+        assert client.get(page).status_code == 200, page
+    assert client.get("/reglages").status_code == (403 if username == "rachid" else 200)
+
+
+def test_answers_of_people_are_inert(office: Office) -> None:
+    desk = office.field.mission.desk
+    worklist.refresh(
+        desk, [Finding("DATA002", "warning", "<b>x</b>", "<script>alert(1)</script>")], office.field.clock()
+    )
+    text = office.client("maha").get("/qualite").text
+    assert "<script>alert" not in text and "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_headers_guard_every_answer(office: Office) -> None:
+    client = office.client("maha")
+    for page in ("/", "/absent", "/static/pages.css", "/health"):
+        answer = client.get(page)
+        headers = answer.headers
+        answer.close()
+        assert (
+            "unsafe-inline" not in headers["Content-Security-Policy"]
+            and "default-src 'none'" in headers["Content-Security-Policy"]
+        )
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY"
+    assert client.get("/").headers["Cache-Control"] == "no-store"
+    cookie = office.app.test_client().get("/connexion").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+def test_no_page_asks_anything_from_outside() -> None:
+    for path in (*WEB.glob("templates/*"), *WEB.glob("static/*")):
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http://" not in text and "https://" not in text and "style=" not in text and "onclick" not in text, path
+
+
+# ── signing in ──
+
+
+def test_a_wrong_password_is_not_told_from_a_wrong_name(office: Office) -> None:
+    said = set()
+    for username in ("maha", "personne"):
+        client = office.client()
+        answer: Any = post(client, "/connexion", "/connexion", username=username, password="fausse phrase ici")
+        assert answer.status_code == 401
+        said.add(answer.text.partition('role="alert"')[2].partition("</p>")[0])
+    assert len(said) == 1
+
+
+def test_five_errors_lock_the_account_and_a_quarter_of_an_hour_opens_it(office: Office) -> None:
+    client = office.client()
+    for _ in range(5):
+        post(client, "/connexion", "/connexion", username="maha", password="fausse phrase ici")
+    locked: Any = post(client, "/connexion", "/connexion", username="maha", password="une phrase assez longue")
+    assert locked.status_code == 401 and "bloqué" in locked.text
+    office.field.clock.forward(minutes=16)
+    assert office.client("maha").get("/").status_code == 200
+
+
+def test_an_address_that_tries_too_often_is_refused(office: Office) -> None:
+    client = office.client()
+    for n in range(20):
+        post(client, "/connexion", "/connexion", username=f"nom{n}", password="fausse phrase ici")
+    refused: Any = post(client, "/connexion", "/connexion", username="maha", password="une phrase assez longue")
+    assert refused.status_code == 429
+
+
+def test_an_idle_browser_is_signed_out_and_so_is_an_old_one(office: Office) -> None:
+    client = office.client("maha")
+    office.field.clock.forward(minutes=29)
+    assert client.get("/").status_code == 200
+    office.field.clock.forward(minutes=31)
+    assert client.get("/").status_code == 302
+    busy = office.client("maha")
+    for _ in range(25):
+        office.field.clock.forward(minutes=29)
+        busy.get("/")
+    assert busy.get("/").status_code == 302
+    back = office.client("maha")
+    office.field.clock.forward(days=-2)
+    assert back.get("/").status_code == 302
+
+
+def test_a_copied_cookie_is_worth_nothing_after_signing_out(office: Office) -> None:
+    client = office.client("maha")
+    cookie = client.get_cookie("kobo_sync")
+    assert cookie is not None
+    post(
+        client,
+        "/deconnexion",
+        "/",
+    )
+    thief = office.app.test_client()
+    thief.set_cookie("kobo_sync", cookie.value)
+    assert thief.get("/").status_code == 302
+
+
+def test_a_closed_account_is_out_at_once(office: Office) -> None:
+    client = office.client("lea")
+    accounts.disable_user(office.field.mission.desk, "lea", office.field.clock())
+    assert client.get("/").status_code == 302
+
+
+def test_nobody_is_sent_elsewhere_after_signing_in(office: Office) -> None:
+    with office.app.test_request_context():
+        for bad in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\\\\evil"):
+            assert local_address(bad) == "/"
+        assert local_address("/qualite?zone=nord") == "/qualite?zone=nord"
+
+
+def test_one_s_own_password(office: Office) -> None:
+    client = office.client("lea")
+    wrong: Any = post(client, "/compte", "/compte", old="x", new="une autre phrase encore")
+    weak: Any = post(client, "/compte", "/compte", old="une phrase assez longue", new="court")
+    assert (wrong.status_code, weak.status_code) == (400, 400)
+    changed: Any = post(client, "/compte", "/compte", old="une phrase assez longue", new="une autre phrase encore")
+    assert changed.status_code == 302 and client.get("/").status_code == 302
+
+
+# ── forged, huge, crooked ──
+
+
+def test_a_forged_request_changes_nothing(office: Office) -> None:
+    client = office.client("maha")
+    for data in ({}, {"csrf_token": "x"}, {"csrf_token": token_of(office.client("lea"), "/")}):
+        answer = client.post("/synchronisations/lancer", data={"job": "pull", **data})
+        assert answer.status_code == 400 and "périmé" in answer.text
+    assert schedules.wishes(office.field.mission.desk) == []
+
+
+def test_a_huge_form_is_refused(office: Office) -> None:
+    client = office.client("maha")
+    answer = client.post("/qualite", data={"csrf_token": "x", "note": "x" * 400_000})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../mirror.sqlite",
+        "nord/../../../config/secrets.env",
+        "nord/%2e%2e/%2e%2e/config/mission.toml",
+        "/etc/passwd",
+        "nord/MANIFEST.json",
+        "nord//etc/passwd",
+        "nord/liste-presence.docx\x00.pdf",
+        "..\\..\\config",
+        "nulle-part/liste-presence.docx",
+    ],
+)
+def test_a_path_that_no_manifest_names_is_no_file(office: Office, path: str) -> None:
+    client = office.client("maha")
+    for door in ("fichier", "apercu"):
+        assert client.get(f"/livrables/{door}/{path}").status_code in (404, 308)
+    post(client, "/livrables/lien", "/livrables", path=path)
+    assert downloads.shares(office.field.mission.desk) == []
+
+
+# ── who may take what ──
+
+
+@pytest.mark.parametrize(
+    ("username", "nominative", "internal", "aggregate"),
+    [("maha", 200, 200, 200), ("nora", 200, 200, 200), ("lea", 403, 200, 200), ("rachid", 403, 403, 200)],
+)
+def test_nominative_files_only_for_staff_and_named_consultants(
+    office: Office, username: str, nominative: int, internal: int, aggregate: int
+) -> None:
+    client = office.client(username)
+    assert client.get("/livrables/fichier/nord/liste-presence.docx").status_code == nominative
+    assert client.get("/livrables/fichier/nord-nominatif.zip").status_code == nominative
+    assert client.get("/livrables/apercu/nord/liste-presence.pdf").status_code == nominative
+    assert client.get("/livrables/fichier/nord/qualite-donnees.docx").status_code == internal
+    assert client.get("/livrables/fichier/nord/fiche-zone.pdf").status_code == aggregate
+    shown = client.get("/livrables").text
+    assert ("liste-presence.docx" in shown) == (nominative == 200)
+
+
+def test_each_download_is_noted_with_its_hash(office: Office) -> None:
+    answer = office.client("maha").get("/livrables/fichier/nord/liste-presence.docx")
+    assert answer.data == made(office, "nord/liste-presence.docx").read_bytes()
+    assert "attachment" in answer.headers["Content-Disposition"]
+    (noted,) = downloads.downloads(office.field.mission.desk)
+    assert (noted.username, noted.path, noted.classification) == ("maha", "nord/liste-presence.docx", "nominative")
+    assert "liste-presence.docx" in office.client("maha").get("/livrables").text
+
+
+def test_a_preview_is_a_small_picture(office: Office) -> None:
+    answer = office.client("rachid").get("/livrables/apercu/nord/fiche-zone.pdf")
+    assert answer.mimetype == "image/png" and answer.data.startswith(b"\x89PNG") and len(answer.data) < 150_000
+
+
+# ── share links ──
+
+
+def _link(office: Office, path: str = "nord/fiche-zone.pdf") -> str:
+    client = office.client("lea")
+    post(client, "/livrables/lien", "/livrables", path=path)
+    text = client.get("/livrables").text
+    return "/lien/" + text.partition("/lien/")[2].partition('"')[0]
+
+
+def test_a_link_opens_one_file_without_an_account_until_it_ends(office: Office) -> None:
+    link = _link(office)
+    stranger = office.client()
+    answer = stranger.get(link)
+    assert (
+        answer.status_code == 200
+        and answer.data.startswith(b"%PDF")
+        and answer.headers["Referrer-Policy"] == "no-referrer"
+    )
+    assert downloads.downloads(office.field.mission.desk)[0].share_id
+    assert stranger.get(link[:-2] + "xx").status_code == 410
+    office.field.clock.forward(days=15)
+    ended = stranger.get(link)
+    assert ended.status_code == 410 and "expiré" in ended.text
+
+
+def test_a_revoked_link_is_closed_at_once(office: Office) -> None:
+    link = _link(office)
+    (share,) = downloads.shares(office.field.mission.desk)
+    client = office.client("maha")
+    post(client, "/livrables/lien/revoquer", "/livrables", share_id=share.share_id)
+    assert office.client().get(link).status_code == 410
+
+
+def test_nothing_nominative_is_shared(office: Office) -> None:
+    client = office.client("maha")
+    for path in ("nord/liste-presence.docx", "nord-nominatif.zip"):
+        post(client, "/livrables/lien", "/livrables", path=path)
+    assert downloads.shares(office.field.mission.desk) == []
+
+
+def test_a_reader_shares_and_starts_nothing(office: Office) -> None:
+    client = office.client("rachid")
+    for path, data in (
+        ("/livrables/lien", {"path": "nord/fiche-zone.pdf"}),
+        ("/synchronisations/lancer", {"job": "pull"}),
+        ("/synchronisations/pause", {"job": "pull", "paused": "1"}),
+        ("/qualite", {"state": "accepted", "key": "x"}),
+    ):
+        answer: Any = post(client, path, "/", **data)
+        assert answer.status_code == 403, path
+    consultant: Any = post(office.client("lea"), "/synchronisations/pause", "/", job="pull", paused="1")
+    assert consultant.status_code == 403
+
+
+# ── acting ──
+
+
+def test_two_browsers_that_start_a_run_make_one(office: Office) -> None:
+    one, two = office.client("maha"), office.client("lea")
+    post(one, "/synchronisations/lancer", "/synchronisations", job="pull")
+    post(two, "/synchronisations/lancer", "/synchronisations", job="pull")
+    assert [wish.asked_by for wish in schedules.wishes(office.field.mission.desk)] == ["maha"]
+    assert "déjà demandé" in two.get("/synchronisations").text and office.woken
+
+
+def test_hours_are_set_paused_and_put_back(office: Office) -> None:
+    client, desk = office.client("maha"), office.field.mission.desk
+    post(client, "/synchronisations/horaires", "/synchronisations", job="pull", kind="every", minutes="30")
+    assert schedules.settings(desk)["pull"].expressions == ("every 30 min",)
+    assert "toutes les 30 minutes" in client.get("/synchronisations").text
+    post(client, "/synchronisations/horaires", "/synchronisations", job="build", kind="daily", at="06:05", weekday="1")
+    assert schedules.settings(desk)["build"].expressions == ("5 6 * * 1",)
+    assert "chaque lundi à 06:05" in client.get("/synchronisations").text
+    post(client, "/synchronisations/pause", "/synchronisations", job="pull", paused="1")
+    assert "en pause" in client.get("/synchronisations").text
+    post(client, "/synchronisations/horaires", "/synchronisations", job="pull", kind="config")
+    assert schedules.settings(desk)["pull"].expressions is None
+    post(client, "/synchronisations/horaires", "/synchronisations", job="pull", kind="daily", at="25:99")
+    assert "pas comprise" in client.get("/synchronisations").text
+    for data in (
+        {"job": "pull", "kind": "every", "minutes": "1"},
+        {"job": "rm", "kind": "config"},
+        {"job": "pull", "kind": "x"},
+    ):
+        refused: Any = post(client, "/synchronisations/horaires", "/synchronisations", **data)
+        assert refused.status_code == 400
+
+
+def test_a_run_at_work_is_shown_live(office: Office) -> None:
+    desk, client = office.field.mission.desk, office.client("rachid")
+    assert client.get("/synchronisations/etat.json").json == {"run_id": None, "waiting": 0}
+    runs.take_lease(desk, "me", "here", 1, office.field.clock())
+    run_id = runs.start_run(desk, "pull", Order("person", "maha"), office.field.clock(), "here", 1)
+    runs.beat(desk, "me", run_id, {"what": "visites", "done": 40, "total": 100})
+    now = client.get("/synchronisations/etat.json").json
+    assert now is not None and (now["run_id"], now["done"], now["total"]) == (run_id, 40, 100)
+    assert "40 / 100" in client.get("/synchronisations").text
+    assert office.client().get("/synchronisations/etat.json").status_code == 401
+
+
+def test_a_failed_run_says_what_and_what_to_do(office: Office) -> None:
+    desk = office.field.mission.desk
+    run_id = runs.start_run(desk, "pull", Order(), office.field.clock(), "here", 1)
+    runs.end_run(desk, run_id, office.field.clock(), "failed", {"error": "no network", "hint": "plug it in"})
+    client = office.client("lea")
+    assert "Le dernier travail a échoué" in client.get("/").text
+    text = client.get(f"/synchronisations/{run_id}").text
+    assert "no network" in text and "plug it in" in text
+    assert client.get("/synchronisations/99999").status_code == 404
+
+
+def test_findings_are_judged_with_a_note_and_their_story_is_kept(office: Office) -> None:
+    desk, client = office.field.mission.desk, office.client("lea")
+    worklist.refresh(
+        desk,
+        [Finding("DATA002", "warning", "nord", f"m{n}", root_uuid=f"r{n}") for n in range(3)],
+        office.field.clock(),
+    )
+    keys = [item.key for item in worklist.page(desk).items]
+    post(client, "/qualite", "/qualite", state="false_alarm", key=keys[:2], note="vérifié au téléphone")
+    assert worklist.counts(desk)["false_alarm"] == 2
+    story = client.get(f"/qualite/{keys[0]}").text
+    assert "vérifié au téléphone" in story and "lea" in story
+    assert (
+        "Cochez"
+        in client.get(
+            client.post("/qualite", data={"state": "seen", "csrf_token": token_of(client, "/")}).location
+        ).text
+    )
+    gone: Any = post(client, "/qualite", "/qualite", state="seen", key="unknown")
+    assert "a changé" in client.get(gone.location).text
+    wrong: Any = post(client, "/qualite", "/qualite", state="x", key=keys[0])
+    assert wrong.status_code == 400 and client.get("/qualite/absent").status_code == 404
+    assert client.get("/qualite?zone=%27%22%3E&etat=x&apres=1.x&severity=zz").status_code == 200
+
+
+# ── language ──
+
+
+def test_arabic_turns_the_page_round(office: Office) -> None:
+    client: FlaskClient = office.client("maha")
+    post(client, "/langue", "/", language="ar")
+    for page in PAGES:
+        text = client.get(page).text
+        assert '<html lang="ar" dir="rtl">' in text, page
+    assert "لوحة القيادة" in client.get("/").text
+    post(client, "/langue", "/", language="xx")
+    assert 'dir="rtl"' in client.get("/").text
+
+
+# ── small counts ──
+
+
+def test_readers_see_no_count_that_points_at_somebody(office: Office) -> None:
+    snapshot = office.field.mission.desk.snapshot("dashboard")
+    assert snapshot is not None
+    content = snapshot[0]
+    for place in (content["mission"], *content["zones"]):
+        place["groups"][0] |= {"women": 1, "men": 6}
+        place["n_present"] = 7
+    office.field.mission.desk.put_snapshot("dashboard", content, "x", office.field.clock())
+    assert '<td class="n">6</td>' in office.client("lea").get("/").text
+    seen = office.client("rachid").get("/").text
+    assert '<td class="n">6</td>' not in seen and '<td class="n">–</td>' in seen
+
+
+def test_positions_are_for_staff_and_consultants(office: Office) -> None:
+    assert "<circle" in office.client("lea").get("/collecte/visites").text
+    assert "<circle" not in office.client("rachid").get("/collecte/visites").text
+    assert office.client("lea").get("/collecte/absent").status_code == 404
+
+
+# ── settings and forms ──
+
+
+def test_no_secret_is_on_the_settings_page(office: Office) -> None:
+    text = office.client("maha").get("/reglages").text
+    assert "t" * 40 not in text and "KOBO_TOKEN" in text and "mission" in text
+
+
+def test_forms_say_whether_phones_have_them(office: Office) -> None:
+    client = office.client("lea")
+    assert "à jour" in client.get("/formulaires").text
+    path = office.field.mission.workspace.root / "forms" / "visites.md"
+    path.write_text(path.read_text("utf-8").replace("Prénom", "Petit nom"), "utf-8")
+    assert "modifié depuis la publication" in client.get("/formulaires").text
+    code = client.get("/formulaires/code.png?compte=fatima")
+    assert code.mimetype == "image/png" and client.get("/formulaires/code.png?compte=a%20b").status_code == 400
+    assert "nom de compte" in client.get("/formulaires?compte=a%20b%3C").text
+
+
+def test_a_broken_setting_is_shown_and_the_pages_go_on(office: Office) -> None:
+    client = office.client("maha")
+    path = office.field.mission.workspace.root / "config" / "mission.toml"
+    path.write_text("[mission\n", "utf-8")
+    assert "réglages est en faute" in client.get("/").text
+
+
+# ── doors ──
+
+
+def test_the_hook_wakes_a_pull_of_its_form(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, client = office.field.mission.desk, office.client()
+    assert client.post("/hook/anything").status_code == 404
+    secrets = office.field.mission.workspace.root / "config" / "secrets.env"
+    secrets.write_text("HOOK_SECRET=un-long-mot-de-passe\n", "utf-8")
+    secrets.chmod(0o600)
+    uid = office.field.uid("visites")
+    assert client.post("/hook/wrong", json={}).status_code == 404
+    assert client.get("/hook/un-long-mot-de-passe").status_code == 405
+    answer = client.post("/hook/un-long-mot-de-passe", json={"_id": 3, "_xform_id_string": uid, "nom": "x"})
+    assert answer.status_code == 202 and answer.data == b""
+    client.post("/hook/un-long-mot-de-passe/personnes", data=b"not json")
+    client.post("/hook/un-long-mot-de-passe/personnes", data=b"not json")
+    client.post("/hook/un-long-mot-de-passe", data=b"[" * 5000)
+    assert client.post("/hook/un-long-mot-de-passe", data=b"x" * 200_000).status_code == 413
+    assert {(wish.job, wish.form_id, wish.origin) for wish in schedules.wishes(desk)} == {
+        ("pull", "visites", "hook"),
+        ("pull", "personnes", "hook"),
+        ("pull", "", "hook"),
+    }
+    assert office.woken
+
+
+def test_health_and_metrics(office: Office) -> None:
+    client = office.client()
+    said = client.get("/health").json
+    assert said is not None and said["ready"] is True and said["last_success_age_s"] == 0
+    text = client.get("/metrics").text
+    assert 'kobo_sync_submissions{form="personnes"} 5.0' in text and 'kobo_sync_runs{job="run",status="' in text
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 404
+
+
+def test_no_proxy_header_is_believed(office: Office) -> None:
+    answer = office.client().get(
+        "/metrics", headers={"X-Forwarded-For": "127.0.0.1"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    assert answer.status_code == 404
+
+
+def test_a_request_has_a_number_and_no_log_line_holds_a_secret(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "kobo_sync.web")
+    client = office.client()
+    assert client.get("/health", headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"
+    assert (
+        client.get("/health", headers={"X-Request-ID": "a b\nc".replace("\n", " ")}).headers["X-Request-ID"] != "a b c"
+    )
+    client.post("/hook/canari-dans-une-adresse")
+    client.get("/lien/canari-dans-une-adresse")
+    assert "canari" not in caplog.text and "/hook/<secret>" in caplog.text
+
+
+def test_json_logs_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    import logging
+
+    from kobo_sync.logs import Hiding, JsonLines
+
+    record = logging.LogRecord("kobo_sync", logging.ERROR, "", 1, "refused: %s", ("canary-token é",), None)
+    record.request_id = "r1"
+    line = json.loads(Hiding(JsonLines(), ["canary-token", ""]).format(record))
+    assert line["message"] == "refused: ••• é" and line["request_id"] == "r1" and line["level"] == "error"
+
+
+def test_an_unknown_share_age_is_refused(office: Office) -> None:
+    client = office.client("lea")
+    refused: Any = post(client, "/livrables/lien", "/livrables", path="nord/fiche-zone.pdf", days="4000")
+    assert refused.status_code == 400
+    assert timedelta(days=office.field.mission.config.service.share_days) == timedelta(days=14)
