@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kobo_sync.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.analyse import analyse
+from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
@@ -15,6 +16,7 @@ from kobo_sync.steps.diff import diff
 from kobo_sync.steps.digest import digest
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
+from kobo_sync.steps.purge import purge
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import in_turn, run
 
@@ -56,6 +58,8 @@ JOBS: Mapping[str, Job] = {
         Job("check", lambda mission, _: in_turn(mission, "check", (("check", check), ("analyse", analyse)))),
         Job("build", lambda mission, _: build(mission)),
         Job("deliver", lambda mission, _: in_turn(mission, "deliver", (("build", build), ("deliver", deliver)))),
+        Job("purge", lambda mission, _: purge(mission)),
+        Job("backup", lambda mission, _: backup(mission)),
         Job("digest", lambda mission, _: digest(mission)),
         Job("doctor", lambda mission, _: doctor(mission), by_clock=False),
         Job("diff", lambda mission, form_id: diff(mission, form_ids=[form_id] if form_id else []), by_clock=False),

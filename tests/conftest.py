@@ -243,7 +243,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     as_postgres: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres")
-        for parent in folder.parents[:2]:
+        for parent in folder.parents[:3]:
             parent.chmod(0o755)
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     initdb, ctl = str(POSTGRES[-1] / "initdb"), str(POSTGRES[-1] / "pg_ctl")

@@ -23,7 +23,7 @@ def analyse(mission: Mission) -> Report:
     held = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in held):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
-    zones = facts_by_zone(whole, whole.config.zones, content_marks(mission))
+    zones = (each.facts for each in facts_by_zone(whole, whole.config.zones, content_marks(mission)))
     now = mission.clock()
     mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
     mission.desk.put_snapshot("collection", collection(whole), stamp, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,10 +77,8 @@ def test_of_many_that_want_to_start_one_does(desk: Desk) -> None:
 
     def want(n: int) -> None:
         ready.wait()
-        try:
+        with suppress(SlotTaken):
             started.append(runs.start_run(desk, "pull", SLOT, NOW, "a", n))
-        except SlotTaken:
-            pass
 
     threads = [threading.Thread(target=want, args=(n,)) for n in range(6)]
     for thread in threads:

@@ -27,6 +27,7 @@ from kobo_sync.model import Report
 from kobo_sync.service import Service
 from kobo_sync.signals import StopSignal
 
+SERVICE = (sys.executable, "-m", "kobo_sync", "service", "--workspace")
 SCHEDULE = '\n[schedule]\npull = ["0 * * * *"]\njitter_s = 0\ngrace_minutes = 180\n'
 
 
@@ -244,7 +245,7 @@ def test_a_wrong_schedule_is_named() -> None:
 
 
 def _start(root: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "kobo_sync", "service", "--workspace", str(root), "--port", "0", *words]
+    command = [*SERVICE, str(root), "--port", "0", *words]
     env = {**os.environ, "KOBO_TOKEN": "canary-token", "NO_COLOR": "1"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
 
@@ -295,8 +296,7 @@ def test_a_port_that_is_taken_is_said(field_team: Field) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = subprocess.run(
-            [sys.executable, "-m", "kobo_sync", "service", "--workspace", str(field_team.mission.workspace.root)]
-            + ["--port", str(port)],
+            [*SERVICE, str(field_team.mission.workspace.root), "--port", str(port)],
             capture_output=True,
             text=True,
             timeout=60,
