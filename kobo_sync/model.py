@@ -123,6 +123,16 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """A REST service of a project: the server sends each new submission to *endpoint*."""
+
+    hook_uid: str
+    name: str
+    endpoint: str
+    is_active: bool
+
+
+@dataclass(frozen=True)
 class MediaFile:
     """A form_media file of an asset; *md5* in hex."""
 

@@ -26,7 +26,7 @@ from kobo_sync.kobo.listing import (
     split_page,
 )
 from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
-from kobo_sync.model import Asset, MediaFile, Validation
+from kobo_sync.model import Asset, Hook, MediaFile, Validation
 
 FIRST_PAGE = 250  # before a row is seen, its size is unknown: memory must hold whatever comes
 MIN_PAGE = 25  # a server that cannot give so few rows cannot be read
@@ -144,6 +144,16 @@ class KoboClient:
             self._send("PATCH", url, json={"active": True, "version_id": asset.version_id})
         else:
             self._send("POST", url, json={"active": True}, retry=False)  # active defaults to false [d08]
+
+    def hooks(self, asset_uid: str) -> list[Hook]:
+        """The project's REST services [i14]."""
+        return protocol.parse_hooks(self._send("GET", self.kf + protocol.asset_path(asset_uid, "hooks")).body)
+
+    def put_hook(self, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
+        """Make our REST service of a project, or mend the one called *hook_uid* [i02]."""
+        path = protocol.asset_path(asset_uid, "hooks", *([hook_uid] if hook_uid else []))
+        method = "PATCH" if hook_uid else "POST"
+        self._send(method, self.kf + path, json=protocol.hook_body(endpoint), retry=bool(hook_uid))
 
     def write_fingerprint(self, asset_uid: str, mark: Mapping[str, str]) -> None:
         """Keep *mark* in the project's settings, where it makes no new version."""

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from defusedxml.ElementTree import ParseError, fromstring
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.model import Asset, MediaFile, Validation
+from kobo_sync.model import Asset, Hook, MediaFile, Validation
 
 API = "/api/v2"
 ME = "/me/"
@@ -26,6 +26,7 @@ SUBMISSION = "/submission"
 PAGE_MAX = 1000  # the server clips silently above it [f25, t01]
 IDS_PER_QUERY = 300  # nginx refuses request lines above about 16 kB [f53, f54]
 FINGERPRINT_KEY = "kobo_sync"
+HOOK_NAME = "kobo-sync"
 OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
 
 # ── addresses ───────────────────────────────────────────────────────────────
@@ -82,6 +83,26 @@ def modified_since(moment: str) -> dict[str, Any]:
 def validated_since(timestamp: int) -> dict[str, Any]:
     """The query for rows whose validation status was set at or after *timestamp* (epoch seconds) [f57]."""
     return {"_validation_status.timestamp": {"$gte": timestamp}}
+
+
+def hook_body(endpoint: str) -> dict[str, Any]:
+    """What makes, or mends, our REST service of a project: JSON to *endpoint* for each new submission [i02]."""
+    return {
+        "name": HOOK_NAME,
+        "endpoint": endpoint,
+        "active": True,
+        "export_type": "json",
+        "auth_level": "no_auth",
+        "subset_fields": [],
+        "settings": {},
+        "email_notification": False,
+    }
+
+
+def parse_hooks(body: bytes) -> list[Hook]:
+    """The REST services of a project [i14]. Raises: KoboUnexpected."""
+    rows = take(parse_object(body), "results")
+    return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
 
 
 def path_of(url: str) -> str:

@@ -16,7 +16,7 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Response
 
 from kobo_sync.kobo import render
-from kobo_sync.station import assets, data, history, openrosa, publishing, rows
+from kobo_sync.station import assets, data, history, hooks, openrosa, publishing, rows
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
 from kobo_sync.station.database import Database, one
 from kobo_sync.station.wire import (
@@ -221,6 +221,8 @@ _TABLE: tuple[tuple[str, View], ...] = (
     (f"{_ASSET}permission-assignments/", assets.permissions),
     (f"{_ASSET}permission-assignments/<permission_uid>/", assets.one_permission),
     (f"{_ASSET}history/", history.listing),
+    (f"{_ASSET}hooks/", hooks.listing),
+    (f"{_ASSET}hooks/<hook_uid>/", hooks.one_hook),
     (f"{_ASSET}counts/", data.counts),
     (f"{_ASSET}data/", data.listing),
     (f"{_ASSET[:-1]}/data.<any(json, xml, geojson):suffix>", data.listing),

@@ -12,7 +12,8 @@ from typing import Any
 
 from kobo_sync.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_SINCE = {1: "hooks"}  # an older file's version → the table that it lacks
 _SCHEMA = """
 CREATE TABLE assets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL,
@@ -60,6 +61,9 @@ CREATE TABLE history (
     id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, username TEXT NOT NULL, action TEXT NOT NULL,
     metadata TEXT NOT NULL, created_at TEXT NOT NULL);
 CREATE INDEX history_asset ON history (asset, id);
+CREATE TABLE hooks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, settings TEXT NOT NULL,
+    modified_at TEXT NOT NULL);
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -94,11 +98,12 @@ class Database:
         """Create the tables in an empty file; whole or not at all, as a phone may be waiting when power fails."""
         with self.writing() as connection:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, SCHEMA_VERSION):
+            if found not in (0, *_SINCE, SCHEMA_VERSION):
                 raise sqlite3.DatabaseError(f"schema {found}, this program knows {SCHEMA_VERSION}")
-            if found == 0:
-                for statement in _SCHEMA.split(";"):
+            for statement in _SCHEMA.split(";") if found != SCHEMA_VERSION else ():
+                if found == 0 or f"CREATE TABLE {_SINCE[found]} " in statement:
                     connection.execute(statement)
+            if found != SCHEMA_VERSION:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _connect(self) -> Connection:

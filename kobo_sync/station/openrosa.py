@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from werkzeug.wrappers import Response
 
 from kobo_sync.kobo import render
-from kobo_sync.station import submissions
+from kobo_sync.station import hooks, submissions
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
@@ -120,6 +120,8 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
     except submissions.Rejected as error:
         return _openrosa(render.openrosa_message(error.text), error.status, location if error.is_known else None)
     said = (receipt.form_id, receipt.uuid, receipt.created_at, receipt.modified_at)
+    if receipt.is_new:
+        hooks.tell(context, request.base, receipt.form_id, receipt.uuid)
     answer = _openrosa(render.receipt(*said), 201, location)
     if is_json:
         answer.data = render.dumps(render.receipt_json(*said)).encode()

@@ -49,6 +49,7 @@ class Receipt:
     uuid: str
     created_at: str
     modified_at: str
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _new(
     connection.execute("UPDATE deployments SET last_submission_at = ? WHERE asset = ?", (micros(created), uid))
     said = {"submission": {"root_uuid": instance.uuid, "submitted_by": username}}
     history.record(context, connection, form, "add-submission", username, said)
-    return Receipt(uid, instance.uuid, created.isoformat(), now.isoformat())
+    return Receipt(uid, instance.uuid, created.isoformat(), now.isoformat(), is_new=True)
 
 
 def _late(

@@ -12,6 +12,7 @@ from kobo_sync.assets import find_assets
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import cells_sha256
+from kobo_sync.hooks import put_hooks
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
@@ -112,17 +113,22 @@ def deploy(
         act: sum(action.act == act for action in actions)
         for act in ("create", "replace", "media", "publish", "skip", "refuse")
     }
+    published: dict[str, tuple[str, str]] = {}
     if not dry_run:
         gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
         _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
-        published: dict[str, tuple[str, str]] = {}
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
             uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
             published[action.form_id] = (uid, action.form_sha256)
         findings += _verify(mission, client, local, published)
         mission.progress("deploy", len(to_do), len(to_do))
+    if not media_only:
+        hooked = {form_id: state.asset.asset_uid for form_id, state in remote.items() if state.asset}
+        hooked |= {form_id: uid for form_id, (uid, _) in published.items()}
+        told, refused = put_hooks(mission, client, hooked, dry_run=dry_run)
+        lines, findings = lines + told, findings + refused
     return mission.report("deploy", started_at, counts, findings, lines)
 
 
