@@ -9,12 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lock system kobo-compat
+.PHONY: demo test check lock system test-system kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
 
-test: $(READY) system
+test: $(READY) system test-system
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY)
@@ -39,6 +39,14 @@ system:
 	has NotoSansTifinagh || missing="$$missing fonts-noto-core"; \
 	has Amiri || missing="$$missing fonts-hosny-amiri"; \
 	has Carlito || missing="$$missing fonts-crosextra-carlito"; \
+	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
+
+# The tests drive the pages in a real browser, and hold the desk against a real PostgreSQL.
+test-system:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
 
 # Install with apt when it is here and this account may; otherwise say what is missing, in one line.

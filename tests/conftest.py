@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -235,16 +236,15 @@ def own_workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server's address, for the desk."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if not POSTGRES:
         pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    folder = Path(str(tmp_path_factory.mktemp("postgres")))
+    folder = Path(tempfile.mkdtemp(prefix="kobo-sync-"))  # a short path: a socket's name has little room
     as_postgres: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres")
-        for parent in folder.parents[:3]:
-            parent.chmod(0o755)
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     initdb, ctl = str(POSTGRES[-1] / "initdb"), str(POSTGRES[-1] / "pg_ctl")
     data = str(folder / "data")
@@ -259,6 +259,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://desk@/postgres?host={folder}"
     finally:
         run(ctl, "-D", data, "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -1,0 +1,197 @@
+"""The pages in a real browser: the journeys of each role, both widths, both languages, and axe-core on every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from web_office import SENTENCE, Office, made
+
+from kobo_sync.desk import downloads, runs, schedules, worklist
+from kobo_sync.desk.runs import Order
+from kobo_sync.model import Finding
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
+]
+SIZES = {"phone": (375, 800), "desktop": (1280, 900)}
+PAGES = (
+    "/",
+    "/collecte",
+    "/collecte/visites",
+    "/qualite",
+    "/synchronisations",
+    "/livrables",
+    "/formulaires?compte=fatima",
+    "/reglages",
+    "/compte",
+)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PICTURES = os.environ.get("KOBO_SYNC_PICTURES")  # a folder: every page looked at is kept there
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--disable-quic"]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield opened
+        opened.close()
+
+
+def _signed_in(browser: Browser, address: str, username: str, size: str = "desktop", language: str = "fr") -> Page:
+    width, height = SIZES[size]
+    page = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True).new_page()
+    page.goto(f"{address}/connexion")
+    if language == "ar":
+        page.click("button[name=language][value=ar]")
+    page.fill("#username", username)
+    page.fill("#password", SENTENCE)
+    page.press("#password", "Enter")
+    page.wait_for_url(f"{address}/")
+    return page
+
+
+def _complaints(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": WCAG}).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]
+
+
+@pytest.mark.parametrize("language", ["fr", "ar"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_every_page_fits_and_axe_has_no_complaint(
+    office: Office, pages: str, browser: Browser, size: str, language: str
+) -> None:
+    desk, now = office.field.mission.desk, office.field.clock()
+    failed = runs.start_run(desk, "pull", Order("schedule"), now, "here", 1)
+    runs.end_run(desk, failed, now, "failed", {"error": "no network", "hint": "plug it in"})
+    schedules.set_paused(desk, "pull", True, "maha", now)
+    downloads.share(desk, "nord/fiche-zone.pdf", "maha", now, now.replace(year=2030))
+    key = worklist.page(desk, states=()).items[0].key
+    page = _signed_in(browser, pages, "maha", size, language)
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    for path in (*PAGES, f"/synchronisations/{failed}", f"/qualite/{key}", "/absent"):
+        page.goto(pages + path)
+        for closed in page.query_selector_all("details:not([open]) > summary"):
+            closed.click()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if PICTURES:
+            name = path.strip("/").partition("?")[0].replace("/", "-") or "tableau-de-bord"
+            page.screenshot(path=str(Path(PICTURES) / f"{name}-{size}-{language}.png"), full_page=True)
+        assert wide == 0, f"{path} is {wide} px too wide"
+        assert _complaints(page) == [], path
+    assert [fault for fault in faults if "404" not in fault] == []
+    page.context.close()
+
+
+def test_the_sign_in_page_and_a_wrong_password(pages: str, browser: Browser) -> None:
+    page = browser.new_context().new_page()
+    page.goto(f"{pages}/qualite")
+    assert _complaints(page) == []
+    page.fill("#username", "maha")
+    page.fill("#password", "pas la bonne phrase")
+    page.click("main button")
+    assert "incorrect" in page.inner_text("[role=alert]") and _complaints(page) == []
+    page.fill("#password", SENTENCE)
+    page.click("main button")
+    page.wait_for_url(f"{pages}/qualite")
+    page.context.close()
+
+
+def test_staff_start_a_run_see_it_live_and_pause_a_job(office: Office, pages: str, browser: Browser) -> None:
+    desk = office.field.mission.desk
+    page = _signed_in(browser, pages, "maha", "phone")
+    page.click("nav >> text=Synchronisations")
+    page.click("button:text-is('Relever')")
+    assert "est demandé" in page.inner_text("[role=status]") and office.woken
+    assert [wish.asked_by for wish in schedules.wishes(desk)] == ["maha"]
+    # The service takes the wish: the page tells by itself, and again when the run is over.
+    schedules.grant(desk, schedules.wishes(desk))
+    runs.take_lease(desk, "me", "here", 1, office.field.clock())
+    run_id = runs.start_run(desk, "pull", Order("person", "maha"), office.field.clock(), "here", 1)
+    runs.beat(desk, "me", run_id, {"what": "visites", "done": 40, "total": 100})
+    page.wait_for_selector("h2:has-text('En cours : Relève')")
+    runs.beat(desk, "me", run_id, {"what": "visites", "done": 90, "total": 100})
+    page.wait_for_function("document.querySelector('[data-progress]').value === 90")
+    runs.end_run(desk, run_id, office.field.clock(), "done", {"counts": {"pull.new": 3}})
+    page.wait_for_selector("h2:has-text('Aucun travail en cours')")
+    assert "3 nouvelles soumissions" in page.inner_text("table")
+    page.click("section[aria-labelledby=job-pull] button:has-text('Mettre en pause')")
+    assert "en pause" in page.inner_text("section[aria-labelledby=job-pull]")
+    page.click("section[aria-labelledby=job-pull] summary")
+    page.select_option("#m-pull", "30")
+    page.click("section[aria-labelledby=job-pull] button[value=every]")
+    assert schedules.settings(desk)["pull"].expressions == ("every 30 min",)
+    page.context.close()
+
+
+def test_a_consultant_judges_findings_and_shares_a_sheet(office: Office, pages: str, browser: Browser) -> None:
+    desk = office.field.mission.desk
+    worklist.refresh(
+        desk,
+        [Finding("DATA002", "warning", f"p {n}", f"même nom {n}", root_uuid=f"r{n}") for n in range(3)],
+        office.field.clock(),
+    )
+    page = _signed_in(browser, pages, "lea")
+    page.click("nav >> text=Qualité")
+    page.select_option("#f-rule", "DATA002")
+    page.click("button:text-is('Filtrer')")
+    page.check("[data-check-all]")
+    page.fill("#note", "vu avec l’équipe")
+    page.click("button[value=accepted]")
+    assert worklist.counts(desk)["accepted"] == 3
+    page.click("nav >> text=Livrables")
+    with page.expect_download() as taken:
+        page.click("section[aria-labelledby=place-nord] a:has-text('fiche-zone.pdf')")
+    assert Path(taken.value.path()).read_bytes() == made(office, "nord/fiche-zone.pdf").read_bytes()
+    assert page.query_selector("text=liste-presence.docx") is None
+    page.click("button[aria-label='Créer un lien vers nord/fiche-zone.pdf']")
+    link = page.input_value("input.copy")
+    stranger = browser.new_context(accept_downloads=True).new_page()
+    with stranger.expect_download() as shared:
+        stranger.evaluate("url => { window.location = url }", link)
+    assert Path(shared.value.path()).read_bytes()[:4] == b"%PDF"
+    page.click("button:has-text('Révoquer')")
+    assert stranger.goto(link).status == 410  # type: ignore[union-attr]
+    stranger.context.close()
+    page.context.close()
+
+
+def test_a_reader_looks_and_nothing_more(pages: str, browser: Browser) -> None:
+    page = _signed_in(browser, pages, "rachid", "phone", "ar")
+    assert page.get_attribute("html", "dir") == "rtl"
+    for path in ("/", "/collecte", "/qualite", "/synchronisations", "/livrables", "/formulaires"):
+        page.goto(pages + path)
+        buttons = [button.inner_text() for button in page.query_selector_all("main form[method=post] button")]
+        assert buttons == [], path
+    assert page.goto(f"{pages}/reglages").status == 403  # type: ignore[union-attr]
+    page.context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(pages: str, browser: Browser) -> None:
+    page = _signed_in(browser, pages, "maha")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.context.close()
+
+
+def test_two_browsers_start_a_run_at_once(office: Office, pages: str, browser: Browser) -> None:
+    one, two = _signed_in(browser, pages, "maha"), _signed_in(browser, pages, "lea")
+    for page in (one, two):
+        page.goto(f"{pages}/synchronisations")
+    one.click("button:text-is('Tout faire')")
+    two.click("button:text-is('Tout faire')")
+    assert "déjà demandé" in two.inner_text("[role=status]")
+    assert len(schedules.wishes(office.field.mission.desk)) == 1
+    one.context.close()
+    two.context.close()
