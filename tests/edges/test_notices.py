@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -57,6 +58,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return pem, key
 
 
+def _free_port() -> int:
+    with socket.create_server(("localhost", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
 @pytest.fixture
 def inbox(certificate: tuple[Path, Path]) -> Iterator[tuple[Inbox, int]]:
     pem, key = certificate
@@ -66,15 +72,14 @@ def inbox(certificate: tuple[Path, Path]) -> Iterator[tuple[Inbox, int]]:
     controller = Controller(
         box,
         hostname="localhost",
-        port=0,
+        port=_free_port(),
         tls_context=context,
         require_starttls=True,
         authenticator=box.authenticate,
         auth_required=True,
     )
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
-    yield box, port
+    yield box, controller.port
     controller.stop()
 
 
