@@ -45,7 +45,7 @@ class Inbox:
         return "250 taken"
 
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"sync", b"canary-password"))
+        return AuthResult(success=(data.login, data.password) == (b"sync", b"canary-password"), handled=False)
 
 
 @pytest.fixture(scope="module")
