@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.worklist import counts, get, key_of, keyed, page, refresh, set_state, states_of

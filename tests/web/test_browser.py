@@ -120,7 +120,7 @@ def test_staff_start_a_run_see_it_live_and_pause_a_job(office: Office, pages: st
     runs.beat(desk, "me", run_id, {"what": "visites", "done": 40, "total": 100})
     page.wait_for_selector("h2:has-text('En cours : Relève')")
     runs.beat(desk, "me", run_id, {"what": "visites", "done": 90, "total": 100})
-    page.wait_for_function("document.querySelector('[data-progress]').value === 90")
+    page.wait_for_selector("[data-progress][value='90']")
     runs.end_run(desk, run_id, office.field.clock(), "done", {"counts": {"pull.new": 3}})
     page.wait_for_selector("h2:has-text('Aucun travail en cours')")
     assert "3 nouvelles soumissions" in page.inner_text("table")
