@@ -26,9 +26,13 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     ]
     judged, ranked, plan = satisfaction(facts), needs(facts), road_map(facts)
     for scale in (*judged.scales, *([judged.intention] if judged.intention else [])):
-        found.append(
-            Indicator(f"favourable:{scale.question}", zone, scale.favourable_share, "share", scale.n, scale.n_missing)
-        )
+        low, high = scale.favourable_interval or (None, None)
+        for name, value in (
+            ("favourable", scale.favourable_share),
+            ("favourable_low", low),
+            ("favourable_high", high),
+        ):
+            found.append(Indicator(f"{name}:{scale.question}", zone, value, "share", scale.n, scale.n_missing))
     advice = judged.recommendation
     for name, value in (
         ("recommendation", advice.score),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.rates import wilson
 from kobo_sync.model import Choice, Facts
 
 _Z = 1.959963984540054
@@ -49,9 +50,17 @@ class Scale:
     @property
     def favourable_share(self) -> float | None:
         """The share of answers above the middle of the scale."""
+        return self._above / self.n if self.n else None
+
+    @property
+    def favourable_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of `favourable_share`, by Wilson; None without answers."""
+        return wilson(self._above, self.n)
+
+    @property
+    def _above(self) -> int:
         middle = (len(self.counts) + 1) / 2
-        above = sum(count for place, count in enumerate(self.counts, 1) if place > middle)
-        return above / self.n if self.n else None
+        return sum(count for place, count in enumerate(self.counts, 1) if place > middle)
 
 
 @dataclass(frozen=True)

@@ -309,14 +309,20 @@ def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
         charts.likert(rows, scales[0].levels, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
     )
     word.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
-    head = ["Critère", "n", "Sans réponse", "Favorable", "Médiane"]
+    head = ["Critère", "n", "Sans réponse", "Favorable (IC à 95 %)", "Médiane"]
     table = []
     for scale in scales:
         known = publishable(scale.n)
-        cells = [french.percent(scale.favourable_share), _level(scale)] if known else [french.NOTHING, french.NOTHING]
+        cells = [_favourable(scale), _level(scale)] if known else [french.NOTHING, french.NOTHING]
         table.append([scale.label, letterhead.printable(scale.n), letterhead.printable(scale.n_missing), *cells])
-    content = word.Table(head, table, [7.4, 1.2, 2.2, 2.0, 4.2], caption="Satisfaction par critère", right=(1, 2, 3))
+    content = word.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))
     word.table(document, content)
+
+
+def _favourable(scale: Scale) -> str:
+    """The share of favourable answers with its interval, as ``75 % (55–88)``."""
+    low, high = scale.favourable_interval or (0.0, 0.0)
+    return f"{french.percent(scale.favourable_share)} ({french.number(100 * low)}–{french.number(100 * high)})"
 
 
 def _level(scale: Scale) -> str:
@@ -359,7 +365,7 @@ def _reading(document: WordDocument) -> None:
         document,
         "Présent·e : au moins une demi-journée signée. Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
         "sans réponse ne rapporte rien. L’évolution ne porte que sur les personnes testées deux fois ; sans groupe témoin, elle ne prouve pas un impact. "
-        "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
+        "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Favorable : part des réponses au-dessus du milieu, intervalle de Wilson à 95 %. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
         "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",
     )
     word.note(document, letterhead.SUPPRESSION_NOTE)

@@ -87,6 +87,8 @@ _NAMES = {
     "item_after": "Bonne réponse après",
     "response_rate": "Taux de réponse",
     "favourable": "Réponses favorables",
+    "favourable_low": "Réponses favorables, borne basse (IC à 95 %)",
+    "favourable_high": "Réponses favorables, borne haute (IC à 95 %)",
     "recommendation": "Recommandation",
     "recommendation_low": "Recommandation, borne basse (95 %)",
     "recommendation_high": "Recommandation, borne haute (95 %)",

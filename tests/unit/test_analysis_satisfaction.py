@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from test_analysis_facts import make_facts, table
 
+from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.satisfaction import recommendation, satisfaction
 from kobo_sync.model import Facts
 
@@ -69,3 +70,18 @@ def test_nothing_received() -> None:
     found = satisfaction(make_facts(tables={}))
     assert (found.n, found.recommendation.score) == (0, None)
     assert all(scale.median is None for scale in found.scales)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_is_newcombe_1998(k: int, n: int, low: float, high: float) -> None:
+    """Table I of Newcombe, « Two-sided confidence intervals for the single proportion », method 3."""
+    assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(n - k, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+
+def test_wilson_of_nobody_is_nothing() -> None:
+    assert wilson(0, 0) is None
+    assert wilson(3, 3) == pytest.approx((3 / (3 + 1.959964**2), 1.0))
