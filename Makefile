@@ -9,12 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lock system test-system kobo-compat
+.PHONY: demo test check lock system test-system readers kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
 
-test: $(READY) system test-system
+test: $(READY) system test-system readers
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY)
@@ -48,6 +48,13 @@ test-system:
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
+
+# LibreOffice saves a living report again and prints it, poppler reads PDFs: the tests that need them are skipped without.
+readers:
+	@missing=""; \
+	command -v soffice >/dev/null || missing="$$missing libreoffice-writer-nogui"; \
+	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
+	if [ -n "$$missing" ]; then ( $(call apt,$$missing) ) || echo "Without them, some tests are skipped."; fi
 
 # Install with apt when it is here and this account may; otherwise say what is missing, in one line.
 define apt
