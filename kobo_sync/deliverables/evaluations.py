@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from docx.document import Document as WordDocument
 
@@ -101,7 +102,7 @@ def participation(
         document,
         word.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
-    _groups_and_sexes(document, facts, listed)
+    groups_and_sexes(document, facts, listed)
     if learnt.n_before and publishable(learnt.n_before):
         word.paragraph(document, _attrition(learnt))
 
@@ -121,27 +122,34 @@ def _attrition(learnt: Learning) -> str:
     return " ".join(parts)
 
 
-def _groups_and_sexes(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
-    codes = [group.code for group in facts.config.groups]
+def groups_and_sexes(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+    """Adds the persons present by group and sex."""
+    names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
+    if names:
+        caption = "Personnes présentes, par groupe et par sexe"
+        word.table(document, by_sex(facts, listed, "group", names, "Groupe", caption))
+
+
+def by_sex(
+    facts: Facts, listed: present.Attendance, trait: str, names: Mapping[str, str], title: str, caption: str
+) -> word.Table:
+    """Persons present by *trait* (its codes and *names* in order) and sex; whoever has another or none is counted apart.
+
+    All persons are in the table, so that no small number can be had by taking its total from another's.
+    """
     sexes = [facts.config.codes.female, facts.config.codes.male]
-    pairs = [(person.traits["group"], person.traits["sex"]) for person in listed.present]
-    others = any(group not in codes for group, _ in pairs)
-    unknown_sex = any(sex not in sexes for _, sex in pairs)
-    counts = [[sum(p == (code, sex) for p in pairs) for sex in sexes] for code in codes]
-    if unknown_sex:
-        for row, code in zip(counts, codes, strict=True):
-            row.append(sum(group == code and sex not in sexes for group, sex in pairs))
-    if others:
-        row = [sum(g not in codes and s == sex for g, s in pairs) for sex in sexes]
-        counts.append(row + ([sum(g not in codes and s not in sexes for g, s in pairs)] if unknown_sex else []))
-    names = [labels.group(facts, code) for code in codes] + (["Autre ou non précisé"] if others else []) + ["Total"]
-    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if unknown_sex else []), "Total"]
-    rows = [[name, *cells] for name, cells in zip(names, shown(counts), strict=True)] if counts else []
+    pairs = [
+        (p.traits[trait] if p.traits[trait] in names else "", p.traits["sex"] if p.traits["sex"] in sexes else "")
+        for p in listed.present
+    ]
+    rows = [*names, *([""] if any(code == "" for code, _ in pairs) else [])]
+    columns = [*sexes, *([""] if any(sex == "" for _, sex in pairs) else [])]
+    counts = [[pairs.count((row, column)) for column in columns] for row in rows]
+    said = [*(names.get(code, "Autre ou non précisé") for code in rows), "Total"]
+    head = [title, "Femmes", "Hommes", *(["Non précisé"] if "" in columns else []), "Total"]
     widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
-    content = word.Table(
-        head, rows, widths, caption="Personnes présentes, par groupe et par sexe", right=range(1, len(head)), totals=1
-    )
-    word.table(document, content)
+    lines = [[name, *cells] for name, cells in zip(said, shown(counts), strict=True)]
+    return word.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
 
 
 # ── test ────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.satisfaction import satisfaction
-from kobo_sync.analysis.suppression import hidden, publishable, shown
+from kobo_sync.analysis.suppression import hidden, publishable
 from kobo_sync.deliverables import evaluations, letterhead
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
@@ -107,23 +107,10 @@ def _participation(document: WordDocument, facts: Facts, listed: present.Attenda
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
         picture = word.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         word.figure(document, picture, "Personnes présentes et quota, par zone")
-    sexes = [facts.config.codes.female, facts.config.codes.male]
-    codes = [group.code for group in facts.config.groups]
-    pairs = [(person.traits["group"], person.traits["sex"]) for person in listed.present]
-    others = [pair for pair in pairs if pair[0] not in codes or pair[1] not in sexes]
-    table = [[pairs.count((code, sex)) for sex in sexes] for code in codes]
-    if not table:
-        return
-    names = [*(labels.group(facts, code) for code in codes), "Total"]
-    rows = [[name, *cells] for name, cells in zip(names, shown(table), strict=True)]
-    head = ["Groupe", "Femmes", "Hommes", "Total"]
-    caption = "Personnes présentes, par groupe et par sexe"
-    word.table(document, word.Table(head, rows, [7.4, 3.1, 3.1, 3.2], caption=caption, right=(1, 2, 3), totals=1))
+    evaluations.groups_and_sexes(document, facts, listed)
     ages = _by_age(facts, listed)
     if ages:
         word.table(document, ages)
-    if publishable(len(others)):
-        word.note(document, f"{len(others)} personnes sans groupe ou sans sexe précisés ne sont pas dans ce tableau.")
 
 
 def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
@@ -131,7 +118,6 @@ def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
     counts = {code: n for code, n in listed.counts("age_band").items() if code}
     if not counts:
         return None
-    sexes = [facts.config.codes.female, facts.config.codes.male]
     names = {code: code for code in counts}
     order: list[str] = []
     for form_id in facts.config.forms_with_role("registration"):
@@ -139,12 +125,10 @@ def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
         order += [choice.name for choice in labels.choices(facts, form_id, question)]
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
-    pairs = [(person.traits["age_band"], person.traits["sex"]) for person in listed.present]
-    table = [[pairs.count((code, sex)) for sex in sexes] for code in codes]
-    rows = [[name, *cells] for name, cells in zip([*(names[c] for c in codes), "Total"], shown(table), strict=True)]
-    head = ["Tranche d’âge", "Femmes", "Hommes", "Total"]
     caption = "Personnes présentes, par tranche d’âge et par sexe"
-    return word.Table(head, rows, [7.4, 3.1, 3.1, 3.2], caption=caption, right=(1, 2, 3), totals=1)
+    return evaluations.by_sex(
+        facts, listed, "age_band", {code: names[code] for code in codes}, "Tranche d’âge", caption
+    )
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:

@@ -136,3 +136,17 @@ def test_a_question_that_is_asked_no_more_keeps_its_numbers_and_is_told() -> Non
     assert "ancienne_note" in said and 9 in said and "Zineb" not in said
     assert any("ancien_nom" in str(cell) for cell in said), "the sheet « Lisez-moi » names what was left out"
     assert deliverable("data_workbook").classification == "pseudonymised"
+
+
+def test_a_person_without_group_is_in_the_table_and_not_between_two_totals() -> None:
+    facts = mission_facts(25, 25)
+    registered = facts.tables["inscription"].copy()
+    registered.loc[registered["code_participant"].eq("Z1-01"), ["groupe", "tranche_age"]] = None
+    report = built("final_report", replace(facts, tables={**facts.tables, "inscription": registered}))[
+        "rapport-final.docx"
+    ]
+    whole = rows_of(report, "Zones, dates et participation")[-1][3]
+    for caption, others in (("par groupe et par sexe", "–"), ("par tranche d’âge et par sexe", "3")):
+        rows = rows_of(report, caption)
+        assert rows[-1][-1] == whole, caption
+        assert rows[-2][0] == "Autre ou non précisé" and rows[-2][-1] == others, caption
