@@ -26,7 +26,7 @@ from kobo_sync.model import Facts
 
 Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8
-_MOST_ACTIONS, _PHOTOS = 100, 6
+_MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
 
 
 def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
@@ -103,7 +103,7 @@ def _participation(document: WordDocument, facts: Facts, listed: present.Attenda
         n = counts.get(zone.code, 0)
         if zone.code not in masked:
             bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
-    if bars:
+    if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
         picture = word.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         word.figure(document, picture, "Personnes présentes et quota, par zone")
