@@ -112,10 +112,10 @@ def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
 # ── collection ──────────────────────────────────────────────────────────────
 
 
-def collection(facts: Facts, enumerators: Mapping[str, str] | None = None) -> dict[str, Any]:
+def collection(facts: Facts, n_gone: Mapping[str, int]) -> dict[str, Any]:
     """Per form: rows, per local day, per account that sent them, per zone, and where they were taken.
 
-    *enumerators* renames accounts. Positions are counted on a grid, never one by one. Raises: nothing.
+    *n_gone* are the rows deleted per form. Positions are counted on a grid, never one by one. Raises: nothing.
     """
     zone = ZoneInfo(facts.config.mission.timezone)
     forms = []
@@ -130,9 +130,10 @@ def collection(facts: Facts, enumerators: Mapping[str, str] | None = None) -> di
                 "role": settings.role,
                 "version": facts.form_versions.get(form_id, ""),
                 "n": len(table),
+                "n_gone": n_gone.get(form_id, 0),
                 "newest_at": table["submitted_at"].max().isoformat() if len(table) else None,
                 "days": dict(sorted(days.items())[-MOST_DAYS:]),
-                "senders": _senders(table, enumerators or {}),
+                "senders": _senders(table),
                 "zones": _zones(facts, table, settings.fields.get("zone", "")),
                 "points": _points(form_id, facts),
             }
@@ -147,13 +148,13 @@ def _days(table: pd.DataFrame, zone: ZoneInfo) -> dict[str, int]:
     return {day.isoformat(): int(n) for day, n in local.items()}
 
 
-def _senders(table: pd.DataFrame, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def _senders(table: pd.DataFrame) -> list[dict[str, Any]]:
     if table.empty:
         return []
     grouped = table.groupby(table["submitted_by"].fillna(""), sort=False)["submitted_at"].agg(["size", "max"])
     ordered = sorted(grouped.iterrows(), key=lambda pair: (-int(pair[1]["size"]), str(pair[0])))
     return [
-        {"name": names.get(str(name), str(name)), "n": int(row["size"]), "newest_at": row["max"].isoformat()}
+        {"name": str(name), "n": int(row["size"]), "newest_at": row["max"].isoformat()}
         for name, row in ordered[:MOST_SENDERS]
     ]
 

@@ -26,7 +26,8 @@ def analyse(mission: Mission) -> Report:
     zones = (each.facts for each in facts_by_zone(whole, whole.config.zones, content_marks(mission)))
     now = mission.clock()
     mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
-    mission.desk.put_snapshot("collection", collection(whole), stamp, now)
+    n_gone = {held.form_id: held.n_gone for held in mission.store.holdings(list(mission.config.forms))}
+    mission.desk.put_snapshot("collection", collection(whole, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, abort, render_template
 
+from kobo_sync.store.glance import glance
 from kobo_sync.web.site import Answer, members, person, site
 
 WIDTH, HEIGHT, EDGE = 640, 420, 24
@@ -23,11 +24,12 @@ def collection() -> Answer:
     """All forms: rows here and on the server, files that are missing, the newest row."""
     mission = site().mission
     snapshot = mission.desk.snapshot("collection")
-    holdings = {holding.form_id: holding for holding in mission.store.holdings(list(mission.config.forms))}
+    holdings = {held.form_id: held for held in glance(mission.store, list(mission.config.forms))}
     forms = snapshot[0]["forms"] if snapshot else []
     return render_template(
         "collection.html",
         forms=forms,
+        n_gone={form["form_id"]: form["n_gone"] for form in forms},
         titles={form_id: form.title for form_id, form in mission.forms.items()},
         holdings=holdings,
         made_at=snapshot[2] if snapshot else None,
@@ -49,7 +51,6 @@ def collected_form(form_id: str) -> Answer:
         days=days,
         most=max((each["n"] for each in days), default=0),
         zones={zone.code: zone.labels for zone in mission.config.zones},
-        holding=mission.store.holdings([form_id])[0],
         drawing=draw_map(form["points"]) if person().may_act else None,
     )
 

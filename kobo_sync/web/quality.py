@@ -9,7 +9,7 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.desk import worklist
 from kobo_sync.errors import StoreError
 from kobo_sync.web.site import Answer, actors, members, person, site
-from kobo_sync.web.texts import t
+from kobo_sync.web.texts import label, t
 
 STATES = {
     "new": "nouveau",
@@ -108,9 +108,8 @@ def judge() -> Answer:
 def _names() -> dict[str, dict[str, str]]:
     """Facet → value → what people call it."""
     mission = site().mission
-    language = mission.config.mission.languages[0]
     return {
-        "zone": {zone.code: zone.labels.get(language, zone.name) for zone in mission.config.zones},
+        "zone": {zone.code: label(zone.labels, zone.code) for zone in mission.config.zones},
         "form_id": {form_id: form.title for form_id, form in mission.forms.items()},
         "severity": {code: t(text) for code, text in SEVERITIES.items()},
     }
