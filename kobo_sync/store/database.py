@@ -54,18 +54,6 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of a step, as recorded; *status* is running, done, findings or failed."""
-
-    run_id: int
-    step: str
-    started_at: datetime
-    ended_at: datetime | None
-    status: str
-    report: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Holding:
     """What the mirror holds of a form, and what the server said it has."""
 
@@ -308,30 +296,6 @@ class Store:
         with self.begin() as connection:
             connection.execute(table.delete().where(table.c.form_id == deployment.form_id))
             connection.execute(table.insert().values(**values))
-
-    # ── runs ──
-
-    def start_run(self, step: str, now: datetime) -> int:
-        """Record that a run began; returns its run_id."""
-        with self.begin() as connection:
-            result = connection.execute(
-                schema.runs.insert().values(step=step, started_at=now, status="running", report="{}")
-            )
-            return int(result.inserted_primary_key[0]) if result.inserted_primary_key else 0
-
-    def end_run(self, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:
-        """Record how a run ended."""
-        query = schema.runs.update().where(schema.runs.c.run_id == run_id)
-        with self.begin() as connection:
-            connection.execute(query.values(ended_at=now, status=status, report=json.dumps(report, ensure_ascii=False)))
-
-    def last_runs(self, limit: int = 10) -> list[Run]:
-        """The newest runs first."""
-        with self.begin() as connection:
-            rows = connection.execute(
-                sa.select(schema.runs).order_by(schema.runs.c.run_id.desc()).limit(limit)
-            ).mappings()
-            return [Run(**{**row, "report": json.loads(row["report"])}) for row in rows]
 
 
 def open_store(path: Path) -> Store:

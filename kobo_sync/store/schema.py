@@ -191,14 +191,3 @@ labels = Table(  # what questions (code "") and their choices are called
     Column("language", String, primary_key=True),
     Column("label", Text, nullable=False),
 )
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("run_id", Integer, primary_key=True, autoincrement=True),
-    Column("step", String, nullable=False),
-    Column("started_at", Utc, nullable=False),
-    Column("ended_at", Utc),
-    Column("status", String, nullable=False),  # running, done, findings, failed
-    Column("report", Text, nullable=False),  # JSON
-)
