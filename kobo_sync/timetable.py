@@ -44,7 +44,7 @@ def trigger(expression: str, zone: tzinfo) -> BaseTrigger:
         return IntervalTrigger(seconds=seconds, start_date=EPOCH, timezone=UTC)
     fields = expression.split()
     if len(fields) != 5:
-        raise ValueError("neither five cron fields nor 'every N min'")
+        raise ValueError("neither five fields, as cron has, nor 'every N min'")
     minute, hour, day, month, weekday = fields
     return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=zone)
 
