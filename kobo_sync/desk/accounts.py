@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast
@@ -152,7 +151,19 @@ class SignIn:
 
 
 def sign_in(desk: Desk, username: str, password: str, address: str, now: datetime) -> SignIn:
-    """Check a password and begin a session. Whether the name or the password was wrong is never told.
+    """Check a password as `check` does, and begin a session."""
+    checked = check(desk, username, password, address, now)
+    if checked.user is None:
+        return checked
+    token = secrets.token_urlsafe(32)
+    values = {"token_sha256": _digest(token), "username": username, "began_at": now, "seen_at": now}
+    with desk.begin() as connection:
+        connection.execute(S.insert().values(**values))
+    return SignIn(checked.user, token)
+
+
+def check(desk: Desk, username: str, password: str, address: str, now: datetime) -> SignIn:
+    """Whose password it is, without a token. Whether the name or the password was wrong is never told.
 
     Five wrong passwords lock the account for a quarter of an hour; twenty failures from one address
     within it refuse that address. Both outlive a restart.
@@ -167,12 +178,9 @@ def sign_in(desk: Desk, username: str, password: str, address: str, now: datetim
     if not (is_right and usable and row):
         _note_failure(desk, username if row and not is_locked else "", address, now)
         return SignIn(reason="locked" if is_locked else "wrong")
-    token = secrets.token_urlsafe(32)
     with desk.begin() as connection:
         connection.execute(U.update().where(U.c.username == username).values(n_failures=0, locked_until=None))
-        values = {"token_sha256": _digest(token), "username": username, "began_at": now, "seen_at": now}
-        connection.execute(S.insert().values(**values))
-    return SignIn(_user(row), token)
+    return SignIn(_user(row))
 
 
 def signed_in(desk: Desk, token: str, now: datetime, *, idle: timedelta, longest: timedelta) -> User | None:
@@ -235,8 +243,3 @@ def _note_failure(desk: Desk, username: str, address: str, now: datetime) -> Non
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def named(found: Sequence[User]) -> dict[str, str]:
-    """User name → name, for lists."""
-    return {each.username: each.name for each in found}

@@ -10,6 +10,7 @@ from flask import Flask, flash, g, redirect, render_template, request, session, 
 from kobo_sync.desk import accounts
 from kobo_sync.web.site import Answer, members, person, site
 from kobo_sync.web.texts import LANGUAGES, t
+from kobo_sync.web.words import ROLES
 
 REFUSALS = {
     "wrong": "Nom ou mot de passe incorrect.",
@@ -73,10 +74,10 @@ def account() -> Answer:
     """One's own account: role, rights, and another password."""
     if request.method == "POST":
         now, desk, user = site().clock(), site().mission.desk, person()
-        checked = accounts.sign_in(desk, user.username, request.form.get("old", ""), request.remote_addr or "?", now)
+        checked = accounts.check(desk, user.username, request.form.get("old", ""), request.remote_addr or "?", now)
         if checked.user is None:
             flash(t("Le mot de passe actuel est faux."), "error")
-            return render_template("account.html"), 400
+            return render_template("account.html", roles=ROLES), 400
         try:
             accounts.set_password(desk, user.username, request.form.get("new", ""))
         except accounts.AccountRefused:
@@ -84,11 +85,11 @@ def account() -> Answer:
                 t("Nouveau mot de passe refusé : au moins 12 caractères, sans votre nom. Une courte phrase convient."),
                 "error",
             )
-            return render_template("account.html"), 400
+            return render_template("account.html", roles=ROLES), 400
         session.clear()
         flash(t("Mot de passe changé. Connectez-vous à nouveau."))
         return redirect(url_for("sign_in"))
-    return render_template("account.html")
+    return render_template("account.html", roles=ROLES)
 
 
 def local_address(address: str) -> str:

@@ -15,7 +15,7 @@ from kobo_sync.service_settings import JOB_NAMES
 from kobo_sync.timetable import trigger
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
 from kobo_sync.web.texts import t
-from kobo_sync.web.words import COUNTS, STATUSES, in_words
+from kobo_sync.web.words import COUNTS, ORIGINS, STATUSES, in_words
 
 PAGE = 30
 BY_HAND = ("pull", "reconcile", "check", "build", "deliver", "run")
@@ -76,7 +76,7 @@ def shown_run(run_id: int) -> Answer:
     run = runs.run(site().mission.desk, run_id)
     if run is None:
         abort(404)
-    return render_template("run.html", run=run, shown=_shown(run), titles=TITLES, counts=_counts(run))
+    return render_template("run.html", run=run, origins=ORIGINS, shown=_shown(run), titles=TITLES, counts=_counts(run))
 
 
 @members
