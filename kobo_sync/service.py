@@ -26,6 +26,7 @@ from kobo_sync.timetable import Slot, delay, due
 log = logging.getLogger("kobo_sync.service")
 HEARTBEAT_S = 3  # wishes of other processes and steps of the clock are noticed within it
 LATE_S = 120  # a job that starts later than this after its hour is one made up for
+KEEP = timedelta(days=400)  # how long the ledger tells of a run
 BUSY_S = 30  # how long a job waits when another process is at work
 
 
@@ -170,4 +171,5 @@ class Service:
         finally:
             mission.close()
         after_run(self._mission, job, self._clock())
+        runs.forget_before(self._mission.desk, self._clock() - KEEP)
         return True

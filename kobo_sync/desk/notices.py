@@ -52,12 +52,6 @@ def raise_notice(desk: Desk, notice: Notice, now: datetime) -> bool:
         return insert_once(connection, N, values)
 
 
-def is_known(desk: Desk, event: str) -> bool:
-    """Whether *event* was told, or is about to be."""
-    with desk.begin() as connection:
-        return connection.execute(sa.select(N.c.event).where(N.c.event == event)).first() is not None
-
-
 def claim(desk: Desk, now: datetime) -> Notice | None:
     """The next mail to send, taken by one sender alone; None when there is none."""
     waiting = (N.c.sent_at.is_(None)) & (N.c.next_try_at <= now)

@@ -19,7 +19,6 @@ R, LEASES = schema.runs, schema.leases
 BEAT_S = 1.0
 DEAD_S = 30.0  # a holder on another machine that has not moved for so long is taken for dead
 LEASE = "run"
-OVER = ("done", "findings", "failed", "stopped", "lost", "missed")
 
 
 @dataclass(frozen=True)

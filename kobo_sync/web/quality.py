@@ -93,7 +93,7 @@ def judge() -> Answer:
     if not keys:
         flash(t("Cochez d’abord les constats."), "error")
         return onward
-    note = " ".join(request.form.get("note", "").split())[:LONGEST_NOTE]
+    note = " ".join(request.form.get("note", "").replace("\0", "").split())[:LONGEST_NOTE]
     try:
         n = worklist.set_state(
             site().mission.desk, keys, cast(worklist.State, state), person().username, note, site().clock()

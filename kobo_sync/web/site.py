@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, cast
 from zoneinfo import ZoneInfo
@@ -26,7 +26,6 @@ class Site:
     current: CurrentMission
     clock: Callable[[], datetime]
     wake: Callable[[], None] = lambda: None
-    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def mission(self) -> Mission:

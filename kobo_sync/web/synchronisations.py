@@ -18,6 +18,7 @@ from kobo_sync.web.texts import t
 from kobo_sync.web.words import COUNTS, ORIGINS, STATUSES, in_words
 
 PAGE = 30
+MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
 BY_HAND = ("pull", "reconcile", "check", "build", "deliver", "run")
 EVERY = (5, 15, 30, 60, 120, 360)
 
@@ -25,7 +26,7 @@ EVERY = (5, 15, 30, 60, 120, 360)
 def add_to(app: Flask) -> None:
     """Add these pages."""
     app.add_url_rule("/synchronisations", "synchronisations", synchronisations)
-    app.add_url_rule("/synchronisations/<int:run_id>", "shown_run", shown_run)
+    app.add_url_rule(f"/synchronisations/<int(max={MOST_RUNS}):run_id>", "shown_run", shown_run)
     app.add_url_rule("/synchronisations/etat.json", "state", state)
     app.add_url_rule("/synchronisations/lancer", "run_now", run_now, methods=["POST"])
     app.add_url_rule("/synchronisations/pause", "pause", pause, methods=["POST"])
@@ -37,7 +38,7 @@ def synchronisations() -> Answer:
     """The run at work, the hours of each job, and the newest runs."""
     mission, now = site().mission, site().clock()
     job = request.args.get("travail", "")
-    before = request.args.get("avant", type=int)
+    before = max(0, min(request.args.get("avant", MOST_RUNS, type=int), MOST_RUNS))
     settings = schedules.settings(mission.desk)
     coming = next_runs(mission.config, settings, now)
     jobs = [

@@ -374,7 +374,10 @@ def test_a_failed_run_says_what_and_what_to_do(office: Office) -> None:
     assert "Le dernier travail a échoué" in client.get("/").text
     text = client.get(f"/synchronisations/{run_id}").text
     assert "no network" in text and "plug it in" in text
-    assert client.get("/synchronisations/99999").status_code == 404
+    for unknown in ("99999", "9" * 30):
+        assert client.get(f"/synchronisations/{unknown}").status_code == 404
+    assert client.get(f"/synchronisations?avant={'9' * 30}").status_code == 200
+    assert client.get("/synchronisations?avant=-" + "9" * 30).status_code == 200
 
 
 def test_findings_are_judged_with_a_note_and_their_story_is_kept(office: Office) -> None:
