@@ -67,7 +67,7 @@ def build(facts: Facts) -> list[Document]:
         protection=french.typography(_protection(facts)),
         draft=not facts.final,
         colour=letterhead.colour(facts),
-        logos=[logo.content for logo in letterhead.logos(facts)],
+        logos=letterhead.page_logos(facts),
     )
     return [
         letterhead.close_paper(facts, document, PATH, CLASS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,9 +10,10 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.suppression import publishable
-from kobo_sync.config import Role
+from kobo_sync.config import Identity, Role
 from kobo_sync.documents import draft, french, pictures, word
 from kobo_sync.documents.colours import readable
+from kobo_sync.documents.pages import Logo
 from kobo_sync.model import Class, Document, Facts, Finding
 
 SUPPRESSION_NOTE = (
@@ -96,8 +97,18 @@ def theme(facts: Facts, code: str) -> str:
 
 def logos(facts: Facts) -> list[word.Picture]:
     """The mission's logos that lie among the templates and are pictures."""
-    found = [(name, pictures.logo(facts.templates.get(name, b""))) for name in facts.config.identity.logos]
-    return [word.Picture(content, f"Logo : {name}", height_cm=1.3) for name, content in found if content]
+    return [word.Picture(content, alt, height_cm=1.3) for alt, content in page_logos(facts)]
+
+
+def page_logos(facts: Facts) -> list[Logo]:
+    """The same for a PDF."""
+    return known_logos(facts.config.identity, facts.templates)
+
+
+def known_logos(identity: Identity, templates: Mapping[str, bytes]) -> list[Logo]:
+    """The logos of *identity* that lie among *templates* and are pictures, each with the text that stands for it."""
+    found = [(name, pictures.logo(templates.get(name, b""))) for name in identity.logos]
+    return [(f"Logo : {name}", content) for name, content in found if content]
 
 
 def colour(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks
 from kobo_sync.deliverables.live_values import identity_values
 from kobo_sync.documents import french, word
+from kobo_sync.documents.pages import Logo
 from kobo_sync.documents.questionnaire import questionnaire_docx
 from kobo_sync.documents.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
@@ -99,6 +100,7 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
     if workbook is None:
         return b""
     lists = tuple(sorted(facts.catalogues.items()))
+    logos = tuple(letterhead.page_logos(facts))
     return _printed(
         form.sha256,
         form.form_id,
@@ -106,6 +108,7 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
         letterhead.action(facts),
         author,
         letterhead.colour(facts),
+        logos,
         _Lazy(form, workbook, settings.file, lists),
     )
 
@@ -127,9 +130,16 @@ class _Lazy:
 
 @lru_cache(maxsize=64)
 def _printed(
-    _sha256: str, _form_id: str, language: str, subtitle: str, author: str, colour: str, source: _Lazy
+    _sha256: str,
+    _form_id: str,
+    language: str,
+    subtitle: str,
+    author: str,
+    colour: str,
+    logos: tuple[Logo, ...],
+    source: _Lazy,
 ) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
     book = read_book(source.workbook, source.file)
     made = paper(source.form, book, language, dict(source.lists))
-    return word.coloured(questionnaire_docx(made, subtitle=subtitle, author=author), colour)
+    return questionnaire_docx(made, subtitle=subtitle, author=author, colour=colour, logos=logos)

@@ -51,7 +51,7 @@ def build(facts: Facts) -> list[Document]:
         note=_note(facts, ranked, learnt, judged),
         draft=not facts.final,
         colour=letterhead.colour(facts),
-        logos=[logo.content for logo in letterhead.logos(facts)],
+        logos=letterhead.page_logos(facts),
         missing={
             "needs": _missing(ranked.n, "aucun classement de besoins n’a été reçu."),
             "learnt": _missing(learnt.n_pairs, "aucun test apparié (avant et après) n’a été reçu."),

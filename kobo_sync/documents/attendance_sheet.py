@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kobo_sync.documents.pages import HEAD, say
+from kobo_sync.documents.pages import HEAD, Logo, say, shown_logos
 from kobo_sync.documents.typeset import pdf
 
 
@@ -30,7 +30,7 @@ class AttendanceSheet:
     protection: str
     draft: bool
     colour: str
-    logos: Sequence[bytes] = ()
+    logos: Sequence[Logo] = ()
 
 
 def attendance_sheet(sheet: AttendanceSheet) -> bytes:
@@ -48,7 +48,7 @@ def attendance_sheet(sheet: AttendanceSheet) -> bytes:
         "protection": sheet.protection,
         "draft": sheet.draft,
         "colour": sheet.colour,
-        "logos": [list(logo) for logo in sheet.logos],
+        "logos": shown_logos(sheet.logos),
     }
     return pdf(HEAD + _SOURCE, data, title=sheet.title, author=sheet.author)
 

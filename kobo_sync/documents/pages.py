@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kobo_sync.documents.script import clean, is_arabic
 
+Logo = tuple[str, bytes]  # the text that stands for it, and the picture
+
+LOGOS = r"""
+#let logos(high) = data.at("logos", default: ()).map(logo => box(height: high, image(bytes(logo.png), height: 100%, alt: logo.alt))).join(h(10pt))
+"""
+
 # A text is ``(s: …, rtl: …)`` so that each keeps its own direction.
-HEAD = r"""
+HEAD = (
+    LOGOS
+    + r"""
 #let d = data
 #let ink = rgb(d.colour)
 #let soft = ink.lighten(90%)
@@ -13,7 +23,6 @@ HEAD = r"""
 #let rule = rgb("#b8c2cc")
 #let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else { x.s }
 #let white-text(x) = text(fill: white, weight: "bold", show-text(x))
-#let logos(high) = d.at("logos", default: ()).map(logo => box(height: high, image(bytes(logo), height: 100%))).join(h(10pt))
 #let foot = { set text(7.5pt, fill: muted); grid(columns: (1fr, auto), column-gutter: 10pt, d.provenance,
   context [Page #counter(page).display()~/~#counter(page).final().first()]) }
 #let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", "BROUILLON")) }
@@ -21,6 +30,7 @@ HEAD = r"""
 #set par(leading: .52em)
 #show heading.where(level: 1): it => block(below: 6pt, text(19pt, fill: ink, weight: "bold", it.body))
 """
+)
 
 
 # Fills that print and every eye keep apart: ``hatched(fill, "dense" | "wide" | "")``, ``dotted(fill)``.
@@ -39,3 +49,8 @@ HATCHES = r"""
 def say(text: str) -> dict[str, object]:
     """A text with its direction, as the sources above expect it."""
     return {"s": clean(text), "rtl": is_arabic(text)}
+
+
+def shown_logos(logos: Sequence[Logo]) -> list[dict[str, object]]:
+    """Logos as `LOGOS` expects them."""
+    return [{"alt": alt, "png": list(content)} for alt, content in logos]

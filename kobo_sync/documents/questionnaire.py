@@ -9,7 +9,8 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
 from kobo_sync.documents import french, word
-from kobo_sync.documents.questionnaire_pdf import footer
+from kobo_sync.documents.pages import Logo
+from kobo_sync.documents.questionnaire_pdf import HOUSE, footer
 from kobo_sync.documents.wordml import (
     INK,
     MUTED,
@@ -33,9 +34,11 @@ _WIDTH_CM = 17.0
 _AMIRI_LINE_PT = 17  # its own line is 1.7 times as high as the letters ask for
 
 
-def questionnaire_docx(paper: Paper, *, subtitle: str = "", author: str = "") -> bytes:
-    """The questionnaire as a .docx; the same paper gives the same bytes."""
-    page = _Page(paper, subtitle, author)
+def questionnaire_docx(
+    paper: Paper, *, subtitle: str = "", author: str = "", colour: str = HOUSE, logos: Sequence[Logo] = ()
+) -> bytes:
+    """The questionnaire as a .docx, *logos* at its top; the same paper gives the same bytes."""
+    page = _Page(paper, subtitle, author, logos)
     for block in paper.blocks:
         if isinstance(block, Heading):
             page.heading(block)
@@ -48,18 +51,21 @@ def questionnaire_docx(paper: Paper, *, subtitle: str = "", author: str = "") ->
             page.matrix(block)
         else:
             page.grid(block)
-    return word.to_bytes(page.document, None)
+    return word.coloured(word.to_bytes(page.document, None), colour)
 
 
 class _Page:
     """The Word file being written, in the direction of its language."""
 
-    def __init__(self, paper: Paper, subtitle: str, author: str) -> None:
+    def __init__(self, paper: Paper, subtitle: str, author: str, logos: Sequence[Logo]) -> None:
         self.paper, self.words, self.rtl = paper, paper.words, paper.right_to_left
         self.document: WordDocument = word.new_document(
             paper.title, provenance=footer(paper), author=author, subject=subtitle
         )
         self._dress_edges()
+        if logos:
+            shown = [word.Picture(content, alt, height_cm=1.3) for alt, content in logos]
+            word.logos(self.document, shown, rtl=self.rtl)
         self.line(paper.title, style="Title")
         if subtitle:
             self.line(subtitle, style="Subtitle")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from kobo_sync.documents import french
+from kobo_sync.documents.pages import LOGOS, Logo, shown_logos
 from kobo_sync.documents.typeset import pdf
+from kobo_sync.documents.wordml import INK
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 
+HOUSE = f"#{INK}"  # the colour of a paper that no mission dresses
 _KINDS: dict[type, str] = {Heading: "heading", Text: "text", Ask: "ask", Matrix: "matrix", Grid: "grid"}
 
 TEMPLATE = r"""
 #let rtl = data.words.dir == "rtl"
-#let ink = rgb("#1F4E79")
+#let ink = rgb(data.colour)
 #let muted = rgb("#5B6670")
 #set page(paper: "a4", margin: (x: 1.7cm, top: 1.5cm, bottom: 1.6cm), footer: context [
   #set text(8pt, fill: muted)
@@ -81,6 +85,7 @@ TEMPLATE = r"""
   table.header(..g.columns.map(q => [#text(8pt, fill: ink, weight: "bold", q.number) #strong(text(9pt, q.label))#star(q)#if q.hint != "" [\ #text(7.5pt, fill: muted, q.hint)]])),
   ..range(g.n_rows).map(_ => g.columns.map(q => text(8.5pt, cell(q.answer)))).flatten()))
 
+#if data.logos.len() > 0 { block(spacing: 4mm, logos(11mm)) }
 #block(spacing: 2mm, text(17pt, weight: "bold", fill: ink, data.heading))
 #if data.subtitle != "" { block(spacing: 2mm, text(9pt, fill: muted, data.subtitle)) }
 #block(spacing: 3mm, fill: rgb("#F5F7F9"), inset: 2mm, width: 100%, text(8.5pt, data.words.how))
@@ -102,8 +107,8 @@ TEMPLATE = r"""
 """
 
 
-def questionnaire_pdf(paper: Paper, *, subtitle: str = "") -> bytes:
-    """The questionnaire as an A4 PDF; *subtitle* (the mission) stands under its title.
+def questionnaire_pdf(paper: Paper, *, subtitle: str = "", colour: str = HOUSE, logos: Sequence[Logo] = ()) -> bytes:
+    """The questionnaire as an A4 PDF, *logos* at its top; *subtitle* (the mission) stands under its title.
 
     Raises: DocumentError.
     """
@@ -112,10 +117,12 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "") -> bytes:
         "lang": paper.language if paper.language.isalpha() and len(paper.language) in (2, 3) else "fr",
         "heading": paper.title,
         "subtitle": subtitle,
+        "colour": colour,
+        "logos": shown_logos(logos),
         "footer": footer(paper),
         "blocks": [_shown(block, paper) for block in paper.blocks],
     }
-    return pdf(TEMPLATE, data, title=paper.title)
+    return pdf(LOGOS + TEMPLATE, data, title=paper.title)
 
 
 def footer(paper: Paper) -> str:

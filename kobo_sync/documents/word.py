@@ -161,9 +161,9 @@ def title(document: WordDocument, text: str, subtitle: str = "") -> None:
         add(document, runs(french.typography(subtitle)), "Subtitle")
 
 
-def logos(document: WordDocument, pictures: Sequence[Picture]) -> None:
-    """Adds a line of logos, side by side."""
-    line = add(document, "", AFTER_TABLE)
+def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = False) -> None:
+    """Adds a line of logos, side by side, from the side where the page begins."""
+    line = add(document, "", AFTER_TABLE, rtl=rtl)
     for number, picture in enumerate(pictures):
         if number:
             write(line, french.NBSP * 6)

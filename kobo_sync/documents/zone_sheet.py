@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kobo_sync.documents.colours import ramp, tint
-from kobo_sync.documents.pages import HATCHES, HEAD, say
+from kobo_sync.documents.pages import HATCHES, HEAD, Logo, say, shown_logos
 from kobo_sync.documents.typeset import pdf
 
 
@@ -36,7 +36,7 @@ class ZoneSheet:
     note: str
     draft: bool
     colour: str
-    logos: Sequence[bytes] = ()
+    logos: Sequence[Logo] = ()
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,7 +59,7 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
         "note": sheet.note,
         "draft": sheet.draft,
         "colour": sheet.colour,
-        "logos": [list(logo) for logo in sheet.logos],
+        "logos": shown_logos(sheet.logos),
         "pale": tint(sheet.colour, 0.62),
         "warm": ramp(5, sheet.colour)[0][0],
     }

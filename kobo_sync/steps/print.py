@@ -11,9 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from kobo_sync.config import Config
+from kobo_sync.deliverables.letterhead import known_logos
 from kobo_sync.documents.codebook_workbook import codebook_workbook
+from kobo_sync.documents.colours import readable
+from kobo_sync.documents.pages import Logo
 from kobo_sync.documents.questionnaire import questionnaire_docx
-from kobo_sync.documents.questionnaire_pdf import questionnaire_pdf
+from kobo_sync.documents.questionnaire_pdf import HOUSE, questionnaire_pdf
 from kobo_sync.errors import FormError
 from kobo_sync.forms.codebook import codebook
 from kobo_sync.forms.paper import COPIES, paper
@@ -49,10 +52,11 @@ def print_form(
     chosen = _language(source.form, language, form)
     made = paper(source.form, source.book, chosen, source.lists, copies)
     subtitle, author = _signature(source.config)
+    colour, logos = _identity(mission)
     name = f"{_file_name(source.form.form_id)}-{chosen or 'x'}"
     files = {
-        f"{name}.docx": questionnaire_docx(made, subtitle=subtitle, author=author),
-        f"{name}.pdf": questionnaire_pdf(made, subtitle=subtitle),
+        f"{name}.docx": questionnaire_docx(made, subtitle=subtitle, author=author, colour=colour, logos=logos),
+        f"{name}.pdf": questionnaire_pdf(made, subtitle=subtitle, colour=colour, logos=logos),
     }
     return _written(mission, "print", started_at, files, output)
 
@@ -136,6 +140,14 @@ def _signature(config: Config | None) -> tuple[str, str]:
     if config is None:
         return "", ""
     return config.mission.title, ", ".join(organisation.name for organisation in config.organisations)
+
+
+def _identity(mission: Mission | None) -> tuple[str, list[Logo]]:
+    """The colour and logos of the mission's papers; the house's colour without one."""
+    if mission is None:
+        return HOUSE, []
+    identity = mission.config.identity
+    return readable(identity.colour), known_logos(identity, mission.workspace.templates() if identity.logos else {})
 
 
 def _written(

@@ -7,9 +7,12 @@ import re
 import zipfile
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from click.testing import CliRunner
 from conftest import PERSONNES, REPO, Clock
+from PIL import Image
+from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE as IMAGE
 
 from kobo_sync.cli import cli
 from kobo_sync.errors import FormError
@@ -33,6 +36,27 @@ def test_a_form_of_the_mission_becomes_two_files(workspace: Workspace) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
     with zipfile.ZipFile(io.BytesIO(first["personnes-ar.docx"])) as archive:
         assert "الشمال" in archive.read("word/document.xml").decode()
+
+
+def test_the_printed_form_wears_the_colour_and_the_logos_of_the_mission(workspace: Workspace) -> None:
+    print_form(_mission(workspace), "personnes", language="ar")
+    folder = workspace.out / "questionnaires"
+    plain = pypdfium2.PdfDocument(folder / "personnes-ar.pdf")
+    assert not [thing for thing in plain[0].get_objects() if thing.type == IMAGE]
+    templates = workspace.root / "exports" / "templates"
+    templates.mkdir(parents=True)
+    Image.new("RGB", (400, 200), "teal").save(templates / "logo.png")
+    settings = workspace.root / "config" / "mission.toml"
+    identity = '[identity]\ncolour = "#7A1F3D"\nlogos = ["logo.png", "absent.png"]\n'
+    settings.write_text(settings.read_text("utf-8") + identity, "utf-8")
+    print_form(_mission(workspace), "personnes", language="ar")
+    with zipfile.ZipFile(folder / "personnes-ar.docx") as archive:
+        body, styles = archive.read("word/document.xml"), archive.read("word/styles.xml")
+    assert body.count(b'descr="Logo : logo.png"') == 1 and b"7A1F3D" in styles and b"1F4E79" not in body + styles
+    first = pypdfium2.PdfDocument(folder / "personnes-ar.pdf")[0]
+    (logo,) = [thing for thing in first.get_objects() if thing.type == IMAGE]
+    left, _, right, _ = logo.get_bounds()
+    assert left > first.get_width() / 2 and right < first.get_width(), "an Arabic page begins on the right"
 
 
 def test_the_default_language_and_an_unknown_one(workspace: Workspace) -> None:

@@ -64,7 +64,7 @@ def test_colour_and_logos_are_on_every_paper(name: str) -> None:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 said = archive.read("word/document.xml") + archive.read("word/styles.xml")
             assert b"7A1F3D" in said and b"1F4E79" not in said, path
-            assert (b"Logo : logo.png" in said) == ("questionnaires" not in path), path
+            assert said.count(b"Logo : logo.png") == 1, path
         elif path.endswith(".xlsx"):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 assert b"7A1F3D" in archive.read("xl/styles.xml")
