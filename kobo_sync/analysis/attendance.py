@@ -70,6 +70,14 @@ class Attendance:
         return tuple(person for person in self.people if person.present)
 
     @property
+    def distinct(self) -> tuple[Person, ...]:
+        """The persons present, each once, in the first of the zones they came to."""
+        found: dict[str, Person] = {}
+        for person in self.present:
+            found.setdefault(person.key, person)
+        return tuple(found.values())
+
+    @property
     def full_day(self) -> tuple[Person, ...]:
         """Persons who signed every half-day."""
         return tuple(p for p in self.people if self.sessions and set(self.sessions) <= set(p.signatures))
@@ -80,9 +88,9 @@ class Attendance:
         return len({person.key for person in self.present})
 
     def counts(self, trait: str) -> dict[str, int]:
-        """Persons present by *trait* (``sex``, ``group``, ``zone``, …); missing under an empty code."""
+        """Persons present by *trait* (``sex``, ``group``, …), each once; per ``zone`` all who came there. Missing under an empty code."""
         found: dict[str, int] = {}
-        for person in self.present:
+        for person in self.present if trait == "zone" else self.distinct:
             code = person.zone if trait == "zone" else person.traits[trait]
             found[code] = found.get(code, 0) + 1
         return dict(sorted(found.items()))

@@ -77,7 +77,7 @@ class Needs:
 def needs(facts: Facts) -> Needs:
     """The needs ranked. Raises: nothing; no rows give the catalogue without scores."""
     table = meaning.rows(facts, "needs").table
-    ballots = [_ballot(value) for value in table["ranking"]]
+    ballots = [ballot(value) for value in table["ranking"]]
     groups = [meaning.text(value) for value in table["group"]]
     sexes = [meaning.text(value) for value in table["sex"]]
     known = [group.code for group in facts.config.groups]
@@ -161,7 +161,8 @@ def kendall_w(judges: Sequence[Sequence[float]]) -> float | None:
     return min(1.0, 12 * spread / most) if most > 1e-9 else None
 
 
-def _ballot(value: object) -> list[str]:
+def ballot(value: object) -> list[str]:
+    """The needs that an answer puts first, first to third, each once."""
     return list(dict.fromkeys(meaning.text(value).split()))[: len(POINTS)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 THRESHOLD = 3
+_MOST_UNKNOWN = 400
 
 Mask = npt.NDArray[np.bool_]
 
@@ -17,39 +18,75 @@ def publishable(n: int) -> bool:
     return n >= THRESHOLD
 
 
-def hidden(counts: Sequence[Sequence[int]]) -> Mask:
-    """Which cells to hide in a two-way table that is printed with its totals.
+def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None) -> Mask:
+    """Which cells to hide in a two-way table that is printed with its totals; *besides*, of the answer's shape, are hidden too.
 
     Shape: *counts* is rows × columns without totals; the answer is (rows + 1) × (columns + 1), the last
     row and column standing for the totals, true where the cell must not be printed.
     Rule: counts 1 and 2 are hidden; then, as long as a hidden cell can be worked out from its row or
     column (it is alone there, or the hidden ones sum to less than 3), the smallest other cell of that
-    line is hidden too, totals last. Zeros are printed unless a neighbour needs them.
+    line is hidden too, totals last; likewise where several lines together tell a hidden cell. Zeros are printed
+    unless a neighbour needs them.
     """
     inner = np.array([list(row) for row in counts], dtype=np.int64)
     if inner.size == 0:
         return np.zeros((inner.shape[0] + 1, 1 + (inner.shape[1] if inner.ndim == 2 else 0)), dtype=np.bool_)
-    full = np.zeros((inner.shape[0] + 1, inner.shape[1] + 1), dtype=np.int64)
-    full[:-1, :-1] = inner
-    full[:-1, -1] = inner.sum(axis=1)
-    full[-1, :] = full[:-1, :].sum(axis=0)
+    full = _with_totals(inner)
     mask: Mask = (full > 0) & (full < THRESHOLD)
+    if besides is not None:
+        mask |= besides
+    lines = _lines(full.shape)
     while True:
-        weak = [line for line in _lines(full.shape) if _deducible(full, mask, line)]
-        if not weak:
+        weak = [line for line in lines if _deducible(full, mask, line)]
+        if weak:
+            for line in weak:
+                if _deducible(full, mask, line):
+                    mask[_cheapest(full, mask, line)] = True
+            continue
+        told = {(i, j) for _, i, j in _told_together([mask])}
+        if not _hide_beside(full, mask, told):
             return mask
-        for line in weak:
-            if _deducible(full, mask, line):
-                mask[_cheapest(full, mask, line)] = True
 
 
-def shown(counts: Sequence[Sequence[int]], *, dash: str = "–") -> list[list[str]]:
+def hidden_over_zones(counts: Sequence[Sequence[int]], parts: Sequence[Sequence[Sequence[int]]]) -> Mask:
+    """Which cells to hide in the mission's table *counts*, whose *parts*, one per zone, are printed in the zones' own papers.
+
+    Shape: *parts* are tables of the shape of *counts*; the answer as `hidden` gives it. What zones hide may not be had by
+    taking the other zones' numbers from the mission's: a cell is hidden if one zone alone hides it, or all that do hold less than 3.
+    """
+    tables = [np.array([list(row) for row in part], dtype=np.int64) for part in parts]
+    if not tables or tables[0].size == 0:
+        return hidden(counts)
+    masks = np.array([hidden(part) for part in parts])
+    hidden_sums = (np.array([_with_totals(table) for table in tables]) * masks).sum(axis=0)
+    n_hiding = masks.sum(axis=0)
+    weak: Mask = (n_hiding == 1) | ((n_hiding > 1) & (hidden_sums < THRESHOLD))
+    mask = hidden(counts, besides=weak)
+    full = _with_totals(np.array([list(row) for row in counts], dtype=np.int64))
+    # Many zones leave much open, and would make the sums large.
+    while masks.sum() + mask.sum() <= _MOST_UNKNOWN:
+        told = {(i, j) for k, i, j in _told_together([*masks, mask], summed=True) if k < len(parts)}
+        if not _hide_beside(full, mask, told):
+            break
+        mask = hidden(counts, besides=mask)
+    return mask
+
+
+def shown(counts: Sequence[Sequence[int]], *, mask: Mask | None = None, dash: str = "–") -> list[list[str]]:
     """The table with its totals as text, hidden cells as *dash*; shape (rows + 1) × (columns + 1)."""
-    mask = hidden(counts)
+    mask = hidden(counts) if mask is None else mask
     rows = [[*row, sum(row)] for row in counts]
     width = len(rows[0]) if rows else 1
     rows.append([sum(row[column] for row in rows) for column in range(width)])
     return [[dash if mask[i, j] else str(value) for j, value in enumerate(row)] for i, row in enumerate(rows)]
+
+
+def _with_totals(inner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    full = np.zeros((inner.shape[0] + 1, inner.shape[1] + 1), dtype=np.int64)
+    full[:-1, :-1] = inner
+    full[:-1, -1] = inner.sum(axis=1)
+    full[-1, :] = full[:-1, :].sum(axis=0)
+    return full
 
 
 def _lines(shape: tuple[int, ...]) -> list[list[tuple[int, int]]]:
@@ -72,6 +109,37 @@ def _deducible(full: npt.NDArray[np.int64], mask: Mask, line: list[tuple[int, in
     parts = [cell for cell in masked if cell != line[-1]]
     total_hidden = len(parts) < len(masked)
     return not total_hidden and sum(int(full[cell]) for cell in parts) < THRESHOLD
+
+
+def _told_together(masks: Sequence[Mask], *, summed: bool = False) -> set[tuple[int, int, int]]:
+    """The hidden cells (table, row, column) that follow from the sums of several lines; *summed*: the last table adds the others up."""
+    hidden_cells = ((k, int(i), int(j)) for k, mask in enumerate(masks) for i, j in np.argwhere(mask))
+    unknown = {cell: place for place, cell in enumerate(hidden_cells)}
+    shape = masks[0].shape
+    # Each line of cells has its total at its end; a cell over the zones has the mission's.
+    lines = [[(k, *cell) for cell in line] for k in range(len(masks)) for line in _lines(shape)]
+    if summed:
+        lines += [[(k, i, j) for k in range(len(masks))] for i in range(shape[0]) for j in range(shape[1])]
+    sums = np.zeros((len(lines), len(unknown)))
+    for number, line in enumerate(lines):
+        for cell in line:
+            if cell in unknown:
+                sums[number, unknown[cell]] = -1 if cell == line[-1] else 1
+    if not unknown:
+        return set()
+    # What the sums leave open is their null space: a cell that is zero in all of it can be worked out.
+    _, values, directions = np.linalg.svd(sums)
+    free = directions[int((values > 1e-9).sum()) :]
+    return {cell for cell, place in unknown.items() if np.all(np.abs(free[:, place]) < 1e-9)}
+
+
+def _hide_beside(full: npt.NDArray[np.int64], mask: Mask, told: set[tuple[int, int]]) -> bool:
+    """Hide one cell more in a line of a cell of *told*; False when there is none left."""
+    for line in _lines(mask.shape):
+        if told & set(line) and not all(mask[cell] for cell in line):
+            mask[_cheapest(full, mask, line)] = True
+            return True
+    return False
 
 
 def _cheapest(full: npt.NDArray[np.int64], mask: Mask, line: list[tuple[int, int]]) -> tuple[int, int]:

@@ -10,8 +10,9 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.learning import Change, Learning, learning
+from kobo_sync.analysis.publication import UNKNOWN, Crosstab, What, present_by_sex, small_zones
 from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
-from kobo_sync.analysis.suppression import THRESHOLD, publishable, shown
+from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import charts, french, word
 from kobo_sync.model import Class, Document, Facts, Scope
@@ -68,11 +69,13 @@ def key_figures(
     )
     gain = french.number(change.gain, 2) if publishable(change.n) else french.NOTHING
     score = french.signed(advice.score) if publishable(advice.n) else french.NOTHING
+    came = letterhead.counted(facts, "present", n)
+    rate = french.NOTHING if small_zones(facts, "present") else _rate(n, done.share)
     figures = [
-        (letterhead.printable(n) + slash + french.number(done.quota), f"présent·e·s ({_rate(n, done.share)} du quota)"),
-        (test, f"bonnes réponses, avant → après (n = {letterhead.printable(change.n)})"),
+        (came + slash + french.number(done.quota), f"présent·e·s ({rate} du quota)"),
+        (test, f"bonnes réponses, avant → après (n = {letterhead.counted(facts, 'pairs', change.n)})"),
         (gain, "gain de classe (Hake, de 0 à 1)"),
-        (score, f"recommandation, de −100 à +100 (n = {letterhead.printable(advice.n)})"),
+        (score, f"recommandation, de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction', advice.n)})"),
     ]
     word.key_figures(document, figures)
 
@@ -89,21 +92,25 @@ def participation(
 ) -> None:
     """Adds response rates, then persons present by group and sex."""
     n_present = listed.n_present
-    answers = [("Test avant la formation", learnt.n_before), ("Test après la formation", learnt.n_after)]
-    answers += [("Tests appariés (avant et après)", learnt.n_pairs), ("Satisfaction (anonyme)", judged.n)]
-    answers.append(("Besoins", len(meaning.rows(facts, "needs").table)))
+    answers: list[tuple[str, What, int]] = [
+        ("Test avant la formation", "before", learnt.n_before),
+        ("Test après la formation", "after", learnt.n_after),
+        ("Tests appariés (avant et après)", "pairs", learnt.n_pairs),
+        ("Satisfaction (anonyme)", "satisfaction", judged.n),
+        ("Besoins", "needs_rows", len(meaning.rows(facts, "needs").table)),
+    ]
     rows = []
-    for label, n in answers:
-        share = present.response_rate(n, n_present)
-        rate = _rate(n, share) if publishable(n_present) else french.NOTHING
-        rows.append([label, letterhead.printable(n), letterhead.printable(n_present), rate])
+    for label, what, n in answers:
+        told = not (small_zones(facts, what) or small_zones(facts, "present")) and publishable(n_present)
+        rate = _rate(n, present.response_rate(n, n_present)) if told else french.NOTHING
+        rows.append([label, letterhead.counted(facts, what, n), letterhead.counted(facts, "present", n_present), rate])
     head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
     word.table(
         document,
         word.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
-    groups_and_sexes(document, facts, listed)
-    if learnt.n_before and publishable(learnt.n_before):
+    groups_and_sexes(document, facts)
+    if publishable(learnt.n_before) and not small_zones(facts, "before") and not small_zones(facts, "pairs"):
         word.paragraph(document, _attrition(learnt))
 
 
@@ -122,33 +129,20 @@ def _attrition(learnt: Learning) -> str:
     return " ".join(parts)
 
 
-def groups_and_sexes(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
     """Adds the persons present by group and sex."""
     names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
     if names:
         caption = "Personnes présentes, par groupe et par sexe"
-        word.table(document, by_sex(facts, listed, "group", names, "Groupe", caption))
+        word.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
 
 
-def by_sex(
-    facts: Facts, listed: present.Attendance, trait: str, names: Mapping[str, str], title: str, caption: str
-) -> word.Table:
-    """Persons present by *trait* (its codes and *names* in order) and sex; whoever has another or none is counted apart.
-
-    All persons are in the table, so that no small number can be had by taking its total from another's.
-    """
-    sexes = [facts.config.codes.female, facts.config.codes.male]
-    pairs = [
-        (p.traits[trait] if p.traits[trait] in names else "", p.traits["sex"] if p.traits["sex"] in sexes else "")
-        for p in listed.present
-    ]
-    rows = [*names, *([""] if any(code == "" for code, _ in pairs) else [])]
-    columns = [*sexes, *([""] if any(sex == "" for _, sex in pairs) else [])]
-    counts = [[pairs.count((row, column)) for column in columns] for row in rows]
-    said = [*(names.get(code, "Autre ou non précisé") for code in rows), "Total"]
-    head = [title, "Femmes", "Hommes", *(["Non précisé"] if "" in columns else []), "Total"]
+def by_sex(made: Crosstab, names: Mapping[str, str], title: str, caption: str) -> word.Table:
+    """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
+    said = [*(names.get(code, "Autre ou non précisé") for code in made.rows), "Total"]
+    head = [title, "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in made.columns else []), "Total"]
     widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
-    lines = [[name, *cells] for name, cells in zip(said, shown(counts), strict=True)]
+    lines = [[name, *cells] for name, cells in zip(said, made.cells(), strict=True)]
     return word.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
 
 
@@ -166,7 +160,8 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
     if not publishable(learnt.n_pairs):
         word.paragraph(document, _TOO_FEW)
         return
-    word.paragraph(document, _evolution(learnt.change))
+    n = letterhead.counted(facts, "pairs", learnt.n_pairs)
+    word.paragraph(document, _evolution(learnt.change, n))
     themes = [(letterhead.theme(facts, code), change) for code, change in learnt.themes.items()]
     drawn = [
         (name, change.before, change.after)
@@ -185,16 +180,16 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
     word.figure(
         document,
         picture,
-        f"Bonnes réponses avant et après, par thème puis par question (n = {learnt.n_pairs} tests appariés)",
+        f"Bonnes réponses avant et après, par thème puis par question (n = {n} tests appariés)",
     )
-    _theme_table(document, themes)
+    _theme_table(document, themes, letterhead.denominator(facts, "pairs", learnt.n_pairs))
     _item_table(document, facts, learnt)
 
 
-def _evolution(change: Change) -> str:
+def _evolution(change: Change, n: str) -> str:
     text = (
         f"Score moyen : **{french.points(change.before)}** avant, **{french.points(change.after)}** après "
-        f"(n = {change.n} tests appariés), soit une évolution de **{french.signed(change.change, 1)} points**"
+        f"(n = {n} tests appariés), soit une évolution de **{french.signed(change.change, 1)} points**"
     )
     if change.low is not None:
         text += (
@@ -203,7 +198,8 @@ def _evolution(change: Change) -> str:
         )
     text += f". Gain de classe : {french.number(change.gain, 2)}{_gain_word(change.gain)}."
     n_same = change.n - change.n_up - change.n_down
-    if all(publishable(n) or n == 0 for n in (change.n_up, change.n_down, n_same)):
+    told = n == french.number(change.n)
+    if told and all(publishable(k) or k == 0 for k in (change.n_up, change.n_down, n_same)):
         text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
     return text
 
@@ -215,11 +211,11 @@ def _gain_word(gain: float | None) -> str:
     return f" ({'faible' if gain < 0.3 else 'moyen' if gain <= 0.7 else 'élevé'} selon les repères de Hake)"
 
 
-def _theme_table(document: WordDocument, themes: list[tuple[str, Change]]) -> None:
+def _theme_table(document: WordDocument, themes: list[tuple[str, Change]], n: str) -> None:
     rows = [
         [
             name,
-            str(change.n),
+            n,
             french.points(change.before),
             french.points(change.after),
             french.signed(change.change, 1),
@@ -247,12 +243,18 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
         start = [str(number), text, letterhead.theme(facts, item.theme)]
         if not publishable(item.n) or item.before_share is None or item.after_share is None:
-            rows.append([*start, letterhead.printable(item.n), *[french.NOTHING] * 4])
+            rows.append([*start, letterhead.denominator(facts, "pairs", item.n), *[french.NOTHING] * 4])
             continue
         moved = french.signed(100 * (item.after_share - item.before_share))
         shares = [french.percent(item.before_share), french.percent(item.after_share)]
         rows.append(
-            [*start, str(item.n), *shares, moved, french.number(item.p, 3) if item.p is not None else french.NOTHING]
+            [
+                *start,
+                letterhead.denominator(facts, "pairs", item.n),
+                *shares,
+                moved,
+                french.number(item.p, 3) if item.p is not None else french.NOTHING,
+            ]
         )
     head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
     caption = "Bonnes réponses par question, mêmes personnes avant et après (p : McNemar exact)"
@@ -273,19 +275,19 @@ def satisfaction_results(document: WordDocument, facts: Facts, judged: Satisfact
     if not publishable(judged.n):
         word.paragraph(document, _TOO_FEW)
         return
-    word.paragraph(document, _recommendation(judged))
+    word.paragraph(document, _recommendation(facts, judged))
     scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
     for block in _same_levels([scale for scale in scales if scale.codes]):
         _scales(document, facts, block)
 
 
-def _recommendation(judged: Satisfaction) -> str:
+def _recommendation(facts: Facts, judged: Satisfaction) -> str:
     advice = judged.recommendation
     if not publishable(advice.n):
         return "Recommandation : trop peu de réponses pour publier un indice."
     neutral = advice.n - advice.n_promoters - advice.n_detractors
     text = (
-        f"Recommandation : **{french.signed(advice.score)}** sur une échelle de −100 à +100 (n = {advice.n} ; intervalle à 95 % : "
+        f"Recommandation : **{french.signed(advice.score)}** sur une échelle de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction', advice.n)} ; intervalle à 95 % : "
         f"{french.signed(advice.low)} à {french.signed(advice.high)})"
     )
     counts = (advice.n_promoters, neutral, advice.n_detractors)
@@ -294,7 +296,7 @@ def _recommendation(judged: Satisfaction) -> str:
         text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
     missing = (
         f" ; {french.count(advice.n_missing, 'réponse manquante', 'réponses manquantes')}"
-        if publishable(advice.n_missing)
+        if publishable(advice.n_missing) and not small_zones(facts, "satisfaction")
         else ""
     )
     return f"{text}{missing}. Avec si peu de réponses, l’intervalle est large : l’indice ne sert jamais à classer les zones."
@@ -322,7 +324,8 @@ def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
     for scale in scales:
         known = publishable(scale.n)
         cells = [_favourable(scale), _level(scale)] if known else [french.NOTHING, french.NOTHING]
-        table.append([scale.label, letterhead.printable(scale.n), letterhead.printable(scale.n_missing), *cells])
+        counts = [letterhead.denominator(facts, "satisfaction", n) for n in (scale.n, scale.n_missing)]
+        table.append([scale.label, *counts, *cells])
     content = word.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))
     word.table(document, content)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, quoting
+from kobo_sync.analysis.publication import What, least, small_zones
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Identity, Role
 from kobo_sync.documents import draft, french, pictures, word
@@ -77,6 +78,19 @@ def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
 def printable(n: int) -> str:
     """A count for an aggregate paper: 1 and 2 are not printed, 0 is."""
     return french.number(n) if n == 0 or publishable(n) else french.NOTHING
+
+
+def counted(facts: Facts, what: What, n: int) -> str:
+    """`printable`; of a mission in which a zone has one or two, the least that may be told: ``≥ 48``."""
+    if not small_zones(facts, what):
+        return printable(n)
+    told = least(facts, what)
+    return f"≥{french.NBSP}{french.number(told)}" if publishable(told) else french.NOTHING
+
+
+def denominator(facts: Facts, what: What, n: int) -> str:
+    """`printable`, for an n that a mission's zone of one or two persons could be worked out from: then it is not told."""
+    return french.NOTHING if small_zones(facts, what) else printable(n)
 
 
 def distinct(texts: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.publication import present_by_sex, small_zones, women_share
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.suppression import publishable
@@ -51,17 +52,19 @@ def _people(facts: Facts) -> dict[str, str]:
     listed = present.attendance(facts)
     done = present.completion(listed, present.zones_of(facts))
     n = listed.n_present
-    sexes = [person.traits["sex"] for person in listed.present]
-    women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
-    shown = all(k == 0 or publishable(k) for k in (women, men, len(sexes) - women - men))
+    told = (n == 0 or publishable(n)) and not small_zones(facts, "present")
+    sexes = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    women, men, share = sexes.total(facts.config.codes.female), sexes.total(facts.config.codes.male), women_share(facts)
     full = len({person.key for person in listed.full_day})
     return {
-        "presents": letterhead.printable(n),
-        "taux": french.percent(done.share) if n == 0 or publishable(n) else french.NOTHING,
-        "femmes": french.number(women) if shown else french.NOTHING,
-        "hommes": french.number(men) if shown else french.NOTHING,
-        "part_femmes": french.percent(women / len(sexes)) if shown and sexes else french.NOTHING,
-        "journee_entiere": letterhead.printable(full) if n - full == 0 or publishable(n - full) else french.NOTHING,
+        "presents": letterhead.counted(facts, "present", n),
+        "taux": french.percent(done.share) if told else french.NOTHING,
+        "femmes": french.number(women),
+        "hommes": french.number(men),
+        "part_femmes": french.percent(share),
+        "journee_entiere": letterhead.printable(full)
+        if told and (n == full or publishable(n - full))
+        else french.NOTHING,
     }
 
 
@@ -70,12 +73,12 @@ def _learnt(facts: Facts) -> dict[str, str]:
     change, advice = learnt.change, judged.recommendation
     known = publishable(change.n)
     return {
-        "tests_apparies": letterhead.printable(change.n),
+        "tests_apparies": letterhead.counted(facts, "pairs", change.n),
         "score_avant": french.points(change.before) if known else french.NOTHING,
         "score_apres": french.points(change.after) if known else french.NOTHING,
         "evolution": french.signed(change.change, 1) if known else french.NOTHING,
         "gain": french.number(change.gain, 2) if known else french.NOTHING,
-        "reponses_satisfaction": letterhead.printable(judged.n),
+        "reponses_satisfaction": letterhead.counted(facts, "satisfaction", judged.n),
         "recommandation": french.signed(advice.score) if publishable(advice.n) else french.NOTHING,
     }
 
@@ -87,7 +90,7 @@ def _wanted(facts: Facts) -> dict[str, str]:
     common = [labels.need(facts, code) for code in ranked.common or ()] if compared else []
     overdue = len(plan.overdue(letterhead.local_day(facts, facts.as_of))) if facts.as_of else 0
     return {
-        "reponses_besoins": letterhead.printable(ranked.n),
+        "reponses_besoins": letterhead.counted(facts, "needs", ranked.n),
         **{f"besoin_{k + 1}": first[k] if k < len(first) else french.NOTHING for k in range(_FIRST)},
         "priorites_communes": french.listing(common) or french.NOTHING,
         "n_priorites_communes": french.number(len(common)) if compared else french.NOTHING,

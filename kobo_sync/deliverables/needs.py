@@ -8,7 +8,8 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
-from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
+from kobo_sync.analysis.publication import mentions_hidden, people_heard, sizes_hidden
+from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import charts, french, pictures, word
 from kobo_sync.model import Class, Document, Facts, Scope
@@ -101,13 +102,14 @@ def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
     word.figure(
         document,
         word.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
-        f"Score moyen des groupes, de 0 à 3 (n = {found.n})",
+        f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs', found.n)})",
     )
     _ranking_table(document, facts, found)
 
 
 def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
     domains = {need.code: _domain(facts, need) for need in found.needs}
+    untold = mentions_hidden(facts)
     head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
     rows = [
@@ -116,7 +118,7 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
             need.label,
             domains[need.code],
             french.number(need.score, 2),
-            letterhead.printable(need.mentions),
+            french.NOTHING if need.code in untold else french.number(need.mentions),
             _rating(need.severity, 1),
             _rating(need.households, 0),
             _rating(need.feasibility, 1),
@@ -126,7 +128,8 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
     if not any(domains.values()):
         head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
-    caption = f"Besoins classés (n = {found.n} ; sans classement : {letterhead.printable(found.n_missing)})"
+    n = letterhead.counted(facts, "needs", found.n)
+    caption = f"Besoins classés (n = {n} ; sans classement : {letterhead.printable(found.n_missing)})"
     word.table(document, word.Table(head, rows, widths, caption=caption, right=right, size=8.5))
     parts = []
     rated = [
@@ -166,14 +169,14 @@ def _domain(facts: Facts, need: Need) -> str:
 def by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
     codes = facts.config.codes
+    groups = {code: labels.group(facts, code, short=True) for code in found.n_by_group}
     columns: list[tuple[str, dict[str, int | None]]] = []
-    for labels_, sizes, attribute in (
-        ({code: labels.group(facts, code, short=True) for code in found.n_by_group}, found.n_by_group, "rank_by_group"),
-        ({codes.female: "Femmes", codes.male: "Hommes"}, found.n_by_sex, "rank_by_sex"),
+    for labels_, sizes, attribute, untold in (
+        (groups, found.n_by_group, "rank_by_group", sizes_hidden(facts, "group")),
+        ({codes.female: "Femmes", codes.male: "Hommes"}, found.n_by_sex, "rank_by_sex", sizes_hidden(facts, "sex")),
     ):
-        mask = hidden([list(sizes.values())]) if sizes else None
-        for index, (code, n) in enumerate(sizes.items()):
-            masked = mask is not None and bool(mask[0, index])
+        for code, n in sizes.items():
+            masked = code in untold
             ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in found.needs}
             shown_n = french.NOTHING if masked else str(n)
             columns.append((f"{labels_.get(code, code)}\nn{french.NBSP}={french.NBSP}{shown_n}", ranks))
@@ -255,19 +258,19 @@ def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, .
 
 def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level: int = 2) -> None:
     """Adds what focus groups said; a session speaks for several persons, so each one may be quoted."""
-    people = held.n_women + held.n_men
+    people, women, men = people_heard(facts)
     said = f"{french.count(held.n_sessions, 'séance')}"
     if held.groups:
         said += f" ({french.listing([labels.group(facts, code, short=True) for code in held.groups])})"
-    if all(publishable(n) for n in (held.n_women, held.n_men)):
-        said += f", {french.count(people, 'personne')} : {french.count(held.n_women, 'femme')} et {french.count(held.n_men, 'homme')}"
-    elif publishable(people):
+    if people and women is not None and men is not None:
+        said += f", {french.count(people, 'personne')} : {french.count(women, 'femme')} et {french.count(men, 'homme')}"
+    elif people:
         said += f", {french.count(people, 'personne')}"
     word.paragraph(document, f"{said}.")
     if held.themes:
         themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in held.themes.items()]
         word.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
-    if not publishable(people):
+    if not publishable(held.n_women + held.n_men):
         word.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
         return
     for title, texts in (

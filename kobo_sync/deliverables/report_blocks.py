@@ -13,6 +13,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.suppression import hidden, publishable
@@ -27,6 +28,8 @@ from kobo_sync.model import Facts
 Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8
 _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
+# Forms of which a person fills one, or one per session: their numbers are numbers of persons.
+_OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "needs"))
 
 
 def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
@@ -61,18 +64,14 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
 
 def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     listed = present.attendance(facts)
-    masked = _masked(facts, listed.counts("zone"))
     rows = []
     for zone in facts.config.zones:
         place = letterhead.place(replace(facts, zone=zone)).partition(", ")[2]
         day = french.day(zone.training_on) if zone.training_on else french.NOTHING
-        said = [french.NOTHING] * 2 if zone.code in masked else [zones[zone.code][key] for key in ("presents", "taux")]
+        said = [zones[zone.code][key] for key in ("presents", "taux")]
         rows.append([labels.zone(facts, zone.code), place, day, said[0], french.number(zone.target), said[1]])
-    done = present.completion(listed, facts.config.zones)
-    known = "" not in masked
-    share = french.percent(done.share) if known else french.NOTHING
-    n = french.number(listed.n_present) if known else french.NOTHING
-    rows.append(["Mission", "", "", n, french.number(done.quota), share])
+    whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
+    rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
     content = word.Table(
         head, rows, [3.6, 5.4, 2.7, 1.9, 1.5, 1.7], caption="Zones, dates et participation", right=(3, 4, 5), totals=1
@@ -85,29 +84,18 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     )
 
 
-def _masked(facts: Facts, counts: Mapping[str, int]) -> set[str]:
-    """The zones whose number may not stand beside the others' and the mission's, under "" the mission itself.
-
-    A zone of one or two persons, and as many others as it takes that no subtraction gives it back.
-    """
-    codes = [zone.code for zone in facts.config.zones]
-    mask = hidden([[counts.get(code, 0)] for code in codes])
-    return {code for code, is_hidden in zip([*codes, ""], mask[:, 0], strict=True) if is_hidden}
-
-
 def _participation(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
     bars = []
     counts = listed.counts("zone")
-    masked = _masked(facts, counts)
     for zone in facts.config.zones:
         n = counts.get(zone.code, 0)
-        if zone.code not in masked:
+        if n == 0 or publishable(n):
             bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
         picture = word.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         word.figure(document, picture, "Personnes présentes et quota, par zone")
-    evaluations.groups_and_sexes(document, facts, listed)
+    evaluations.groups_and_sexes(document, facts)
     ages = _by_age(facts, listed)
     if ages:
         word.table(document, ages)
@@ -126,29 +114,20 @@ def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
     caption = "Personnes présentes, par tranche d’âge et par sexe"
-    return evaluations.by_sex(
-        facts, listed, "age_band", {code: names[code] for code in codes}, "Tranche d’âge", caption
-    )
+    made = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
+    return evaluations.by_sex(made, names, "Tranche d’âge", caption)
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
-    masked = _masked(facts, {code: _count(zones[code]["tests_apparies"]) for code in zones})
     rows = []
     for code, said in [*zones.items(), ("", live_values(facts))]:
-        name = labels.zone(facts, code) if code else "Mission"
-        rows.append([name, *([french.NOTHING] * 5 if code in masked else [said[key] for key in keys])])
+        rows.append([labels.zone(facts, code) if code else "Mission", *(said[key] for key in keys)])
     head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     content = word.Table(
         head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
     )
     word.table(document, content)
-
-
-def _count(text: str) -> int:
-    """The number that a figure says; one that is not published counts as one person."""
-    digits = "".join(character for character in text if character.isdigit())
-    return int(digits) if digits else 1
 
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
@@ -163,11 +142,7 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
 
 def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
-    masked = _masked(facts, {code: _count(zones[code]["reponses_besoins"]) for code in zones})
-    rows = []
-    for code, said in zones.items():
-        shown_ = [french.NOTHING] * 4 if code in masked else [said[key] for key in keys]
-        rows.append([labels.zone(facts, code), *shown_])
+    rows = [[labels.zone(facts, code), *(said[key] for key in keys)] for code, said in zones.items()]
     head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
     content = word.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
     word.table(document, content)
@@ -244,8 +219,11 @@ def _received(document: WordDocument, facts: Facts) -> None:
         title = facts.forms[form_id].title if form_id in facts.forms else form_id
         kept = found.table["form_id"].eq(form_id).sum() if facts.config.forms[form_id].role != "other" else None
         n = len(table) if table is not None else 0
-        used = french.number(int(kept)) if kept is not None else french.NOTHING
-        rows.append([title, str(n), used, facts.form_versions.get(form_id, "") or french.NOTHING])
+        received, used = french.number(n), french.number(int(kept)) if kept is not None else french.NOTHING
+        if kept is not None and facts.config.forms[form_id].role in _OF_PERSONS:
+            mask = hidden([[int(kept), n - int(kept)]])
+            used, received = (french.NOTHING if mask[0, place] else text for place, text in ((0, used), (2, received)))
+        rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]
     caption = "Soumissions reçues et utilisées, par formulaire"
     word.table(document, word.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))

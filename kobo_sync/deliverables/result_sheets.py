@@ -8,8 +8,9 @@ from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import Learning
 from kobo_sync.analysis.needs import Needs, Rating
+from kobo_sync.analysis.publication import mentions_hidden, sizes_hidden
 from kobo_sync.analysis.satisfaction import Satisfaction
-from kobo_sync.analysis.suppression import hidden, publishable
+from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import excel, french
 from kobo_sync.model import Facts
@@ -31,7 +32,7 @@ def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, fo
 
 def needs_workbook(facts: Facts, found: Needs, form_ids: list[str]) -> bytes:
     """The ranking and the ranks per group and sex; aggregate: small groups are left blank."""
-    return _workbook(facts, "Besoins prioritaires", [_ranking(found), _ranks(facts, found)], form_ids)
+    return _workbook(facts, "Besoins prioritaires", [_ranking(facts, found), _ranks(facts, found)], form_ids)
 
 
 def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids: list[str]) -> bytes:
@@ -224,7 +225,7 @@ def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
     return excel.Sheet("Paroles", columns, rows)
 
 
-def _ranking(found: Needs) -> excel.Sheet:
+def _ranking(facts: Facts, found: Needs) -> excel.Sheet:
     columns = [
         _count("Rang"),
         excel.Column("Besoin", width=46),
@@ -233,14 +234,14 @@ def _ranking(found: Needs) -> excel.Sheet:
     ]
     columns += [_count("Mentions"), _number("Gravité"), _count("n gravité"), _number("Ménages"), _count("n ménages")]
     columns += [_number("Faisabilité"), _count("n faisabilité"), excel.Column("Priorité commune", width=12)]
-    whole, compared = publishable(found.n), found.groups_publishable
+    whole, compared, untold = publishable(found.n), found.groups_publishable, mentions_hidden(facts)
     rows: list[Row] = []
     for need in found.needs:
         rated = [cell for rating in (need.severity, need.households, need.feasibility) for cell in _rating(rating)]
         common = (
             "" if found.common is None or not (whole and compared) else "oui" if need.code in found.common else "non"
         )
-        mentions = need.mentions if publishable(need.mentions) or need.mentions == 0 else None
+        mentions = None if need.code in untold else need.mentions
         votes: Row = [need.score, mentions] if whole else [None, None]
         rows.append([need.rank if whole else None, need.label, need.domain, *votes, *rated, common])
     return excel.Sheet("Classement", columns, rows)
@@ -255,10 +256,12 @@ def _ranks(facts: Facts, found: Needs) -> excel.Sheet:
     columns = [excel.Column("Besoin", width=46)]
     shown: list[tuple[str, str]] = []
     sexes = {codes.female: "Femmes", codes.male: "Hommes"}
-    for attribute, sizes in (("rank_by_group", found.n_by_group), ("rank_by_sex", found.n_by_sex)):
-        mask = hidden([list(sizes.values())])
-        for index, (code, n) in enumerate(sizes.items()):
-            if n and not mask[0, index]:
+    for attribute, sizes, untold in (
+        ("rank_by_group", found.n_by_group, sizes_hidden(facts, "group")),
+        ("rank_by_sex", found.n_by_sex, sizes_hidden(facts, "sex")),
+    ):
+        for code, n in sizes.items():
+            if n and code not in untold:
                 name = sexes.get(code) or labels.group(facts, code, short=True)
                 columns.append(_count(f"{name} (n = {n})"))
                 shown.append((attribute, code))

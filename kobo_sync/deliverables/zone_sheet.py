@@ -6,9 +6,10 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.learning import Learning, learning
 from kobo_sync.analysis.needs import Needs, needs
+from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.satisfaction import Satisfaction, satisfaction
-from kobo_sync.analysis.suppression import THRESHOLD, publishable, shown
+from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.zone_sheet import ZoneSheet
@@ -46,7 +47,7 @@ def build(facts: Facts) -> list[Document]:
         learnt=_learnt(facts, learnt),
         levels=_scales(judged)[0],
         judged=_scales(judged)[1],
-        present=_present(facts, listed),
+        present=_present(facts),
         actions=_actions(facts, plan),
         note=_note(facts, ranked, learnt, judged),
         draft=not facts.final,
@@ -80,19 +81,10 @@ def _figures(facts: Facts, listed: present.Attendance, learnt: Learning, plan: R
     test = f"{french.number(change.before)} → {french.points(change.after)}" if known else french.NOTHING
     return [
         (letterhead.printable(n) + slash + french.number(done.quota), f"participant·e·s{rate}"),
-        (_women_share(facts, listed), "de femmes parmi les présent·e·s"),
+        (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
         (test, f"bonnes réponses, avant → après (n = {letterhead.printable(change.n)})"),
         (french.number(len(plan.actions)), "action de plaidoyer" if len(plan.actions) < 2 else "actions de plaidoyer"),
     ]
-
-
-def _women_share(facts: Facts, listed: present.Attendance) -> str:
-    sexes = [person.traits["sex"] for person in listed.present]
-    women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
-    counts = (women, men, len(sexes) - women - men)
-    if not sexes or not all(n == 0 or publishable(n) for n in counts):
-        return french.NOTHING
-    return french.percent(women / len(sexes))
 
 
 def _needs(facts: Facts, ranked: Needs) -> list[tuple[str, str, float, str]]:
@@ -138,26 +130,14 @@ def _scales(judged: Satisfaction) -> tuple[tuple[str, ...], list[tuple[str, tupl
     return levels, rows
 
 
-def _present(facts: Facts, listed: present.Attendance) -> list[list[str]]:
-    codes = [group.code for group in facts.config.groups]
-    sexes = [facts.config.codes.female, facts.config.codes.male]
-    pairs = [
-        (
-            person.traits["group"] if person.traits["group"] in codes else "",
-            person.traits["sex"] if person.traits["sex"] in sexes else "",
-        )
-        for person in listed.present
-    ]
-    rows = [*codes, *([""] if any(group == "" for group, _ in pairs) else [])]
-    columns = [*sexes, *([""] if any(sex == "" for _, sex in pairs) else [])]
-    names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in rows] + ["Total"]
-    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if "" in columns else []), "Total", "Quota"]
+def _present(facts: Facts) -> list[list[str]]:
+    made = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in made.rows] + ["Total"]
+    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in made.columns else []), "Total", "Quota"]
     zones = present.zones_of(facts)
-    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else french.NOTHING for code in rows]
+    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else french.NOTHING for code in made.rows]
     quotas.append(str(sum(zone.target for zone in zones)))
-    counts = [[pairs.count((row, column)) for column in columns] for row in rows] or [[0] * len(columns)]
-    cells = shown(counts) if rows else [["0"] * (len(columns) + 1)]
-    return [head, *([name, *line, quota] for name, line, quota in zip(names, cells, quotas, strict=True))]
+    return [head, *([name, *line, quota] for name, line, quota in zip(names, made.cells(), quotas, strict=True))]
 
 
 def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:

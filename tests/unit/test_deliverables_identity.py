@@ -14,6 +14,7 @@ from PIL import Image
 from test_analysis_facts import make_facts, make_tables, signature_png
 from test_deliverables_zone import built, cells, words
 
+from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.focus import photos
 from kobo_sync.config import Identity
 from kobo_sync.deliverables import deliverable
@@ -115,17 +116,59 @@ def rows_of(content: bytes, caption: str) -> list[list[str]]:
     raise AssertionError(caption)
 
 
+def zone_facts(whole: Facts, place: int) -> Facts:
+    """What the papers of the mission's *place*-th zone are made from."""
+    return zone_views(whole)[whole.config.zones[place].code]
+
+
 def test_a_small_zone_cannot_be_worked_out_from_the_others_and_the_total() -> None:
-    """Two persons in one of two zones: beside the mission's total, the other zone's number would give them away."""
-    report = built("final_report", mission_facts(25, 2))["rapport-final.docx"]
+    """Two persons in one of two zones: the other zone's own papers say 25, so the mission's may not say 27."""
+    facts = mission_facts(25, 2)
+    report = built("final_report", facts)["rapport-final.docx"]
     rows = rows_of(report, "Zones, dates et participation")
-    assert [row[3] for row in rows[1:3]] == ["–", "–"]
-    assert [row[5] for row in rows[1:3]] == ["–", "–"]
+    assert [row[3] for row in rows[1:]] == ["25", "–", "≥\u00a025"]
+    assert [row[5] for row in rows[1:]] == ["100\u202f%", "–", "–"]
     learnt = rows_of(report, "Évolution par zone")
-    assert all(cell == "–" for row in learnt[1:3] for cell in row[1:])
-    assert "2 sur 25" not in words(report)
+    assert all(cell == "–" for cell in learnt[2][1:]) and learnt[3][1].startswith("≥")
+    said = words(report)
+    assert "2 sur 25" not in said and "27" not in said.split("\n")
     whole = rows_of(built("final_report", mission_facts(25, 24))["rapport-final.docx"], "Zones, dates et participation")
     assert [row[3] for row in whole[1:]] == ["25", "24", "49"]
+
+
+def test_what_zones_hide_is_not_had_by_taking_the_others_from_the_missions() -> None:
+    """Group by sex, mentions, sizes of groups: the same cell of all zones and of the report, side by side."""
+    facts = mission_facts(25, 13)
+    report = built("final_report", facts)["rapport-final.docx"]
+    papers = [
+        (built("evaluations", here), built("needs", here)) for here in (zone_facts(facts, 0), zone_facts(facts, 1))
+    ]
+    n_hidden = 0
+    for caption, of_papers in (("par groupe et par sexe", 0), ("Besoins classés", 1)):
+        wholes = {row[0 if of_papers == 0 else 1]: row for row in rows_of(report, caption)}
+        zones = []
+        for documents in papers:
+            path = ("evaluations.docx", "besoins-prioritaires.docx")[of_papers]
+            zones.append({row[0 if of_papers == 0 else 1]: row for row in rows_of(documents[of_papers][path], caption)})
+        places = range(1, 4) if of_papers == 0 else (4,)
+        for name, row in wholes.items():
+            for place in places:
+                hiding = [zone for zone in zones if name in zone and zone[name][place] == "–"]
+                n_hidden += len(hiding)
+                assert len(hiding) != 1 or row[place] == "–", (caption, name, place)
+    assert n_hidden > 3
+
+
+def test_a_person_who_came_to_two_zones_counts_once_in_the_missions_tables() -> None:
+    facts = mission_facts(25, 25)
+    presence = facts.tables["presence"]
+    again = presence[presence["participant"].eq("Z1-01")].assign(zone=facts.config.zones[1].code, root_uuid="twice")
+    both = pd.concat([presence, again], ignore_index=True)
+    doubled = replace(facts, tables={**facts.tables, "presence": both})
+    before, after = (built("final_report", each)["rapport-final.docx"] for each in (facts, doubled))
+    for caption in ("par groupe et par sexe", "par tranche d’âge et par sexe"):
+        assert rows_of(after, caption) == rows_of(before, caption)
+    assert rows_of(after, "Zones, dates")[-1][3] == rows_of(before, "Zones, dates")[-1][3]
 
 
 def test_a_question_that_is_asked_no_more_keeps_its_numbers_and_is_told() -> None:
