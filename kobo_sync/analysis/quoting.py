@@ -8,20 +8,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.names import phone_key
 from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.config import Role
 from kobo_sync.model import Facts
 
 NAME, PHONE, MAIL = "[nom masqué]", "[téléphone masqué]", "[adresse masquée]"
 _DIGIT = "[0-9\u0660-\u0669\u06f0-\u06f9]"
-_PHONE = re.compile(
-    rf"(?<![0-9\u0660-\u0669\u06f0-\u06f9])(?:\+|00)?{_DIGIT}(?:[\s.\-/()]{{0,2}}{_DIGIT}){{7,14}}(?!{_DIGIT})"
-)
+# What people put between digits, marks of direction that keyboards slip in included.
+_BETWEEN = r"(?:[\s.\-/()·–—\u2011\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,3}|[_,:])"
+_PHONE = re.compile(rf"(?<!{_DIGIT})(?:\+|00)?{_DIGIT}(?:{_BETWEEN}{_DIGIT}){{7,14}}(?!{_DIGIT})")
+_DATE = re.compile(r"(?<!\d)\d{1,2}([/.-])\d{1,2}\1(?:19|20)\d{2}(?!\d)")
+_YEARS = re.compile(r"(?:(?:19|20)\d{2}\D+)+(?:19|20)\d{2}")
+_AMOUNT = re.compile(r"(?:[1-4]\d\d|[1-9]\d?)(?:[\s.]\d{3}){2}|[1-9](?:[\s.]\d{3}){3}")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*")
-_SHORTEST = 4
-# Particles and titles that make no name by themselves.
-_PARTICLES = frozenset("ait aït bent ould sidi lalla moulay abou abdel abd bani oulad عبد ابن أبو بنت آيت".split())
+_WORD = re.compile(r"[^\W\d_]+(?:[\u064b-\u065f\u0670]+[^\W\d_]*)*")
+_SHORTEST, _SHORTEST_ALONE, _SHORTEST_SMALL = 2, 3, 5
+# Particles and titles that make no name by themselves, and short words that a sentence begins with.
+_PARTICLES = frozenset(
+    "el al ou u ben bin bint bent ait aït ould sidi lalla moulay abou abdel abd bani oulad des les une mon son ses nos vos عبد ابن أبو بنت آيت بن".split()
+)
+_ARABIC = re.compile("[\u0600-\u06ff]")
+_SAME = str.maketrans("ةى", "هي")
 
 _JOINED = re.compile(
     rf"{re.escape(NAME)}(?:[\s-]+(?:(?:el|al|ou|{'|'.join(sorted(_PARTICLES))})[\s-]+)*{re.escape(NAME)})+",
@@ -47,16 +55,25 @@ class Reader:
         places += [item.name for item in facts.config.organisations] + [
             labels.need(facts, code) for code in labels.needs(facts)
         ]
-        common = {word for text in places for word in _keys(text)}
-        self._names: set[str] = set()
+        common = {word for text in places for word in _keys(text)} | {_key(word) for word in _PARTICLES}
+        self._alone: set[str] = set()  # a name wherever it stands, written with a capital
+        self._families: set[str] = set()  # and these without
+        self._people: dict[str, set[int]] = {}  # word → the persons whose names hold it
+        self._phones: set[str] = set()
         roles: tuple[Role, ...] = ("registration", "attendance")
-        for role in roles:
-            table = meaning.rows(facts, role).table
+        rows = [row for role in roles for row in meaning.records(meaning.rows(facts, role).table)]
+        for person, row in enumerate(rows):
+            self._phones.add(phone_key(meaning.text(row["phone"])))
             for column in ("family_name", "given_name", "name_ar"):
-                for value in table[column]:
-                    words = _keys(meaning.text(value))
-                    # The article of a name is written alone as often as not.
-                    self._names |= {w for w in words if len(w) >= _SHORTEST and w not in common | _PARTICLES}
+                words = _keys(meaning.text(row[column]))
+                for word in (*words, "".join(words)):
+                    if len(word) >= _SHORTEST and word not in common:
+                        self._people.setdefault(word, set()).add(person)
+                alone = {word for word in (*words, "".join(words)) if word not in common}
+                self._alone |= {word for word in alone if len(word) >= (4 if _ARABIC.search(word) else _SHORTEST_ALONE)}
+                if column == "family_name":
+                    self._families |= {word for word in alone if len(word) >= _SHORTEST_SMALL}
+        self._phones.discard("")
 
     def quoted(self, text: str) -> Quoted:
         """*text* with names, numbers and addresses masked; word for word otherwise."""
@@ -67,17 +84,41 @@ class Reader:
             return shown
 
         text = _MAIL.sub(lambda _: hide("adresse", MAIL), text)
-        text = _PHONE.sub(lambda found: hide("téléphone", PHONE) if _is_number(found[0]) else found[0], text)
-        text = _WORD.sub(lambda found: hide("nom", NAME) if self._is_name(found[0]) else found[0], text)
-        text = _JOINED.sub(NAME, text)
-        return Quoted(text, tuple(dict.fromkeys(masked)))
+        text = _PHONE.sub(lambda found: hide("téléphone", PHONE) if self._is_number(found[0]) else found[0], text)
+        # Our own marks are no words of anybody.
+        parts = re.split(rf"({re.escape(PHONE)}|{re.escape(MAIL)})", text)
+        for place in range(0, len(parts), 2):
+            words = list(_WORD.finditer(parts[place]))
+            for place_of in sorted(self._named([word[0] for word in words]), reverse=True):
+                start, end = words[place_of].span()
+                parts[place] = parts[place][:start] + hide("nom", NAME) + parts[place][end:]
+        return Quoted(_JOINED.sub(NAME, "".join(parts)), tuple(dict.fromkeys(masked)))
 
-    def _is_name(self, word: str) -> bool:
-        """Latin names are written with a capital; a common word of the same letters is not hidden."""
-        if word[0].islower():
-            return False
-        keys = _keys(word)
-        return any(key in self._names or key.removeprefix("و") in self._names for key in (*keys, "".join(keys)))
+    def _named(self, words: Sequence[str]) -> set[int]:
+        """The places of the words that name somebody: a name by itself, or two words of one person's name side by side."""
+        found: set[int] = set()
+        before: tuple[int, set[int]] | None = None
+        for place, word in enumerate(words):
+            forms = _forms(word)
+            if any(form in self._families for form in forms) or (
+                not word[0].islower() and any(form in self._alone for form in forms)
+            ):
+                found.add(place)
+            people = set().union(*(self._people.get(form, ()) for form in forms))
+            if before is not None and (people & before[1] or (people and {before[0], place} & found)):
+                found |= {before[0], place}
+            if people or _key(word) not in _SKIPPED:
+                before = (place, people) if people else None
+        return found
+
+    def _is_number(self, text: str) -> bool:
+        """Enough digits for a phone; no dates, years (``2023-2024``) nor amounts (``150 000 000``), unless somebody has that number."""
+        plain = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in text)
+        if phone_key(plain) in self._phones:
+            return True
+        return len(re.sub(r"\D", "", plain)) >= 8 and not (
+            _DATE.search(plain) or _YEARS.fullmatch(plain) or _AMOUNT.fullmatch(plain)
+        )
 
 
 def review(facts: Facts, texts: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -92,18 +133,32 @@ def review(facts: Facts, texts: Iterable[tuple[str, Sequence[str]]]) -> list[tup
     return found
 
 
-def _is_number(text: str) -> bool:
-    """Enough digits for a phone, and not a run of dates or amounts such as ``2023-2024``."""
-    digits = "".join(character for character in text if character.isdigit())
-    return len(digits) >= 9 or (len(digits) == 8 and not re.search(r"\s-\s|/", text))
-
-
 def _keys(text: str) -> list[str]:
-    """The words of *text* without accents, case, vowel signs and the Arabic article."""
+    """The words of *text* made comparable."""
+    return [key for word in _WORD.findall(text) if (key := _key(word))]
+
+
+def _key(word: str) -> str:
+    """A word without accents, case, vowel signs and the Arabic article; letters that are mixed up are one."""
     plain = "".join(
-        c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c) and c != "\u0640"
-    )
-    return [word.removeprefix("ال") for word in re.findall(r"[^\W\d_]+", plain)]
+        c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c) and c != "\u0640"
+    ).translate(_SAME)
+    return plain.removeprefix("ال") if len(plain) > 4 else plain
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """The word's key, and in Arabic what is left without the small words that are written with it (و، ف، ب، ل، ك)."""
+    key = _key(word)
+    if not _ARABIC.search(key):
+        return (key,)
+    found = [key]
+    for _ in range(2):
+        found += [form[1:] for form in found if form[:1] in tuple("وفبلك") and len(form) > 3]
+    found += [form.removeprefix("لل").removeprefix("ال") for form in found]
+    return tuple(dict.fromkeys(found))
+
+
+_SKIPPED = frozenset(_key(word) for word in _PARTICLES)
 
 
 @once_per_facts

@@ -17,11 +17,13 @@ from kobo_sync.model import Facts
 
 def facts() -> Facts:
     people = [("EL AMRANI", "Khadija", "خديجة العمراني"), ("Aït Ouali", "Amal", "أمل آيت والي"), ("Midelt", "Omar", "")]
+    people += [("Ou-Hamza", "Ali", "علي أوحمزة"), ("El Alaoui", "Fatima-Zahra", "فاطمة الزهراء العلوي")]
     rows = [
         {"zone": "bertat", "consentement": "oui", "code_participant": f"BER-{k}", "nom": f, "prenom": g, "nom_ar": a}
+        | {"telephone": f"+21276543210{k}"}
         for k, (f, g, a) in enumerate(people)
     ]
-    columns = ["zone", "consentement", "code_participant", "nom", "prenom", "nom_ar"]
+    columns = ["zone", "consentement", "code_participant", "nom", "prenom", "nom_ar", "telephone"]
     return make_facts(tables={"inscription": table(rows, columns)})
 
 
@@ -37,6 +39,19 @@ def facts() -> Facts:
         ("Le 11/02/2025 à Midelt, 25 000 habitants, de 2023 à 2024", None),
         ("aux omars et à l’amal (espoir) de 1 500 000 personnes", None),
         ("Aït Bennou est loin", None),
+        ("merci à khadija el amrani", f"merci à {NAME}"),
+        ("amrani khadija, ali ou hamza", f"{NAME}, {NAME}"),
+        ("ali ait ouali et Ali", f"{NAME} et {NAME}"),
+        ("la voix d’Omar", f"la voix d’{NAME}"),
+        ("fatima zahra el alaoui puis Fatimazahra", f"{NAME} puis {NAME}"),
+        ("شكرا لخديجه وللعمراني", f"شكرا {NAME}"),
+        ("قال علي اوحمزة إن الماء علي بعد", f"قال {NAME} إن الماء علي بعد"),
+        ("خَدِيجَة", NAME),
+        ("06_61_23_45_67, 06 – 61 – 23 – 45 – 67", f"{PHONE}, {PHONE}"),
+        ("٠٦\u200f ٦١ ٢٣ ٤٥ ٦٧", PHONE),
+        ("212 661 234 567 et 765 432 101", f"{PHONE} et {PHONE}"),
+        ("de 2023-2024, 2023 2024 2025 : 150 000 000 dirhams", None),
+        ("du 11.02.2025 au 13.02.2025", None),
     ],
 )
 def test_what_is_masked(said: str, shown: str | None) -> None:
