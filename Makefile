@@ -8,13 +8,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ANALYSTS := $(VENV)/analysts/.ready
 
 .PHONY: demo test check lock system test-system readers kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
 
-test: $(READY) system test-system readers
+test: $(READY) system test-system readers $(ANALYSTS)
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY)
@@ -30,6 +31,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# What writes Parquet and SPSS files stands apart: pandas would load it, all 170 MB, whenever the program starts.
+$(ANALYSTS): tests/compat/analysts.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
+	  --target $(VENV)/analysts -r tests/compat/analysts.lock
+	@touch $@
 
 # Java runs ODK Validate; the fonts draw Arabic and Tifinagh.
 system:
@@ -80,3 +87,5 @@ lock:
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test pyproject.toml - -o requirements.lock
 	printf 'pyxform==3.0.0\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/requirements.lock
+	printf 'pyarrow>=18\npyreadstat>=1.2.8\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-emit-package numpy - -o tests/compat/analysts.lock

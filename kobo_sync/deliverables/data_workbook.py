@@ -30,6 +30,8 @@ _NOMINATIVE_KINDS = frozenset(
 _WRITTEN = ("note", "proposal", "steps", "other", "agreements", "disagreements", "quotations", "themes_other")
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 _COORDINATES = ("_lat", "_lon", "_alt", "_acc")
+_PHONE_FROM = 10_000_000
+RETIRED = "question retirée du formulaire"
 _SYSTEM = ("root_uuid", "submission_id", "submitted_at", "form_version", "validation")
 _REPEAT_SYSTEM = ("root_uuid", "parent_position", "position")
 _SYSTEM_TITLES = {
@@ -82,7 +84,15 @@ def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.S
 
 def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
     """The choices of every question that *sheets* show, with their labels."""
-    return _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
+    made = _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
+    retired = [
+        [sheet.name.partition("__")[0], column.name, "", column.title]
+        for sheet in sheets
+        for column in sheet.columns
+        if column.title.endswith(f"({RETIRED})")
+    ]
+    blank = [""] * (len(made.columns) - 4)
+    return excel.Sheet(made.name, made.columns, [*made.rows, *([*row, *blank] for row in retired)])
 
 
 # ── what may be shown ───────────────────────────────────────────────────────
@@ -96,8 +106,8 @@ def _split_columns(facts: Facts, form_id: str, table: pd.DataFrame, names: set[s
     kept, dropped = [], []
     for column in (str(name) for name in table.columns if name not in system):
         question = re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
-        # Of a question that is asked no more nothing tells whether its words name somebody; its numbers do not.
-        is_known = form is None or form.question(column) is not None or pd.api.types.is_numeric_dtype(table[column])
+        # Of a question that is asked no more nothing tells whether its words name somebody; its small numbers do not.
+        is_known = not _is_retired(form, column) or _is_small_number(column, table[column])
         if (
             column in banned
             or question in banned
@@ -137,6 +147,21 @@ def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
         grew = bool(more)
         banned |= more
     return banned - harmless
+
+
+def _is_retired(form: Form | None, column: str) -> bool:
+    """Whether the form, which is known, asks no question (nor position) that gives *column*."""
+    if form is None or form.question(column) is not None:
+        return False
+    place = re.fullmatch(f"(.+)(?:{'|'.join(_COORDINATES)})", column)
+    return place is None or form.question(place[1]) is None
+
+
+def _is_small_number(column: str, values: pd.Series) -> bool:
+    """Numbers that are no position and no phone number."""
+    if not pd.api.types.is_numeric_dtype(values) or column.endswith(_COORDINATES):
+        return False
+    return bool((values.dropna().astype(float).abs() < _PHONE_FROM).all())
 
 
 def _derived(question: Question, banned: set[str]) -> bool:
@@ -191,7 +216,7 @@ def _data_sheet(
             cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
         if reader is not None and column in written:
             cells = [reader.quoted(cell).text if isinstance(cell, str) else cell for cell in cells]
-        columns.append(excel.Column(column, labels.question(facts, form_id, column), kind))
+        columns.append(excel.Column(column, _title(facts, form_id, column), kind))
         values.append(cells)
         if asked is not None and asked.kind.startswith(("select", "rank")) and not _lists_people(facts, asked):
             columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
@@ -202,6 +227,13 @@ def _data_sheet(
     if not columns:
         columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
     return excel.Sheet(name, columns, list(zip(*values, strict=True)))
+
+
+def _title(facts: Facts, form_id: str, column: str) -> str:
+    """The question's label; one that is asked no more says so."""
+    if _is_retired(facts.forms.get(form_id), column):
+        return f"{column} ({RETIRED})"
+    return labels.question(facts, form_id, column)
 
 
 def _written(settings: FormSettings) -> set[str]:

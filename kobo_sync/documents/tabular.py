@@ -7,24 +7,26 @@ import importlib.util
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
 
-from kobo_sync.documents.excel import Sheet, Value
+from kobo_sync.documents.excel import Kind, Sheet, Value
 from kobo_sync.documents.script import clean
 from kobo_sync.errors import DocumentError
 
 LABEL_SUFFIX = "_libelle"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# Words that Stata keeps for itself, among those that a question could be called.
+# Words that Stata and SPSS keep for themselves, among those that a question could be called.
 _RESERVED = frozenset(
     "array boolean break byte case catch class complex const continue default delete do double else end enum export external float "
-    "for function global goto if in inline int local long null protected short using virtual with".split()
+    "for function global goto if in inline int local long null protected short using virtual with all and by eq ge gt le lt ne not or to".split()
 )
-_LONGEST_NAME, _LONGEST_LABEL, _LONGEST_CODE = 32, 80, 30_000
+_LONGEST_NAME, _LONGEST_LABEL, _LONGEST_CODE, _SAV_LABEL_BYTES = 32, 80, 30_000, 120
+_YES_NO = {0: "Non", 1: "Oui"}
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 Codes = Mapping[str, Mapping[str, str]]
 
@@ -57,7 +59,8 @@ def frame(sheet: Sheet) -> pd.DataFrame:
         elif column.kind in ("integer", "decimal") and all(v is None or isinstance(v, int | float) for v in values):
             data[column.name] = pd.array(values, dtype="Float64")
         elif column.kind in ("date", "datetime") and all(v is None or isinstance(v, date) for v in values):
-            data[column.name] = pd.to_datetime(pd.Series(values, dtype=object))
+            # Readers of other programs know microseconds; pandas would choose its unit by the values.
+            data[column.name] = pd.to_datetime(pd.Series(values, dtype=object)).astype("datetime64[us]")
         else:
             data[column.name] = pd.Series([None if v is None else clean(str(v)) for v in values], dtype=object)
     return pd.DataFrame(data)
@@ -68,47 +71,82 @@ def parquet_bytes(sheet: Sheet) -> bytes:
     needs("pyarrow", "parquet")
     out = io.BytesIO()
     table = frame(sheet)
+    for name in table.select_dtypes("object"):
+        table[name] = table[name].astype("str")  # so that a column without an answer is one of text all the same
     table.attrs = {"titles": {column.name: column.title for column in sheet.columns}}
     table.to_parquet(out, engine="pyarrow", index=False)
     return out.getvalue()
 
 
-def coded(sheet: Sheet, codes: Codes) -> tuple[pd.DataFrame, dict[str, str], dict[str, dict[int, str]]]:
-    """For statistics programs: choices as numbers from 1 with their labels, short unique names, no label columns.
+@dataclass(frozen=True)
+class Coded:
+    """A table for statistics programs: name → *titles*, *kinds*; name → number → label in *labels*."""
 
-    Shape: (table, name → title, name → number → label). *codes*: question → choice → label, in order.
+    table: pd.DataFrame
+    titles: Mapping[str, str]
+    labels: Mapping[str, Mapping[int, str]]
+    kinds: Mapping[str, Kind]
+
+
+def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
+    """Choices as numbers from 1 with their labels, short unique names, no label columns.
+
+    *codes*: question → choice → label in order; *several* the same of questions that take several choices: after the
+    answer as it is stands a column for each choice, 1 where it was chosen, 0 where others were, missing without answer.
     """
-    table = frame(sheet)
-    names: dict[str, str] = {}
+    plain = frame(sheet)
+    data: dict[str, Any] = {}
     titles: dict[str, str] = {}
-    labels: dict[str, dict[int, str]] = {}
+    labels: dict[str, Mapping[int, str]] = {}
+    kinds: dict[str, Kind] = {}
+
+    def add(name: str, title: str, values: Any, kind: Kind, said: Mapping[int, str] | None = None) -> None:
+        short = _short_name(name, data)
+        data[short], titles[short], kinds[short] = values, clean(title)[:_LONGEST_LABEL], kind
+        if said:
+            labels[short] = {number: clean(text)[:_LONGEST_CODE] for number, text in said.items()}
+
     for column in sheet.columns:
-        known = codes.get(column.name, {})
         if column.name.endswith(LABEL_SUFFIX):
-            table = table.drop(columns=column.name)
             continue
-        name = _short_name(column.name, set(names.values()))
-        names[column.name] = name
-        titles[name] = clean(column.title or column.name)[:_LONGEST_LABEL]
-        values = [None if pd.isna(value) else str(value) for value in table[column.name]]
+        title, known, many = column.title or column.name, codes.get(column.name, {}), several.get(column.name, {})
+        values = [None if pd.isna(value) else str(value) for value in plain[column.name]]
         if known and all(value is None or value in known for value in values):
             places = {code: number for number, code in enumerate(known, 1)}
             numbers: list[Any] = [None if v is None else places[v] for v in values]
-            table[column.name] = pd.array(numbers, dtype="Int64")
-            labels[name] = {places[code]: clean(text or code)[:_LONGEST_CODE] for code, text in known.items()}
-    return table.rename(columns=names), titles, labels
+            add(
+                column.name,
+                title,
+                pd.array(numbers, dtype="Int64"),
+                "integer",
+                {places[code]: text or code for code, text in known.items()},
+            )
+        else:
+            add(column.name, title, plain[column.name], column.kind if plain[column.name].dtype != object else "text")
+        for code, text in many.items():
+            chosen: list[Any] = [None if v is None else int(code in v.split()) for v in values]
+            add(
+                f"{column.name}_{code}",
+                f"{text or code} – {title}",
+                pd.array(chosen, dtype="Int64"),
+                "integer",
+                _YES_NO,
+            )
+    return Coded(pd.DataFrame(data), titles, labels, kinds)
 
 
-def stata_bytes(sheet: Sheet, codes: Codes, when: datetime | None) -> bytes:
+def stata_bytes(sheet: Sheet, codes: Codes, several: Codes, when: datetime | None) -> bytes:
     """A Stata 14+ file with variable and value labels, dated by the data."""
-    table, titles, labels = coded(sheet, codes)
-    dates: Any = {name: "tc" for name in table.columns if pd.api.types.is_datetime64_any_dtype(table[name])}
+    made = coded(sheet, codes, several)
+    table = made.table
+    dates: Any = {name: "td" if kind == "date" else "tc" for name, kind in made.kinds.items() if _is_time(table[name])}
     for name in table.columns:
         if table[name].dtype == object:
             table[name] = ["" if value is None else value for value in table[name]]
-        elif not pd.api.types.is_datetime64_any_dtype(table[name]):
+        elif not _is_time(table[name]):
             table[name] = table[name].astype("float64")
-    named: Any = labels
+    named: Any = made.labels
+    titles: Any = made.titles
     out = io.BytesIO()
     moment = (when or _EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     long = [name for name in table.columns if table[name].dtype == object and table[name].str.len().max() > 2000]
@@ -117,6 +155,33 @@ def stata_bytes(sheet: Sheet, codes: Codes, when: datetime | None) -> bytes:
         value_labels=named, convert_strl=long,
     )  # fmt: skip
     return out.getvalue()
+
+
+def spss_table(sheet: Sheet, codes: Codes, several: Codes) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The table as SPSS takes it, and what `pyreadstat.write_sav` is told of its labels and formats."""
+    made = coded(sheet, codes, several)
+    table, formats = made.table, {}
+    for name, kind in made.kinds.items():
+        if kind == "date" and _is_time(table[name]) and table[name].notna().any():
+            table[name] = pd.Series([None if pd.isna(v) else v.date() for v in table[name]], dtype=object)
+        elif str(table[name].dtype) in ("Int64", "Float64"):
+            table[name] = table[name].astype("float64")
+            formats[name] = "F11.0" if kind == "integer" else "F14.6"
+    labels = {
+        name: {number: _cut(text, _SAV_LABEL_BYTES) for number, text in said.items()}
+        for name, said in made.labels.items()
+    }
+    told = {"column_labels": dict(made.titles), "variable_value_labels": labels, "variable_format": formats}
+    return table, told
+
+
+def _is_time(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(values))
+
+
+def _cut(text: str, most: int) -> str:
+    """*text* in at most *most* bytes of UTF-8, no letter cut in two."""
+    return text.encode()[:most].decode("utf-8", "ignore")
 
 
 def geojson_bytes(sheets: Sequence[Sheet], digits: int) -> bytes:
@@ -159,12 +224,14 @@ def _json_value(value: Value) -> str | int | float | None:
     return clean(value) if isinstance(value, str) else value
 
 
-def _short_name(name: str, taken: set[str]) -> str:
-    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *taken*."""
+def _short_name(name: str, taken: Iterable[str]) -> str:
+    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *taken*, whatever the case."""
+    lower = {other.lower() for other in taken}
     base = re.sub(r"\W", "_", name)[:_LONGEST_NAME] or "v"
-    base = base if base[0].isalpha() and base.lower() not in _RESERVED else f"v_{base}"[:_LONGEST_NAME]
+    is_free = base[0].isalpha() and base.lower() not in _RESERVED and not re.fullmatch(r"str\d+", base.lower())
+    base = base if is_free else f"v_{base}"[:_LONGEST_NAME]
     candidate, number = base, 2
-    while candidate.lower() in {other.lower() for other in taken}:
+    while candidate.lower() in lower:
         suffix = f"_{number}"
         candidate, number = base[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
     return candidate

@@ -20,8 +20,8 @@ from kobo_sync.workspace import write_atomic
 log = logging.getLogger("kobo_sync")
 SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
 FOLDER = "donnees"
-_ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
+_ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 
 
 def export(mission: Mission, shape: str, *, output: Path | None = None, nominative: bool = False) -> Report:
@@ -64,8 +64,10 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     writers: dict[str, Callable[[Sheet], bytes]] = {
         "csv": tabular.csv_bytes,
         "parquet": tabular.parquet_bytes,
-        "dta": lambda sheet: tabular.stata_bytes(sheet, _codes(facts, sheet), facts.as_of),
-        "sav": lambda sheet: _spss_bytes(sheet, _codes(facts, sheet)),
+        "dta": lambda sheet: tabular.stata_bytes(
+            sheet, _codes(facts, sheet, "select_one"), _codes(facts, sheet, "select_multiple"), facts.as_of
+        ),
+        "sav": lambda sheet: _spss_bytes(facts, sheet),
     }
     files = {f"{sheet.name}.{shape}": writers[shape](sheet) for sheet in sheets}
     files["codes.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
@@ -87,31 +89,27 @@ def _with_position(facts: Facts, sheet: Sheet) -> Sheet:
     return Sheet(sheet.name, [sheet.columns[k] for k in chosen], rows)
 
 
-def _codes(facts: Facts, sheet: Sheet) -> dict[str, dict[str, str]]:
-    """Question → choice → label, of the questions of *sheet* that take one choice."""
+def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:
+    """Question → choice → label, of the questions of *sheet* whose kind is *kind* (``select_one``, ``select_multiple``)."""
     form_id = sheet.name.partition("__")[0]
     form = facts.forms.get(form_id)
     found = {}
     for column in sheet.columns:
         asked = form.question(column.name) if form else None
-        if asked is not None and asked.kind.startswith("select_one"):
+        if asked is not None and asked.kind.startswith(kind):
             choices = labels.choices(facts, form_id, column.name)
             found[column.name] = {c.name: labels.choice(facts, form_id, column.name, c.name) for c in choices}
     return found
 
 
-def _spss_bytes(sheet: Sheet, codes: tabular.Codes) -> bytes:
+def _spss_bytes(facts: Facts, sheet: Sheet) -> bytes:
     """An SPSS file with variable and value labels. Raises: DocumentError without pyreadstat."""
     tabular.needs("pyreadstat", "sav")
-    table, titles, values = tabular.coded(sheet, codes)
-    for name in table.columns:
-        if str(table[name].dtype) in ("Int64", "Float64"):
-            table[name] = table[name].astype("float64")
+    one, several = _codes(facts, sheet, "select_one"), _codes(facts, sheet, "select_multiple")
+    table, told = tabular.spss_table(sheet, one, several)
     with tempfile.TemporaryDirectory(prefix="kobo-sync-sav-") as folder:
         path = Path(folder) / "table.sav"
-        importlib.import_module("pyreadstat").write_sav(
-            table, str(path), column_labels=titles, variable_value_labels=values
-        )
+        importlib.import_module("pyreadstat").write_sav(table, str(path), **told)
         content = bytearray(path.read_bytes())
     content[_SAV_DATE] = b"01 Jan 8000:00:00"
     return bytes(content)

@@ -42,8 +42,8 @@ def test_csv_cells_never_become_formulas() -> None:
 
 
 def test_stata_has_numbers_with_labels_and_is_reproducible(tmp_path: object) -> None:
-    content = tabular.stata_bytes(SHEET, CODES, WHEN)
-    assert content == tabular.stata_bytes(SHEET, CODES, WHEN)
+    content = tabular.stata_bytes(SHEET, CODES, {}, WHEN)
+    assert content == tabular.stata_bytes(SHEET, CODES, {}, WHEN)
     table = pd.read_stata(io.BytesIO(content), convert_categoricals=True)
     assert list(table["zone"]) == ["Nord", "Sud"] and "zone_libelle" not in table
     assert table["v_end"][0] == pd.Timestamp("2025-02-11 09:00") and table["mot"][1] == "شكرا\nbien"
@@ -61,7 +61,7 @@ def test_geojson_rounds_positions() -> None:
 def test_an_empty_table_still_has_its_header() -> None:
     empty = Sheet("vide", [Column("zone"), Column("le", kind="date"), Column("n", kind="integer")], [])
     assert tabular.csv_bytes(empty).decode("utf-8-sig") == "zone,le,n\r\n"
-    assert tabular.stata_bytes(empty, {}, None)
+    assert tabular.stata_bytes(empty, {}, {}, None)
     assert json.loads(tabular.geojson_bytes([empty], 2))["features"] == []
 
 
