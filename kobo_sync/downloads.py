@@ -14,7 +14,7 @@ from pathlib import Path
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.transport import Stream
-from kobo_sync.store.files import WantedFile, sniff
+from kobo_sync.store.files import WantedFile, attachment_path, sniff
 
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are
@@ -32,11 +32,6 @@ class Fetched:
     n_bytes: int = 0
     sniffed: str = ""
     error: str = ""
-
-
-def attachment_path(folder: Path, sha256: str) -> Path:
-    """Where an attachment lies: named by its content, never by a name that a phone sent."""
-    return folder / sha256[:2] / sha256
 
 
 def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) -> Iterator[Fetched]:

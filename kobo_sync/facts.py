@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from kobo_sync.analysis.by_zone import tables_by_zone
-from kobo_sync.downloads import attachment_path
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
 from kobo_sync.store.approval import reworked
+from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of
 
 

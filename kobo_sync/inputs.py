@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
-import kobo_sync
 from kobo_sync.facts import ZoneFacts
+from kobo_sync.kept import digest, hashed, program
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts
 
@@ -23,29 +20,22 @@ class Inputs:
 
     def __init__(self, mission: Mission, whole: Facts) -> None:
         self._files: dict[str, list[tuple[str, str]]] = {}
-        for (root_uuid, filename), digest in mission.store.attachment_index().items():
-            self._files.setdefault(root_uuid, []).append((filename, digest))
+        for (root_uuid, filename), sha256 in mission.store.attachment_index().items():
+            self._files.setdefault(root_uuid, []).append((filename, sha256))
         settings = mission.config.model_dump(mode="json", exclude=_UNSEEN)
-        parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), _program()]
-        parts += [f"{name} {_digest(content)}" for name, content in sorted(whole.templates.items())]
+        parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), program()]
+        parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
         parts += [repr(item) for item in sorted(whole.catalogues.items())]
         parts += [_module(name) for name in mission.config.deliverables.zone if "." in name]
-        self._shared = _hash(parts)
+        self._shared = hashed(parts)
 
     def of_zone(self, zone: ZoneFacts) -> str:
         """The hash for *zone*: its rows, its files that have arrived, its findings, what all share."""
         facts = zone.facts
-        files = [f"{root} {name} {digest}" for root in zone.roots for name, digest in sorted(self._files.get(root, ()))]
+        files = [f"{root} {name} {sha256}" for root in zone.roots for name, sha256 in sorted(self._files.get(root, ()))]
         own = [repr(facts.zone), facts.fingerprint, str(facts.as_of), repr(facts.triage), *map(repr, facts.findings)]
-        return _hash([self._shared, *own, *files])
-
-
-@lru_cache(maxsize=1)
-def _program() -> str:
-    """A hash of the program's own source: a new version makes new documents."""
-    folder = Path(kobo_sync.__file__).parent
-    return _hash(f"{path.relative_to(folder)} {_digest(path.read_bytes())}" for path in sorted(folder.rglob("*.py")))
+        return hashed([self._shared, *own, *files])
 
 
 def _module(name: str) -> str:
@@ -55,12 +45,4 @@ def _module(name: str) -> str:
     except (ImportError, ValueError):
         return name
     path = Path(found.origin) if found and found.origin else None
-    return f"{name} {_digest(path.read_bytes())}" if path and path.is_file() else name
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name} {digest(path.read_bytes())}" if path and path.is_file() else name

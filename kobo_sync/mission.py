@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from kobo_sync.config import SECRETS_FILE, Config
 from kobo_sync.desk.database import Desk, open_desk
 from kobo_sync.errors import ConfigError, KoboSyncError
-from kobo_sync.kobo.client import KoboClient
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store.database import Store, open_store
 from kobo_sync.store.rows import flat_tables
@@ -25,6 +24,7 @@ from kobo_sync.workspace import Workspace, find
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
+    from kobo_sync.kobo.client import KoboClient
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
@@ -110,6 +110,8 @@ class Mission:
                 "KoboToolbox shows it under Account → Security → API key",
             )
         if name not in self._clients:
+            from kobo_sync.kobo.client import KoboClient  # here: most verbs never meet the network
+
             settings = self.config.server
             self._clients[name] = KoboClient(
                 self.kf, self.kc, token, timeout_s=settings.timeout_s, retries=settings.retries

@@ -14,7 +14,6 @@ import click
 from kobo_sync.console import err, escaped, out
 from kobo_sync.desk import accounts
 from kobo_sync.errors import ConfigError
-from kobo_sync.listening import Listening
 from kobo_sync.logs import write_log
 from kobo_sync.mission import CurrentMission, Mission, open_mission
 from kobo_sync.signals import StopSignal
@@ -55,6 +54,7 @@ def add_service_verbs(
 
 
 def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool, jobs: bool) -> None:
+    from kobo_sync.listening import Listening
     from kobo_sync.service import Service
     from kobo_sync.web import Site, create_app
 

@@ -21,7 +21,7 @@ from typing import Any
 from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
 from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.forms.media import list_csv
-from kobo_sync.forms.xlsform import read_form
+from kobo_sync.kept import Kept, digest
 from kobo_sync.model import Choice, Form
 
 STATE = ".kobo_sync"
@@ -103,6 +103,11 @@ class Workspace:
         """The folder of attachments, named by their SHA-256."""
         return self.state / "attachments"
 
+    @property
+    def kept(self) -> Kept:
+        """What can be worked out again, kept to spare the time."""
+        return Kept(self.state / "kept")
+
     def state_folder(self) -> Path:
         """The state folder, made readable by its owner only."""
         try:
@@ -163,7 +168,7 @@ class Workspace:
         """Every form of the mission, read from its workbook, by form_id. Raises: FormError, ConfigError."""
         forms = {}
         for form_id, settings in config.forms.items():
-            form = read_form(self.form_bytes(settings.file), settings.file)
+            form = self._form(settings.file)
             if form.form_id != form_id:
                 raise ConfigError(
                     f"forms/{settings.file} calls itself {form.form_id!r}",
@@ -173,6 +178,18 @@ class Workspace:
                 )
             forms[form_id] = form
         return forms
+
+    def _form(self, file: str) -> Form:
+        """The form in forms/*file*, read once for each state of the workbook."""
+        content = self.form_bytes(file)
+        name, key = f"form-{file}", digest(content)
+        found = self.kept.get(name, key, Form)
+        if found is None:
+            from kobo_sync.forms.xlsform import read_form  # here: it brings the readers of workbooks
+
+            found = read_form(content, file)
+            self.kept.put(name, key, found)
+        return found
 
     def media_bytes(self, name: str, config: Config) -> bytes:
         """The file *name* as phones get it: a list published from config/, or forms/media/*name* as it is.

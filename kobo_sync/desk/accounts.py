@@ -7,10 +7,10 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal, cast
 
 import sqlalchemy as sa
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, insert_once, put
@@ -23,8 +23,6 @@ MIN_PASSWORD = 12
 MAX_PASSWORD = 256  # a longer one would only cost time
 LOCK_AFTER, LOCK_FOR = 5, timedelta(minutes=15)
 ADDRESS_MOST, ADDRESS_WINDOW = 20, timedelta(minutes=15)
-# Compared when there is no such user, so that the answer takes as long as for one.
-_NOBODY = generate_password_hash(secrets.token_hex(16))
 
 U, S, A = schema.users, schema.sessions, schema.attempts
 
@@ -123,6 +121,18 @@ def _hashed(password: str, username: str) -> str:
         )
     if username.casefold() in password.casefold() or len(set(password)) < 5:
         raise AccountRefused("the password is easy to guess", hint="take a short sentence without the user name")
+    return _scrypt(password)
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    """Compared when there is no such user, so that the answer takes as long as for one."""
+    return _scrypt(secrets.token_hex(16))
+
+
+def _scrypt(password: str) -> str:
+    from werkzeug.security import generate_password_hash  # here, because every verb reads this module
+
     return generate_password_hash(password, method="scrypt")
 
 
@@ -168,13 +178,16 @@ def check(desk: Desk, username: str, password: str, address: str, now: datetime)
     Five wrong passwords lock the account for a quarter of an hour; twenty failures from one address
     within it refuse that address. Both outlive a restart.
     """
+    from werkzeug.security import check_password_hash
+
+    nobody = _nobody()  # made at the first sign-in, whoever tries
     if _failures(desk, address, now) >= ADDRESS_MOST:
         return SignIn(reason="busy")
     with desk.begin() as connection:
         row = connection.execute(sa.select(U).where(U.c.username == username)).first()
     is_locked = row is not None and row.locked_until is not None and row.locked_until > now
     usable = row is not None and row.disabled_at is None and not is_locked
-    is_right = check_password_hash(row.password if row and usable else _NOBODY, password[:MAX_PASSWORD])
+    is_right = check_password_hash(row.password if row and usable else nobody, password[:MAX_PASSWORD])
     if not (is_right and usable and row):
         _note_failure(desk, username if row and not is_locked else "", address, now)
         return SignIn(reason="locked" if is_locked else "wrong")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from lxml import etree
 
 from kobo_sync.documents import draft, islands, live_fields, word_styles
 from kobo_sync.documents.template import Block, Content, Note, block_title, filled, opened
-from kobo_sync.documents.word import EPOCH, freeze
+from kobo_sync.documents.word import EPOCH, saved
 from kobo_sync.documents.wordml import W
 
 AUTHOR, INITIALS = "kobo-sync", "KS"
@@ -65,7 +64,7 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     prints = _prints(content)
     state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)
     _put_state(made.document, state)
-    return Living(_saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
+    return Living(saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
 
 
 def rebuild(held: bytes, content: Content, name: str) -> Living:
@@ -97,7 +96,7 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     _date_comments(document, content)
     state.values |= dict(content.values)
     _put_state(document, state)
-    return Living(_saved(document), (*notes, *_empty_slots(document, state)), True)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
 
 
 def flattened(content: bytes) -> bytes:
@@ -112,7 +111,7 @@ def flattened(content: bytes) -> bytes:
         for child in list(holder) if holder is not None and not is_empty else ():
             control.addprevious(child)
         control.getparent().remove(control)
-    return _saved(document)
+    return saved(document)
 
 
 # ── islands ─────────────────────────────────────────────────────────────────
@@ -361,9 +360,3 @@ def _state_part(document: WordDocument) -> Any | None:
         if relation.reltype == _CUSTOM_XML and _STATE.encode() in relation.target_part.blob:
             return relation.target_part
     return None
-
-
-def _saved(document: WordDocument) -> bytes:
-    raw = io.BytesIO()
-    document.save(raw)
-    return freeze(raw.getvalue())

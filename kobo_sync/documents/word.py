@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from docx.document import Document as WordDocument
 from docx.enum.section import WD_ORIENT
 from docx.image.exceptions import UnrecognizedImageError
+from docx.opc.pkgwriter import PackageWriter
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.oxml.shape import CT_Inline
@@ -118,9 +119,29 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
     document.core_properties.created = document.core_properties.modified = moment
     for number, properties in enumerate(document.element.body.iter(qn("wp:docPr")), 1):
         properties.set("id", str(number))
-    raw = io.BytesIO()
-    document.save(raw)
-    return freeze(raw.getvalue())
+    return saved(document)
+
+
+def saved(document: WordDocument) -> bytes:
+    """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
+    package: Any = document.part.package
+    for part in package.parts:
+        part.before_marshal()
+    unpacked, writer = _Parts(), PackageWriter  # type: Any, Any
+    writer._write_content_types_stream(unpacked, package.parts)
+    writer._write_pkg_rels(unpacked, package.rels)
+    writer._write_parts(unpacked, package.parts)
+    return _zipped(unpacked.parts)
+
+
+class _Parts:
+    """What python-docx writes a package to: part names and their bytes."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, bytes] = {}
+
+    def write(self, place: Any, content: bytes) -> None:
+        self.parts[place.membername] = content
 
 
 def coloured(archive: bytes, colour: str) -> bytes:
@@ -128,26 +149,33 @@ def coloured(archive: bytes, colour: str) -> bytes:
     wanted = colour.removeprefix("#").upper()
     if wanted == INK:
         return archive
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(out, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            is_text = name in ("word/document.xml", "word/styles.xml")
-            target.writestr(name, content.replace(INK.encode(), wanted.encode()) if is_text else content)
-    return freeze(out.getvalue())
+    parts = _unzipped(archive)
+    for name in ("word/document.xml", "word/styles.xml"):
+        if name in parts:
+            parts[name] = parts[name].replace(INK.encode(), wanted.encode())
+    return _zipped(parts)
 
 
 def freeze(archive: bytes) -> bytes:
     """The same zip archive with sorted names and fixed dates, so that equal parts give equal bytes."""
+    return _zipped(_unzipped(archive))
+
+
+def _unzipped(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def _zipped(parts: Mapping[str, bytes]) -> bytes:
     first = ("[Content_Types].xml", "_rels/.rels")
     frozen = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(frozen, "w") as target:
-        for name in sorted(source.namelist(), key=lambda n: (n not in first, n)):
+    with zipfile.ZipFile(frozen, "w") as target:
+        for name in sorted(parts, key=lambda n: (n not in first, n)):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             stored = name.endswith((".png", ".jpg", ".jpeg"))
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             entry.create_system = 0
-            target.writestr(entry, source.read(name), compresslevel=6)
+            target.writestr(entry, parts[name], compresslevel=6)
     return frozen.getvalue()
 
 

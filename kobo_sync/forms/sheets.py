@@ -14,10 +14,6 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-import openpyxl
-import xlrd  # type: ignore[import-untyped]
-from openpyxl.utils import get_column_letter
-
 from kobo_sync.errors import FormError
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".md", ".csv")
@@ -150,6 +146,8 @@ _Grid = list[tuple[int, tuple[Any, ...]]]
 
 def _load_xlsx(content: bytes) -> tuple[dict[str, tuple[str, _Grid]], dict[str, dict[str, str]]]:
     """Each sheet's part name and grid, and the formulas by sheet and cell (read twice only where there are any)."""
+    from openpyxl.utils import get_column_letter  # here, because most runs find the forms as they read them before
+
     grids = _xlsx_grids(content, data_only=False)
     formulas: dict[str, dict[str, str]] = {}
     for name, (_, grid) in grids.items():
@@ -168,6 +166,8 @@ def _xlsx_grids(content: bytes, *, data_only: bool) -> dict[str, tuple[str, _Gri
 
 
 def _open_grids(content: bytes, *, data_only: bool) -> dict[str, tuple[str, _Grid]]:
+    import openpyxl
+
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
     try:
         grids = {}
@@ -183,6 +183,8 @@ def _open_grids(content: bytes, *, data_only: bool) -> dict[str, tuple[str, _Gri
 
 
 def _read_xls(content: bytes, filename: str) -> Book:
+    import xlrd  # type: ignore[import-untyped]
+
     try:
         with xlrd.open_workbook(file_contents=content, formatting_info=False, logfile=io.StringIO()) as book:
             return Book(
@@ -211,6 +213,8 @@ def _read_xls(content: bytes, filename: str) -> Book:
 
 
 def _xls_value(cell: Any, datemode: int) -> Any:
+    import xlrd
+
     if cell.ctype == xlrd.XL_CELL_DATE:
         return xlrd.xldate_as_datetime(cell.value, datemode)
     if cell.ctype == xlrd.XL_CELL_BOOLEAN:

@@ -16,11 +16,11 @@ from kobo_sync.archive import BACKUPS
 from kobo_sync.config import MISSION_FILE, Config
 from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.desk.worklist import forget_notes
-from kobo_sync.downloads import attachment_path
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.settings import Retention
+from kobo_sync.store.files import attachment_path
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.redaction import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.workspace import ASIDE, MANIFEST, Workspace, write_atomic

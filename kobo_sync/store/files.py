@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +34,11 @@ class WantedFile:
     filename: str
     mimetype: str
     url: str
+
+
+def attachment_path(folder: Path, sha256: str) -> Path:
+    """Where an attachment lies: named by its content, never by a name that a phone sent."""
+    return folder / sha256[:2] / sha256
 
 
 def list_files(

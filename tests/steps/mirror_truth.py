@@ -11,13 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from conftest import TOKEN, Field
 
-from kobo_sync.downloads import attachment_path
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.listing import parse_submission
 from kobo_sync.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
+from kobo_sync.store.files import attachment_path
 from kobo_sync.store.flatten import Flattener
 from kobo_sync.store.rows import flat_tables
 from kobo_sync.workspace import Workspace

@@ -1,0 +1,68 @@
+"""What can be worked out again, kept in the state folder under the hash of all that it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+import kobo_sync
+
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=1)
+def program() -> str:
+    """A hash of the program's own source: what another version made is not taken for what this one makes."""
+    folder = Path(kobo_sync.__file__).parent
+    return hashed(f"{path.relative_to(folder)} {digest(path.read_bytes())}" for path in sorted(folder.rglob("*.py")))
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hashed(parts: Iterable[str]) -> str:
+    """SHA-256 of texts, in hex."""
+    return digest("\n".join(parts).encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder of values, one file per name: the newest alone, so that it never grows with the runs.
+
+    A file that is missing, damaged, or made from anything else than what *key* says is no value: it is worked
+    out anew. Only the owner may read the folder: values hold answers.
+    """
+
+    folder: Path
+
+    def get(self, name: str, key: str, kind: type[T]) -> T | None:
+        """The value of *name*, when it was made from what *key* (a hash) says by this version of the program."""
+        try:
+            content = (self.folder / name).read_bytes()
+            if not content.startswith(_head(key)):
+                return None
+            return msgspec.msgpack.decode(content[len(_head(key)) :], type=kind)
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return None
+
+    def put(self, name: str, key: str, value: object) -> None:
+        """Keep *value* for the next run; a disk that refuses costs time then, nothing else."""
+        with suppress(OSError, msgspec.MsgspecError, ValueError):
+            content = _head(key) + msgspec.msgpack.encode(value)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = self.folder / f".{name}.part"
+            part.write_bytes(content)
+            part.replace(self.folder / name)
+
+
+def _head(key: str) -> bytes:
+    return hashed([program(), key]).encode()
