@@ -30,6 +30,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q kobo_sync  # as pip does for what is not editable
 	@touch $(READY)
 
 # What writes Parquet and SPSS files stands apart: pandas would load it, all 170 MB, whenever the program starts.

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from kobo_sync.analysis.by_zone import tables_by_zone
+from kobo_sync.forms.sheets import Book
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Zone
 from kobo_sync.store.approval import reworked
@@ -67,7 +68,7 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None, marks: Mapp
         fingerprint=_fingerprint(marks.values()),
         templates=mission.workspace.templates(),
         annexes=mission.workspace.annexes(),
-        workbooks={form.file: mission.workspace.form_bytes(form.file) for form in mission.config.forms.values()},
+        books=_Books(mission),
         file_digests=mission.store.attachment_index(),
         versions={
             form_id: (deployed.version_id, deployed.deployed_at)
@@ -128,6 +129,25 @@ def content_marks(mission: Mission) -> dict[str, Mark]:
 def _fingerprint(marks: Iterable[Mark]) -> str:
     text = "\n".join(f"{mark.root_uuid} {mark.content}" for mark in sorted(marks, key=lambda mark: mark.root_uuid))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class _Books(Mapping[str, Book]):
+    """The sheets of the mission's XLSForms, read when asked for: only the printed questionnaires need them."""
+
+    def __init__(self, mission: Mission) -> None:
+        self._files = [settings.file for settings in mission.config.forms.values()]
+        self._read = mission.workspace.book
+
+    def __getitem__(self, file: str) -> Book:
+        if file not in self._files:
+            raise KeyError(file)
+        return self._read(file)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _attachments(mission: Mission) -> Callable[[str, str], bytes | None]:

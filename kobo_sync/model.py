@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kobo_sync.config import Config
+    from kobo_sync.forms.sheets import Book
 
 Severity = Literal["error", "warning", "info"]
 Validation = Literal["", "approved", "not_approved", "on_hold"]
@@ -245,7 +246,7 @@ class Facts:
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
-    *workbooks* are the XLSForms' bytes by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
+    *books* are the XLSForms' sheets by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
     code to what the manifest of its own set says (``figures``, ``submissions``), for papers that compare zones.
     *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
     *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
@@ -267,7 +268,7 @@ class Facts:
     templates: Mapping[str, bytes] = field(default_factory=dict)
     annexes: Mapping[str, bytes] = field(default_factory=dict)
     held: Mapping[str, bytes] = field(default_factory=dict)
-    workbooks: Mapping[str, bytes] = field(default_factory=dict)
+    books: Mapping[str, Book] = field(default_factory=dict)
     fresh: bool = False
     final: bool = False
     file_digests: Mapping[tuple[str, str], str] | None = None

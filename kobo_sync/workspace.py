@@ -21,6 +21,8 @@ from typing import Any
 from kobo_sync.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
 from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.forms.media import list_csv
+from kobo_sync.forms.sheets import Book, read_book
+from kobo_sync.forms.xlsform import form_of
 from kobo_sync.kept import Kept, digest
 from kobo_sync.model import Choice, Form
 
@@ -185,9 +187,17 @@ class Workspace:
         name, key = f"form-{file}", digest(content)
         found = self.kept.get(name, key, Form)
         if found is None:
-            from kobo_sync.forms.xlsform import read_form  # here: it brings the readers of workbooks
+            found = form_of(self.book(file), content, file)
+            self.kept.put(name, key, found)
+        return found
 
-            found = read_form(content, file)
+    def book(self, file: str) -> Book:
+        """The sheets of forms/*file*, read once for each state of the workbook. Raises: FormError, ConfigError."""
+        content = self.form_bytes(file)
+        name, key = f"book-{file}", digest(content)
+        found = self.kept.get(name, key, Book)
+        if found is None:
+            found = read_book(content, file)
             self.kept.put(name, key, found)
         return found
 

@@ -16,7 +16,7 @@ from kobo_sync.documents.pages import Logo
 from kobo_sync.documents.questionnaire import questionnaire_docx
 from kobo_sync.documents.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
-from kobo_sync.forms.sheets import read_book
+from kobo_sync.forms.sheets import Book
 from kobo_sync.model import Choice, Class, Document, Facts, Finding, Form, Scope
 
 NAME = "training_kit"
@@ -96,8 +96,7 @@ def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
 
 
 def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: str, author: str) -> bytes:
-    workbook = facts.workbooks.get(settings.file)
-    if workbook is None:
+    if settings.file not in facts.books:
         return b""
     lists = tuple(sorted(facts.catalogues.items()))
     logos = tuple(letterhead.page_logos(facts))
@@ -109,7 +108,7 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
         author,
         letterhead.colour(facts),
         logos,
-        _Lazy(form, workbook, settings.file, lists),
+        _Lazy(form, facts.books, settings.file, lists),
     )
 
 
@@ -117,9 +116,9 @@ class _Lazy:
     """What a questionnaire is made from; equal for the cache whatever the object, as its hash is in the other keys."""
 
     def __init__(
-        self, form: Form, workbook: bytes, file: str, lists: tuple[tuple[str, tuple[Choice, ...]], ...]
+        self, form: Form, books: Mapping[str, Book], file: str, lists: tuple[tuple[str, tuple[Choice, ...]], ...]
     ) -> None:
-        self.form, self.workbook, self.file, self.lists = form, workbook, file, lists
+        self.form, self.books, self.file, self.lists = form, books, file, lists
 
     def __hash__(self) -> int:
         return hash(self.file)
@@ -140,6 +139,5 @@ def _printed(
     source: _Lazy,
 ) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
-    book = read_book(source.workbook, source.file)
-    made = paper(source.form, book, language, dict(source.lists))
+    made = paper(source.form, source.books[source.file], language, dict(source.lists))
     return questionnaire_docx(made, subtitle=subtitle, author=author, colour=colour, logos=logos)

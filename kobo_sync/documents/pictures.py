@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 _PHOTO_PX, _LOGO_PX = 1600, 600
 _SIGNATURE_PX = (300, 90)
 _INK_BELOW = 200
+_EIGHT = [round(level * 7 / 255) for level in range(256)]
 
 
 def signature(content: bytes) -> bytes | None:
@@ -32,7 +33,9 @@ def signature(content: bytes) -> bytes | None:
         )
     )
     grey.thumbnail(_SIGNATURE_PX, Image.Resampling.LANCZOS)
-    return _png(grey.quantize(8))
+    few = grey.point(_EIGHT)  # eight greys: four bits a point
+    few.putpalette([level for place in range(8) for level in [place * 255 // 7] * 3])
+    return _png(few)
 
 
 @lru_cache(maxsize=16)

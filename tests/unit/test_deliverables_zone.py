@@ -330,13 +330,12 @@ def kit_facts(*lines: str, n: int = 0) -> Facts:
     document = word.new_document("Outil", provenance="{{organisations}}", author="")
     for line in lines:
         word.paragraph(document, line)
-    workbooks = {"visites.xlsx": b""}
     templates = {
         TOOL: word.to_bytes(document, None),
         "outils-andragogiques/affiche.pdf": b"%PDF-1",
         "rapport-final.docx": b"x",
     }
-    return replace(make_facts(n), templates=templates, workbooks=workbooks)
+    return replace(make_facts(n), templates=templates)
 
 
 def test_the_kit_fills_the_templates_of_staff() -> None:
