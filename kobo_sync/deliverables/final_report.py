@@ -37,6 +37,12 @@ _SAID: dict[str, tuple[str, Severity, str, str]] = {
         "des accolades ne forment pas un nom : « {what} »",
         "écrire {{{{nom}}}}, {{{{bloc:nom}}}} ou {{{{texte:nom|consigne}}}} dans exports/templates/{template}",
     ),
+    "misplaced": (
+        "REPORT001",
+        "error",
+        "« {what} » doit être seul dans un paragraphe du texte",
+        "le mettre seul dans son paragraphe, hors des en-têtes, dans exports/templates/{template}",
+    ),
     "empty": ("REPORT002", "warning", "« {what} » n’est pas rédigé : {where}", "écrire dans {path}, puis reconstruire"),
     "kept": (
         "REPORT005",
@@ -89,7 +95,11 @@ def build(facts: Facts) -> list[Document]:
             )
         made = living.begin(template, content, TEMPLATE)
         documents.append(Document(PATH if held is None else FRESH_PATH, _coloured(facts, made), CLASS))
-        notes = (*notes, *made.notes) if held is None else (*notes, *(n for n in made.notes if n.kind == "unknown"))
+        notes = (
+            (*notes, *made.notes)
+            if held is None
+            else (*notes, *(n for n in made.notes if n.kind in ("unknown", "malformed", "misplaced")))
+        )
     findings = (*_findings(notes), *_completeness(facts, zones))
     first = documents[0]
     annexes = [Document(f"annexes/{name}", content_, CLASS) for name, content_ in sorted(facts.annexes.items())]

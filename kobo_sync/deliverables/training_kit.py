@@ -88,8 +88,8 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
 def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
     found = []
     for note in notes:
-        if note.kind in ("unknown", "malformed"):
-            message = f"le modèle nomme « {note.what} », qui n’existe pas ou est mal écrit"
+        if note.kind in ("unknown", "malformed", "misplaced"):
+            message = f"le modèle nomme « {note.what} », qui n’existe pas, est mal écrit ou n’est pas seul dans son paragraphe"
             hint = f"corriger exports/templates/{path} ; docs/operations.md liste les noms"
             found.append(Finding("REPORT001", "error", f"{path}, {note.where}", message, hint))
     return tuple(dict.fromkeys(found))

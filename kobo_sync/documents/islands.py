@@ -6,6 +6,7 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from docx.document import Document as WordDocument
@@ -16,6 +17,9 @@ from kobo_sync.documents.wordml import W, sub
 
 BLOCK, SLOT = "bloc", "texte"
 _CAPTION = re.compile(r"^(Tableau|Figure)(\s)(\d+)(?=\s–)")
+# What older programs show in place of a text box: the same words once more.
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_FARTHEST = 200  # elements that are read upwards for the start of an island
 _EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
 
 
@@ -68,22 +72,38 @@ def controls(body: Any, kind: str, key: str) -> list[Any]:
 
 
 def bookmark_range(body: Any, kind: str, key: str, is_it: Callable[[Sequence[Any]], bool]) -> list[Any]:
-    """The top-level elements that the twin bookmark spans, empty when it spans none.
+    """The elements side by side that the twin bookmark spans, empty when it spans none.
 
-    LibreOffice cuts it into several of the same name, and may end it in the paragraph that follows: of
-    the two readings, the one for which *is_it* holds.
+    LibreOffice cuts it into several of the same name, may end it in the paragraph that follows, and on its next opening
+    keeps one piece alone: of the readings from there upwards and downwards, the one for which *is_it* holds.
     """
-    name = _bookmark(f"{kind}:{key}")
-    children = list(body)
-    starts = [mark for mark in body.iter(f"{W}bookmarkStart") if mark.get(f"{W}name") == name]
-    if not starts:
+    marks = _twins(body, kind, key)
+    if not marks:
         return []
-    numbers = {mark.get(f"{W}id") for mark in starts}
-    ends = [mark for mark in body.iter(f"{W}bookmarkEnd") if mark.get(f"{W}id") in numbers]
-    places = [children.index(_top(body, mark)) for mark in (*starts, *ends)]
-    wide = children[min(places) : max(places) + 1]
-    chosen = wide[:-1] if not is_it(wide) and is_it(wide[:-1]) else wide
+    holder = _holder(body, marks)
+    children = list(holder)
+    places = [children.index(_top(holder, mark)) for mark in marks]
+    first, last = min(places), max(places)
+    upwards = ((start, end) for start in range(first, max(first - _FARTHEST, -1), -1) for end in (last + 1, last))
+    downwards = ((first, end) for end in range(last + 2, min(last + _FARTHEST, len(children)) + 1))
+    readings = (r for r in chain(upwards, downwards) if r[0] < r[1] and is_it(children[r[0] : r[1]]))
+    start, end = next(readings, (first, last + 1))
+    chosen = children[start:end]
     return chosen if any(element.tag in (f"{W}p", f"{W}tbl", f"{W}sdt") for element in chosen) else []
+
+
+def unmarked(body: Any, kind: str, key: str) -> None:
+    """Takes out the twin bookmark of an island, all pieces of it."""
+    for mark in _twins(body, kind, key):
+        mark.getparent().remove(mark)
+
+
+def _twins(body: Any, kind: str, key: str) -> list[Any]:
+    """The starts, then the ends, of the twin bookmark and of what LibreOffice calls its copies."""
+    name = re.compile(rf"{re.escape(_bookmark(f'{kind}:{key}'))}(?:_?Copy_?\d+)?")
+    starts = [mark for mark in body.iter(f"{W}bookmarkStart") if name.fullmatch(mark.get(f"{W}name") or "")]
+    numbers = {mark.get(f"{W}id") for mark in starts}
+    return [*starts, *(mark for mark in body.iter(f"{W}bookmarkEnd") if mark.get(f"{W}id") in numbers)]
 
 
 def inner(control: Any) -> list[Any]:
@@ -124,15 +144,23 @@ def renumber(body: Any, mine: Callable[[Any], bool]) -> None:
     counts: dict[str, int] = {}
     for paragraph in body.iter(f"{W}p"):
         found = _CAPTION.match(plain(paragraph))
-        if found:
+        if found and next(paragraph.iterancestors(_FALLBACK), None) is None:
             counts[found[1]] = counts.get(found[1], 0) + 1
             if mine(paragraph) and int(found[3]) != counts[found[1]]:
                 _set_caption_number(paragraph, counts[found[1]])
 
 
 def plain(paragraph: Any) -> str:
-    """The words of a paragraph (deleted ones left out)."""
-    return "".join(node.text or "" for node in paragraph.iter(f"{W}t"))
+    """The words of a paragraph (deleted ones left out, and those of a text box that hangs on it)."""
+    return "".join(node.text or "" for node in text_nodes(paragraph))
+
+
+def text_nodes(paragraph: Any) -> list[Any]:
+    """The paragraph's own text nodes: a text box that hangs on it has paragraphs of its own."""
+    nodes = list(paragraph.iter(f"{W}t"))
+    if next(paragraph.iter(f"{W}txbxContent"), None) is None:
+        return nodes
+    return [node for node in nodes if next(node.iterancestors(f"{W}p")) is paragraph]
 
 
 def fresh_picture_ids(body: Any) -> None:
@@ -157,9 +185,18 @@ def _is_above(holder: Any, element: Any) -> bool:
 
 
 def _set_caption_number(paragraph: Any, number: int) -> None:
-    node = next(iter(paragraph.iter(f"{W}t")), None)
+    node = next(iter(text_nodes(paragraph)), None)
     if node is not None and node.text:
         node.text = _CAPTION.sub(lambda found: f"{found[1]}{found[2]}{number}", node.text)
+
+
+def _holder(body: Any, marks: Sequence[Any]) -> Any:
+    """The cell, text box or body in which all *marks* lie."""
+    tags = (f"{W}tc", f"{W}txbxContent")
+    for ancestor in marks[0].iterancestors():
+        if ancestor is body or (ancestor.tag in tags and all(_is_above(ancestor, mark) for mark in marks)):
+            return ancestor
+    return body
 
 
 def _top(body: Any, node: Any) -> Any:

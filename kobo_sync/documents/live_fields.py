@@ -9,7 +9,7 @@ from typing import Any
 
 from docx.document import Document as WordDocument
 from docx.opc.packuri import PackURI
-from docx.opc.part import Part
+from docx.opc.part import Part, XmlPart
 from lxml import etree
 
 from kobo_sync.documents.script import clean
@@ -45,11 +45,16 @@ def field_runs(name: str, value: str, properties: Any | None) -> list[Any]:
 
 
 def roots(document: WordDocument) -> list[Any]:
-    """The body, and every header and footer of its sections."""
+    """The body, every header and footer of its sections, and the notes at the foot of pages or at the end."""
     found = [document.element.body]
     for relation in document.part.rels.values():
         if relation.reltype.endswith(("/header", "/footer")) and not relation.is_external:
             found.append(relation.target_part.element)
+        elif relation.reltype.endswith(("/footnotes", "/endnotes")) and not relation.is_external:
+            part = relation.target_part
+            if not isinstance(part, XmlPart):  # python-docx keeps notes as bytes
+                relation._target = part = XmlPart.load(part.partname, part.content_type, part.blob, part.package)
+            found.append(part.element)
     return found
 
 

@@ -151,6 +151,12 @@ def _patch(document: WordDocument, key: str, block: Block, hashes: tuple[str, st
             elements = islands.written(document, block.write)
             _replace(body, span, islands.wrapped(islands.BLOCK, key, block_title(block), elements), bool(copies))
             notes.append(Note("updated", "", key))
+        elif not copies:
+            # LibreOffice forgot the control: it is put back, for the next time that this file passes through it.
+            islands.unmarked(body, islands.BLOCK, key)
+            kept = [element for element in span if element.getparent() is not None]
+            twins = [copy.deepcopy(element) for element in kept]
+            _replace(body, kept, islands.wrapped(islands.BLOCK, key, block_title(block), twins), False)
     # The hash of the words stays that of what the machine wrote, so that a hand is seen again next time.
     if not edited or len(notes) > 1:
         state.blocks[key] = hashes
@@ -171,15 +177,15 @@ def _replace(body: Any, span: Sequence[Any], control: Any, is_control: bool) -> 
             control.find(f"{W}sdtPr/{W}id").set(f"{W}val", old.get(f"{W}val"))
         span[0].getparent().replace(span[0], control)
         return
-    place = body.index(span[0])
+    anchor = etree.Element("anchor")
+    span[0].addprevious(anchor)
     for element in span:
-        body.remove(element)
-    for offset, element in enumerate(islands.bookmarked(control)):
-        body.insert(place + offset, element)
-    name = islands.bookmarked(copy.deepcopy(control))[0].get(f"{W}name")
-    starts = [mark for mark in body.iter(f"{W}bookmarkStart") if mark.get(f"{W}name") == name]
-    for mark in [mark for mark in starts if mark.getparent() is not body]:
-        mark.getparent().remove(mark)
+        if element.getparent() is anchor.getparent():
+            element.getparent().remove(element)
+    islands.unmarked(body, *islands.tag_of(control).split(":", 1))
+    for element in islands.bookmarked(control):
+        anchor.addprevious(element)
+    anchor.getparent().remove(anchor)
 
 
 def _kept(block: Block) -> str:
@@ -199,21 +205,22 @@ def _stale(document: WordDocument, moved: dict[str, str], content: Content, stat
     }
     if not patterns:
         return []
-    body = document.element.body
+    body, *edges = live_fields.roots(document)
     mine = _machine_made(body, content, state)
-    filled_in = {id(node): node for root in (body,) for node in live_fields.shown_nodes(root)}
+    filled_in = {id(node): node for root in (body, *edges) for node in live_fields.shown_nodes(root)}
     notes = []
-    for paragraph in list(body.iter(f"{W}p")):
+    for paragraph in [paragraph for root in (body, *edges) for paragraph in root.iter(f"{W}p")]:
         if islands.inside(paragraph, mine):
             continue
-        nodes = [node for node in paragraph.iter(f"{W}t") if id(node) not in filled_in]
+        nodes = [node for node in islands.text_nodes(paragraph) if id(node) not in filled_in]
         # A field between two texts must not join them into one figure.
         text = "".join(node.text or "" for node in nodes)
         for key, pattern in patterns.items():
             for found in pattern.finditer(text):
-                runs = _runs_at(nodes, found.start(), found.end())
+                runs = _carriers(body, _runs_at(nodes, found.start(), found.end()))
                 words = f"À relire : « {moved[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
-                if _comment(document, [Run(run, Paragraph(paragraph, document._body)) for run in runs], words):
+                # Word has no comments in headers, footers and notes: there the finding alone tells.
+                if not runs or _comment(document, [Run(r, Paragraph(paragraph, document._body)) for r in runs], words):
                     notes.append(Note("stale", _around(text, found.start(), found.end()), key))
     return notes
 
@@ -247,6 +254,14 @@ def _runs_at(nodes: Sequence[Any], start: int, end: int) -> list[Any]:
             runs.append(node.getparent())
         position += length
     return runs
+
+
+def _carriers(body: Any, runs: list[Any]) -> list[Any]:
+    """The runs that can carry a comment: those of the text; for words in a text box, the run it hangs on."""
+    if not any(ancestor is body for ancestor in runs[0].iterancestors()):
+        return []
+    boxes = [ancestor for ancestor in runs[0].iterancestors() if ancestor.tag == f"{W}txbxContent"]
+    return [next(boxes[-1].iterancestors(f"{W}r"))] if boxes else runs
 
 
 def _around(text: str, start: int, end: int) -> str:

@@ -24,7 +24,17 @@ _MARK = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LEFT = re.compile(r"\{\{|\}\}")
 
 NoteKind = Literal[
-    "unknown", "malformed", "kept", "absent", "deleted", "updated", "refreshed", "stale", "empty", "foreign"
+    "unknown",
+    "malformed",
+    "misplaced",
+    "kept",
+    "absent",
+    "deleted",
+    "updated",
+    "refreshed",
+    "stale",
+    "empty",
+    "foreign",
 ]
 
 
@@ -90,9 +100,6 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
     document = opened(template, name)
     word_styles.complete(document)
     made = Filled(document)
-    if content.logos:
-        for element in islands.written(document, lambda d: word.logos(d, content.logos)):
-            document.element.body.insert(0, element)
     heading = ""
     for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
         text = islands.plain(paragraph)
@@ -104,7 +111,11 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
         for paragraph in list(root.iter(f"{W}p")):
             text = islands.plain(paragraph)
             if _LEFT.search(text):
-                _sentence(made, paragraph, text, content, f"en-tête ou pied de page : « {_short(text)} »", live)
+                _sentence(made, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
+    # Last, so that places are counted in the template as staff see it.
+    if content.logos:
+        for element in islands.written(document, lambda d: word.logos(d, content.logos)):
+            document.element.body.insert(0, element)
     return made
 
 
@@ -165,7 +176,9 @@ def _sentence(made: Filled, paragraph: Any, text: str, content: Content, where: 
     for found in reversed(list(_MARK.finditer(text))):
         name = found[1]
         if name not in content.values:
-            made.notes.append(Note("unknown", where, name))
+            kind, _, key = (part.strip() for part in name.partition(":"))
+            is_misplaced = kind == islands.SLOT or (kind == islands.BLOCK and key in content.blocks)
+            made.notes.append(Note("misplaced" if is_misplaced else "unknown", where, name))
             continue
         made.shown.add(name)
         _put_value(paragraph, found.start(), found.end(), name, content.values[name], live)
@@ -176,7 +189,7 @@ def _sentence(made: Filled, paragraph: Any, text: str, content: Content, where: 
 def _put_value(paragraph: Any, start: int, end: int, name: str, value: str, live: bool) -> None:
     """Replace characters *start*..*end* of the paragraph by a live number with the formatting of what it replaces."""
     position, inside = 0, []
-    for node in paragraph.iter(f"{W}t"):
+    for node in islands.text_nodes(paragraph):
         length = len(node.text or "")
         if position < end and position + length > start:
             inside.append((node, position))
