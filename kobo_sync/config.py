@@ -43,6 +43,7 @@ class Mission(Settings):
     title: str = Field(min_length=1)
     programme: str = ""
     trainer: str = ""
+    data_law: str = ""
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(min_length=1)
     timezone: str = "UTC"
     starts_on: date

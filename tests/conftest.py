@@ -191,9 +191,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @contextmanager
-def field_in(folder: Path) -> Iterator[Field]:
-    """The small mission in *folder*, deployed on a station of its own."""
-    workspace = write_workspace(folder / "mission")
+def field_in(folder: Path, write: Callable[[Path], Workspace] = write_workspace) -> Iterator[Field]:
+    """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
+    workspace = write(folder / "mission")
     clock, uids, uuids = Clock(), count(1), count(1)
     station = Station(
         folder / "station.sqlite",

@@ -222,9 +222,10 @@ def _certification(document: WordDocument, facts: Facts) -> None:
 
 
 def _protection(facts: Facts) -> str:
+    law = facts.config.mission.data_law
     owners = " et ".join(organisation.name for organisation in facts.config.organisations) or "l’organisateur"
     return (
         f"Protection des données : liste nominative réservée à {owners} et aux contrôles du bailleur, établie avec le consentement des "
         "personnes pour attester de leur présence. Chacune peut consulter, faire rectifier ou supprimer ses données auprès de "
-        "l’organisateur (au Maroc : loi n° 09-08). Ne pas diffuser, ne pas joindre au rapport public."
+        f"l’organisateur{f' ({law})' if law else ''}. Ne pas diffuser, ne pas joindre au rapport public."
     )

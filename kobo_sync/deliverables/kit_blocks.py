@@ -82,7 +82,7 @@ _TALK = _Step(
     0, "Groupes de discussion", "Dire accords et désaccords entre groupes", "Groupe de 6 à 10", "Fiche d’animation"
 )
 _CLOSING: tuple[tuple[Role | None, _Step], ...] = (
-    ("road_map", _Step(60, "Feuille de route de plaidoyer", "Décider d’actions complètes : qui, quoi, quand", "Plénière", "Formulaire feuille de route")),
+    ("road_map", _Step(60, "Feuille de route", "Décider d’actions complètes : qui, quoi, quand", "Plénière", "Formulaire feuille de route")),
     ("test", _Step(20, "Test après", "Mesurer l’évolution", "Individuel", "Téléphone ou papier")),
     ("satisfaction", _Step(15, "Satisfaction", "Recueillir l’avis de chacun·e, sans nom", "Individuel, anonyme", "Téléphone ou papier")),
     (None, _Step(10, "Clôture", "Rappeler les suites", "Plénière", "")),

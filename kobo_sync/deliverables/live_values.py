@@ -21,6 +21,9 @@ def identity_values(facts: Facts) -> dict[str, str]:
     """Who, where, when: known before any data are."""
     mission = facts.config.mission
     zones = [labels.zone(facts, zone.code) for zone in facts.config.zones]
+    themes: dict[str, str] = {}
+    for form_id in facts.config.forms_with_role("test"):
+        themes |= facts.config.forms[form_id].themes
     return {
         "mission": mission.title,
         "programme": mission.programme or french.NOTHING,
@@ -28,6 +31,7 @@ def identity_values(facts: Facts) -> dict[str, str]:
         "organisations": french.listing([organisation.name for organisation in facts.config.organisations])
         or french.NOTHING,
         "groupes": french.listing([labels.group(facts, group.code) for group in facts.config.groups]) or french.NOTHING,
+        "themes": french.listing(list(themes.values())) or french.NOTHING,
         "zones": french.listing(zones) or french.NOTHING,
         "n_zones": french.number(len(zones)),
         "zone": letterhead.place_name(facts),

@@ -83,7 +83,7 @@ def _figures(facts: Facts, listed: present.Attendance, learnt: Learning, plan: R
         (letterhead.printable(n) + slash + french.number(done.quota), f"participant·e·s{rate}"),
         (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
         (test, f"bonnes réponses, avant → après (n = {letterhead.printable(change.n)})"),
-        (french.number(len(plan.actions)), "action de plaidoyer" if len(plan.actions) < 2 else "actions de plaidoyer"),
+        (french.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
     ]
 
 

@@ -146,7 +146,7 @@ _SOURCE = r"""
   judged
   [== Participation]
   present
-  [== Feuille de route de plaidoyer]
+  [== Feuille de route]
   actions
   v(2pt)
   text(7.5pt, fill: muted, d.note)
