@@ -79,11 +79,12 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
         besides[-1] = totals
         return Crosstab(rows, columns, counts, hidden(counts, besides=besides))
     if facts.zone is not None:
-        return Crosstab(rows, columns, counts, hidden(counts))
+        return Crosstab(rows, columns, counts, hidden(counts, inside=True))
     zones: dict[str, list[tuple[str, str, str]]] = {}
     for pair in pairs:
         zones.setdefault(pair[0], []).append(pair)
-    return Crosstab(rows, columns, counts, hidden_over_zones(counts, [table(zones[zone]) for zone in sorted(zones)]))
+    parts = [table(zones[zone]) for zone in sorted(zones)]
+    return Crosstab(rows, columns, counts, hidden_over_zones(counts, parts, inside=True))
 
 
 @once_per_facts

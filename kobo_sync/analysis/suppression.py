@@ -18,8 +18,11 @@ def publishable(n: int) -> bool:
     return n >= THRESHOLD
 
 
-def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None) -> Mask:
+def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None, inside: bool = False) -> Mask:
     """Which cells to hide in a two-way table that is printed with its totals; *besides*, of the answer's shape, are hidden too.
+
+    *inside*: when one cell that is no total must be hidden, all are. Zones that hide the same cells leave the mission its
+    own: what several hide together cannot be had by subtraction.
 
     Shape: *counts* is rows × columns without totals; the answer is (rows + 1) × (columns + 1), the last
     row and column standing for the totals, true where the cell must not be printed.
@@ -37,6 +40,8 @@ def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None) -> M
         mask |= besides
     lines = _lines(full.shape)
     while True:
+        if inside and mask[:-1, :-1].any():
+            mask[:-1, :-1] = True
         weak = [line for line in lines if _deducible(full, mask, line)]
         if weak:
             for line in weak:
@@ -48,16 +53,18 @@ def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None) -> M
             return mask
 
 
-def hidden_over_zones(counts: Sequence[Sequence[int]], parts: Sequence[Sequence[Sequence[int]]]) -> Mask:
+def hidden_over_zones(
+    counts: Sequence[Sequence[int]], parts: Sequence[Sequence[Sequence[int]]], *, inside: bool = False
+) -> Mask:
     """Which cells to hide in the mission's table *counts*, whose *parts*, one per zone, are printed in the zones' own papers.
 
-    Shape: *parts* are tables of the shape of *counts*; the answer as `hidden` gives it. What zones hide may not be had by
+    Shape: *parts* are tables of the shape of *counts*, hidden with or without *inside*; the answer as `hidden` gives it. What zones hide may not be had by
     taking the other zones' numbers from the mission's: a cell is hidden if one zone alone hides it, or all that do hold less than 3.
     """
     tables = [np.array([list(row) for row in part], dtype=np.int64) for part in parts]
     if not tables or tables[0].size == 0:
         return hidden(counts)
-    masks = np.array([hidden(part) for part in parts])
+    masks = np.array([hidden(part, inside=inside) for part in parts])
     hidden_sums = (np.array([_with_totals(table) for table in tables]) * masks).sum(axis=0)
     n_hiding = masks.sum(axis=0)
     weak: Mask = (n_hiding == 1) | ((n_hiding > 1) & (hidden_sums < THRESHOLD))

@@ -124,7 +124,7 @@ def _minutes(session: Session) -> int:
 
 
 def _signatures(facts: Facts, listed: present.Attendance) -> tuple[list[str], list[float], list[list[str | word.Cell]]]:
-    """Header, widths in cm, and a row per person, then blank ones for those who come unannounced."""
+    """Header, widths in cm, and a row per person, then blank ones for those who are expected or come unannounced."""
     sessions = listed.sessions
     head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
     head += [f"Signature {labels.session(facts, code).lower()}" for code in sessions]
@@ -137,7 +137,9 @@ def _signatures(facts: Facts, listed: present.Attendance) -> tuple[list[str], li
     if not rows:
         empty = word.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
-    rows += [[word.Cell("")] * len(head)] * BLANK_ROWS
+    # As long as nobody has signed, it is a sheet to sign on paper: a line for each person expected.
+    expected = 0 if listed.present else sum(zone.target for zone in present.zones_of(facts))
+    rows += [[word.Cell("")] * len(head)] * (BLANK_ROWS + max(0, expected - len(listed.people)))
     return head, widths, rows
 
 

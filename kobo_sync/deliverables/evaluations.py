@@ -253,7 +253,7 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
                 letterhead.denominator(facts, "pairs", item.n),
                 *shares,
                 moved,
-                french.number(item.p, 3) if item.p is not None else french.NOTHING,
+                french.p_value(item.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}"),
             ]
         )
     head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]

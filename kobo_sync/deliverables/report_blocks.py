@@ -207,7 +207,7 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
         )
     head = ["N°", "Zone", "Besoin", "Objectif et action", "Cible", "Responsable", "Échéance", "Indicateur"]
     caption = f"Feuille de route : {french.count(len(rows), 'action')}"
-    widths = [0.7, 1.8, 2.1, 3.6, 2.1, 2.1, 2.5, 2.1]
+    widths = [0.7, 1.7, 2.0, 3.4, 2.1, 2.1, 2.9, 2.1]
     word.table(document, word.Table(head, rows, widths, caption=caption, right=(0,), size=7.5))
 
 

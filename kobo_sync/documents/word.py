@@ -382,7 +382,7 @@ def _lines(text: str, *, size: float, align: str, keep: bool, **look: Any) -> st
     for line in clean(text).split("\n"):
         rtl = is_arabic(line)
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
-        height = f'w:line="{round((size + 2.5) * 20)}" w:lineRule="exact"' if rtl else 'w:line="240" w:lineRule="auto"'
+        height = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else 'w:line="240" w:lineRule="auto"'
         spacing = f'w:before="10" w:after="10" {height}'
         inner = runs(line, size=size, **look)
         found.append(paragraph_xml(inner, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align))

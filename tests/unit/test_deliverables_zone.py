@@ -398,3 +398,12 @@ def test_the_mission_has_its_colour_and_logos() -> None:
         said = archive.read("word/document.xml") + archive.read("word/styles.xml")
     assert b"7A1F3D" in said and b"1F4E79" not in said and b"Logo : logo.png" in said
     assert built("zone_sheet", dressed) != built("zone_sheet", facts)
+
+
+@pytest.mark.parametrize(("n", "signed", "lines"), [(0, False, 1 + 25 + 2), (3, False, 25 + 2), (3, True, 3 + 2)])
+def test_the_sheet_has_a_line_for_each_person_expected_until_somebody_signed(n: int, signed: bool, lines: int) -> None:
+    facts = make_facts(n)
+    tables = facts.tables if signed else {**facts.tables, "presence": facts.tables["presence"].iloc[:0]}
+    paper = open_docx(io.BytesIO(built("attendance_list", replace(facts, tables=tables))["liste-presence.docx"]))
+    sheet = max(paper.tables, key=lambda each: len(each.columns))
+    assert len(sheet.rows) == 1 + lines
