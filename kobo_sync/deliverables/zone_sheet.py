@@ -162,7 +162,7 @@ def _note(facts: Facts, ranked: Needs, learnt: Learning, judged: Satisfaction) -
     more = len(road_map(facts).actions) - _ACTIONS
     if more > 0:
         parts.append(f"{french.count(more, 'autre action', 'autres actions')} dans la feuille de route.")
-    return french.typography(" ".join(parts))
+    return french.typography(" ".join(parts)).replace("n = ", f"n{french.NBSP}={french.NBSP}")
 
 
 def _short(text: str) -> str:
