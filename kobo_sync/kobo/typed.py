@@ -35,11 +35,15 @@ class File(msgspec.Struct, gc=False):
     download_url: str | None = None
     is_deleted: bool = False
 
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.media_file_basename or (self.filename or "").rpartition("/")[2]
+
     def attachment(self) -> Attachment:
         """The same as a noun of the model."""
-        name = self.media_file_basename or (self.filename or "").rpartition("/")[2]
         url = self.download_url or ""
-        return Attachment(self.uid, name, self.question_xpath or "", self.mimetype or "", url, self.is_deleted)
+        return Attachment(self.uid, self.name, self.question_xpath or "", self.mimetype or "", url, self.is_deleted)
 
 
 class Columns(NamedTuple):

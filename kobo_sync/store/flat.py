@@ -11,7 +11,7 @@ from kobo_sync.kobo.typed import Columns
 from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import load, schema
 from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.bulk import insert_rows, quoted
+from kobo_sync.store.bulk import insert_columns, quoted
 from kobo_sync.store.database import SQL_TYPES, Store
 from kobo_sync.store.flatten import Flattened, Flattener, Placed
 from kobo_sync.store.ledger import Tally
@@ -131,8 +131,8 @@ class Flat:
         chosen = [name for name, _ in CHOSEN]
         for table in self.tables:
             names = [name for name, _ in table.system] + [column.name for column in table.columns]
-            insert_rows(connection, schema.FLAT_PREFIX + table.name, names, flat.rows[table.name])
-            insert_rows(connection, schema.CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
+            insert_columns(connection, schema.FLAT_PREFIX + table.name, names, flat.columns[table.name])
+            insert_columns(connection, schema.CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
         self.tally.unknown |= flat.unknown
         self.tally.misfits |= flat.misfits
 

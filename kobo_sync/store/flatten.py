@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -14,10 +15,10 @@ from msgspec.structs import astuple
 from kobo_sync.kobo.listing import Head, parse_submission
 from kobo_sync.kobo.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
-from kobo_sync.store.rows import SILENT, Column, FlatTable, Value
+from kobo_sync.store.rows import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
-_PLAIN_INTEGERS, _PLAIN_NUMBERS = frozenset("0123456789"), frozenset("0123456789.-")
+_INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _Target = tuple[int, Column]  # where in a row an answer goes
 Numbers = dict[str, int]  # how many rows of a repeat's table a submission has so far
@@ -25,13 +26,14 @@ Numbers = dict[str, int]  # how many rows of a repeat's table a submission has s
 
 @dataclass
 class Flattened:
-    """Submissions as rows: *rows* per table name, in the order of its columns; *chosen* (see `rows.CHOSEN`) likewise.
+    """Submissions as rows that lie side by side: per table name its *columns*, system columns first; and likewise
+    those of *chosen* (see `rows.CHOSEN`).
 
     *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
     """
 
-    rows: dict[str, list[tuple[Value, ...]]]
-    chosen: dict[str, list[tuple[Value, ...]]]
+    columns: dict[str, list[list[Value]]]
+    chosen: dict[str, list[list[Value]]]
     unknown: set[str] = field(default_factory=set)
     misfits: set[str] = field(default_factory=set)
 
@@ -66,8 +68,8 @@ class Flattener:
         self._by_name = {path.rpartition("/")[2]: columns for path, columns in self._columns.items()}
         self._texts: dict[str, list[str]] = {path: [] for path in ("", *(repeat.path for repeat in form.repeats))}
         self._repeats: dict[str, list[str]] = {path: [] for path in self._texts}
-        for repeat in form.repeats:
-            self._repeats[repeat.parent].append(repeat.path)
+        for each in form.repeats:
+            self._repeats[each.parent].append(each.path)
         for question in form.questions:
             self._texts[question.repeat].append(question.path)
         self._lessons = LESSONS
@@ -131,12 +133,8 @@ class Flattener:
             else:
                 self._place(flat, self._root, each.answers, _system(each), each.root_uuid, {})
         for group in placed.values():
-            heads = [each.head for each in group]
-            systems = [
-                (h.root_uuid, h.submission_id, f"{h.submitted_at[:19]}Z", h.submitted_by, h.form_version, h.validation)
-                for h in heads
-            ]
-            group[0].plan.place(flat, systems, list(zip(*(each.values for each in group), strict=True)), {})
+            heads = zip(*(astuple(each.head) for each in group), strict=True)
+            group[0].plan.place(flat, _systems(heads), list(zip(*(each.values for each in group), strict=True)), {})
         return flat
 
     def columns(self, raws: Sequence[bytes]) -> Columns | None:
@@ -146,14 +144,14 @@ class Flattener:
     def flatten_columns(self, columns: Columns) -> Flattened:
         """The rows of what `columns` gave last."""
         flat = self._flat()
-        ids, roots, _, submitted, by, versions, validations = columns.heads[:7]
-        moments = [f"{moment[:19]}Z" for moment in submitted]
-        systems = list(zip(roots, ids, moments, by, versions, validations, strict=True))
-        self._placed.place(flat, systems, columns.answers, {})
+        self._placed.place(flat, _systems(columns.heads), columns.answers, {})
         return flat
 
     def _flat(self) -> Flattened:
-        return Flattened({table.name: [] for table in self.tables}, {table.name: [] for table in self.tables})
+        columns: dict[str, list[list[Value]]] = {
+            table.name: [[] for _ in range(len(table.system) + len(table.columns))] for table in self.tables
+        }
+        return Flattened(columns, {table.name: [[] for _ in CHOSEN] for table in self.tables})
 
     def _place(
         self,
@@ -188,8 +186,9 @@ class Flattener:
             for at, column in targets:
                 row[at] = _value(flat, column, text)
                 if column.many:
-                    flat.chosen[columns.name] += _split(column, text, root, position)
-        flat.rows[columns.name].append(tuple(row))
+                    _choose(flat.chosen[columns.name], column, [text], [root], [position])
+        for held, answer in zip(flat.columns[columns.name], row, strict=True):
+            held.append(answer)
 
 
 class _Columns:
@@ -228,17 +227,19 @@ class _ByPlace:
     def place(
         self,
         flat: Flattened,
-        systems: Sequence[tuple[Value, ...]],
-        answers: Sequence[tuple[Any, ...]],
+        systems: Sequence[Sequence[Value]],
+        answers: Sequence[Sequence[Any]],
         numbers: dict[tuple[str, Value], int],
     ) -> None:
-        """Add a row for each of *systems*, the system columns; *answers* has a column for each place."""
-        placed: list[Sequence[Value]] = [*zip(*systems, strict=True)]
-        placed += [(None,) * len(systems)] * (self._n_columns - len(placed))
+        """Add rows: *systems* are the system columns, *answers* has a column for each place."""
+        n = len(systems[0])
+        placed: list[Sequence[Value]] = [*systems, *([(None,) * n] * (self._n_columns - len(systems)))]
+        # A repeat's own number is the last of its system columns.
+        positions = systems[2] if len(systems) == len(REPEAT_SYSTEM) else (0,) * n
         for places, targets in self._places:
             texts = answers[places[0]]
             for other in places[1:]:
-                texts = tuple(map(_either, answers[other], texts))
+                texts = list(map(_either, answers[other], texts))
             if targets[0][1].part >= 0:
                 for (at, _), coordinates in zip(targets, _points(flat, targets, texts), strict=True):
                     placed[at] = coordinates
@@ -246,34 +247,40 @@ class _ByPlace:
             for at, column in targets:
                 placed[at] = _converted(flat, column, texts)
                 if column.many:
-                    flat.chosen[self.name] += [
-                        chosen
-                        for text, system in zip(texts, systems, strict=True)
-                        if text is not None
-                        for chosen in _split(column, text, system[0], _position(system))
-                    ]
-        flat.rows[self.name] += zip(*placed, strict=True)
+                    _choose(flat.chosen[self.name], column, texts, systems[0], positions)
+        for held, added in zip(flat.columns[self.name], placed, strict=True):
+            held.extend(added)
         flat.unknown.update(name for place, name in self._unknown if any(text is not None for text in answers[place]))
         for place, inner, name in self.inner:
-            below = [(system, items) for items, system in zip(answers[place], systems, strict=True) if items]
-            if inner and below:
-                inner.place(flat, *_numbered(inner.name, below, numbers), numbers)
-            elif below:
+            if inner and any(answers[place]):
+                inner.place(flat, *_numbered(inner.name, systems[0], positions, answers[place], numbers), numbers)
+            elif any(answers[place]):
                 flat.unknown.add(name)
 
 
 def _numbered(
-    name: str, below: Sequence[tuple[tuple[Value, ...], Sequence[Any]]], numbers: dict[tuple[str, Value], int]
-) -> tuple[list[tuple[Value, ...]], list[tuple[Any, ...]]]:
-    """The system columns of a repeat's rows, numbered over each submission, and their answers by place."""
-    rows = [astuple(item) for _, items in below for item in items]
-    systems: list[tuple[Value, ...]] = []
-    for system, items in below:
-        root, parent = system[0], _position(system) or None
-        number = numbers.get((name, root), 0)
-        systems += [(root, parent, at) for at in range(number + 1, number + 1 + len(items))]
-        numbers[name, root] = number + len(items)
-    return systems, list(zip(*rows, strict=True))
+    name: str,
+    roots: Sequence[Value],
+    positions: Sequence[Value],
+    below: Sequence[Sequence[Any] | None],
+    numbers: dict[tuple[str, Value], int],
+) -> tuple[tuple[list[Value], ...], list[tuple[Any, ...]]]:
+    """The system columns of a repeat's rows, numbered over each submission, and their answers by place.
+
+    *below* are the repeat's items in each of the rows above, which have these *roots* and *positions*.
+    """
+    all_roots: list[Value] = []
+    parents: list[Value] = []
+    own: list[Value] = []
+    for root, position, items in zip(roots, positions, below, strict=True):
+        if items:
+            n, before = len(items), numbers.get((name, root), 0)
+            all_roots += [root] * n
+            parents += [position or None] * n
+            own += range(before + 1, before + 1 + n)
+            numbers[name, root] = before + n
+    items_of = map(astuple, chain.from_iterable(filter(None, below)))
+    return (all_roots, parents, own), list(zip(*items_of, strict=True))
 
 
 def _either(first: Any, other: Any) -> Any:
@@ -286,7 +293,13 @@ def _name(key: str) -> str:
 
 def _position(system: tuple[Value, ...]) -> int:
     """A repeat's own number, which is the last of its system columns; 0 for the form's table."""
-    return system[2] if len(system) == 3 else 0  # type: ignore[return-value]
+    return system[2] if len(system) == len(REPEAT_SYSTEM) else 0  # type: ignore[return-value]
+
+
+def _systems(heads: Iterable[Sequence[Any]]) -> tuple[Sequence[Value], ...]:
+    """The system columns of the form's table, of columns in the order of `Head`."""
+    ids, roots, _, submitted, by, versions, validations, *_ = heads
+    return roots, ids, [f"{moment[:19]}Z" for moment in submitted], by, versions, validations
 
 
 # ── answers ─────────────────────────────────────────────────────────────────
@@ -296,11 +309,12 @@ def _converted(flat: Flattened, column: Column, texts: Sequence[str | None]) -> 
     """A column of answers as its type; all at once where they are as plain as most are."""
     if column.kind == "text":
         return texts
-    plain = _PLAIN_INTEGERS if column.kind == "integer" else _PLAIN_NUMBERS
     given = [text for text in texts if text]
-    if column.part < 0 and plain.issuperset("".join(given)) and max(map(len, given), default=0) < 19:
+    if column.part < 0 and _plain(given, _INTEGERS if column.kind == "integer" else _NUMBERS, 19):
         number: Callable[[str], Value] = int if column.kind == "integer" else float
         with suppress(ValueError):
+            if len(given) == len(texts):
+                return list(map(number, given))
             return [number(text) if text else None for text in texts]
     return [None if text is None else _value(flat, column, text) for text in texts]
 
@@ -308,18 +322,34 @@ def _converted(flat: Flattened, column: Column, texts: Sequence[str | None]) -> 
 def _points(flat: Flattened, targets: Sequence[_Target], texts: Sequence[str | None]) -> list[Sequence[Value]]:
     """A column of geopoints as the columns *targets*."""
     split = [text.split() if text else () for text in texts]
-    given = [text for text in texts if text]
-    if _PLAIN_NUMBERS.issuperset("".join(given).replace(" ", "")) and max(map(len, given), default=0) < 200:
+    if _plain([text for text in texts if text], _NUMBERS + " ", 200):
         with suppress(ValueError, IndexError):
             return [[float(parts[column.part]) if parts else None for parts in split] for _, column in targets]
     return [[_coordinate(flat, column, parts) for parts in split] for _, column in targets]
 
 
-def _split(column: Column, text: str, root: Value, position: int) -> list[tuple[Value, ...]]:
-    """The codes of an answer of several, one by one (see `rows.CHOSEN`)."""
-    if column.many == "rank":
-        return [(root, position, column.question, choice, at) for at, choice in enumerate(text.split(), 1)]
-    return [(root, position, column.question, choice, None) for choice in text.split()]
+def _plain(given: Sequence[str], characters: str, length: int) -> bool:
+    """Whether answers have none but these *characters*, and fewer than *length* each."""
+    return not "".join(given).strip(characters) and max(map(len, given), default=0) < length
+
+
+def _choose(
+    chosen: Sequence[list[Value]],
+    column: Column,
+    texts: Sequence[str | None],
+    roots: Sequence[Value],
+    positions: Sequence[Value],
+) -> None:
+    """Add the codes of answers of several, one by one, to the columns of `rows.CHOSEN`."""
+    codes = [text.split() if text else () for text in texts]
+    counts = list(map(len, codes))
+    n = sum(counts)
+    chosen[0].extend(chain.from_iterable(map(repeat, roots, counts)))
+    chosen[1].extend(chain.from_iterable(map(repeat, positions, counts)))
+    chosen[2].extend([column.question] * n)
+    chosen[3].extend(chain.from_iterable(codes))
+    is_rank = column.many == "rank"
+    chosen[4].extend(chain.from_iterable(range(1, count + 1) for count in counts) if is_rank else [None] * n)
 
 
 def _value(flat: Flattened, column: Column, text: str) -> Value:

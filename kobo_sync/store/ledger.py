@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission
 from kobo_sync.model import Submission
 from kobo_sync.store import bodies, schema
-from kobo_sync.store.bulk import insert_rows
+from kobo_sync.store.bulk import insert_columns, insert_rows
 from kobo_sync.store.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
@@ -157,11 +156,22 @@ class Ledger:
         """Store all the rows of *page*, none of which is held; *heads* are columns, see `typed.Columns`."""
         places = bodies.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
         ids, roots, *rest = heads
-        same = [repeat(self.form_id), roots, ids, *rest, digests, *zip(*places, strict=True), repeat(1)]
-        stamp = repeat(_text(now))
-        insert_rows(connection, S.name, _INSERTED, list(zip(*same, stamp, stamp)))  # noqa: B905
-        self.tally.counts["new"] += len(page.rows)
-        self._count(connection, len(page.rows))
+        n = len(page.rows)
+        stamps = [_text(now)] * n
+        said = [
+            [self.form_id] * n,
+            roots,
+            ids,
+            *rest,
+            list(map(bytearray, digests)),
+            *zip(*places, strict=True),
+            [1] * n,
+            stamps,
+            stamps,
+        ]
+        insert_columns(connection, S.name, _INSERTED, said)
+        self.tally.counts["new"] += n
+        self._count(connection, n)
 
     def _append(self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime) -> None:
         """Store rows that were not held."""

@@ -16,7 +16,7 @@ from kobo_sync.kobo.typed import head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import load
 from kobo_sync.store.database import Store
-from kobo_sync.store.files import list_files
+from kobo_sync.store.files import list_files, list_new_files
 from kobo_sync.store.flat import Flat
 from kobo_sync.store.flatten import Placed
 from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
@@ -123,12 +123,7 @@ class Mirror:
         if columns is None:
             return True
         self._flat.append(connection, columns)
-        listed = [
-            (root, [file.attachment() for file in files])
-            for root, files in zip(columns.heads[1], columns.files, strict=True)
-            if files
-        ]
-        list_files(connection, self.form.form_id, listed, ())
+        list_new_files(connection, self.form.form_id, columns.heads[1], columns.files)
         return True
 
     def _write(

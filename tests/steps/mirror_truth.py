@@ -38,8 +38,8 @@ def server_state(field_team: Field, mission: Mission) -> State:
         flat = Flattener(flat_tables(form), form).flatten(submissions)
         state[form_id] = {
             "rows": {root: json.loads(raw) for root, raw in raws.items()},
-            "tables": {name: sorted(repr(tuple(row)) for row in rows) for name, rows in flat.rows.items()},
-            "chosen": sorted(repr(row) for rows in flat.chosen.values() for row in rows),
+            "tables": {name: sorted(map(repr, zip(*columns, strict=True))) for name, columns in flat.columns.items()},
+            "chosen": sorted(repr(row) for columns in flat.chosen.values() for row in zip(*columns, strict=True)),
             "files": {
                 (each.root_uuid, file.attachment_uid): "" if file.is_deleted else _sha(client, file.url)
                 for each in submissions

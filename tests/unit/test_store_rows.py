@@ -62,7 +62,7 @@ def _flattened(answers: dict[str, Any], form: Form, tables: Sequence[FlatTable] 
 def _rows(answers: dict[str, Any], form: Form, name: str) -> list[dict[str, Any]]:
     (table,) = [table for table in flat_tables(form) if table.name == name]
     names = [*(system for system, _ in table.system), *(column.name for column in table.columns)]
-    return [dict(zip(names, row, strict=True)) for row in _flattened(answers, form).rows[name]]
+    return [dict(zip(names, row, strict=True)) for row in zip(*_flattened(answers, form).columns[name], strict=True)]
 
 
 def test_names_taken_by_the_system_or_by_case_get_a_suffix() -> None:
@@ -118,7 +118,7 @@ MANY = """
 
 def test_answers_of_several_codes_are_split_with_their_rank() -> None:
     flat = _flattened({"themes": "eau sols", "ordre": "sols eau"}, read_form(MANY.encode(), "many.md"))
-    assert flat.chosen["many"] == [
+    assert [*zip(*flat.chosen["many"], strict=True)] == [
         ("r", 0, "themes", "eau", None),
         ("r", 0, "themes", "sols", None),
         ("r", 0, "ordre", "sols", 1),
@@ -236,5 +236,5 @@ def test_what_is_no_text_is_read_key_by_key_and_nothing_is_rounded() -> None:
     raw = json.dumps({**HEAD, "a/entier": 12, "a/vu": 2**70, "a/decimal": 1.5}).encode()
     row = flattener.decode(raw)
     assert not isinstance(row, Placed)
-    (values,) = flattener.flatten([row]).rows[form.form_id]
+    values = [value for (value,) in flattener.flatten([row]).columns[form.form_id]]
     assert {12, str(2**70), 1.5} <= set(values)
