@@ -134,7 +134,7 @@ class Clock:
 
 @dataclass
 class Field:
-    """A mission, its station and a phone: what an end-to-end test needs."""
+    """A mission, its server (a station, or a real one that tests were told of) and a phone: what an end-to-end test needs."""
 
     mission: Mission
     station: Station
@@ -142,8 +142,14 @@ class Field:
     clock: Clock
     phone: Phone
     reopen: Callable[[], Mission]
+    new_id: Callable[[], str]
+    kc: str = ""
+    token: str = TOKEN
+    reader: tuple[str, str] = ("lecteur", READER_TOKEN)  # username, token of an account that sees what it is given
     _xforms: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.kc = self.kc or self.url
 
     def uid(self, form_id: str) -> str:
         return self.mission.store.deployments()[form_id].asset_uid
@@ -161,7 +167,7 @@ class Field:
         offered = next(form for form in self.phone.forms() if form.asset_uid == self.uid(form_id))
         if form_id not in self._xforms or self._xforms[form_id][0] != offered.hash:
             self._xforms[form_id] = (offered.hash, self.phone.xform(offered))
-        instance_id = instance_id or f"00000000-0000-4000-8000-{next(self._numbers):012}"
+        instance_id = instance_id or self.new_id()
         from random import Random
 
         answers = draw_answers(self.mission.forms[form_id], Random(1), Sample(given))
@@ -194,7 +200,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def field_in(folder: Path, write: Callable[[Path], Workspace] = write_workspace) -> Iterator[Field]:
     """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
     workspace = write(folder / "mission")
-    clock, uids, uuids = Clock(), count(1), count(1)
+    clock, uids, uuids, ids = Clock(), count(1), count(1), count(1)
     station = Station(
         folder / "station.sqlite",
         accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],
@@ -212,7 +218,7 @@ def field_in(folder: Path, write: Callable[[Path], Workspace] = write_workspace)
         phone = Phone(running.url, "maha", PASSWORD)
         mission = reopen()
         deploy(mission)
-        yield Field(mission, station, running.url, clock, phone, reopen)
+        yield Field(mission, station, running.url, clock, phone, reopen, lambda: f"00000000-0000-4000-8000-{next(ids):012}")
         phone.close()
         for each in opened:
             each.close()

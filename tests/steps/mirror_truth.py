@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from conftest import TOKEN, Field
+from conftest import Field
 
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.listing import parse_submission
@@ -27,7 +27,7 @@ State = Mapping[str, Any]
 
 def server_state(field_team: Field, mission: Mission) -> State:
     """What the server holds, as its owner sees it: rows by root uuid (the highest id of doubles), tables, files."""
-    client = KoboClient(field_team.url, field_team.url, TOKEN)
+    client = KoboClient(field_team.url, field_team.kc, field_team.token)
     state: dict[str, Any] = {}
     for form_id, form in mission.forms.items():
         raws = {}
@@ -91,12 +91,12 @@ def _on_disk(folder: Path, sha256: str | None) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else "missing"
 
 
-def fresh_state(field_team: Field, folder: Path, token: str = TOKEN) -> State:
+def fresh_state(field_team: Field, folder: Path) -> State:
     """The state of a new mirror after one complete pull."""
     old = field_team.mission.workspace
     workspace = Workspace(old.root, folder, folder / "out")
-    server = (field_team.url, field_team.url)
-    mission = Mission(workspace, {"KOBO_TOKEN": token}, field_team.clock, server=server)
+    server = (field_team.url, field_team.kc)
+    mission = Mission(workspace, {"KOBO_TOKEN": field_team.token}, field_team.clock, server=server)
     try:
         pull(mission)
         return mirror_state(mission)
