@@ -218,7 +218,9 @@ def field_in(folder: Path, write: Callable[[Path], Workspace] = write_workspace)
         phone = Phone(running.url, "maha", PASSWORD)
         mission = reopen()
         deploy(mission)
-        yield Field(mission, station, running.url, clock, phone, reopen, lambda: f"00000000-0000-4000-8000-{next(ids):012}")
+        yield Field(
+            mission, station, running.url, clock, phone, reopen, lambda: f"00000000-0000-4000-8000-{next(ids):012}"
+        )
         phone.close()
         for each in opened:
             each.close()

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -102,6 +103,28 @@ def cells_sha256(content: bytes, filename: str) -> str:
         for row in sheet.rows:
             digest.update(repr((row.number, [(h, text.strip()) for h, text in row.cells.items()])).encode())
     return digest.hexdigest()
+
+
+def as_workbook(content: bytes, filename: str) -> tuple[bytes, str]:
+    """A form as a server takes it, with its file name: text (.md, .csv) becomes .xlsx, a workbook stays as it is.
+
+    KoboToolbox reads nothing but workbooks [b16]. Raises: FormError as `read_book`.
+    """
+    from xlsxwriter import Workbook
+
+    path = PurePath(filename)
+    if path.suffix.lower() not in (".md", ".csv"):
+        return content, filename
+    written = io.BytesIO()
+    with Workbook(written, {"in_memory": True}) as book:
+        book.set_properties({"created": datetime(1980, 1, 1)})  # noqa: DTZ001 - a zip entry's fixed date, not a moment
+        for sheet in read_book(content, filename).sheets:
+            page = book.add_worksheet(sheet.name)
+            for column, title in enumerate(sheet.header):
+                page.write_string(0, column, title)
+                for row in sheet.rows:
+                    page.write_string(row.number - 1, column, row.cells.get(title, ""))
+    return written.getvalue(), path.with_suffix(".xlsx").name
 
 
 def _read_xlsx(content: bytes, filename: str) -> Book:

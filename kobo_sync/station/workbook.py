@@ -58,7 +58,7 @@ def read_workbook(content: bytes) -> Sheets:
 
     Raises: ImportRefused, with the texts of [b10 b11 b14 b15 b16].
     """
-    if content[:2] == b"PK" and _unzipped(content) > _MAX_UNZIPPED:
+    if content[:2] not in (b"PK", b"\xd0\xcf") or _unzipped(content) > _MAX_UNZIPPED:
         raise ImportRefused("XlsFormatException", "Unsupported format, or corrupt file")
     try:
         data = get_xlsform(xlsform=content)

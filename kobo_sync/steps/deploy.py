@@ -11,7 +11,7 @@ from typing import Literal
 from kobo_sync.assets import find_assets
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
-from kobo_sync.forms.sheets import cells_sha256
+from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.hooks import put_hooks
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission import Mission
@@ -48,6 +48,11 @@ class LocalForm:
     def sha256(self) -> str:
         """Hash of what the cells say: saving a workbook again without a change is no change."""
         return cells_sha256(self.content, self.file)
+
+    @property
+    def workbook(self) -> tuple[bytes, str]:
+        """The form as the server takes it, with its file name."""
+        return as_workbook(self.content, self.file)
 
     @property
     def media_md5(self) -> dict[str, str]:
@@ -245,12 +250,12 @@ def apply_action(
     uid = asset.asset_uid if asset else ""
     previous = b""
     if action.act == "create":
-        uid = client.import_form(local.content, local.file, name=local.form.title)
+        uid = client.import_form(*local.workbook, name=local.form.title)
         _remember(mission, local, uid, action.form_sha256, "", done=False)
     elif action.act == "replace":
         previous = client.workbook(uid) if asset and asset.is_deployed else b""
         _remember(mission, local, uid, action.form_sha256, "", done=False)
-        client.import_form(local.content, local.file, name=local.form.title, into=uid)
+        client.import_form(*local.workbook, name=local.form.title, into=uid)
     for media in action.stale_media:
         client.delete_media(uid, media.uid)
     for name in action.new_media:

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from kobo_sync.errors import FormError
+from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.forms.xlsform import column, compile_form, language_code, read_form, survey_type
 
 FORM = """
@@ -139,3 +140,14 @@ def test_compiled_form_takes_its_id_from_the_file() -> None:
     )
     assert compiled.form.form_id == "visite"
     assert 'id="visite"' in compiled.xform
+
+
+def test_a_form_in_text_goes_to_the_server_as_a_workbook_that_says_the_same() -> None:
+    book, name = as_workbook(FORM.encode(), "visite.v2.md")
+    assert name == "visite.v2.xlsx" and book[:2] == b"PK"
+    assert cells_sha256(book, name) == cells_sha256(FORM.encode(), "visite.md")
+    assert read_form(book, "visite.xlsx").questions == read_form(FORM.encode(), "visite.md").questions
+    table = b'survey\n,type,name,label\n,text,aa,"=1+1"\n,note,bb,007\n'
+    assert cells_sha256(*as_workbook(table, "f.csv")) == cells_sha256(table, "f.csv")
+    assert as_workbook(book, name) == (book, name)
+    assert as_workbook(FORM.encode(), "x.md")[0] == as_workbook(FORM.encode(), "x.md")[0]
