@@ -25,6 +25,7 @@ LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachm
 NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 plain_moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
+_FOLDER = " /"
 _STATUS = {
     "validation_status_approved": "approved",
     "validation_status_not_approved": "not_approved",
@@ -109,6 +110,7 @@ def _split_slowly(body: bytes) -> Page:
 class _LightAttachment(msgspec.Struct):
     uid: str = ""
     is_deleted: bool = False
+    filename: str | None = None
 
 
 class _Status(msgspec.Struct):
@@ -149,7 +151,10 @@ def parse_light_page(body: bytes) -> list[LightRow]:
 
 
 def signature(row: _Light) -> str:
-    """The parts of a row that say whether it changed, as one short text."""
+    """The parts of a row that say whether it changed, as one short text; `same_files` tells what may differ at its end.
+
+    A project that passes to another account takes its files along, into that account's folder, without another trace.
+    """
     status, said = row.status, _bare(row.uuid)
     if status and status.uid:
         said = f"{said} {status.uid} {status.timestamp}"
@@ -157,7 +162,13 @@ def signature(row: _Light) -> str:
         marks = [f"{file.uid}-" if file.is_deleted else file.uid for file in row.attachments]
         files = " ".join(sorted(marks)) if len(marks) > 1 else marks[0]
         said += " " + (files if len(files) < 80 else hashlib.sha256(files.encode()).hexdigest()[:32])
+        said += _FOLDER + ",".join(sorted({(file.filename or "").partition("/")[0] for file in row.attachments}))
     return said
+
+
+def same_files(one: str, other: str) -> bool:
+    """Whether two signatures differ at most in the folder that the server keeps the files in."""
+    return one.partition(_FOLDER)[0] == other.partition(_FOLDER)[0]
 
 
 @dataclass(frozen=True)

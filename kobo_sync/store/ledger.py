@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission
+from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import bodies, schema
 from kobo_sync.store.bulk import insert_columns, insert_rows
@@ -222,7 +222,7 @@ class Ledger:
             return "edited"
         if before.validation != head.validation or before.validated_at != head.validated_at:
             return "validated"
-        if before.signature != head.signature:
+        if not same_files(before.signature, head.signature):
             return "files"
         # Answers that change under one uuid: no server should do that; kept as an edit.
         held = old.row((before.body_id, before.body_at, before.body_n))
@@ -245,9 +245,11 @@ class Ledger:
         values = []
         for (row, before), is_moved in zip(same, moved, strict=True):
             place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
-            values.append((row.digest, row.head.submission_id, *place, self.form_id, row.head.root_uuid))
+            values.append(
+                (row.digest, row.head.submission_id, row.head.signature, *place, self.form_id, row.head.root_uuid)
+            )
         connection.exec_driver_sql(
-            "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, body_id = ?, body_at = ?, body_n = ?,"
+            "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, signature = ?, body_id = ?, body_at = ?, body_n = ?,"
             " missed_at = NULL WHERE form_id = ? AND root_uuid = ?",
             values,
         )

@@ -22,7 +22,12 @@ def _to_3(connection: sa.Connection) -> None:
         connection.exec_driver_sql("DROP TABLE older")
 
 
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3}  # from each version to the next
+def _to_4(connection: sa.Connection) -> None:
+    """Signatures tell the folder of the files: the next complete pull looks at rows with files once more."""
+    connection.exec_driver_sql("UPDATE submissions SET raw_sha256 = x'' WHERE signature LIKE '% %'")
+
+
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3, 3: _to_4}  # from each version to the next
 
 
 def migrate(connection: sa.Connection, version: int) -> bool:

@@ -18,7 +18,9 @@ from kobo_sync.steps.deploy import deploy
 
 PHOTO, OTHER = b"\x89PNG\r\n\x1a\nabc", b"\xff\xd8\xff\xe0def"
 VISIT = {"zone": "nord", "gps": "31.5 -5.1 1200 4"}
-Steps = Iterator[str]  # "" compares with the server; "blind": only a complete pull can see it; "held": nothing may go
+Steps = Iterator[
+    str
+]  # "" compares with the server; "blind": only a complete pull can see it; "held": nothing may go, "some": no look at all
 
 
 @dataclass
@@ -315,6 +317,7 @@ def ownership_passes(s: Scene) -> Steps:
     uid = s.field.uid("personnes")
     for n in range(3):
         s.field.person(f"NOR-{n}")
+    s.visit(photo="a.png", files={"a.png": (PHOTO, "image/png")})
     yield ""
     first = s.ids("personnes")[0]
     s.sql("UPDATE assets SET owner = 'autre' WHERE uid = ?", uid)
@@ -323,6 +326,9 @@ def ownership_passes(s: Scene) -> Steps:
     s.sql("UPDATE submissions SET asset = ? WHERE id = ?", uid, first)
     yield ""
     assert not s.report.has_errors
+    s.sql("""UPDATE submissions SET attachments = replace(attachments, '"maha/', '"autre/')""")
+    yield "blind"
+    assert not s.report.counts.get("files")
 
 
 def archived(s: Scene) -> Steps:
@@ -346,6 +352,71 @@ def another_server_under_the_same_name(s: Scene) -> Steps:
     s.sql("UPDATE submissions SET id = id - 90")
     s.field.person("NOR-9")
     yield ""
+
+
+def one_file_kept_another_replaced(s: Scene) -> Steps:
+    """An edit names a file that is not sent again; a copy of the row has files of its own."""
+    first = s.visit(photo="a.png", files={"a.png": (PHOTO, "image/png")})
+    second = s.edit(first, photo="a.png", gps="30 -6 100 5")
+    yield ""
+    s.edit(second, photo="b.jpg", files={"b.jpg": (OTHER, "image/jpeg")})
+    s.call("POST", "visites", "data", first, "duplicate")
+    yield ""
+    s.call("DELETE", "visites", "data", first)
+    yield ""
+
+
+def statuses_in_bulk_and_edits_after(s: Scene) -> Steps:
+    """An edit keeps the status; statuses are set and cleared for many rows, among them edited and deleted ones."""
+    roots = [s.field.person(f"NOR-{n}") for n in range(4)]
+    yield ""
+    ids = s.ids("personnes")
+    s.call("PATCH", "personnes", "data", "validation_statuses", payload=_status(ids, "validation_status_approved"))
+    s.edit(roots[0], "personnes", nom="après")
+    yield ""
+    assert s.report.counts["edited"] >= 1
+    s.call("DELETE", "personnes", "data", str(ids[1]))
+    some = [ids[0], *ids[2:]]
+    s.call("PATCH", "personnes", "data", "validation_statuses", payload=_status(some, "validation_status_on_hold"))
+    yield ""
+    s.call("DELETE", "personnes", "data", "validation_statuses", payload=_status(some, ""))
+    yield ""
+
+
+def all_deleted_and_new_ones(s: Scene) -> Steps:
+    for n in range(4):
+        s.field.person(f"NOR-{n}")
+    yield ""
+    s.call("DELETE", "personnes", "data", "bulk", payload={"confirm": True, "query": {}})
+    yield ""
+    s.field.person("NOR-9")
+    yield ""
+
+
+def edited_deleted_and_sent_again(s: Scene) -> Steps:
+    """The first state comes back after a later one was deleted."""
+    root = s.visit(membre=[{"prenom": "Awa"}])
+    yield ""
+    s.edit(root, membre=[{"prenom": "Zoé"}, {"prenom": "Eva"}])
+    yield ""
+    s.call("DELETE", "visites", "data", root)
+    s.field.submit("visites", {**VISIT, "membre": [{"prenom": "Awa"}]}, instance_id=root)
+    yield ""
+
+
+def rights_grow(s: Scene) -> Steps:
+    """A reader of some rows comes to see all of them."""
+    uid = s.field.uid("personnes")
+    _grant(s, s.field.uid("visites"), "view_submissions")
+    for n in range(3):
+        s.field.person(f"NOR-{n}")
+    _grant(s, uid, "partial_submissions", partial_permissions=[_partial(s, "nobody")])
+    s.token = s.field.reader[1]
+    yield "some"
+    _revoke(s, uid, "partial_submissions")
+    _grant(s, uid, "view_submissions")
+    yield ""
+    assert not s.report.has_errors
 
 
 def many_things_at_once(s: Scene) -> Steps:
@@ -382,6 +453,11 @@ ANYWHERE: tuple[Callable[[Scene], Steps], ...] = (
     a_question_changes_its_type,
     rights_shrink,
     archived,
+    one_file_kept_another_replaced,
+    statuses_in_bulk_and_edits_after,
+    all_deleted_and_new_ones,
+    edited_deleted_and_sent_again,
+    rights_grow,
     many_things_at_once,
 )
 # What only a hand in the server's database can bring about.
@@ -414,6 +490,10 @@ def _revoke(s: Scene, uid: str, codename: str) -> None:
         if user == s.field.reader[0] and permission.startswith(codename):
             with suppress(KoboRejected):
                 client._send("DELETE", given["url"])
+
+
+def _status(ids: list[int], uid: str) -> dict[str, object]:
+    return {"submission_ids": ids, "validation_status.uid": uid}
 
 
 def _partial(s: Scene, who: str) -> dict[str, object]:

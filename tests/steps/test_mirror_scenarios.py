@@ -37,6 +37,7 @@ def test_the_mirror_follows(field_team: Field, scenario: Callable[[Scene], Steps
         held = mirror_state(field_team.mission)
         if asks == "held":
             assert held == before
+        if asks in ("held", "some"):
             continue
         truth = server_state(field_team, field_team.mission)
         assert held == truth
