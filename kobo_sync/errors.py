@@ -86,7 +86,9 @@ class KoboError(KoboSyncError):
 
 
 class KoboUnreachable(KoboError):
-    """No answer, or one that asks to come again (429, 5xx): the only failure that is retried."""
+    """No answer, or one that asks to come again (429, 5xx): the only failure that is retried. *took_s*: seconds to it."""
+
+    took_s = 0.0
 
     def __init__(self, message: str, *, retry_after_s: float | None = None, **where: object) -> None:
         super().__init__(message, **where)  # type: ignore[arg-type]

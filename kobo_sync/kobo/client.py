@@ -212,7 +212,7 @@ class KoboClient:
                 )
                 try:
                     # A server that is too slow for a page is asked for less, not for the same again and again.
-                    answer, page = self._page(path, parse, attempts=2 if size.limit > MIN_PAGE else 0)
+                    answer, page = self._page(path, parse, when_slow=2 if size.limit > MIN_PAGE else 0)
                 except KoboUnreachable as error:
                     if size.limit <= MIN_PAGE or not is_slow(error):
                         raise
@@ -228,9 +228,9 @@ class KoboClient:
                 yield page
                 page, found = following.result()
 
-    def _page(self, path: str, parse: Callable[[Answer], T], *, attempts: int = 0) -> tuple[Answer, T]:
+    def _page(self, path: str, parse: Callable[[Answer], T], *, when_slow: int = 0) -> tuple[Answer, T]:
         for read in range(1, READS + 1):
-            answer = self.get(path, attempts=attempts)
+            answer = self.get(path, when_slow=when_slow)
             try:
                 return answer, parse(answer)
             except KoboUnexpected:
@@ -259,7 +259,7 @@ class KoboClient:
     ) -> Iterator[T]:
         path = protocol.data_path(asset_uid, limit=protocol.PAGE_MAX, query=protocol.among(ids), fields=fields)
         try:
-            _, page = self._page(path, parse, attempts=0 if len(ids) == 1 else 2)
+            _, page = self._page(path, parse, when_slow=0 if len(ids) == 1 else 2)
         except (KoboRejected, KoboUnreachable) as error:
             too_long = isinstance(error, KoboRejected) and error.status == 414
             too_slow = isinstance(error, KoboUnreachable) and is_slow(error)
@@ -353,9 +353,9 @@ class KoboClient:
 
     # ── one request ──
 
-    def get(self, path: str, *, attempts: int = 0) -> Answer:
+    def get(self, path: str, *, when_slow: int = 0) -> Answer:
         """GET a path of the API: the way out for what has no method here."""
-        return self._send("GET", self.kf + path, attempts=attempts)
+        return self._send("GET", self.kf + path, when_slow=when_slow)
 
     def _send(self, method: str, url: str, **options: Any) -> Answer:
         return self._transport.send(method, url, **options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from zlib_ng import zlib_ng
 
@@ -24,6 +30,8 @@ CHUNK = 256 * 1024
 BACKOFF_S = 0.5
 BACKOFF_MAX_S = 60.0
 PATIENCE_S = 900.0
+CONNECT_S = 10.0
+BUSY_S = 5.0  # a gateway's error that comes sooner says that the server is away, not that a page is too much for it
 GOOD = range(200, 300)
 Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
@@ -46,6 +54,73 @@ class Stream:
     start: int
     length: int | None
     chunks: Iterator[bytes]
+
+
+class _Paced(io.RawIOBase):
+    """A connection's bytes: those up to `head_ends` come within the timeout as a whole, later ones each within it.
+
+    A socket's own timeout counts for each read anew: a header that drips would be waited for without end.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._raw = sock, sock.makefile("rb", buffering=0)
+        self._timeout_s = sock.gettimeout()
+        self._until = None if self._timeout_s is None else time.monotonic() + self._timeout_s
+
+    def head_ends(self) -> None:
+        """The head is read."""
+        self._until = None
+        self._sock.settimeout(self._timeout_s)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is not None:
+            self._sock.settimeout(max(0.001, self._until - time.monotonic()))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answering(HTTPResponse):
+    """An answer whose head is read at a pace."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self._paced = _Paced(sock)
+        self.fp = io.BufferedReader(self._paced)
+
+    def begin(self) -> None:
+        super().begin()
+        self._paced.head_ends()
+
+
+class _Bounded(HTTPConnection):
+    response_class = _Answering
+
+
+class _BoundedTls(HTTPSConnection):
+    response_class = _Answering
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Bounded
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedTls
+
+
+class _Adapter(HTTPAdapter):
+    """requests over bounded connections."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
 class Transport:
@@ -81,6 +156,8 @@ class Transport:
         if session is None:
             session = requests.Session()
             session.trust_env = False  # a netrc entry would replace the token
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _Adapter())
             session.headers.update({"Accept": "application/json", "User-Agent": "kobo-sync"})
             if self._token:
                 session.headers["Authorization"] = f"Token {self._token}"
@@ -88,16 +165,17 @@ class Transport:
             self._sessions.append(session)
         return session
 
-    def send(self, method: str, url: str, *, retry: bool = True, attempts: int = 0, **options: Any) -> Answer:
-        """One answer; *attempts* in place of the usual number of them."""
-        return self._repeated(attempts or (self._retries if retry else 1), lambda: self._once(method, url, **options))
+    def send(self, method: str, url: str, *, retry: bool = True, when_slow: int = 0, **options: Any) -> Answer:
+        """One answer; *when_slow* is how often a server that is too slow is asked (0: as often as another)."""
+        attempts = self._retries if retry else 1
+        return self._repeated(attempts, when_slow or attempts, lambda: self._once(method, url, **options))
 
-    def _repeated(self, attempts: int, act: Callable[[], Answer]) -> Answer:
+    def _repeated(self, attempts: int, when_slow: int, act: Callable[[], Answer]) -> Answer:
         for attempt in range(1, attempts + 1):
             try:
                 return act()
             except KoboUnreachable as error:
-                if attempt == attempts:
+                if attempt >= (when_slow if is_slow(error) else attempts):
                     raise
                 if (error.retry_after_s or 0) > PATIENCE_S:
                     raise  # asked to stay away for so long: the next run will see
@@ -109,17 +187,21 @@ class Transport:
         return min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** (attempt - 1)) * (0.5 + self._jitter())
 
     def _once(self, method: str, url: str, **options: Any) -> Answer:
-        deadline = self._monotonic() + self._timeout_s
+        began = self._monotonic()
         with self._open(method, url, **options) as response:
-            body, packed = self._read(response, deadline)
-        return _judge(method, url.partition("?")[0], response, body, packed)
+            body, packed = self._read(response, began + self._timeout_s)
+        try:
+            return _judge(method, url.partition("?")[0], response, body, packed)
+        except KoboUnreachable as error:
+            error.took_s = self._monotonic() - began
+            raise
 
     @contextmanager
     def _open(self, method: str, url: str, **options: Any) -> Iterator[requests.Response]:
         self.n_requests += 1
         try:
             with self._session().request(
-                method, url, stream=True, allow_redirects=False, timeout=(10, self._timeout_s), **options
+                method, url, stream=True, allow_redirects=False, timeout=(CONNECT_S, self._timeout_s), **options
             ) as response:
                 yield response
         except (requests.RequestException, HTTPError, OSError, Garbled) as error:
@@ -189,7 +271,7 @@ def _some(response: requests.Response) -> bytes:
 def is_slow(error: KoboUnreachable) -> bool:
     """Whether a smaller page may succeed: the server was too slow or broke off, rather than absent or busy."""
     if error.status is not None:
-        return error.status >= 500
+        return error.status in (500, 504) or (error.status > 500 and error.took_s > BUSY_S)
     cause = error.__cause__
     never_met = isinstance(cause, (requests.ConnectTimeout, requests.exceptions.ProxyError))
     return isinstance(cause, (requests.Timeout, TimeoutError, Garbled, HTTPError)) and not never_met

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -173,6 +174,65 @@ def test_a_true_drip_never_outlasts_the_deadline(how: str) -> None:
         with pytest.raises(KoboUnreachable):
             _client(url, timeout_s=0.3, retries=1).get("/api/v2/me/")
         stop.set()
+
+
+@contextmanager
+def _dripping(said: bytes) -> Iterator[str]:
+    """A server that says *said* and then one byte after another, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    line, _ = listening.accept()
+                    with line, contextlib.suppress(OSError):
+                        line.recv(65536)
+                        line.sendall(said)
+                        while not stop.wait(0.02):
+                            line.sendall(b"x")
+
+        stop = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            stop.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("http", b""),
+        ("http", b"HTTP/1.1 200 OK\r\nX-Slow: "),
+        ("https", b"\x16\x03\x03\x40\x00\x02"),  # the begin of a handshake's record
+    ],
+    ids=["status", "header", "handshake"],
+)
+def test_an_answer_that_drips_before_it_begins_is_cut_off(
+    scheme: str, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "CONNECT_S", 0.3)
+    with _dripping(said) as place:
+        with pytest.raises(KoboUnreachable) as failure:
+            _client(f"{scheme}://{place}", timeout_s=0.3, retries=1).get("/api/v2/me/")
+    assert transport_module.is_slow(failure.value)
+
+
+def test_a_server_that_is_away_for_a_moment_is_waited_for_with_pages_as_large() -> None:
+    limits: list[str] = []
+
+    def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
+        limits.append(handler.path.partition("limit=")[2].partition("&")[0])
+        status = {1: 502, 2: 503, 3: 429, 4: 502}.get(n, 200)
+        _answer(handler, status, EMPTY if status == 200 else b"<html>Bad Gateway</html>")
+
+    slept: list[float] = []
+    with _server(handle) as (url, _seen):
+        assert list(_client(url, slept).pages("a1", above=-1, limit=1000)) == []
+    assert limits == ["250"] * 5 and slept == [0.5, 1, 2, 4]
 
 
 def test_a_server_that_asks_to_stay_away_for_long_is_left_alone() -> None:
