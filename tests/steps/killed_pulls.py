@@ -33,14 +33,16 @@ NOW = datetime(2025, 2, 12, 8, tzinfo=UTC)
 
 
 def main(root: Path, start: Path, url: str, copies: Path, stride: int) -> None:
-    whole = _state(_run(root, _copy(start, copies / "whole"), url, 0))
+    assert _run(root, _copy(start, copies / "whole"), url, 0)
+    whole = state_of(root, copies / "whole", url)
     differing = {}
     n = 1
     while True:
         state = _copy(start, copies / str(n))
         if _run(root, state, url, n) is None:
             break
-        found = _state(_run(root, state, url, 0))
+        _run(root, state, url, 0)
+        found = state_of(root, state, url)
         if found != whole:
             differing[n] = found
         shutil.rmtree(state)
@@ -60,9 +62,8 @@ def _run(root: Path, state: Path, url: str, kill_at: int) -> Path | None:
         try:
             if kill_at:
                 _arm(kill_at)
-            mission = _mission(root, state, url)
-            mission.config.pull.__dict__["page_size"] = 2
-            pull(mission)
+            mission = mission_at(root, state, url)
+            pull_in_small_pages(mission)
             mission.close()
         except BaseException as error:
             print(type(error).__name__, error, file=sys.stderr)
@@ -76,7 +77,14 @@ def _run(root: Path, state: Path, url: str, kill_at: int) -> Path | None:
     return None if kill_at else state
 
 
-def _mission(root: Path, state: Path, url: str) -> Mission:
+def pull_in_small_pages(mission: Mission) -> None:
+    """Pull two rows at a time."""
+    mission.config.pull.__dict__["page_size"] = 2
+    pull(mission)
+
+
+def mission_at(root: Path, state: Path, url: str) -> Mission:
+    """The mission with the state folder *state*, at a time that stands still."""
     return Mission(Workspace(root, state, state / "out"), {"KOBO_TOKEN": TOKEN}, lambda: NOW, server=(url, url))
 
 
@@ -124,9 +132,9 @@ def _arm(kill_at: int) -> None:
         downloads.ATTEMPTS = 1
 
 
-def _state(state: Path | None) -> dict[str, Any]:
-    assert state is not None
-    mission = _mission(Path(sys.argv[1]), state, sys.argv[3])
+def state_of(root: Path, state: Path, url: str) -> dict[str, Any]:
+    """All that a mirror holds: rows, tables and files, revisions, cursors."""
+    mission = mission_at(root, state, url)
     s, r, c = schema.submissions.c, schema.revisions.c, schema.cursors.c
     held = {form_id: repr(sorted(found.items())) for form_id, found in mirror_state(mission).items()}
     with mission.store.begin() as connection:

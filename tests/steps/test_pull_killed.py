@@ -44,16 +44,20 @@ def test_a_first_reading_killed_at_many_points_ends_the_same(field_team: Field, 
         field_team.person(f"NOR-{n}", note="x")
     field_team.submit("visites", {**VISIT, "photo": "a.png"}, files={"a.png": (PHOTO, "image/png")})
     field_team.submit("visites", {**VISIT, "membre": [{"prenom": "Awa"}]})
-    # What was deployed is known, and no row is held.
     start = tmp_path / "start"
-    start.mkdir()
-    known = field_team.mission.store.deployments().values()
-    with contextlib.closing(open_store(start / field_team.mission.workspace.database.name)) as store:
-        for deployment in known:
-            store.put_deployment(deployment)
+    only_deployments(field_team, start)
     found = _killed(field_team, start, tmp_path / "copies", 3)
     assert found["points"] > 20
     assert found["differing"] == {}
+
+
+def only_deployments(field_team: Field, state: Path) -> None:
+    """Make a state folder where what was deployed is known, and no row is held."""
+    state.mkdir()
+    known = field_team.mission.store.deployments().values()
+    with contextlib.closing(open_store(state / field_team.mission.workspace.database.name)) as store:
+        for deployment in known:
+            store.put_deployment(deployment)
 
 
 def _killed(field_team: Field, start: Path, copies: Path, stride: int) -> dict[str, Any]:
