@@ -33,7 +33,7 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
         )
     else:
         alone = sorted(absent)[: len(absent) if not accept else ASKED_ALONE]
-        there = {root for root in alone if work.client.exists(work.asset_uid, absent[root])}
+        there = {root for root in alone if work.client.exists(work.asset_uid, absent[root], root)}
         work.why.append(f"absent: {len(alone)} asked for alone, {len(there)} answered after all")
         mirror.miss(sorted(there), work.mission.clock())
         return sorted(set(absent) - there)

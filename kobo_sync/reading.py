@@ -111,7 +111,7 @@ def _by_history(work: Work, since: datetime) -> set[int]:
         return set()
     held = work.mirror.ids_of({root for _, root in events})
     deleted = sorted({root for action, root in events if action == "delete-submission" and root in held})
-    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, held[root])]
+    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, held[root], root)]
     still = {row.root_uuid for row in work.client.listed(work.asset_uid, [held[root] for root in proved])}
     gone = [root for root in proved if root not in still]
     if len(gone) <= max(FEW, int(work.mirror.cursor().n_live * work.mission.config.pull.max_gone_share)):

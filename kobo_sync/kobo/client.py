@@ -21,6 +21,7 @@ from kobo_sync.kobo.listing import (
     Page,
     RowStatus,
     parse_events,
+    parse_head,
     parse_light_page,
     parse_statuses,
     split_page,
@@ -285,15 +286,18 @@ class KoboClient:
                 break
         return found
 
-    def exists(self, asset_uid: str, submission_id: int) -> bool:
-        """Whether the row is still there, asked by itself: 404 is the proof of a deletion."""
+    def exists(self, asset_uid: str, submission_id: int, root_uuid: str = "") -> bool:
+        """Whether the row is still there, asked by itself: 404 is the proof of a deletion.
+
+        So is another *root_uuid* under its id: a server put back from a backup gives ids anew.
+        """
         try:
-            self.get(protocol.asset_path(asset_uid, "data", str(submission_id)))
+            body = self.get(protocol.asset_path(asset_uid, "data", str(submission_id))).body
         except KoboRejected as error:
             if error.status == 404:
                 return False
             raise
-        return True
+        return not root_uuid or _root_of(body) in ("", root_uuid)
 
     def delete_submission(self, asset_uid: str, submission: int | str) -> None:
         """Delete a row by its id or root uuid; one that is gone already is no fault."""
@@ -405,3 +409,11 @@ def _read_light(answer: Answer) -> list[LightRow]:
 
 def _light_ids(rows: Sequence[LightRow]) -> list[int]:
     return [row.submission_id for row in rows]
+
+
+def _root_of(body: bytes) -> str:
+    """The root uuid of a row by itself; empty when it has no known shape, which proves nothing."""
+    try:
+        return parse_head(body).root_uuid
+    except KoboUnexpected:
+        return ""

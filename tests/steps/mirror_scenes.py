@@ -419,6 +419,24 @@ def rights_grow(s: Scene) -> Steps:
     assert not s.report.has_errors
 
 
+def put_back_from_a_backup(s: Scene) -> Steps:
+    """The server forgets what came since its backup and gives the same ids to other rows."""
+    for n in range(4):
+        s.field.person(f"NOR-{n}")
+    yield ""
+    lost = [s.field.person(f"SUD-{n}", zone="sud") for n in range(2)]
+    yield ""
+    ids = s.ids("personnes")[-2:]
+    for root in lost:
+        s.call("DELETE", "personnes", "data", root)
+    s.sql("UPDATE sqlite_sequence SET seq = ? WHERE name = 'submissions'", ids[0] - 1)
+    s.field.person("NOR-9")
+    yield ""
+    s.field.person("NOR-10")
+    assert s.ids("personnes")[-2:] == ids
+    yield ""
+
+
 def many_things_at_once(s: Scene) -> Steps:
     roots = [s.field.person(f"NOR-{n}", note="x") for n in range(8)]
     first = s.visit(photo="a.png", files={"a.png": (PHOTO, "image/png")}, membre=[{"prenom": "A"}, {"prenom": "B"}])
@@ -466,6 +484,7 @@ INSIDE: tuple[Callable[[Scene], Steps], ...] = (
     visible_out_of_order,
     ownership_passes,
     another_server_under_the_same_name,
+    put_back_from_a_backup,
 )
 
 
