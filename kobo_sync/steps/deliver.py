@@ -27,7 +27,9 @@ NOMINATIVE = "-nominatif"
 
 
 def deliver(mission: Mission, *, final: bool = False) -> Report:
-    """Zip what `build` made; a file that was edited since is taken as it is, and said. *final* drops the draft mark.
+    """Zip what `build` made; a file that was edited since is taken as it is, and said.
+
+    *final* drops the draft mark, and prints the final report where LibreOffice is installed.
 
     Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since.
     """
@@ -52,7 +54,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
             chosen = {
                 name: content
                 for name, content in files.items()
-                if (held.said["files"][name]["class"] == "nominative") == nominative
+                if (_told_of(held.said, name)["class"] == "nominative") == nominative
             }
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
@@ -65,7 +67,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
 def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     """A zip of *files* with a MANIFEST.json of just these, as reproducible bytes."""
     listed = {
-        name: {**said["files"][name], "sha256": _sha256(content), "bytes": len(content)}
+        name: {**_told_of(said, name), "sha256": _sha256(content), "bytes": len(content)}
         for name, content in sorted(files.items())
     }
     told = {key: value for key, value in said.items() if key not in ("findings", "inputs")}
@@ -79,6 +81,12 @@ def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return out.getvalue()
+
+
+def _told_of(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What the manifest tells of a file; the report's PDF may be made here."""
+    found: Mapping[str, Any] = said["files"].get(name) or {"class": final_report.CLASS, "by": final_report.NAME}
+    return found
 
 
 # ── without the draft mark ──────────────────────────────────────────────────
@@ -110,8 +118,12 @@ def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> li
     pdfs = [name for name in files if name.endswith(".pdf") and not name.startswith("annexes/")]
     edited = [name for name in pdfs if held.is_edited(name)]
     findings += [_still_draft(folder, name) for name in edited]
-    if folder == MISSION_FOLDER and REPORT_PDF in pdfs and REPORT_PDF not in edited:
-        files[REPORT_PDF] = office.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
+    if folder == MISSION_FOLDER and final_report.PATH in files and REPORT_PDF not in edited:
+        if office.installed():
+            files[REPORT_PDF] = office.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
+        else:
+            files.pop(REPORT_PDF, None)  # one that says draft
+            findings.append(_no_pdf())
     fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
     makers = dict.fromkeys(held.said["files"][name].get("by", "") for name in fresh)
     files.update({name: content for name, content in _remade(now, folder, held, makers).items() if name in fresh})
@@ -145,6 +157,16 @@ def _edited(folder: str, name: str) -> Finding:
         "the file was edited since it was built; it is delivered as edited",
         "`kobo-sync build` would replace it once the zone's data change",
         zone="" if folder == MISSION_FOLDER else folder,
+    )
+
+
+def _no_pdf() -> Finding:
+    return Finding(
+        "DELIVER003",
+        "warning",
+        f"{MISSION_FOLDER}/{REPORT_PDF}",
+        "the final report goes without its PDF: LibreOffice is not installed",
+        "install LibreOffice (Debian: apt install libreoffice-writer-nogui), or save the report as PDF in Word",
     )
 
 

@@ -161,7 +161,7 @@ def test_final_drops_the_draft_mark_and_refuses_moved_data(built: SimpleNamespac
                             found[f"{path.name}:{name}"] = any(
                                 b"BROUILLON" in inner.read(part) for part in inner.namelist()
                             )
-                    elif name.endswith(".pdf"):
+                    elif name.endswith(".pdf") and name != "rapport-final.pdf":
                         found[f"{path.name}:{name}"] = (
                             archive.read(name) == (built.out / path.stem.removesuffix("-nominatif") / name).read_bytes()
                         )
@@ -209,6 +209,31 @@ def test_the_pdf_needs_libreoffice_and_says_so(built: SimpleNamespace, monkeypat
     with pytest.raises(DocumentError, match="LibreOffice") as caught:
         built.again(pdf=True)
     assert "Word" in caught.value.hint
+
+
+@pytest.mark.parametrize("office", [True, False])
+def test_the_report_that_is_delivered_at_last_has_its_pdf(
+    built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, office: bool
+) -> None:
+    printed: list[bytes] = []
+
+    def pdfs(files: dict[str, bytes]) -> dict[str, bytes]:
+        printed.extend(files.values())
+        return dict.fromkeys(files, b"%PDF the report")
+
+    monkeypatch.setattr(build_step.office, "pdfs", pdfs)
+    monkeypatch.setattr(build_step.office, "installed", lambda: office)
+    deliver(built.mission)
+    assert not printed, "a draft is printed when asked: build --pdf"
+    report = deliver(built.mission, final=True)
+    with zipfile.ZipFile(built.out / "mission.zip") as archive:
+        names = archive.namelist()
+        listed = json.loads(archive.read("MANIFEST.json"))["files"]
+    assert ("rapport-final.pdf" in names) == office and ("DELIVER003" in rules(report)) != office
+    assert set(listed) == set(names) - {"MANIFEST.json"}
+    for content in printed:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert not any(b"BROUILLON" in archive.read(part) for part in archive.namelist())
 
 
 def test_exports_are_pseudonymised_unless_asked(built: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
