@@ -407,3 +407,14 @@ def test_the_sheet_has_a_line_for_each_person_expected_until_somebody_signed(n: 
     paper = open_docx(io.BytesIO(built("attendance_list", replace(facts, tables=tables))["liste-presence.docx"]))
     sheet = max(paper.tables, key=lambda each: len(each.columns))
     assert len(sheet.rows) == 1 + lines
+
+
+def test_a_status_with_quotation_marks_leaves_the_workbook_whole() -> None:
+    facts = make_facts(3)
+    route = facts.forms["route"]
+    said = tuple(replace(c, labels={"fr": f'{c.name}, "vraiment"'}) for c in route.choices["statut"])
+    forms = {**facts.forms, "route": replace(route, choices={**route.choices, "statut": said})}
+    book = openpyxl.load_workbook(io.BytesIO(built("road_map", replace(facts, forms=forms))["feuille-de-route.xlsx"]))
+    rules = [rule.formula[0] for rules in book.worksheets[0].conditional_formatting for rule in rules.rules]
+    assert any('$S5<>"fait, ""vraiment"""' in rule for rule in rules)
+    assert not [d for d in book.worksheets[0].data_validations.dataValidation if "vraiment" in d.formula1]
