@@ -379,8 +379,8 @@ def find(start: Path) -> Workspace:
     )
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write *content* to *path*: whole, flushed to disk, or not at all. Raises: KoboSyncError."""
+def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: KoboSyncError."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -389,7 +389,7 @@ def write_atomic(path: Path, content: bytes) -> None:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o600 if private else 0o644)
         temporary.replace(path)
     except OSError as error:
         if temporary:

@@ -59,7 +59,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
             target = mission.workspace.out / f"{folder}{suffix}.zip"
-            write_atomic(target, zip_bytes(held.said, chosen))
+            write_atomic(target, zip_bytes(held.said, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
 

@@ -35,7 +35,7 @@ def export(mission: Mission, shape: str, *, output: Path | None = None, nominati
     files = _files(facts, shape, nominative)
     folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
     for name, content in files.items():
-        write_atomic(folder / name, content)
+        write_atomic(folder / name, content, private=nominative)
     findings = []
     if nominative:
         log.warning("export: %d nominative files written to %s", len(files), folder)

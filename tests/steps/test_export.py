@@ -94,6 +94,8 @@ def test_a_question_asked_no_more_is_there_for_who_may_see_names_and_says_so(cha
     (child,) = _rows(changed, "personnes__enfant", nominative=True)
     assert child["petit"] == "Ilyas" and child["root_uuid"] == first["root_uuid"]
     told = {row["Question"]: row["Libellé de la question"] for row in _rows(changed, "codes", nominative=True)}
+    modes = {path.stat().st_mode & 0o777 for path in (changed.workspace.out / "csv").iterdir()}
+    assert os.name == "nt" or modes == {0o600}, "for this account's eyes"
     assert told["surnom"] == "surnom (question retirée du formulaire)" and told["nom"] == "Nom"
 
 
