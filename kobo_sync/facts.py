@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
 
 import pandas as pd
 
-from kobo_sync.analysis.by_zone import tables_by_zone
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission import Mission
-from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.model import Facts, Zone
 from kobo_sync.store.approval import reworked
+from kobo_sync.store.database import Store
 from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of
+from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
 
-
-@dataclass(frozen=True)
-class Mark:
-    """One live row: the hash of its *content*, and when it was last sent or validated (aware UTC)."""
-
-    root_uuid: str
-    content: str
-    seen_at: datetime
+_TELLING = frozenset("integer decimal range start end today username".split())
 
 
 @contextmanager
@@ -39,37 +35,60 @@ def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
         past.close()
 
 
-def gather_facts(mission: Mission, *, as_of: datetime | None = None, marks: Mapping[str, Mark] | None = None) -> Facts:
+@dataclass(frozen=True)
+class Marks:
+    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest)."""
+
+    whole: Mark
+    zones: Mapping[str, Mark]
+
+
+def gather_marks(mission: Mission) -> Marks:
+    """The marks of the mission as the mirror is now. Raises: StoreError, ConfigError, FormError."""
+    return Marks(*marks(mission.store, _zone_questions(mission), [zone.code for zone in mission.config.zones]))
+
+
+def _zone_questions(mission: Mission) -> dict[str, str]:
+    """Per form the question that says a row's zone; empty where its table has no such column."""
+    found = {}
+    for form_id, tables in mission.tables.items():
+        question = mission.config.forms[form_id].fields.get("zone", "")
+        found[form_id] = question if any(column.name == question for column in tables[0].columns) else ""
+    return found
+
+
+def gather_facts(
+    mission: Mission, *, as_of: datetime | None = None, known: Marks | None = None, named_only: bool = False
+) -> Facts:
     """The whole mission's facts, read from the mirror alone; with *as_of* as it had seen the data by then.
 
     ``as_of`` is the newest submission or validation held; ``fingerprint`` a hash of all contents, so
-    that equal data give equal stamps whichever server, machine or day they come from. *marks* spares reading
-    the `content_marks` again.
+    that equal data give equal stamps whichever server, machine or day they come from. Tables are read when first
+    asked for; with *named_only* just the columns that the config names, that are numbers, or that say who and when:
+    what compares zones needs no others. *known* spares looking at the marks again.
     Raises: StoreError, ConfigError, FormError.
     """
     if as_of is not None:
         with seen_by(mission, as_of) as past:
-            return gather_facts(past)
-    tables: dict[str, pd.DataFrame] = {}
-    marks = content_marks(mission) if marks is None else marks
-    for form in mission.forms.values():
-        for table in mission.store.tables(form):
-            tables[table.name] = mission.store.read_table(table)
+            found = gather_facts(past)
+            return replace(found, tables=dict(found.tables), file_digests=dict(found.file_digests or {}))
+    here = (known or gather_marks(mission)).whole
+    files = _Files(mission.store)
     return Facts(
         config=mission.config,
         zone=None,
-        as_of=max((mark.seen_at for mark in marks.values()), default=None),
+        as_of=here.seen_at,
         forms=mission.forms,
-        tables=tables,
-        attachment=_attachments(mission),
+        tables=_Tables(mission, _named(mission) if named_only else None),
+        attachment=partial(_attachment, files, mission.workspace.attachments),
         catalogues=mission.workspace.catalogues(mission.config),
-        counts={form_id: len(tables[form_id]) for form_id in mission.forms},
+        counts=here.counts,
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},
-        fingerprint=_fingerprint(marks.values()),
+        fingerprint=here.fingerprint,
         templates=mission.workspace.templates(),
         annexes=mission.workspace.annexes(),
         books=_Books(mission),
-        file_digests=mission.store.attachment_index(),
+        file_digests=files,
         versions={
             form_id: (deployed.version_id, deployed.deployed_at)
             for form_id, deployed in mission.store.deployments().items()
@@ -79,56 +98,61 @@ def gather_facts(mission: Mission, *, as_of: datetime | None = None, marks: Mapp
     )
 
 
-@dataclass(frozen=True)
-class ZoneFacts:
-    """The facts of one zone, and the *roots* (uuids) of its rows."""
+def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Marks) -> Facts:
+    """The rows of *zone*, read when first asked for: forms by their zone question, repeats by their submission.
 
-    facts: Facts
-    roots: tuple[str, ...]
-
-
-def facts_by_zone(facts: Facts, zones: Sequence[Zone], marks: Mapping[str, Mark]) -> Iterator[ZoneFacts]:
-    """The rows of each of *zones* in turn: forms by their zone question, repeats by their submission.
-
-    ``as_of`` is the zone's own, so that its papers do not change when another zone's data do. The rows are
-    grouped once, however many zones there are, and cut out for the zones whose papers are made.
-    Shape: *marks* maps root_uuid → mark of the whole mission's rows.
+    None: the rows that are in no zone of the mission. ``as_of`` is the zone's own, so that its papers do not change
+    when another zone's data do. Findings are those of *whole* that concern the zone or the mission.
     """
-    by_zone: dict[str, list[Finding]] = {}
-    for finding in facts.findings:
-        by_zone.setdefault(finding.zone, []).append(finding)
-    order = {id(finding): place for place, finding in enumerate(facts.findings)}
-    for zone, tables in zip(zones, tables_by_zone(facts, zones), strict=True):
-        roots = [root for form_id in facts.forms for root in tables.roots(form_id)]
-        mine = [marks[root] for root in roots if root in marks]
-        found = [*by_zone.get("", ()), *by_zone.get(zone.code, ())]
-        yield ZoneFacts(
-            replace(
-                facts,
-                zone=zone,
-                as_of=max((mark.seen_at for mark in mine), default=None),
-                tables=tables,
-                findings=tuple(sorted(found, key=lambda finding: order[id(finding)])),
-                triage={place: counts for place, counts in facts.triage.items() if place in ("", zone.code)},
-                counts={form_id: len(tables.rows(form_id)) for form_id in facts.forms},
-                fingerprint=_fingerprint(mine),
-            ),
-            tuple(sorted(roots)),
-        )
+    code = zone.code if zone else ELSEWHERE
+    here = known.zones[code]
+    tables = _Tables(mission, None, code)
+    files: dict[tuple[str, str], str] = {}
+    for form_id in mission.forms:
+        files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])
+    return replace(
+        whole,
+        zone=zone,
+        as_of=here.seen_at,
+        tables=tables,
+        attachment=partial(_attachment, files, mission.workspace.attachments),
+        file_digests=files,
+        findings=tuple(finding for finding in whole.findings if finding.zone in ("", code)),
+        triage={place: counts for place, counts in whole.triage.items() if place in ("", code)},
+        counts=here.counts,
+        fingerprint=here.fingerprint,
+    )
 
 
-def content_marks(mission: Mission) -> dict[str, Mark]:
-    """root_uuid → mark of every live row."""
-    return {
-        root: Mark(root, content, max(submitted_at, datetime.fromtimestamp(validated_at, UTC)))
-        for form_id in mission.forms
-        for root, content, _, submitted_at, validated_at in mission.store.live_marks(form_id)
-    }
+class _Tables(Mapping[str, pd.DataFrame]):
+    """The flat tables of the mission, or of one of its zones, each read when first asked for."""
 
+    def __init__(self, mission: Mission, only: Container[str] | None, zone: str | None = None) -> None:
+        self._store, self._only = mission.store, only
+        self._flat = {
+            table.name: (table, form_id) for form_id, form in mission.forms.items() for table in mission.tables[form_id]
+        }
+        self._questions = _zone_questions(mission)
+        others = [each.code for each in mission.config.zones]
+        self._zones = None if zone is None else [zone, *(others if zone == ELSEWHERE else ())]
+        self._read: dict[str, pd.DataFrame] = {}
 
-def _fingerprint(marks: Iterable[Mark]) -> str:
-    text = "\n".join(f"{mark.root_uuid} {mark.content}" for mark in sorted(marks, key=lambda mark: mark.root_uuid))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            table, form_id = self._flat[name]
+            question = self._questions[form_id]
+            where = condition(table, form_id, question, self._zones) if self._zones else EVERYWHERE
+            self._read[name] = self._store.read_table(table, only=self._only, where=where)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._flat
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flat)
+
+    def __len__(self) -> int:
+        return len(self._flat)
 
 
 class _Books(Mapping[str, Book]):
@@ -143,6 +167,9 @@ class _Books(Mapping[str, Book]):
             raise KeyError(file)
         return self._read(file)
 
+    def __contains__(self, file: object) -> bool:
+        return file in self._files
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
@@ -150,17 +177,36 @@ class _Books(Mapping[str, Book]):
         return len(self._files)
 
 
-def _attachments(mission: Mission) -> Callable[[str, str], bytes | None]:
-    index = mission.store.attachment_index()
-    folder = mission.workspace.attachments
+class _Files(Mapping[tuple[str, str], str]):
+    """(root_uuid, file name) → SHA-256 of the mission's files, looked up when first asked for."""
 
-    def read(root_uuid: str, filename: str) -> bytes | None:
-        digest = index.get((root_uuid, filename))
-        if digest is None:
-            return None
-        path = attachment_path(folder, digest)
-        content = path.read_bytes() if path.is_file() else None
-        # A file that the disk has damaged is as good as missing: the document says so.
-        return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+    def __init__(self, store: Store) -> None:
+        self._index = cache(store.attachment_index)
 
-    return read
+    def __getitem__(self, key: tuple[str, str]) -> str:
+        return self._index()[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._index())
+
+    def __len__(self) -> int:
+        return len(self._index())
+
+
+def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: str, filename: str) -> bytes | None:
+    digest = index.get((root_uuid, filename))
+    if digest is None:
+        return None
+    path = attachment_path(folder, digest)
+    content = path.read_bytes() if path.is_file() else None
+    # A file that the disk has damaged is as good as missing: the document says so.
+    return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _named(mission: Mission) -> frozenset[str]:
+    """The questions that the config names, and those that say a number, a moment or who asked."""
+    found: set[str] = set()
+    for form_id, settings in mission.config.forms.items():
+        found |= {*settings.fields.values(), *settings.likert, *settings.open_questions, *settings.items}
+        found |= {question.name for question in mission.forms[form_id].questions if question.kind in _TELLING}
+    return frozenset(found)

@@ -1,41 +1,47 @@
-"""A hash of all that a zone's deliverables are made from: equal hash, equal files."""
+"""A hash of all that a set of deliverables is made from: equal hash, equal files."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
-from kobo_sync.facts import ZoneFacts
 from kobo_sync.kept import digest, hashed, program
 from kobo_sync.mission import Mission
-from kobo_sync.model import Facts
+from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.store.zones import Mark
 
-# Settings that no document shows.
+# Settings that no zone's document shows.
 _UNSEEN = {"secrets", "server", "pull", "schedule", "zones", "report"}
 
 
 class Inputs:
-    """What all zones share, hashed once; `of_zone` adds the zone's own."""
+    """What all sets share, hashed once; `of_zone` and `of_mission` add their own."""
 
     def __init__(self, mission: Mission, whole: Facts) -> None:
-        self._files: dict[str, list[tuple[str, str]]] = {}
-        for (root_uuid, filename), sha256 in mission.store.attachment_index().items():
-            self._files.setdefault(root_uuid, []).append((filename, sha256))
         settings = mission.config.model_dump(mode="json", exclude=_UNSEEN)
         parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), program()]
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
         parts += [repr(item) for item in sorted(whole.catalogues.items())]
-        parts += [_module(name) for name in mission.config.deliverables.zone if "." in name]
+        own = [*mission.config.deliverables.zone, *mission.config.deliverables.mission]
+        parts += [_module(name) for name in own if "." in name]
         self._shared = hashed(parts)
+        zones: list[str] = [repr(zone) for zone in mission.config.zones]
+        annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
+        self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
 
-    def of_zone(self, zone: ZoneFacts) -> str:
-        """The hash for *zone*: its rows, its files that have arrived, its findings, what all share."""
-        facts = zone.facts
-        files = [f"{root} {name} {sha256}" for root in zone.roots for name, sha256 in sorted(self._files.get(root, ()))]
-        own = [repr(facts.zone), facts.fingerprint, str(facts.as_of), repr(facts.triage), *map(repr, facts.findings)]
-        return hashed([self._shared, *own, *files])
+    def of_zone(self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding]) -> str:
+        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
+        triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
+        own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
+        return hashed([self._shared, *own])
+
+    def of_mission(self, whole: Facts, mark: Mark) -> str:
+        """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""
+        own = [mark.state, repr(whole.triage), *map(repr, whole.findings)]
+        return hashed([self._mission, *own])
 
 
 def _module(name: str) -> str:

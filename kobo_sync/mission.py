@@ -19,7 +19,7 @@ from kobo_sync.desk.database import Desk, open_desk
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store.database import Store, open_store
-from kobo_sync.store.rows import flat_tables
+from kobo_sync.store.rows import FlatTable, flat_tables
 from kobo_sync.workspace import Workspace, find
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Mission:
     def forms(self) -> dict[str, Form]:
         """The forms by form_id. Raises: FormError, ConfigError."""
         return self.workspace.forms(self.config)
+
+    @cached_property
+    def tables(self) -> dict[str, tuple[FlatTable, ...]]:
+        """The flat tables of each form, those of questions that are asked no more included. Raises: StoreError."""
+        return {form_id: self.store.tables(form) for form_id, form in self.forms.items()}
 
     @cached_property
     def store(self) -> Store:

@@ -245,7 +245,8 @@ class Facts:
     *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
-    from the last build, for a document that is patched in place; *fresh* asks for a new one beside it.
+    from the last build, for a document that is patched in place; *fresh* asks for a new one beside it; *unchanged*: nothing that
+    it is made from is other than at the last build.
     *books* are the XLSForms' sheets by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
     code to what the manifest of its own set says (``figures``, ``submissions``), for papers that compare zones.
     *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
@@ -270,6 +271,7 @@ class Facts:
     held: Mapping[str, bytes] = field(default_factory=dict)
     books: Mapping[str, Book] = field(default_factory=dict)
     fresh: bool = False
+    unchanged: bool = False
     final: bool = False
     file_digests: Mapping[tuple[str, str], str] | None = None
     versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)

@@ -4,18 +4,67 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
-from kobo_sync.checks import checks_of, run_checks
+from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.config import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
+from kobo_sync.facts import Marks, facts_of_zone
+from kobo_sync.kept import hashed
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding
+from kobo_sync.store.zones import ELSEWHERE
 
 
 def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
     """What all checks find in *facts*; a mission's own may lie in its folder. Raises: ConfigError."""
+    _known(mission)
+    return run_checks(facts)
+
+
+def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, known: Marks) -> tuple[Finding, ...]:
+    """The same, zone by zone: only zones whose rows changed since the last time are read and checked again.
+
+    *whole* gives the columns that zones are compared by, when they are needed; *bare* the same facts, whose tables are
+    not looked at. A mission's own checks see all rows at once. Raises: ConfigError.
+    """
+    if mission.config.checks.extra:
+        return found_in(mission, bare)
+    _known(mission)
+    shared = _rests_on(bare)
+    key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
+    found = mission.workspace.kept.get("findings", key, tuple[Finding, ...])
+    if found is None:
+        found = run_over_zones(whole(), _parts(mission, bare, known, shared))
+        mission.workspace.kept.put("findings", key, found)
+    return found
+
+
+def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[ZonePart]:
+    """The part of each zone: that of the last run where nothing changed since."""
+    held = mission.workspace.kept.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
+    parts: dict[str, tuple[str, ZonePart]] = {}
+    for code, mark in known.zones.items():
+        if code in held and held[code][0] == mark.state:
+            parts[code] = held[code]
+        else:
+            zone = mission.config.zone(code) if code != ELSEWHERE else None
+            parts[code] = (mark.state, zone_part(facts_of_zone(mission, bare, zone, known)))
+    if parts != held:
+        mission.workspace.kept.put("checked-zones", shared, parts)
+    return [part for _, part in parts.values()]
+
+
+def _rests_on(facts: Facts) -> str:
+    """A hash of what the checks rest on besides the rows: settings, forms, what phones get, which approvals are stale."""
+    settings = facts.config.model_dump_json(exclude={"secrets"})
+    forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
+    return hashed([settings, *forms, repr(sorted(facts.versions.items())), repr(sorted(facts.reworked.items()))])
+
+
+def _known(mission: Mission) -> None:
     root = str(mission.workspace.root)
     if mission.config.checks.extra and root not in sys.path:
         sys.path.append(root)  # last, so that no file of a mission hides a module of ours
@@ -25,7 +74,6 @@ def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
     if unknown:
         hint = f"the codes are: {', '.join(sorted(known))}"
         raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.hold", hint=hint)
-    return run_checks(facts)
 
 
 def with_states(mission: Mission, facts: Facts, found: tuple[Finding, ...]) -> Facts:

@@ -12,6 +12,13 @@ from kobo_sync.model import Facts
 P = ParamSpec("P")
 R = TypeVar("R")
 _MOST = 3  # facts: more would keep the rows of zones that are done with
+_all: list[OrderedDict[Hashable, Any]] = []
+
+
+def forget() -> None:
+    """Give up what is remembered: the rows that it was made from are done with."""
+    for made in _all:
+        made.clear()
 
 
 def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
@@ -21,6 +28,7 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     differs between them (final, held files, findings) is nothing that an analysis reads.
     """
     made: OrderedDict[Hashable, tuple[Any, dict[Hashable, R]]] = OrderedDict()
+    _all.append(made)
 
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -54,12 +54,16 @@ CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
 
 @dataclass(frozen=True)
 class Check:
-    """A check ready to run; *name* is the dotted name of a mission's own, empty for those of the product."""
+    """A check ready to run; *name* is the dotted name of a mission's own, empty for those of the product.
+
+    *alone*: what it finds in a row rests on the rows of that row's zone alone, so that zones can be checked one by one.
+    """
 
     code: str
     title: str
     find: Callable[[Facts], Iterable[Finding]]
     name: str = ""
+    alone: bool = False
 
 
 def run_checks(facts: Facts) -> tuple[Finding, ...]:
@@ -70,7 +74,51 @@ def run_checks(facts: Facts) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for check in checks_of(facts.config.checks.extra, facts.config.checks.off):
         found += _found_by(check, facts) if check.name else check.find(facts)
+    return ordered(found)
+
+
+def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the stable order."""
     return tuple(sorted(found, key=lambda f: (f.rule, f.zone, f.where, f.message)))
+
+
+# ── zone by zone ────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class ZonePart:
+    """What one zone's rows give to the checks: what is found in them *alone*, and what is judged with other zones'."""
+
+    alone: tuple[Finding, ...]
+    missing: tuple[missing.Part, ...]
+    works: tuple[enumerators.Part, ...]
+
+
+def zone_part(facts: Facts) -> ZonePart:
+    """The part of the zone whose rows *facts* hold. Raises: ConfigError for a code in ``checks.off`` that is none."""
+    chosen = checks_of((), facts.config.checks.off)
+    alone = [finding for check in chosen if check.alone for finding in check.find(facts)]
+    return ZonePart(ordered(alone), tuple(missing.gathered(facts)), tuple(enumerators.gathered(facts)))
+
+
+def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ...]:
+    """What `run_checks` finds in the whole mission, given the part of each zone and of the rows that are in none.
+
+    *whole* need hold no other columns than those that the config names, that are numbers or that say when and who.
+    """
+    known = list(parts)
+    found = [finding for part in known for finding in part.alone]
+    for check in checks_of((), whole.config.checks.off):
+        if check.code == missing.CODE:
+            found += missing.judged(each for part in known for each in part.missing)
+        elif check.code == enumerators.CODE:
+            found += enumerators.judged(whole, (each for part in known for each in part.works))
+        elif not check.alone:
+            found += check.find(whole)
+    return ordered(found)
+
+
+# ── the catalogue ───────────────────────────────────────────────────────────
 
 
 def checks_of(extra: Iterable[str], off: Iterable[str] = ()) -> list[Check]:
@@ -92,7 +140,13 @@ def checks_of(extra: Iterable[str], off: Iterable[str] = ()) -> list[Check]:
 
 
 def _check(module: ModuleType, name: str = "") -> Check:
-    return Check(module.CODE, module.TITLE, cast(Callable[[Facts], Iterator[Finding]], module.check), name)
+    return Check(
+        module.CODE,
+        module.TITLE,
+        cast(Callable[[Facts], Iterator[Finding]], module.check),
+        name,
+        alone=not name and hasattr(module, "ALONE"),
+    )
 
 
 def _own(name: str) -> Check:

@@ -11,6 +11,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA011"
 TITLE = "Date outside the mission's days"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

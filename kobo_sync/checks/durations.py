@@ -12,6 +12,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA012"
 TITLE = "Interview too short or too long"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA009"
 TITLE = "One half-day only"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from kobo_sync.checks.sheet import Sheet, sheets, texts
+from kobo_sync.checks.sheet import Sheet, digest, sheets, texts
 from kobo_sync.forms.expression import Unsupported, evaluate, is_true
 from kobo_sync.model import Facts, Finding, Form, Question
 
@@ -20,30 +21,83 @@ ESSENTIAL = {  # meanings without which a row serves nothing, whatever the form 
 }
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row that lacks answers: the *finding* without its words, the required questions left *empty*, the essential ones."""
+
+    finding: Finding
+    version: str
+    empty: tuple[str, ...]
+    essential: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What some rows of a form lack. *answered*: question → the form versions in which somebody answered it."""
+
+    form_id: str
+    answered: Mapping[str, frozenset[str]]
+    rows: tuple[Row, ...]
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding per row, naming the questions."""
+    return judged(gathered(facts))
+
+
+def gathered(facts: Facts) -> list[Part]:
+    """What the rows of *facts* lack, form by form."""
+    parts = []
     for sheet in sheets(facts):
-        missing: dict[int, list[str]] = {}
+        versions = sheet.column("form_version")
+        answered: dict[str, frozenset[str]] = {}
+        empty: dict[int, list[str]] = {}
         for question in _due(sheet):
-            name = question.name
-            for at in _empty(sheet, question):
-                missing.setdefault(at, []).append(name)
+            column = sheet.column(question.name if question.name in sheet.table else f"{question.name}_lat")
+            answered[question.name] = frozenset(v for said, v in zip(column, versions, strict=True) if said)
+            for at in _empty(sheet, question, column):
+                empty.setdefault(at, []).append(question.name)
+        essential: dict[int, list[str]] = {}
         for meaning in ESSENTIAL.get(sheet.settings.role, ()):
             name = sheet.settings.fields.get(meaning, "")
-            if name and name in sheet.table:
-                for at, said in enumerate(sheet.column(name)):
-                    if not said and sheet.consented[at] and name not in missing.get(at, ()):
-                        missing.setdefault(at, []).append(name)
-        for at, names in sorted(missing.items()):
-            yield sheet.finding(
-                at,
-                CODE,
-                "warning",
-                f"sans réponse : {', '.join(names[:8])}{'…' if len(names) > 8 else ''}",
-                why="une réponse manquante n’est jamais comptée comme zéro : la soumission sort des calculs concernés",
-                hint="compléter la soumission sur le serveur, ou rappeler la personne",
-                evidence=names,
-            )
+            for at, said in enumerate(sheet.column(name)) if name in sheet.table else ():
+                if not said and sheet.consented[at]:
+                    essential.setdefault(at, []).append(name)
+        rows = [
+            Row(_finding(sheet, at), versions[at], tuple(empty.get(at, ())), tuple(essential.get(at, ())))
+            for at in sorted({*empty, *essential})
+        ]
+        parts.append(Part(sheet.form_id, answered, tuple(rows)))
+    return parts
+
+
+def judged(parts: Iterable[Part]) -> Iterator[Finding]:
+    """The findings of all *parts* together: a form version in which nobody answered a question had no such question,
+    where other versions had.
+    """
+    known = list(parts)
+    answered: dict[tuple[str, str], frozenset[str]] = {}
+    for part in known:
+        for name, versions in part.answered.items():
+            answered[part.form_id, name] = answered.get((part.form_id, name), frozenset()) | versions
+    for part in known:
+        for row in part.rows:
+            asked = [n for n in row.empty if row.version in (answered[part.form_id, n] or (row.version,))]
+            names = list(dict.fromkeys([*asked, *row.essential]))
+            if names:
+                message = f"sans réponse : {', '.join(names[:8])}{'…' if len(names) > 8 else ''}"
+                yield replace(row.finding, message=message, evidence=digest(*names))
+
+
+def _finding(sheet: Sheet, at: int) -> Finding:
+    return sheet.finding(
+        at,
+        CODE,
+        "warning",
+        "",
+        why="une réponse manquante n’est jamais comptée comme zéro : la soumission sort des calculs concernés",
+        hint="compléter la soumission sur le serveur, ou rappeler la personne",
+    )
 
 
 def _due(sheet: Sheet) -> list[Question]:
@@ -59,15 +113,9 @@ def _due(sheet: Sheet) -> list[Question]:
     ]
 
 
-def _empty(sheet: Sheet, question: Question) -> Iterator[int]:
-    """Places where the question was asked and not answered; a condition that cannot be judged counts as unmet.
-
-    A form version in which nobody answered it had no such question, where other versions had.
-    """
-    name = question.name if question.name in sheet.table else f"{question.name}_lat"
-    column, versions = sheet.column(name), sheet.column("form_version")
-    asked = {version for said, version in zip(column, versions, strict=True) if said} or set(versions)
-    empty = [at for at, said in enumerate(column) if not said and sheet.consented[at] and versions[at] in asked]
+def _empty(sheet: Sheet, question: Question, column: Sequence[str]) -> Iterator[int]:
+    """Places where the question was asked and not answered; a condition that cannot be judged counts as unmet."""
+    empty = [at for at, said in enumerate(column) if not said and sheet.consented[at]]
     if not empty or sheet.form is None:
         return
     conditions = _conditions(sheet.form, question)

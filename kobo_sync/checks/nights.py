@@ -12,6 +12,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA013"
 TITLE = "Interview at night"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

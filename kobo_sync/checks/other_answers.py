@@ -10,6 +10,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA020"
 TITLE = "“Other” answers to recode"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

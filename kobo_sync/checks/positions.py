@@ -13,6 +13,7 @@ from kobo_sync.model import Facts, Finding, Zone
 
 CODE = "DATA014"
 TITLE = "GPS outside the zone's radius"
+ALONE = True
 EARTH_KM = 6371.0
 LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "longitude")
 

@@ -9,6 +9,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA023"
 TITLE = "Approved row changed afterwards"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

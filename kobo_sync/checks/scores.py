@@ -11,6 +11,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA019"
 TITLE = "Score outside what is possible"
+ALONE = True
 SCALES = {"recommend": (0.0, 10.0), "severity": (1.0, 5.0), "feasibility": (1.0, 5.0), "impact": (1.0, 5.0)}
 
 

@@ -9,6 +9,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA007"
 TITLE = "Signature missing"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA017"
 TITLE = "Straight-lining"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA003"
 TITLE = "Zone unknown to the config"
+ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -78,6 +78,10 @@ def build(facts: Facts) -> list[Document]:
     Raises: DocumentError when the template or the held file cannot be read.
     """
     zones = _zone_sets(facts)
+    if facts.unchanged and PATH in facts.held:
+        made = living.looked_at(facts.held[PATH], PATH)
+        findings = (*_findings(made.notes), *_completeness(facts, zones))
+        return [Document(PATH, made.content, CLASS, findings), *_annexes(facts)]
     blocks = report_blocks(facts, {code: said["figures"] for code, said in zones.items()})
     content = Content(live_values(facts), blocks, facts.as_of, not facts.final, letterhead.logos(facts))
     held = facts.held.get(PATH)
@@ -102,8 +106,11 @@ def build(facts: Facts) -> list[Document]:
         )
     findings = (*_findings(notes), *_completeness(facts, zones))
     first = documents[0]
-    annexes = [Document(f"annexes/{name}", content_, CLASS) for name, content_ in sorted(facts.annexes.items())]
-    return [Document(first.path, first.content, CLASS, findings), *documents[1:], *annexes]
+    return [Document(first.path, first.content, CLASS, findings), *documents[1:], *_annexes(facts)]
+
+
+def _annexes(facts: Facts) -> list[Document]:
+    return [Document(f"annexes/{name}", content, CLASS) for name, content in sorted(facts.annexes.items())]
 
 
 def _coloured(facts: Facts, made: living.Living) -> bytes:

@@ -99,6 +99,14 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
 
 
+def looked_at(held: bytes, name: str) -> Living:
+    """The report as it is, with what `rebuild` would note when no number moved. Raises: DocumentError."""
+    document = opened(held, name)
+    state = _read_state(document)
+    notes = (Note("foreign", name, ""),) if state is None else _empty_slots(document, state)
+    return Living(held, notes, False)
+
+
 def flattened(content: bytes) -> bytes:
     """The same text without content controls, empty slots left out: what LibreOffice needs to show it rightly."""
     document = opened(content, "report")

@@ -7,7 +7,7 @@ import json
 
 from kobo_sync import __version__
 from kobo_sync.analysis.overview import collection, dashboard
-from kobo_sync.facts import content_marks, facts_by_zone, gather_facts
+from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Report
 
@@ -18,12 +18,13 @@ def analyse(mission: Mission) -> Report:
     Raises: StoreError, ConfigError, FormError.
     """
     started_at = mission.clock()
-    whole = gather_facts(mission)
+    marks = gather_marks(mission)
+    whole = gather_facts(mission, known=marks)
     stamp = _stamp(whole)
     held = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in held):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
-    zones = (each.facts for each in facts_by_zone(whole, whole.config.zones, content_marks(mission)))
+    zones = (facts_of_zone(mission, whole, zone, marks) for zone in whole.config.zones)
     now = mission.clock()
     mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
     n_gone = {held.form_id: held.n_gone for held in mission.store.holdings(list(mission.config.forms))}

@@ -8,19 +8,22 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from kobo_sync import office
+from kobo_sync.analysis.once import forget
+from kobo_sync.checks import ordered
 from kobo_sync.config import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
-from kobo_sync.facts import content_marks, facts_by_zone, gather_facts
+from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.inputs import Inputs
 from kobo_sync.mission import Mission
 from kobo_sync.model import Document, Facts, Finding, Report, Zone
-from kobo_sync.triage import found_in, with_states
+from kobo_sync.triage import found_by_zone, with_states
 from kobo_sync.workspace import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
@@ -29,71 +32,138 @@ REPORT_PDF = "rapport-final.pdf"
 
 @contextmanager
 def _rarely_collected() -> Iterator[None]:
-    """Rows and elements by the million make no circles: looking for some each 700 objects costs a fifth of a large build."""
+    """What is there already is never looked through for circles again, and what a zone leaves is taken away at its end:
+    looking every 700 objects costs a fifth of a large build, and not looking lets Word files pile up.
+    """
     before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
         yield
     finally:
         gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @_rarely_collected()
 def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, pdf: bool = False) -> Report:
     """Make the deliverables of *zones* (all of them when empty) that changed, and those of the mission.
 
-    A zone whose data, templates, settings and program are those of its last build is left as it is. *fresh*
+    A set whose data, templates, settings and program are those of its last build is left as it is. *fresh*
     starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice.
+    Zones are read one by one: memory does not grow with them.
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
     started_at = mission.clock()
     config = mission.config
     chosen = [_zone(mission, code) for code in zones] if zones else config.zones
-    marks = content_marks(mission)
-    whole = gather_facts(mission, marks=marks)
-    whole = with_states(mission, whole, found_in(mission, whole))
-    inputs = Inputs(mission, whole)
-    findings: list[Finding] = []
-    lines, moved = [], []
-    counts = {"files": 0, "bytes": 0, "unchanged": 0}
     with_mission = bool(config.deliverables.mission) and not zones
-    sets: dict[str, Mapping[str, Any]] = {}
-    for done, zone in enumerate(facts_by_zone(whole, chosen, marks)):
+    if (pdf or fresh) and not with_mission:
+        raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
+    run = _Run(mission)
+    for done, zone in enumerate(chosen):
         mission.progress("build", done, len(chosen) + with_mission)
-        facts, code = zone.facts, chosen[done].code
-        held, wanted = mission.workspace.held(code), inputs.of_zone(zone)
-        if held.said.get("inputs") == wanted and held.complete:
-            counts["unchanged"] += 1
-            sets[code] = held.said
-            findings += _told_before(held)
-            lines.append(f"{code}: unchanged")
-            continue
-        made = [(name, document) for name in config.deliverables.zone for document in deliverable(name).build(facts)]
-        said = manifest(facts, made, wanted)
-        sets[code] = json.loads(said)
-        moved.append(changes.Change(code, held.said or None, sets[code]))
-        findings += _put(mission, code, held, made, said)
-        lines.append(_counted(code, made, counts))
+        run.zone(zone)
     if with_mission:
         mission.progress("build", len(chosen), len(chosen) + 1)
-        made, found = _mission_set(mission, replace(whole, fresh=fresh, zone_sets=sets), moved, pdf)
-        findings += found
-        lines.append(_counted(MISSION_FOLDER, made, counts))
-    elif pdf or fresh:
-        raise ConfigError(
-            "there is no final report to make",
-            file="config/mission.toml",
-            key="deliverables.mission",
-            hint='add "final_report", and build without --zone',
-        )
+        run.mission_set(fresh, pdf)
     mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
-    return mission.report("build", started_at, counts, findings, lines)
+    return mission.report("build", started_at, run.counts, run.findings, run.lines)
 
 
-def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str) -> bytes:
+class _Run:
+    """One build: what all sets share, and what was done so far."""
+
+    def __init__(self, mission: Mission) -> None:
+        self.mission, self.workspace = mission, mission.workspace
+        self.marks = gather_marks(mission)
+        bare = gather_facts(mission, known=self.marks)
+        found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
+        self.whole = with_states(mission, bare, found)  # its tables are read only where nothing less will do
+        self.inputs = Inputs(mission, self.whole)
+        self.by_zone: dict[str, list[Finding]] = {}
+        for finding in self.whole.findings:
+            self.by_zone.setdefault(finding.zone, []).append(finding)
+        self.findings: list[Finding] = []
+        self.lines: list[str] = []
+        self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
+        self.moved: list[changes.Change] = []
+        self.sets: dict[str, Mapping[str, Any]] = {}
+
+    @cached_property
+    def compared(self) -> Facts:
+        """The whole mission's facts with the columns that zones are compared by."""
+        return gather_facts(self.mission, known=self.marks, named_only=True)
+
+    def zone(self, zone: Zone) -> None:
+        """Make the zone's set anew, if what it is made from changed."""
+        code, held = zone.code, self.workspace.held(zone.code)
+        mark = self.marks.zones[code]
+        concern = ordered([*self.by_zone.get("", ()), *self.by_zone.get(code, ())])
+        wanted = self.inputs.of_zone(zone, mark, self.whole, concern)
+        if held.said.get("inputs") == wanted and held.complete:
+            self.counts["unchanged"] += 1
+            self.sets[code] = held.said
+            self.findings += _told_before(held)
+            self.lines.append(f"{code}: unchanged")
+            return
+        facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=concern)
+        names = self.mission.config.deliverables.zone
+        made = [(name, document) for name in names for document in deliverable(name).build(facts)]
+        said = manifest(facts, made, wanted, live_values(facts))
+        self.sets[code] = json.loads(said)
+        self.moved.append(changes.Change(code, held.said or None, self.sets[code]))
+        self.findings += _put(self.mission, code, held, made, said)
+        self.lines.append(_counted(code, made, self.counts))
+        forget()
+        gc.collect()
+
+    def mission_set(self, fresh: bool, pdf: bool) -> None:
+        """Make what concerns the mission as a whole; the report is patched where it lies."""
+        held = self.workspace.held(MISSION_FOLDER)
+        names = self.mission.config.deliverables.mission
+        wanted = self.inputs.of_mission(self.whole, self.marks.whole)
+        is_same = not fresh and held.said.get("inputs") == wanted and held.complete
+        only_report = set(names) <= {final_report.NAME}
+        facts = replace(
+            self.whole,
+            tables=self.compared.tables if only_report else self.whole.tables,
+            held={path: read() for path, read in held.files.items() if path.endswith(".docx")},
+            fresh=fresh,
+            unchanged=is_same,
+            zone_sets=self.sets,
+        )
+        made = [(name, document) for name in names for document in deliverable(name).build(facts)]
+        if self.moved:
+            made.append((changes.NAME, changes.changes_paper(facts, self.moved)))
+        elif changes.PATH in held.files:
+            made.append((changes.NAME, Document(changes.PATH, held.files[changes.PATH](), changes.CLASS)))
+        report = next((document for _, document in made if document.path == final_report.PATH), None)
+        if report is None and (pdf or fresh):
+            raise _no_report("config/mission.toml", 'add "final_report"')
+        found = []
+        if report is not None:
+            made_pdf = _report_pdf(held, report, pdf)
+            if made_pdf is not None:
+                made.append(("final_report", made_pdf))
+            elif REPORT_PDF in held.files:
+                found.append(_late_pdf())
+        figures = held.said["figures"] if is_same else live_values(facts)
+        said = manifest(facts, made, wanted, figures)
+        self.findings += [*_put(self.mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *found]
+        self.lines.append(_counted(MISSION_FOLDER, made, self.counts))
+        forget()
+
+
+def _no_report(file: str, hint: str) -> ConfigError:
+    return ConfigError("there is no final report to make", file=file, key="deliverables.mission", hint=hint)
+
+
+def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str, figures: Mapping[str, str]) -> bytes:
     """What a folder holds, as JSON bytes: per file SHA-256, class and maker; data as of, counts, versions, figures.
 
-    *inputs* is the hash of all that the files were made from.
+    *inputs* is the hash of all that the files were made from, *figures* are the set's `live_values`.
     """
     documents = sorted(made, key=lambda pair: pair[1].path)
     said: Mapping[str, object] = {
@@ -104,7 +174,7 @@ def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str) ->
         "inputs": inputs,
         "submissions": dict(sorted(facts.counts.items())),
         "form_versions": dict(sorted(facts.form_versions.items())),
-        "figures": {name: text for name, text in live_values(facts).items() if name != "provenance"},
+        "figures": {name: text for name, text in figures.items() if name != "provenance"},
         "findings": [
             [finding.rule, finding.severity, finding.where, finding.message, finding.hint]
             for _, document in documents
@@ -124,37 +194,6 @@ def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str) ->
 
 
 # ── the mission's own set ───────────────────────────────────────────────────
-
-
-def _mission_set(
-    mission: Mission, whole: Facts, moved: Sequence[changes.Change], pdf: bool
-) -> tuple[list[tuple[str, Document]], list[Finding]]:
-    """Build, and put in place, what concerns the mission as a whole; the report is patched where it lies."""
-    held = mission.workspace.held(MISSION_FOLDER)
-    facts = replace(whole, held={path: read() for path, read in held.files.items() if path.endswith(".docx")})
-    names = mission.config.deliverables.mission
-    made = [(name, document) for name in names for document in deliverable(name).build(facts)]
-    if moved:
-        made.append((changes.NAME, changes.changes_paper(facts, moved)))
-    elif changes.PATH in held.files:
-        made.append((changes.NAME, Document(changes.PATH, held.files[changes.PATH](), changes.CLASS)))
-    report = next((document for _, document in made if document.path == final_report.PATH), None)
-    findings = []
-    if report is not None:
-        made_pdf = _report_pdf(held, report, pdf)
-        if made_pdf is not None:
-            made.append(("final_report", made_pdf))
-        elif REPORT_PDF in held.files:
-            findings.append(_late_pdf())
-    elif pdf or whole.fresh:
-        raise ConfigError(
-            "there is no final report to make",
-            file="config/mission.toml",
-            key="deliverables.mission",
-            hint='add "final_report"',
-        )
-    said = manifest(facts, made, "")
-    return made, [*_put(mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *findings]
 
 
 def _report_pdf(held: Held, report: Document, wanted: bool) -> Document | None:

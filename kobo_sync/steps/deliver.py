@@ -16,7 +16,7 @@ from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.draft import without_mark
 from kobo_sync.documents.living import flattened
 from kobo_sync.errors import DocumentError
-from kobo_sync.facts import Mark, content_marks, facts_by_zone, gather_facts
+from kobo_sync.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Report
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
@@ -99,15 +99,15 @@ class _Now:
         self._mission = mission
 
     @cached_property
-    def _whole(self) -> tuple[Facts, dict[str, Mark]]:
-        marks = content_marks(self._mission)
-        return gather_facts(self._mission, marks=marks), marks
+    def _whole(self) -> tuple[Facts, Marks]:
+        marks = gather_marks(self._mission)
+        return gather_facts(self._mission, known=marks), marks
 
     def of(self, folder: str) -> Facts:
         """The facts of the zone called *folder*, or of the mission."""
         zone = self._mission.config.zone(folder)
         whole, marks = self._whole
-        return next(facts_by_zone(whole, [zone], marks)).facts if zone else whole
+        return facts_of_zone(self._mission, whole, zone, marks) if zone else whole
 
 
 def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> list[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -105,8 +106,8 @@ class Store:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except DatabaseError as error:
-            reason = str(error.orig)
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            reason = str(getattr(error, "orig", error))
             hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
             raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
 
@@ -147,34 +148,31 @@ class Store:
             held = connection.execute(sa.select(layouts.c.layout).where(layouts.c.form_id == form.form_id)).scalar()
         return merge_tables(load_tables(held or ""), flat_tables(form))[0]
 
-    def read_table(self, table: FlatTable) -> pd.DataFrame:
+    def read_table(
+        self, table: FlatTable, *, only: Container[str] | None = None, where: tuple[str, Sequence[str]] = ("", ())
+    ) -> pd.DataFrame:
         """The rows of a flat table in order of submission: `model.Facts.tables` gives their columns.
 
+        *only* names the question columns to read (all when None); *where* is an SQL condition with its values.
         Shape: text columns are ``object`` with None, integers ``Int64``, decimals ``float64``;
         ``submitted_at`` is an aware UTC Timestamp.
         """
         import pandas as pd  # here, because a pull needs none and its memory is bounded
 
-        sql = self.flat(table)
-        first = sql.c.position if table.repeat else sql.c.submission_id
-        names = [column.name for column in sql.columns]
-        columns: list[list[Any]] = [[] for _ in names]
+        kinds = dict(table.system)
+        kinds |= {column.name: column.kind for column in table.columns if only is None or column.name in only}
+        columns: list[list[Any]] = [[] for _ in kinds]
         known: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
         with self.begin() as connection:
-            inspector = sa.inspect(connection)
-            if inspector.has_table(sql.name):
-                held = {column["name"].lower() for column in inspector.get_columns(sql.name)}
-                shown = [column if column.name.lower() in held else sa.null() for column in sql.columns]
-                query = sa.select(*shown).order_by(sql.c.root_uuid if table.repeat else first, first)
-                for batch in connection.execute(query.select_from(sql)).partitions(_ROWS_AT_ONCE):
-                    for values, part in zip(columns, zip(*batch, strict=True), strict=True):
-                        values += [known.setdefault(value, value) if type(value) is str else value for value in part]
-        kinds = [kind for _, kind in table.system] + [column.kind for column in table.columns]
-        data: dict[str, Any] = {}
-        for name, kind, values in zip(names, kinds, columns, strict=True):
-            dtype = {"text": "object", "integer": "Int64", "decimal": "float64"}[kind]
-            data[name] = pd.Series(values, dtype=dtype)
-        frame = pd.DataFrame(data, columns=names)
+            for batch in _batches(connection, table, list(kinds), where):
+                for values, part in zip(columns, zip(*batch, strict=True), strict=True):
+                    values += [known.setdefault(value, value) if type(value) is str else value for value in part]
+        dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
+        data = {
+            name: pd.Series(values, dtype=dtypes[kind])
+            for (name, kind), values in zip(kinds.items(), columns, strict=True)
+        }
+        frame = pd.DataFrame(data, columns=list(kinds))
         if "submitted_at" in frame and not table.repeat:
             frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
         return frame
@@ -253,33 +251,18 @@ class Store:
             .order_by(s.c.root_uuid)
         )
         with self.begin() as connection:
-            self._hash_contents(connection, form_id)
+            hash_contents(connection, form_id)
             return [tuple(row) for row in connection.execute(query)]
 
-    @staticmethod
-    def _hash_contents(connection: sa.Connection, form_id: str) -> None:
-        """Hash the contents of the rows that came or changed since this was last asked."""
-        s = schema.submissions
-        unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")
-        columns = sa.select(s.c.root_uuid, s.c.body_id, s.c.body_at, s.c.body_n)
-        bodies = Bodies(connection)
-        hashed = [
-            (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
-            for root_uuid, body_id, at, n in connection.execute(
-                columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
-            ).all()
-        ]
-        if hashed:
-            connection.exec_driver_sql(
-                "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
-            )
-
-    def attachment_index(self) -> dict[tuple[str, str], str]:
-        """(root_uuid, file name) → SHA-256 of the current files that are here."""
-        a = schema.attachments
-        query = sa.select(a.c.root_uuid, a.c.filename, a.c.sha256).where(a.c.is_current, a.c.sha256.is_not(None))
+    def attachment_index(self, form_id: str = "", roots: Iterable[str] = ()) -> dict[tuple[str, str], str]:
+        """(root_uuid, file name) → SHA-256 of the current files that are here; with *form_id* of its *roots* alone."""
+        query = "SELECT root_uuid, filename, sha256 FROM attachments WHERE is_current AND sha256 IS NOT NULL"
+        values: tuple[str, ...] = ()
+        if form_id:
+            query += " AND form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
+            values = (form_id, json.dumps(list(roots)))
         with self.begin() as connection:
-            return {(row.root_uuid, row.filename): row.sha256 for row in connection.execute(query)}
+            return {(root, name): sha256 for root, name, sha256 in connection.exec_driver_sql(query, values)}
 
     # ── deployments ──
 
@@ -321,6 +304,46 @@ def report_json(report: Report) -> dict[str, Any]:
 def finding_json(finding: Finding) -> dict[str, str]:
     """A finding as plain JSON values, empty ones left out."""
     return {key: value for key, value in asdict(finding).items() if value}
+
+
+def hash_contents(connection: sa.Connection, form_id: str) -> None:
+    """Hash the contents of the rows that came or changed since this was last asked."""
+    s = schema.submissions
+    unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")
+    columns = sa.select(s.c.root_uuid, s.c.body_id, s.c.body_at, s.c.body_n)
+    bodies = Bodies(connection)
+    hashed = [
+        (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
+        for root_uuid, body_id, at, n in connection.execute(
+            columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
+        ).all()
+    ]
+    if hashed:
+        connection.exec_driver_sql(
+            "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
+        )
+
+
+def _batches(
+    connection: sa.Connection, table: FlatTable, names: Sequence[str], where: tuple[str, Sequence[str]]
+) -> Iterator[Sequence[Any]]:
+    """Rows of a flat table, some thousands at a time, straight from the driver; columns that it lacks are NULL."""
+    quote = connection.dialect.identifier_preparer.quote
+    sql_name = quote(schema.FLAT_PREFIX + table.name)
+    held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({sql_name})")}
+    if not held:
+        return
+    shown = ", ".join(quote(name) if name.lower() in held else "NULL" for name in names)
+    order = "root_uuid, position" if table.repeat else "submission_id"
+    condition, values = where
+    query = f"SELECT {shown} FROM {sql_name} {condition and f'WHERE {condition}'} ORDER BY {order}"
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(query, tuple(values))
+        while batch := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield batch
+    finally:
+        cursor.close()
 
 
 def _tune(connection: Any, _record: Any) -> None:
