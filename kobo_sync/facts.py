@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
 
+_MOST_READ = 5  # zones: more would make memory grow with them
 _TELLING = frozenset("integer decimal range start end today username".split())
 
 
@@ -37,10 +38,14 @@ def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
 
 @dataclass(frozen=True)
 class Marks:
-    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest)."""
+    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest).
+
+    *read*: the tables of the few zones that were read last; a small mission reads each zone once.
+    """
 
     whole: Mark
     zones: Mapping[str, Mark]
+    read: dict[str, _Tables] = field(default_factory=dict)
 
 
 def gather_marks(mission: Mission) -> Marks:
@@ -106,7 +111,10 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Mark
     """
     code = zone.code if zone else ELSEWHERE
     here = known.zones[code]
-    tables = _Tables(mission, None, code)
+    tables = known.read.get(code) or _Tables(mission, None, code)
+    known.read[code] = tables
+    if len(known.read) > _MOST_READ:
+        del known.read[next(iter(known.read))]
     files: dict[tuple[str, str], str] = {}
     for form_id in mission.forms:
         files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])

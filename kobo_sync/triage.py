@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from kobo_sync.analysis.once import forget
 from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.config import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
@@ -49,9 +50,10 @@ def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[Zon
     for code, mark in known.zones.items():
         if code in held and held[code][0] == mark.state:
             parts[code] = held[code]
-        else:
+        elif any(mark.counts.values()):
             zone = mission.config.zone(code) if code != ELSEWHERE else None
             parts[code] = (mark.state, zone_part(facts_of_zone(mission, bare, zone, known)))
+            forget()
     if parts != held:
         mission.workspace.kept.put("checked-zones", shared, parts)
     return [part for _, part in parts.values()]

@@ -62,9 +62,16 @@ class Sheet:
 
     def moments(self, kind: str) -> pd.Series:
         """What the phone noted as ``start``, ``end`` or ``today``, as aware UTC times; NaT when it did not."""
-        names = self.questions(kind)
-        text = pd.Series(self.column(names[0]) if names else [""] * len(self), dtype=object)
-        return pd.to_datetime(text.where(text != "", None), utc=True, errors="coerce", format="ISO8601")
+        if kind not in self._moments:
+            names = self.questions(kind)
+            text = pd.Series(self.column(names[0]) if names else [""] * len(self), dtype=object)
+            found = pd.to_datetime(text.where(text != "", None), utc=True, errors="coerce", format="ISO8601")
+            self._moments[kind] = found
+        return self._moments[kind]
+
+    @cached_property
+    def _moments(self) -> dict[str, pd.Series]:
+        return {}
 
     @cached_property
     def consented(self) -> Mask:
