@@ -57,10 +57,12 @@ def make_mission(demo: Path, folder: Path, n_zones: int) -> Path:
     )
     state = workspace / ".kobo_sync"
     state.mkdir(mode=0o700)
-    (state / "attachments").symlink_to((demo / ".kobo_sync" / "attachments").resolve())
+    files = (demo / ".kobo_sync" / "attachments").resolve()
     shutil.copy(demo / ".kobo_sync" / "mirror.sqlite", state / "mirror.sqlite")
     if n_zones != len(real):
-        _multiply(state / "mirror.sqlite", [zone[0] for zone in real], [zone[0] for zone in named])
+        _multiply(state, files, [zone[0] for zone in real], [zone[0] for zone in named])
+    else:
+        (state / "attachments").symlink_to(files)
     (workspace / "ready").touch()
     return workspace
 
@@ -69,9 +71,9 @@ def _named(zone: list[str], number: int) -> list[str]:
     return [f"{zone[0]}_{number:03}", f"{zone[1]} {number}", *zone[2:3], f"Z{number:03}", *zone[4:]]
 
 
-def _multiply(mirror: Path, real: list[str], codes: list[str]) -> None:
+def _multiply(state: Path, files: Path, real: list[str], codes: list[str]) -> None:
     """Fill the mirror with a copy of a real zone's rows per code; the originals go, but for what has no zone."""
-    with sqlite3.connect(mirror) as db:
+    with sqlite3.connect(state / "mirror.sqlite") as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = {name: [row[1] for row in db.execute(f'PRAGMA table_info("{name}")')] for name in tables}
         keyed = [name for name in tables if "root_uuid" in columns[name]]
@@ -90,8 +92,22 @@ def _multiply(mirror: Path, real: list[str], codes: list[str]) -> None:
             for number, code in enumerate(codes):
                 source = real[number % len(real)]
                 mine = [_copied(columns[name], row, source, code, number) for row in rows if owners[row[at]] == source]
+                if name == "attachments":
+                    mine = [_own_file(row, columns[name].index("sha256"), files, state, number) for row in mine]
                 db.executemany(f'INSERT INTO "{name}" VALUES ({marks})', mine)
     db.close()
+
+
+def _own_file(row: list[Any], at: int, files: Path, state: Path, number: int) -> list[Any]:
+    """The row with a file of its own: the same picture under another hash, as no two signatures are alike."""
+    source = files / str(row[at])[:2] / str(row[at])
+    if row[at] and source.is_file():
+        content = source.read_bytes() + str(number).encode()  # what follows a picture's end is not looked at
+        row[at] = hashlib.sha256(content).hexdigest()
+        path = state / "attachments" / row[at][:2] / row[at]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return row
 
 
 def _copied(columns: list[str], row: tuple[Any, ...], source: str, code: str, number: int) -> list[Any]:

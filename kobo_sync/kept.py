@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from shutil import rmtree
 from typing import TypeVar
 
 import msgspec
@@ -62,6 +63,10 @@ class Kept:
             part = self.folder / f".{name}.part"
             part.write_bytes(content)
             part.replace(self.folder / name)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        rmtree(self.folder, ignore_errors=True)
 
 
 def _head(key: str) -> bytes:

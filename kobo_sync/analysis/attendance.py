@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -64,12 +65,12 @@ class Attendance:
     n_unsigned: int
     n_refused: int
 
-    @property
+    @cached_property
     def present(self) -> tuple[Person, ...]:
         """Persons with at least one signed half-day, one entry per zone they came to."""
         return tuple(person for person in self.people if person.present)
 
-    @property
+    @cached_property
     def distinct(self) -> tuple[Person, ...]:
         """The persons present, each once, in the first of the zones they came to."""
         found: dict[str, Person] = {}
@@ -77,7 +78,7 @@ class Attendance:
             found.setdefault(person.key, person)
         return tuple(found.values())
 
-    @property
+    @cached_property
     def full_day(self) -> tuple[Person, ...]:
         """Persons who signed every half-day."""
         return tuple(p for p in self.people if self.sessions and set(self.sessions) <= set(p.signatures))

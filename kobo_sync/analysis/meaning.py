@@ -128,7 +128,9 @@ def normal_name(*parts: object) -> str:
 def sort_key(*parts: object) -> str:
     """A name as words to sort by: no accents, no case, no punctuation, no Arabic vowel signs."""
     text = " ".join(str(part) for part in parts if not is_missing(part))
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return " ".join("".join(c if c.isalnum() else " " for c in plain.replace("\u0640", "")).split())
 
 
@@ -141,6 +143,8 @@ def is_missing(value: object) -> bool:
 
 def text(value: object) -> str:
     """*value* as text; missing is an empty string."""
+    if type(value) is str:
+        return value.strip()
     return "" if is_missing(value) else str(value).strip()
 
 
@@ -179,7 +183,13 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     """The column as objects, blank text and NaN as None; all None when the table has no such column."""
     if name not in table:
         return pd.Series([None] * len(table), index=table.index, dtype=object)
-    return pd.Series([None if is_missing(value) else value for value in table[name]], index=table.index, dtype=object)
+    cells = [
+        (value if value and not value.isspace() else None)
+        if type(value) is str
+        else (None if is_missing(value) else value)
+        for value in table[name]
+    ]
+    return pd.Series(cells, index=table.index, dtype=object)
 
 
 def _stack(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:

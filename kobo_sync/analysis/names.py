@@ -26,7 +26,9 @@ ALIKE = 0.72  # of two folded names in one script; measured on the pairs of the 
 
 def name_key(name: str) -> str:
     """A key that is equal for « EL  AMRANI Hamid » and « hamid El-Amrani »; empty for an empty name."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    plain = name.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return " ".join(sorted(_MARKS.sub(" ", plain).split()))
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.names import phone_key
@@ -138,6 +139,7 @@ def _keys(text: str) -> list[str]:
     return [key for word in _WORD.findall(text) if (key := _key(word))]
 
 
+@lru_cache(maxsize=1 << 13)
 def _key(word: str) -> str:
     """A word without accents, case, vowel signs and the Arabic article; letters that are mixed up are one."""
     plain = "".join(

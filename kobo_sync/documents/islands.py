@@ -37,9 +37,14 @@ def written(document: WordDocument, write: Callable[[WordDocument], None]) -> li
 
 
 def wrapped(kind: str, key: str, title: str, elements: Sequence[Any], *, hint: bool = False) -> Any:
-    """A content control around *elements*: a block is locked, a slot may be written in but not removed."""
+    """A content control around *elements*: a block is locked, a slot may be written in but not removed.
+
+    It begins beside them in their tree: lxml needs the square of a table's rows to take it to another one.
+    """
     tag = f"{kind}:{key}"
-    control = etree.Element(f"{W}sdt", nsmap={"w": W[1:-1]})
+    parent = elements[0].getparent() if elements else None
+    place = f"{W}sdt"
+    control = etree.Element(place, nsmap={"w": W[1:-1]}) if parent is None else etree.SubElement(parent, place)
     properties = sub(control, "sdtPr")
     sub(properties, "alias", val=title)
     sub(properties, "tag", val=tag)

@@ -183,12 +183,14 @@ def _replace(body: Any, span: Sequence[Any], control: Any, is_control: bool) -> 
         old = span[0].find(f"{W}sdtPr/{W}id")
         if old is not None:
             control.find(f"{W}sdtPr/{W}id").set(f"{W}val", old.get(f"{W}val"))
+        span[0].clear()  # what is left of it leaves the tree at once: with its rows it would take their square
         span[0].getparent().replace(span[0], control)
         return
     anchor = etree.Element("anchor")
     span[0].addprevious(anchor)
     for element in span:
         if element.getparent() is anchor.getparent():
+            element.clear()
             element.getparent().remove(element)
     islands.unmarked(body, *islands.tag_of(control).split(":", 1))
     for element in islands.bookmarked(control):

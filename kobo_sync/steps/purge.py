@@ -125,6 +125,8 @@ def what_is_due(settings: Retention, ends_on: date, today: date) -> Due:
 def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, Any]:
     """What there is to erase, by place; it is erased unless *dry_run*."""
     said: dict[str, Any] = {"forms": _answers(mission, settings, due, dry_run=dry_run)}
+    if not dry_run:
+        mission.workspace.kept.clear()
     if due.files:
         said["files"] = _files(mission, dry_run=dry_run)
     if due.personal:

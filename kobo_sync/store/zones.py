@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,11 +19,12 @@ from kobo_sync.store.rows import FlatTable
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
 _AT_ONCE = 2_000
-_FILES = """(SELECT group_concat(file, char(10)) FROM (SELECT filename || ' ' || sha256 AS file FROM attachments a
- WHERE a.form_id = s.form_id AND a.root_uuid = s.root_uuid AND is_current AND sha256 IS NOT NULL ORDER BY filename))"""
-_ROWS = """SELECT s.root_uuid AS root, s.form_id, {zone}, s.content_sha256, s.submitted_at, s.validated_at,
- s.submission_id || ' ' || s.uuid || ' ' || s.submitted_by || ' ' || s.form_version || ' ' || s.validation || ' '
- || s.revision, {files} FROM submissions s {join} WHERE s.form_id = ? AND s.gone_at IS NULL"""
+_LIVE = """SELECT root_uuid, content_sha256, submitted_at, validated_at, submission_id || ' ' || uuid || ' ' ||
+ submitted_by || ' ' || form_version || ' ' || validation || ' ' || revision FROM submissions
+ WHERE form_id = ? AND gone_at IS NULL ORDER BY root_uuid"""
+_FILES = """SELECT root_uuid, group_concat(file, char(10)) FROM (SELECT root_uuid, filename || ' ' || sha256 AS file
+ FROM attachments WHERE form_id = ? AND is_current AND sha256 IS NOT NULL ORDER BY root_uuid, filename)
+ GROUP BY root_uuid ORDER BY root_uuid"""
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,13 @@ class _Sum:
     validated_at: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, row: Sequence[Any]) -> None:
-        root, form_id, zone, content, submitted_at, validated_at, rest, files = row
-        self.content.update(f"{chr(10) if self.counts else ''}{root} {content}".encode("utf-8", "surrogatepass"))
-        if files:
-            self.files.update(f"{root}\n{files}\n".encode("utf-8", "surrogatepass"))
-        said = f"{root} {form_id} {zone} {content} {submitted_at} {validated_at} {rest}\n{files}\n"
-        self.state.update(said.encode("utf-8", "surrogatepass"))
-        self.submitted_at = max(self.submitted_at, submitted_at)
-        self.validated_at = max(self.validated_at, validated_at)
+    def add(self, form_id: str, content: bytes, state: bytes, submitted_at: str, validated_at: int) -> None:
+        self.content.update(b"\n" + content if self.counts else content)
+        self.state.update(state)
+        if submitted_at > self.submitted_at:
+            self.submitted_at = submitted_at
+        if validated_at > self.validated_at:
+            self.validated_at = validated_at
         self.counts[form_id] = self.counts.get(form_id, 0) + 1
 
     def mark(self, form_ids: Iterable[str]) -> Mark:
@@ -77,27 +78,47 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
     with store.begin() as connection:
-        for row in _rows(connection, questions):
-            whole.add(row)
-            sums[row[2] if row[2] in sums else ELSEWHERE].add(row)
+        streams = [_rows(connection, form_id, question) for form_id, question in questions.items()]
+        for root, form_id, zone, content, submitted_at, validated_at, rest, files in merge(*streams, key=itemgetter(0)):
+            said = f"{root} {content}".encode()
+            state = f"{form_id} {zone} {root} {content} {submitted_at} {validated_at} {rest}\n{files}\n"
+            place = sums[zone if zone in sums else ELSEWHERE]
+            for each in (whole, place):
+                each.add(form_id, said, state.encode("utf-8", "surrogatepass"), submitted_at, validated_at)
+            if files:
+                place.files.update(f"{root}\n{files}\n".encode("utf-8", "surrogatepass"))
     return whole.mark(questions), {zone: found.mark(questions) for zone, found in sums.items()}
 
 
-def _rows(connection: sa.Connection, questions: Mapping[str, str]) -> Iterator[Sequence[Any]]:
-    parts = []
-    for form_id, question in questions.items():
-        hash_contents(connection, form_id)
+def _rows(connection: sa.Connection, form_id: str, question: str) -> Iterator[tuple[Any, ...]]:
+    """A form's live rows by root uuid, each with its zone and its files: three lists in one order, read side by side."""
+    hash_contents(connection, form_id)
+    owners = iter(())
+    if question:
         table = _quoted(schema.FLAT_PREFIX + form_id)
-        held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
-        known = question.lower() in held
-        zone = f"d.{_quoted(question)}" if known else "NULL"
-        join = f"LEFT JOIN {table} d ON d.root_uuid = s.root_uuid" if known else ""
-        parts.append(_ROWS.format(zone=zone, join=join, files=_FILES))
-    if not parts:
-        return
+        owners = _read(connection, f"SELECT root_uuid, {_quoted(question)} FROM {table} ORDER BY root_uuid")
+    zone_of, files_of = _Beside(owners), _Beside(_read(connection, _FILES, form_id))
+    for root, *told in _read(connection, _LIVE, form_id):
+        yield root, form_id, zone_of(root), *told, files_of(root)
+
+
+class _Beside:
+    """The value of a root in a list of (root, value) by root, asked for in that order."""
+
+    def __init__(self, pairs: Iterator[Any]) -> None:
+        self._pairs: Iterator[Any] = pairs
+        self._now: Any = ("", None)
+
+    def __call__(self, root: str) -> Any:
+        while self._now is not None and self._now[0] < root:
+            self._now = next(self._pairs, None)
+        return self._now[1] if self._now is not None and self._now[0] == root else None
+
+
+def _read(connection: sa.Connection, query: str, *values: str) -> Iterator[Any]:
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY root", tuple(questions))
+        cursor.execute(query, values)
         while batch := cursor.fetchmany(_AT_ONCE):
             yield from batch
     finally:
