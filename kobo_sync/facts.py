@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
 
-_MOST_READ = 5  # zones: more would make memory grow with them
 _TELLING = frozenset("integer decimal range start end today username".split())
 
 
@@ -38,14 +37,10 @@ def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
 
 @dataclass(frozen=True)
 class Marks:
-    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest).
-
-    *read*: the tables of the few zones that were read last; a small mission reads each zone once.
-    """
+    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest)."""
 
     whole: Mark
     zones: Mapping[str, Mark]
-    read: dict[str, _Tables] = field(default_factory=dict)
 
 
 def gather_marks(mission: Mission) -> Marks:
@@ -111,13 +106,8 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Mark
     """
     code = zone.code if zone else ELSEWHERE
     here = known.zones[code]
-    tables = known.read.get(code) or _Tables(mission, None, code)
-    known.read[code] = tables
-    if len(known.read) > _MOST_READ:
-        del known.read[next(iter(known.read))]
-    files: dict[tuple[str, str], str] = {}
-    for form_id in mission.forms:
-        files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])
+    tables = _Tables(mission, None, [code])
+    files = _files_of(mission, tables)
     return replace(
         whole,
         zone=zone,
@@ -132,24 +122,36 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Mark
     )
 
 
-class _Tables(Mapping[str, pd.DataFrame]):
-    """The flat tables of the mission, or of one of its zones, each read when first asked for."""
+def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
+    """The rows of some zones together (`ELSEWHERE`: of those that are in none), as checks see them."""
+    tables = _Tables(mission, None, codes)
+    return replace(whole, tables=tables, file_digests=_files_of(mission, tables))
 
-    def __init__(self, mission: Mission, only: Container[str] | None, zone: str | None = None) -> None:
+
+def _files_of(mission: Mission, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], str]:
+    files: dict[tuple[str, str], str] = {}
+    for form_id in mission.forms:
+        files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])
+    return files
+
+
+class _Tables(Mapping[str, pd.DataFrame]):
+    """The flat tables of the mission, or of some of its *zones*, each read when first asked for."""
+
+    def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
         self._store, self._only = mission.store, only
         self._flat = {
             table.name: (table, form_id) for form_id, form in mission.forms.items() for table in mission.tables[form_id]
         }
         self._questions = _zone_questions(mission)
-        others = [each.code for each in mission.config.zones]
-        self._zones = None if zone is None else [zone, *(others if zone == ELSEWHERE else ())]
+        self._zones, self._all = zones, [each.code for each in mission.config.zones]
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._read:
             table, form_id = self._flat[name]
             question = self._questions[form_id]
-            where = condition(table, form_id, question, self._zones) if self._zones else EVERYWHERE
+            where = condition(table, form_id, question, self._zones, self._all) if self._zones else EVERYWHERE
             self._read[name] = self._store.read_table(table, only=self._only, where=where)
         return self._read[name]
 

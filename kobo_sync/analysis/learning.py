@@ -201,19 +201,24 @@ def _items(facts: Facts) -> dict[str, TestItem]:
 def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, _Marks]]:
     """(person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
     rows = meaning.rows(facts, "test").table
-    answers: dict[str, Mapping[str, object]] = {}
+    names = list(items)
+    answers: dict[str, tuple[bool | None, ...]] = {}
     for form_id in facts.config.forms_with_role("test"):
         table = facts.tables.get(form_id)
         if table is not None and "root_uuid" in table:
-            present = [name for name in items if name in table]
-            for uuid, record in zip(table["root_uuid"], table[present].to_dict("records"), strict=True):
-                answers[str(uuid)] = {str(name): value for name, value in record.items()}
+            nothing = [None] * len(table)
+            columns = [
+                [_mark(value, items[name]) for value in table[name].tolist()] if name in table else nothing
+                for name in names
+            ]
+            answers.update(zip(map(str, table["root_uuid"]), zip(*columns, strict=True), strict=False))
+    unanswered: tuple[bool | None, ...] = (None,) * len(names)
     found: list[tuple[str, str, _Marks]] = []
     for uuid, person, moment in zip(rows["root_uuid"], rows["person"], rows["moment"], strict=True):
-        given = answers.get(str(uuid), {})
         code = meaning.text(person)
         key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
-        found.append((key, meaning.text(moment), {name: _mark(given.get(name), item) for name, item in items.items()}))
+        marks = dict(zip(names, answers.get(str(uuid), unanswered), strict=True))
+        found.append((key, meaning.text(moment), marks))
     return found
 
 

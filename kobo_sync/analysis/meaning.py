@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -156,8 +157,13 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def number(value: object) -> float | None:
     """*value* as a finite number; None for what is missing or is none."""
+    return _number(text(value))
+
+
+@lru_cache(maxsize=1 << 12)
+def _number(said: str) -> float | None:
     try:
-        found = float(text(value))
+        found = float(said)
     except ValueError:
         return None
     return found if math.isfinite(found) else None

@@ -62,10 +62,14 @@ class Reader:
         self._people: dict[str, set[int]] = {}  # word → the persons whose names hold it
         self._phones: set[str] = set()
         roles: tuple[Role, ...] = ("registration", "attendance")
-        rows = [row for role in roles for row in meaning.records(meaning.rows(facts, role).table)]
+        columns = ["phone", "family_name", "given_name", "name_ar"]
+        rows = [row for role in roles for row in meaning.records(meaning.rows(facts, role).table[columns])]
         for person, row in enumerate(rows):
-            self._phones.add(phone_key(meaning.text(row["phone"])))
-            for column in ("family_name", "given_name", "name_ar"):
+            if row["phone"] is not None:
+                self._phones.add(phone_key(meaning.text(row["phone"])))
+            for column in columns[1:]:
+                if row[column] is None:
+                    continue
                 words = _keys(meaning.text(row[column]))
                 for word in (*words, "".join(words)):
                     if len(word) >= _SHORTEST and word not in common:

@@ -20,6 +20,7 @@ _CAPTION = re.compile(r"^(Tableau|Figure)(\s)(\d+)(?=\s–)")
 # What older programs show in place of a text box: the same words once more.
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _FARTHEST = 200  # elements that are read upwards for the start of an island
+_VARIES = re.compile(rb"r:(?:embed|id|link)=|docPr|Tableau|Figure")  # pictures, numbers: what a hash must see through
 _EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
 
 
@@ -71,9 +72,12 @@ def tag_of(control: Any) -> str:
     return str(found.get(f"{W}val") or "") if found is not None else ""
 
 
-def controls(body: Any, kind: str, key: str) -> list[Any]:
-    """The content controls of an island, copies included, in the order of the text."""
-    return [control for control in body.iter(f"{W}sdt") if tag_of(control) == f"{kind}:{key}"]
+def tagged(body: Any) -> dict[str, list[Any]]:
+    """All content controls by their tag, in the order of the text."""
+    found: dict[str, list[Any]] = {}
+    for control in body.iter(f"{W}sdt"):
+        found.setdefault(tag_of(control), []).append(control)
+    return found
 
 
 def bookmark_range(body: Any, kind: str, key: str, is_it: Callable[[Sequence[Any]], bool]) -> list[Any]:
@@ -128,13 +132,17 @@ def text_hash(elements: Sequence[Any]) -> str:
 
 def full_hash(document: WordDocument, elements: Sequence[Any]) -> str:
     """A hash of all that shows: words, layout, alternative texts, pictures; not of numbers that follow the place."""
-    total = hashlib.sha256()
+    total, rels = hashlib.sha256(), document.part.rels
     for element in elements:
+        plain_text = etree.tostring(element)
+        if not _VARIES.search(plain_text):
+            total.update(plain_text)
+            continue
         twin = copy.deepcopy(element)
         for node in twin.iter():
             for name in _EMBED:
-                if node.get(name) in document.part.rels:
-                    relation = document.part.rels[node.get(name)]
+                if node.get(name) in rels:
+                    relation = rels[node.get(name)]
                     node.set(name, _digest(relation.target_part.blob) if not relation.is_external else "")
             if node.tag == qn("wp:docPr"):
                 node.attrib.pop("id", None)

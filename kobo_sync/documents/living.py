@@ -86,8 +86,9 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
         return Living(held, _empty_slots(document, state), False)
     word_styles.complete(document)
     notes: list[Note] = []
+    there = islands.tagged(document.element.body)
     for key, block in content.blocks.items():
-        notes += _patch(document, key, block, hashes[key], state)
+        notes += _patch(document, key, block, hashes[key], state, there.get(f"{islands.BLOCK}:{key}", []))
     for root in live_fields.roots(document):
         notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
     live_fields.put_properties(document, content.values)
@@ -135,11 +136,12 @@ def _prints(content: Content) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _patch(document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: _State) -> list[Note]:
-    """Bring the copies of one island to their new content; returns what happened."""
+def _patch(
+    document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: _State, copies: list[Any]
+) -> list[Note]:
+    """Bring the *copies* of one island to their new content; returns what happened."""
     body = document.element.body
     before = state.blocks.get(key)
-    copies = islands.controls(body, islands.BLOCK, key)
     spans: list[list[Any]] = [[control] for control in copies]
     if not copies and before is not None:
         spans = [islands.bookmark_range(body, islands.BLOCK, key, partial(_says, before[0]))]
@@ -246,8 +248,9 @@ def _figure(text: str) -> re.Pattern[str]:
 def _machine_made(body: Any, content: Content, state: _State) -> list[Any]:
     """Every element that is an island or part of one."""
     found: list[Any] = []
+    there = islands.tagged(body)
     for key in content.blocks:
-        controls = islands.controls(body, islands.BLOCK, key)
+        controls = there.get(f"{islands.BLOCK}:{key}", [])
         if controls:
             found += controls
         elif key in state.blocks:
@@ -319,8 +322,9 @@ def _empty_slots(document: WordDocument, state: _State) -> tuple[Note, ...]:
     """A note for each prose slot in which nobody has written yet."""
     body = document.element.body
     notes = []
+    there = islands.tagged(body)
     for key, hint in sorted(state.hints.items()):
-        spans = islands.controls(body, islands.SLOT, key) or islands.bookmark_range(
+        spans = there.get(f"{islands.SLOT}:{key}") or islands.bookmark_range(
             body, islands.SLOT, key, lambda _span: False
         )
         if spans and not _has_prose(spans, hint):

@@ -125,19 +125,20 @@ def _read(connection: sa.Connection, query: str, *values: str) -> Iterator[Any]:
         cursor.close()
 
 
-def condition(table: FlatTable, form_id: str, question: str, zones: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The rows of *table* (of the form, or of a repeat of it) in one zone, as `Store.read_table` takes it.
+def condition(
+    table: FlatTable, form_id: str, question: str, zones: Sequence[str], known: Sequence[str]
+) -> tuple[str, Sequence[str]]:
+    """The rows of *table* (of the form, or of a repeat of it) that are in *zones*, as `Store.read_table` takes it.
 
-    *zones*: that zone alone; or, for the rows `ELSEWHERE`, that and all others.
+    *zones* may be `ELSEWHERE` alone: the rows that are in none of those *known*. A form whose rows say no zone
+    (*question* is empty) is elsewhere.
     """
+    is_elsewhere = list(zones) == [ELSEWHERE]
     if not question:
-        return ("0", ()) if zones[0] != ELSEWHERE else ("", ())
-    column = _quoted(question)
-    marks = ",".join("?" * (len(zones) - 1))
-    if zones[0] == ELSEWHERE:
-        mine, values = f"({column} IS NULL OR {column} NOT IN ({marks}))", zones[1:]
-    else:
-        mine, values = f"{column} = ?", zones[:1]
+        return EVERYWHERE if is_elsewhere else ("0", ())
+    column, values = _quoted(question), known if is_elsewhere else zones
+    marks = ",".join("?" * len(values))
+    mine = f"({column} IS NULL OR {column} NOT IN ({marks}))" if is_elsewhere else f"{column} IN ({marks})"
     if not table.repeat:
         return mine, values
     return f"root_uuid IN (SELECT root_uuid FROM {_quoted(schema.FLAT_PREFIX + form_id)} WHERE {mine})", values
