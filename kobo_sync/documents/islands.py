@@ -72,6 +72,11 @@ def tag_of(control: Any) -> str:
     return str(found.get(f"{W}val") or "") if found is not None else ""
 
 
+def controls(body: Any, kind: str, key: str) -> list[Any]:
+    """The content controls of an island, copies included, in the order of the text."""
+    return tagged(body).get(f"{kind}:{key}", [])
+
+
 def tagged(body: Any) -> dict[str, list[Any]]:
     """All content controls by their tag, in the order of the text."""
     found: dict[str, list[Any]] = {}
