@@ -129,10 +129,13 @@ def flattened(content: bytes) -> bytes:
 def _prints(content: Content) -> dict[str, tuple[str, str]]:
     """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
     found = {}
+    document = word_styles.blank()
     for key, block in content.blocks.items():
-        document = word_styles.blank()
         elements = islands.written(document, block.write)
         found[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
+        for element in elements:
+            element.clear()
+            element.getparent().remove(element)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -28,15 +28,15 @@ from kobo_sync.workspace import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"
+_MANY = 8  # zones made anew in one run
 
 
 @contextmanager
 def _rarely_collected() -> Iterator[None]:
-    """What is there already is never looked through for circles again, and what a zone leaves is taken away at its end:
+    """What is there already is never looked through for circles again, and what a paper leaves is taken away at its end:
     looking every 700 objects costs a fifth of a large build, and not looking lets Word files pile up.
     """
     before = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
@@ -62,6 +62,7 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     if (pdf or fresh) and not with_mission:
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     run = _Run(mission)
+    gc.freeze()
     for done, zone in enumerate(chosen):
         mission.progress("build", done, len(chosen) + with_mission)
         run.zone(zone)
@@ -109,15 +110,15 @@ class _Run:
             self.lines.append(f"{code}: unchanged")
             return
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=concern)
-        names = self.mission.config.deliverables.zone
-        made = [(name, document) for name in names for document in deliverable(name).build(facts)]
+        made = _made(self.mission.config.deliverables.zone, facts)
         said = manifest(facts, made, wanted, live_values(facts))
         self.sets[code] = json.loads(said)
         self.moved.append(changes.Change(code, held.said or None, self.sets[code]))
         self.findings += _put(self.mission, code, held, made, said)
         self.lines.append(_counted(code, made, self.counts))
         forget()
-        gc.collect()
+        if len(self.moved) == _MANY:
+            self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
@@ -134,7 +135,7 @@ class _Run:
             unchanged=is_same,
             zone_sets=self.sets,
         )
-        made = [(name, document) for name in names for document in deliverable(name).build(facts)]
+        made = _made(names, facts)
         if self.moved:
             made.append((changes.NAME, changes.changes_paper(facts, self.moved)))
         elif changes.PATH in held.files:
@@ -154,6 +155,14 @@ class _Run:
         self.findings += [*_put(self.mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *found]
         self.lines.append(_counted(MISSION_FOLDER, made, self.counts))
         forget()
+
+
+def _made(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
+    made = []
+    for name in names:
+        made += [(name, document) for document in deliverable(name).build(facts)]
+        gc.collect()
+    return made
 
 
 def _no_report(file: str, hint: str) -> ConfigError:

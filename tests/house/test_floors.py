@@ -16,7 +16,7 @@ FLOORS = (
         "checks", "analysis", "documents", "deliverables", "kobo", "store", "steps",
     ),
     ("workspace", "kept", "archive", "listening", "post", "office", "desk.database", "desk.runs", "desk.accounts", "desk.downloads", "desk.worklist", "desk.holds", "desk.shares", "desk.notices", "desk.schedules", "timezones", "kobo.client", "kobo.transport", "kobo.collect", "station", "downloads",
-     "store.database", "store.glance", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.redaction", "store.mirror"),
+     "store.database", "store.zones", "store.glance", "store.bodies", "store.bulk", "store.migrations", "store.load", "store.ledger", "store.flat", "store.files", "store.reconcile", "store.history", "store.approval", "store.redaction", "store.mirror"),
     ("mission", "assets", "facts", "triage", "inputs", "ledger", "reading", "absences", "past", "notify", "jobs", "hooks", "hours", "steps."),
     ("service", "web", "logs", "service_verbs", "signals", "console", "cli", "paper_verbs", "keeping_verbs", "progress", "__main__"),
 )  # fmt: skip
