@@ -6,12 +6,14 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
-from kobo_sync.checks import CHECKS, checks_of, run_checks
+from kobo_sync.checks import CHECKS, ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.config import parse_config
 from kobo_sync.errors import ConfigError
@@ -448,3 +450,58 @@ def test_settings_of_checks_are_judged() -> None:
     with pytest.raises(ConfigError, match="not found"):
         run_checks(facts('extra = ["nothing_of_the_kind"]\n'))
     assert found(facts('off = ["DATA015"]\n', wells=[well(depth=None)]), "DATA015") == []
+
+
+# ── zone by zone ──
+
+
+def drawn(chance: Random) -> Facts:
+    """Facts in which much goes wrong, within villages and across them."""
+    villages = ["kasba", "agdz", "kasba", "agdz", "nowhere", None]
+
+    def one(draw: dict[str, Any]) -> dict[str, Any]:
+        version = chance.choice(["v1", "v1", "v2"])
+        sent = {"submitted_by": chance.choice(["amina", "said", "hassan"]), "form_version": version}
+        sent["validation"] = chance.choice(["", "", "approved", "not_approved"])
+        return {"village": chance.choice(villages), **sent, **draw}
+
+    def card() -> str:
+        return chance.choice(["K1", "K2", "K3", "K4", "not_listed", ""])
+
+    people = ["Tazi", "Tahzi", "El Amrani", "Amrani", ""]
+    members = [
+        one({**member(card=card(), surname=chance.choice(people)), "mobile": chance.choice(["0612345678", "07", None])})
+        for _ in range(14)
+    ]
+    roll = [
+        one({"card": card(), "half": chance.choice(["am", "pm", ""]), "mark": chance.choice(["a.png", "b.png", ""])})
+        for _ in range(24)
+    ]
+    quiz = [
+        one({"card": card(), "when": chance.choice(["before", "after"]), "total": chance.choice([0, 3, 9])})
+        for _ in range(16)
+    ]
+    wells = [one(well(depth=chance.choice([20, 21, 22, 900, None]))) for _ in range(30)]
+    files = {(f"roll-{n}", name): chance.choice("xyz") for n in range(1, 25) for name in ("a.png", "b.png")}
+    made = facts(files=files, members=members, roll=roll, quiz=quiz, wells=wells)
+    return replace(made, reworked={"members-3": "u", "roll-5": "u"}, versions={"roll": ("v2", None)})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_zones_checked_some_at_a_time_are_the_mission_checked_at_once(seed: int) -> None:
+    whole = drawn(Random(seed))
+    known = [zone.code for zone in whole.config.zones]
+
+    def part(villages: list[str] | None) -> Facts:
+        tables = {}
+        for name, table in whole.tables.items():
+            mine = table["village"].isin(villages) if villages else ~table["village"].isin(known)
+            tables[name] = table[mine].reset_index(drop=True)
+        return replace(whole, tables=tables)
+
+    at_once = run_checks(whole)
+    assert len({finding.rule for finding in at_once}) > 9
+    for batches in ([[code] for code in known], [known]):
+        parts = [zone_part(part(batch)) for batch in (*batches, None)]
+        kept = msgspec.msgpack.decode(msgspec.msgpack.encode(parts), type=list[ZonePart])
+        assert run_over_zones(whole, kept) == at_once
