@@ -9,7 +9,6 @@ from scipy import stats
 from test_analysis_facts import ITEMS, make_config, make_facts, table
 
 from kobo_sync.analysis import learning
-from kobo_sync.analysis.student import quantile_975, two_sided_p
 from kobo_sync.model import Facts
 
 KEY = {name: item.answer for name, item in make_config().forms["test"].items.items()}
@@ -136,10 +135,3 @@ def test_an_absent_table_gives_nothing() -> None:
     found = learning.learning(make_facts(tables={}))
     assert (found.n_before, found.n_pairs, found.attrition_share, found.mean_after) == (0, 0, None, None)
     assert len(found.items) == 10
-
-
-@pytest.mark.parametrize("df", [1, 2, 3, 9, 24, 25, 99, 1_000, 6_699])
-def test_students_t_is_scipys(df: int) -> None:
-    for t in (0.0, 1e-6, 0.1, 0.9, 1.96, 4.0621, 12.0, 60.0):
-        assert two_sided_p(-t, df) == pytest.approx(float(2 * stats.t.sf(t, df)), rel=1e-9, abs=1e-300)
-    assert quantile_975(df) == pytest.approx(float(stats.t.ppf(0.975, df)), rel=1e-9)
