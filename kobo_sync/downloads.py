@@ -19,6 +19,7 @@ from kobo_sync.store.files import WantedFile, attachment_path, sniff
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are
 ATTEMPTS = 3
+SILENT = 8  # so many files in a row to which no server answered, and the others are left to the next run
 PARTS = "parts"
 CHUNK = 1 << 20
 
@@ -32,20 +33,30 @@ class Fetched:
     n_bytes: int = 0
     sniffed: str = ""
     error: str = ""
+    is_silent: bool = False
 
 
 def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) -> Iterator[Fetched]:
     """Each of *wanted* in order, once its bytes are on disk or cannot be had now.
 
-    Raises: StoreError when the disk refuses; KoboUnreachable and KoboRefused stop at the file they meet.
+    When the server falls silent, what follows is not asked for any more: thousands of files, each waited for, take hours.
+    Raises: StoreError when the disk refuses.
     """
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
     waiting: deque[Future[Fetched]] = deque()
+    n_silent = 0
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
         for each in wanted:
-            if len(waiting) == AHEAD:
-                yield waiting.popleft().result()
+            if n_silent >= SILENT:
+                while waiting:
+                    yield waiting.popleft().result()
+                yield Fetched(each, error="the server no longer answered", is_silent=True)
+                continue
             waiting.append(pool.submit(_fetch, client, folder, each))
+            if len(waiting) == AHEAD:
+                fetched = waiting.popleft().result()
+                n_silent = n_silent + 1 if fetched.is_silent else 0
+                yield fetched
         while waiting:
             yield waiting.popleft().result()
 
@@ -63,7 +74,7 @@ def _fetch(client: KoboClient, folder: Path, wanted: WantedFile) -> Fetched:
                     raise
                 client.pause(0.5 * 2**attempt)
     except KoboError as error:
-        return Fetched(wanted, error=error.message)
+        return Fetched(wanted, error=error.message, is_silent=isinstance(error, KoboUnreachable))
     except OSError as error:
         raise _refused(error) from error
     raise AssertionError("unreachable")  # pragma: no cover

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from test_client import _answer, _client, _server
 
-from kobo_sync.downloads import PARTS, Fetched, fetch_files
+from kobo_sync.downloads import AHEAD, PARTS, SILENT, Fetched, fetch_files
 from kobo_sync.store.files import WantedFile, attachment_path, sniff
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
@@ -82,6 +82,14 @@ def test_what_is_gone_or_redirects_is_missing_with_its_reason(tmp_path: Path) ->
     with _server(handle) as (url, _seen):
         gone, moved = _fetch(url, tmp_path, _wanted("a.png", "b.png"))
     assert "404" in gone.error and "redirects" in moved.error
+
+
+def test_of_a_server_that_fell_silent_nothing_more_is_asked(tmp_path: Path) -> None:
+    with _server(lambda handler, _n: _answer(handler, 503, b"away")) as (url, seen):
+        files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(300))))
+    assert [file.wanted.filename for file in files] == [f"{n}.png" for n in range(300)]
+    assert all(file.error for file in files) and files[-1].error == "the server no longer answered"
+    assert len({handler.path for handler in seen}) <= SILENT + AHEAD
 
 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
