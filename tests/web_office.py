@@ -107,7 +107,7 @@ def office(made_once: Path, tmp_path: Path) -> Iterator[Office]:
 
     woken: list[str] = []
     app = create_app(Site(CurrentMission(reopen), clock, lambda: woken.append("x")))
-    yield Office(Field(reopen(), None, "", clock, None, reopen), app, woken)  # type: ignore[arg-type]
+    yield Office(Field(reopen(), None, "", clock, None, reopen, str), app, woken)  # type: ignore[arg-type]
     for each in opened:
         each.close()
 
