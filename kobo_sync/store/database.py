@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,6 +80,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        self._flush: threading.Thread | None = None
         self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
         sa.event.listen(self.engine, "connect", _tune)
         sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -98,6 +100,8 @@ class Store:
 
     def close(self) -> None:
         """Give the file back."""
+        if self._flush:
+            self._flush.join()
         self.engine.dispose()
 
     @contextmanager
@@ -110,6 +114,21 @@ class Store:
             reason = str(getattr(error, "orig", error))
             hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
             raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
+
+    def flush_behind(self) -> threading.Thread:
+        """Let a thread copy what was committed from the log into the file, unless one is at it; returns that thread.
+
+        Left to the transaction that fills the log, its page would wait for two flushes of the disk.
+        """
+        if self._flush is None or not self._flush.is_alive():
+            self._flush = threading.Thread(target=self._copy_log, name="kobo-sync-flush")
+            self._flush.start()
+        return self._flush
+
+    def _copy_log(self) -> None:
+        with suppress(sqlite3.Error, DatabaseError):  # whoever writes next meets the same fault, and says so
+            with self.engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @staticmethod
     def _fact(connection: sa.Connection, name: str) -> str | None:

@@ -22,6 +22,8 @@ from kobo_sync.store.flatten import Placed
 from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
 from kobo_sync.store.reconcile import Comparison, compare
 
+FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
+
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
@@ -46,6 +48,7 @@ class Mirror:
         self.tally = tally or Tally()
         self._ledger = Ledger(form.form_id, self.tally)
         self._flat = Flat(store, form, self.tally)
+        self._unflushed = 0
 
     # ── layout ──
 
@@ -100,6 +103,10 @@ class Mirror:
         if page.rows:
             with _no_collector():
                 self._write_page(page, now, advance=advance)
+            self._unflushed += len(page.body)
+            if self._unflushed > FLUSHED_BYTES:
+                self._unflushed = 0
+                self.store.flush_behind()
 
     def _write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
         with self.store.begin() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,23 @@ def test_doubles_over_the_pages_of_a_first_reading_end_as_one(tmp_path: Path, mo
     one, other = _disturbed(fast), _disturbed(slow)
     one.pop("attachments"), other.pop("attachments")  # the lower double's file was listed once, and is no longer
     assert one == other
+
+
+def test_the_log_is_copied_behind_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = _mirror(tmp_path / "plain.sqlite")
+    for page in PAGES:
+        plain.write_page(page, NOW, advance=True)
+    plain.index()
+    monkeypatch.setattr("kobo_sync.store.mirror.FLUSHED_BYTES", -1)
+    behind = _mirror(tmp_path / "behind.sqlite")
+    for page in PAGES:
+        behind.write_page(page, NOW, advance=True)
+    behind.index()
+    for _ in range(2):  # the one under way since the last page, and one that sees all
+        behind.store.flush_behind().join()
+    shutil.copy(tmp_path / "behind.sqlite", tmp_path / "file-alone.sqlite")  # without its log
+    assert Mirror(open_store(tmp_path / "file-alone.sqlite"), PEOPLE).n_live() == 5
+    assert _disturbed(behind) == _disturbed(plain)
 
 
 @pytest.mark.parametrize("other_first", [False, True])
