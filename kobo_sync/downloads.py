@@ -19,7 +19,7 @@ from kobo_sync.store.files import WantedFile, attachment_path, sniff
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are
 ATTEMPTS = 3
-SILENT = 8  # so many files in a row to which no server answered, and the others are left to the next run
+SILENT = 8  # after so many files in a row without an answer the server itself is asked for a sign of life
 PARTS = "parts"
 CHUNK = 1 << 20
 
@@ -39,15 +39,18 @@ class Fetched:
 def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) -> Iterator[Fetched]:
     """Each of *wanted* in order, once its bytes are on disk or cannot be had now.
 
-    When the server falls silent, what follows is not asked for any more: thousands of files, each waited for, take hours.
+    When the server falls silent, what follows is left to the next run: thousands of files, each waited for, take hours.
+    Files that it lacks while it lives stand in nobody's way.
     Raises: StoreError when the disk refuses.
     """
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
     waiting: deque[Future[Fetched]] = deque()
-    n_silent = 0
+    n_silent, is_gone = 0, False
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
         for each in wanted:
-            if n_silent >= SILENT:
+            if n_silent >= SILENT and not is_gone:
+                n_silent, is_gone = 0, not _lives(client)
+            if is_gone:
                 while waiting:
                     yield waiting.popleft().result()
                 yield Fetched(each, error="the server no longer answered", is_silent=True)
@@ -59,6 +62,13 @@ def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) 
                 yield fetched
         while waiting:
             yield waiting.popleft().result()
+
+
+def _lives(client: KoboClient) -> bool:
+    with suppress(KoboError):
+        client.me()
+        return True
+    return False
 
 
 def _fetch(client: KoboClient, folder: Path, wanted: WantedFile) -> Fetched:

@@ -89,7 +89,22 @@ def test_of_a_server_that_fell_silent_nothing_more_is_asked(tmp_path: Path) -> N
         files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(300))))
     assert [file.wanted.filename for file in files] == [f"{n}.png" for n in range(300)]
     assert all(file.error for file in files) and files[-1].error == "the server no longer answered"
-    assert len({handler.path for handler in seen}) <= SILENT + AHEAD
+    assert len({handler.path for handler in seen}) <= SILENT + AHEAD + 1  # and a sign of life
+
+
+def test_files_that_a_living_server_lacks_stand_in_nobody_s_way(tmp_path: Path) -> None:
+    def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        number = handler.path.rpartition("/")[2]
+        if not handler.path.startswith("/file/"):
+            _answer(handler, 200, b'{"username": "agent"}')
+        elif int(number) < 40:
+            _answer(handler, 500, b"the file is lost")
+        else:
+            _answer(handler, 200, PHOTO)
+
+    with _server(handle) as (url, _seen):
+        files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(60))))
+    assert [bool(file.error) for file in files] == [True] * 40 + [False] * 20
 
 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
