@@ -119,7 +119,7 @@ def child(what: str, url: str, state: Path) -> dict[str, float]:
     began, cpu = time.perf_counter(), _cpu(resource.RUSAGE_SELF)
     store = open_store(state)
     mirror = Mirror(store, form, derive=what != "raw")
-    found = 0.0
+    found = beside = 0.0
     if what != "raw":
         mirror.prepare()
     if what == "scan":
@@ -127,8 +127,9 @@ def child(what: str, url: str, state: Path) -> dict[str, float]:
         found = float(len(comparison.wanted) + len(comparison.absent))
         mirror.bury(list(comparison.absent), NOW)
     else:
-        for page in client.pages(UID, above=0, limit=1000):
+        for page in client.pages(UID, above=0, limit=1000, ahead=mirror.ahead):
             mirror.write_page(page, NOW, advance=True)
+        beside = _peak() + sum(map(_peak, _children()))
         mirror.index()
     took, used = time.perf_counter() - began, _cpu(resource.RUSAGE_SELF) - cpu
     n_live = mirror.n_live()
@@ -137,8 +138,18 @@ def child(what: str, url: str, state: Path) -> dict[str, float]:
         if what != "raw":
             blank = connection.exec_driver_sql("SELECT count(*) FROM data_banc WHERE themes IS NULL").scalar() or 0
     store.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"s": took, "cpu": used, "rows": n_live, "blank": blank, "found": found, "mb": peak}
+    return {"s": took, "cpu": used, "rows": n_live, "blank": blank, "found": found, "mb": max(beside, _peak())}
+
+
+def _peak(pid: int | str = "self") -> float:
+    """The most memory that a process held, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _children() -> list[int]:
+    """The processes that this one started and that live."""
+    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
 
 
 def quick_child(url: str, root: Path) -> dict[str, float]:

@@ -72,7 +72,8 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     above = -1 if plan.restart else min(mirror.low_water(overlap), cursor.last_id - 1)
     work.why.append(f"rows above id {above} are read ({cursor.last_id} was the last)")
     read, newest_is_there = 0, False
-    for page in work.client.pages(work.asset_uid, above=above, limit=mission.config.pull.page_size):
+    limit = mission.config.pull.page_size
+    for page in work.client.pages(work.asset_uid, above=above, limit=limit, ahead=mirror.ahead):
         mirror.write_page(page, mission.clock(), advance=True)
         read += len(page.rows)
         newest_is_there = newest_is_there or any(submission_id == cursor.last_id for submission_id, _ in page.rows)

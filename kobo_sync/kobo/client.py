@@ -182,13 +182,21 @@ class KoboClient:
 
     # ── submissions ──
 
-    def pages(self, asset_uid: str, *, above: int, limit: int) -> Iterator[Page]:
+    def pages(
+        self, asset_uid: str, *, above: int, limit: int, ahead: Callable[[Page], None] = lambda page: None
+    ) -> Iterator[Page]:
         """Whole rows with an id above *above*, page by page in order of id; at most *limit* to a page.
 
-        The next page is fetched while the caller works on this one. Pages shrink when the server is slow
-        and to keep within some megabytes.
+        The next page is fetched while the caller works on this one; *ahead* is told of it, in the thread that
+        fetches. Pages shrink when the server is slow and to keep within some megabytes.
         """
-        return self._keyset(asset_uid, above, limit, {}, (), _read_page, lambda page: [row[0] for row in page.rows])
+
+        def read(answer: Answer) -> Page:
+            page = _read_page(answer)
+            ahead(page)
+            return page
+
+        return self._keyset(asset_uid, above, limit, {}, (), read, lambda page: [row[0] for row in page.rows])
 
     def light_pages(self, asset_uid: str, query: Mapping[str, Any] | None = None) -> Iterator[list[LightRow]]:
         """The light rows of the whole project, or of those that *query* finds, page by page in order of id."""

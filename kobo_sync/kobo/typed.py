@@ -64,7 +64,10 @@ class RowType:
     def __init__(self, texts: Mapping[str, Sequence[str]], repeats: Mapping[str, Sequence[str]]) -> None:
         self.places: dict[str, dict[str, int]] = {}
         self._texts, self._repeats = texts, repeats
-        self._decode = msgspec.json.Decoder(self._struct("")).decode
+        row = self._struct("")
+        self._decode = msgspec.json.Decoder(row).decode
+        page: type[Any] = msgspec.defstruct("Page", [("results", list[row])], gc=False)  # type: ignore[valid-type]
+        self._decode_page = msgspec.json.Decoder(page).decode
 
     def _struct(self, path: str) -> type[msgspec.Struct]:
         """A type for the rows of *path* that refuses every other key and every answer that is no text."""
@@ -95,12 +98,22 @@ class RowType:
     def columns(self, raws: Sequence[bytes]) -> Columns | None:
         """What `decode` says of many rows, side by side, at half its cost; None when one of them is odd."""
         try:
-            rows: list[Any] = list(map(self._decode, raws))
+            return _columns(list(map(self._decode, raws)))
         except NOT_READ:
             return None
-        heads = _head_columns(rows)
-        answers = list(zip(*map(astuple, rows), strict=True))
-        return Columns(heads, answers, [row.attachments for row in rows]) if heads else None
+
+    def page_columns(self, body: bytes) -> Columns | None:
+        """`columns` of all the rows of a page as the server sent it."""
+        try:
+            return _columns(self._decode_page(body).results)
+        except NOT_READ:
+            return None
+
+
+def _columns(rows: Sequence[Any]) -> Columns | None:
+    heads = _head_columns(rows)
+    answers = list(zip(*map(astuple, rows), strict=True))
+    return Columns(heads, answers, [row.attachments for row in rows]) if heads else None
 
 
 def head_columns(raws: Sequence[bytes]) -> HeadColumns | None:

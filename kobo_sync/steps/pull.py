@@ -61,6 +61,8 @@ def pull(
                 raise
             work.find("PULL001", error.message, error.hint, is_error=True)
             line = f"{form_id}: not pulled"
+        finally:
+            mirror.close()
         findings += work.findings
         lines.append(line)
         lines += [f"  {reason}" for reason in work.why] if explain else []

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 VALUES = 800  # so many in one statement: fewer cost more, more gain nothing
+Inserts = list[tuple[str, list[tuple[Any, ...]]]]  # statements, and the values that each is run with, time after time
+
+
+def insert(connection: sa.Connection, inserts: Inserts) -> None:
+    """Run what `inserts_of` made."""
+    for statement, values in inserts:
+        connection.exec_driver_sql(statement, values)
 
 
 def insert_rows(connection: sa.Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Insert *rows*, values in the order of *names*."""
     if rows:
-        insert_columns(connection, table, names, list(zip(*rows, strict=True)))
+        insert(connection, inserts_of(table, names, list(zip(*rows, strict=True))))
 
 
-def insert_columns(
-    connection: sa.Connection, table: str, names: Sequence[str], columns: Sequence[Sequence[object]]
-) -> None:
-    """Insert rows that lie side by side: a column of *columns* for each of *names*, all of one length.
+def inserts_of(table: str, names: Sequence[str], columns: Sequence[Sequence[object]]) -> Inserts:
+    """How to insert rows that lie side by side: a column of *columns* for each of *names*, all of one length.
 
     Columns without a value are left out: of all values, None costs `sqlite3` the most (it looks for an adapter).
     """
     n = len(columns[0])
     if not n:
-        return
+        return []
     said = [at for at, column in enumerate(columns) if column[0] is not None or column.count(None) < n]
     names, columns = [names[at] for at in said], [columns[at] for at in said]
     width = len(names)
@@ -34,10 +40,11 @@ def insert_columns(
         values[at::width] = column
     step = max(1, VALUES // width) * width
     whole = len(values) - len(values) % step
-    for end, start, size in ((whole, 0, step), (len(values), whole, width)):
-        if start < end:
-            several = [tuple(values[at : at + size]) for at in range(start, end, size)]
-            connection.exec_driver_sql(_statement(table, names, size // width), several)
+    return [
+        (_statement(table, names, size // width), [tuple(values[at : at + size]) for at in range(start, end, size)])
+        for end, start, size in ((whole, 0, step), (len(values), whole, width))
+        if start < end
+    ]
 
 
 def quoted(name: str) -> str:

@@ -21,7 +21,7 @@ from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.migrations import migrate
-from kobo_sync.store.rows import FlatTable, Kind, flat_tables, load_tables, merge_tables
+from kobo_sync.store.rows import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ class Store:
         """The SQL table of a flat table; names are those of `store.rows` behind a prefix."""
         columns: list[sa.Column[Any]] = [sa.Column(name, SQL_TYPES[kind]) for name, kind in table.system]
         columns += [sa.Column(column.name, SQL_TYPES[column.kind]) for column in table.columns]
-        return sa.Table(schema.FLAT_PREFIX + table.name, sa.MetaData(), *columns)
+        return sa.Table(FLAT_PREFIX + table.name, sa.MetaData(), *columns)
 
     def ensure_flat(self, connection: sa.Connection, tables: Sequence[FlatTable]) -> None:
         """Make the flat tables that are missing, and add the columns that are: never remove one."""
@@ -204,7 +204,7 @@ class Store:
         total = 0
         with self.begin() as connection:
             inspector = sa.inspect(connection)
-            own = schema.FLAT_PREFIX + form_id
+            own = FLAT_PREFIX + form_id
             for name in inspector.get_table_names():
                 if name != own and not name.startswith(f"{own}__"):
                     continue
@@ -348,7 +348,7 @@ def _batches(
 ) -> Iterator[Sequence[Any]]:
     """Rows of a flat table, some thousands at a time, straight from the driver; columns that it lacks are NULL."""
     quote = connection.dialect.identifier_preparer.quote
-    sql_name = quote(schema.FLAT_PREFIX + table.name)
+    sql_name = quote(FLAT_PREFIX + table.name)
     held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({sql_name})")}
     if not held:
         return
@@ -372,7 +372,7 @@ def _tune(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_S * 1000}",
-        "cache_size=-16384",
+        "cache_size=-4096",  # kB; the system caches the file besides
         "wal_autocheckpoint=8000",  # 128 MB: each time costs two flushes of the disk
         f"journal_size_limit={64 << 20}",
         "foreign_keys=ON",

@@ -10,18 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.typed import File
 from kobo_sync.model import Attachment
 from kobo_sync.store import schema
-from kobo_sync.store.bulk import insert_columns, insert_rows
+from kobo_sync.store.bulk import insert_rows
 from kobo_sync.store.database import Store
+from kobo_sync.store.derive import FILE_COLUMNS, FILE_TABLE
 
 A, S = schema.attachments, schema.submissions
 BATCH = 500
-_COLUMNS = (
-    *("form_id", "root_uuid", "attachment_uid"),
-    *("filename", "question_path", "mimetype", "url", "is_deleted", "is_current"),
-)
 _UPDATE = """UPDATE attachments SET filename = ?, question_path = ?, mimetype = ?, url = ?, is_deleted = ?,
  is_current = ? WHERE form_id = ? AND root_uuid = ? AND attachment_uid = ?"""
 
@@ -67,31 +63,9 @@ def list_files(
                 changed.append((*said, form_id, root_uuid, uid))
             else:
                 fresh.append((form_id, root_uuid, uid, *said))
-    insert_rows(connection, A.name, _COLUMNS, fresh)
+    insert_rows(connection, FILE_TABLE, FILE_COLUMNS, fresh)
     if changed:
         connection.exec_driver_sql(_UPDATE, changed)
-
-
-def list_new_files(
-    connection: sa.Connection, form_id: str, root_uuids: Sequence[str], files: Sequence[Sequence[File]]
-) -> None:
-    """`list_files` of rows none of which is held, side by side."""
-    listed = [
-        (root, file)
-        for root, some in zip(root_uuids, files, strict=True)
-        for file in (some if len(some) < 2 else {file.uid: file for file in some}.values())
-    ]
-    said: list[list[object]] = [
-        [root for root, _ in listed],
-        [file.uid for _, file in listed],
-        [file.name for _, file in listed],
-        [file.question_xpath or "" for _, file in listed],
-        [file.mimetype or "" for _, file in listed],
-        [file.download_url or "" for _, file in listed],
-        [int(file.is_deleted) for _, file in listed],  # to `sqlite3` a bool is a stranger, and slow
-    ]
-    n = len(listed)
-    insert_columns(connection, A.name, _COLUMNS, [[form_id] * n, *said, [1] * n])
 
 
 def n_wanted(store: Store, form_id: str) -> int:

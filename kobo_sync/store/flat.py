@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.typed import Columns
+from kobo_sync.kobo.listing import Page
 from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import load, schema
+from kobo_sync.store.aside import Aside, spare_processor
 from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.bulk import insert_columns, quoted
+from kobo_sync.store.bulk import insert, quoted
 from kobo_sync.store.database import SQL_TYPES, Store
-from kobo_sync.store.flatten import Flattened, Flattener, Placed
+from kobo_sync.store.derive import Derived, derive, table_inserts
+from kobo_sync.store.flatten import Flattener, Placed
 from kobo_sync.store.ledger import Tally
-from kobo_sync.store.rows import CHOSEN, FlatTable, dump_tables, flat_tables, load_tables, merge_tables
+from kobo_sync.store.rows import (
+    CHOSEN,
+    CHOSEN_PREFIX,
+    FLAT_PREFIX,
+    VIEW_PREFIX,
+    FlatTable,
+    dump_tables,
+    flat_tables,
+    load_tables,
+    merge_tables,
+)
 
 S, L = schema.submissions, schema.labels
 BATCH = 500
@@ -28,6 +41,7 @@ class Flat:
     def __init__(self, store: Store, form: Form, tally: Tally) -> None:
         self.store, self.form, self.tally = store, form, tally
         self._flattener = Flattener(flat_tables(form), form)
+        self._aside: Aside | None = None
 
     @property
     def tables(self) -> Sequence[FlatTable]:
@@ -71,13 +85,13 @@ class Flat:
     def _lay_out(self, connection: sa.Connection) -> None:
         """Make the tables and views, empty: a column's type cannot be changed, and rows are quickly derived again."""
         for table in self.tables:
-            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(schema.VIEW_PREFIX + table.name)}")
-            for prefix in (schema.FLAT_PREFIX, schema.CHOSEN_PREFIX):
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(VIEW_PREFIX + table.name)}")
+            for prefix in (FLAT_PREFIX, CHOSEN_PREFIX):
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(prefix + table.name)}")
         self.store.ensure_flat(connection, self.tables)
         for table in self.tables:
             if any(column.many for column in table.columns):
-                name = schema.CHOSEN_PREFIX + table.name
+                name = CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
                 connection.exec_driver_sql(f"CREATE TABLE {quoted(name)} ({columns})")
         self._write_labels(connection)
@@ -117,24 +131,40 @@ class Flat:
     ) -> None:
         """Put the rows of *submissions* in place of those that *stale* root uuids have."""
         self.clear(connection, stale)
-        self._insert(connection, self._flattener.flatten(submissions))
-
-    def columns(self, raws: Sequence[bytes]) -> Columns | None:
-        """Many rows side by side, ready for `append`; None when one of them has to be read by itself."""
-        return self._flattener.columns(raws)
-
-    def append(self, connection: sa.Connection, columns: Columns) -> None:
-        """Add the rows of submissions that the tables do not hold."""
-        self._insert(connection, self._flattener.flatten_columns(columns))
-
-    def _insert(self, connection: sa.Connection, flat: Flattened) -> None:
-        chosen = [name for name, _ in CHOSEN]
-        for table in self.tables:
-            names = [name for name, _ in table.system] + [column.name for column in table.columns]
-            insert_columns(connection, schema.FLAT_PREFIX + table.name, names, flat.columns[table.name])
-            insert_columns(connection, schema.CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
+        flat = self._flattener.flatten(submissions)
+        insert(connection, table_inserts(self.tables, flat))
         self.tally.unknown |= flat.unknown
         self.tally.misfits |= flat.misfits
+
+    def get_help(self) -> None:
+        """Have pages derived by a second process from now on, where one has a processor to itself."""
+        if self._aside is None and spare_processor():
+            with suppress(OSError):
+                self._aside = Aside(self.tables, self.form)
+
+    def dismiss(self) -> None:
+        """End that process."""
+        if self._aside:
+            self._aside.close()
+        self._aside = None
+
+    def ahead(self, page: Page) -> None:
+        """Give it a page that `derive` will be asked for, from any thread."""
+        aside = self._aside
+        if aside:
+            aside.send(page)
+
+    def derive(self, page: Page) -> Derived | None:
+        """A page's rows side by side, ready for `append`; None when one of them has to be read by itself."""
+        derived = self._aside.take(page) if self._aside else None
+        columns = None if derived else self._flattener.columns([raw for _, raw in page.rows])
+        return derive(self._flattener, columns) if columns else derived
+
+    def append(self, connection: sa.Connection, derived: Derived) -> None:
+        """Add the rows, and the files, of submissions that the tables do not hold."""
+        insert(connection, derived.inserts)
+        self.tally.unknown |= set(derived.unknown)
+        self.tally.misfits |= set(derived.misfits)
 
     def clear(self, connection: sa.Connection, root_uuids: Sequence[str]) -> None:
         """Take the rows of these submissions out."""
@@ -177,10 +207,8 @@ class Flat:
                     continue  # counted when it was read
 
     def _names(self) -> list[str]:
-        chosen = [
-            schema.CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)
-        ]
-        return [schema.FLAT_PREFIX + table.name for table in self.tables] + chosen
+        chosen = [CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)]
+        return [FLAT_PREFIX + table.name for table in self.tables] + chosen
 
 
 # ── views for people ──
@@ -202,8 +230,8 @@ def _view(form: Form, table: FlatTable) -> str:
         if question and question.kind in MOMENTS:
             utc = _free(f"{label} (UTC)", column.name, taken)
             shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
-    name = quoted(schema.VIEW_PREFIX + table.name)
-    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {quoted(schema.FLAT_PREFIX + table.name)} t"
+    name = quoted(VIEW_PREFIX + table.name)
+    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {quoted(FLAT_PREFIX + table.name)} t"
 
 
 def _shown(form: Form, table: FlatTable, name: str, question: Question | None, language: str) -> str:
@@ -217,7 +245,7 @@ def _shown(form: Form, table: FlatTable, name: str, question: Question | None, l
         return cell
     position = "t.position" if table.repeat else "0"
     return (
-        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(schema.CHOSEN_PREFIX + table.name)} c"
+        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(CHOSEN_PREFIX + table.name)} c"
         f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
         f" AND c.position = {position} AND c.question = {_text(question.name)})"
     )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import bodies, schema
-from kobo_sync.store.bulk import insert_columns, insert_rows
+from kobo_sync.store.bulk import insert, insert_rows, inserts_of
 from kobo_sync.store.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
@@ -169,7 +169,7 @@ class Ledger:
             stamps,
             stamps,
         ]
-        insert_columns(connection, S.name, _INSERTED, said)
+        insert(connection, inserts_of(S.name, _INSERTED, said))
         self.tally.counts["new"] += n
         self._count(connection, n)
 

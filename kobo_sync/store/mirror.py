@@ -15,8 +15,9 @@ from kobo_sync.kobo.listing import LightRow, Page, parse_head
 from kobo_sync.kobo.typed import head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import load
+from kobo_sync.store.aside import WORTH
 from kobo_sync.store.database import Store
-from kobo_sync.store.files import list_files, list_new_files
+from kobo_sync.store.files import list_files
 from kobo_sync.store.flat import Flat
 from kobo_sync.store.flatten import Placed
 from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
@@ -50,6 +51,10 @@ class Mirror:
         self._flat = Flat(store, form, self.tally)
         self._unflushed = 0
 
+    def close(self) -> None:
+        """End what helped with a first reading; the store stays open."""
+        self._flat.dismiss()
+
     # ── layout ──
 
     def prepare(self) -> bool:
@@ -65,6 +70,7 @@ class Mirror:
             self._settle(connection)
 
     def _settle(self, connection: sa.Connection) -> None:
+        self._flat.dismiss()
         form_id, doubles = load.settle(connection)
         if form_id == self.form.form_id:
             self.tally.counts["doubles"] += len(doubles)
@@ -95,6 +101,10 @@ class Mirror:
         with self.store.begin() as connection:
             return self._ledger.low_water(connection, overlap)
 
+    def ahead(self, page: Page) -> None:
+        """Say which page comes after the one being written, from any thread: it may be derived meanwhile."""
+        self._flat.ahead(page)
+
     def write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
         """Store a page's rows, and with *advance* the cursor behind them: together or not at all.
 
@@ -120,17 +130,14 @@ class Mirror:
 
     def _append(self, connection: sa.Connection, page: Page, now: datetime) -> bool:
         """Store a page of a first reading, its rows side by side; returns whether that could be."""
-        raws = [raw for _, raw in page.rows]
-        columns = self._flat.columns(raws) if self._derive else None
-        heads = columns.heads if columns else None if self._derive else head_columns(raws)
-        if heads is None or len(set(heads[1])) < len(raws):
+        derived = self._flat.derive(page) if self._derive else None
+        heads = derived.heads if derived else None if self._derive else head_columns([raw for _, raw in page.rows])
+        if heads is None or len(set(heads[1])) < len(page.rows):
             return False
         self._ledger.let_in(connection, heads[0])
         self._ledger.append(connection, heads, page.digests, page, now)
-        if columns is None:
-            return True
-        self._flat.append(connection, columns)
-        list_new_files(connection, self.form.form_id, columns.heads[1], columns.files)
+        if derived:
+            self._flat.append(connection, derived)
         return True
 
     def _write(
@@ -170,10 +177,13 @@ class Mirror:
         form_id, current = self.form.form_id, load.loading(connection)
         if may and current is None and load.may_load(connection, form_id, page.count):
             load.begin(connection, form_id)
-            return True
+            current = form_id
         if current is not None and not (may and current == form_id):
             self._settle(connection)
-        return may and current == form_id
+        loads = may and current == form_id
+        if loads and self._derive and page.count >= WORTH:
+            self._flat.get_help()
+        return loads
 
     # ── reconcile ──
 

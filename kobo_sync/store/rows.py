@@ -12,6 +12,9 @@ from kobo_sync.model import Form, Question
 
 Kind = Literal["text", "integer", "decimal"]
 Value = str | int | float | None
+FLAT_PREFIX = "data_"  # the flat tables' names in the database: no form_id can collide with ours
+CHOSEN_PREFIX = "chosen_"  # the codes of their select_multiple and rank questions, one by one
+VIEW_PREFIX = "v_"  # the same tables with labels, for people
 
 SYSTEM: tuple[tuple[str, Kind], ...] = (
     ("root_uuid", "text"),

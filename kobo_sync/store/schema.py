@@ -21,9 +21,6 @@ from sqlalchemy import (
 )
 
 VERSION = 4  # older files are brought up by `migrations`
-FLAT_PREFIX = "data_"  # the flat tables' names in the database: no form_id can collide with ours
-CHOSEN_PREFIX = "chosen_"  # the codes of their select_multiple and rank questions, one by one
-VIEW_PREFIX = "v_"  # the same tables with labels, for people
 
 
 class Utc(TypeDecorator[datetime]):

@@ -12,9 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.store import schema
 from kobo_sync.store.database import Store, hash_contents
-from kobo_sync.store.rows import FlatTable
+from kobo_sync.store.rows import FLAT_PREFIX, FlatTable
 
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
@@ -95,7 +94,7 @@ def _rows(connection: sa.Connection, form_id: str, question: str) -> Iterator[tu
     hash_contents(connection, form_id)
     owners = iter(())
     if question:
-        table = _quoted(schema.FLAT_PREFIX + form_id)
+        table = _quoted(FLAT_PREFIX + form_id)
         owners = _read(connection, f"SELECT root_uuid, {_quoted(question)} FROM {table} ORDER BY root_uuid")
     zone_of, files_of = _Beside(owners), _Beside(_read(connection, _FILES, form_id))
     for root, *told in _read(connection, _LIVE, form_id):
@@ -141,7 +140,7 @@ def condition(
     mine = f"({column} IS NULL OR {column} NOT IN ({marks}))" if is_elsewhere else f"{column} IN ({marks})"
     if not table.repeat:
         return mine, values
-    return f"root_uuid IN (SELECT root_uuid FROM {_quoted(schema.FLAT_PREFIX + form_id)} WHERE {mine})", values
+    return f"root_uuid IN (SELECT root_uuid FROM {_quoted(FLAT_PREFIX + form_id)} WHERE {mine})", values
 
 
 def _quoted(name: str) -> str:
