@@ -158,6 +158,11 @@ def signature(row: _Light) -> str:
     status, said = row.status, _bare(row.uuid)
     if status and status.uid:
         said = f"{said} {status.uid} {status.timestamp}"
+    if len(row.attachments) == 1:  # as most have, and it is asked of every row
+        file = row.attachments[0]
+        mark = f"{file.uid}-" if file.is_deleted else file.uid
+        if len(mark) < 80:
+            return f"{said} {mark}{_FOLDER}{(file.filename or '').partition('/')[0]}"
     if row.attachments:
         marks = [f"{file.uid}-" if file.is_deleted else file.uid for file in row.attachments]
         files = " ".join(sorted(marks)) if len(marks) > 1 else marks[0]
