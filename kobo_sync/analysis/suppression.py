@@ -127,15 +127,17 @@ def _told_together(masks: Sequence[Mask], *, summed: bool = False) -> set[tuple[
     lines = [[(k, *cell) for cell in line] for k in range(len(masks)) for line in _lines(shape)]
     if summed:
         lines += [[(k, i, j) for k in range(len(masks))] for i in range(shape[0]) for j in range(shape[1])]
-    sums = np.zeros((len(lines), len(unknown)))
-    for number, line in enumerate(lines):
+    if not unknown:
+        return set()
+    hiding = [line for line in lines if any(cell in unknown for cell in line)]
+    sums = np.zeros((len(hiding), len(unknown)))
+    for number, line in enumerate(hiding):
         for cell in line:
             if cell in unknown:
                 sums[number, unknown[cell]] = -1 if cell == line[-1] else 1
-    if not unknown:
-        return set()
-    # What the sums leave open is their null space: a cell that is zero in all of it can be worked out.
-    _, values, directions = np.linalg.svd(sums)
+    # What the sums leave open is their null space: a cell that is zero in all of it can be worked out. Of many lines
+    # over few cells, their triangle says the same.
+    _, values, directions = np.linalg.svd(np.linalg.qr(sums, mode="r"))
     free = directions[int((values > 1e-9).sum()) :]
     return {cell for cell, place in unknown.items() if np.all(np.abs(free[:, place]) < 1e-9)}
 

@@ -15,6 +15,11 @@ TITLE = "Ce qui a changé"
 CLASS: Class = "internal"
 PATH = "changements.docx"
 
+COMPARED = {  # parts of a manifest, and how their entries are called
+    "submissions": "Soumissions reçues : {}",
+    "figures": "{}",
+    "form_versions": "Version du formulaire {}",
+}
 _NAMES = {
     "presents": "Personnes présentes",
     "taux": "Taux de quota",
@@ -40,7 +45,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Change:
-    """One zone's manifest before (None for a first build) and now."""
+    """One zone's manifest before (None for a first build) and now; the parts `COMPARED` of both."""
 
     zone: str
     before: Mapping[str, object] | None
@@ -72,11 +77,7 @@ def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
 
 def _rows(before: Mapping[str, object], now: Mapping[str, object]) -> list[list[str]]:
     rows = []
-    for part, title in (
-        ("submissions", "Soumissions reçues : {}"),
-        ("figures", "{}"),
-        ("form_versions", "Version du formulaire {}"),
-    ):
+    for part, title in COMPARED.items():
         old, new = _part(before, part), _part(now, part)
         for key in dict.fromkeys([*new, *old]):
             name = key if part != "figures" else _NAMES.get(key, "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +19,7 @@ FONTS = (
     "Noto Sans Tifinagh", "Ebrima", "DejaVu Sans",
 )  # fmt: skip
 _PPI = 150
+_REMEMBERED = 11  # papers
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
 #set text(font: data.fonts, fallback: true)
@@ -54,6 +57,17 @@ def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, 
             f"{name!r} came out as no page or several", hint="report this with the form or list it was made from"
         )
     return made
+
+
+def forget() -> None:
+    """Give up what Typst remembers of its last papers, tens of megabytes: it does so by age, ten papers old.
+
+    Its threads have heaps of their own, which no other part of the program can use until they are given back.
+    """
+    for _ in range(_REMEMBERED):
+        typst.Compiler(b"", font_paths=_fonts()).compile(format="pdf", timestamp=0)
+    with suppress(AttributeError, OSError):  # glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from kobo_sync.checks import ordered
 from kobo_sync.config import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.documents import typeset
 from kobo_sync.documents.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
@@ -105,15 +106,15 @@ class _Run:
         wanted = self.inputs.of_zone(zone, mark, self.whole, concern)
         if held.said.get("inputs") == wanted and held.complete:
             self.counts["unchanged"] += 1
-            self.sets[code] = held.said
+            self.sets[code] = _compared(held.said)
             self.findings += _told_before(held)
             self.lines.append(f"{code}: unchanged")
             return
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=concern)
         made = _made(self.mission.config.deliverables.zone, facts)
         said = manifest(facts, made, wanted, live_values(facts))
-        self.sets[code] = json.loads(said)
-        self.moved.append(changes.Change(code, held.said or None, self.sets[code]))
+        self.sets[code] = _compared(json.loads(said))
+        self.moved.append(changes.Change(code, _compared(held.said) or None, self.sets[code]))
         self.findings += _put(self.mission, code, held, made, said)
         self.lines.append(_counted(code, made, self.counts))
         forget()
@@ -122,6 +123,8 @@ class _Run:
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
+        if len(self.moved) >= _MANY:
+            typeset.forget()
         held = self.workspace.held(MISSION_FOLDER)
         names = self.mission.config.deliverables.mission
         wanted = self.inputs.of_mission(self.whole, self.marks.whole)
@@ -155,6 +158,11 @@ class _Run:
         self.findings += [*_put(self.mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *found]
         self.lines.append(_counted(MISSION_FOLDER, made, self.counts))
         forget()
+
+
+def _compared(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the mission's papers read of a zone's manifest: of hundreds, the rest is not to be held."""
+    return {part: said[part] for part in changes.COMPARED if part in said}
 
 
 def _made(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
