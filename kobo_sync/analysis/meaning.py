@@ -192,7 +192,7 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     cells = [
         (value if value and not value.isspace() else None)
         if type(value) is str
-        else (None if is_missing(value) else value)
+        else (None if value is None or is_missing(value) else value)
         for value in table[name]
     ]
     return pd.Series(cells, index=table.index, dtype=object)
