@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -32,7 +32,8 @@ from kobo_sync.store.rows import FlatTable
 
 WORTH = 5_000  # rows; fewer are read before a process has started
 _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.store.aside import serve; serve()"
-_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Derived | None).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], Derived | None] = msgspec.msgpack.Decoder(Derived | None).decode
 
 
 def spare_processor() -> bool:
