@@ -20,6 +20,7 @@ from kobo_sync.store.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
 BATCH = 500
+_LISTED = "IN (SELECT value FROM json_each(?))"
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
 _IDENTITY = ("form_id", "root_uuid")
@@ -90,16 +91,13 @@ class Ledger:
         *in_order*: the page is a stretch of the listing, rather than rows picked by id.
         """
         ids = [submission_id for submission_id, _ in page.rows]
-        rows: list[Any] = []
-        picks = [ids] if in_order else [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
-        for some in picks:
-            among = S.c.submission_id.between(min(some), max(some)) if in_order else S.c.submission_id.in_(some)
-            rows += connection.execute(
-                sa.select(S.c.submission_id, S.c.raw_sha256).where(
-                    S.c.form_id == self.form_id, among, S.c.gone_at.is_(None), S.c.missed_at.is_(None)
-                )
-            )
-        held = dict(map(tuple, rows))
+        among, values = ("BETWEEN ? AND ?", (min(ids), max(ids))) if in_order else (_LISTED, (json.dumps(ids),))
+        query = (
+            f"SELECT submission_id, raw_sha256 FROM submissions WHERE form_id = ? AND submission_id {among}"
+            " AND gone_at IS NULL AND missed_at IS NULL"
+        )
+        # Straight from the driver: asked of every row of every page, and a dictionary is all that is wanted.
+        held: dict[int, bytes] = dict(connection.connection.cursor().execute(query, (self.form_id, *values)))
         hashed = zip(page.rows, page.digests, strict=True)
         changed = [(*row, digest) for row, digest in hashed if held.get(row[0]) != digest]
         return changed, bool(held) and any(item[0] in held for item in changed)
@@ -141,7 +139,7 @@ class Ledger:
         return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
 
     def _held(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
-        query = "SELECT * FROM submissions WHERE form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
+        query = f"SELECT * FROM submissions WHERE form_id = ? AND root_uuid {_LISTED}"
         rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
         return {row.root_uuid: row for row in rows}
 
