@@ -189,13 +189,10 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     """The column as objects, blank text and NaN as None; all None when the table has no such column."""
     if name not in table:
         return pd.Series([None] * len(table), index=table.index, dtype=object)
-    cells = [
-        (value if value and not value.isspace() else None)
-        if type(value) is str
-        else (None if value is None or is_missing(value) else value)
-        for value in table[name]
-    ]
-    return pd.Series(cells, index=table.index, dtype=object)
+    cells = table[name].astype(object)
+    odd = (value for value in set(cells) if type(value) is not str or not value or value.isspace())
+    blank = {value for value in odd if value is not None and is_missing(value)}
+    return cells.where(cells.notna() & ~cells.isin(blank), None) if blank else cells
 
 
 def _stack(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:

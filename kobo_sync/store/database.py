@@ -184,8 +184,8 @@ class Store:
         known: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
         with self.begin() as connection:
             for batch in _batches(connection, table, list(kinds), where):
-                for values, part in zip(columns, zip(*batch, strict=True), strict=True):
-                    values += [known.setdefault(value, value) if type(value) is str else value for value in part]
+                for values, kind, part in zip(columns, kinds.values(), zip(*batch, strict=True), strict=True):
+                    values.extend(map(known.setdefault, part, part) if kind == "text" else part)
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
         data = {
             name: pd.Series(values, dtype=dtypes[kind])
