@@ -188,9 +188,11 @@ def mcnemar_exact(n_gained: int, n_lost: int) -> float | None:
     changed = n_gained + n_lost
     if not changed:
         return None
-    from scipy.special import bdtr  # as heavy as all the rest of this module
-
-    return min(1.0, 2 * float(bdtr(min(n_gained, n_lost), changed, 0.5)))
+    tail = ways = 1  # to choose none; then one more, from those before: each afresh costs a square of the persons
+    for k in range(min(n_gained, n_lost)):
+        ways = ways * (changed - k) // (k + 1)
+        tail += ways
+    return min(1.0, float(2 * tail / 2**changed))
 
 
 def _items(facts: Facts) -> dict[str, TestItem]:
