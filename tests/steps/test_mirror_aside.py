@@ -134,7 +134,9 @@ def test_a_pull_is_helped_and_its_tables_are_those_of_a_rebuild(field_team: Fiel
     for n in range(60):
         field_team.submit("visites", {"zone": "nord", "membre": [{"prenom": f"Élève {n}", "annees": n}] * (n % 3)})
     field_team.mission.config.pull.__dict__["page_size"] = 25
+    turns = sys.getswitchinterval()
     pull(field_team.mission, form_ids=["visites"])
+    assert sys.getswitchinterval() == turns
     assert [helper.taken > 0 for helper in helped] == [True]
     pulled = _held(field_team.mission.store)
     Mirror(field_team.mission.store, field_team.mission.forms["visites"]).rebuild()
