@@ -186,8 +186,9 @@ def _ratings(facts: Facts) -> dict[tuple[str, str], list[float]]:
     table = meaning.detail(facts, "needs", ("need", *_RATED))
     found: dict[tuple[str, str], list[float]] = {}
     for name in _RATED:
-        numbers = {value: meaning.number(value) for value in set(table[name])}  # few values, many cells
-        for need, value in zip(table["need"], table[name], strict=True):
+        values = table[name].tolist()
+        numbers = {value: meaning.number(value) for value in set(values)}  # few values, many cells
+        for need, value in zip(table["need"], values, strict=True):
             number = numbers[value]
             if number is not None:
                 found.setdefault((need, name), []).append(number)
