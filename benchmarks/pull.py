@@ -131,7 +131,8 @@ def child(what: str, url: str, state: Path) -> dict[str, float]:
             mirror.write_page(page, NOW, advance=True)
         beside = _peak() + sum(map(_peak, _children()))
         mirror.index()
-    took, used = time.perf_counter() - began, _cpu(resource.RUSAGE_SELF) - cpu
+    took = time.perf_counter() - began
+    used = _cpu(resource.RUSAGE_SELF) + _cpu(resource.RUSAGE_CHILDREN) - cpu
     n_live = mirror.n_live()
     with store.begin() as connection:
         blank = 0

@@ -32,7 +32,7 @@ from kobo_sync.model import Asset, Hook, MediaFile, Validation
 
 FIRST_PAGE = 250  # before a row is seen, its size is unknown: memory must hold whatever comes
 MIN_PAGE = 25  # a server that cannot give so few rows cannot be read
-TURN_S = 0.001
+TURN_S = 0.001  # see `_quick_turns`
 READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
 PAGE_BYTES = (2 << 20, 4 << 20)  # memory follows a page's bytes, speed its rows
 T = TypeVar("T")

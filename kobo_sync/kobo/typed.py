@@ -95,25 +95,15 @@ class RowType:
         except (*NOT_READ, ValueError):
             return None
 
-    def columns(self, raws: Sequence[bytes]) -> Columns | None:
-        """What `decode` says of many rows, side by side, at half its cost; None when one of them is odd."""
+    def columns(self, body: bytes) -> Columns | None:
+        """What `decode` says of all the rows of a page, side by side, at half its cost; None when one of them is odd."""
         try:
-            return _columns(list(map(self._decode, raws)))
+            rows: list[Any] = self._decode_page(body).results
         except NOT_READ:
             return None
-
-    def page_columns(self, body: bytes) -> Columns | None:
-        """`columns` of all the rows of a page as the server sent it."""
-        try:
-            return _columns(self._decode_page(body).results)
-        except NOT_READ:
-            return None
-
-
-def _columns(rows: Sequence[Any]) -> Columns | None:
-    heads = _head_columns(rows)
-    answers = list(zip(*map(astuple, rows), strict=True))
-    return Columns(heads, answers, [row.attachments for row in rows]) if heads else None
+        heads = _head_columns(rows)
+        answers = list(zip(*map(astuple, rows), strict=True))
+        return Columns(heads, answers, [row.attachments for row in rows]) if heads else None
 
 
 def head_columns(raws: Sequence[bytes]) -> HeadColumns | None:

@@ -104,7 +104,7 @@ def serve() -> None:
 
 
 def _derived(flattener: Flattener, body: bytes) -> Derived | None:
-    columns = flattener.page_columns(body)
+    columns = flattener.columns(body)
     if columns is not None:
         return derive(flattener, columns)
     for _, raw in split_page(body).rows:  # keys that were not known are known from now on

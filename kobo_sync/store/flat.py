@@ -157,8 +157,10 @@ class Flat:
     def derive(self, page: Page) -> Derived | None:
         """A page's rows side by side, ready for `append`; None when one of them has to be read by itself."""
         derived = self._aside.take(page) if self._aside else None
-        columns = None if derived else self._flattener.columns([raw for _, raw in page.rows])
-        return derive(self._flattener, columns) if columns else derived
+        if derived or not page.body:
+            return derived
+        columns = self._flattener.columns(page.body)
+        return derive(self._flattener, columns) if columns else None
 
     def append(self, connection: sa.Connection, derived: Derived) -> None:
         """Add the rows, and the files, of submissions that the tables do not hold."""

@@ -137,16 +137,12 @@ class Flattener:
             group[0].plan.place(flat, _systems(heads), list(zip(*(each.values for each in group), strict=True)), {})
         return flat
 
-    def columns(self, raws: Sequence[bytes]) -> Columns | None:
-        """Rows side by side, for `flatten_columns`; None when one does not have the known keys only."""
-        return self._type.columns(raws)
-
-    def page_columns(self, body: bytes) -> Columns | None:
-        """`columns` of all the rows of a page as the server sent it."""
-        return self._type.page_columns(body)
+    def columns(self, body: bytes) -> Columns | None:
+        """The rows of a page side by side, for `flatten_columns`; None when one does not have the known keys only."""
+        return self._type.columns(body)
 
     def flatten_columns(self, columns: Columns) -> Flattened:
-        """The rows of what `columns` or `page_columns` gave last."""
+        """The rows of what `columns` gave last."""
         flat = self._flat()
         self._placed.place(flat, _systems(columns.heads), columns.answers, {})
         return flat

@@ -92,3 +92,9 @@ def test_photos_lose_their_metadata_and_stand_upright() -> None:
     result = Image.open(io.BytesIO(content))
     assert (result.size, len(result.getexif())) == ((800, 1600), 0)
     assert b"Maker" not in content
+
+
+def test_what_typst_forgets_it_makes_again() -> None:
+    before = typeset.pdf("#data.name", {"name": "Élève"}, title="Essai")
+    typeset.forget()
+    assert typeset.pdf("#data.name", {"name": "Élève"}, title="Essai") == before
