@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from docx.document import Document as WordDocument
@@ -20,7 +21,7 @@ from docx.shared import Cm
 
 from kobo_sync.documents import french
 from kobo_sync.documents.script import clean, is_arabic
-from kobo_sync.documents.word_styles import blank, style_id
+from kobo_sync.documents.word_styles import CELL_SIZE, CELLS, blank, style_id
 from kobo_sync.documents.wordml import (
     BAND,
     INK,
@@ -79,7 +80,7 @@ class Table:
     alt: str = ""
     right: Sequence[int] = ()
     totals: int = 0
-    size: float = 9
+    size: float = CELL_SIZE
     row_cm: float = 0
     keep_whole: bool = field(default=True)
 
@@ -123,7 +124,10 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
 
 
 def saved(document: WordDocument) -> bytes:
-    """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
+    """The .docx file of *document* as it is, which is empty then: its parts hold each other, and a report is large.
+
+    python-docx's own way of saving would pack every part twice.
+    """
     package: Any = document.part.package
     for part in package.parts:
         part.before_marshal()
@@ -131,6 +135,7 @@ def saved(document: WordDocument) -> bytes:
     writer._write_content_types_stream(unpacked, package.parts)
     writer._write_pkg_rels(unpacked, package.rels)
     writer._write_parts(unpacked, package.parts)
+    document.element.clear()
     return _zipped(unpacked.parts)
 
 
@@ -247,16 +252,17 @@ def table(document: WordDocument, content: Table) -> None:
     if content.caption:
         caption(document, "Tableau", content.caption)
     element = _empty_table(document, content)
+    style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
     lines = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in cells] for cells in content.rows]
     rows = []
     if content.head:
-        rows.append(_row(content, [Cell(text, bold=True) for text in content.head], header=True))
+        rows.append(_row(content, [Cell(text, bold=True) for text in content.head], style, header=True))
     for index, cells in enumerate(lines):
         is_last = index == len(lines) - 1
         is_total = index >= len(lines) - content.totals
         follows = not is_last and (keep or index == 0)
-        rows.append(_row(content, cells, total=is_total, shaded=index % 2 == 1, keep_next=follows))
+        rows.append(_row(content, cells, style, total=is_total, shaded=index % 2 == 1, keep_next=follows))
     elements = parsed("".join(rows))
     element.extend(elements)
     for made, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
@@ -339,6 +345,7 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
 def _row(
     content: Table,
     cells: Sequence[Cell],
+    style: str,
     *,
     header: bool = False,
     total: bool = False,
@@ -352,40 +359,33 @@ def _row(
     for index, (cell, width) in enumerate(zip(cells, content.widths, strict=True)):
         align = ("center" if header else "right") if index in content.right else ""
         color = "FFFFFF" if header else ""
-        bold = cell.bold or total
-        lines = _lines(
-            cell.text,
-            bold=bold,
-            italic=cell.italic,
-            color=color,
-            keep=keep_next or header,
-            size=content.size,
-            align=align,
-        )
+        bold, keep = cell.bold or total, keep_next or header
+        set_in = partial(_lines, size=content.size, style=style, align=align)
+        lines = set_in(cell.text, bold=bold, italic=cell.italic, color=color, keep=keep)
         if cell.below:
             color = color or ("" if is_arabic(cell.below) else MUTED)
-            lines += _lines(cell.below, color=color, keep=keep_next, size=content.size, align=align)
+            lines += set_in(cell.below, color=color, keep=keep_next)
         shells.append(shell(lines, width, cell.fill or background))
     return f"<w:tr><w:trPr>{properties}</w:trPr>{''.join(shells)}</w:tr>"
 
 
 def shell(inner: str, width_cm: float, fill: str, *, align: str = "center") -> str:
     """The XML of a table cell around the paragraphs *inner*."""
-    shade = f'<w:shd w:val="clear" w:color="auto" w:fill="{fill}"/>' if fill else ""
+    shade = f'<w:shd w:val="clear" w:fill="{fill}"/>' if fill else ""
     width = f'<w:tcW w:w="{twips(width_cm)}" w:type="dxa"/>'
     return f'<w:tc><w:tcPr>{width}{shade}<w:vAlign w:val="{align}"/></w:tcPr>{inner}</w:tc>'
 
 
-def _lines(text: str, *, size: float, align: str, keep: bool, **look: Any) -> str:
+def _lines(text: str, *, size: float, style: str, align: str, keep: bool, **look: Any) -> str:
     """A paragraph of a cell per line of *text*."""
     found = []
     for line in clean(text).split("\n"):
         rtl = is_arabic(line)
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
-        height = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else 'w:line="240" w:lineRule="auto"'
-        spacing = f'w:before="10" w:after="10" {height}'
-        inner = runs(line, size=size, **look)
-        found.append(paragraph_xml(inner, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align))
+        spacing = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else ""
+        inner = runs(line, size=0 if size in CELLS else size, **look)
+        block = paragraph_xml(inner, style=style, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align)
+        found.append(block)
     return "".join(found)
 
 

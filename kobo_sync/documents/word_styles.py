@@ -14,15 +14,20 @@ from docx.oxml.ns import qn
 from docx.shared import Pt, RGBColor
 from lxml import etree
 
-from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, sub
+from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, arabic_size, sub
 
+CELL_SIZE = 9.0  # points
+CELLS = {
+    CELL_SIZE: "Cellule",
+    8.5: "Cellule serrée",
+}  # the styles of a table's text by size: a cell says only what differs
 _ids: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # of each open document
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
 
 _NEEDED = (
     "Normal", "Heading 1", "Heading 2", "Heading 3", "Title", "Subtitle", "Caption", "List Bullet", "List Number", "Note", "Figure",
-    "Après tableau",
+    "Après tableau", *CELLS.values(),
 )  # fmt: skip
 
 
@@ -121,13 +126,17 @@ def _extra_styles(document: WordDocument) -> None:
     caption_style.font.color.rgb = RGBColor.from_string(MUTED)
     caption_style.paragraph_format.keep_with_next = True
     caption_style.paragraph_format.space_before, caption_style.paragraph_format.space_after = Pt(8), Pt(3)
-    for name, size, after in (("Note", 8.5, 6), ("Figure", 10.5, 6), ("Après tableau", 4, 2)):
+    spaced = {"Note": (8.5, 6), "Figure": (10.5, 6), "Après tableau": (4, 2)}
+    for name, (size, after) in (spaced | {name: (size, 0.5) for size, name in CELLS.items()}).items():
         style = document.styles.add_style(name, 1)
         style.base_style = document.styles["Normal"]
         style.font.size = Pt(size)
         style.paragraph_format.space_after, style.paragraph_format.line_spacing = Pt(after), 1.0
         if name == "Note":
             style.font.color.rgb = RGBColor.from_string(MUTED)
+        if name in CELLS.values():
+            style.paragraph_format.space_before = Pt(after)
+            sub(style.element.rPr, "szCs", val=str(arabic_size(size)))
 
 
 def _plain_font(style: Any) -> None:

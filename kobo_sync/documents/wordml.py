@@ -34,6 +34,11 @@ def twips(cm: float) -> int:
     return round(cm * 566.93)
 
 
+def arabic_size(size: float) -> int:
+    """The half points of Arabic beside Latin of *size* points: Amiri is drawn smaller than Calibri."""
+    return round((size + 1) * 2)
+
+
 def write(block: Any, text: str, **look: Any) -> None:
     """Adds *text* to the ``w:p`` *block*; *look* as in `runs`."""
     block.extend(parsed(runs(text, **look)))
@@ -56,14 +61,14 @@ def runs(
         if color:
             properties.append(f'<w:color w:val="{color}"/>')
         if size:
-            # Amiri is drawn smaller than Calibri at the same size.
-            complex_size = round((size + 1) * 2) if script == "arabic" else round(size * 2)
+            complex_size = arabic_size(size) if script == "arabic" else round(size * 2)
             properties.append(f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{complex_size}"/>')
         if script == "arabic":
             properties.append('<w:rtl/><w:lang w:bidi="ar-MA"/>')
         elif rtl and not any(c.isascii() and c.isalpha() for c in piece):
             properties.append("<w:rtl/>")
-        found.append(f"<w:r><w:rPr>{''.join(properties)}</w:rPr>{_text(piece)}</w:r>")
+        look = "".join(properties)
+        found.append(f"<w:r>{look and f'<w:rPr>{look}</w:rPr>'}{_text(piece)}</w:r>")
     return "".join(found)
 
 
@@ -90,7 +95,8 @@ def paragraph(
         f'<w:ind w:left="{twips(indent_cm)}"/>' if indent_cm else "",
         f'<w:jc w:val="{align}"/>' if align else "",
     ]
-    return f"<w:p><w:pPr>{''.join(properties)}</w:pPr>{inner}</w:p>"
+    look = "".join(properties)
+    return f"<w:p>{look and f'<w:pPr>{look}</w:pPr>'}{inner}</w:p>"
 
 
 def space(before: float | None = None, after: float | None = None, line: float = 0) -> str:
@@ -150,5 +156,6 @@ def _text(piece: str) -> str:
         elif part == "\t":
             shown.append("<w:tab/>")
         elif part:
-            shown.append(f'<w:t xml:space="preserve">{escape(part)}</w:t>')
+            edge = ' xml:space="preserve"' if part[0].isspace() or part[-1].isspace() else ""
+            shown.append(f"<w:t{edge}>{escape(part)}</w:t>")
     return "".join(shown)
