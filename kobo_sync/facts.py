@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +16,11 @@ from kobo_sync.forms.sheets import Book
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Zone
 from kobo_sync.store.approval import reworked
-from kobo_sync.store.database import Store
 from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
 
+_ONE_BY_ONE = 200  # files
 _TELLING = frozenset("integer decimal range start end today username".split())
 
 
@@ -73,7 +73,7 @@ def gather_facts(
             found = gather_facts(past)
             return replace(found, tables=dict(found.tables), file_digests=dict(found.file_digests or {}))
     here = (known or gather_marks(mission)).whole
-    files = _Files(mission.store)
+    files = _Files(mission)
     return Facts(
         config=mission.config,
         zone=None,
@@ -188,19 +188,31 @@ class _Books(Mapping[str, Book]):
 
 
 class _Files(Mapping[tuple[str, str], str]):
-    """(root_uuid, file name) → SHA-256 of the mission's files, looked up when first asked for."""
+    """(root_uuid, file name) → SHA-256 of the mission's files: a few are looked up one by one, for more all are read."""
 
-    def __init__(self, store: Store) -> None:
-        self._index = cache(store.attachment_index)
+    def __init__(self, mission: Mission) -> None:
+        self._store, self._forms = mission.store, list(mission.forms)
+        self._asked = 0
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], str]:
+        return self._store.attachment_index()
 
     def __getitem__(self, key: tuple[str, str]) -> str:
-        return self._index()[key]
+        self._asked += 1
+        if self._asked > _ONE_BY_ONE or "_index" in self.__dict__:
+            return self._index[key]
+        for form_id in self._forms:
+            found = self._store.attachment_index(form_id, [key[0]])
+            if key in found:
+                return found[key]
+        raise KeyError(key)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._index())
+        return iter(self._index)
 
     def __len__(self) -> int:
-        return len(self._index())
+        return len(self._index)
 
 
 def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: str, filename: str) -> bytes | None:

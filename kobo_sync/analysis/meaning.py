@@ -16,6 +16,7 @@ from kobo_sync.config import FormSettings, Role
 from kobo_sync.model import Facts
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
+_MOMENT = "submitted_at"  # to sort by alone: no object per row
 IDENTITY = ("family_name", "given_name", "name_ar", "sex", "group", "organisation", "commune", "phone")
 DETAIL = ("need", "severity", "households", "feasibility", "steps", "proposal")
 
@@ -175,7 +176,7 @@ def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.Data
         return pd.DataFrame()
     found = _by_meaning(table, facts.config.forms[form_id], meanings)
     for position, name in enumerate(SYSTEM[1:]):
-        found.insert(position, name, _column(table, name))
+        found.insert(position, name, table[name] if name == _MOMENT and name in table else _column(table, name))
     found.insert(0, "form_id", pd.Series([form_id] * len(table), index=table.index, dtype=object))
     return found
 
@@ -200,4 +201,5 @@ def _stack(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
     names = list(dict.fromkeys(columns))
     if not filled:
         return pd.DataFrame({name: pd.Series([], dtype=object) for name in names})
-    return pd.concat(filled, ignore_index=True).reindex(columns=names).astype(object)
+    table = pd.concat(filled, ignore_index=True).reindex(columns=names)
+    return table.astype(dict.fromkeys((name for name in names if name != _MOMENT), object))

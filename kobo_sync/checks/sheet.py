@@ -217,9 +217,10 @@ def sheet(facts: Facts, form_id: str) -> Sheet:
     table = facts.tables.get(form_id)
     if table is None:
         table = pd.DataFrame({"root_uuid": [], "submission_id": []})
-    if "validation" in table:
-        table = table[table["validation"].ne("not_approved")]
-    if "submission_id" in table:
+    # Neither costs a copy where nothing is to be done: the tables of a mission are large.
+    if "validation" in table and (refused := table["validation"].eq("not_approved")).any():
+        table = table[~refused]
+    if "submission_id" in table and not table["submission_id"].is_monotonic_increasing:
         table = table.sort_values("submission_id", kind="stable")
     own = f"{form_id}__"
     repeats = {name.removeprefix(own): part for name, part in facts.tables.items() if name.startswith(own)}

@@ -287,8 +287,10 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
     """Adds the first *most* photos that may be shown, two a line, upright, small, without the camera's data; returns how many."""
     cells: list[word.Cell] = []
     for found in focus_photos(facts):
+        if len(cells) == most:
+            break
         content = facts.attachment(found.root_uuid, found.filename)
-        small = pictures.photo(content, _PHOTO_PX) if content and len(cells) < most else None
+        small = pictures.photo(content, _PHOTO_PX) if content else None
         if small is None:
             continue
         groups = french.listing([labels.group(facts, code, short=True) for code in found.groups])

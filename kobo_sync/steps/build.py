@@ -63,6 +63,7 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     if (pdf or fresh) and not with_mission:
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     run = _Run(mission)
+    run.look_at(chosen)
     gc.freeze()
     for done, zone in enumerate(chosen):
         mission.progress("build", done, len(chosen) + with_mission)
@@ -92,34 +93,47 @@ class _Run:
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
         self.moved: list[changes.Change] = []
         self.sets: dict[str, Mapping[str, Any]] = {}
+        self.wanted: dict[str, str] = {}
+        self.standing: dict[str, list[Finding]] = {}
 
     @cached_property
     def compared(self) -> Facts:
         """The whole mission's facts with the columns that zones are compared by."""
         return gather_facts(self.mission, known=self.marks, named_only=True)
 
+    def look_at(self, zones: Sequence[Zone]) -> None:
+        """Tell the zones whose sets are as they should be from those to make; *standing* are the former's findings."""
+        for zone in zones:
+            code, held = zone.code, self.workspace.held(zone.code)
+            wanted = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
+            self.wanted[code], self.sets[code] = wanted, _compared(held.said)
+            if held.said.get("inputs") == wanted and held.complete:
+                self.standing[code] = _told_before(held)
+        if len(zones) - len(self.standing) >= _MANY:
+            self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
+            forget()
+            gc.collect()
+
+    def _concern(self, code: str) -> tuple[Finding, ...]:
+        return ordered([*self.by_zone.get("", ()), *self.by_zone.get(code, ())])
+
     def zone(self, zone: Zone) -> None:
         """Make the zone's set anew, if what it is made from changed."""
-        code, held = zone.code, self.workspace.held(zone.code)
-        mark = self.marks.zones[code]
-        concern = ordered([*self.by_zone.get("", ()), *self.by_zone.get(code, ())])
-        wanted = self.inputs.of_zone(zone, mark, self.whole, concern)
-        if held.said.get("inputs") == wanted and held.complete:
+        code = zone.code
+        if code in self.standing:
             self.counts["unchanged"] += 1
-            self.sets[code] = _compared(held.said)
-            self.findings += _told_before(held)
+            self.findings += self.standing[code]
             self.lines.append(f"{code}: unchanged")
             return
-        facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=concern)
+        held = self.workspace.held(code)
+        facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
         made = _made(self.mission.config.deliverables.zone, facts)
-        said = manifest(facts, made, wanted, live_values(facts))
+        said = manifest(facts, made, self.wanted[code], live_values(facts))
         self.sets[code] = _compared(json.loads(said))
         self.moved.append(changes.Change(code, _compared(held.said) or None, self.sets[code]))
         self.findings += _put(self.mission, code, held, made, said)
         self.lines.append(_counted(code, made, self.counts))
         forget()
-        if len(self.moved) == _MANY:
-            self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""

@@ -180,18 +180,16 @@ class Store:
 
         kinds = dict(table.system)
         kinds |= {column.name: column.kind for column in table.columns if only is None or column.name in only}
-        columns: list[list[Any]] = [[] for _ in kinds]
+        columns: dict[str, list[Any]] = {name: [] for name in kinds}
         known: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
         with self.begin() as connection:
             for batch in _batches(connection, table, list(kinds), where):
-                for values, kind, part in zip(columns, kinds.values(), zip(*batch, strict=True), strict=True):
+                for values, kind, part in zip(columns.values(), kinds.values(), zip(*batch, strict=True), strict=True):
                     values.extend(map(known.setdefault, part, part) if kind == "text" else part)
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
-        data = {
-            name: pd.Series(values, dtype=dtypes[kind])
-            for (name, kind), values in zip(kinds.items(), columns, strict=True)
-        }
-        frame = pd.DataFrame(data, columns=list(kinds))
+        # Each list goes as its column comes, and no column is copied into a block: a mission's tables are large.
+        data = {name: pd.Series(columns.pop(name), dtype=dtypes[kind]) for name, kind in kinds.items()}
+        frame = pd.DataFrame(data, columns=list(kinds), copy=False)
         if "submitted_at" in frame and not table.repeat:
             frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
         return frame
