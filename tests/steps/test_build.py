@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,23 @@ def rules(report: object) -> set[str]:
 
 def report_text(out: Path) -> str:
     return "\n".join(p.text for p in open_docx(str(out / "mission" / "rapport-final.docx")).paragraphs)
+
+
+def test_a_mission_of_many_zones_gives_the_same_papers(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many zones less is held between them: what was read for the checks goes before the first paper."""
+    before = {path: content for path, (content, _) in tree(built.out).items()}
+    monkeypatch.setattr(build_step, "_MANY", 1)
+    shutil.rmtree(built.out)
+    shutil.rmtree(built.root / ".kobo_sync" / "kept")
+    built.again()
+    after = {path: content for path, (content, _) in tree(built.out).items()}
+    assert after == before
+
+
+def test_zones_stand_in_the_order_of_the_mission_whichever_changed(built: SimpleNamespace) -> None:
+    _, report = built.again("SUD-02", "sud")
+    assert [line.partition(":")[0] for line in report.lines] == ["nord", "sud", "mission"]  # type: ignore[attr-defined]
+    assert report.counts["unchanged"] == 1  # type: ignore[attr-defined]
 
 
 def test_a_zone_that_did_not_change_is_not_rebuilt(built: SimpleNamespace) -> None:

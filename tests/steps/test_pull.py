@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.errors import KoboRefused, KoboUnreachable
+from kobo_sync.facts import gather_facts
 from kobo_sync.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
@@ -132,6 +133,11 @@ def test_files_are_kept_by_content_and_late_ones_fetched(field_team: Field) -> N
     assert (report.counts["files"], report.counts["files_stored"]) == (1, 1)
     (digest,) = field_team.mission.store.attachment_index().values()
     assert attachment_path(field_team.mission.workspace.attachments, digest).read_bytes() == PHOTO
+    known = gather_facts(field_team.mission).file_digests or {}
+    alone = gather_facts(field_team.mission).file_digests
+    assert alone is not None
+    assert {key: alone[key] for key in known} == dict(known) == {next(iter(known)): digest}
+    assert ("nobody", "none.jpg") not in alone
 
 
 def test_unknown_questions_are_kept_and_said(field_team: Field) -> None:

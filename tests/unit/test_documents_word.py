@@ -7,6 +7,7 @@ import zipfile
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from docx import Document as open_docx
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
@@ -14,6 +15,7 @@ from lxml import etree
 from test_analysis_facts import signature_png
 
 from kobo_sync.documents import word
+from kobo_sync.documents.word_styles import complete
 from kobo_sync.documents.wordml import TIFINAGH_FONT
 
 WHEN = datetime(2025, 2, 13, 17, 5, tzinfo=UTC)
@@ -92,6 +94,38 @@ def test_tables_repeat_their_header_and_never_cut_a_row() -> None:
     assert all(row.find(qn("w:trPr")).find(qn("w:cantSplit")) is not None for row in rows)
     assert tables[0].tblPr.find(qn("w:tblCaption")).get(qn("w:val")) == "Liste"
     assert all(table.getnext().tag == qn("w:p") for table in tables)
+
+
+@pytest.mark.parametrize("size", [9, 8.5, 7.5])
+def test_a_cell_says_only_what_its_style_does_not(size: float) -> None:
+    document = make()
+    word.table(document, word.Table(["Nom"], [["A"], ["أمينة"]], [5], size=size))
+    written = open_docx(io.BytesIO(word.to_bytes(document, WHEN)))
+    latin, arabic = (cells[0].paragraphs[0] for cells in (row.cells for row in written.tables[0].rows[1:]))
+    runs = [latin.runs[0], arabic.runs[0]]
+    own = [run.font.size.pt if run.font.size else None for run in runs]
+    assert own == ([size] * 2 if size == 7.5 else [None] * 2)
+    assert (own[0] or latin.style.font.size.pt) == size
+    drawn = runs[1]._r.rPr.find(qn("w:szCs"))  # Arabic is a point larger, whoever says so
+    drawn = arabic.style.element.rPr.find(qn("w:szCs")) if drawn is None else drawn
+    assert float(drawn.get(qn("w:val"))) / 2 == size + 1
+
+
+def test_a_document_of_people_is_lent_the_styles_of_cells() -> None:
+    theirs = open_docx()
+    complete(theirs)
+    word.table(theirs, word.Table(["Nom"], [["A"]], [5]))
+    assert [p.style.name for row in theirs.tables[0].rows for p in row.cells[0].paragraphs] == ["Cellule"] * 2
+
+
+def test_spaces_at_the_edges_of_a_text_are_kept() -> None:
+    document = make()
+    word.verbatim(document, " avant et après ")
+    word.verbatim(document, "rien au bord")
+    assert [p.text for p in open_docx(io.BytesIO(word.to_bytes(document, WHEN))).paragraphs] == [
+        " avant et après ",
+        "rien au bord",
+    ]
 
 
 def test_paragraph_properties_keep_the_order_of_the_schema() -> None:
