@@ -64,8 +64,7 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     prints = _prints(content)
     state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)
     _put_state(made.document, state)
-    notes = (*made.notes, *_empty_slots(made.document, state))
-    return Living(saved(made.document), notes, True)
+    return Living(saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
 
 
 def rebuild(held: bytes, content: Content, name: str) -> Living:
@@ -98,8 +97,7 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     _date_comments(document, content)
     state.values |= dict(content.values)
     _put_state(document, state)
-    notes += _empty_slots(document, state)
-    return Living(saved(document), tuple(notes), True)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
 
 
 def looked_at(held: bytes, name: str) -> Living:

@@ -124,10 +124,7 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
 
 
 def saved(document: WordDocument) -> bytes:
-    """The .docx file of *document* as it is, which is empty then: its parts hold each other, and a report is large.
-
-    python-docx's own way of saving would pack every part twice.
-    """
+    """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
     package: Any = document.part.package
     for part in package.parts:
         part.before_marshal()
@@ -135,7 +132,6 @@ def saved(document: WordDocument) -> bytes:
     writer._write_content_types_stream(unpacked, package.parts)
     writer._write_pkg_rels(unpacked, package.rels)
     writer._write_parts(unpacked, package.parts)
-    document.element.clear()
     return _zipped(unpacked.parts)
 
 
