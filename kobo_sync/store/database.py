@@ -187,9 +187,10 @@ class Store:
                 for values, kind, part in zip(columns.values(), kinds.values(), zip(*batch, strict=True), strict=True):
                     values.extend(map(known.setdefault, part, part) if kind == "text" else part)
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
-        # Each list goes as its column comes, and no column is copied into a block: a mission's tables are large.
+        # Each list goes as its column comes. Blocks of columns are quick to work on, and take a copy to make: of a
+        # mission's tables that is too much.
         data = {name: pd.Series(columns.pop(name), dtype=dtypes[kind]) for name, kind in kinds.items()}
-        frame = pd.DataFrame(data, columns=list(kinds), copy=False)
+        frame = pd.DataFrame(data, columns=list(kinds), copy=len(next(iter(data.values()))) < _ROWS_AT_ONCE)
         if "submitted_at" in frame and not table.repeat:
             frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
         return frame
