@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 from functools import lru_cache
 from typing import Any
@@ -10,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from docx import Document as new_docx
 from docx.document import Document as WordDocument
+from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 from docx.shared import Pt, RGBColor
 from lxml import etree
@@ -64,13 +64,17 @@ def complete(document: WordDocument) -> None:
     """Lends *document*, which people made, the styles that our blocks need and it lacks; its own stay as they are."""
     known = {style.name for style in document.styles}
     missing = [name for name in _NEEDED if name not in known]
-    if missing:
-        ours = blank()
-        taken = {style.style_id for style in document.styles}
-        for name in missing:
-            style = ours.styles[name].element
-            if style.get(qn("w:styleId")) not in taken:
-                document.styles.element.append(copy.deepcopy(style))
+    taken = {style.style_id for style in document.styles}
+    for style in (parse_xml(_lent()[name]) for name in missing):
+        if style.get(qn("w:styleId")) not in taken:
+            document.styles.element.append(style)
+
+
+@lru_cache(maxsize=1)
+def _lent() -> dict[str, bytes]:
+    """Our styles by name, as they stand in a file."""
+    styles = blank().styles
+    return {name: etree.tostring(styles[name].element) for name in _NEEDED}
 
 
 def _trim_template(document: WordDocument) -> None:
