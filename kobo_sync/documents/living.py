@@ -155,9 +155,9 @@ def _patch(
         return [Note("deleted", "", key)]
     notes, edited = [], False
     for span in filter(None, spans):
-        held = islands.inner(span[0]) if copies else span
-        if islands.text_hash(held) != before[0]:
-            _comment(document, _first_runs(held), _kept(block))
+        # Nothing may hold what lies in the control when it is replaced: lxml would take the square of its rows.
+        if islands.text_hash(islands.inner(span[0]) if copies else span) != before[0]:
+            _comment(document, _first_runs(islands.inner(span[0]) if copies else span), _kept(block))
             notes.append(Note("kept", "", key))
             edited = True
         elif before[1] != hashes[1]:
