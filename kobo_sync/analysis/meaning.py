@@ -93,10 +93,9 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
         table = facts.tables.get(f"{form_id}__{repeat}") if repeat else facts.tables.get(form_id)
         if table is None:
             continue
-        found = _by_meaning(table, settings, meanings)
-        found.insert(0, "root_uuid", _column(table, "root_uuid"))
-        found.insert(1, "position", _column(table, "position"))
-        parts.append(found.dropna(subset=list(meanings), how="all"))
+        found = {name: _column(table, name) for name in ("root_uuid", "position")}
+        found |= _by_meaning(table, settings, meanings)
+        parts.append(pd.DataFrame(found, index=table.index).dropna(subset=list(meanings), how="all"))
     columns = ("root_uuid", "position", *meanings)
     stacked = _stack(parts, columns)
     parents = usable[["root_uuid", "zone", "group", "sex"]].drop_duplicates("root_uuid")
@@ -174,16 +173,15 @@ def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.Data
     table = facts.tables.get(form_id)
     if table is None:
         return pd.DataFrame()
-    found = _by_meaning(table, facts.config.forms[form_id], meanings)
-    for position, name in enumerate(SYSTEM[1:]):
-        found.insert(position, name, table[name] if name == _MOMENT and name in table else _column(table, name))
-    found.insert(0, "form_id", pd.Series([form_id] * len(table), index=table.index, dtype=object))
-    return found
+    found = {"form_id": pd.Series([form_id] * len(table), index=table.index, dtype=object)}
+    for name in SYSTEM[1:]:
+        found[name] = table[name] if name == _MOMENT and name in table else _column(table, name)
+    found |= _by_meaning(table, facts.config.forms[form_id], meanings)
+    return pd.DataFrame(found, index=table.index)
 
 
-def _by_meaning(table: pd.DataFrame, settings: FormSettings, meanings: tuple[str, ...]) -> pd.DataFrame:
-    names = {meaning: settings.fields.get(meaning, "") for meaning in dict.fromkeys(meanings)}
-    return pd.DataFrame({meaning: _column(table, name) for meaning, name in names.items()}, index=table.index)
+def _by_meaning(table: pd.DataFrame, settings: FormSettings, meanings: tuple[str, ...]) -> dict[str, pd.Series]:
+    return {meaning: _column(table, settings.fields.get(meaning, "")) for meaning in dict.fromkeys(meanings)}
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -201,5 +199,9 @@ def _stack(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
     names = list(dict.fromkeys(columns))
     if not filled:
         return pd.DataFrame({name: pd.Series([], dtype=object) for name in names})
-    table = pd.concat(filled, ignore_index=True).reindex(columns=names)
-    return table.astype(dict.fromkeys((name for name in names if name != _MOMENT), object))
+    # A role has one form as a rule, whose columns are as they should be: each step would cost what the whole costs.
+    table = filled[0].reset_index(drop=True) if len(filled) == 1 else pd.concat(filled, ignore_index=True)
+    if list(table.columns) != names:
+        table = table.reindex(columns=names)
+    other = {name: object for name, kind in table.dtypes.items() if str(kind) != "object" and name != _MOMENT}
+    return table.astype(other) if other else table

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import xlsxwriter
@@ -21,7 +22,7 @@ Value = str | int | float | date | datetime | None
 INK = "#1F4E79"
 _RULE, _PALE = "#B8C2CC", 0.9
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
-_LONGEST_CELL = 32_000
+_LONGEST_CELL, _SHORT = 32_000, 200  # characters
 _MOST_DIGITS = 10**15
 _FORMATS: dict[Kind, dict[str, Any]] = {
     "text": {},
@@ -169,7 +170,8 @@ def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, fo
     if value is None or value == "":
         target.write_blank(row, column, None, formats.cell(kind))
     elif isinstance(value, str):
-        target.write_string(row, column, _cut(value), formats.cell(kind, text=True, arabic=is_arabic(value)))
+        shown, arabic = _shown(value) if len(value) <= _SHORT else _looked_at(value)
+        target.write_string(row, column, shown, formats.cell(kind, text=True, arabic=arabic))
     elif isinstance(value, date):
         target.write_datetime(row, column, value, formats.cell(kind))
     elif abs(value) >= _MOST_DIGITS or not math.isfinite(value):
@@ -207,6 +209,14 @@ def _width(sheet: Sheet, index: int) -> float:
         return 16
     longest = max((len(str(row[index])) for row in sheet.rows if row[index] is not None), default=0)
     return float(min(60, max(len(column.name) + 3, min(len(column.title), 24), longest * 0.95 + 2, 8)))
+
+
+def _looked_at(text: str) -> tuple[str, bool]:
+    """The text as a cell holds it, and whether it runs right to left."""
+    return _cut(text), is_arabic(text)
+
+
+_shown = lru_cache(maxsize=4096)(_looked_at)  # of short texts: labels and codes come again, in a workbook and the next
 
 
 def _cut(text: str) -> str:

@@ -17,10 +17,7 @@ from lxml import etree
 from kobo_sync.documents.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, arabic_size, sub
 
 CELL_SIZE = 9.0  # points
-CELLS = {
-    CELL_SIZE: "Cellule",
-    8.5: "Cellule serrée",
-}  # the styles of a table's text by size: a cell says only what differs
+CELLS = {CELL_SIZE: "Cellule", 8.5: "Cellule serrée"}  # by size: a table's cell says only what differs from its style
 _ids: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # of each open document
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}

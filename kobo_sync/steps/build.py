@@ -183,7 +183,7 @@ def _made(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
     made = []
     for name in names:
         made += [(name, document) for document in deliverable(name).build(facts)]
-        gc.collect(1)  # what the paper leaves is young
+        gc.collect(0)  # what the paper leaves is young
     gc.collect()
     return made
 

@@ -11,6 +11,7 @@ import pytest
 from docx import Document as open_docx
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
+from docx.shared import Pt
 from lxml import etree
 from test_analysis_facts import signature_png
 
@@ -116,6 +117,9 @@ def test_a_document_of_people_is_lent_the_styles_of_cells() -> None:
     complete(theirs)
     word.table(theirs, word.Table(["Nom"], [["A"]], [5]))
     assert [p.style.name for row in theirs.tables[0].rows for p in row.cells[0].paragraphs] == ["Cellule"] * 2
+    theirs.styles["Cellule"].font.size = Pt(14)
+    complete(theirs)
+    assert theirs.styles["Cellule"].font.size == Pt(14), "what people changed stays"
 
 
 def test_spaces_at_the_edges_of_a_text_are_kept() -> None:
