@@ -190,7 +190,9 @@ def texts(table: pd.DataFrame, name: str) -> list[str]:
     """The column as stripped text; missing cells, and a missing column, are empty."""
     if not name or name not in table:
         return [""] * len(table)
-    return [_text(value) for value in table[name].tolist()]
+    values = table[name].tolist()
+    known = {value: _text(value) for value in set(values)}  # of thousands of cells most say what others say
+    return [known[value] for value in values]
 
 
 def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
