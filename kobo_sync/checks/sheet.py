@@ -190,9 +190,7 @@ def texts(table: pd.DataFrame, name: str) -> list[str]:
     """The column as stripped text; missing cells, and a missing column, are empty."""
     if not name or name not in table:
         return [""] * len(table)
-    values = table[name].tolist()
-    known = {value: _text(value) for value in set(values)}  # of thousands of cells most say what others say
-    return [known[value] for value in values]
+    return [_text(value) for value in table[name].tolist()]
 
 
 def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:

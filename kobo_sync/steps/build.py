@@ -33,21 +33,19 @@ _MANY = 8  # zones made anew in one run
 
 
 @contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """What is there already is never looked through for circles again, and what a paper leaves is taken away at its end:
-    looking every 700 objects costs a fifth of a large build, and not looking lets Word files pile up.
+def _frozen() -> Iterator[None]:
+    """What is there already is never looked through for circles again: that was a fifth of a large build.
+
+    What a paper leaves is taken away at its end; how often Python looks in between, the command says.
     """
-    before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
         gc.unfreeze()
 
 
-@_rarely_collected()
+@_frozen()
 def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, pdf: bool = False) -> Report:
     """Make the deliverables of *zones* (all of them when empty) that changed, and those of the mission.
 
