@@ -11,6 +11,7 @@ from conftest import MISSION, ZONES
 from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.roster import plan_roster
 from kobo_sync.checks import run_checks
+from kobo_sync.checks.sheet import texts
 from kobo_sync.config import parse_config
 from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
@@ -45,6 +46,11 @@ def _facts(*people: dict[str, Any]) -> Facts:
 
 def test_nothing_to_say_about_no_data() -> None:
     assert run_checks(_facts()) == ()
+
+
+def test_each_cell_says_its_own_text() -> None:
+    cells = [1, 1.0, True, " a ", None, float("nan")]
+    assert texts(pd.DataFrame({"x": pd.Series(cells, dtype=object)}), "x") == ["1", "1.0", "True", "a", "", ""]
 
 
 def test_quota_under_and_over_per_zone_and_group() -> None:
