@@ -1,4 +1,4 @@
-"""Which rows belong to which zone, in one pass over the mirror and without reading an answer but the zone's."""
+"""Which rows belong to which zone: told by the mirror itself, without reading an answer but the zone's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from heapq import merge
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,13 +15,17 @@ from kobo_sync.store.rows import FLAT_PREFIX, FlatTable
 
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
-_AT_ONCE = 2_000
-_LIVE = """SELECT root_uuid, content_sha256, submitted_at, validated_at, submission_id || ' ' || uuid || ' ' ||
- submitted_by || ' ' || form_version || ' ' || validation || ' ' || revision FROM submissions
- WHERE form_id = ? AND gone_at IS NULL ORDER BY root_uuid"""
-_FILES = """SELECT root_uuid, group_concat(file, char(10)) FROM (SELECT root_uuid, filename || ' ' || sha256 AS file
- FROM attachments WHERE form_id = ? AND is_current AND sha256 IS NOT NULL ORDER BY root_uuid, filename)
- GROUP BY root_uuid ORDER BY root_uuid"""
+# A line per zone: SQLite puts the words of its rows side by side in a third of the time that looking at each takes here.
+# Rows and files are read as they lie (NOT INDEXED): by an index of random uuids each would be a page of its own.
+_ROWS = """SELECT {zone}, count(*), max(s.submitted_at), max(s.validated_at),
+ group_concat(s.root_uuid || ' ' || s.content_sha256, char(10)),
+ group_concat(s.root_uuid || ' ' || s.content_sha256 || ' ' || s.submitted_at || ' ' || s.validated_at || ' ' ||
+ s.submission_id || ' ' || s.uuid || ' ' || s.submitted_by || ' ' || s.form_version || ' ' || s.validation || ' ' ||
+ s.revision, char(10)) FROM submissions s NOT INDEXED LEFT JOIN {flat} d ON d.root_uuid = s.root_uuid
+ WHERE s.form_id = ? AND s.gone_at IS NULL GROUP BY {zone}"""
+_FILES = """SELECT {zone}, group_concat(a.root_uuid || ' ' || a.filename || ' ' || a.sha256, char(10))
+ FROM attachments a NOT INDEXED JOIN {flat} d ON d.root_uuid = a.root_uuid
+ WHERE a.form_id = ? AND a.is_current AND a.sha256 IS NOT NULL GROUP BY {zone}"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Mark:
 
 @dataclass
 class _Sum:
-    """A mark in the making: rows come by root uuid."""
+    """A mark in the making: form after form."""
 
     content: Any = field(default_factory=hashlib.sha256)
     files: Any = field(default_factory=hashlib.sha256)
@@ -53,14 +55,16 @@ class _Sum:
     validated_at: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, form_id: str, content: bytes, state: bytes, submitted_at: str, validated_at: int) -> None:
-        self.content.update(b"\n" + content if self.counts else content)
+    def add(self, form_id: str, n: int, submitted_at: str, validated_at: int, content: bytes, state: bytes) -> None:
+        self.content.update(content)
         self.state.update(state)
-        if submitted_at > self.submitted_at:
-            self.submitted_at = submitted_at
-        if validated_at > self.validated_at:
-            self.validated_at = validated_at
-        self.counts[form_id] = self.counts.get(form_id, 0) + 1
+        self.submitted_at = max(self.submitted_at, submitted_at)
+        self.validated_at = max(self.validated_at, validated_at)
+        self.counts[form_id] = self.counts.get(form_id, 0) + n
+
+    def add_files(self, files: bytes) -> None:
+        self.files.update(files)
+        self.state.update(files)
 
     def mark(self, form_ids: Iterable[str]) -> Mark:
         validated_at = datetime.fromtimestamp(self.validated_at, UTC)
@@ -72,56 +76,38 @@ class _Sum:
 def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) -> tuple[Mark, dict[str, Mark]]:
     """The mark of the whole mirror, and that of each of *zones* and of what lies `ELSEWHERE`.
 
-    *questions* maps each form to the question that says a row's zone, or to nothing. Memory does not grow with the
-    rows. Raises: StoreError.
+    *questions* maps each form to the question that says a row's zone, or to nothing. Memory grows with the rows that
+    a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
     with store.begin() as connection:
-        streams = [_rows(connection, form_id, question) for form_id, question in questions.items()]
-        for root, form_id, zone, content, submitted_at, validated_at, rest, files in merge(*streams, key=itemgetter(0)):
-            said = f"{root} {content}".encode()
-            state = f"{form_id} {zone} {root} {content} {submitted_at} {validated_at} {rest}\n{files}\n"
-            place = sums[zone if zone in sums else ELSEWHERE]
-            for each in (whole, place):
-                each.add(form_id, said, state.encode("utf-8", "surrogatepass"), submitted_at, validated_at)
-            if files:
-                place.files.update(f"{root}\n{files}\n".encode("utf-8", "surrogatepass"))
+        for form_id, question in sorted(questions.items()):
+            hash_contents(connection, form_id)
+            for zone, n, submitted_at, validated_at, content, state in _by_zone(connection, _ROWS, form_id, question):
+                told = (n, submitted_at, validated_at, _lines(content), _lines(f"{form_id} {zone}", state))
+                for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
+                    place.add(form_id, *told)
+            for zone, files in _by_zone(connection, _FILES, form_id, question):
+                for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
+                    place.add_files(_lines(files))
     return whole.mark(questions), {zone: found.mark(questions) for zone, found in sums.items()}
 
 
-def _rows(connection: sa.Connection, form_id: str, question: str) -> Iterator[tuple[Any, ...]]:
-    """A form's live rows by root uuid, each with its zone and its files: three lists in one order, read side by side."""
-    hash_contents(connection, form_id)
-    owners = iter(())
-    if question:
-        table = _quoted(FLAT_PREFIX + form_id)
-        owners = _read(connection, f"SELECT root_uuid, {_quoted(question)} FROM {table} ORDER BY root_uuid")
-    zone_of, files_of = _Beside(owners), _Beside(_read(connection, _FILES, form_id))
-    for root, *told in _read(connection, _LIVE, form_id):
-        yield root, form_id, zone_of(root), *told, files_of(root)
-
-
-class _Beside:
-    """The value of a root in a list of (root, value) by root, asked for in that order."""
-
-    def __init__(self, pairs: Iterator[Any]) -> None:
-        self._pairs: Iterator[Any] = pairs
-        self._now: Any = ("", None)
-
-    def __call__(self, root: str) -> Any:
-        while self._now is not None and self._now[0] < root:
-            self._now = next(self._pairs, None)
-        return self._now[1] if self._now is not None and self._now[0] == root else None
-
-
-def _read(connection: sa.Connection, query: str, *values: str) -> Iterator[Any]:
+def _by_zone(connection: sa.Connection, query: str, form_id: str, question: str) -> Iterator[Any]:
+    """The lines of *query*, one per zone; all rows of a form that does not ask for the zone are `ELSEWHERE`."""
+    zone = f"d.{_quoted(question)}" if question else f"'{ELSEWHERE}'"
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(query, values)
-        while batch := cursor.fetchmany(_AT_ONCE):
-            yield from batch
+        cursor.execute(query.format(zone=zone, flat=_quoted(FLAT_PREFIX + form_id)), [form_id])
+        yield from cursor
     finally:
         cursor.close()
+
+
+def _lines(*texts: str) -> bytes:
+    """The texts, each with its lines in an order of their own: that in which a database puts them is nowhere promised."""
+    lines = (line for text in texts for line in sorted(text.split("\n")))
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
 def condition(
