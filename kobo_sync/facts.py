@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from kobo_sync.analysis.once import note
 from kobo_sync.forms.sheets import Book
+from kobo_sync.kept import Memory, hashed
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Zone
 from kobo_sync.store.approval import reworked
@@ -74,12 +76,13 @@ def gather_facts(
             return replace(found, tables=dict(found.tables), file_digests=dict(found.file_digests or {}))
     here = (known or gather_marks(mission)).whole
     files = _Files(mission)
-    return Facts(
+    tables = _Tables(mission, _named(mission) if named_only else None)
+    facts = Facts(
         config=mission.config,
         zone=None,
         as_of=here.seen_at,
         forms=mission.forms,
-        tables=_Tables(mission, _named(mission) if named_only else None),
+        tables=tables,
         attachment=partial(_attachment, files, mission.workspace.attachments),
         catalogues=mission.workspace.catalogues(mission.config),
         counts=here.counts,
@@ -96,6 +99,16 @@ def gather_facts(
         },
         reworked=reworked(mission.store),
     )
+    tables.memory = Memory(mission.workspace.kept, rests_on(facts), here.states)
+    return facts
+
+
+def rests_on(facts: Facts) -> str:
+    """A hash of what checks and analyses rest on besides rows: settings, forms, lists, what phones get, which approvals are stale."""
+    settings = facts.config.model_dump_json(exclude={"secrets"})
+    forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
+    others = (facts.catalogues, facts.versions, facts.reworked)
+    return hashed([settings, *forms, *(repr(sorted(other.items())) for other in others)])
 
 
 def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Marks) -> Facts:
@@ -136,7 +149,12 @@ def _files_of(mission: Mission, tables: Mapping[str, pd.DataFrame]) -> dict[tupl
 
 
 class _Tables(Mapping[str, pd.DataFrame]):
-    """The flat tables of the mission, or of some of its *zones*, each read when first asked for."""
+    """The flat tables of the mission, or of some of its *zones*, each read when first asked for.
+
+    *memory* is what earlier runs found in them, where that is known.
+    """
+
+    memory: Memory | None = None
 
     def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
         self._store, self._only = mission.store, only
@@ -148,8 +166,9 @@ class _Tables(Mapping[str, pd.DataFrame]):
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
+        table, form_id = self._flat[name]
+        note(form_id)
         if name not in self._read:
-            table, form_id = self._flat[name]
             question = self._questions[form_id]
             where = condition(table, form_id, question, self._zones, self._all) if self._zones else EVERYWHERE
             self._read[name] = self._store.read_table(table, only=self._only, where=where)

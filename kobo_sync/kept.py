@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -67,6 +67,38 @@ class Kept:
     def clear(self) -> None:
         """Forget everything."""
         rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What earlier runs found in a whole mission (`analysis.once.Memory`), a file each.
+
+    *shared* is a hash of all that it rests on besides rows, *states* say what the rows of each form look like.
+    """
+
+    kept: Kept
+    shared: str
+    states: Mapping[str, str]
+
+    def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
+        """The value of that name and the forms that it was read from; None when one of them has changed since."""
+        held = self.kept.get(_file(name), hashed([self.shared, name]), tuple[dict[str, str], bytes])
+        if held is None or any(self.states.get(form_id) != state for form_id, state in held[0].items()):
+            return None
+        try:
+            return msgspec.msgpack.decode(held[1], type=kind), held[0].keys()
+        except (msgspec.MsgspecError, ValueError):
+            return None
+
+    def put(self, name: str, value: object, forms: Collection[str]) -> None:
+        """Keep the value of that name, which was read from *forms*."""
+        states = {form_id: self.states.get(form_id, "") for form_id in sorted(forms)}
+        with suppress(TypeError, ValueError, msgspec.MsgspecError):
+            self.kept.put(_file(name), hashed([self.shared, name]), (states, msgspec.msgpack.encode(value)))
+
+
+def _file(name: str) -> str:
+    return f"{name.partition(' ')[0]}-{digest(name.encode())[:12]}"
 
 
 def _head(key: str) -> bytes:

@@ -12,7 +12,7 @@ from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zo
 from kobo_sync.config import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
-from kobo_sync.facts import Marks, facts_of_zones
+from kobo_sync.facts import Marks, facts_of_zones, rests_on
 from kobo_sync.kept import hashed
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding
@@ -36,7 +36,7 @@ def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, kno
     if mission.config.checks.extra:
         return found_in(mission, bare)
     _known(mission)
-    shared = _rests_on(bare)
+    shared = rests_on(bare)
     key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
     found = mission.workspace.kept.get("findings", key, tuple[Finding, ...])
     if found is None:
@@ -61,13 +61,6 @@ def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[Zon
     if parts != held:
         mission.workspace.kept.put("checked-zones", shared, parts)
     return [part for _, part in parts.values()]
-
-
-def _rests_on(facts: Facts) -> str:
-    """A hash of what the checks rest on besides the rows: settings, forms, what phones get, which approvals are stale."""
-    settings = facts.config.model_dump_json(exclude={"secrets"})
-    forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
-    return hashed([settings, *forms, repr(sorted(facts.versions.items())), repr(sorted(facts.reworked.items()))])
 
 
 def _known(mission: Mission) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from kobo_sync.analysis import meaning
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.model import Facts, Zone
 
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
@@ -111,7 +111,7 @@ class Completion:
     share: float | None
 
 
-@once_per_facts
+@kept_per_facts
 def attendance(facts: Facts) -> Attendance:
     """Who is registered, who signed what. Raises: nothing; no rows give nobody."""
     registrations = meaning.rows(facts, "registration")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import meaning
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config import TestItem
 from kobo_sync.model import Facts
@@ -89,7 +89,7 @@ class Learning:
 _Marks = Mapping[str, bool | None]  # item → right, wrong, or not answered
 
 
-@once_per_facts
+@kept_per_facts
 def learning(facts: Facts) -> Learning:
     """The test's results. An unanswered item earns nothing in a score; a test without any answer is missing.
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kobo_sync.analysis.names import name_key
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config import FormSettings, Role
 from kobo_sync.model import Facts
 
@@ -102,7 +102,21 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
 
 
-def written(facts: Facts, form_id: str, question: str) -> list[str]:
+@kept_per_facts
+def n_received(facts: Facts, form_id: str) -> int:
+    """Submissions received of the form; none when its table is missing."""
+    return len(facts.tables[form_id]) if form_id in facts.tables else 0
+
+
+@kept_per_facts
+def n_usable(facts: Facts, role: Role, form_id: str = "") -> int:
+    """The `rows` of *role*, of the form alone when one is given."""
+    table = rows(facts, role).table
+    return int(table["form_id"].eq(form_id).sum()) if form_id else len(table)
+
+
+@kept_per_facts
+def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, word for word, in the order received; empty answers left out.
 
     Rows without consent or not approved are left out. The question may stand in the form or in a repeat.
@@ -110,12 +124,12 @@ def written(facts: Facts, form_id: str, question: str) -> list[str]:
     role = facts.config.forms[form_id].role
     usable = set(rows(facts, role).table["root_uuid"].dropna())
     found: list[str] = []
-    for name in sorted(facts.tables):
+    for name in sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__")):
         table = facts.tables[name]
-        if (name == form_id or name.startswith(f"{form_id}__")) and question in table:
+        if question in table:
             kept = table[_column(table, "root_uuid").isin(usable)]
             found += [text.strip() for text in kept[question].dropna().astype(str) if text.strip()]
-    return found
+    return tuple(found)
 
 
 def normal_name(*parts: object) -> str:

@@ -1,11 +1,13 @@
-"""An analysis of the same facts is made once, however many papers print it."""
+"""An analysis of the same facts is made once, however many papers print it; of a whole mission, once for many runs."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
 from kobo_sync.model import Facts
 
@@ -13,6 +15,42 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _MOST = 3  # facts: more would keep the rows of zones that are done with
 _all: list[OrderedDict[Hashable, Any]] = []
+
+
+class Memory(Protocol):
+    """What earlier runs found in a whole mission, for as long as the forms that it was read from are as they were."""
+
+    def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
+        """The value of that name, of type *kind*, and the forms that it rests on; None when a form has changed since."""
+
+    def put(self, name: str, value: object, forms: Collection[str]) -> None:
+        """Keep it for the next run."""
+
+
+class _Reading(threading.local):
+    """What the analyses under way have read, the innermost last."""
+
+    def __init__(self) -> None:
+        self.forms: list[set[str]] = []
+
+
+_reading = _Reading()
+
+
+def note(*forms: str) -> None:
+    """Say that rows of *forms* are looked at: the analysis that is under way rests on them."""
+    if _reading.forms:
+        _reading.forms[-1].update(forms)
+
+
+@contextmanager
+def _noted() -> Iterator[set[str]]:
+    forms: set[str] = set()
+    _reading.forms.append(forms)
+    try:
+        yield forms
+    finally:
+        _reading.forms.pop()
 
 
 def forget() -> None:
@@ -27,7 +65,7 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     Facts count as the same when their rows, settings, forms and lists are the same objects: what
     differs between them (final, held files, findings) is nothing that an analysis reads.
     """
-    made: OrderedDict[Hashable, tuple[Any, dict[Hashable, R]]] = OrderedDict()
+    made: OrderedDict[Hashable, tuple[Any, dict[Hashable, tuple[R, set[str]]]]] = OrderedDict()
     _all.append(made)
 
     @wraps(analyse)
@@ -42,7 +80,38 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
         made.move_to_end(key)
         results, asked = made[key][1], (args, tuple(sorted(kwargs.items())))
         if asked not in results:
-            results[asked] = analyse(facts, *args, **kwargs)
-        return results[asked]
+            with _noted() as forms:
+                value = analyse(facts, *args, **kwargs)
+            results[asked] = value, forms
+        value, forms = results[asked]
+        note(*forms)  # whoever asks rests on them too, though he reads none himself
+        return value
 
     return remembered
+
+
+def kept_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
+    """`once_per_facts`; what it finds in a whole mission is kept besides, until a form that it read changes.
+
+    *analyse* says the type of what it gives, made of dataclasses, tuples, mappings, texts and numbers. It reads rows by
+    ``facts.tables``, and else nothing but settings, forms and lists.
+    """
+    name = f"{analyse.__module__.rpartition('.')[2]}.{analyse.__qualname__}"
+
+    @once_per_facts
+    @wraps(analyse)
+    def kept(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        memory: Memory | None = getattr(facts.tables, "memory", None) if facts.zone is None else None
+        if memory is None:
+            return analyse(facts, *args, **kwargs)
+        asked = " ".join([name, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))])
+        found = memory.get(asked, get_type_hints(analyse)["return"])
+        if found is None:
+            with _noted() as forms:
+                found = analyse(facts, *args, **kwargs), forms
+            memory.put(asked, *found)
+        value: R = found[0]
+        note(*found[1])
+        return value
+
+    return kept

@@ -12,7 +12,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.needs import ballot, needs
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 from kobo_sync.model import Facts
 
@@ -22,15 +22,20 @@ UNKNOWN = ""  # the row or column of those with another code or none, where ther
 
 @dataclass(frozen=True)
 class Crosstab:
-    """Persons present by *rows* and *columns* (codes; `UNKNOWN` last, where it is needed); *mask* says which cells are hidden.
+    """Persons present by *rows* and *columns* (codes; `UNKNOWN` last, where it is needed); *dashes* says which cells are hidden.
 
-    Shape: *counts* rows × columns, *mask* with the totals as in `suppression.hidden`.
+    Shape: *counts* rows × columns, *dashes* with the totals as `suppression.hidden` gives them.
     """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    mask: Mask
+    dashes: tuple[tuple[bool, ...], ...]
+
+    @property
+    def mask(self) -> Mask:
+        """*dashes* as an array."""
+        return np.array(self.dashes, dtype=np.bool_)
 
     def cells(self) -> list[list[str]]:
         """The table with its totals as text, hidden cells as a dash."""
@@ -44,7 +49,7 @@ class Crosstab:
         return None if self.mask[-1, place] else sum(row[place] for row in self.counts)
 
 
-@once_per_facts
+@kept_per_facts
 def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
@@ -77,14 +82,20 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
         totals = present_by_sex(facts, "group", groups).mask[-1]
         besides = np.zeros((len(rows) + 1, len(columns) + 1), dtype=np.bool_)
         besides[-1] = totals
-        return Crosstab(rows, columns, counts, hidden(counts, besides=besides))
+        return _crosstab(rows, columns, counts, hidden(counts, besides=besides))
     if facts.zone is not None:
-        return Crosstab(rows, columns, counts, hidden(counts, inside=True))
+        return _crosstab(rows, columns, counts, hidden(counts, inside=True))
     zones: dict[str, list[tuple[str, str, str]]] = {}
     for pair in pairs:
         zones.setdefault(pair[0], []).append(pair)
     parts = [table(zones[zone]) for zone in sorted(zones)]
-    return Crosstab(rows, columns, counts, hidden_over_zones(counts, parts, inside=True))
+    return _crosstab(rows, columns, counts, hidden_over_zones(counts, parts, inside=True))
+
+
+def _crosstab(
+    rows: tuple[str, ...], columns: tuple[str, ...], counts: tuple[tuple[int, ...], ...], mask: Mask
+) -> Crosstab:
+    return Crosstab(rows, columns, counts, tuple(map(tuple, mask.tolist())))
 
 
 @once_per_facts
@@ -97,7 +108,7 @@ def women_share(facts: Facts) -> float | None:
     return women / n if women is not None and n else None
 
 
-@once_per_facts
+@kept_per_facts
 def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
     """How many of each zone were present, were tested, answered: the numbers that the zones' own papers print."""
     if what == "present":
@@ -127,6 +138,7 @@ def least(facts: Facts, what: What) -> int:
     return sum(n for zone, n in told.items() if zone not in small_zones(facts, what))
 
 
+@kept_per_facts
 def mentions_hidden(facts: Facts) -> frozenset[str]:
     """The needs whose number of mentions may not be printed: one or two persons, or what tells it."""
     found = needs(facts)
@@ -141,6 +153,7 @@ def mentions_hidden(facts: Facts) -> frozenset[str]:
     return frozenset(code for code, is_hidden in zip(codes, mask[:, 0], strict=False) if is_hidden)
 
 
+@kept_per_facts
 def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]:
     """The groups (or sexes) of respondents whose number, and what rests on it, may not be printed."""
     found = needs(facts)
@@ -155,6 +168,7 @@ def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]
     return frozenset(code for code, is_hidden in zip(sizes, mask[0], strict=False) if is_hidden)
 
 
+@kept_per_facts
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
     held = focus_groups(facts)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.names import phone_key
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config import Role
 from kobo_sync.model import Facts
 
@@ -46,39 +46,58 @@ class Quoted:
     masked: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Names:
+    """What tells persons of the roster, made comparable: names wherever they stand written with a capital (*alone*),
+    *families* without one too, the numbers of the persons whose names hold a word (*people*), *phones*.
+    """
+
+    alone: frozenset[str]
+    families: frozenset[str]
+    people: Mapping[str, frozenset[int]]
+    phones: frozenset[str]
+
+
+@kept_per_facts
+def names_of(facts: Facts) -> Names:
+    """The names and phones of the persons registered or present; words that places, organisations and needs hold are none."""
+    places = [zone.name for zone in facts.config.zones] + [
+        text for zone in facts.config.zones for text in zone.extra.values()
+    ]
+    places += [item.name for item in facts.config.organisations] + [
+        labels.need(facts, code) for code in labels.needs(facts)
+    ]
+    common = {word for text in places for word in _keys(text)} | {_key(word) for word in _PARTICLES}
+    alone_of: set[str] = set()
+    families: set[str] = set()
+    people: dict[str, set[int]] = {}
+    phones: set[str] = set()
+    roles: tuple[Role, ...] = ("registration", "attendance")
+    columns = ["phone", "family_name", "given_name", "name_ar"]
+    rows = [row for role in roles for row in meaning.records(meaning.rows(facts, role).table[columns])]
+    for person, row in enumerate(rows):
+        if row["phone"] is not None:
+            phones.add(phone_key(meaning.text(row["phone"])))
+        for column in columns[1:]:
+            if row[column] is None:
+                continue
+            words = _keys(meaning.text(row[column]))
+            for word in (*words, "".join(words)):
+                if len(word) >= _SHORTEST and word not in common:
+                    people.setdefault(word, set()).add(person)
+            alone = {word for word in (*words, "".join(words)) if word not in common}
+            alone_of |= {word for word in alone if len(word) >= (4 if _ARABIC.search(word) else _SHORTEST_ALONE)}
+            if column == "family_name":
+                families |= {word for word in alone if len(word) >= _SHORTEST_SMALL}
+    held = {word: frozenset(persons) for word, persons in people.items()}
+    return Names(frozenset(alone_of), frozenset(families), held, frozenset(phones - {""}))
+
+
 class Reader:
     """Reads texts against the roster of a zone or of the mission."""
 
     def __init__(self, facts: Facts) -> None:
-        places = [zone.name for zone in facts.config.zones] + [
-            text for zone in facts.config.zones for text in zone.extra.values()
-        ]
-        places += [item.name for item in facts.config.organisations] + [
-            labels.need(facts, code) for code in labels.needs(facts)
-        ]
-        common = {word for text in places for word in _keys(text)} | {_key(word) for word in _PARTICLES}
-        self._alone: set[str] = set()  # a name wherever it stands, written with a capital
-        self._families: set[str] = set()  # and these without
-        self._people: dict[str, set[int]] = {}  # word → the persons whose names hold it
-        self._phones: set[str] = set()
-        roles: tuple[Role, ...] = ("registration", "attendance")
-        columns = ["phone", "family_name", "given_name", "name_ar"]
-        rows = [row for role in roles for row in meaning.records(meaning.rows(facts, role).table[columns])]
-        for person, row in enumerate(rows):
-            if row["phone"] is not None:
-                self._phones.add(phone_key(meaning.text(row["phone"])))
-            for column in columns[1:]:
-                if row[column] is None:
-                    continue
-                words = _keys(meaning.text(row[column]))
-                for word in (*words, "".join(words)):
-                    if len(word) >= _SHORTEST and word not in common:
-                        self._people.setdefault(word, set()).add(person)
-                alone = {word for word in (*words, "".join(words)) if word not in common}
-                self._alone |= {word for word in alone if len(word) >= (4 if _ARABIC.search(word) else _SHORTEST_ALONE)}
-                if column == "family_name":
-                    self._families |= {word for word in alone if len(word) >= _SHORTEST_SMALL}
-        self._phones.discard("")
+        self._names = names_of(facts)
 
     def quoted(self, text: str) -> Quoted:
         """*text* with names, numbers and addresses masked; word for word otherwise."""
@@ -105,11 +124,11 @@ class Reader:
         before: tuple[int, set[int]] | None = None
         for place, word in enumerate(words):
             forms = _forms(word)
-            if any(form in self._families for form in forms) or (
-                not word[0].islower() and any(form in self._alone for form in forms)
+            if any(form in self._names.families for form in forms) or (
+                not word[0].islower() and any(form in self._names.alone for form in forms)
             ):
                 found.add(place)
-            people = set().union(*(self._people.get(form, ()) for form in forms))
+            people = set().union(*(self._names.people.get(form, ()) for form in forms))
             if before is not None and (people & before[1] or (people and {before[0], place} & found)):
                 found |= {before[0], place}
             if people or _key(word) not in _SKIPPED:
@@ -119,7 +138,7 @@ class Reader:
     def _is_number(self, text: str) -> bool:
         """Enough digits for a phone; no dates, years (``2023-2024``) nor amounts (``150 000 000``), unless somebody has that number."""
         plain = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in text)
-        if phone_key(plain) in self._phones:
+        if phone_key(plain) in self._names.phones:
             return True
         return len(re.sub(r"\D", "", plain)) >= 8 and not (
             _DATE.search(plain) or _YEARS.fullmatch(plain) or _AMOUNT.fullmatch(plain)

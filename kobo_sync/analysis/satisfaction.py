@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.model import Choice, Facts
 
@@ -90,7 +90,7 @@ class Satisfaction:
     open_answers: dict[str, tuple[str, ...]]
 
 
-@once_per_facts
+@kept_per_facts
 def satisfaction(facts: Facts) -> Satisfaction:
     """What was answered. Raises: nothing; no rows give n = 0.
 
@@ -107,7 +107,7 @@ def satisfaction(facts: Facts) -> Satisfaction:
         if settings.fields.get("intention"):
             intention = _scale(facts, form_id, settings.fields["intention"], uuids)
         for name in settings.open_questions:
-            open_answers[labels.question(facts, form_id, name)] = tuple(meaning.written(facts, form_id, name))
+            open_answers[labels.question(facts, form_id, name)] = meaning.written(facts, form_id, name)
     marks = [_mark(value) for value in usable["recommend"]]
     return Satisfaction(len(usable), tuple(scales), intention, recommendation(marks), open_answers)
 

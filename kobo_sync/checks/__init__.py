@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
+from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.checks import (
     copied_signatures,
     dates,
@@ -40,6 +41,7 @@ from kobo_sync.checks import (
     versions,
     zones,
 )
+from kobo_sync.checks.sheet import sheet
 from kobo_sync.config import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts, Finding
@@ -49,6 +51,7 @@ CHECKS = (
     dates, durations, nights, positions, missing, outliers, straight_lines, unmatched_tests, scores, other_answers,
     versions, enumerators, reworked,
 )  # fmt: skip
+_BY_CODE = {module.CODE: module for module in CHECKS}
 CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
 
 
@@ -56,7 +59,8 @@ CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
 class Check:
     """A check ready to run; *name* is the dotted name of a mission's own, empty for those of the product.
 
-    *alone*: what it finds in a row rests on the rows of that row's zone alone, so that zones can be checked one by one.
+    *alone*: what it finds in a row rests on the rows of that row's zone alone, so that zones can be checked one by one;
+    *in_form*: on those of its form alone.
     """
 
     code: str
@@ -64,6 +68,7 @@ class Check:
     find: Callable[[Facts], Iterable[Finding]]
     name: str = ""
     alone: bool = False
+    in_form: bool = False
 
 
 def run_checks(facts: Facts) -> tuple[Finding, ...]:
@@ -104,7 +109,8 @@ def zone_part(facts: Facts) -> ZonePart:
 def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ...]:
     """What `run_checks` finds in the whole mission, given the part of each zone and of the rows that are in none.
 
-    *whole* need hold no other columns than those that the config names, that are numbers or that say when and who.
+    *whole* need hold no other columns than those that the config names, that are numbers or that say when and who; what
+    earlier runs found in it stands as long as the forms that it rests on do.
     """
     known = list(parts)
     found = [finding for part in known for finding in part.alone]
@@ -113,9 +119,22 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
             found += missing.judged(each for part in known for each in part.missing)
         elif check.code == enumerators.CODE:
             found += enumerators.judged(whole, (each for part in known for each in part.works))
+        elif check.in_form:
+            found += [finding for form_id in whole.config.forms for finding in _in_form(whole, check.code, form_id)]
         elif not check.alone:
-            found += check.find(whole)
+            found += _over_zones(whole, check.code)
     return ordered(found)
+
+
+@kept_per_facts
+def _over_zones(facts: Facts, code: str) -> tuple[Finding, ...]:
+    return tuple(_BY_CODE[code].check(facts))
+
+
+@kept_per_facts
+def _in_form(facts: Facts, code: str, form_id: str) -> tuple[Finding, ...]:
+    found = sheet(facts, form_id)
+    return tuple(_BY_CODE[code].in_form(facts, found)) if len(found) else ()
 
 
 # ── the catalogue ───────────────────────────────────────────────────────────
@@ -146,6 +165,7 @@ def _check(module: ModuleType, name: str = "") -> Check:
         cast(Callable[[Facts], Iterator[Finding]], module.check),
         name,
         alone=not name and hasattr(module, "ALONE"),
+        in_form=not name and hasattr(module, "in_form"),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,6 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA022"
 TITLE = "Enumerator unlike the others"
-_NO_DAY = np.iinfo(np.int64).min  # as numpy writes "not a time"
 SAID = {
     "fast": "ses entretiens durent {:.0f} fois moins que ceux des autres",
     "slow": "ses entretiens durent {:.0f} fois plus que ceux des autres",
@@ -30,46 +28,50 @@ def check(facts: Facts) -> Iterator[Finding]:
     return judged(facts, gathered(facts))
 
 
+_ROW = np.dtype([("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")])
+
+
 @dataclass(frozen=True)
 class Part:
-    """The rows of a form as far as they tell how people work: row by row the id, who sent it, the day (as a number,
-    None where it is not known), minutes (None likewise) and the share of empty answers.
+    """The rows of a form as far as they tell how people work.
+
+    *rows* are the bytes of an array of: the row's id, who sent it (a place in *names*), the day, minutes (NaT and NaN where
+    they are not known), the share of empty answers.
     """
 
     form_id: str
-    rows: tuple[tuple[int, str, int | None, float | None, float], ...]
+    names: tuple[str, ...]
+    rows: bytes
 
 
 def gathered(facts: Facts) -> list[Part]:
     """How the rows of *facts* were taken, form by form."""
     parts = []
     for sheet in sheets(facts):
-        days = [None if np.isnat(day) else int(day.astype(int)) for day in sheet.days]
-        took = [None if np.isnan(value) else float(value) for value in minutes(sheet)]
-        rows = zip(
-            (int(each or 0) for each in sheet.ids),
-            sheet.enumerators,
-            days,
-            took,
-            map(float, _missing(sheet)),
-            strict=True,
-        )
-        parts.append(Part(sheet.form_id, tuple(rows)))
+        names = {name: place for place, name in enumerate(dict.fromkeys(sheet.enumerators))}
+        rows = np.zeros(len(sheet), _ROW)
+        rows["id"] = [int(each or 0) for each in sheet.ids]
+        rows["who"] = [names[name] for name in sheet.enumerators]
+        rows["day"], rows["minutes"], rows["missing"] = sheet.days, minutes(sheet), _missing(sheet)
+        parts.append(Part(sheet.form_id, tuple(names), rows.tobytes()))
     return parts
 
 
 def judged(facts: Facts, parts: Iterable[Part]) -> Iterator[Finding]:
     """The findings of all *parts* together; *facts* give the settings."""
     checks = facts.config.checks
-    forms: dict[str, list[tuple[int, str, int | None, float | None, float]]] = {}
+    forms: dict[str, list[Part]] = {}
     for part in parts:
-        forms.setdefault(part.form_id, []).extend(part.rows)
+        forms.setdefault(part.form_id, []).append(part)
     for form_id in filter(forms.__contains__, facts.config.forms):
-        rows = sorted(forms[form_id], key=itemgetter(0))
-        days = np.array([_NO_DAY if row[2] is None else row[2] for row in rows], dtype=np.int64).view("datetime64[D]")
-        took = np.array([np.nan if row[3] is None else row[3] for row in rows], dtype=np.float64)
-        missing = np.array([row[4] for row in rows], dtype=np.float64)
-        found = works(form_id, [row[1] for row in rows], days, took, missing)
+        names = [name for part in forms[form_id] for name in part.names]
+        rows = [np.frombuffer(part.rows, _ROW).copy() for part in forms[form_id]]
+        for place, some in enumerate(rows):
+            some["who"] += sum(len(part.names) for part in forms[form_id][:place])
+        all_rows = np.concatenate(rows)
+        all_rows = all_rows[np.argsort(all_rows["id"], kind="stable")]
+        enumerators = [names[place] for place in all_rows["who"]]
+        found = works(form_id, enumerators, all_rows["day"], all_rows["minutes"], all_rows["missing"])
         for work, odd in unlike_others(found, fewest=checks.enumerator_min_n, factor=checks.enumerator_factor):
             for figure, times in odd.items():
                 yield _finding(work, figure, times)

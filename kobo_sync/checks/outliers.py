@@ -19,11 +19,15 @@ KINDS = ("integer", "decimal", "range")
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per answer beyond ``checks.outlier_iqr`` times the range between the quartiles, repeats included."""
     for sheet in sheets(facts):
-        whole = np.arange(len(sheet))
-        yield from _far(sheet, sheet.table, whole, "")
-        for name, table in sheet.repeats.items():
-            at = np.array([sheet.places.get(root, -1) for root in texts(table, "root_uuid")], dtype=np.intp)
-            yield from _far(sheet, table, at, name)
+        yield from in_form(facts, sheet)
+
+
+def in_form(_facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form."""
+    yield from _far(sheet, sheet.table, np.arange(len(sheet)), "")
+    for name, table in sheet.repeats.items():
+        at = np.array([sheet.places.get(root, -1) for root in texts(table, "root_uuid")], dtype=np.intp)
+        yield from _far(sheet, table, at, name)
 
 
 def _far(sheet: Sheet, table: pd.DataFrame, at: npt.NDArray[np.intp], repeat: str) -> Iterator[Finding]:

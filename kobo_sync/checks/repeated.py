@@ -19,10 +19,17 @@ ONCE_PER: dict[Role, tuple[str, str]] = {  # role → the meaning that tells occ
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per row that repeats an earlier one of the same person and occasion."""
-    for role, (occasion, called) in ONCE_PER.items():
+    for role in ONCE_PER:
         for sheet in sheets(facts, role):
-            if sheet.has("person") and (not occasion or sheet.has(occasion)):
-                yield from _repeated(sheet, role, occasion, called)
+            yield from in_form(facts, sheet)
+
+
+def in_form(_facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form."""
+    role = sheet.settings.role
+    occasion, called = ONCE_PER.get(role, ("", ""))
+    if called and sheet.has("person") and (not occasion or sheet.has(occasion)):
+        yield from _repeated(sheet, role, occasion, called)
 
 
 def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[Finding]:

@@ -223,7 +223,7 @@ def sheet(facts: Facts, form_id: str) -> Sheet:
     if "submission_id" in table and not table["submission_id"].is_monotonic_increasing:
         table = table.sort_values("submission_id", kind="stable")
     own = f"{form_id}__"
-    repeats = {name.removeprefix(own): part for name, part in facts.tables.items() if name.startswith(own)}
+    repeats = {name.removeprefix(own): facts.tables[name] for name in facts.tables if name.startswith(own)}
     return Sheet(form_id, facts.config, facts.forms.get(form_id), table.reset_index(drop=True), repeats)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from kobo_sync.analysis.names import name_key, phone_key
 from kobo_sync.checks.duplicates import names
-from kobo_sync.checks.sheet import Sheet, registrations, sheets
+from kobo_sync.checks.sheet import Sheet, registrations
+from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.config import Role
 from kobo_sync.model import Facts, Finding
 
@@ -20,8 +21,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     homes: dict[str, tuple[str, Sheet, int]] = {}
     nobody = {"", facts.config.codes.not_listed}
     first_forms = {sheet.form_id: sheet for sheet in registrations(facts)}
-    others = [sheet for sheet in sheets(facts, *WITH_PERSON) if sheet.form_id not in first_forms]
-    for sheet in [*first_forms.values(), *others]:
+    others = [form for form in facts.config.forms if form not in first_forms and _names_persons(facts, form)]
+    for sheet in [*first_forms.values(), *filter(len, (sheet_of(facts, form) for form in others))]:
         codes = sheet.said("person")
         for at, (code, zone) in enumerate(zip(codes, sheet.zones, strict=True)):
             if code in nobody or not zone or not sheet.consented[at]:
@@ -32,6 +33,11 @@ def check(facts: Facts) -> Iterator[Finding]:
                 yield _finding(sheet, at, "même code de participant", where, home, "code")
     for sheet in registrations(facts):
         yield from _same_identity(sheet)
+
+
+def _names_persons(facts: Facts, form_id: str) -> bool:
+    settings = facts.config.forms[form_id]
+    return settings.role in WITH_PERSON and bool(settings.fields.get("person"))
 
 
 def _same_identity(sheet: Sheet) -> Iterator[Finding]:

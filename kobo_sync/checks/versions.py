@@ -20,13 +20,18 @@ def check(facts: Facts) -> Iterator[Finding]:
     The version in force is the deployed one, else that of the newest row; rows of before are in order.
     """
     for sheet in sheets(facts):
-        versions = sheet.column("form_version")
-        current, since = facts.versions.get(sheet.form_id, ("", None))
-        if not current or current not in versions:
-            known = [at for at, version in enumerate(versions) if version]
-            current, since = (versions[known[-1]] if known else ""), None
-        if current:
-            yield from _old(sheet, versions, current, since)
+        yield from in_form(facts, sheet)
+
+
+def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form."""
+    versions = sheet.column("form_version")
+    current, since = facts.versions.get(sheet.form_id, ("", None))
+    if not current or current not in versions:
+        known = [at for at, version in enumerate(versions) if version]
+        current, since = (versions[known[-1]] if known else ""), None
+    if current:
+        yield from _old(sheet, versions, current, since)
 
 
 def _old(sheet: Sheet, versions: list[str], current: str, since: object) -> Iterator[Finding]:

@@ -97,7 +97,7 @@ def participation(
         ("Test après la formation", "after", learnt.n_after),
         ("Tests appariés (avant et après)", "pairs", learnt.n_pairs),
         ("Satisfaction (anonyme)", "satisfaction", judged.n),
-        ("Besoins", "needs_rows", len(meaning.rows(facts, "needs").table)),
+        ("Besoins", "needs_rows", meaning.n_usable(facts, "needs")),
     ]
     rows = []
     for label, what, n in answers:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels, quoting
+from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.publication import What, least, small_zones
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config import Identity, Role
@@ -72,7 +72,7 @@ def local_day(facts: Facts, moment: datetime) -> date:
 
 def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
     """Submissions received of *form_ids*."""
-    return sum(len(facts.tables[form_id]) for form_id in form_ids if form_id in facts.tables)
+    return sum(meaning.n_received(facts, form_id) for form_id in form_ids)
 
 
 def printable(n: int) -> str:

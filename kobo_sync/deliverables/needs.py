@@ -238,7 +238,7 @@ def proposals(document: WordDocument, facts: Facts, found: Needs, *, level: int 
         fields = facts.config.forms[form_id].fields
         for key, title in (("steps", "Démarches déjà faites"), ("other", "Autres besoins cités")):
             if fields.get(key):
-                asked.append((title, tuple(meaning.written(facts, form_id, fields[key]))))
+                asked.append((title, meaning.written(facts, form_id, fields[key])))
     for title, texts in asked:
         _words(document, facts, title, texts, level)
 

@@ -214,14 +214,15 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
 def _received(document: WordDocument, facts: Facts) -> None:
     rows = []
     for form_id in facts.config.forms:
-        table = facts.tables.get(form_id)
-        found = meaning.rows(facts, facts.config.forms[form_id].role)
+        role = facts.config.forms[form_id].role
         title = facts.forms[form_id].title if form_id in facts.forms else form_id
-        kept = found.table["form_id"].eq(form_id).sum() if facts.config.forms[form_id].role != "other" else None
-        n = len(table) if table is not None else 0
-        received, used = french.number(n), french.number(int(kept)) if kept is not None else french.NOTHING
-        if kept is not None and facts.config.forms[form_id].role in _OF_PERSONS:
-            mask = hidden([[int(kept), n - int(kept)]])
+        n, kept = (
+            meaning.n_received(facts, form_id),
+            None if role == "other" else meaning.n_usable(facts, role, form_id),
+        )
+        received, used = french.number(n), french.number(kept) if kept is not None else french.NOTHING
+        if kept is not None and role in _OF_PERSONS:
+            mask = hidden([[kept, n - kept]])
             used, received = (french.NOTHING if mask[0, place] else text for place, text in ((0, used), (2, received)))
         rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]

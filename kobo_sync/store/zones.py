@@ -33,15 +33,20 @@ class Mark:
     """What the live rows of a zone, or of the mission, look like.
 
     *fingerprint*: of all contents (12 hex digits), equal for equal data whichever server or day they come from;
-    *files*: of the attachments that are here; *state*: of all that the mirror knows of the rows and their files;
-    *seen_at*: the newest submission or validation (aware UTC); *counts*: rows per form.
+    *files*: of the attachments that are here; *states*: form by form of all that the mirror knows of the rows and their
+    files; *seen_at*: the newest submission or validation (aware UTC); *counts*: rows per form.
     """
 
     fingerprint: str
     files: str
-    state: str
+    states: Mapping[str, str]
     seen_at: datetime | None
     counts: Mapping[str, int]
+
+    @property
+    def state(self) -> str:
+        """All *states* in one."""
+        return " ".join(f"{form_id} {state}" for form_id, state in sorted(self.states.items()))
 
 
 @dataclass
@@ -50,27 +55,31 @@ class _Sum:
 
     content: Any = field(default_factory=hashlib.sha256)
     files: Any = field(default_factory=hashlib.sha256)
-    state: Any = field(default_factory=hashlib.sha256)
+    states: dict[str, Any] = field(default_factory=dict)
     submitted_at: str = ""
     validated_at: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, form_id: str, n: int, submitted_at: str, validated_at: int, content: bytes, state: bytes) -> None:
         self.content.update(content)
-        self.state.update(state)
+        self._state(form_id).update(state)
         self.submitted_at = max(self.submitted_at, submitted_at)
         self.validated_at = max(self.validated_at, validated_at)
         self.counts[form_id] = self.counts.get(form_id, 0) + n
 
-    def add_files(self, files: bytes) -> None:
+    def add_files(self, form_id: str, files: bytes) -> None:
         self.files.update(files)
-        self.state.update(files)
+        self._state(form_id).update(files)
+
+    def _state(self, form_id: str) -> Any:
+        return self.states.setdefault(form_id, hashlib.sha256())
 
     def mark(self, form_ids: Iterable[str]) -> Mark:
         validated_at = datetime.fromtimestamp(self.validated_at, UTC)
         seen_at = max(datetime.fromisoformat(self.submitted_at), validated_at) if self.counts else None
         counts = {form_id: self.counts.get(form_id, 0) for form_id in form_ids}
-        return Mark(self.content.hexdigest()[:12], self.files.hexdigest(), self.state.hexdigest(), seen_at, counts)
+        states = {form_id: self._state(form_id).hexdigest() for form_id in form_ids}
+        return Mark(self.content.hexdigest()[:12], self.files.hexdigest(), states, seen_at, counts)
 
 
 def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) -> tuple[Mark, dict[str, Mark]]:
@@ -84,12 +93,12 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
         for form_id, question in sorted(questions.items()):
             hash_contents(connection, form_id)
             for zone, n, submitted_at, validated_at, content, state in _by_zone(connection, _ROWS, form_id, question):
-                told = (n, submitted_at, validated_at, _lines(content), _lines(f"{form_id} {zone}", state))
+                told = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
                     place.add(form_id, *told)
             for zone, files in _by_zone(connection, _FILES, form_id, question):
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
-                    place.add_files(_lines(files))
+                    place.add_files(form_id, _lines(files))
     return whole.mark(questions), {zone: found.mark(questions) for zone, found in sums.items()}
 
 
@@ -99,7 +108,8 @@ def _by_zone(connection: sa.Connection, query: str, form_id: str, question: str)
     cursor = connection.connection.cursor()
     try:
         cursor.execute(query.format(zone=zone, flat=_quoted(FLAT_PREFIX + form_id)), [form_id])
-        yield from cursor
+        while (line := cursor.fetchone()) is not None:
+            yield line
     finally:
         cursor.close()
 
