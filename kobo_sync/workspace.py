@@ -312,7 +312,8 @@ class Workspace:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             self._finish_replacement(name)
-            staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self.out))
+            staging = self.out / f".{name}.new"
+            staging.mkdir(mode=0o700)
             for relative, content in sorted(files.items()):
                 pure = PurePosixPath(relative)
                 if pure.is_absolute() or ".." in pure.parts:
@@ -336,10 +337,9 @@ class Workspace:
         target, old = self.out / name, self.out / f".{name}.old"
         if old.exists() and not target.exists():
             old.replace(target)
-        shutil.rmtree(old, ignore_errors=True)
-        for stale in os.scandir(self.out) if self.out.is_dir() else ():
-            if stale.name.startswith(f".{name}-"):
-                shutil.rmtree(stale.path, ignore_errors=True)
+        for stale in (old, self.out / f".{name}.new"):
+            if stale.exists():
+                shutil.rmtree(stale, ignore_errors=True)
 
 
 def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

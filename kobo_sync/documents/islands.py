@@ -193,9 +193,10 @@ def fresh_picture_ids(body: Any) -> None:
         seen.add(picture.get("id"))
 
 
-def inside(paragraph: Any, holders: Sequence[Any]) -> bool:
-    """Whether *paragraph* is one of *holders*, or lies in one."""
-    return any(holder is paragraph or _is_above(holder, paragraph) for holder in holders)
+def within(holders: Sequence[Any]) -> Callable[[Any], bool]:
+    """Whether an element is one of *holders*, or lies in one: a question that is asked of each paragraph."""
+    known = {id(holder): holder for holder in holders}  # held, so that each keeps its id
+    return lambda element: any(id(each) in known for each in (element, *element.iterancestors()))
 
 
 def _is_above(holder: Any, element: Any) -> bool:

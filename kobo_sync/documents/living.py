@@ -221,11 +221,11 @@ def _stale(document: WordDocument, moved: dict[str, str], content: Content, stat
     if not patterns:
         return []
     body, *edges = live_fields.roots(document)
-    mine = _machine_made(body, content, state)
+    is_mine = islands.within(_machine_made(body, content, state))
     filled_in = {id(node): node for root in (body, *edges) for node in live_fields.shown_nodes(root)}
     notes = []
     for paragraph in [paragraph for root in (body, *edges) for paragraph in root.iter(f"{W}p")]:
-        if islands.inside(paragraph, mine):
+        if is_mine(paragraph):
             continue
         nodes = [node for node in islands.text_nodes(paragraph) if id(node) not in filled_in]
         # A field between two texts must not join them into one figure.
@@ -346,7 +346,7 @@ def _settle(document: WordDocument) -> None:
     """Numbers of captions and pictures over the whole text; pictures that nothing shows any more are dropped."""
     body = document.element.body
     controls = [control for control in body.iter(f"{W}sdt") if islands.tag_of(control).startswith(f"{islands.BLOCK}:")]
-    islands.renumber(body, lambda paragraph: islands.inside(paragraph, controls))
+    islands.renumber(body, islands.within(controls))
     islands.fresh_picture_ids(body)
     used = set(re.findall(r'r:(?:embed|id|link|pict)="([^"]+)"', etree.tostring(document.element, encoding="unicode")))
     for key, relation in list(document.part.rels.items()):

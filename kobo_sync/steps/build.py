@@ -132,6 +132,7 @@ class _Run:
         self.findings += _put(self.mission, code, held, made, said)
         self.lines.append(_counted(code, made, self.counts))
         forget()
+        gc.collect()
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
@@ -182,7 +183,6 @@ def _made(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
     for name in names:
         made += [(name, document) for document in deliverable(name).build(facts)]
         gc.collect(0)  # what the paper leaves is young
-    gc.collect()
     return made
 
 
