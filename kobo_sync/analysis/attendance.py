@@ -122,17 +122,22 @@ def attendance(facts: Facts) -> Attendance:
     found: dict[tuple[str, str], dict[str, Signature]] = {}
     walk_ins: dict[tuple[str, str], Person] = {}
     n_unsigned = 0
-    for row in meaning.records(signed.table):
-        half_day, filename = meaning.text(row["session"]), meaning.text(row["signature"])
-        if not filename or (sessions and half_day not in sessions):
-            n_unsigned += 1
-        person = _identify(row, facts, people, by_name)
-        place = (person.zone, person.key)
-        if person.key not in people or people[person.key].zone != person.zone:
-            walk_ins[place] = _fuller(walk_ins.get(place), person)
+    cells = {str(name): signed.table[name].tolist() for name in signed.table}
+    asked = (map(meaning.text, cells[name]) for name in ("zone", "person", "session", "signature", "root_uuid"))
+    for at, (zone, code, half_day, filename, root) in enumerate(zip(*asked, strict=True)):
+        known = people.get(code) if code != facts.config.codes.not_listed else None
+        if known is not None and zone in ("", known.zone):  # nearly everybody
+            place = (known.zone, known.key)
+        else:
+            row = {name: column[at] for name, column in cells.items()}
+            person = _identify(row, facts, people, by_name)
+            place = (person.zone, person.key)
+            if person.key not in people or people[person.key].zone != person.zone:
+                walk_ins[place] = _fuller(walk_ins.get(place), person)
         if filename and (not sessions or half_day in sessions):
-            signatures = found.setdefault(place, {})
-            signatures[half_day] = Signature(meaning.text(row["root_uuid"]), filename)
+            found.setdefault(place, {})[half_day] = Signature(root, filename)
+        else:
+            n_unsigned += 1
     registered = [_signed(person, found) for person in people.values()]
     others = [_signed(person, found) for person in walk_ins.values()]
     everyone = sorted(registered + [p for p in others if p.present], key=_order)

@@ -86,7 +86,7 @@ class Learning:
         return 1 - self.n_pairs / self.n_before if self.n_before else None
 
 
-_Marks = Mapping[str, bool | None]  # item → right, wrong, or not answered
+_Marks = tuple[bool | None, ...]  # item by item: right, wrong, or not answered
 
 
 @kept_per_facts
@@ -100,26 +100,31 @@ def learning(facts: Facts) -> Learning:
     tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
     n_duplicates = n_unmatched = 0
     for key, moment, marks in _tests(facts, items):
-        if moment not in tests or all(mark is None for mark in marks.values()):
+        if moment not in tests or marks.count(None) == len(marks):
             continue
         n_unmatched += key.startswith("?")
         n_duplicates += key in tests[moment]
         tests[moment].setdefault(key, marks)
     before, after = tests[moments[0]], tests[moments[1]]
     pairs = [(before[key], after[key]) for key in sorted(before) if key in after and not key.startswith("?")]
-    themes = {item.theme: [n for n, other in items.items() if other.theme == item.theme] for item in items.values()}
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(items.values()):
+        places.setdefault(item.theme, []).append(place)
+    scores = [{key: _score(marks) for key, marks in tests[moment].items()} for moment in moments]
     return Learning(
         n_before=len(before),
         n_after=len(after),
         n_duplicates=n_duplicates,
         n_unmatched=n_unmatched,
-        mean_before=_mean([_score(marks, list(items)) for marks in before.values()]),
-        mean_after=_mean([_score(marks, list(items)) for marks in after.values()]),
-        change=_change_of(pairs, list(items)),
-        items=tuple(_item(name, item.theme, pairs) for name, item in items.items()),
-        themes={theme: _change_of(pairs, names) for theme, names in themes.items()},
+        mean_before=_mean(list(scores[0].values())),
+        mean_after=_mean(list(scores[1].values())),
+        change=_change_of(pairs),
+        items=tuple(_item(name, item.theme, place, pairs) for place, (name, item) in enumerate(items.items())),
+        themes={
+            theme: _change_of([(_only(a, mine), _only(b, mine)) for a, b in pairs]) for theme, mine in places.items()
+        },
         scores={
-            key: (_score_or_none(before.get(key), list(items)), _score_or_none(after.get(key), list(items)))
+            key: (scores[0].get(key), scores[1].get(key))
             for key in sorted({*before, *after})
             if not key.startswith("?")
         },
@@ -206,20 +211,19 @@ def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, 
     """(person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
     rows = meaning.rows(facts, "test").table
     names = list(items)
-    answers: dict[str, tuple[bool | None, ...]] = {}
+    answers: dict[str, _Marks] = {}
     for form_id in facts.config.forms_with_role("test"):
         table = facts.tables.get(form_id)
         if table is not None and "root_uuid" in table:
             nothing = [None] * len(table)
             columns = [_marks(table[name].tolist(), items[name]) if name in table else nothing for name in names]
             answers.update(zip(map(str, table["root_uuid"]), zip(*columns, strict=True), strict=False))
-    unanswered: tuple[bool | None, ...] = (None,) * len(names)
+    unanswered: _Marks = (None,) * len(names)
     found: list[tuple[str, str, _Marks]] = []
     for uuid, person, moment in zip(rows["root_uuid"], rows["person"], rows["moment"], strict=True):
         code = meaning.text(person)
         key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
-        marks = dict(zip(names, answers.get(str(uuid), unanswered), strict=True))
-        found.append((key, meaning.text(moment), marks))
+        found.append((key, meaning.text(moment), answers.get(str(uuid), unanswered)))
     return found
 
 
@@ -230,20 +234,20 @@ def _marks(answers: Sequence[object], item: TestItem) -> list[bool | None]:
     return [marks[answer] for answer in answers]
 
 
-def _score(marks: _Marks, names: Sequence[str]) -> float:
-    return 100 * [marks[name] for name in names].count(True) / len(names)
+def _only(marks: _Marks, places: Sequence[int]) -> _Marks:
+    return tuple([marks[place] for place in places])
 
 
-def _score_or_none(marks: _Marks | None, names: Sequence[str]) -> float | None:
-    return None if marks is None else _score(marks, names)
+def _score(marks: _Marks) -> float:
+    return 100 * marks.count(True) / len(marks)
 
 
-def _change_of(pairs: Sequence[tuple[_Marks, _Marks]], names: Sequence[str]) -> Change:
-    return paired_change([_score(a, names) for a, _ in pairs], [_score(b, names) for _, b in pairs])
+def _change_of(pairs: Sequence[tuple[_Marks, _Marks]]) -> Change:
+    return paired_change([_score(a) for a, _ in pairs], [_score(b) for _, b in pairs])
 
 
-def _item(name: str, theme: str, pairs: Sequence[tuple[_Marks, _Marks]]) -> ItemResult:
-    both = [(a[name], b[name]) for a, b in pairs if a[name] is not None and b[name] is not None]
+def _item(name: str, theme: str, place: int, pairs: Sequence[tuple[_Marks, _Marks]]) -> ItemResult:
+    both = [(a[place], b[place]) for a, b in pairs if a[place] is not None and b[place] is not None]
     gained, lost = both.count((False, True)), both.count((True, False))
     before = sum(a is True for a, _ in both) / len(both) if both else None
     after = sum(b is True for _, b in both) / len(both) if both else None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.names import name_key
@@ -87,12 +90,7 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     """
     usable = rows(facts, role, ("group", "sex")).table
     parts = []
-    for form_id in facts.config.forms_with_role(role):
-        settings = facts.config.forms[form_id]
-        repeat = settings.fields.get("detail", "") or settings.fields.get("actions", "")
-        table = facts.tables.get(f"{form_id}__{repeat}") if repeat else facts.tables.get(form_id)
-        if table is None:
-            continue
+    for table, settings in _details(facts, role):
         found = {name: _column(table, name) for name in ("root_uuid", "position")}
         found |= _by_meaning(table, settings, meanings)
         parts.append(pd.DataFrame(found, index=table.index).dropna(subset=list(meanings), how="all"))
@@ -100,6 +98,40 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     stacked = _stack(parts, columns)
     parents = usable[["root_uuid", "zone", "group", "sex"]].drop_duplicates("root_uuid")
     return stacked.merge(parents, on="root_uuid", how="inner", validate="m:1")
+
+
+def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[float]]:
+    """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*."""
+    usable = rows(facts, role).table["root_uuid"]
+    found: dict[str, list[float]] = {}
+    for table, settings in _details(facts, role):
+        names = [settings.fields.get(each, "") for each in (item, rating)]
+        if not all(name in table for name in names):
+            continue
+        numbers = _numbers(table[names[1]])
+        counted = table["root_uuid"].isin(usable).to_numpy() & np.isfinite(numbers)
+        places, codes = pd.factorize(table[names[0]])
+        for place, code in enumerate(codes):
+            found.setdefault(code, []).extend(numbers[counted & (places == place)].tolist())
+    return found
+
+
+def _details(facts: Facts, role: Role) -> Iterator[tuple[pd.DataFrame, FormSettings]]:
+    """Of each form of *role* the table that has its items: the repeat's, else its own."""
+    for form_id in facts.config.forms_with_role(role):
+        settings = facts.config.forms[form_id]
+        repeat = settings.fields.get("detail", "") or settings.fields.get("actions", "")
+        table = facts.tables.get(f"{form_id}__{repeat}" if repeat else form_id)
+        if table is not None:
+            yield table, settings
+
+
+def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    """The cells as numbers, NaN where there is none."""
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    said = {cell: number(cell) for cell in set(column)}  # few values, many cells
+    return np.array([np.nan if said[cell] is None else said[cell] for cell in column], dtype=np.float64)
 
 
 @kept_per_facts

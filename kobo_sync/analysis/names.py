@@ -21,6 +21,7 @@ _LETTERS = str.maketrans({
     "ث": "t", "ج": "j", "ح": "h", "خ": "X", "د": "d", "ذ": "d", "ر": "r", "ز": "z", "س": "s", "ش": "S", "ص": "s", "ض": "d",
     "ط": "t", "ظ": "d", "غ": "G", "ف": "f", "ق": "k", "ك": "k", "ل": "l", "م": "m", "ن": "n", "ه": "h", "و": "u", "ي": "i",
 })  # fmt: skip
+_NO_VOWELS = str.maketrans("", "", "aiu")
 ALIKE = 0.72  # of two folded names in one script; measured on the pairs of the tests
 
 
@@ -40,7 +41,7 @@ def phone_key(phone: str) -> str:
 
 def sound_key(name: str) -> str:
     """The consonants as heard, in one alphabet: equal for Mohamed, Mohammed, M’hamed and محمد; rough on purpose."""
-    return " ".join(sorted(filter(None, (re.sub("[aiu]", "", word) for word in _folded(name)))))
+    return " ".join(sorted(filter(None, map(_consonants, _words(name)))))
 
 
 def is_likely_same(one: str, other: str) -> bool:
@@ -58,20 +59,29 @@ def is_likely_same(one: str, other: str) -> bool:
 
 def _folded(name: str) -> list[str]:
     """The words in one alphabet, without articles, one letter for each sound."""
-    words = re.sub(r"[’']", "", name).replace("-", " ").split()
-    return [folded for word in words if (folded := _folded_word(word))]
+    return [folded for word in _words(name) if (folded := _folded_word(word))]
+
+
+def _words(name: str) -> list[str]:
+    return name.replace("’", "").replace("'", "").replace("-", " ").split()
+
+
+@lru_cache(maxsize=1 << 16)
+def _consonants(word: str) -> str:
+    return _folded_word(word).translate(_NO_VOWELS)
 
 
 @lru_cache(maxsize=1 << 16)  # the same names come again and again, and folding one is slow
 def _folded_word(word: str) -> str:
-    if name_key(word) in _ARTICLES:
+    key = name_key(word)
+    if key in _ARTICLES:
         return ""
     if _ARABIC.search(word):
         plain = "".join(c for c in word if not unicodedata.combining(c) and c != "ـ")
         plain = plain.removeprefix("ال") if len(plain) > 4 else plain
         folded = plain.translate(_LETTERS)
     else:
-        folded = name_key(word)
+        folded = key
         for old, new in _SPELLINGS:
             folded = folded.replace(old, new)
     return re.sub(r"h$", "", re.sub(r"(.)\1+", r"\1", folded))

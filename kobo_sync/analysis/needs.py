@@ -92,7 +92,7 @@ def needs(facts: Facts) -> Needs:
     ranks = ranking(scores)
     group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
     sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
-    ratings = _ratings(facts)
+    ratings = {name: meaning.rated(facts, "needs", "need", name) for name in _RATED}
     found = [
         Need(
             code=code,
@@ -101,9 +101,9 @@ def needs(facts: Facts) -> Needs:
             score=scores.get(code),
             rank=ranks.get(code),
             mentions=sum(code in ballot for ballot in ballots),
-            severity=_mean(ratings.get((code, "severity"), ())),
-            households=_median(ratings.get((code, "households"), ())),
-            feasibility=_mean(ratings.get((code, "feasibility"), ())),
+            severity=_mean(ratings["severity"].get(code, ())),
+            households=_median(ratings["households"].get(code, ())),
+            feasibility=_mean(ratings["feasibility"].get(code, ())),
             rank_by_group={group: ranks_.get(code) for group, ranks_ in group_ranks.items()},
             rank_by_sex={sex: ranks_.get(code) for sex, ranks_ in sex_ranks.items()},
         )
@@ -179,20 +179,6 @@ def _mean_over_groups(by_group: Mapping[str, Mapping[str, float]], codes: Sequen
 def _common(group_ranks: Mapping[str, Mapping[str, int]], codes: Sequence[str]) -> tuple[str, ...]:
     last = COMMON_UP_TO
     return tuple(code for code in codes if all(ranks.get(code, last + 1) <= last for ranks in group_ranks.values()))
-
-
-def _ratings(facts: Facts) -> dict[tuple[str, str], list[float]]:
-    """(need, what was rated) → the numbers given; what is no number is left out."""
-    table = meaning.detail(facts, "needs", ("need", *_RATED))
-    found: dict[tuple[str, str], list[float]] = {}
-    for name in _RATED:
-        values = table[name].tolist()
-        numbers = {value: meaning.number(value) for value in set(values)}  # few values, many cells
-        for need, value in zip(table["need"], values, strict=True):
-            number = numbers[value]
-            if number is not None:
-                found.setdefault((need, name), []).append(number)
-    return found
 
 
 def _mean(numbers: Sequence[float]) -> Rating:
