@@ -19,10 +19,12 @@ from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.database import Desk
 from kobo_sync.kobo.collect import Phone
 from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
-from kobo_sync.mission import Mission
+from kobo_sync.mission import Mission, silent
+from kobo_sync.model import Report
 from kobo_sync.station import Account, Station, serve
+from kobo_sync.steps.demo import demo
 from kobo_sync.steps.deploy import deploy
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace import Workspace, find
 
 pytest_plugins = ["web_office"]
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -282,3 +284,17 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
                 if table.name != "desk_facts":
                     connection.execute(table.delete())
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report, dict[str, Report]]:
+    """The demo mission, told once: its folder, its report, and those of its steps by name."""
+    output = tmp_path_factory.mktemp("demo") / "out"
+    steps: dict[str, Report] = {}
+
+    def done(name: str, _seconds: float, report: Report | None) -> None:
+        if report:
+            steps[name.strip()] = report
+
+    report = demo(find(REPO), output, 1, progress=silent, done=done)
+    return output, report, steps

@@ -10,32 +10,17 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from conftest import REPO
 
-from kobo_sync.mission import Mission, silent
+from kobo_sync.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.steps.demo import demo
 from kobo_sync.store import schema
 from kobo_sync.store.database import open_store
 from kobo_sync.store.rows import flat_tables
 from kobo_sync.workspace import Workspace, find
 
 ZONES = ("bertat", "zaouiat_sidi_hamza", "oumjniba")
-
-
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Report, dict[str, Report]]]:
-    output = tmp_path_factory.mktemp("demo") / "out"
-    steps: dict[str, Report] = {}
-
-    def done(name: str, _seconds: float, report: Report | None) -> None:
-        if report:
-            steps[name.strip()] = report
-
-    report = demo(find(REPO), output, 1, progress=silent, done=done)
-    yield output, report, steps
 
 
 def _texts(archive: bytes) -> Iterator[tuple[str, str]]:

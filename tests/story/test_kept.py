@@ -1,0 +1,157 @@
+"""What a mission's analyses found is kept until a form that they read changes, and is then what a first run would find."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from conftest import REPO
+
+from kobo_sync.analysis import once
+from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.deliverables.report_blocks import report_blocks
+from kobo_sync.documents.living import _prints
+from kobo_sync.documents.template import Content
+from kobo_sync.facts import gather_facts, gather_marks
+from kobo_sync.kept import Memory
+from kobo_sync.mission import Mission
+from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.store.database import Store
+from kobo_sync.triage import found_by_zone, found_in
+from kobo_sync.workspace import Workspace, find
+
+# One answer of each form, as an edit on the server would change it.
+EDITS = {
+    "inscription": "UPDATE data_inscription SET sexe = CASE sexe WHEN 'femme' THEN 'homme' ELSE 'femme' END",
+    "presence": "UPDATE data_presence SET signature = NULL",
+    "test": "UPDATE data_test SET q01 = CASE q01 WHEN 'a' THEN 'b' ELSE 'a' END",
+    "satisfaction": "UPDATE data_satisfaction SET recommandation = (recommandation + 5) % 11",
+    "besoins": "UPDATE data_besoins__evaluation SET gravite = 6 - gravite",
+    "focus_groupe": "UPDATE data_focus_groupe SET femmes = femmes + 4",
+    "feuille_route": "UPDATE data_feuille_route__actions SET objectif = NULL, action = NULL",
+}
+KEPT = {
+    "attendance.attendance", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.road_map",
+    "focus.focus_groups", "focus.photos", "quoting.names_of", "meaning.n_received", "meaning.n_usable", "meaning.written",
+    "publication.present_by_sex", "publication.numbers_by_zone", "publication.mentions_hidden", "publication.sizes_hidden",
+    "publication.people_heard", "checks._over_zones", "checks._in_form",
+}  # fmt: skip
+
+
+@pytest.fixture
+def state(told: tuple[Path, Report, dict[str, Report]], tmp_path: Path) -> Path:
+    """A copy of the demo's mirror that was never built from."""
+    folder = tmp_path / "state"
+    shutil.copytree(told[0] / ".kobo_sync", folder, ignore=shutil.ignore_patterns("kept", "lock"))
+    return folder
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The tables of the mirror that were read whole."""
+    found: set[str] = set()
+    read_table = Store.read_table
+
+    def noted(self: Store, table: Any, **asked: Any) -> Any:
+        if not asked.get("where", ("",))[0]:
+            found.add(table.name)
+        return read_table(self, table, **asked)
+
+    monkeypatch.setattr(Store, "read_table", noted)
+    return found
+
+
+def opened(state: Path) -> Mission:
+    return Mission(Workspace(find(REPO).root, state, state / "out"), {})
+
+
+def shown(facts: Facts) -> dict[str, object]:
+    """All figures of the mission, and a hash of each block of its report."""
+    values = live_values(facts)
+    zones = {zone.code: dict.fromkeys(values, "1") for zone in facts.config.zones}
+    return {**values, **_prints(Content({}, report_blocks(facts, zones), facts.as_of))}
+
+
+def by_zone(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
+    return found_by_zone(mission, lambda: facts, facts, gather_marks(mission))
+
+
+@pytest.mark.parametrize("form_id", EDITS)
+def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read: set[str], form_id: str) -> None:
+    mission = opened(state)
+    facts = gather_facts(mission, named_only=True)
+    before = shown(facts), by_zone(mission, facts)
+    mission.close()
+    with sqlite3.connect(state / "mirror.sqlite") as db:
+        table = EDITS[form_id].split()[1]
+        (root,) = db.execute(f"SELECT root_uuid FROM {table} ORDER BY root_uuid LIMIT 1").fetchone()
+        db.execute(f"{EDITS[form_id]} WHERE root_uuid = ?", [root])
+        db.execute("UPDATE submissions SET content_sha256 = hex(randomblob(32)) WHERE root_uuid = ?", [root])
+    db.close()
+    read.clear()
+    mission = opened(state)
+    facts = gather_facts(mission, named_only=True)
+    after = shown(facts), by_zone(mission, facts)
+    forms = {name.partition("__")[0] for name in read}
+    bare = replace(facts, tables=dict(facts.tables))
+    assert after == (shown(bare), found_in(mission, bare))
+    assert after[0] != before[0]
+    assert form_id in forms
+    if form_id in ("satisfaction", "feuille_route", "focus_groupe"):
+        assert forms == {form_id}
+    mission.close()
+
+
+def test_when_nothing_changed_nothing_is_read(state: Path, read: set[str]) -> None:
+    mission = opened(state)
+    facts = gather_facts(mission)
+    before = shown(facts), by_zone(mission, facts)
+    mission.close()
+    read.clear()
+    mission = opened(state)
+    facts = gather_facts(mission)
+    assert (shown(facts), by_zone(mission, facts)) == before
+    assert not read
+    mission.close()
+
+
+def test_all_that_is_kept_comes_back_as_it_was(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: dict[str, Any] = {}
+    values: dict[str, object] = {}
+    monkeypatch.setattr(Memory, "get", lambda _self, name, kind: kinds.update({name: kind}))
+    monkeypatch.setattr(Memory, "put", lambda _self, name, value, _forms: values.update({name: value}))
+    mission = opened(state)
+    facts = gather_facts(mission)
+    shown(facts)
+    by_zone(mission, facts)
+    mission.close()
+    assert {name.partition(" ")[0] for name in values} == KEPT
+    for name, value in values.items():
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kinds[name]) == value, name
+
+
+def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else they read of the facts would not be missed by what is kept: it would be stale."""
+    looked_at: set[str] = set()
+
+    def spied(self: Facts, name: str) -> Any:
+        caller = sys._getframe(1).f_globals["__name__"]
+        if once._reading.forms and not name.startswith("__") and caller not in (once.__name__, "dataclasses"):
+            looked_at.add(name)
+        return object.__getattribute__(self, name)
+
+    mission = opened(state)
+    facts = gather_facts(mission)
+    monkeypatch.setattr(Facts, "__getattribute__", spied)
+    shown(facts)
+    by_zone(mission, facts)
+    monkeypatch.undo()
+    mission.close()
+    told_besides = {"versions", "file_digests", "reworked"}  # by the hash of what all rests on, and by the forms' own
+    assert looked_at <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides
