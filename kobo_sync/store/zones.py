@@ -17,15 +17,15 @@ ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
 # A line per zone: SQLite puts the words of its rows side by side in a third of the time that looking at each takes here.
 # Rows and files are read as they lie (NOT INDEXED): by an index of random uuids each would be a page of its own.
-_ROWS = """SELECT {zone}, count(*), max(s.submitted_at), max(s.validated_at),
+_ROWS = """SELECT d.zone, count(*), max(s.submitted_at), max(s.validated_at),
  group_concat(s.root_uuid || ' ' || s.content_sha256, char(10)),
  group_concat(s.root_uuid || ' ' || s.content_sha256 || ' ' || s.submitted_at || ' ' || s.validated_at || ' ' ||
  s.submission_id || ' ' || s.uuid || ' ' || s.submitted_by || ' ' || s.form_version || ' ' || s.validation || ' ' ||
- s.revision, char(10)) FROM submissions s NOT INDEXED LEFT JOIN {flat} d ON d.root_uuid = s.root_uuid
- WHERE s.form_id = ? AND s.gone_at IS NULL GROUP BY {zone}"""
-_FILES = """SELECT {zone}, group_concat(a.root_uuid || ' ' || a.filename || ' ' || a.sha256, char(10))
- FROM attachments a NOT INDEXED JOIN {flat} d ON d.root_uuid = a.root_uuid
- WHERE a.form_id = ? AND a.is_current AND a.sha256 IS NOT NULL GROUP BY {zone}"""
+ s.revision, char(10)) FROM submissions s NOT INDEXED LEFT JOIN ({rows}) d ON d.root_uuid = s.root_uuid
+ WHERE s.form_id = ? AND s.gone_at IS NULL GROUP BY d.zone"""
+_FILES = """SELECT d.zone, group_concat(a.root_uuid || ' ' || a.filename || ' ' || a.sha256, char(10))
+ FROM attachments a NOT INDEXED JOIN ({rows}) d ON d.root_uuid = a.root_uuid
+ WHERE a.form_id = ? AND a.is_current AND a.sha256 IS NOT NULL GROUP BY d.zone"""
 
 
 @dataclass(frozen=True)
@@ -92,22 +92,30 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
     with store.begin() as connection:
         for form_id, question in sorted(questions.items()):
             hash_contents(connection, form_id)
-            for zone, n, submitted_at, validated_at, content, state in _by_zone(connection, _ROWS, form_id, question):
+            rows = _zones_of(connection, form_id, question)
+            for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
                 told = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
                     place.add(form_id, *told)
-            for zone, files in _by_zone(connection, _FILES, form_id, question):
+            for zone, files in _read(connection, _FILES, rows, form_id):
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
                     place.add_files(form_id, _lines(files))
     return whole.mark(questions), {zone: found.mark(questions) for zone, found in sums.items()}
 
 
-def _by_zone(connection: sa.Connection, query: str, form_id: str, question: str) -> Iterator[Any]:
-    """The lines of *query*, one per zone; all rows of a form that does not ask for the zone are `ELSEWHERE`."""
-    zone = f"d.{_quoted(question)}" if question else f"'{ELSEWHERE}'"
+def _zones_of(connection: sa.Connection, form_id: str, question: str) -> str:
+    """The query for root uuid and zone of a form's rows; there are none before its first pull, and no zone where none is asked."""
+    table = _quoted(FLAT_PREFIX + form_id)
+    held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+    zone = _quoted(question) if question.lower() in held else "NULL"
+    return f"SELECT root_uuid, {zone} AS zone FROM {table}" if held else "SELECT NULL AS root_uuid, NULL AS zone"
+
+
+def _read(connection: sa.Connection, query: str, rows: str, form_id: str) -> Iterator[Any]:
+    """The lines of *query*, a zone each; those of no zone come under None."""
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(query.format(zone=zone, flat=_quoted(FLAT_PREFIX + form_id)), [form_id])
+        cursor.execute(query.format(rows=rows), [form_id])
         while (line := cursor.fetchone()) is not None:
             yield line
     finally:

@@ -201,7 +201,7 @@ def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: p
     real = Path.replace
 
     def dies(self: Path, target: os.PathLike[str] | str) -> Path:
-        if Path(target).name == "nord" and self.name.startswith(".nord-"):
+        if Path(target).name == "nord" and self.name == ".nord.new":
             raise OSError(28, "No space left on device")
         return real(self, target)
 
@@ -213,6 +213,7 @@ def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: p
     assert {name: read() for name, read in held.files.items()} == {
         n: c for n, c in before.items() if n != "MANIFEST.json"
     }
+    assert not list(built.out.glob(".*"))
     _, report = built.again()
     assert report.counts["unchanged"] == 1
 
