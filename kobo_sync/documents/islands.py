@@ -128,10 +128,17 @@ def inner(control: Any) -> list[Any]:
 
 def text_hash(elements: Sequence[Any]) -> str:
     """A hash of the words alone: equal as long as nobody has typed in the island, whoever saved the file."""
-    words = []
+    words: list[str] = []
     for element in elements:
-        for paragraph in element.iter(f"{W}p"):
-            words.append(_CAPTION.sub(r"\1", plain(paragraph)))
+        if next(element.iter(f"{W}txbxContent"), None) is not None:
+            words += map(plain, element.iter(f"{W}p"))
+            continue
+        for node in element.iter(f"{W}p", f"{W}t"):  # a large table has thousands: one look at each
+            if node.tag == f"{W}p":
+                words.append("")
+            elif words:
+                words[-1] += node.text or ""
+    words = [_CAPTION.sub(r"\1", said) for said in words]
     return _digest(re.sub(r"\s", "", "".join(words)).encode())
 
 
