@@ -19,6 +19,7 @@ from kobo_sync.documents.script import clean
 from kobo_sync.errors import DocumentError
 
 LABEL_SUFFIX = "_libelle"
+Geometry = dict[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Words that Stata and SPSS keep for themselves, among those that a question could be called.
 _RESERVED = frozenset(
@@ -184,27 +185,66 @@ def _cut(text: str, most: int) -> str:
     return text.encode()[:most].decode("utf-8", "ignore")
 
 
-def geojson_bytes(sheets: Sequence[Sheet], digits: int) -> bytes:
-    """Every row with a position as a point, coordinates rounded to *digits*; rows without one have no geometry."""
+def geojson_bytes(sheets: Sequence[Sheet], geometries: Sequence[Sequence[Geometry | None]]) -> bytes:
+    """Every row of *sheets* as a feature; *geometries* gives each row's in the same order, None where there is none."""
     features = []
-    for sheet in sheets:
+    for sheet, mine in zip(sheets, geometries, strict=True):
         names = [column.name for column in sheet.columns]
-        place = next((n[: -len("_lat")] for n in names if n.endswith("_lat") and f"{n[:-4]}_lon" in names), None)
-        for row in sheet.rows:
+        for row, geometry in zip(sheet.rows, mine, strict=True):
             told = {name: _json_value(value) for name, value in zip(names, row, strict=True) if value is not None}
-            point = _point(told, place, digits)
-            hidden = [f"{place}{end}" for end in ("_lat", "_lon", "_alt", "_acc")] if place else []
-            properties = {"table": sheet.name} | {k: v for k, v in told.items() if k not in hidden}
-            features.append({"type": "Feature", "geometry": point, "properties": properties})
+            features.append({"type": "Feature", "geometry": geometry, "properties": {"table": sheet.name} | told})
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1)
     return (text + "\n").encode("utf-8", "replace")
 
 
-def _point(told: Mapping[str, Any], place: str | None, digits: int) -> dict[str, Any] | None:
-    lon, lat = told.get(f"{place}_lon"), told.get(f"{place}_lat")
-    if not isinstance(lon, int | float) or not isinstance(lat, int | float):
+def geometries(sheet: Sheet, drawn: Mapping[str, str], digits: int) -> list[Geometry | None]:
+    """What each row draws, its coordinates rounded to *digits*.
+
+    A row draws the first of its answers that is a position: a point (``_lat`` and ``_lon``), or a column of *drawn*, which
+    names those of lines (``LineString``) and surfaces (``Polygon``). What rounding makes one point is a point.
+    """
+    names = [column.name for column in sheet.columns]
+    points = {name: name[:-4] for name in names if name.endswith("_lat") and f"{name[:-4]}_lon" in names}
+    asked = [points.get(name, name) for name in names if name in points or name in drawn]
+    found = []
+    for row in sheet.rows:
+        told = dict(zip(names, row, strict=True))
+        answers = (
+            (name, [(told[f"{name}_lat"], told[f"{name}_lon"])] if name not in drawn else told[name]) for name in asked
+        )
+        made = (_geometry(drawn.get(name, "Point"), _corners(answer, digits)) for name, answer in answers)
+        found.append(next(filter(None, made), None))
+    return found
+
+
+def _corners(answer: Any, digits: int) -> list[list[float]]:
+    """[longitude, latitude] of each corner of an answer (``lat lon alt acc;…``, or pairs of numbers), no corner twice in a row."""
+    pairs = [part.split()[:2] for part in answer.split(";")] if isinstance(answer, str) else answer or []
+    found: list[list[float]] = []
+    for pair in pairs:
+        try:
+            lat, lon = (round(float(number), digits) for number in pair)
+        except (TypeError, ValueError):
+            continue
+        if abs(lat) <= 90 and abs(lon) <= 180 and [lon, lat] != (found[-1] if found else None):
+            found.append([lon, lat])
+    return found
+
+
+def _geometry(kind: str, corners: list[list[float]]) -> Geometry | None:
+    """The geometry of *corners*, as rich as they allow; the outer ring of a surface runs against the clock (RFC 7946)."""
+    if not corners:
         return None
-    return {"type": "Point", "coordinates": [round(float(lon), digits), round(float(lat), digits)]}
+    if kind == "Polygon" and corners[0] == corners[-1] and len(corners) > 1:
+        corners = corners[:-1]
+    if len(corners) == 1:
+        return {"type": "Point", "coordinates": corners[0]}
+    if kind != "Polygon" or len(corners) == 2:
+        return {"type": "LineString", "coordinates": corners}
+    after = [*corners[1:], corners[0]]
+    clockwise = sum((x2 - x1) * (y2 + y1) for (x1, y1), (x2, y2) in zip(corners, after, strict=True)) > 0
+    ring = corners[::-1] if clockwise else corners
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
 
 
 def _csv_cell(value: Value) -> str:

@@ -22,6 +22,7 @@ SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
 FOLDER = "donnees"
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
+_DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
 
 
 def export(mission: Mission, shape: str, *, output: Path | None = None, nominative: bool = False) -> Report:
@@ -56,11 +57,9 @@ def export(mission: Mission, shape: str, *, output: Path | None = None, nominati
 def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     if shape == "xlsx":
         return {"donnees.xlsx": data_workbook(facts, nominative=nominative)}
-    # A position says who; GeoJSON exists for positions, so they stay, rounded to about a kilometre.
-    sheets, _ = data_sheets(facts, nominative=nominative or shape == "geojson")
+    sheets, _ = data_sheets(facts, nominative=nominative)
     if shape == "geojson":
-        shown = sheets if nominative else [_with_position(facts, sheet) for sheet in sheets]
-        return {"donnees.geojson": tabular.geojson_bytes(shown, _EXACT if nominative else _ABOUT_A_KILOMETRE)}
+        return {"donnees.geojson": _geojson(facts, sheets, nominative=nominative)}
     writers: dict[str, Callable[[Sheet], bytes]] = {
         "csv": tabular.csv_bytes,
         "parquet": tabular.parquet_bytes,
@@ -74,19 +73,15 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     return files
 
 
-def _with_position(facts: Facts, sheet: Sheet) -> Sheet:
-    """The pseudonymised sheet, with the positions that pseudonymising takes out."""
-    kept = {column.name for other in data_sheets(facts)[0] if other.name == sheet.name for column in other.columns}
-    chosen = [
-        k for k, column in enumerate(sheet.columns) if column.name in kept or column.name.endswith(("_lat", "_lon"))
-    ]
-    plain = next(other for other in data_sheets(facts)[0] if other.name == sheet.name)
-    names = [column.name for column in plain.columns]
-    rows = []
-    for row, masked in zip(sheet.rows, plain.rows, strict=True):
-        told = dict(zip(names, masked, strict=True))
-        rows.append([told.get(sheet.columns[k].name, row[k]) for k in chosen])
-    return Sheet(sheet.name, [sheet.columns[k] for k in chosen], rows)
+def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
+    """A position says who; GeoJSON exists for positions, so each row draws one, rounded to about a kilometre."""
+    drawings = []
+    for sheet in sheets if nominative else data_sheets(facts, nominative=True)[0]:
+        form = facts.forms.get(sheet.name.partition("__")[0])
+        asked = {column.name: form.question(column.name) for column in sheet.columns} if form else {}
+        drawn = {name: _DRAWN[q.kind] for name, q in asked.items() if q is not None and q.kind in _DRAWN}
+        drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
+    return tabular.geojson_bytes(sheets, drawings)
 
 
 def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:

@@ -184,4 +184,28 @@ def test_places_are_longitude_then_latitude(field_team: Field) -> None:
         features = json.loads((folder / "donnees.geojson").read_text("utf-8"))["features"]
         of_form = [feature for feature in features if feature["properties"]["table"] == "visites"]
         assert [f["geometry"] and f["geometry"]["coordinates"] for f in of_form] == [digits, None]
-        assert "gps_lat" not in of_form[0]["properties"]
+        assert ("gps_lat" in of_form[0]["properties"]) == nominative
+
+
+def test_lines_and_surfaces_are_drawn_and_no_exact_position_stays_beside_them(field_team: Field) -> None:
+    form = field_team.mission.workspace.root / "forms" / "personnes.md"
+    asked = "".join(
+        f"|        | {kind:30} | {name} | {name} | {name} |  |  |\n"
+        for kind, name in (("geotrace", "piste"), ("geoshape", "champ"), ("geopoint", "maison"), ("geopoint", "puits"))
+    )
+    form.write_text(_form(asked, 2), "utf-8")
+    deploy(field_team.reopen())
+    field_team.mission = field_team.reopen()
+    walked, tilled = "32.1234 -4.5678 0 0;32.2234 -4.6678 0 0", "32 -4 0 0;32 -4.5 0 0;32.5 -4.5 0 0;32 -4 0 0"
+    field_team.person("NOR-01", piste=walked, maison="32.5432 -4.7543 0 0", puits="32.6543 -4.8654 0 0")
+    field_team.person("NOR-02", champ=tilled, puits="32.6543 -4.8654 0 0")
+    field_team.person("NOR-03", puits="32.6543 -4.8654 0 0")
+    mission = field_team.reopen()
+    pull(mission)
+    for nominative in (False, True):
+        folder = mission.workspace.out / str(nominative)
+        export(mission, "geojson", output=folder, nominative=nominative)
+        text = (folder / "donnees.geojson").read_text("utf-8")
+        drawn = [f["geometry"] for f in json.loads(text)["features"] if f["properties"]["table"] == "personnes"]
+        assert [geometry["type"] for geometry in drawn] == ["LineString", "Polygon", "Point"]
+        assert [exact in text for exact in ("32.1234", "32.5432", "32.6543")] == [nominative] * 3

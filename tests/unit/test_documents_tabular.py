@@ -52,17 +52,36 @@ def test_stata_has_numbers_with_labels_and_is_reproducible(tmp_path: object) -> 
 
 
 def test_geojson_rounds_positions() -> None:
-    told = json.loads(tabular.geojson_bytes([SHEET], 2))
+    told = json.loads(tabular.geojson_bytes([SHEET], [tabular.geometries(SHEET, {}, 2)]))
     first, second = told["features"]
     assert first["geometry"] == {"type": "Point", "coordinates": [-4.99, 32.12]}
-    assert second["geometry"] is None and "gps_lat" not in first["properties"]
+    assert second["geometry"] is None and first["properties"]["table"] == SHEET.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "drawn"),
+    [
+        ("LineString", "32.1 -5.0 0 0;32.2 -5.1 0 0; 32.3 -5.2 0 0", [[-5.0, 32.1], [-5.1, 32.2], [-5.2, 32.3]]),
+        ("LineString", "32.101 -5.001 0 0;32.102 -5.002 0 0", [-5.0, 32.1]),  # about a kilometre: one point
+        ("LineString", "32.1 -5 0 0;nord;;99 5 0 0;32.2 -5 0 0", [[-5.0, 32.1], [-5.0, 32.2]]),
+        ("Polygon", "0 0 0 0;0 2 0 0;2 2 0 0;0 0 0 0", [[[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 0.0]]]),
+        ("Polygon", "0 0;2 2;0 2", [[[2.0, 0.0], [2.0, 2.0], [0.0, 0.0], [2.0, 0.0]]]),  # was drawn with the clock
+        ("Polygon", "0 0;1 1;0 0", [[0.0, 0.0], [1.0, 1.0]]),
+        ("Polygon", "", None),
+        ("LineString", None, None),
+    ],
+)
+def test_geojson_draws_lines_and_surfaces(kind: str, answer: str | None, drawn: object) -> None:
+    sheet = Sheet("sentiers", [Column("nom"), Column("trace")], [["un", answer]])
+    (geometry,) = tabular.geometries(sheet, {"trace": kind}, 2)
+    assert (geometry and geometry["coordinates"]) == drawn
 
 
 def test_an_empty_table_still_has_its_header() -> None:
     empty = Sheet("vide", [Column("zone"), Column("le", kind="date"), Column("n", kind="integer")], [])
     assert tabular.csv_bytes(empty).decode("utf-8-sig") == "zone,le,n\r\n"
     assert tabular.stata_bytes(empty, {}, {}, None)
-    assert json.loads(tabular.geojson_bytes([empty], 2))["features"] == []
+    assert json.loads(tabular.geojson_bytes([empty], [[]]))["features"] == []
 
 
 def test_a_missing_package_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
