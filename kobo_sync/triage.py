@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
+
 from kobo_sync.analysis.once import forget
 from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.config import MISSION_FILE
@@ -45,14 +47,31 @@ def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, kno
     return found
 
 
+def n_to_check(mission: Mission, bare: Facts, known: Marks) -> int:
+    """How many zones `found_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
+    if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
+        return 0
+    held = mission.workspace.kept.get("checked-zones", rests_on(bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+    due = [batch for batch in _batches(known) if held.get(batch[0], ("",))[0] != _state(known, batch)]
+    return sum(bool(sum(known.zones[code].counts.values())) for batch in due for code in batch)
+
+
+def _batches(known: Marks) -> list[list[str]]:
+    """The zones that are read together; those that no zone of the mission has by themselves."""
+    codes = [code for code in known.zones if code != ELSEWHERE]
+    return [*(codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)), [ELSEWHERE]]
+
+
+def _state(known: Marks, batch: list[str]) -> str:
+    return hashed(f"{code} {known.zones[code].state}" for code in batch)
+
+
 def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[ZonePart]:
     """The part of each few zones: that of the last run where nothing changed in them since."""
     held = mission.workspace.kept.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
     parts: dict[str, tuple[str, ZonePart]] = {}
-    codes = [code for code in known.zones if code != ELSEWHERE]
-    batches = [codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)]
-    for batch in [*batches, [ELSEWHERE]]:
-        state = hashed(f"{code} {known.zones[code].state}" for code in batch)
+    for batch in _batches(known):
+        state = _state(known, batch)
         if batch[0] in held and held[batch[0]][0] == state:
             parts[batch[0]] = held[batch[0]]
         elif any(any(known.zones[code].counts.values()) for code in batch):

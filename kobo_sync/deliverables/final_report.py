@@ -10,7 +10,7 @@ from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
-from kobo_sync.documents import living, word
+from kobo_sync.documents import living, word, word_styles
 from kobo_sync.documents.template import Content, Note
 from kobo_sync.errors import DocumentError
 from kobo_sync.model import Class, Document, Facts, Finding, Scope, Severity
@@ -107,6 +107,14 @@ def build(facts: Facts) -> list[Document]:
     findings = (*_findings(notes), *_completeness(facts, zones))
     first = documents[0]
     return [Document(first.path, first.content, CLASS, findings), *documents[1:], *_annexes(facts)]
+
+
+def look_ahead(facts: Facts) -> None:
+    """Work out what the report will say of the rows: with a memory it is kept, and they need not be held until then."""
+    values = live_values(facts)
+    zones = {zone.code: dict.fromkeys(values, "") for zone in facts.config.zones}
+    for block in report_blocks(facts, zones).values():
+        block.write(word_styles.blank())
 
 
 def _annexes(facts: Facts) -> list[Document]:

@@ -24,7 +24,8 @@ from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.inputs import Inputs
 from kobo_sync.mission import Mission
 from kobo_sync.model import Document, Facts, Finding, Report, Zone
-from kobo_sync.triage import found_by_zone, with_states
+from kobo_sync.steps import ahead
+from kobo_sync.triage import found_by_zone, n_to_check, with_states
 from kobo_sync.workspace import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
@@ -80,6 +81,8 @@ class _Run:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
         bare = gather_facts(mission, known=self.marks)
+        if len(self.marks.zones) > ahead.WORTH <= n_to_check(mission, bare, self.marks):
+            ahead.look_ahead(mission)
         found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
         self.whole = with_states(mission, bare, found)  # its tables are read only where nothing less will do
         self.inputs = Inputs(mission, self.whole)

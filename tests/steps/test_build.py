@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import MISSION, Field
@@ -18,11 +19,14 @@ from docx import Document as open_docx
 from kobo_sync import workspace as workspace_module
 from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.mission import Mission
+from kobo_sync.steps import ahead
 from kobo_sync.steps import build as build_step
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.export import export
 from kobo_sync.steps.pull import pull
+from kobo_sync.store.database import Store
+from kobo_sync.store.rows import FlatTable
 
 NAMES = """
 [deliverables]
@@ -80,6 +84,35 @@ def test_a_mission_of_many_zones_gives_the_same_papers(built: SimpleNamespace, m
     built.again()
     after = {path: content for path, (content, _) in tree(built.out).items()}
     assert after == before
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
+    built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """Of many zones, all rows are read by a process that ends; where it cannot, the build reads them itself."""
+    before = {path: content for path, (content, _) in tree(built.out).items()}
+    read: set[str] = set()
+    read_table = Store.read_table
+
+    def noted(self: Store, table: FlatTable, **asked: Any) -> Any:
+        if not asked.get("where", ("",))[0]:
+            read.add(table.name)
+        return read_table(self, table, **asked)
+
+    monkeypatch.setattr(Store, "read_table", noted)
+    monkeypatch.setattr(ahead, "WORTH", 2)
+    if not works:
+        monkeypatch.setattr(ahead, "_MAIN", "raise SystemExit(1)")
+    shutil.rmtree(built.out)
+    shutil.rmtree(built.root / ".kobo_sync" / "kept")
+    built.again()
+    assert {path: content for path, (content, _) in tree(built.out).items()} == before
+    assert not read if works else read
+    asked: list[Mission] = []
+    monkeypatch.setattr(ahead, "look_ahead", asked.append)
+    built.again()
+    assert not asked
 
 
 def test_zones_stand_in_the_order_of_the_mission_whichever_changed(built: SimpleNamespace) -> None:

@@ -1,0 +1,48 @@
+"""What a build of many zones asks of all rows, worked out by a process of its own: its memory goes back with it.
+
+Python gives little back of what it once held, and a build holds one zone after the other. What the process finds is
+kept (`kept_per_facts`, `found_by_zone`); what it does not find for any reason, whoever asks works out himself.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from kobo_sync.analysis.once import forget
+from kobo_sync.deliverables import final_report
+from kobo_sync.facts import gather_facts, gather_marks
+from kobo_sync.mission import Mission
+from kobo_sync.triage import found_by_zone
+from kobo_sync.workspace import Workspace
+
+WORTH = 50  # zones to check; of fewer the rows are small beside the program
+_MAIN = "import sys; sys.path[:] = sys.argv[4:]; from kobo_sync.steps.ahead import main; main(*sys.argv[1:4])"
+
+
+def look_ahead(mission: Mission) -> None:
+    """Keep what the checks and the final report of *mission* will ask of its rows; never fails."""
+    folders = mission.workspace.root, mission.workspace.state, mission.workspace.out
+    command = [sys.executable, "-c", _MAIN, *map(str, folders), *sys.path]
+    nowhere = subprocess.DEVNULL
+    with suppress(OSError):
+        subprocess.run(
+            command, env={**os.environ, **mission.environ}, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False
+        )
+
+
+def main(root: str, state: str, out: str) -> None:
+    """The process, for the workspace in these folders. Raises: KoboSyncError."""
+    gc.set_threshold(50_000, 20, 100)  # as the command has it
+    mission = Mission(Workspace(Path(root), Path(state), Path(out)), os.environ)
+    marks = gather_marks(mission)
+    bare, compared = (gather_facts(mission, known=marks, named_only=named_only) for named_only in (False, True))
+    found_by_zone(mission, lambda: compared, bare, marks)
+    forget()
+    if final_report.NAME in mission.config.deliverables.mission:
+        final_report.look_ahead(compared)
+    mission.close()
