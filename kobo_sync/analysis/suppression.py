@@ -39,7 +39,7 @@ def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None, insi
     if besides is not None:
         mask |= besides
     lines = _lines(full.shape)
-    while True:
+    while mask.any():
         if inside and mask[:-1, :-1].any():
             mask[:-1, :-1] = True
         weak = [line for line in lines if _deducible(full, mask, line)]
@@ -50,7 +50,8 @@ def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None, insi
             continue
         told = {(i, j) for _, i, j in _told_together([mask])}
         if not _hide_beside(full, mask, told):
-            return mask
+            break
+    return mask
 
 
 def hidden_over_zones(
@@ -122,13 +123,13 @@ def _told_together(masks: Sequence[Mask], *, summed: bool = False) -> set[tuple[
     """The hidden cells (table, row, column) that follow from the sums of several lines; *summed*: the last table adds the others up."""
     hidden_cells = ((k, int(i), int(j)) for k, mask in enumerate(masks) for i, j in np.argwhere(mask))
     unknown = {cell: place for place, cell in enumerate(hidden_cells)}
+    if not unknown:
+        return set()
     shape = masks[0].shape
     # Each line of cells has its total at its end; a cell over the zones has the mission's.
     lines = [[(k, *cell) for cell in line] for k in range(len(masks)) for line in _lines(shape)]
     if summed:
         lines += [[(k, i, j) for k in range(len(masks))] for i in range(shape[0]) for j in range(shape[1])]
-    if not unknown:
-        return set()
     hiding = [line for line in lines if any(cell in unknown for cell in line)]
     sums = np.zeros((len(hiding), len(unknown)))
     for number, line in enumerate(hiding):
