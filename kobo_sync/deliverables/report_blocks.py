@@ -216,10 +216,8 @@ def _received(document: WordDocument, facts: Facts) -> None:
     for form_id in facts.config.forms:
         role = facts.config.forms[form_id].role
         title = facts.forms[form_id].title if form_id in facts.forms else form_id
-        n, kept = (
-            meaning.n_received(facts, form_id),
-            None if role == "other" else meaning.n_usable(facts, role, form_id),
-        )
+        n = meaning.n_received(facts, form_id)
+        kept = None if role == "other" else meaning.n_usable(facts, role, form_id)
         received, used = french.number(n), french.number(kept) if kept is not None else french.NOTHING
         if kept is not None and role in _OF_PERSONS:
             mask = hidden([[kept, n - kept]])
