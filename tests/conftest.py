@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from kobo_sync.desk import schema as desk_schema
@@ -24,6 +26,8 @@ from kobo_sync.model import Report
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.demo import demo
 from kobo_sync.steps.deploy import deploy
+from kobo_sync.store.database import Store
+from kobo_sync.store.rows import FlatTable
 from kobo_sync.workspace import Workspace, find
 
 pytest_plugins = ["web_office"]
@@ -298,3 +302,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report, dict[s
 
     report = demo(find(REPO), output, 1, progress=silent, done=done)
     return output, report, steps
+
+
+@pytest.fixture
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The tables of the mirror that are read whole, not of some zones, by their names."""
+    found: set[str] = set()
+    read_table = Store.read_table
+
+    def noted(self: Store, table: FlatTable, **asked: Any) -> pd.DataFrame:
+        if not asked.get("where", ("",))[0]:
+            found.add(table.name)
+        return read_table(self, table, **asked)
+
+    monkeypatch.setattr(Store, "read_table", noted)
+    return found

@@ -22,7 +22,6 @@ from kobo_sync.facts import gather_facts, gather_marks
 from kobo_sync.kept import Memory
 from kobo_sync.mission import Mission
 from kobo_sync.model import Facts, Finding, Report
-from kobo_sync.store.database import Store
 from kobo_sync.triage import found_by_zone, found_in
 from kobo_sync.workspace import Workspace, find
 
@@ -52,21 +51,6 @@ def state(told: tuple[Path, Report, dict[str, Report]], tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The tables of the mirror that were read whole."""
-    found: set[str] = set()
-    read_table = Store.read_table
-
-    def noted(self: Store, table: Any, **asked: Any) -> Any:
-        if not asked.get("where", ("",))[0]:
-            found.add(table.name)
-        return read_table(self, table, **asked)
-
-    monkeypatch.setattr(Store, "read_table", noted)
-    return found
-
-
 def opened(state: Path) -> Mission:
     return Mission(Workspace(find(REPO).root, state, state / "out"), {})
 
@@ -83,7 +67,7 @@ def by_zone(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
 
 
 @pytest.mark.parametrize("form_id", EDITS)
-def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read: set[str], form_id: str) -> None:
+def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read_whole: set[str], form_id: str) -> None:
     mission = opened(state)
     facts = gather_facts(mission, named_only=True)
     before = shown(facts), by_zone(mission, facts)
@@ -94,11 +78,11 @@ def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read: set[str],
         db.execute(f"{EDITS[form_id]} WHERE root_uuid = ?", [root])
         db.execute("UPDATE submissions SET content_sha256 = hex(randomblob(32)) WHERE root_uuid = ?", [root])
     db.close()
-    read.clear()
+    read_whole.clear()
     mission = opened(state)
     facts = gather_facts(mission, named_only=True)
     after = shown(facts), by_zone(mission, facts)
-    forms = {name.partition("__")[0] for name in read}
+    forms = {name.partition("__")[0] for name in read_whole}
     bare = replace(facts, tables=dict(facts.tables))
     assert after == (shown(bare), found_in(mission, bare))
     assert after[0] != before[0]
@@ -108,16 +92,16 @@ def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read: set[str],
     mission.close()
 
 
-def test_when_nothing_changed_nothing_is_read(state: Path, read: set[str]) -> None:
+def test_when_nothing_changed_nothing_is_read(state: Path, read_whole: set[str]) -> None:
     mission = opened(state)
     facts = gather_facts(mission)
     before = shown(facts), by_zone(mission, facts)
     mission.close()
-    read.clear()
+    read_whole.clear()
     mission = opened(state)
     facts = gather_facts(mission)
     assert (shown(facts), by_zone(mission, facts)) == before
-    assert not read
+    assert not read_whole
     mission.close()
 
 
