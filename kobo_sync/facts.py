@@ -99,16 +99,20 @@ def gather_facts(
         },
         reworked=reworked(mission.store),
     )
-    tables.memory = Memory(mission.workspace.kept, rests_on(facts), here.states)
+    tables.memory = Memory(mission.workspace.kept, rests_on(mission, facts), here.states)
     return facts
 
 
-def rests_on(facts: Facts) -> str:
-    """A hash of what checks and analyses rest on besides rows: settings, forms, lists, what phones get, which approvals are stale."""
+def rests_on(mission: Mission, facts: Facts) -> str:
+    """A hash of what checks and analyses rest on besides rows.
+
+    Settings, forms, the tables' columns (those of questions asked no more are told by the mirror alone), lists, what
+    phones get, which approvals are stale.
+    """
     settings = facts.config.model_dump_json(exclude={"secrets"})
     forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
     others = (facts.catalogues, facts.versions, facts.reworked)
-    return hashed([settings, *forms, *(repr(sorted(other.items())) for other in others)])
+    return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in others)])
 
 
 def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Marks) -> Facts:

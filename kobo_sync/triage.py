@@ -38,7 +38,7 @@ def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, kno
     if mission.config.checks.extra:
         return found_in(mission, bare)
     _known(mission)
-    shared = rests_on(bare)
+    shared = rests_on(mission, bare)
     key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
     found = mission.workspace.kept.get("findings", key, tuple[Finding, ...])
     if found is None:
@@ -51,7 +51,9 @@ def n_to_check(mission: Mission, bare: Facts, known: Marks) -> int:
     """How many zones `found_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
     if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
         return 0
-    held = mission.workspace.kept.get("checked-zones", rests_on(bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+    held = (
+        mission.workspace.kept.get("checked-zones", rests_on(mission, bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+    )
     due = [batch for batch in _batches(known) if held.get(batch[0], ("",))[0] != _state(known, batch)]
     return sum(bool(sum(known.zones[code].counts.values())) for batch in due for code in batch)
 

@@ -15,6 +15,7 @@ from kobo_sync.model import Facts, Finding
 
 CODE = "DATA022"
 TITLE = "Enumerator unlike the others"
+_ROW = np.dtype([("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")])
 SAID = {
     "fast": "ses entretiens durent {:.0f} fois moins que ceux des autres",
     "slow": "ses entretiens durent {:.0f} fois plus que ceux des autres",
@@ -26,9 +27,6 @@ SAID = {
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per form, enumerator and figure; ``checks.enumerator_min_n`` rows and two others are needed."""
     return judged(facts, gathered(facts))
-
-
-_ROW = np.dtype([("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")])
 
 
 @dataclass(frozen=True)

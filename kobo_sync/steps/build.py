@@ -81,7 +81,7 @@ class _Run:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
         bare = gather_facts(mission, known=self.marks)
-        if len(self.marks.zones) > ahead.WORTH <= n_to_check(mission, bare, self.marks):
+        if len(self.marks.zones) > ahead.WORTH and n_to_check(mission, bare, self.marks) >= ahead.WORTH:
             ahead.look_ahead(mission)
         found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
         self.whole = with_states(mission, bare, found)  # its tables are read only where nothing less will do
