@@ -217,8 +217,8 @@ def shares(demo: Path) -> dict[str, float]:
     sys.path.insert(0, str(ROOT))
     import kobo_sync.steps.build as step
     from kobo_sync.deliverables import names
-    from kobo_sync.mission import Mission
-    from kobo_sync.workspace import Workspace
+    from kobo_sync.mission.mission import Mission
+    from kobo_sync.workspace.folders import Workspace
 
     spent: dict[str, float] = {}
 

@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from pages import FORM, UID, Records, render
 
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo import protocol
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.mission import Mission
+from kobo_sync.kobo.wire import protocol
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store.database import Deployment, open_store
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2025, 2, 12, tzinfo=UTC)

@@ -22,11 +22,11 @@ from build import ROOT, _multiply
 
 from kobo_sync.desk import accounts, runs, worklist
 from kobo_sync.desk.runs import Order
-from kobo_sync.mission import CurrentMission, Mission
+from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.model import Finding
 from kobo_sync.steps.analyse import analyse
 from kobo_sync.web import Site, create_app
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 LIMIT_MS = 200
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ def main() -> NoReturn:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()
-    from kobo_sync.cli import main as command
+    from kobo_sync.cli.verbs import main as command
 
     gc.set_threshold(50_000, 20, 100)
     gc.enable()

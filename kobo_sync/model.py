@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kobo_sync.config import Config
+    from kobo_sync.config.config import Config
     from kobo_sync.forms.sheets import Book
 
 Severity = Literal["error", "warning", "info"]

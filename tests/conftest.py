@@ -19,16 +19,16 @@ import pytest
 
 from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.database import Desk
-from kobo_sync.kobo.collect import Phone
-from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
-from kobo_sync.mission import Mission, silent
+from kobo_sync.mission.mission import Mission, silent
 from kobo_sync.model import Report
+from kobo_sync.phones.collect import Phone
+from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.demo import demo
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.store.database import Store
-from kobo_sync.store.rows import FlatTable
-from kobo_sync.workspace import Workspace, find
+from kobo_sync.store.tables.rows import FlatTable
+from kobo_sync.workspace.folders import Workspace, find
 
 pytest_plugins = ["web_office"]
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -12,14 +12,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from kobo_sync.cli.service import MOST_BYTES
 from kobo_sync.desk import accounts
-from kobo_sync.ledger import recorded
-from kobo_sync.listening import Listening
-from kobo_sync.mission import CurrentMission, Mission
-from kobo_sync.service_verbs import MOST_BYTES
+from kobo_sync.mission.mission import CurrentMission, Mission
+from kobo_sync.mission.recorded import recorded
+from kobo_sync.serving import Listening
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app
-from kobo_sync.workspace import find
+from kobo_sync.workspace.folders import find
 
 if TYPE_CHECKING:
     from conftest import Field

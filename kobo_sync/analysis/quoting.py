@@ -11,7 +11,7 @@ from functools import lru_cache
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.analysis.once import kept_per_facts, once_per_facts
-from kobo_sync.config import Role
+from kobo_sync.config.config import Role
 from kobo_sync.model import Facts
 
 NAME, PHONE, MAIL = "[nom masqué]", "[téléphone masqué]", "[adresse masquée]"

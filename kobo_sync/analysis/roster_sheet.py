@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from kobo_sync.analysis.names import name_key
-from kobo_sync.config import Config
+from kobo_sync.config.config import Config
 from kobo_sync.errors import FormError
 from kobo_sync.forms.sheets import Row, read_book
 from kobo_sync.model import Finding

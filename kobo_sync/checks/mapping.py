@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kobo_sync.config import MISSION_FILE, FormSettings
+from kobo_sync.config.config import MISSION_FILE, FormSettings
 from kobo_sync.model import Facts, Finding, Form
 
 CODE = "DATA004"

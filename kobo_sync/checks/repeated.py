@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kobo_sync.checks.sheet import Sheet, sheets
-from kobo_sync.config import Role
+from kobo_sync.config.config import Role
 from kobo_sync.model import Facts, Finding
 
 CODE = "DATA006"

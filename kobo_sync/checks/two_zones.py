@@ -8,7 +8,7 @@ from kobo_sync.analysis.names import name_key, phone_key
 from kobo_sync.checks.duplicates import names
 from kobo_sync.checks.sheet import Sheet, registrations
 from kobo_sync.checks.sheet import sheet as sheet_of
-from kobo_sync.config import Role
+from kobo_sync.config.config import Role
 from kobo_sync.model import Facts, Finding
 
 CODE = "DATA005"

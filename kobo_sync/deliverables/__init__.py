@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import get_args
 
-from kobo_sync.config import MISSION_FILE
+from kobo_sync.config.config import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Class, Document, Facts, Scope
 

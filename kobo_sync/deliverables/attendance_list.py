@@ -9,10 +9,11 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
-from kobo_sync.config import Session
+from kobo_sync.config.config import Session
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french, pictures, word
-from kobo_sync.documents.attendance_sheet import AttendanceSheet, attendance_sheet
+from kobo_sync.documents import french, pictures
+from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, attendance_sheet
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "attendance_list"
@@ -36,13 +37,15 @@ def build(facts: Facts) -> list[Document]:
     listed = present.attendance(facts)
     head, widths, rows = _signatures(facts, listed)
     document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
-    word.title(document, _HEADING)
-    word.facing(document, _heading_grid(facts))
+    writer.title(document, _HEADING)
+    writer.facing(document, _heading_grid(facts))
     alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
-    word.table(document, word.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False))
-    word.note(document, _remarks(facts, listed))
+    writer.table(
+        document, writer.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False)
+    )
+    writer.note(document, _remarks(facts, listed))
     totals = _totals(facts, listed)
-    content = word.Table(
+    content = writer.Table(
         totals[0],
         totals[1:],
         [6.5, 2.2, 2.2, 2.6, 2.6, 2.2, 2.2],
@@ -50,7 +53,7 @@ def build(facts: Facts) -> list[Document]:
         right=range(1, 7),
         totals=1,
     )
-    word.table(document, content)
+    writer.table(document, content)
     _certification(document, facts)
     sheet = AttendanceSheet(
         title=f"{TITLE} – {letterhead.place_name(facts)}",
@@ -75,7 +78,7 @@ def build(facts: Facts) -> list[Document]:
     ]
 
 
-def _pdf_cell(cell: str | word.Cell) -> str | bytes:
+def _pdf_cell(cell: str | writer.Cell) -> str | bytes:
     if isinstance(cell, str):
         return cell
     if cell.picture is not None:
@@ -123,7 +126,9 @@ def _minutes(session: Session) -> int:
     return max(0, (session.ends.hour - session.starts.hour) * 60 + session.ends.minute - session.starts.minute)
 
 
-def _signatures(facts: Facts, listed: present.Attendance) -> tuple[list[str], list[float], list[list[str | word.Cell]]]:
+def _signatures(
+    facts: Facts, listed: present.Attendance
+) -> tuple[list[str], list[float], list[list[str | writer.Cell]]]:
     """Header, widths in cm, and a row per person, then blank ones for those who are expected or come unannounced."""
     sessions = listed.sessions
     head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
@@ -135,36 +140,36 @@ def _signatures(facts: Facts, listed: present.Attendance) -> tuple[list[str], li
         _person_row(facts, number, person, sessions, signature_cm) for number, person in enumerate(listed.people, 1)
     ]
     if not rows:
-        empty = word.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
+        empty = writer.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
     # As long as nobody has signed, it is a sheet to sign on paper: a line for each person expected.
     expected = 0 if listed.present else sum(zone.target for zone in present.zones_of(facts))
-    rows += [[word.Cell("")] * len(head)] * (BLANK_ROWS + max(0, expected - len(listed.people)))
+    rows += [[writer.Cell("")] * len(head)] * (BLANK_ROWS + max(0, expected - len(listed.people)))
     return head, widths, rows
 
 
 def _person_row(
     facts: Facts, number: int, person: present.Person, sessions: tuple[str, ...], width_cm: float
-) -> list[str | word.Cell]:
+) -> list[str | writer.Cell]:
     traits = person.traits
     below = traits["name_ar"] if traits["name_ar"] != person.name else ""
     name = person.name if person.registered else f"{person.name} (hors liste)"
     group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
-    cells: list[str | word.Cell] = [str(number), word.Cell(name, below=below), _sex(facts, traits["sex"])]
+    cells: list[str | writer.Cell] = [str(number), writer.Cell(name, below=below), _sex(facts, traits["sex"])]
     cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
     return cells + [_signature(facts, person, code, width_cm) for code in sessions]
 
 
-def _signature(facts: Facts, person: present.Person, session: str, width_cm: float) -> word.Cell:
+def _signature(facts: Facts, person: present.Person, session: str, width_cm: float) -> writer.Cell:
     where = person.signatures.get(session)
     if where is None:
-        return word.Cell("")
+        return writer.Cell("")
     content = facts.attachment(where.root_uuid, where.filename)
     drawn = pictures.signature(content) if content else None
     if drawn is None:
-        return word.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
+        return writer.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
     alt = f"Signature de {person.name}, {labels.session(facts, session).lower()}"
-    return word.Cell(picture=word.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.62))
+    return writer.Cell(picture=writer.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.62))
 
 
 def _sex(facts: Facts, code: str) -> str:
@@ -217,10 +222,10 @@ def _total_row(
 
 def _certification(document: WordDocument, facts: Facts) -> None:
     blank = "\n\nNom, date et signature :"
-    rows = [[word.Cell(line + blank) for line in _CERTIFIED]]
-    content = word.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
-    word.table(document, content)
-    word.note(document, _protection(facts))
+    rows = [[writer.Cell(line + blank) for line in _CERTIFIED]]
+    content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
+    writer.table(document, content)
+    writer.note(document, _protection(facts))
 
 
 def _protection(facts: Facts) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import labels
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french, word
+from kobo_sync.documents import french
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts
 
 NAME = "changes"
@@ -55,21 +56,21 @@ class Change:
 def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
     """The page: a table per zone that was rebuilt; a zone built for the first time says so."""
     document = letterhead.open_paper(facts, TITLE, list(facts.config.forms))
-    word.title(document, f"{TITLE} depuis la dernière construction", f"{letterhead.action(facts)} · document interne")
+    writer.title(document, f"{TITLE} depuis la dernière construction", f"{letterhead.action(facts)} · document interne")
     if not changes:
-        word.paragraph(document, "Aucune zone n’a changé.")
+        writer.paragraph(document, "Aucune zone n’a changé.")
     for change in changes:
-        word.heading(document, labels.zone(facts, change.zone))
+        writer.heading(document, labels.zone(facts, change.zone))
         if change.before is None:
-            word.paragraph(document, "Première construction de cette zone.")
+            writer.paragraph(document, "Première construction de cette zone.")
             continue
         rows = _rows(change.before, change.now)
         if rows:
             head = ["Quoi", "Avant", "Maintenant"]
             caption = f"Changements de la zone {labels.zone(facts, change.zone)}"
-            word.table(document, word.Table(head, rows, [7.0, 5.0, 5.0], caption=caption))
+            writer.table(document, writer.Table(head, rows, [7.0, 5.0, 5.0], caption=caption))
         else:
-            word.paragraph(
+            writer.paragraph(
                 document, "Ni les réceptions ni les chiffres n’ont changé : un modèle, un réglage ou le programme, oui."
             )
     return letterhead.close_paper(facts, document, PATH, CLASS)

@@ -10,7 +10,8 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.learning import learning
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french, word
+from kobo_sync.documents import french
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts, Finding, Scope
 
 NAME = "data_quality"
@@ -39,7 +40,9 @@ def build(facts: Facts) -> list[Document]:
     """The data-quality paper: receipts per form, findings of the checks, missing answers and files, provenance."""
     form_ids = list(facts.config.forms)
     document = letterhead.open_paper(facts, TITLE, form_ids)
-    word.title(document, f"{TITLE} – {letterhead.place_name(facts)}", f"{letterhead.action(facts)} · document interne")
+    writer.title(
+        document, f"{TITLE} – {letterhead.place_name(facts)}", f"{letterhead.action(facts)} · document interne"
+    )
     awaited = _awaited_files(facts)
     by_severity = [sum(finding.severity == severity for finding in facts.findings) for severity in ("error", "warning")]
     figures = [
@@ -48,7 +51,7 @@ def build(facts: Facts) -> list[Document]:
         (french.number(by_severity[1]), "à vérifier"),
         (french.number(sum(awaited.values())), "fichiers attendus, non reçus"),
     ]
-    word.key_figures(document, figures)
+    writer.key_figures(document, figures)
     _received(document, facts)
     _findings(document, facts)
     _missing(document, facts, awaited)
@@ -58,7 +61,7 @@ def build(facts: Facts) -> list[Document]:
 
 
 def _received(document: WordDocument, facts: Facts) -> None:
-    word.heading(document, "Ce qui a été reçu, ce qui a été écarté")
+    writer.heading(document, "Ce qui a été reçu, ce qui a été écarté")
     rows = []
     for form_id, settings in facts.config.forms.items():
         table = facts.tables.get(form_id)
@@ -72,9 +75,9 @@ def _received(document: WordDocument, facts: Facts) -> None:
     head = ["Formulaire", "Reçues", "Refus", *_STATUSES.values(), "Utilisées", "Version"]
     caption = "Soumissions par formulaire, refus de consentement et statuts de validation"
     widths = [3.2, 1.7, 1.5, 2.2, 1.9, 2.2, 1.9, 2.4]
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=tuple(range(1, 7)), size=8.5))
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=tuple(range(1, 7)), size=8.5))
     left_out = [_STATUSES[status].lower() for status in facts.config.checks.exclude]
-    word.paragraph(
+    writer.paragraph(
         document,
         f"Écartées des livrables par leur statut : {' et '.join(left_out)}."
         if left_out
@@ -100,7 +103,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
     ]
     texts = [french.count(n, one, many) for n, one, many in said if n]
     if texts:
-        word.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
+        writer.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
 
 
 def _by_status(table: pd.DataFrame | None) -> list[str]:
@@ -114,28 +117,28 @@ def _follow_up(document: WordDocument, facts: Facts) -> None:
     totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _STATES}
     if any(totals.values()):
         said = " · ".join(f"{label} : {french.number(totals[state])}" for state, label in _STATES.items())
-        word.paragraph(document, f"Suivi des constats – {said}. Les fausses alertes ne sont pas listées.")
+        writer.paragraph(document, f"Suivi des constats – {said}. Les fausses alertes ne sont pas listées.")
 
 
 def _findings(document: WordDocument, facts: Facts) -> None:
-    word.heading(document, "Constats des contrôles")
+    writer.heading(document, "Constats des contrôles")
     _follow_up(document, facts)
     if not facts.findings:
-        word.paragraph(document, "Aucun constat.")
+        writer.paragraph(document, "Aucun constat.")
         return
     order = list(_SEVERITIES)
     found = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
     rows = [_finding(finding) for finding in found[:_MOST_FINDINGS]]
     head = ["Règle", "Gravité", "Suivi", "Où", "Constat", "Remède"]
     caption = f"Constats ({len(found)})" + (f", les {_MOST_FINDINGS} premiers" if len(found) > _MOST_FINDINGS else "")
-    word.table(document, word.Table(head, rows, [1.8, 2.2, 1.7, 3.0, 4.5, 3.8], caption=caption, size=8.5))
+    writer.table(document, writer.Table(head, rows, [1.8, 2.2, 1.7, 3.0, 4.5, 3.8], caption=caption, size=8.5))
 
 
-def _finding(finding: Finding) -> list[str | word.Cell]:
+def _finding(finding: Finding) -> list[str | writer.Cell]:
     fill = "FBE3D6" if finding.severity == "error" else ""
     return [
         finding.rule,
-        word.Cell(_SEVERITIES[finding.severity], fill=fill),
+        writer.Cell(_SEVERITIES[finding.severity], fill=fill),
         _STATES.get(finding.state, french.NOTHING),
         finding.where,
         finding.message,
@@ -144,7 +147,7 @@ def _finding(finding: Finding) -> list[str | word.Cell]:
 
 
 def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> None:
-    word.heading(document, "Ce qui manque")
+    writer.heading(document, "Ce qui manque")
     rows = []
     for form_id, settings in facts.config.forms.items():
         table = meaning.rows(facts, settings.role).table
@@ -162,11 +165,11 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
         if n
     ]
     if not rows:
-        word.paragraph(document, "Aucune réponse attendue ne manque parmi les soumissions utilisées.")
+        writer.paragraph(document, "Aucune réponse attendue ne manque parmi les soumissions utilisées.")
         return
     head = ["Formulaire", "Question", "Manquantes", "Sur", "Part"]
     caption = "Réponses et fichiers manquants, parmi les soumissions utilisées"
-    word.table(document, word.Table(head, rows, [3.6, 7.4, 2.2, 1.8, 2.0], caption=caption, right=(2, 3, 4)))
+    writer.table(document, writer.Table(head, rows, [3.6, 7.4, 2.2, 1.8, 2.0], caption=caption, right=(2, 3, 4)))
 
 
 def _enumerators(document: WordDocument, facts: Facts) -> None:
@@ -174,7 +177,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     works = statistics(facts)
     if not works:
         return
-    word.heading(document, "Enquêteurs")
+    writer.heading(document, "Enquêteurs")
     rows = [
         [
             work.enumerator,
@@ -190,7 +193,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     head = ["Enquêteur", "Formulaire", "Soumissions", "Jours", "Au plus par jour", "Minutes (médiane)", "Sans réponse"]
     caption = "Travail de chaque enquêteur ; « sans réponse » sur toutes les questions, celles qui ne lui étaient pas posées comprises"
     widths = [3.0, 3.0, 2.2, 1.6, 2.4, 2.6, 2.2]
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=(2, 3, 4, 5, 6), size=8.5))
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(2, 3, 4, 5, 6), size=8.5))
 
 
 def _awaited_files(facts: Facts) -> dict[str, int]:
@@ -211,16 +214,16 @@ def _awaited_files(facts: Facts) -> dict[str, int]:
 
 
 def _provenance(document: WordDocument, facts: Facts) -> None:
-    word.heading(document, "Provenance")
+    writer.heading(document, "Provenance")
     as_of = (
         french.day(letterhead.local_day(facts, facts.as_of), weekday=True) if facts.as_of else french.NO_DATA.lower()
     )
-    word.paragraph(
+    writer.paragraph(
         document,
         f"Données arrêtées au {as_of}, dernière soumission ou validation reçue ; empreinte du contenu : {facts.fingerprint or french.NOTHING}. "
         "Mêmes données, mêmes octets : deux dossiers de même empreinte sont identiques.",
     )
-    word.note(
+    writer.note(
         document,
         "Une soumission refusée ou non approuvée reste conservée et comptée ; elle n’entre dans aucun indicateur. Une réponse manquante reste "
         "manquante : elle n’est jamais comptée comme zéro.",

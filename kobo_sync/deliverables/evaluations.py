@@ -14,7 +14,9 @@ from kobo_sync.analysis.publication import UNKNOWN, Crosstab, What, present_by_s
 from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead, result_sheets
-from kobo_sync.documents import charts, french, word
+from kobo_sync.documents import french
+from kobo_sync.documents.pdf import charts
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "evaluations"
@@ -33,19 +35,19 @@ def build(facts: Facts) -> list[Document]:
     form_ids = letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction")
     listed, learnt, judged = present.attendance(facts), learning(facts), satisfaction(facts)
     document = letterhead.open_paper(facts, TITLE, form_ids)
-    word.title(
+    writer.title(
         document,
         f"Évaluations – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     key_figures(document, facts, listed, learnt, judged)
-    word.heading(document, "Participation et taux de réponse")
+    writer.heading(document, "Participation et taux de réponse")
     participation(document, facts, listed, learnt, judged)
-    word.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+    writer.heading(document, "Acquis : évolution entre le début et la fin de la journée")
     learning_results(document, facts, learnt)
-    word.heading(document, "Satisfaction")
+    writer.heading(document, "Satisfaction")
     satisfaction_results(document, facts, judged)
-    word.heading(document, "Paroles de participant·e·s")
+    writer.heading(document, "Paroles de participant·e·s")
     words(document, facts, judged)
     _reading(document)
     workbook = result_sheets.evaluation_workbook(facts, learnt, judged, form_ids)
@@ -77,7 +79,7 @@ def key_figures(
         (gain, "gain de classe (Hake, de 0 à 1)"),
         (score, f"recommandation, de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction', advice.n)})"),
     ]
-    word.key_figures(document, figures)
+    writer.key_figures(document, figures)
 
 
 def _rate(n: int, share: float | None) -> str:
@@ -105,13 +107,13 @@ def participation(
         rate = _rate(n, present.response_rate(n, n_present)) if told else french.NOTHING
         rows.append([label, letterhead.counted(facts, what, n), letterhead.counted(facts, "present", n_present), rate])
     head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
-    word.table(
+    writer.table(
         document,
-        word.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
+        writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
     groups_and_sexes(document, facts)
     if publishable(learnt.n_before) and not small_zones(facts, "before") and not small_zones(facts, "pairs"):
-        word.paragraph(document, _attrition(learnt))
+        writer.paragraph(document, _attrition(learnt))
 
 
 def _attrition(learnt: Learning) -> str:
@@ -134,16 +136,16 @@ def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
     names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
     if names:
         caption = "Personnes présentes, par groupe et par sexe"
-        word.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
+        writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
 
 
-def by_sex(made: Crosstab, names: Mapping[str, str], title: str, caption: str) -> word.Table:
+def by_sex(made: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
     """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
     said = [*(names.get(code, "Autre ou non précisé") for code in made.rows), "Total"]
     head = [title, "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in made.columns else []), "Total"]
     widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
     lines = [[name, *cells] for name, cells in zip(said, made.cells(), strict=True)]
-    return word.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
+    return writer.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
 
 
 # ── test ────────────────────────────────────────────────────────────────────
@@ -155,13 +157,13 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
         means = [(learnt.mean_before, learnt.n_before, "avant"), (learnt.mean_after, learnt.n_after, "après")]
         said = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
         alone = f" Moyennes sans appariement : {french.listing(said)}." if said else ""
-        word.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
+        writer.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
         return
     if not publishable(learnt.n_pairs):
-        word.paragraph(document, _TOO_FEW)
+        writer.paragraph(document, _TOO_FEW)
         return
     n = letterhead.counted(facts, "pairs", learnt.n_pairs)
-    word.paragraph(document, _evolution(learnt.change, n))
+    writer.paragraph(document, _evolution(learnt.change, n))
     themes = [(letterhead.theme(facts, code), change) for code, change in learnt.themes.items()]
     drawn = [
         (name, change.before, change.after)
@@ -176,8 +178,10 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
     alt = "Bonnes réponses avant puis après : " + " ; ".join(
         f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in [*drawn, *items]
     )
-    picture = word.Picture(charts.dumbbell([*drawn, *items], colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
-    word.figure(
+    picture = writer.Picture(
+        charts.dumbbell([*drawn, *items], colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
+    )
+    writer.figure(
         document,
         picture,
         f"Bonnes réponses avant et après, par thème puis par question (n = {n} tests appariés)",
@@ -224,9 +228,9 @@ def _theme_table(document: WordDocument, themes: list[tuple[str, Change]], n: st
         for name, change in themes
     ]
     head = ["Thème", "n", "Avant", "Après", "Évolution (points)", "Gain de classe"]
-    word.table(
+    writer.table(
         document,
-        word.Table(head, rows, [5.4, 1.6, 2.2, 2.2, 3.0, 2.6], caption="Évolution par thème", right=range(1, 6)),
+        writer.Table(head, rows, [5.4, 1.6, 2.2, 2.2, 3.0, 2.6], caption="Évolution par thème", right=range(1, 6)),
     )
 
 
@@ -258,10 +262,10 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         )
     head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
     caption = "Bonnes réponses par question, mêmes personnes avant et après (p : McNemar exact)"
-    content = word.Table(
+    content = writer.Table(
         head, rows, [0.9, 6.7, 2.3, 1.0, 1.6, 1.6, 1.5, 1.4], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
     )
-    word.table(document, content)
+    writer.table(document, content)
 
 
 # ── satisfaction ────────────────────────────────────────────────────────────
@@ -270,12 +274,12 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
 def satisfaction_results(document: WordDocument, facts: Facts, judged: Satisfaction) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
     if not judged.n:
-        word.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
         return
     if not publishable(judged.n):
-        word.paragraph(document, _TOO_FEW)
+        writer.paragraph(document, _TOO_FEW)
         return
-    word.paragraph(document, _recommendation(facts, judged))
+    writer.paragraph(document, _recommendation(facts, judged))
     scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
     for block in _same_levels([scale for scale in scales if scale.codes]):
         _scales(document, facts, block)
@@ -315,10 +319,10 @@ def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
     alt = "Réponses favorables : " + " ; ".join(
         f"{s.label} {french.percent(s.favourable_share)}" for s in scales if publishable(s.n)
     )
-    picture = word.Picture(
+    picture = writer.Picture(
         charts.likert(rows, scales[0].levels, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
     )
-    word.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
+    writer.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
     head = ["Critère", "n", "Sans réponse", "Favorable (IC à 95 %)", "Médiane"]
     table = []
     for scale in scales:
@@ -326,8 +330,8 @@ def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
         cells = [_favourable(scale), _level(scale)] if known else [french.NOTHING, french.NOTHING]
         counts = [letterhead.denominator(facts, "satisfaction", n) for n in (scale.n, scale.n_missing)]
         table.append([scale.label, *counts, *cells])
-    content = word.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))
-    word.table(document, content)
+    content = writer.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))
+    writer.table(document, content)
 
 
 def _favourable(scale: Scale) -> str:
@@ -352,9 +356,9 @@ def _level(scale: Scale) -> str:
 def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
     if not any(judged.open_answers.values()):
-        word.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
         return
-    word.note(
+    writer.note(
         document,
         "Mot pour mot, dans la langue d’origine, sans nom ; les réponses identiques ne sont écrites qu’une fois. À relire avant "
         "diffusion : une personne peut se reconnaître.",
@@ -363,20 +367,20 @@ def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: 
     for label, texts in judged.open_answers.items():
         if not texts:
             continue
-        word.heading(document, label, level)
+        writer.heading(document, label, level)
         if publishable(len(texts)):
-            word.verbatims(document, letterhead.quotable(facts, texts))
+            writer.verbatims(document, letterhead.quotable(facts, texts))
         else:
-            word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+            writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
 
 def _reading(document: WordDocument) -> None:
-    word.heading(document, "Comment lire ces chiffres", 2)
-    word.note(
+    writer.heading(document, "Comment lire ces chiffres", 2)
+    writer.note(
         document,
         "Présent·e : au moins une demi-journée signée. Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
         "sans réponse ne rapporte rien. L’évolution ne porte que sur les personnes testées deux fois ; sans groupe témoin, elle ne prouve pas un impact. "
         "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Favorable : part des réponses au-dessus du milieu, intervalle de Wilson à 95 %. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
         "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",
     )
-    word.note(document, letterhead.SUPPRESSION_NOTE)
+    writer.note(document, letterhead.SUPPRESSION_NOTE)

@@ -10,8 +10,8 @@ from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
-from kobo_sync.documents import living, word, word_styles
-from kobo_sync.documents.template import Content, Note
+from kobo_sync.documents.word import living, styles, writer
+from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
 from kobo_sync.model import Class, Document, Facts, Finding, Scope, Severity
 
@@ -114,7 +114,7 @@ def look_ahead(facts: Facts) -> None:
     values = live_values(facts)
     zones = {zone.code: dict.fromkeys(values, "") for zone in facts.config.zones}
     for block in report_blocks(facts, zones).values():
-        block.write(word_styles.blank())
+        block.write(styles.blank())
 
 
 def _annexes(facts: Facts) -> list[Document]:
@@ -123,7 +123,7 @@ def _annexes(facts: Facts) -> list[Document]:
 
 def _coloured(facts: Facts, made: living.Living) -> bytes:
     """The report in the mission's colour; one that did not change keeps its bytes."""
-    return word.coloured(made.content, letterhead.colour(facts)) if made.changed else made.content
+    return writer.coloured(made.content, letterhead.colour(facts)) if made.changed else made.content
 
 
 def _findings(notes: tuple[Note, ...]) -> list[Finding]:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
-from kobo_sync.config import Role, Session
+from kobo_sync.config.config import Role, Session
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french, word
+from kobo_sync.documents import french
 from kobo_sync.documents.script import is_arabic
-from kobo_sync.documents.template import Block
+from kobo_sync.documents.word import writer
+from kobo_sync.documents.word.template import Block
 from kobo_sync.forms.paper import plain
 from kobo_sync.model import Facts, Form
 
@@ -50,7 +51,7 @@ def kit_blocks(facts: Facts) -> dict[str, Block]:
 def _programme(document: WordDocument, facts: Facts) -> None:
     sessions = facts.config.sessions
     if not sessions:
-        word.paragraph(document, "Aucune demi-journée n’est réglée dans config/mission.toml ([[sessions]]).")
+        writer.paragraph(document, "Aucune demi-journée n’est réglée dans config/mission.toml ([[sessions]]).")
         return
     for session, steps in zip(sessions, _spread(facts, sessions), strict=True):
         hours = ""
@@ -69,7 +70,7 @@ def _programme(document: WordDocument, facts: Facts) -> None:
         ]
         head = ["Heure", "Durée", "Séquence", "Objectif", "Méthode", "Matériel"]
         caption = f"{labels.session(facts, session.code)}{hours}"
-        word.table(document, word.Table(head, rows, [1.7, 1.6, 3.6, 4.2, 3.4, 2.5], caption=caption, size=8.5))
+        writer.table(document, writer.Table(head, rows, [1.7, 1.6, 3.6, 4.2, 3.4, 2.5], caption=caption, size=8.5))
 
 
 # What opens and closes the day: the role of the form that each needs (none: always).
@@ -171,8 +172,9 @@ def _themes(document: WordDocument, facts: Facts) -> None:
             name = letterhead.theme(facts, item.theme)
             counts[name] = counts.get(name, 0) + 1
     rows = [[name, str(counts.get(name, 0))] for name in names] or [[french.NO_DATA, french.NOTHING]]
-    word.table(
-        document, word.Table(["Thème", "Questions au test"], rows, [11, 6], caption="Thèmes de la journée", right=(1,))
+    writer.table(
+        document,
+        writer.Table(["Thème", "Questions au test"], rows, [11, 6], caption="Thèmes de la journée", right=(1,)),
     )
 
 
@@ -186,11 +188,11 @@ def _consent(document: WordDocument, facts: Facts) -> None:
         if texts:
             seen.setdefault(texts, []).append(form.title or form_id)
     if not seen:
-        word.paragraph(document, f"{french.NO_DATA} : aucun formulaire ne demande le consentement.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucun formulaire ne demande le consentement.")
     for texts, titles in seen.items():
-        word.heading(document, french.listing(titles), 2)
+        writer.heading(document, french.listing(titles), 2)
         for text in texts:
-            word.verbatim(document, text)
+            writer.verbatim(document, text)
 
 
 def _consent_texts(form: Form, name: str) -> Iterator[str]:
@@ -230,12 +232,12 @@ def _key(document: WordDocument, facts: Facts) -> None:
                     ]
                 )
     if not rows:
-        word.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de test.")
+        writer.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de test.")
         return
     head = ["N°", "Question", "Bonne réponse", "Thème"]
-    word.table(
+    writer.table(
         document,
-        word.Table(
+        writer.Table(
             head,
             rows,
             [1.0, 7.6, 5.8, 2.6],
@@ -249,13 +251,15 @@ def _key(document: WordDocument, facts: Facts) -> None:
 def _needs(document: WordDocument, facts: Facts) -> None:
     known = labels.needs(facts)
     other = facts.config.mission.languages[1:2]
-    rows: list[list[str | word.Cell]] = [
+    rows: list[list[str | writer.Cell]] = [
         [labels.need(facts, code), choice.labels.get(other[0], "") if other else ""] for code, choice in known.items()
     ]
     if not rows:
-        word.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de liste de besoins.")
+        writer.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de liste de besoins.")
         return
-    word.table(document, word.Table(["Besoin", "Autre langue"], rows, [9, 8], caption="Besoins proposés au classement"))
+    writer.table(
+        document, writer.Table(["Besoin", "Autre langue"], rows, [9, 8], caption="Besoins proposés au classement")
+    )
 
 
 def _expected(document: WordDocument, facts: Facts) -> None:
@@ -263,7 +267,7 @@ def _expected(document: WordDocument, facts: Facts) -> None:
     quotas = zone.quotas if zone else facts.config.quotas.default
     rows = [[labels.group(facts, group.code), str(quotas.get(group.code, 0))] for group in facts.config.groups]
     rows.append(["Total", str(sum(quotas.values()))])
-    word.table(
+    writer.table(
         document,
-        word.Table(["Groupe", "Personnes attendues"], rows, [11, 6], caption="Effectifs", right=(1,), totals=1),
+        writer.Table(["Groupe", "Personnes attendues"], rows, [11, 6], caption="Effectifs", right=(1,), totals=1),
     )

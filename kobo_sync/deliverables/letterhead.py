@@ -11,10 +11,11 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.publication import What, least, small_zones
 from kobo_sync.analysis.suppression import publishable
-from kobo_sync.config import Identity, Role
-from kobo_sync.documents import draft, french, pictures, word
+from kobo_sync.config.config import Identity, Role
+from kobo_sync.documents import french, pictures
 from kobo_sync.documents.colours import readable
-from kobo_sync.documents.pages import Logo
+from kobo_sync.documents.pdf.pages import Logo
+from kobo_sync.documents.word import draft, writer
 from kobo_sync.model import Class, Document, Facts, Finding
 
 SUPPRESSION_NOTE = (
@@ -109,9 +110,9 @@ def theme(facts: Facts, code: str) -> str:
     return code
 
 
-def logos(facts: Facts) -> list[word.Picture]:
+def logos(facts: Facts) -> list[writer.Picture]:
     """The mission's logos that lie among the templates and are pictures."""
-    return [word.Picture(content, alt, height_cm=1.3) for alt, content in page_logos(facts)]
+    return [writer.Picture(content, alt, height_cm=1.3) for alt, content in page_logos(facts)]
 
 
 def page_logos(facts: Facts) -> list[Logo]:
@@ -176,7 +177,7 @@ def provenance(facts: Facts, form_ids: list[str]) -> str:
 
 def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool = False) -> WordDocument:
     """A document with the mission's styles, header « title – zone » and provenance footer."""
-    document = word.new_document(
+    document = writer.new_document(
         f"{title} – {place_name(facts)}",
         provenance=provenance(facts, form_ids),
         author=organisers(facts) if facts.config.organisations else "",
@@ -187,7 +188,7 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
         draft.mark(document)
     known = logos(facts)
     if known:
-        word.logos(document, known)
+        writer.logos(document, known)
     return document
 
 
@@ -195,5 +196,5 @@ def close_paper(
     facts: Facts, document: WordDocument, path: str, classification: Class, findings: tuple[Finding, ...] = ()
 ) -> Document:
     """The finished Word file."""
-    content = word.coloured(word.to_bytes(document, facts.as_of), colour(facts))
+    content = writer.coloured(writer.to_bytes(document, facts.as_of), colour(facts))
     return Document(path, content, classification, findings)

@@ -11,7 +11,9 @@ from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
 from kobo_sync.analysis.publication import mentions_hidden, people_heard, sizes_hidden
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead, result_sheets
-from kobo_sync.documents import charts, french, pictures, word
+from kobo_sync.documents import french, pictures
+from kobo_sync.documents.pdf import charts
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "needs"
@@ -32,27 +34,27 @@ def build(facts: Facts) -> list[Document]:
     found = needs(facts)
     form_ids = letterhead.forms_of(facts, "needs", "focus_group")
     document = letterhead.open_paper(facts, TITLE, form_ids)
-    word.title(
+    writer.title(
         document,
         f"{TITLE} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     if not found.n:
-        word.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
     elif not publishable(found.n):
-        word.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
+        writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
     else:
         _key_figures(document, found)
-        word.heading(document, "Classement")
+        writer.heading(document, "Classement")
         ranking(document, facts, found)
-        word.heading(document, "Rang par groupe et par sexe")
+        writer.heading(document, "Rang par groupe et par sexe")
         by_group_and_sex(document, facts, found)
-        word.heading(document, "Ce que les groupes ont en commun")
+        writer.heading(document, "Ce que les groupes ont en commun")
         common(document, facts, found)
     proposals(document, facts, found)
     held = focus_groups(facts)
     if held.n_sessions:
-        word.heading(document, "Groupes de discussion")
+        writer.heading(document, "Groupes de discussion")
         discussed(document, facts, held)
         photos(document, facts, _PHOTOS)
     _reading(document)
@@ -67,7 +69,7 @@ def _key_figures(document: WordDocument, found: Needs) -> None:
     compared = found.groups_publishable
     common = str(len(found.common)) if found.common is not None and compared else french.NOTHING
     agreement = found.agreement if compared else None
-    word.key_figures(
+    writer.key_figures(
         document,
         [
             (str(found.n), "réponses classées"),
@@ -90,7 +92,7 @@ def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
     """Adds the needs first to last, as figure and table; for at least three respondents."""
     ranked = [need for need in found.needs if need.rank is not None and need.score is not None]
     if not ranked:
-        word.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
+        writer.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
         return
     languages = facts.config.mission.languages
     known = labels.needs(facts)
@@ -99,9 +101,9 @@ def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
         below = known[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in known else ""
         bars.append(charts.Bar(need.label, need.score or 0, below, strong=(need.rank or 99) <= _STRONG))
     alt = "Score de chaque besoin : " + " ; ".join(f"{bar.label} {french.number(bar.value, 2)}" for bar in bars)
-    word.figure(
+    writer.figure(
         document,
-        word.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
+        writer.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
         f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs', found.n)})",
     )
     _ranking_table(document, facts, found)
@@ -130,7 +132,7 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
     n = letterhead.counted(facts, "needs", found.n)
     caption = f"Besoins classés (n = {n} ; sans classement : {letterhead.printable(found.n_missing)})"
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=right, size=8.5))
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
     parts = []
     rated = [
         rating.n
@@ -144,7 +146,7 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
     if publishable(found.n_no_group):
         parts.append(f"{found.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
     if parts:
-        word.note(document, " ".join(parts))
+        writer.note(document, " ".join(parts))
 
 
 def _rating(rating: Rating, digits: int) -> str:
@@ -183,17 +185,17 @@ def by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
     for need in found.needs:
-        cells = [word.Cell(french.number(need.rank), bold=True)]
+        cells = [writer.Cell(french.number(need.rank), bold=True)]
         for _, ranks in columns:
             rank = ranks[need.code]
             cells.append(
-                word.Cell(french.number(rank), bold=rank is not None and rank <= COMMON_UP_TO, fill=_fill(rank))
+                writer.Cell(french.number(rank), bold=rank is not None and rank <= COMMON_UP_TO, fill=_fill(rank))
             )
-        rows.append([word.Cell(need.label), *cells])
+        rows.append([writer.Cell(need.label), *cells])
     widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
     caption = "Rang de chaque besoin ; les cinq premiers de chaque colonne sont en gras sur fond coloré"
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5))
-    word.note(document, "Même rang : à égalité. « – » : besoin jamais classé, ou groupe trop petit pour être publié.")
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5))
+    writer.note(document, "Même rang : à égalité. « – » : besoin jamais classé, ou groupe trop petit pour être publié.")
 
 
 def _fill(rank: int | None) -> str:
@@ -203,29 +205,29 @@ def _fill(rank: int | None) -> str:
 def common(document: WordDocument, facts: Facts, found: Needs) -> None:
     """Adds how far the groups agree, and the priorities that they share."""
     if not found.groups_publishable:
-        word.paragraph(
+        writer.paragraph(
             document,
             f"Un groupe compte moins de {THRESHOLD} réponses : la comparaison entre groupes n’est pas publiée.",
         )
         return
     if found.agreement is None:
-        word.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
+        writer.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
     else:
-        word.paragraph(
+        writer.paragraph(
             document,
             f"L’accord entre les groupes est **{agreement_word(found.agreement)}** (W de Kendall = {french.number(found.agreement, 2)}, "
             "de 0, aucun accord, à 1, classements identiques).",
         )
     if found.common is None:
-        word.paragraph(
+        writer.paragraph(
             document, "Un groupe au moins n’a pas répondu : les priorités communes ne peuvent pas s’établir."
         )
     elif not found.common:
-        word.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
+        writer.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
     else:
         names = [f"« {labels.need(facts, code)} »" for code in found.common]
         verb = "figure" if len(names) == 1 else "figurent"
-        word.paragraph(
+        writer.paragraph(
             document,
             f"{french.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun.",
         )
@@ -246,14 +248,14 @@ def proposals(document: WordDocument, facts: Facts, found: Needs, *, level: int 
 def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, ...], level: int) -> None:
     if not texts:
         return
-    word.heading(document, title, level)
+    writer.heading(document, title, level)
     if publishable(len(texts)):
-        word.note(
+        writer.note(
             document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
         )
-        word.verbatims(document, letterhead.quotable(facts, texts))
+        writer.verbatims(document, letterhead.quotable(facts, texts))
     else:
-        word.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+        writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
 
 def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level: int = 2) -> None:
@@ -266,12 +268,12 @@ def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level:
         said += f", {french.count(people, 'personne')} : {french.count(women, 'femme')} et {french.count(men, 'homme')}"
     elif people:
         said += f", {french.count(people, 'personne')}"
-    word.paragraph(document, f"{said}.")
+    writer.paragraph(document, f"{said}.")
     if held.themes:
         themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in held.themes.items()]
-        word.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
+        writer.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
     if not publishable(held.n_women + held.n_men):
-        word.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
+        writer.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
         return
     for title, texts in (
         ("Accords", held.agreements),
@@ -279,13 +281,13 @@ def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level:
         ("Paroles", held.quotations),
     ):
         if texts:
-            word.heading(document, title, level)
-            word.verbatims(document, letterhead.quotable(facts, texts))
+            writer.heading(document, title, level)
+            writer.verbatims(document, letterhead.quotable(facts, texts))
 
 
 def photos(document: WordDocument, facts: Facts, most: int) -> int:
     """Adds the first *most* photos that may be shown, two a line, upright, small, without the camera's data; returns how many."""
-    cells: list[word.Cell] = []
+    cells: list[writer.Cell] = []
     for found in focus_photos(facts):
         if len(cells) == most:
             break
@@ -301,21 +303,21 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
             groups,
         ]
         text = french.typography(" – ".join(filter(None, said)))
-        cells.append(word.Cell(below=text, picture=word.Picture(small, text, width_cm=8.0, height_cm=6.0)))
+        cells.append(writer.Cell(below=text, picture=writer.Picture(small, text, width_cm=8.0, height_cm=6.0)))
     if cells:
-        padded = [*cells, word.Cell()] if len(cells) % 2 else cells
+        padded = [*cells, writer.Cell()] if len(cells) % 2 else cells
         rows = [padded[at : at + 2] for at in range(0, len(padded), 2)]
         alt = f"{french.count(len(cells), 'image')} des groupes de discussion"
-        word.table(document, word.Table((), rows, [8.4, 8.4], alt=alt))
+        writer.table(document, writer.Table((), rows, [8.4, 8.4], alt=alt))
     return len(cells)
 
 
 def _reading(document: WordDocument) -> None:
-    word.heading(document, "Comment lire ces chiffres", 2)
-    word.note(
+    writer.heading(document, "Comment lire ces chiffres", 2)
+    writer.note(
         document,
         "Score de Borda : 3 points au premier choix, 2 au deuxième, 1 au troisième ; moyenne par personne dans chaque groupe, puis moyenne des "
         "groupes, pour qu’un groupe nombreux n’efface pas un petit. Mentions : personnes qui citent le besoin parmi leurs trois premiers. "
         "Priorité commune : parmi les cinq premiers besoins de tous les groupes.",
     )
-    word.note(document, letterhead.SUPPRESSION_NOTE)
+    writer.note(document, letterhead.SUPPRESSION_NOTE)

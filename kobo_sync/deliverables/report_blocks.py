@@ -21,8 +21,10 @@ from kobo_sync.deliverables import evaluations, letterhead
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents import charts, french, word
-from kobo_sync.documents.template import Block
+from kobo_sync.documents import french
+from kobo_sync.documents.pdf import charts
+from kobo_sync.documents.word import writer
+from kobo_sync.documents.word.template import Block
 from kobo_sync.model import Facts
 
 Figures = Mapping[str, Mapping[str, str]]
@@ -73,11 +75,11 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
     rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
-    content = word.Table(
+    content = writer.Table(
         head, rows, [3.6, 5.4, 2.7, 1.9, 1.5, 1.7], caption="Zones, dates et participation", right=(3, 4, 5), totals=1
     )
-    word.table(document, content)
-    word.note(
+    writer.table(document, content)
+    writer.note(
         document,
         "Taux de la mission : Σ min(présents, quota) / Σ quota, pour qu’une zone trop pleine ne cache pas une zone vide. Une personne venue dans "
         "deux zones compte une fois dans le total.",
@@ -93,15 +95,15 @@ def _participation(document: WordDocument, facts: Facts, listed: present.Attenda
             bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
-        picture = word.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
-        word.figure(document, picture, "Personnes présentes et quota, par zone")
+        picture = writer.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
+        writer.figure(document, picture, "Personnes présentes et quota, par zone")
     evaluations.groups_and_sexes(document, facts)
     ages = _by_age(facts, listed)
     if ages:
-        word.table(document, ages)
+        writer.table(document, ages)
 
 
-def _by_age(facts: Facts, listed: present.Attendance) -> word.Table | None:
+def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
     """Age bands by sex; over the whole mission only, where cells are large enough to be worth printing."""
     counts = {code: n for code, n in listed.counts("age_band").items() if code}
     if not counts:
@@ -124,18 +126,18 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
     for code, said in [*zones.items(), ("", live_values(facts))]:
         rows.append([labels.zone(facts, code) if code else "Mission", *(said[key] for key in keys)])
     head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
-    content = word.Table(
+    content = writer.Table(
         head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
     )
-    word.table(document, content)
+    writer.table(document, content)
 
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
     found = needs(facts)
     if not found.n:
-        word.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
     elif not publishable(found.n):
-        word.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
+        writer.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
     else:
         part(document, facts, found)
 
@@ -144,27 +146,27 @@ def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None
     keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
     rows = [[labels.zone(facts, code), *(said[key] for key in keys)] for code, said in zones.items()]
     head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
-    content = word.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
-    word.table(document, content)
+    content = writer.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
+    writer.table(document, content)
 
 
 def _discussed(document: WordDocument, facts: Facts) -> None:
     held = focus_groups(facts)
     if not held.n_sessions:
-        word.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return
     needs_paper.discussed(document, facts, held, level=3)
 
 
 def _photos(document: WordDocument, facts: Facts) -> None:
     if not needs_paper.photos(document, facts, _PHOTOS):
-        word.paragraph(document, f"{french.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue.")
 
 
 def _road_map(document: WordDocument, facts: Facts) -> None:
     plan = road_map(facts)
     if not plan.actions:
-        word.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
     elif len(plan.actions) > _MOST_ACTIONS:
         _actions_by_need(document, facts, plan)
     else:
@@ -182,12 +184,12 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
         rows.append([labels.need(facts, code), *map(french.number, counts)])
     head = ["Besoin", "Actions", "Zones", "Complètes", "En retard"]
     caption = f"Feuille de route : {french.count(len(plan.actions), 'action')}, par besoin"
-    word.table(document, word.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
-    word.note(document, "Le détail des actions est dans la feuille de route de chaque zone.")
+    writer.table(document, writer.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
+    writer.note(document, "Le détail des actions est dans la feuille de route de chaque zone.")
 
 
 def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
-    rows: list[list[str | word.Cell]] = []
+    rows: list[list[str | writer.Cell]] = []
     for number, action in enumerate(plan.actions, 1):
         values = action.values
         responsible = "\n".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
@@ -196,7 +198,7 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
                 str(number),
                 labels.zone(facts, action.zone),
                 labels.need(facts, values["need"]),
-                word.Cell(
+                writer.Cell(
                     values["objective"] or values["action"], below=values["action"] if values["objective"] else ""
                 ),
                 values["target"] or "à préciser",
@@ -208,7 +210,7 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     head = ["N°", "Zone", "Besoin", "Objectif et action", "Cible", "Responsable", "Échéance", "Indicateur"]
     caption = f"Feuille de route : {french.count(len(rows), 'action')}"
     widths = [0.7, 1.7, 2.0, 3.4, 2.1, 2.1, 2.9, 2.1]
-    word.table(document, word.Table(head, rows, widths, caption=caption, right=(0,), size=7.5))
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(0,), size=7.5))
 
 
 def _received(document: WordDocument, facts: Facts) -> None:
@@ -225,15 +227,15 @@ def _received(document: WordDocument, facts: Facts) -> None:
         rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]
     caption = "Soumissions reçues et utilisées, par formulaire"
-    word.table(document, word.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
-    word.note(document, letterhead.provenance(facts, list(facts.config.forms)) + ". " + letterhead.SUPPRESSION_NOTE)
+    writer.table(document, writer.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
+    writer.note(document, letterhead.provenance(facts, list(facts.config.forms)) + ". " + letterhead.SUPPRESSION_NOTE)
 
 
 def _annexes(document: WordDocument, facts: Facts) -> None:
     rows = [[name, "jointe" if name in facts.annexes else "à joindre"] for name in expected_annexes(facts)]
     for zone in facts.config.zones:
         rows.append([f"Dossier de la zone {labels.zone(facts, zone.code)} ({zone.code}.zip)", "joint"])
-    word.table(document, word.Table(["Annexe", "État"], rows, [13.4, 3.6], caption="Annexes du rapport"))
+    writer.table(document, writer.Table(["Annexe", "État"], rows, [13.4, 3.6], caption="Annexes du rapport"))
 
 
 def expected_annexes(facts: Facts) -> list[str]:

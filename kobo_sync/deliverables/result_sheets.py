@@ -12,7 +12,8 @@ from kobo_sync.analysis.publication import mentions_hidden, sizes_hidden
 from kobo_sync.analysis.satisfaction import Satisfaction
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import excel, french
+from kobo_sync.documents import french
+from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.model import Facts
 
 Row = list[excel.Value]

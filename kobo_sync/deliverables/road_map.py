@@ -10,7 +10,9 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import excel, french, word
+from kobo_sync.documents import french
+from kobo_sync.documents.spreadsheets import excel
+from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "road_map"
@@ -38,7 +40,7 @@ def build(facts: Facts) -> list[Document]:
     plan = road_map(facts)
     form_ids = letterhead.forms_of(facts, "road_map")
     document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
-    word.title(
+    writer.title(
         document,
         f"{TITLE} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
@@ -48,7 +50,7 @@ def build(facts: Facts) -> list[Document]:
         _actions(document, facts, plan)
         _counts(document, facts, plan)
     else:
-        word.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
     workbook = excel.workbook(
         [_sheet(facts, plan)],
         title=f"{TITLE} – {letterhead.place_name(facts)}",
@@ -72,7 +74,7 @@ def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     complete = sum(action.smart_complete for action in plan.actions)
     n_overdue = len(plan.overdue(as_of)) if as_of else 0
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    word.key_figures(
+    writer.key_figures(
         document,
         [
             (str(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
@@ -87,18 +89,18 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     as_of = _as_of(facts)
     number = 0
     for need in dict.fromkeys(action.values["need"] for action in plan.actions):
-        word.heading(document, labels.need(facts, need) if need else "Besoin non précisé", 2)
+        writer.heading(document, labels.need(facts, need) if need else "Besoin non précisé", 2)
         rows = []
         for action in (action for action in plan.actions if action.values["need"] == need):
             number += 1
             rows.append(_row(facts, number, action, as_of))
-        word.table(
+        writer.table(
             document,
-            word.Table(_HEAD, rows, _WIDTHS, alt=f"Actions : {labels.need(facts, need)}", right=(0,), size=8.5),
+            writer.Table(_HEAD, rows, _WIDTHS, alt=f"Actions : {labels.need(facts, need)}", right=(0,), size=8.5),
         )
 
 
-def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[str | word.Cell]:
+def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[str | writer.Cell]:
     values = action.values
     level, kind = _label(facts, "level", values["level"]), _label(facts, "kind", values["kind"])
     late = as_of is not None and action.overdue(as_of)
@@ -107,16 +109,16 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     responsible = _lines(values["responsible_function"], group(facts, action), _after("Alliés : ", values["allies"]))
     return [
         str(number),
-        word.Cell(
+        writer.Cell(
             values["objective"] or values["action"],
             below=_lines(values["action"] if values["objective"] else "", _after("Type : ", kind)),
         ),
-        word.Cell(values["target"] or "à préciser", below=_after("Niveau : ", level)),
+        writer.Cell(values["target"] or "à préciser", below=_after("Niveau : ", level)),
         responsible or "à désigner",
-        word.Cell(due, bold=late, below="en retard" if late else "", fill="FBE3D6" if late else ""),
-        word.Cell(values["indicator"] or "à définir", below=_after("Preuve : ", values["verification"])),
+        writer.Cell(due, bold=late, below="en retard" if late else "", fill="FBE3D6" if late else ""),
+        writer.Cell(values["indicator"] or "à définir", below=_after("Preuve : ", values["verification"])),
         _lines(values["resources"], _after("Risque : ", values["risk"])),
-        word.Cell(status, below="" if action.smart_complete else "à compléter"),
+        writer.Cell(status, below="" if action.smart_complete else "à compléter"),
     ]
 
 
@@ -144,20 +146,20 @@ def _label(facts: Facts, meaning: str, code: str) -> str:
 
 
 def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
-    word.heading(document, "Répartition des actions")
-    rows: list[Sequence[str | word.Cell]] = []
+    writer.heading(document, "Répartition des actions")
+    rows: list[Sequence[str | writer.Cell]] = []
     for title, meaning in (("Niveau de décision", "level"), ("Type d’action", "kind"), ("Statut", "status")):
         for place, (code, n) in enumerate(plan.counts(meaning).items()):
             rows.append(["" if place else title, _label(facts, meaning, code) or labels.UNKNOWN, str(n)])
-    content = word.Table(
+    content = writer.Table(
         ["Critère", "Valeur", "Actions"],
         rows,
         [5.0, 6.5, 2.5],
         caption="Actions par niveau, type et statut",
         right=(2,),
     )
-    word.table(document, content)
-    word.note(
+    writer.table(document, content)
+    writer.note(
         document,
         "Action complète (SMART) : objectif, cible, responsable, échéance et indicateur sont tous remplis. En retard : échéance passée à la date "
         "des données, action ni faite ni abandonnée. Des fonctions, jamais de noms : à vérifier avant diffusion.",

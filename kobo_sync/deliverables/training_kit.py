@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from kobo_sync.config import FormSettings
+from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks
 from kobo_sync.deliverables.live_values import identity_values
-from kobo_sync.documents import french, word
-from kobo_sync.documents.pages import Logo
-from kobo_sync.documents.questionnaire import questionnaire_docx
-from kobo_sync.documents.template import Content, Note, filled
+from kobo_sync.documents import french
+from kobo_sync.documents.pdf.pages import Logo
+from kobo_sync.documents.word import writer
+from kobo_sync.documents.word.questionnaire import questionnaire_docx
+from kobo_sync.documents.word.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
 from kobo_sync.model import Choice, Class, Document, Facts, Finding, Form, Scope
@@ -77,7 +78,7 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
         if all(values.get(name) == text for name, text in tool.shown.items()):
             return tool
     made = filled(template, Content(values, kit_blocks(facts), logos=letterhead.logos(facts)), path, live=False)
-    content = word.coloured(word.to_bytes(made.document, None), letterhead.colour(facts))
+    content = writer.coloured(writer.to_bytes(made.document, None), letterhead.colour(facts))
     tool = _Tool(content, tuple(made.notes), {name: values[name] for name in made.shown})
     if len(_made) >= _MOST_MADE:
         _made.clear()

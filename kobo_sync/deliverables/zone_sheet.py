@@ -12,8 +12,8 @@ from kobo_sync.analysis.satisfaction import Satisfaction, satisfaction
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
-from kobo_sync.documents.zone_sheet import ZoneSheet
-from kobo_sync.documents.zone_sheet import zone_sheet as set_sheet
+from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
+from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
 from kobo_sync.model import Class, Document, Facts, Scope
 
 NAME = "zone_sheet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kobo_sync.config import Config, FormSettings, Role
+from kobo_sync.config.config import Config, FormSettings, Role
 from kobo_sync.forms.details import Details, details
 from kobo_sync.forms.paper import is_required
 from kobo_sync.forms.sheets import Book

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from kobo_sync.config import read_csv
+from kobo_sync.config.config import read_csv
 from kobo_sync.errors import ConfigError
 
 ROSTER_COLUMNS = ("name", "label", "zone", "group", "sex")

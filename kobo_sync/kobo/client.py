@@ -14,8 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo import protocol
-from kobo_sync.kobo.listing import (
+from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
+from kobo_sync.kobo.wire import protocol
+from kobo_sync.kobo.wire.listing import (
     LIGHT_FIELDS,
     STATUS_FIELDS,
     LightRow,
@@ -27,7 +28,6 @@ from kobo_sync.kobo.listing import (
     parse_statuses,
     split_page,
 )
-from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.model import Asset, Hook, MediaFile, Validation
 
 FIRST_PAGE = 250  # before a row is seen, its size is unknown: memory must hold whatever comes

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from zlib_ng import zlib_ng
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo import protocol
+from kobo_sync.kobo.wire import protocol
 
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024

@@ -15,8 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import assets, data, history, hooks, openrosa, publishing, rows
+from kobo_sync.station import assets, data, history, hooks, openrosa, publishing, render, rows
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
 from kobo_sync.station.database import Database, one
 from kobo_sync.station.wire import (

@@ -12,8 +12,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import access, history, workbook
+from kobo_sync.station import access, history, render, workbook
 from kobo_sync.station.auth import ANONYMOUS, NO_CREDENTIALS
 from kobo_sync.station.database import Connection, Row, one
 from kobo_sync.station.wire import (

@@ -12,8 +12,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import access, query, submissions
+from kobo_sync.station import access, query, render, submissions
 from kobo_sync.station.database import Row, one
 from kobo_sync.station.wire import (
     JSON_TYPE,

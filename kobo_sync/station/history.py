@@ -8,8 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import access
+from kobo_sync.station import access, render
 from kobo_sync.station.database import Connection
 from kobo_sync.station.wire import Asked, Context, Refused, json_answer, seconds, whole
 

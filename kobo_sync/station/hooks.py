@@ -11,8 +11,7 @@ from typing import Any
 import requests
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import access
+from kobo_sync.station import access, render
 from kobo_sync.station.database import Row, one
 from kobo_sync.station.wire import Asked, Context, Refused, empty, json_answer, micros, not_found, wrong_method
 

@@ -9,8 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import hooks, submissions
+from kobo_sync.station import hooks, render, submissions
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one

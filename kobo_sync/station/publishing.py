@@ -14,8 +14,7 @@ from typing import Any
 import xlsxwriter
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import access, history, workbook
+from kobo_sync.station import access, history, render, workbook
 from kobo_sync.station.assets import stamp_of, view
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
 from kobo_sync.station.wire import (

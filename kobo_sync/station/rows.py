@@ -10,8 +10,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.kobo import render
-from kobo_sync.station import data, history, query, submissions
+from kobo_sync.station import data, history, query, render, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.instance import leaves, read_instance
 from kobo_sync.station.wire import (

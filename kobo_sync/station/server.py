@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kobo_sync.listening import Listening
+from kobo_sync.serving import Listening
 from kobo_sync.station.app import Station
 from kobo_sync.station.wire import MAX_BODY
 

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
-from kobo_sync.kobo import render
-from kobo_sync.station import history
+from kobo_sync.station import history, render
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
 from kobo_sync.station.instance import Instance, answers, bare, leaves, local, read_instance

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from kobo_sync.kobo import render
+from kobo_sync.station import render
 from kobo_sync.station.database import Database
 
 MAX_BODY = 100 * 1024 * 1024  # nginx in front of a real server refuses more

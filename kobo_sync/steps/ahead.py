@@ -15,10 +15,10 @@ from pathlib import Path
 
 from kobo_sync.analysis.once import forget
 from kobo_sync.deliverables import final_report
-from kobo_sync.facts import gather_facts, gather_marks
-from kobo_sync.mission import Mission
-from kobo_sync.triage import found_by_zone
-from kobo_sync.workspace import Workspace
+from kobo_sync.mission.facts import gather_facts, gather_marks
+from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.triage import found_by_zone
+from kobo_sync.workspace.folders import Workspace
 
 WORTH = 50  # zones to check; of fewer the rows are small beside the program
 _MAIN = "import sys; sys.path[:] = sys.argv[4:]; from kobo_sync.steps.ahead import main; main(*sys.argv[1:4])"

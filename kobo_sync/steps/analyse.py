@@ -7,8 +7,8 @@ import json
 
 from kobo_sync import __version__
 from kobo_sync.analysis.overview import collection, dashboard
-from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
-from kobo_sync.mission import Mission
+from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Facts, Report
 
 

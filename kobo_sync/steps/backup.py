@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kobo_sync.archive import BACKUPS, make_backup, remove_surplus
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.workspace.archive import BACKUPS, make_backup, remove_surplus
 
 
 def backup(mission: Mission, *, output: Path | None = None) -> Report:

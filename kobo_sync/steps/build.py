@@ -11,22 +11,21 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from kobo_sync import office
 from kobo_sync.analysis.once import forget
 from kobo_sync.checks import ordered
-from kobo_sync.config import ZONES_FILE
+from kobo_sync.config.config import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents import typeset
-from kobo_sync.documents.living import flattened
+from kobo_sync.documents.pdf import typeset
+from kobo_sync.documents.word.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
-from kobo_sync.facts import facts_of_zone, gather_facts, gather_marks
-from kobo_sync.inputs import Inputs
-from kobo_sync.mission import Mission
+from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
+from kobo_sync.mission.inputs import Inputs
+from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.triage import found_by_zone, n_to_check, with_states
 from kobo_sync.model import Document, Facts, Finding, Report, Zone
-from kobo_sync.steps import ahead
-from kobo_sync.triage import found_by_zone, n_to_check, with_states
-from kobo_sync.workspace import MANIFEST, Held
+from kobo_sync.steps import ahead, office
+from kobo_sync.workspace.folders import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"

@@ -11,16 +11,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from kobo_sync import office
 from kobo_sync.deliverables import changes, deliverable, final_report
-from kobo_sync.documents.draft import without_mark
-from kobo_sync.documents.living import flattened
+from kobo_sync.documents.word.draft import without_mark
+from kobo_sync.documents.word.living import flattened
 from kobo_sync.errors import DocumentError
-from kobo_sync.facts import Marks, facts_of_zone, gather_facts, gather_marks
-from kobo_sync.mission import Mission
+from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.steps import office
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
-from kobo_sync.workspace import MANIFEST, Held, write_atomic
+from kobo_sync.workspace.folders import MANIFEST, Held, write_atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"

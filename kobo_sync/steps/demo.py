@@ -15,17 +15,17 @@ from time import perf_counter
 from zoneinfo import ZoneInfo
 
 from kobo_sync.errors import ConfigError
-from kobo_sync.kobo.collect import OfferedForm, Phone
-from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
-from kobo_sync.kobo.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
-from kobo_sync.mission import Mission, Progress
+from kobo_sync.mission.mission import Mission, Progress
 from kobo_sync.model import Finding, Report
+from kobo_sync.phones.collect import OfferedForm, Phone
+from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
+from kobo_sync.phones.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import run
-from kobo_sync.workspace import STATE, Workspace
+from kobo_sync.workspace.folders import STATE, Workspace
 
 MARK = "DEMO"
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kobo_sync.assets import find_assets
 from kobo_sync.errors import FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
-from kobo_sync.hooks import put_hooks
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
 from kobo_sync.steps.diff import harm_of_replacing
+from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
+from kobo_sync.steps.projects import find_assets
 from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kobo_sync.assets import deployed_form, find_assets
 from kobo_sync.errors import ConfigError, FormError
 from kobo_sync.forms.compare import Change, compare
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, Report
+from kobo_sync.steps.projects import deployed_form, find_assets
 
 CURES = {
     "removed": "keep the question and hide it: relevant = false()",

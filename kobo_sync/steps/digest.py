@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.desk import runs
 from kobo_sync.desk.notices import raise_notice
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.notify import TITLES, WEEK, digest_notice
+from kobo_sync.notices.messages import TITLES, WEEK, digest_notice
 
 
 def digest(mission: Mission) -> Report:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kobo_sync.assets import find_assets
 from kobo_sync.checks.mapping import unknown_questions
-from kobo_sync.config import MISSION_FILE
-from kobo_sync.documents.typeset import families
+from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import KoboError, KoboSyncError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.projects import find_assets
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120

@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kobo_sync.config import ZONES_FILE, Config, read_csv
-from kobo_sync.documents.badges import Badge, badges_pdf, enrolment_pdf, has_room
-from kobo_sync.documents.barcodes import qr_png
+from kobo_sync.config.config import ZONES_FILE, Config, read_csv
+from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
+from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic
 from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.enrolment import payload, settings
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
 _USER = re.compile(r"[\w.@+-]{1,64}")

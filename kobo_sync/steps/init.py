@@ -6,9 +6,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from kobo_sync.config import MISSION_FILE
+from kobo_sync.config.config import MISSION_FILE
 from kobo_sync.errors import ConfigError
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 

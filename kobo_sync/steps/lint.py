@@ -14,9 +14,9 @@ from kobo_sync.errors import ConfigError, FormError
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.rules import RULES, lint
 from kobo_sync.forms.xlsform import COMPILE_RULE, compile_form
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 PROBE = {"name": "X-01", "label": "…", "zone": "…", "group": "…", "sex": "…"}  # a roster has rows once people register

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kobo_sync.config import Config
+from kobo_sync.config.config import Config
 from kobo_sync.deliverables.letterhead import known_logos
-from kobo_sync.documents.codebook_workbook import codebook_workbook
 from kobo_sync.documents.colours import readable
-from kobo_sync.documents.pages import Logo
-from kobo_sync.documents.questionnaire import questionnaire_docx
-from kobo_sync.documents.questionnaire_pdf import HOUSE, questionnaire_pdf
+from kobo_sync.documents.pdf.pages import Logo
+from kobo_sync.documents.pdf.questionnaire import HOUSE, questionnaire_pdf
+from kobo_sync.documents.spreadsheets.codebook import codebook_workbook
+from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.errors import FormError
 from kobo_sync.forms.codebook import codebook
 from kobo_sync.forms.paper import COPIES, paper
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
-from kobo_sync.mission import Mission, utc_now
+from kobo_sync.mission.mission import Mission, utc_now
 from kobo_sync.model import Choice, Form, Report
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 FOLDER = "questionnaires"
 

@@ -6,17 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from kobo_sync.absences import believed_absent, bury
-from kobo_sync.assets import find_assets
-from kobo_sync.downloads import fetch_files
 from kobo_sync.errors import KoboError, KoboUnreachable
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.reading import Wish, Work, compare_all, find_changes, plan_of, read_new
+from kobo_sync.steps.projects import find_assets
+from kobo_sync.steps.pulling.absences import believed_absent, bury
+from kobo_sync.steps.pulling.downloads import fetch_files
+from kobo_sync.steps.pulling.plan import doubt
+from kobo_sync.steps.pulling.reading import Wish, Work, compare_all, find_changes, plan_of, read_new
 from kobo_sync.store.files import WantedFile, file_here, file_missing, n_wanted, wanted_files
 from kobo_sync.store.ledger import Cursor
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.store.plan import doubt
 from kobo_sync.store.reconcile import Comparison
 
 SHOWN = ("new", "edited", "validated", "restored", "deleted")

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kobo_sync.archive import BACKUPS
-from kobo_sync.config import MISSION_FILE, Config
+from kobo_sync.config.checks_and_keeping import Retention
+from kobo_sync.config.config import MISSION_FILE, Config
 from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.settings import Retention
 from kobo_sync.store.files import attachment_path
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.redaction import Judge, files_of, names_in, redact, vacuum
-from kobo_sync.workspace import ASIDE, MANIFEST, Workspace, write_atomic
+from kobo_sync.workspace.archive import BACKUPS
+from kobo_sync.workspace.folders import ASIDE, MANIFEST, Workspace, write_atomic
 
 RECEIPTS = "receipts"
 NOMINATIVE_PATHS = ("**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", f"{ASIDE}/**/*")  # below exports/out/

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from kobo_sync.archive import restore_backup
-from kobo_sync.config import MISSION_FILE
-from kobo_sync.workspace import STATE, Workspace
+from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.workspace.archive import restore_backup
+from kobo_sync.workspace.folders import STATE, Workspace
 
 
 def restore(archive: Path, target: Path, *, force: bool, now: datetime) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kobo_sync.analysis.roster_sheet import read_roster
 from kobo_sync.errors import FormError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.deploy import deploy, local_form
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 
 def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from kobo_sync.desk.runs import Run, last_runs
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.store.database import Holding
 

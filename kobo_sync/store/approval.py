@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import parse_head
+from kobo_sync.kobo.wire.listing import parse_head
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.database import Store

@@ -24,11 +24,11 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import Page, split_page
+from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.model import Form
-from kobo_sync.store.derive import Derived, derive
-from kobo_sync.store.flatten import Flattener
-from kobo_sync.store.rows import FlatTable
+from kobo_sync.store.tables.derive import Derived, derive
+from kobo_sync.store.tables.flatten import Flattener
+from kobo_sync.store.tables.rows import FlatTable
 
 WORTH = 5_000  # rows; fewer are read before a process has started
 _MAIN = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.store.aside import serve; serve()"

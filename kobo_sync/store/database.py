@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.errors import StoreError
-from kobo_sync.kobo.listing import content_hash, parse_submission
+from kobo_sync.kobo.wire.listing import content_hash, parse_submission
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.migrations import migrate
-from kobo_sync.store.rows import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
+from kobo_sync.store.tables.rows import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd

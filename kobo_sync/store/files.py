@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from kobo_sync.model import Attachment
 from kobo_sync.store import schema
-from kobo_sync.store.bulk import insert_rows
 from kobo_sync.store.database import Store
-from kobo_sync.store.derive import FILE_COLUMNS, FILE_TABLE
+from kobo_sync.store.tables.bulk import insert_rows
+from kobo_sync.store.tables.derive import FILE_COLUMNS, FILE_TABLE
 
 A, S = schema.attachments, schema.submissions
 BATCH = 500

@@ -8,17 +8,17 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import Page
+from kobo_sync.kobo.wire.listing import Page
 from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import load, schema
 from kobo_sync.store.aside import Aside, spare_processor
 from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.bulk import insert, quoted
 from kobo_sync.store.database import SQL_TYPES, Store
-from kobo_sync.store.derive import Derived, derive, table_inserts
-from kobo_sync.store.flatten import Flattener, Placed
 from kobo_sync.store.ledger import Tally
-from kobo_sync.store.rows import (
+from kobo_sync.store.tables.bulk import insert, quoted
+from kobo_sync.store.tables.derive import Derived, derive, table_inserts
+from kobo_sync.store.tables.flatten import Flattener, Placed
+from kobo_sync.store.tables.rows import (
     CHOSEN,
     CHOSEN_PREFIX,
     FLAT_PREFIX,

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import Page, parse_head
+from kobo_sync.kobo.wire.listing import Page, parse_head
 from kobo_sync.model import Form
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies, Place

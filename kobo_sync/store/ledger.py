@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import Head, Page, content_hash, parse_submission, same_files
+from kobo_sync.kobo.wire.listing import Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import bodies, schema
-from kobo_sync.store.bulk import insert, insert_rows, inserts_of
-from kobo_sync.store.flatten import Placed
+from kobo_sync.store.tables.bulk import insert, insert_rows, inserts_of
+from kobo_sync.store.tables.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
 BATCH = 500

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from kobo_sync.kobo.listing import parse_submission
+from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.files import list_files

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 
 from kobo_sync.store import schema
-from kobo_sync.store.bulk import quoted
+from kobo_sync.store.tables.bulk import quoted
 
 
 def _to_3(connection: sa.Connection) -> None:

@@ -11,17 +11,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.listing import LightRow, Page, parse_head
-from kobo_sync.kobo.typed import head_columns
+from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
+from kobo_sync.kobo.wire.typed import head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import load
 from kobo_sync.store.aside import WORTH
 from kobo_sync.store.database import Store
 from kobo_sync.store.files import list_files
 from kobo_sync.store.flat import Flat
-from kobo_sync.store.flatten import Placed
 from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
 from kobo_sync.store.reconcile import Comparison, compare
+from kobo_sync.store.tables.flatten import Placed
 
 FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
 

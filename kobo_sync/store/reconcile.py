@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.listing import LightRow
+from kobo_sync.kobo.wire.listing import LightRow
 from kobo_sync.store.database import Store
 
 # A row is known when the mirror holds it under its id and root uuid, as it is now, and never missed it.

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.store.database import Store, hash_contents
-from kobo_sync.store.rows import FLAT_PREFIX, FlatTable
+from kobo_sync.store.tables.rows import FLAT_PREFIX, FlatTable
 
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())

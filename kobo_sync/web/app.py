@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kobo_sync.errors import KoboSyncError
-from kobo_sync.mission import random_uuid
+from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     collection,
     dashboard,

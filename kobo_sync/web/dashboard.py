@@ -8,7 +8,7 @@ from flask import Flask, render_template
 
 from kobo_sync.analysis.suppression import publishable, shown
 from kobo_sync.desk import runs, schedules
-from kobo_sync.hours import next_runs
+from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
 
 RATES = {

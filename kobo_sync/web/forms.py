@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, abort, render_template, request
 
 from kobo_sync.desk import runs
-from kobo_sync.documents.barcodes import qr_png
+from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.sheets import cells_sha256
 from kobo_sync.kobo.enrolment import payload, settings

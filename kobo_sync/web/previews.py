@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pypdfium2
 
-from kobo_sync.workspace import write_atomic
+from kobo_sync.workspace.folders import write_atomic
 
 WIDTH_PX = 480
 _ONE_AT_A_TIME = threading.Lock()  # PDFium is not made for threads

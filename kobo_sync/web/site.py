@@ -13,7 +13,7 @@ from flask import abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from kobo_sync.desk.accounts import User, signed_in
-from kobo_sync.mission import CurrentMission, Mission
+from kobo_sync.mission.mission import CurrentMission, Mission
 
 P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]

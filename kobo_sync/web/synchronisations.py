@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
+from kobo_sync.config.service import JOB_NAMES
+from kobo_sync.config.timetable import trigger
 from kobo_sync.desk import notices, runs, schedules
-from kobo_sync.hours import hours, next_runs
-from kobo_sync.jobs import JOBS
-from kobo_sync.notify import TITLES
-from kobo_sync.service_settings import JOB_NAMES
-from kobo_sync.timetable import trigger
+from kobo_sync.notices.messages import TITLES
+from kobo_sync.service.hours import hours, next_runs
+from kobo_sync.service.jobs import JOBS
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
 from kobo_sync.web.texts import t
 from kobo_sync.web.words import COUNTS, ORIGINS, STATUSES, in_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kobo_sync.timetable import INTERVAL
+from kobo_sync.config.timetable import INTERVAL
 from kobo_sync.web.texts import t
 
 STATUSES = {

@@ -15,7 +15,7 @@ import pytest
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import transport as transport_module
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.listing import content_hash, parse_submission, split_page
+from kobo_sync.kobo.wire.listing import content_hash, parse_submission, split_page
 
 Handle = Callable[[BaseHTTPRequestHandler, int], None]
 EMPTY = b'{"count":0,"next":null,"previous":null,"results":[]}'

@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 from conftest import MISSION, ZONES, Field
 
-from kobo_sync import jobs
-from kobo_sync.config import parse_config
+from kobo_sync.cli.signals import StopSignal
+from kobo_sync.config.config import parse_config
 from kobo_sync.desk import runs, schedules
 from kobo_sync.errors import Busy, ConfigError, RunStopped
-from kobo_sync.jobs import Job
-from kobo_sync.ledger import recorded
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.recorded import recorded
 from kobo_sync.model import Report
-from kobo_sync.service import Service
-from kobo_sync.signals import StopSignal
+from kobo_sync.service import jobs
+from kobo_sync.service.jobs import Job
+from kobo_sync.service.loop import Service
 
 SERVICE = (sys.executable, "-m", "kobo_sync", "service", "--workspace")
 SCHEDULE = '\n[schedule]\npull = ["0 * * * *"]\njitter_s = 0\ngrace_minutes = 180\n'

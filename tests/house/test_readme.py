@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from kobo_sync import errors
-from kobo_sync.cli import cli
-from kobo_sync.config import Config
+from kobo_sync.cli.verbs import cli
+from kobo_sync.config.config import Config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

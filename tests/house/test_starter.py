@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kobo_sync.errors import ConfigError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.init import init
 from kobo_sync.steps.lint import lint_mission
-from kobo_sync.workspace import find
+from kobo_sync.workspace.folders import find
 
 
 def test_a_new_mission_lints_clean_and_its_demo_runs(tmp_path: Path) -> None:

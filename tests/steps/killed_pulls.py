@@ -21,13 +21,13 @@ import sqlalchemy as sa
 from conftest import TOKEN
 from mirror_truth import mirror_state
 
-from kobo_sync import downloads
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
+from kobo_sync.steps.pulling import downloads
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 NOW = datetime(2025, 2, 12, 8, tzinfo=UTC)
 

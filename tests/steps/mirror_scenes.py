@@ -12,8 +12,8 @@ from conftest import PERSONNES, VISITES, Field
 from mirror_truth import mirror_state
 
 from kobo_sync.errors import KoboRejected
-from kobo_sync.kobo.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.model import Report
+from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.steps.deploy import deploy
 
 PHOTO, OTHER = b"\x89PNG\r\n\x1a\nabc", b"\xff\xd8\xff\xe0def"
@@ -489,7 +489,7 @@ INSIDE: tuple[Callable[[Scene], Steps], ...] = (
 
 
 def _tables(s: Scene) -> tuple[object, ...]:
-    from kobo_sync.store.rows import flat_tables
+    from kobo_sync.store.tables.rows import flat_tables
 
     return flat_tables(s.field.mission.forms["visites"])
 

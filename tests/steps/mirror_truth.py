@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.listing import parse_submission
-from kobo_sync.mission import Mission
+from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.files import attachment_path
-from kobo_sync.store.flatten import Flattener
-from kobo_sync.store.rows import flat_tables
-from kobo_sync.workspace import Workspace
+from kobo_sync.store.tables.flatten import Flattener
+from kobo_sync.store.tables.rows import flat_tables
+from kobo_sync.workspace.folders import Workspace
 
 State = Mapping[str, Any]
 

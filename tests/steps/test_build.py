@@ -15,15 +15,15 @@ import pytest
 from conftest import MISSION, Field
 from docx import Document as open_docx
 
-from kobo_sync import workspace as workspace_module
 from kobo_sync.errors import ConfigError, DocumentError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps import ahead
 from kobo_sync.steps import build as build_step
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.export import export
 from kobo_sync.steps.pull import pull
+from kobo_sync.workspace import folders as workspace_module
 
 NAMES = """
 [deliverables]

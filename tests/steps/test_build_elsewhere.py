@@ -17,7 +17,7 @@ from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.export import export
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 # What only the mission of this repository says.
 OURS = re.compile(

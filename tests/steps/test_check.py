@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from conftest import MISSION, READER_TOKEN, TOKEN, Field
 from docx import Document
 
-from kobo_sync.cli import cli
+from kobo_sync.cli.verbs import cli
 from kobo_sync.desk.holds import holds_of
 from kobo_sync.desk.worklist import counts, key_of, page, set_state
 from kobo_sync.errors import ConfigError
@@ -218,8 +218,8 @@ def test_a_build_shows_findings_in_their_states(team: Field) -> None:
     check(team.mission)
     (item,) = page(team.mission.desk, rule="DATA002").items
     set_state(team.mission.desk, [item.key], "false_alarm", "awa", "", team.clock.now)
-    from kobo_sync.facts import gather_facts
-    from kobo_sync.triage import found_in, with_states
+    from kobo_sync.mission.facts import gather_facts
+    from kobo_sync.mission.triage import found_in, with_states
 
     facts = gather_facts(team.mission)
     facts = with_states(team.mission, facts, found_in(team.mission, facts))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Field, write_workspace
 
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 
 def _run(workspace: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from conftest import PERSONNES, Field
 
 from kobo_sync.errors import ConfigError, FormError, KoboRejected, KoboUnreachable
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 from conftest import Clock
 
-from kobo_sync.cli import cli
+from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Zone
 from kobo_sync.steps.enrol import badge_sheets, blank_badges, enrol, participant_sheets
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 
 def _mission(workspace: Workspace, **environ: str) -> Mission:

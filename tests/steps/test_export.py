@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from conftest import PERSONNES, Field
 
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.export import SHAPES, export
 from kobo_sync.steps.pull import pull

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from conftest import Field
 from rich.console import Console
 
-from kobo_sync import console as console_module
-from kobo_sync.cli import cli
+from kobo_sync.cli import console as console_module
+from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
-from kobo_sync.facts import gather_facts
-from kobo_sync.past import build_as_of
+from kobo_sync.mission.facts import gather_facts
+from kobo_sync.steps.as_of import build_as_of
 from kobo_sync.steps.build import build
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull, rebuild

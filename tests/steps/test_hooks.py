@@ -12,9 +12,9 @@ from kobo_sync.desk import runs, schedules
 from kobo_sync.desk.schedules import Wish
 from kobo_sync.errors import KoboRejected
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.listening import Listening
-from kobo_sync.mission import CurrentMission
-from kobo_sync.service import Service
+from kobo_sync.mission.mission import CurrentMission
+from kobo_sync.service.loop import Service
+from kobo_sync.serving import Listening
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.web import Site, create_app
 

@@ -17,12 +17,10 @@ from click.testing import CliRunner
 from conftest import MISSION, Field, write_workspace
 from mirror_truth import mirror_state
 
-from kobo_sync import archive
-from kobo_sync.archive import read_manifest, surplus
-from kobo_sync.cli import cli
+from kobo_sync.cli.verbs import cli
 from kobo_sync.desk.worklist import page, set_state
 from kobo_sync.errors import ConfigError, StoreError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps import purge as purge_step
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
@@ -32,7 +30,9 @@ from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import months_after, purge, what_is_due
 from kobo_sync.steps.restore import restore
 from kobo_sync.store import schema
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace import archive
+from kobo_sync.workspace.archive import read_manifest, surplus
+from kobo_sync.workspace.folders import Workspace
 
 PHOTO = b"\x89PNG\r\n\x1a\nzzyzx-image"
 NAMES = ("Zzyzxien", "Qwortalub", "Vexilmarg", "Plofontar")
@@ -268,7 +268,7 @@ def test_what_is_purged_is_gone_everywhere_and_the_count_still_proves(team: Fiel
 
 
 def _tables(mission: Mission, form_id: str) -> Any:
-    from kobo_sync.store.rows import flat_tables
+    from kobo_sync.store.tables.rows import flat_tables
 
     return flat_tables(mission.forms[form_id])[0]
 
@@ -309,7 +309,7 @@ def test_all_answers_of_a_form(team: Field) -> None:
 def test_months_are_counted_by_the_calendar() -> None:
     assert months_after(date(2025, 8, 31), 6) == date(2026, 2, 28)
     assert months_after(date(2025, 2, 13), 12) == date(2026, 2, 13) and months_after(date(2025, 12, 1), 0).month == 12
-    from kobo_sync.settings import Retention
+    from kobo_sync.config.checks_and_keeping import Retention
 
     due = what_is_due(Retention(files_months=1, answers_months={"f": 3}), date(2025, 1, 31), date(2025, 2, 28))
     assert due.files and not due.personal and not due.forms

@@ -18,7 +18,7 @@ from kobo_sync.forms.rules import RULES
 from kobo_sync.steps import lint as step
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.lint import judge, lint_files, lint_mission, sarif
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 
 def _run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -18,12 +18,12 @@ from conftest import REPO, VISITES, Field
 from kobo_sync.errors import KoboUnreachable
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.listing import Page, split_page
+from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.steps.pull import pull
 from kobo_sync.store.aside import Aside
 from kobo_sync.store.database import Store, open_store
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.store.rows import flat_tables
+from kobo_sync.store.tables.rows import flat_tables
 
 NOW = datetime(2025, 2, 12, tzinfo=UTC)
 VISITS = read_form(VISITES.encode(), "visites.md")

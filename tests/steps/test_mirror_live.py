@@ -21,13 +21,13 @@ from conftest import MISSION, Clock, Field, write_workspace
 from mirror_scenes import ANYWHERE, Scene, Steps
 from mirror_truth import fresh_state, mirror_state, server_state
 
-from kobo_sync.kobo.collect import Phone
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
+from kobo_sync.phones.collect import Phone
 from kobo_sync.station import Station
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 NAMES = ("KF", "KC", "USER", "PASSWORD", "TOKEN", "READER", "READER_TOKEN")
 SETTINGS = {name: os.environ.get(f"KOBO_LIVE_{name}", "") for name in NAMES}

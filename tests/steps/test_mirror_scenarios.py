@@ -10,7 +10,7 @@ from conftest import Field
 from mirror_scenes import ANYWHERE, INSIDE, Scene, Steps
 from mirror_truth import fresh_state, mirror_state, server_state
 
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.pull import pull
 

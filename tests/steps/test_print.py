@@ -14,12 +14,12 @@ from conftest import PERSONNES, REPO, Clock
 from PIL import Image
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE as IMAGE
 
-from kobo_sync.cli import cli
+from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import FormError
 from kobo_sync.forms.paper import HIDDEN
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.print import print_codebook, print_form
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 
 def _mission(workspace: Workspace) -> Mission:

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.errors import KoboRefused, KoboUnreachable
-from kobo_sync.facts import gather_facts
-from kobo_sync.mission import Mission
+from kobo_sync.mission.facts import gather_facts
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.files import attachment_path
-from kobo_sync.store.rows import flat_tables
+from kobo_sync.store.tables.rows import flat_tables
 
 PHOTO = b"\x89PNG\r\n\x1a\nabc"
 

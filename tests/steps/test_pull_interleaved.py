@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from mirror_truth import mirror_state, server_state
 
 from kobo_sync.errors import KoboUnexpected, KoboUnreachable
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 
 PHOTO = b"\x89PNG\r\n\x1a\nabc"
 FAULTS = (KoboUnreachable("reset"), KoboUnexpected("half a body"), KeyboardInterrupt())

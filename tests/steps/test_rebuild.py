@@ -12,7 +12,7 @@ import pytest
 from conftest import MISSION, Field
 from docx import Document as open_docx
 
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.build import build
 from kobo_sync.steps.pull import pull
 

@@ -12,7 +12,7 @@ from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.roster import plan_roster
 from kobo_sync.checks import run_checks
 from kobo_sync.checks.sheet import texts
-from kobo_sync.config import parse_config
+from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Facts

@@ -15,7 +15,7 @@ import pytest
 
 from kobo_sync.checks import CHECKS, ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.checks.enumerators import statistics
-from kobo_sync.config import parse_config
+from kobo_sync.config.config import parse_config
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Facts, Finding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import MISSION, REPO, ZONES
 
-from kobo_sync.config import parse_config, parse_secrets
+from kobo_sync.config.config import parse_config, parse_secrets
 from kobo_sync.errors import ConfigError
 
 LISTS = {"config/zones.csv": ZONES}

@@ -16,7 +16,7 @@ from test_deliverables_zone import built, cells, words
 
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.focus import photos
-from kobo_sync.config import Identity
+from kobo_sync.config.config import Identity
 from kobo_sync.deliverables import deliverable
 from kobo_sync.model import Facts
 

@@ -18,11 +18,11 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, signature_png, table
 
-from kobo_sync.config import Identity, ReportSettings
+from kobo_sync.config.config import Identity, ReportSettings
 from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.deliverables.data_workbook import nominative_questions
-from kobo_sync.documents import word
+from kobo_sync.documents.word import writer
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Facts, Finding, Question
 
@@ -327,11 +327,11 @@ TOOL = "outils-andragogiques/1-plan.docx"
 
 
 def kit_facts(*lines: str, n: int = 0) -> Facts:
-    document = word.new_document("Outil", provenance="{{organisations}}", author="")
+    document = writer.new_document("Outil", provenance="{{organisations}}", author="")
     for line in lines:
-        word.paragraph(document, line)
+        writer.paragraph(document, line)
     templates = {
-        TOOL: word.to_bytes(document, None),
+        TOOL: writer.to_bytes(document, None),
         "outils-andragogiques/affiche.pdf": b"%PDF-1",
         "rapport-final.docx": b"x",
     }
@@ -366,15 +366,15 @@ def test_the_kit_follows_its_zone_and_tells_unknown_names() -> None:
 
 
 def test_the_final_report_is_patched_and_says_what_a_donor_would_refuse() -> None:
-    document = word.new_document("Rapport", provenance="{{provenance}}", author="")
+    document = writer.new_document("Rapport", provenance="{{provenance}}", author="")
     for line in (
         "{{presents}} personnes, {{taux}}.",
         "{{texte:resume|Dix lignes}}",
         "{{bloc:zones}}",
         "{{bloc:feuille_de_route}}",
     ):
-        word.paragraph(document, line)
-    templates = {"rapport-final.docx": word.to_bytes(document, None)}
+        writer.paragraph(document, line)
+    templates = {"rapport-final.docx": writer.to_bytes(document, None)}
     facts = replace(make_facts(25), zone=None, templates=templates)
     settings = facts.config.model_copy(update={"report": ReportSettings(annexes=["tdr.pdf"])})
     facts = replace(facts, config=settings)

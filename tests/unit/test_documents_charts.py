@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from test_analysis_facts import signature_png
 
-from kobo_sync.documents import charts, pictures, typeset
-from kobo_sync.documents.charts import Bar
+from kobo_sync.documents import pictures
 from kobo_sync.documents.colours import contrast_with_white, ramp, readable
+from kobo_sync.documents.pdf import charts, typeset
+from kobo_sync.documents.pdf.charts import Bar
 
 LEVELS = ["Non", "Plutôt non", "Neutre", "Plutôt oui", "Oui"]
 

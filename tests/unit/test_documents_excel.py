@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from kobo_sync.documents import excel
+from kobo_sync.documents.spreadsheets import excel
 
 WHEN = datetime(2025, 2, 13, 17, 5, tzinfo=UTC)
 COLUMNS = (excel.Column("a", "Ce que c’est"), excel.Column("b", kind="integer"), excel.Column("c", kind="date"))

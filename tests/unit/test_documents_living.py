@@ -23,10 +23,10 @@ from docx.text.paragraph import Paragraph
 from docx.text.run import Run
 from PIL import Image
 
-from kobo_sync.documents import islands, live_fields, living, word
-from kobo_sync.documents.draft import without_mark
-from kobo_sync.documents.living import Living
-from kobo_sync.documents.template import Block, Content
+from kobo_sync.documents.word import islands, live_fields, living, writer
+from kobo_sync.documents.word.draft import without_mark
+from kobo_sync.documents.word.living import Living
+from kobo_sync.documents.word.template import Block, Content
 from kobo_sync.errors import DocumentError
 
 WHEN = datetime(2025, 2, 13, 17, tzinfo=UTC)
@@ -40,23 +40,23 @@ def png(shade: int, size: int = 40) -> bytes:
 
 def content(n: int = 72, rate: str = "96\u202f%", *, draft: bool = True) -> Content:
     def table(document: Any) -> None:
-        word.table(document, word.Table(["Zone", "n"], [["Nord", str(n)]], [5, 2], caption="Participation"))
+        writer.table(document, writer.Table(["Zone", "n"], [["Nord", str(n)]], [5, 2], caption="Participation"))
 
     def figure(document: Any) -> None:
-        word.figure(document, word.Picture(png(n), f"n = {n}", width_cm=4), "Présents")
+        writer.figure(document, writer.Picture(png(n), f"n = {n}", width_cm=4), "Présents")
 
     def words(document: Any) -> None:
-        word.verbatims(document, ["Parole stable", "شكرا"])
+        writer.verbatims(document, ["Parole stable", "شكرا"])
 
     blocks = {"table": Block("tableau", table), "figure": Block("figure", figure), "paroles": Block("paroles", words)}
     return Content({"presents": str(n), "taux": rate}, blocks, WHEN, draft)
 
 
 def template(*lines: str) -> bytes:
-    document = word.new_document("Modèle", provenance="{{presents}} réponses", author="")
+    document = writer.new_document("Modèle", provenance="{{presents}} réponses", author="")
     for line in lines:
-        word.paragraph(document, line)
-    return word.to_bytes(document, None)
+        writer.paragraph(document, line)
+    return writer.to_bytes(document, None)
 
 
 LINES = (
@@ -248,12 +248,12 @@ def test_unknown_names_are_told_with_their_place_and_stay_visible() -> None:
 
 
 def test_marks_cut_over_runs_keep_their_formatting() -> None:
-    document = word.new_document("M", provenance="", author="")
+    document = writer.new_document("M", provenance="", author="")
     paragraph = document.add_paragraph("Il y a {{")
     paragraph.add_run(" pre").bold = True
     paragraph.add_run("sents }}").italic = True
     paragraph.add_run(" personnes.\tFin")
-    made = living.begin(word.to_bytes(document, None), content(), "m.docx")
+    made = living.begin(writer.to_bytes(document, None), content(), "m.docx")
     assert "Il y a 72 personnes." in text(made.content)
 
 
@@ -290,21 +290,21 @@ def box(text: str) -> Any:
 
 
 def drawn_template(draw: Callable[[Any], None]) -> bytes:
-    document = word.new_document("Modèle", provenance="", author="")
+    document = writer.new_document("Modèle", provenance="", author="")
     draw(document)
-    return word.to_bytes(document, None)
+    return writer.to_bytes(document, None)
 
 
 def test_marks_are_found_in_boxes_cells_headers_and_notes() -> None:
     def draw(document: Any) -> None:
         document.sections[0].header.paragraphs[0].add_run(" {{taux}}")
-        word.paragraph(document, "Début")
+        writer.paragraph(document, "Début")
         last = document.paragraphs[-1]._p
         for text in ("{{presents}} personnes", "{{bloc:table}}"):
             last.addprevious(box(text))
         grid = document.add_table(1, 2)
         grid.cell(0, 0).text, grid.cell(0, 1).text = "{{bloc:paroles}}", "n = {{presents}}"
-        word.paragraph(document, "Fin")
+        writer.paragraph(document, "Fin")
         notes = f'<w:footnotes {nsdecls("w")}><w:footnote w:id="2"><w:p><w:r><w:t>Soit {{{{taux}}}}</w:t></w:r></w:p></w:footnote></w:footnotes>'
         kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
         part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), document.part.package)
@@ -326,7 +326,7 @@ def test_marks_are_found_in_boxes_cells_headers_and_notes() -> None:
 def test_a_block_that_is_not_alone_is_told_with_its_place() -> None:
     def draw(document: Any) -> None:
         document.sections[0].header.paragraphs[0].add_run(" {{bloc:table}}")
-        word.paragraph(document, "Voir {{bloc:table}} et {{bloc:tabel}}")
+        writer.paragraph(document, "Voir {{bloc:table}} et {{bloc:tabel}}")
 
     notes = living.begin(drawn_template(draw), content(), "m.docx").notes
     told = {(note.kind, note.what, note.where.partition(" :")[0]) for note in notes}
@@ -392,12 +392,12 @@ def test_it_works_however_often_libreoffice_saves_the_file(tmp_path: Path) -> No
     """Its second saving merges the pieces of a bookmark; a block in a cell has its bookmark there; others edit in between."""
 
     def draw(document: Any) -> None:
-        word.paragraph(document, "Avant {{presents}}")
+        writer.paragraph(document, "Avant {{presents}}")
         document.add_table(1, 1).cell(0, 0).text = "{{bloc:table}}"
-        word.paragraph(document, "Milieu")
-        word.paragraph(document, "{{bloc:paroles}}")
-        word.paragraph(document, "{{bloc:figure}}")
-        word.paragraph(document, "Fin {{taux}}.")
+        writer.paragraph(document, "Milieu")
+        writer.paragraph(document, "{{bloc:paroles}}")
+        writer.paragraph(document, "{{bloc:figure}}")
+        writer.paragraph(document, "Fin {{taux}}.")
 
     held = living.begin(drawn_template(draw), content(), "m.docx").content
     for _ in range(2):

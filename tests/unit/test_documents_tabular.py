@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from kobo_sync.documents import tabular
-from kobo_sync.documents.excel import Column, Sheet
+from kobo_sync.documents.spreadsheets import tabular
+from kobo_sync.documents.spreadsheets.excel import Column, Sheet
 
 WHEN = datetime(2025, 2, 13, tzinfo=UTC)
 SHEET = Sheet(

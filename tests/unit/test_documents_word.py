@@ -15,9 +15,9 @@ from docx.shared import Pt
 from lxml import etree
 from test_analysis_facts import signature_png
 
-from kobo_sync.documents import word
-from kobo_sync.documents.word_styles import complete
-from kobo_sync.documents.wordml import TIFINAGH_FONT
+from kobo_sync.documents.word import writer
+from kobo_sync.documents.word.styles import complete
+from kobo_sync.documents.word.wordml import TIFINAGH_FONT
 
 WHEN = datetime(2025, 2, 13, 17, 5, tzinfo=UTC)
 _PROPERTY_ORDER = [
@@ -36,31 +36,31 @@ _PROPERTY_ORDER = [
 
 
 def make(**more: Any) -> WordDocument:
-    return word.new_document(
+    return writer.new_document(
         "Essai – Bertat", provenance="Données au 13 février 2025 · 3 soumissions", author="Karama", **more
     )
 
 
 def body(document: WordDocument) -> Any:
-    return open_docx(io.BytesIO(word.to_bytes(document, WHEN))).element.body
+    return open_docx(io.BytesIO(writer.to_bytes(document, WHEN))).element.body
 
 
 def fill(document: WordDocument) -> WordDocument:
-    word.title(document, "Titre", "sous-titre")
-    word.heading(document, "Un")
-    word.paragraph(document, "Du **gras** : oui")
-    word.verbatims(document, ["bonjour", "أعجبني العمل", "ligne 1\nligne 2\x00"])
-    picture = word.Picture(signature_png(1), "Signature de A", width_cm=3, height_cm=0.7)
-    rows = [["1", word.Cell("A", below="أ"), word.Cell(picture=picture)], ["2", "ب", "x & <y>"]]
-    word.table(document, word.Table(["N°", "Nom", "Signature"], rows, [1, 5, 4], caption="Liste", right=(0,)))
-    word.figure(document, picture, "Courbe")
-    word.key_figures(document, [("25", "présent·e·s"), ("96 %", "taux")])
-    word.facing(document, [("Lieu", "Bertat"), ("Date", "11"), ("Seul", "x")])
+    writer.title(document, "Titre", "sous-titre")
+    writer.heading(document, "Un")
+    writer.paragraph(document, "Du **gras** : oui")
+    writer.verbatims(document, ["bonjour", "أعجبني العمل", "ligne 1\nligne 2\x00"])
+    picture = writer.Picture(signature_png(1), "Signature de A", width_cm=3, height_cm=0.7)
+    rows = [["1", writer.Cell("A", below="أ"), writer.Cell(picture=picture)], ["2", "ب", "x & <y>"]]
+    writer.table(document, writer.Table(["N°", "Nom", "Signature"], rows, [1, 5, 4], caption="Liste", right=(0,)))
+    writer.figure(document, picture, "Courbe")
+    writer.key_figures(document, [("25", "présent·e·s"), ("96 %", "taux")])
+    writer.facing(document, [("Lieu", "Bertat"), ("Date", "11"), ("Seul", "x")])
     return document
 
 
 def test_the_same_document_gives_the_same_bytes() -> None:
-    first, second = (word.to_bytes(fill(make()), WHEN) for _ in range(2))
+    first, second = (writer.to_bytes(fill(make()), WHEN) for _ in range(2))
     assert first == second
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -69,16 +69,16 @@ def test_the_same_document_gives_the_same_bytes() -> None:
 
 
 def test_properties_carry_title_and_the_time_of_the_data() -> None:
-    core = open_docx(io.BytesIO(word.to_bytes(make(), WHEN))).core_properties
+    core = open_docx(io.BytesIO(writer.to_bytes(make(), WHEN))).core_properties
     assert (core.title, core.author) == ("Essai – Bertat", "Karama")
     assert core.created == core.modified
     assert core.modified is not None and core.modified.replace(tzinfo=UTC) == WHEN
-    assert word.to_bytes(make(), None)
+    assert writer.to_bytes(make(), None)
 
 
 def test_arabic_runs_right_to_left_and_tifinagh_has_its_font() -> None:
     document = make()
-    word.verbatims(document, ["أعجبني العمل", "merci beaucoup شكرا", "ⴰⵣⵓⵍ"])
+    writer.verbatims(document, ["أعجبني العمل", "merci beaucoup شكرا", "ⴰⵣⵓⵍ"])
     arabic, mixed, tifinagh = body(document).findall(qn("w:p"))[-3:]
     assert arabic.find(qn("w:pPr")).find(qn("w:bidi")) is not None
     assert arabic.find(qn("w:pPr")).find(qn("w:jc")) is None
@@ -100,8 +100,8 @@ def test_tables_repeat_their_header_and_never_cut_a_row() -> None:
 @pytest.mark.parametrize("size", [9, 8.5, 7.5])
 def test_a_cell_says_only_what_its_style_does_not(size: float) -> None:
     document = make()
-    word.table(document, word.Table(["Nom"], [["A"], ["أمينة"]], [5], size=size))
-    written = open_docx(io.BytesIO(word.to_bytes(document, WHEN)))
+    writer.table(document, writer.Table(["Nom"], [["A"], ["أمينة"]], [5], size=size))
+    written = open_docx(io.BytesIO(writer.to_bytes(document, WHEN)))
     latin, arabic = (cells[0].paragraphs[0] for cells in (row.cells for row in written.tables[0].rows[1:]))
     runs = [latin.runs[0], arabic.runs[0]]
     own = [run.font.size.pt if run.font.size else None for run in runs]
@@ -115,7 +115,7 @@ def test_a_cell_says_only_what_its_style_does_not(size: float) -> None:
 def test_a_document_of_people_is_lent_the_styles_of_cells() -> None:
     theirs = open_docx()
     complete(theirs)
-    word.table(theirs, word.Table(["Nom"], [["A"]], [5]))
+    writer.table(theirs, writer.Table(["Nom"], [["A"]], [5]))
     assert [p.style.name for row in theirs.tables[0].rows for p in row.cells[0].paragraphs] == ["Cellule"] * 2
     theirs.styles["Cellule"].font.size = Pt(14)
     complete(theirs)
@@ -124,9 +124,9 @@ def test_a_document_of_people_is_lent_the_styles_of_cells() -> None:
 
 def test_spaces_at_the_edges_of_a_text_are_kept() -> None:
     document = make()
-    word.verbatim(document, " avant et après ")
-    word.verbatim(document, "rien au bord")
-    assert [p.text for p in open_docx(io.BytesIO(word.to_bytes(document, WHEN))).paragraphs] == [
+    writer.verbatim(document, " avant et après ")
+    writer.verbatim(document, "rien au bord")
+    assert [p.text for p in open_docx(io.BytesIO(writer.to_bytes(document, WHEN))).paragraphs] == [
         " avant et après ",
         "rien au bord",
     ]
@@ -151,15 +151,15 @@ def test_pictures_fit_their_box_and_say_what_they_show() -> None:
 
 def test_a_picture_that_is_none_leaves_a_word() -> None:
     document = make()
-    word.figure(document, word.Picture(b"not an image", "x", width_cm=3), "Courbe")
+    writer.figure(document, writer.Picture(b"not an image", "x", width_cm=3), "Courbe")
     assert "image illisible" in "".join(node.text or "" for node in body(document).iter(qn("w:t")))
 
 
 def test_captions_are_numbered_by_kind() -> None:
     document = make()
     for _ in range(2):
-        word.caption(document, "Tableau", "a")
-    word.caption(document, "Figure", "b")
+        writer.caption(document, "Tableau", "a")
+    writer.caption(document, "Figure", "b")
     texts = [p.text for p in document.paragraphs if p.style is not None and p.style.name == "Caption"]
     assert [text.split("\u00a0")[1][0] for text in texts] == ["1", "2", "1"]
 
@@ -183,5 +183,5 @@ def test_landscape_and_footer_fields() -> None:
 
 def test_long_tables_are_linear() -> None:
     document = make()
-    word.table(document, word.Table(["a"] * 9, [["x"] * 9] * 300, [2] * 9))
+    writer.table(document, writer.Table(["a"] * 9, [["x"] * 9] * 300, [2] * 9))
     assert len(body(document).find(qn("w:tbl")).findall(qn("w:tr"))) == 301

@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
-from kobo_sync.documents.badges import Badge, badges_pdf, has_room
-from kobo_sync.documents.barcodes import _WIDTHS, code128_modules, code128_svg, qr_png
+from kobo_sync.documents.pdf.badges import Badge, badges_pdf, has_room
+from kobo_sync.documents.pdf.barcodes import _WIDTHS, code128_modules, code128_svg, qr_png
 from kobo_sync.kobo.enrolment import payload, settings
 
 

@@ -9,9 +9,9 @@ from conftest import MISSION, PERSONNES, ZONES
 
 from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.analysis.roadmap import FIELDS
-from kobo_sync.config import parse_config
+from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables import names
-from kobo_sync.documents.codebook_workbook import codebook_workbook
+from kobo_sync.documents.spreadsheets.codebook import codebook_workbook
 from kobo_sync.forms.codebook import DELIVERABLES, INDICATORS, Codebook, codebook
 from kobo_sync.forms.sheets import read_book
 from kobo_sync.forms.xlsform import form_of

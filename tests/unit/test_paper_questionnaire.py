@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
-from kobo_sync.documents.questionnaire import questionnaire_docx
-from kobo_sync.documents.questionnaire_pdf import questionnaire_pdf
+from kobo_sync.documents.pdf.questionnaire import questionnaire_pdf
+from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.forms.paper import paper, plain
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.sheets import read_book

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kobo_sync.store.plan import Known, doubt, plan_pull
+from kobo_sync.steps.pulling.plan import Known, doubt, plan_pull
 
 NOW = datetime(2025, 2, 12, 8, tzinfo=UTC)
 RECENT = NOW - timedelta(hours=3)

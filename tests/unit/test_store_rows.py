@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.listing import parse_submission
+from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.model import Form
-from kobo_sync.store.flatten import Flattened, Flattener, Placed
-from kobo_sync.store.rows import FlatTable, flat_tables, merge_tables
+from kobo_sync.store.tables.flatten import Flattened, Flattener, Placed
+from kobo_sync.store.tables.rows import FlatTable, flat_tables, merge_tables
 
 ODD = """
 | survey |              |           |        |

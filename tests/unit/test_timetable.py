@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kobo_sync.cli.timezones import check_rules, prefer_packaged_timezones
+from kobo_sync.config.timetable import Slot, delay, due, next_at, slots, trigger
 from kobo_sync.errors import ConfigError
-from kobo_sync.timetable import Slot, delay, due, next_at, slots, trigger
-from kobo_sync.timezones import check_rules, prefer_packaged_timezones
 
 PARIS, MOROCCO = "Europe/Paris", "Africa/Casablanca"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_morocco_stays_on_utc_since_september_2026() -> None:
 
 def test_old_rules_are_refused(tmp_path: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kobo_sync.timezones.ZoneInfo", lambda _name: ZoneInfo("Etc/GMT-1"))
+        patch.setattr("kobo_sync.cli.timezones.ZoneInfo", lambda _name: ZoneInfo("Etc/GMT-1"))
         with pytest.raises(ConfigError, match="out of date"):
             check_rules(MOROCCO)
         check_rules(PARIS)

@@ -48,7 +48,7 @@ def _texts() -> set[str]:
 
 
 def test_every_text_is_there_in_arabic() -> None:
-    from kobo_sync.notify import TITLES
+    from kobo_sync.notices.messages import TITLES
     from kobo_sync.web import app, dashboard, quality, sign_in, words
 
     texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
@@ -526,7 +526,7 @@ def test_a_request_has_a_number_and_no_log_line_holds_a_secret(
 def test_json_logs_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     import logging
 
-    from kobo_sync.logs import Hiding, JsonLines
+    from kobo_sync.service.logs import Hiding, JsonLines
 
     record = logging.LogRecord("kobo_sync", logging.ERROR, "", 1, "refused: %s", ("canary-token é",), None)
     record.request_id = "r1"

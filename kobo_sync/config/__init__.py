@@ -1,0 +1,1 @@
+"""What staff write in config/, as one checked value."""

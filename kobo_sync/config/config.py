@@ -1,0 +1,433 @@
+"""The mission's settings: TOML text, CSV texts and an environment mapping become one Config."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+
+from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.service import Notices, Schedule, Service
+from kobo_sync.errors import ConfigError
+from kobo_sync.model import Zone
+
+MISSION_FILE = "config/mission.toml"
+ZONES_FILE = "config/zones.csv"
+SECRETS_FILE = "config/secrets.env"
+SECRET_NAMES = (
+    "KOBO_TOKEN",
+    "KOBO_DEPLOY_TOKEN",
+    "STATION_PASSWORD",
+    "SMTP_PASSWORD",
+    "HOOK_SECRET",
+    "DESK_URL",
+    "METRICS_TOKEN",
+)
+
+Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
+Labels = dict[str, str]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
+
+
+class Mission(Settings):
+    """What the mission is called, its languages (the first is the documents'), and its dates."""
+
+    code: Code
+    title: str = Field(min_length=1)
+    programme: str = ""
+    trainer: str = ""
+    data_law: str = ""
+    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(min_length=1)
+    timezone: str = "UTC"
+    starts_on: date
+    ends_on: date
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; write one such as Africa/Casablanca") from error
+        return value
+
+
+class Organisation(Settings):
+    """An organisation that signs the deliverables."""
+
+    name: str = Field(min_length=1)
+
+
+class Session(Settings):
+    """A half-day that participants sign, with its local hours."""
+
+    code: Code
+    label: Labels
+    starts: time | None = None
+    ends: time | None = None
+
+
+class Group(Settings):
+    """A group of participants; *short* is for table headers."""
+
+    code: Code
+    label: Labels
+    short: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label in the first language given."""
+        return next(iter(self.label.values()), self.code)
+
+
+class Quotas(Settings):
+    """Persons expected per group: the default split, and the zones that have their own."""
+
+    default: dict[str, Annotated[int, Field(ge=0)]] = {}
+    zones: dict[str, dict[str, Annotated[int, Field(ge=0)]]] = {}
+
+
+class Codes(Settings):
+    """Answer codes that carry a meaning, as the forms' choice lists write them."""
+
+    yes: str = "yes"
+    female: str = "f"
+    male: str = "m"
+    before: str = "before"
+    after: str = "after"
+    not_listed: str = "not_listed"
+
+
+class TestItem(Settings):
+    """A test question's theme and right answer."""
+
+    __test__ = False
+
+    theme: str
+    answer: str
+
+
+class FormSettings(Settings):
+    """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*)."""
+
+    file: FileName
+    role: Role = "other"
+    fields: dict[str, str] = {}
+    catalogue: FileName | None = None
+    likert: list[str] = []
+    open_questions: list[str] = []
+    items: dict[str, TestItem] = {}
+    themes: dict[str, str] = {}
+
+
+class Roster(Settings):
+    """How accepted registrations become a CSV that other forms show on phones."""
+
+    form: str
+    file: FileName = "participants.csv"
+    media_of: list[str] = []
+    min_minutes_between_deployments: int = Field(default=15, ge=0)
+
+
+class Server(Settings):
+    """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid)."""
+
+    kf: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
+    kc: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
+    assets: dict[str, str] = {}
+    timeout_s: float = Field(default=130, gt=0)
+    retries: int = Field(default=5, ge=1, le=20)
+
+
+class Pull(Settings):
+    """How submissions are read."""
+
+    page_size: int = Field(default=1000, ge=1, le=1000)
+    overlap_minutes: int = Field(default=120, ge=0)
+    max_gone_share: float = Field(default=0.2, ge=0, le=1)
+    complete_hours: float = Field(default=24, ge=0)
+
+
+class Deliverables(Settings):
+    """Which deliverables are built, by name or by the dotted name of a module of yours."""
+
+    zone: list[str] = []
+    mission: list[str] = []
+
+
+class Identity(Settings):
+    """How documents look: *colour* of titles and table heads; *logos* are files in exports/templates/."""
+
+    colour: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#1F4E79"
+    logos: list[FileName] = []
+
+
+class ReportSettings(Settings):
+    """What the final report must carry: *annexes* are files that staff put in exports/annexes/."""
+
+    annexes: list[FileName] = []
+
+
+class Config(Settings):
+    """Everything that defines a mission; *zones* come from zones.csv, *secrets* from the environment."""
+
+    mission: Mission
+    organisations: list[Organisation] = []
+    sessions: list[Session] = []
+    groups: list[Group] = []
+    quotas: Quotas = Quotas()
+    codes: Codes = Codes()
+    forms: dict[Code, FormSettings]
+    roster: Roster | None = None
+    server: Server
+    pull: Pull = Pull()
+    schedule: Schedule = Schedule()
+    service: Service = Service()
+    notices: Notices = Notices()
+    deliverables: Deliverables = Deliverables()
+    identity: Identity = Identity()
+    report: ReportSettings = ReportSettings()
+    checks: Checks = Checks()
+    backup: Backup = Backup()
+    retention: Retention | None = None
+    zones: list[Zone] = []
+    secrets: dict[str, SecretStr] = {}
+
+    def zone(self, code: str) -> Zone | None:
+        """The zone called *code*, or None."""
+        return next((zone for zone in self.zones if zone.code == code), None)
+
+    def group(self, code: str) -> Group | None:
+        """The group called *code*, or None."""
+        return next((group for group in self.groups if group.code == code), None)
+
+    def forms_with_role(self, role: Role) -> list[str]:
+        """The form_ids of *role*, in the file's order."""
+        return [form_id for form_id, form in self.forms.items() if form.role == role]
+
+    def secret(self, name: str) -> str:
+        """The secret's value, or an empty string."""
+        value = self.secrets.get(name)
+        return value.get_secret_value() if value else ""
+
+
+def parse_config(toml_text: str, csv_texts: Mapping[str, str], environ: Mapping[str, str]) -> Config:
+    """The mission's settings.
+
+    Shape: *csv_texts* maps ``config/<file>.csv`` to its text; *environ* holds the secrets.
+    Raises: ConfigError with file, key and cure at the first wrong key or value.
+    Source: config/mission.toml, config/zones.csv, config/secrets.env.
+    """
+    try:
+        data = tomllib.loads(toml_text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", file=MISSION_FILE, hint="mend that line") from error
+    for key in ("zones", "secrets"):
+        if key in data:
+            place = ZONES_FILE if key == "zones" else SECRETS_FILE
+            raise ConfigError("does not belong here", file=MISSION_FILE, key=key, hint=f"write it in {place}")
+    secrets = {name: SecretStr(environ[name]) for name in SECRET_NAMES if environ.get(name)}
+    try:
+        config = Config.model_validate(data | {"secrets": secrets})
+    except ValidationError as error:
+        raise _from_validation(error) from error
+    zones = _zones(csv_texts.get(ZONES_FILE), config)
+    config = config.model_copy(update={"zones": zones})
+    _cross_check(config, csv_texts)
+    return config
+
+
+def parse_secrets(text: str) -> dict[str, str]:
+    """The ``NAME=value`` lines of *text*; blank lines and comments are skipped.
+
+    Raises: ConfigError for a line that is neither, naming its number but never its content.
+    """
+    secrets = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, value = stripped.partition("=")
+        if not equals or name.strip() not in SECRET_NAMES:
+            raise ConfigError(
+                "not a known NAME=value",
+                file=SECRETS_FILE,
+                key=f"line {number}",
+                hint=f"the names are {', '.join(SECRET_NAMES)}",
+            )
+        secrets[name.strip()] = value.strip().strip("\"'")
+    return secrets
+
+
+def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a CSV text with a header, cells stripped; comma or semicolon.
+
+    Raises: ConfigError for a missing column, an empty file, an empty or a repeated key (the first
+    of *required*).
+    """
+    clean = text.lstrip("\ufeff")
+    first_line = clean.partition("\n")[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
+    header = [(name or "").strip() for name in reader.fieldnames or []]
+    for column in required:
+        if column not in header:
+            raise ConfigError(
+                "the column is missing", file=file, key=column, hint=f"add it to the first line: {first_line!r}"
+            )
+    reader.fieldnames = header
+    rows: list[dict[str, str]] = []
+    seen: dict[str, int] = {}
+    for number, row in enumerate(reader, 2):
+        cells = {
+            name: (value or "").strip()
+            for name, value in row.items()
+            if isinstance(name, str) and isinstance(value, str | None)
+        }
+        if not any(cells.values()):
+            continue
+        key = cells[required[0]]
+        if not key:
+            raise ConfigError("the cell is empty", file=file, key=f"row {number}, {required[0]}", hint="give it a code")
+        if key in seen:
+            raise ConfigError(
+                f"{key!r} stands already in row {seen[key]}",
+                file=file,
+                key=f"row {number}, {required[0]}",
+                hint="codes must differ",
+            )
+        seen[key] = number
+        rows.append(cells)
+    if not rows:
+        raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
+    return rows
+
+
+def labels_of(row: Mapping[str, str]) -> dict[str, str]:
+    """The ``label_<language>`` cells of a CSV row, by language, in column order."""
+    return {name[6:]: text for name, text in row.items() if name.startswith("label_") and text}
+
+
+def _zones(text: str | None, config: Config) -> list[Zone]:
+    if text is None:
+        raise ConfigError("the file is missing", file=ZONES_FILE, hint="create it with columns code,label_fr,…")
+    language = config.mission.languages[0]
+    zones = []
+    for number, row in enumerate(read_csv(text, ZONES_FILE, required=("code", f"label_{language}")), 2):
+        code = row["code"]
+        if not code.isascii() or not code.replace("_", "").replace("-", "").isalnum():
+            raise ConfigError(
+                f"{code!r} cannot be a code", file=ZONES_FILE, key=f"row {number}, code", hint="use a-z, 0-9, _ and -"
+            )
+        quotas = dict(config.quotas.zones.get(code, config.quotas.default))
+        labels = {
+            lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)
+        }
+        extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", "training_on")}
+        zones.append(
+            Zone(code, labels or {language: code}, sum(quotas.values()), quotas, _zone_date(row, number, config), extra)
+        )
+    return zones
+
+
+def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
+    text = row.get("training_on", "")
+    if not text:
+        return None
+    key = f"row {number}, training_on"
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is not a date", file=ZONES_FILE, key=key, hint="write it as 2025-02-11") from error
+    if not config.mission.starts_on <= day <= config.mission.ends_on:
+        raise ConfigError(
+            f"{day} is outside the mission ({config.mission.starts_on} to {config.mission.ends_on})",
+            file=ZONES_FILE,
+            key=key,
+            hint=f"correct it, or mission.starts_on and mission.ends_on in {MISSION_FILE}",
+        )
+    return day
+
+
+def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
+    """Refuse keys that name something that does not exist."""
+
+    def refuse(key: str, message: str, hint: str) -> None:
+        raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
+
+    mission = config.mission
+    if mission.ends_on < mission.starts_on:
+        refuse(
+            "mission.ends_on", f"{mission.ends_on} is before starts_on ({mission.starts_on})", "correct one of the two"
+        )
+    groups = {group.code for group in config.groups}
+    zones = {zone.code for zone in config.zones}
+    if "mission" in zones:
+        refuse(
+            "zones",
+            "a zone may not be called 'mission': that is the folder of mission-wide files",
+            f"rename it in {ZONES_FILE}",
+        )
+    for code in config.quotas.zones:
+        if code not in zones:
+            refuse(f"quotas.zones.{code}", "there is no such zone", f"{ZONES_FILE} has: {', '.join(sorted(zones))}")
+    for key, split in [("quotas.default", config.quotas.default)] + [
+        (f"quotas.zones.{code}", split) for code, split in config.quotas.zones.items()
+    ]:
+        for group in split:
+            if group not in groups:
+                refuse(f"{key}.{group}", "there is no such group", f"[[groups]] has: {', '.join(sorted(groups))}")
+    for form_id, form in config.forms.items():
+        for item, settings in form.items.items():
+            if form.themes and settings.theme not in form.themes:
+                refuse(
+                    f"forms.{form_id}.items.{item}.theme",
+                    f"{settings.theme!r} is no theme",
+                    f"[forms.{form_id}.themes] lists them",
+                )
+        if form.catalogue and f"config/{form.catalogue}" not in csv_texts:
+            refuse(
+                f"forms.{form_id}.catalogue",
+                f"config/{form.catalogue} is missing",
+                "create it with columns code,label_fr,…",
+            )
+    for asset in config.server.assets:
+        if asset not in config.forms:
+            refuse(f"server.assets.{asset}", "there is no such form", f"the forms are: {', '.join(config.forms)}")
+    by_form = [("minutes", name) for name in config.checks.minutes]
+    by_form += [("bounds", name.partition(".")[0]) for name in config.checks.bounds]
+    for key, form_id in by_form:
+        if form_id not in config.forms:
+            refuse(f"checks.{key}", f"there is no form {form_id!r}", f"the forms are: {', '.join(config.forms)}")
+    if config.roster:
+        for key, form_id in [("form", config.roster.form)] + [("media_of", name) for name in config.roster.media_of]:
+            if form_id not in config.forms:
+                refuse(
+                    f"roster.{key}",
+                    f"{form_id!r} is not a form of this mission",
+                    f"the forms are: {', '.join(config.forms)}",
+                )
+
+
+def _from_validation(error: ValidationError) -> ConfigError:
+    """The first of pydantic's complaints, as one sentence with its key; never the value of a secret."""
+    complaints: list[Any] = error.errors(include_url=False)
+    # A misspelt key is also a missing one: its own name helps more.
+    first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "extra_forbidden":
+        return ConfigError("unknown key", file=MISSION_FILE, key=key, hint="check its spelling, or remove it")
+    if first["type"] == "missing":
+        return ConfigError(
+            "the key is missing", file=MISSION_FILE, key=key, hint="add it; docs/operations.md explains each key"
+        )
+    message = str(first["msg"]).removeprefix("Value error, ")
+    hint = "write it as 2025-02-11" if first["type"].startswith("date") else "correct the value"
+    return ConfigError(f"{first['input']!r}: {message}", file=MISSION_FILE, key=key, hint=hint)

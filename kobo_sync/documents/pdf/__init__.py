@@ -1,0 +1,1 @@
+"""PDF files, charts and codes, set by Typst."""

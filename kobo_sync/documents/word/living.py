@@ -1,0 +1,394 @@
+"""The living report: people own the Word file, the machine owns its islands and refreshes them in place."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from docx.document import Document as WordDocument
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
+from docx.text.paragraph import Paragraph
+from docx.text.run import Run
+from lxml import etree
+
+from kobo_sync.documents.word import draft, islands, live_fields, styles
+from kobo_sync.documents.word.template import Block, Content, Note, block_title, filled, opened
+from kobo_sync.documents.word.wordml import W
+from kobo_sync.documents.word.writer import EPOCH, saved
+
+AUTHOR, INITIALS = "kobo-sync", "KS"
+_STATE = "urn:kobo-sync:living-report:1"
+_CUSTOM_XML = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/customXml"
+_CUSTOM_XML_PROPS = f"{_CUSTOM_XML}Props"
+_PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
+# Word wants each custom part to have an id of its own; ours is the same in every report.
+_PROPS = (
+    b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    b'<ds:datastoreItem xmlns:ds="http://schemas.openxmlformats.org/officeDocument/2006/customXml" '
+    b'ds:itemID="{7D1B7C0E-5A52-4E0B-9C55-2F6A3B0C1D4E}"><ds:schemaRefs/></ds:datastoreItem>'
+)
+_MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+
+
+@dataclass(frozen=True)
+class Living:
+    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found."""
+
+    content: bytes
+    notes: tuple[Note, ...]
+    changed: bool
+
+
+@dataclass
+class _State:
+    """What the machine last wrote: per block the hashes of its words and of everything, values, hints of slots."""
+
+    blocks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+def begin(template: bytes, content: Content, name: str) -> Living:
+    """A new report from *template*; unknown marks stay visible and are noted. Raises: DocumentError."""
+    made = filled(template, content, name, live=True)
+    live_fields.put_properties(made.document, content.values)
+    if content.draft:
+        draft.mark(made.document)
+    _settle(made.document)
+    prints = _prints(content)
+    state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)
+    _put_state(made.document, state)
+    return Living(saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
+
+
+def rebuild(held: bytes, content: Content, name: str) -> Living:
+    """The report as people left it, its islands and live numbers brought to *content*.
+
+    An island that was typed in is kept and commented; one that was deleted stays so; a figure typed by
+    hand that equals a value which has moved is commented. Equal content gives the same bytes back.
+    Raises: DocumentError when *held* is no Word file.
+    """
+    document = opened(held, name)
+    state = _read_state(document)
+    if state is None:
+        return Living(held, (Note("foreign", name, ""),), False)
+    hashes = _prints(content)
+    moved = {key: state.values[key] for key in content.values if key in state.values}
+    moved = {key: old for key, old in moved.items() if old != content.values[key]}
+    known = all(key in state.values for key in content.values)
+    if known and not moved and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes):
+        return Living(held, _empty_slots(document, state), False)
+    styles.complete(document)
+    notes: list[Note] = []
+    there = islands.tagged(document.element.body)
+    for key, block in content.blocks.items():
+        notes += _patch(document, key, block, hashes[key], state, there.get(f"{islands.BLOCK}:{key}", []))
+    for root in live_fields.roots(document):
+        notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
+    live_fields.put_properties(document, content.values)
+    notes += _stale(document, moved, content, state)
+    _settle(document)
+    _date_comments(document, content)
+    state.values |= dict(content.values)
+    _put_state(document, state)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
+
+
+def looked_at(held: bytes, name: str) -> Living:
+    """The report as it is, with what `rebuild` would note when no number moved. Raises: DocumentError."""
+    document = opened(held, name)
+    state = _read_state(document)
+    notes = (Note("foreign", name, ""),) if state is None else _empty_slots(document, state)
+    return Living(held, notes, False)
+
+
+def flattened(content: bytes) -> bytes:
+    """The same text without content controls, empty slots left out: what LibreOffice needs to show it rightly."""
+    document = opened(content, "report")
+    body = document.element.body
+    state = _read_state(document) or _State()
+    for control in list(body.iter(f"{W}sdt")):
+        kind, _, key = islands.tag_of(control).partition(":")
+        is_empty = kind == islands.SLOT and not _has_prose([control], state.hints.get(key, ""))
+        holder = control.find(f"{W}sdtContent")
+        for child in list(holder) if holder is not None and not is_empty else ():
+            control.addprevious(child)
+        control.getparent().remove(control)
+    return saved(document)
+
+
+# ── islands ─────────────────────────────────────────────────────────────────
+
+
+def _prints(content: Content) -> dict[str, tuple[str, str]]:
+    """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
+    found = {}
+    document = styles.blank()
+    for key, block in content.blocks.items():
+        elements = islands.written(document, block.write)
+        found[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
+        for element in elements:
+            element.clear()
+            element.getparent().remove(element)
+    return found
+
+
+def _patch(
+    document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: _State, copies: list[Any]
+) -> list[Note]:
+    """Bring the *copies* of one island to their new content; returns what happened."""
+    body = document.element.body
+    before = state.blocks.get(key)
+    spans: list[list[Any]] = [[control] for control in copies]
+    if not copies and before is not None:
+        spans = [islands.bookmark_range(body, islands.BLOCK, key, partial(_says, before[0]))]
+    if before is None:
+        return [Note("foreign" if any(spans) else "absent", "", key)]
+    if not any(spans):
+        state.blocks[key] = (before[0], hashes[1])
+        return [Note("deleted", "", key)]
+    notes, edited = [], False
+    for span in filter(None, spans):
+        # Nothing may hold what lies in the control when it is replaced: lxml would take the square of its rows.
+        if islands.text_hash(islands.inner(span[0]) if copies else span) != before[0]:
+            _comment(document, _first_runs(islands.inner(span[0]) if copies else span), _kept(block))
+            notes.append(Note("kept", "", key))
+            edited = True
+        elif before[1] != hashes[1]:
+            elements = islands.written(document, block.write)
+            _replace(body, span, islands.wrapped(islands.BLOCK, key, block_title(block), elements), bool(copies))
+            notes.append(Note("updated", "", key))
+        elif not copies:
+            # LibreOffice forgot the control: it is put back, for the next time that this file passes through it.
+            islands.unmarked(body, islands.BLOCK, key)
+            kept = [element for element in span if element.getparent() is not None]
+            twins = [copy.deepcopy(element) for element in kept]
+            _replace(body, kept, islands.wrapped(islands.BLOCK, key, block_title(block), twins), False)
+    # The hash of the words stays that of what the machine wrote, so that a hand is seen again next time.
+    if not edited or len(notes) > 1:
+        state.blocks[key] = hashes
+    else:
+        state.blocks[key] = (before[0], hashes[1])
+    return notes
+
+
+def _says(words: str, elements: Sequence[Any]) -> bool:
+    return islands.text_hash(elements) == words
+
+
+def _replace(body: Any, span: Sequence[Any], control: Any, is_control: bool) -> None:
+    if is_control:
+        # A copy keeps its own id, which must differ from that of its twins.
+        old = span[0].find(f"{W}sdtPr/{W}id")
+        if old is not None:
+            control.find(f"{W}sdtPr/{W}id").set(f"{W}val", old.get(f"{W}val"))
+        span[0].clear()  # what is left of it leaves the tree at once: with its rows it would take their square
+        span[0].getparent().replace(span[0], control)
+        return
+    anchor = etree.Element("anchor")
+    span[0].addprevious(anchor)
+    for element in span:
+        if element.getparent() is anchor.getparent():
+            element.clear()
+            element.getparent().remove(element)
+    islands.unmarked(body, *islands.tag_of(control).split(":", 1))
+    for element in islands.bookmarked(control):
+        anchor.addprevious(element)
+    anchor.getparent().remove(anchor)
+
+
+def _kept(block: Block) -> str:
+    return (
+        f"Bloc « {block.title} » modifié à la main depuis le dernier calcul : conservé tel quel, la nouvelle version calculée "
+        "n’est pas insérée. Pour la retrouver : kobo-sync build --fresh."
+    )
+
+
+# ── figures typed by hand ───────────────────────────────────────────────────
+
+
+def _stale(document: WordDocument, moved: dict[str, str], content: Content, state: _State) -> list[Note]:
+    """Comment each figure typed in prose that equals a value which has moved since."""
+    patterns = {
+        key: _figure(old) for key, old in moved.items() if len(old.strip()) > 1 and any(c.isdigit() for c in old)
+    }
+    if not patterns:
+        return []
+    body, *edges = live_fields.roots(document)
+    is_mine = islands.within(_machine_made(body, content, state))
+    filled_in = {id(node): node for root in (body, *edges) for node in live_fields.shown_nodes(root)}
+    notes = []
+    for paragraph in [paragraph for root in (body, *edges) for paragraph in root.iter(f"{W}p")]:
+        if is_mine(paragraph):
+            continue
+        nodes = [node for node in islands.text_nodes(paragraph) if id(node) not in filled_in]
+        # A field between two texts must not join them into one figure.
+        text = "".join(node.text or "" for node in nodes)
+        for key, pattern in patterns.items():
+            for found in pattern.finditer(text):
+                runs = _carriers(body, _runs_at(nodes, found.start(), found.end()))
+                words = f"À relire : « {moved[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
+                # Word has no comments in headers, footers and notes: there the finding alone tells.
+                if not runs or _comment(document, [Run(r, Paragraph(paragraph, document._body)) for r in runs], words):
+                    notes.append(Note("stale", _around(text, found.start(), found.end()), key))
+    return notes
+
+
+def _figure(text: str) -> re.Pattern[str]:
+    """*text* as a whole figure, whatever spaces it was typed with; a day of a month or an hour is none."""
+    parts = [re.escape(part) for part in re.split(r"\s+", text.strip())]
+    unit = rf"(?!\s?(?:{_MONTHS}|h\b|/))" if text.strip().isdigit() else ""
+    figure = r"\s*".join(parts)
+    return re.compile(rf"(?<![\w.,/−-])(?<!\d\s){figure}(?![\w]|[.,]\d|\s\d){unit}")
+
+
+def _machine_made(body: Any, content: Content, state: _State) -> list[Any]:
+    """Every element that is an island or part of one."""
+    found: list[Any] = []
+    there = islands.tagged(body)
+    for key in content.blocks:
+        controls = there.get(f"{islands.BLOCK}:{key}", [])
+        if controls:
+            found += controls
+        elif key in state.blocks:
+            is_it = partial(_says, state.blocks[key][0])
+            found += islands.bookmark_range(body, islands.BLOCK, key, is_it)
+    return found
+
+
+def _runs_at(nodes: Sequence[Any], start: int, end: int) -> list[Any]:
+    position, runs = 0, []
+    for node in nodes:
+        length = len(node.text or "")
+        if position < end and position + length > start:
+            runs.append(node.getparent())
+        position += length
+    return runs
+
+
+def _carriers(body: Any, runs: list[Any]) -> list[Any]:
+    """The runs that can carry a comment: those of the text; for words in a text box, the run it hangs on."""
+    if not any(ancestor is body for ancestor in runs[0].iterancestors()):
+        return []
+    boxes = [ancestor for ancestor in runs[0].iterancestors() if ancestor.tag == f"{W}txbxContent"]
+    return [next(boxes[-1].iterancestors(f"{W}r"))] if boxes else runs
+
+
+def _around(text: str, start: int, end: int) -> str:
+    return f"« {' '.join(text[max(0, start - 30) : end + 30].split())} »"
+
+
+# ── comments ────────────────────────────────────────────────────────────────
+
+
+def _comment(document: WordDocument, runs: Sequence[Run], text: str) -> bool:
+    """Add a comment of ours, once: False when the same words stand at this paragraph already, or nothing can carry it."""
+    if not runs:
+        return False
+    paragraph = next((a for a in runs[0]._r.iterancestors() if a.tag == f"{W}p"), None)
+    if paragraph is None:
+        return False
+    here = {mark.get(f"{W}id") for mark in paragraph.iter(f"{W}commentRangeStart", f"{W}commentReference")}
+    if any(comment.text == text and str(comment.comment_id) in here for comment in document.comments):
+        return False
+    document.add_comment(list(runs), text=text, author=AUTHOR, initials=INITIALS)
+    return True
+
+
+def _first_runs(elements: Sequence[Any]) -> list[Run]:
+    for element in elements:
+        for paragraph in element.iter(f"{W}p"):
+            runs = [run for run in paragraph.iter(f"{W}r") if run.find(f"{W}t") is not None]
+            if runs:
+                parent = Paragraph(paragraph, None)  # type: ignore[arg-type]
+                return [Run(run, parent) for run in runs]
+    return []
+
+
+def _date_comments(document: WordDocument, content: Content) -> None:
+    moment = (content.when or EPOCH).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for comment in document.comments:
+        if comment.author == AUTHOR:
+            comment._comment_elm.set(f"{W}date", moment)
+
+
+# ── slots, state, saving ────────────────────────────────────────────────────
+
+
+def _empty_slots(document: WordDocument, state: _State) -> tuple[Note, ...]:
+    """A note for each prose slot in which nobody has written yet."""
+    body = document.element.body
+    notes = []
+    there = islands.tagged(body)
+    for key, hint in sorted(state.hints.items()):
+        spans = there.get(f"{islands.SLOT}:{key}") or islands.bookmark_range(
+            body, islands.SLOT, key, lambda _span: False
+        )
+        if spans and not _has_prose(spans, hint):
+            notes.append(Note("empty", hint.removeprefix("✍ "), key))
+    return tuple(notes)
+
+
+def _has_prose(spans: Sequence[Any], hint: str) -> bool:
+    words = " ".join(islands.plain(paragraph) for element in spans for paragraph in element.iter(f"{W}p"))
+    without_hint = re.sub(r"\s", "", words).replace(re.sub(r"\s", "", hint), "")
+    pictures = any(True for element in spans for _ in element.iter(f"{W}drawing", f"{W}pict", f"{W}object"))
+    return bool(without_hint) or pictures
+
+
+def _settle(document: WordDocument) -> None:
+    """Numbers of captions and pictures over the whole text; pictures that nothing shows any more are dropped."""
+    body = document.element.body
+    controls = [control for control in body.iter(f"{W}sdt") if islands.tag_of(control).startswith(f"{islands.BLOCK}:")]
+    islands.renumber(body, islands.within(controls))
+    islands.fresh_picture_ids(body)
+    used = set(re.findall(r'r:(?:embed|id|link|pict)="([^"]+)"', etree.tostring(document.element, encoding="unicode")))
+    for key, relation in list(document.part.rels.items()):
+        if relation.reltype.endswith("/image") and key not in used:
+            del document.part.rels[key]
+
+
+def _read_state(document: WordDocument) -> _State | None:
+    part = _state_part(document)
+    if part is None:
+        return None
+    try:
+        said = json.loads("".join(etree.fromstring(part.blob).itertext()))
+        blocks = {key: (words, everything) for key, (words, everything) in said["blocks"].items()}
+        return _State(blocks, dict(said["values"]), dict(said["hints"]))
+    except (ValueError, KeyError, TypeError, AttributeError, etree.XMLSyntaxError):
+        return None
+
+
+def _put_state(document: WordDocument, state: _State) -> None:
+    root = etree.Element(f"{{{_STATE}}}state", nsmap={None: _STATE})
+    said = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
+    root.text = json.dumps(said, ensure_ascii=True, sort_keys=True)
+    blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+    part = _state_part(document)
+    if part is None:
+        part = Part(_free_name(document, "item"), "application/xml", blob, document.part.package)
+        document.part.relate_to(part, _CUSTOM_XML)
+    part._blob = blob
+    if not any(relation.reltype == _CUSTOM_XML_PROPS for relation in part.rels.values()):
+        props = Part(_free_name(document, "itemProps"), _PROPS_TYPE, _PROPS, document.part.package)
+        part.relate_to(props, _CUSTOM_XML_PROPS)
+
+
+def _free_name(document: WordDocument, kind: str) -> PackURI:
+    taken = {str(part.partname) for part in document.part.package.iter_parts()}
+    number = next(n for n in range(1, 1000) if f"/customXml/{kind}{n}.xml" not in taken)
+    return PackURI(f"/customXml/{kind}{number}.xml")
+
+
+def _state_part(document: WordDocument) -> Any | None:
+    for relation in document.part.rels.values():
+        if relation.reltype == _CUSTOM_XML and _STATE.encode() in relation.target_part.blob:
+            return relation.target_part
+    return None

@@ -1,0 +1,281 @@
+"""Word templates as staff write them: ``{{bloc:…}}``, ``{{texte:…|…}}`` and ``{{…}}`` become islands, slots and live numbers."""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from docx import Document as open_docx
+from docx.document import Document as WordDocument
+from docx.opc.exceptions import PackageNotFoundError
+from lxml import etree
+
+from kobo_sync.documents.word import islands, live_fields, styles, writer
+from kobo_sync.documents.word.wordml import W, sub, write
+from kobo_sync.errors import DocumentError
+
+_MARK = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_LEFT = re.compile(r"\{\{|\}\}")
+
+NoteKind = Literal[
+    "unknown",
+    "malformed",
+    "misplaced",
+    "kept",
+    "absent",
+    "deleted",
+    "updated",
+    "refreshed",
+    "stale",
+    "empty",
+    "foreign",
+]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A computed part of a document: its *title* in the content control, and how it is written."""
+
+    title: str
+    write: Callable[[WordDocument], None]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``.
+
+    *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
+    """
+
+    values: Mapping[str, str]
+    blocks: Mapping[str, Block]
+    when: datetime | None = None
+    draft: bool = True
+    logos: Sequence[writer.Picture] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to say of the filling or rebuilding: *where* is a place in the text, *what* the name or words."""
+
+    kind: NoteKind
+    where: str
+    what: str
+
+
+@dataclass
+class Filled:
+    """A template filled in memory: the blocks it has (*placed*), the values it shows, the hints of its prose slots."""
+
+    document: WordDocument
+    notes: list[Note] = field(default_factory=list)
+    placed: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+def opened(content: bytes, name: str) -> WordDocument:
+    """The Word file *content*. Raises: DocumentError when it is none."""
+    try:
+        return open_docx(io.BytesIO(content))
+    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, etree.XMLSyntaxError) as error:
+        raise DocumentError(
+            f"{name} is no Word file (.docx) that can be read",
+            hint="open it in Word and save it as .docx, or remove it",
+        ) from error
+
+
+def filled(template: bytes, content: Content, name: str, *, live: bool) -> Filled:
+    """The template with its marks replaced; unknown ones stay where they are and are noted with their place.
+
+    *live*: blocks become islands and values fields, for a document that is patched later; else both are plain.
+    Raises: DocumentError when *template* is no Word file.
+    """
+    document = opened(template, name)
+    styles.complete(document)
+    made = Filled(document)
+    heading = ""
+    for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
+        text = islands.plain(paragraph)
+        if _is_heading(document, paragraph):
+            heading = text
+        if _LEFT.search(text):
+            _paragraph(made, paragraph, text, content, _place(number, heading, text), live)
+    for root in live_fields.roots(document)[1:]:
+        for paragraph in list(root.iter(f"{W}p")):
+            text = islands.plain(paragraph)
+            if _LEFT.search(text):
+                _sentence(made, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
+    # Last, so that places are counted in the template as staff see it.
+    if content.logos:
+        for element in islands.written(document, lambda d: writer.logos(d, content.logos)):
+            document.element.body.insert(0, element)
+    return made
+
+
+def _paragraph(made: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
+    found = _MARK.fullmatch(text.strip())
+    kind, _, rest = found[1].partition(":") if found else ("", "", "")
+    if kind.strip() == islands.BLOCK:
+        _block(made, paragraph, rest.strip(), content, where, live)
+    elif kind.strip() == islands.SLOT:
+        _slot(made, paragraph, rest, where, live)
+    else:
+        _sentence(made, paragraph, text, content, where, live)
+
+
+def _block(made: Filled, paragraph: Any, key: str, content: Content, where: str, live: bool) -> None:
+    block = content.blocks.get(key)
+    if block is None:
+        made.notes.append(Note("unknown", where, f"bloc:{key}"))
+        return
+    elements = islands.written(made.document, block.write)
+    if live:
+        made.placed.add(key)
+        elements = islands.bookmarked(islands.wrapped(islands.BLOCK, key, block_title(block), elements))
+    for element in elements:
+        paragraph.addprevious(element)
+    _drop(paragraph)
+
+
+def block_title(block: Block) -> str:
+    """What Word shows above an island."""
+    return f"Calculé – {block.title} (ne pas modifier)"
+
+
+def _slot(made: Filled, paragraph: Any, rest: str, where: str, live: bool) -> None:
+    key, _, hint = (part.strip() for part in rest.partition("|"))
+    if not re.fullmatch(r"[\w-]+", key):
+        made.notes.append(Note("malformed", where, f"texte:{key}"))
+        return
+    for run in list(paragraph):
+        if run.tag != f"{W}pPr":
+            paragraph.remove(run)
+    shown = f"✍ {hint or 'À rédiger'}"
+    write(paragraph, shown, italic=True, color="7A5C00")
+    made.hints[key] = shown
+    if live:
+        anchor = etree.Element("anchor")
+        paragraph.addprevious(anchor)
+        control = islands.wrapped(
+            islands.SLOT, key, "À rédiger – conservé à chaque mise à jour", [paragraph], hint=True
+        )
+        for element in islands.bookmarked(control):
+            anchor.addprevious(element)
+        anchor.getparent().remove(anchor)
+
+
+def _sentence(made: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
+    _explode(paragraph)
+    for found in reversed(list(_MARK.finditer(text))):
+        name = found[1]
+        if name not in content.values:
+            kind, _, key = (part.strip() for part in name.partition(":"))
+            is_misplaced = kind == islands.SLOT or (kind == islands.BLOCK and key in content.blocks)
+            made.notes.append(Note("misplaced" if is_misplaced else "unknown", where, name))
+            continue
+        made.shown.add(name)
+        _put_value(paragraph, found.start(), found.end(), name, content.values[name], live)
+    if _LEFT.search(_MARK.sub("", text)):
+        made.notes.append(Note("malformed", where, _short(text)))
+
+
+def _put_value(paragraph: Any, start: int, end: int, name: str, value: str, live: bool) -> None:
+    """Replace characters *start*..*end* of the paragraph by a live number with the formatting of what it replaces."""
+    position, inside = 0, []
+    for node in islands.text_nodes(paragraph):
+        length = len(node.text or "")
+        if position < end and position + length > start:
+            inside.append((node, position))
+        position += length
+    (first, first_at), (last, last_at) = inside[0], inside[-1]
+    head, tail = (first.text or "")[: start - first_at], (last.text or "")[end - last_at :]
+    run = first.getparent()
+    properties = run.find(f"{W}rPr")
+    after = run
+    if live:
+        runs = live_fields.field_runs(name, value, properties)
+    else:
+        plain_run = etree.Element(f"{W}r")
+        if properties is not None:
+            plain_run.append(copy.deepcopy(properties))
+        runs = []
+        write(holder := etree.Element(f"{W}p"), value)
+        for made in list(holder):
+            runs.append(made if made.find(f"{W}rPr/{W}rtl") is not None else _with(made, properties))
+    tail_run = _text_run(tail, last.getparent().find(f"{W}rPr")) if tail else None
+    for new in [*runs, *([tail_run] if tail_run is not None else [])]:
+        after.addnext(new)
+        after = new
+    for node, _ in inside:
+        holder = node.getparent()
+        if node is first and head:
+            node.text = head
+            node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+        else:
+            holder.getparent().remove(holder)
+
+
+def _with(run: Any, properties: Any | None) -> Any:
+    if properties is not None:
+        old = run.find(f"{W}rPr")
+        if old is not None:
+            run.remove(old)
+        run.insert(0, copy.deepcopy(properties))
+    return run
+
+
+def _text_run(text: str, properties: Any | None) -> Any:
+    run = etree.Element(f"{W}r")
+    if properties is not None:
+        run.append(copy.deepcopy(properties))
+    node = sub(run, "t")
+    node.text = text
+    node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    return run
+
+
+def _explode(paragraph: Any) -> None:
+    """Cut the runs so that each holds one thing: Word cuts a mark over several runs, and puts several things in one."""
+    for run in list(paragraph.iter(f"{W}r")):
+        things = [child for child in run if child.tag != f"{W}rPr"]
+        for thing in reversed(things[1:]):
+            twin = etree.Element(f"{W}r")
+            properties = run.find(f"{W}rPr")
+            if properties is not None:
+                twin.append(copy.deepcopy(properties))
+            twin.append(thing)
+            run.addnext(twin)
+
+
+def _drop(paragraph: Any) -> None:
+    """Remove the paragraph of a mark; a section that ends there keeps its break, a cell its last paragraph."""
+    parent = paragraph.getparent()
+    keeps_section = paragraph.find(f"{W}pPr/{W}sectPr") is not None
+    if keeps_section or (parent.tag == f"{W}tc" and parent[-1] is paragraph):
+        for child in list(paragraph):
+            if child.tag != f"{W}pPr":
+                paragraph.remove(child)
+        return
+    parent.remove(paragraph)
+
+
+def _is_heading(document: WordDocument, paragraph: Any) -> bool:
+    style = paragraph.find(f"{W}pPr/{W}pStyle")
+    return style is not None and str(style.get(f"{W}val")).lower().startswith(("heading", "titre"))
+
+
+def _place(number: int, heading: str, text: str) -> str:
+    under = f", sous « {_short(heading)} »" if heading and heading != text else ""
+    return f"paragraphe {number}{under} : « {_short(text)} »"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:59] + "…"

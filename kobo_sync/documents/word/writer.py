@@ -1,0 +1,431 @@
+"""Word files: pages, tables, pictures; with `word_styles`, the only user of python-docx."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from docx.document import Document as WordDocument
+from docx.enum.section import WD_ORIENT
+from docx.image.exceptions import UnrecognizedImageError
+from docx.opc.pkgwriter import PackageWriter
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.oxml.shape import CT_Inline
+from docx.shared import Cm
+
+from kobo_sync.documents import french
+from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, style_id
+from kobo_sync.documents.word.wordml import (
+    BAND,
+    INK,
+    MUTED,
+    PALE,
+    RULE,
+    TOTAL,
+    W,
+    parsed,
+    runs,
+    sub,
+    twips,
+    write,
+    write_field,
+)
+from kobo_sync.documents.word.wordml import paragraph as paragraph_xml
+
+AFTER_TABLE = "Après tableau"
+EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+_KEEP_WHOLE = 14  # a table of so many rows is never cut by a page
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Image bytes (PNG or JPEG) with the text that stands for it; *width_cm* or *height_cm* in centimetres.
+
+    Both given: the picture fits inside, its proportions kept.
+    """
+
+    content: bytes
+    alt: str
+    width_cm: float = 0
+    height_cm: float = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: *text*, a second line *below* (smaller), or a *picture*."""
+
+    text: str = ""
+    below: str = ""
+    picture: Picture | None = None
+    bold: bool = False
+    italic: bool = False
+    fill: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to write. *widths* in cm; *right* are the columns of numbers; *totals* the last rows in bold."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+    widths: Sequence[float]
+    caption: str = ""
+    alt: str = ""
+    right: Sequence[int] = ()
+    totals: int = 0
+    size: float = CELL_SIZE
+    row_cm: float = 0
+    keep_whole: bool = field(default=True)
+
+
+# ── the document ────────────────────────────────────────────────────────────
+
+
+def new_document(
+    title: str, *, provenance: str, author: str, landscape: bool = False, subject: str = ""
+) -> WordDocument:
+    """An A4 document with our styles, *title* in its header, *provenance* and page x / y in its footer."""
+    document = blank()
+    section = document.sections[0]
+    section.page_width, section.page_height = (Cm(29.7), Cm(21)) if landscape else (Cm(21), Cm(29.7))
+    section.orientation = WD_ORIENT.LANDSCAPE if landscape else WD_ORIENT.PORTRAIT
+    section.left_margin = section.right_margin = Cm(1.5 if landscape else 2.0)
+    section.top_margin, section.bottom_margin = Cm(1.6), Cm(1.5)
+    section.header_distance = section.footer_distance = Cm(0.7)
+    core = document.core_properties
+    core.title, core.author, core.last_modified_by = clean(title), clean(author), clean(author)
+    core.subject, core.comments, core.language, core.revision = clean(subject), clean(provenance), "fr-FR", 1
+    core.keywords = core.category = ""
+    _running(section.header.paragraphs[0], title)
+    footer = section.footer.paragraphs[0]
+    _running(footer, provenance)
+    footer.paragraph_format.tab_stops.add_tab_stop(Cm(_text_width_cm(document)), 2)
+    write(footer._p, f"\tPage{french.NBSP}", size=8, color=MUTED)
+    write_field(footer._p, "PAGE")
+    write(footer._p, f"{french.NNBSP}/{french.NNBSP}", size=8, color=MUTED)
+    write_field(footer._p, "NUMPAGES")
+    return document
+
+
+def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
+    """The .docx file; the same document gives the same bytes, *when* (the data's time) stands as its date."""
+    moment = (when or EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    document.core_properties.created = document.core_properties.modified = moment
+    for number, properties in enumerate(document.element.body.iter(qn("wp:docPr")), 1):
+        properties.set("id", str(number))
+    return saved(document)
+
+
+def saved(document: WordDocument) -> bytes:
+    """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
+    package: Any = document.part.package
+    for part in package.parts:
+        part.before_marshal()
+    unpacked, writer = _Parts(), PackageWriter  # type: Any, Any
+    writer._write_content_types_stream(unpacked, package.parts)
+    writer._write_pkg_rels(unpacked, package.rels)
+    writer._write_parts(unpacked, package.parts)
+    return _zipped(unpacked.parts)
+
+
+class _Parts:
+    """What python-docx writes a package to: part names and their bytes."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, bytes] = {}
+
+    def write(self, place: Any, content: bytes) -> None:
+        self.parts[place.membername] = content
+
+
+def coloured(archive: bytes, colour: str) -> bytes:
+    """The same Word file with the mission's *colour* (``#RRGGBB``) in place of the house's ink."""
+    wanted = colour.removeprefix("#").upper()
+    if wanted == INK:
+        return archive
+    parts = _unzipped(archive)
+    for name in ("word/document.xml", "word/styles.xml"):
+        if name in parts:
+            parts[name] = parts[name].replace(INK.encode(), wanted.encode())
+    return _zipped(parts)
+
+
+def freeze(archive: bytes) -> bytes:
+    """The same zip archive with sorted names and fixed dates, so that equal parts give equal bytes."""
+    return _zipped(_unzipped(archive))
+
+
+def _unzipped(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def _zipped(parts: Mapping[str, bytes]) -> bytes:
+    first = ("[Content_Types].xml", "_rels/.rels")
+    frozen = io.BytesIO()
+    with zipfile.ZipFile(frozen, "w") as target:
+        for name in sorted(parts, key=lambda n: (n not in first, n)):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            stored = name.endswith((".png", ".jpg", ".jpeg"))
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            entry.create_system = 0
+            target.writestr(entry, parts[name], compresslevel=6)
+    return frozen.getvalue()
+
+
+# ── blocks ──────────────────────────────────────────────────────────────────
+
+
+def title(document: WordDocument, text: str, subtitle: str = "") -> None:
+    """Adds the document's title, and a line below it."""
+    add(document, runs(french.typography(text)), "Title")
+    if subtitle:
+        add(document, runs(french.typography(subtitle)), "Subtitle")
+
+
+def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = False) -> None:
+    """Adds a line of logos, side by side, from the side where the page begins."""
+    line = add(document, "", AFTER_TABLE, rtl=rtl)
+    for number, picture in enumerate(pictures):
+        if number:
+            write(line, french.NBSP * 6)
+        _place(document, line, picture)
+
+
+def heading(document: WordDocument, text: str, level: int = 1) -> None:
+    """Adds a heading, kept with what follows."""
+    add(document, runs(french.typography(text)), f"Heading {level}")
+
+
+def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
+    """Adds a paragraph of ours: French typography applies; ``**bold**`` parts are bold."""
+    parts = french.typography(text).split("**")
+    inner = "".join(runs(part, bold=index % 2 == 1) for index, part in enumerate(parts))
+    add(document, inner, style, keep_next=keep_with_next, keep_lines=True)
+
+
+def note(document: WordDocument, text: str, *, keep_with_next: bool = False) -> None:
+    """Adds a reading note: small and grey."""
+    paragraph(document, text, style="Note", keep_with_next=keep_with_next)
+
+
+def verbatims(document: WordDocument, texts: Sequence[str]) -> None:
+    """Adds what people wrote, one bullet each, word for word, in its own direction."""
+    for text in texts:
+        verbatim(document, text, style="List Bullet")
+
+
+def verbatim(document: WordDocument, text: str, *, style: str = "Normal") -> None:
+    """Adds a text word for word, a paragraph per line, each in its own direction."""
+    for line in filter(str.strip, clean(text).split("\n")):
+        add(document, runs(line), style, rtl=is_arabic(line))
+
+
+def caption(document: WordDocument, kind: str, text: str) -> None:
+    """Adds a numbered caption (*kind*: Tableau, Figure), kept with what follows."""
+    marker, style = kind + french.NBSP, style_id(document, "Caption")
+    looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
+    captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
+    number = 1 + sum("".join(node.text or "" for node in p.iter(f"{W}t")).startswith(marker) for p in captions)
+    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption")
+
+
+def figure(document: WordDocument, picture: Picture, text: str) -> None:
+    """Adds a captioned figure."""
+    caption(document, "Figure", text)
+    _place(document, add(document, "", "Figure"), picture)
+
+
+def table(document: WordDocument, content: Table) -> None:
+    """Adds a table with a repeated header row, and a paragraph after it so that two tables never merge."""
+    if content.caption:
+        caption(document, "Tableau", content.caption)
+    element = _empty_table(document, content)
+    style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
+    keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
+    lines = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in cells] for cells in content.rows]
+    rows = []
+    if content.head:
+        rows.append(_row(content, [Cell(text, bold=True) for text in content.head], style, header=True))
+    for index, cells in enumerate(lines):
+        is_last = index == len(lines) - 1
+        is_total = index >= len(lines) - content.totals
+        follows = not is_last and (keep or index == 0)
+        rows.append(_row(content, cells, style, total=is_total, shaded=index % 2 == 1, keep_next=follows))
+    elements = parsed("".join(rows))
+    element.extend(elements)
+    for made, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
+        for there, held in zip(made.iterchildren(f"{W}tc"), cells, strict=True):
+            if held.picture is not None:
+                _place(document, there.findall(f"{W}p")[-2 if held.below else -1], held.picture, center=True)
+    add(document, "", AFTER_TABLE)
+
+
+def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> None:
+    """Adds a band of big numbers, each with what it means below."""
+    width = _text_width_cm(document) / len(figures)
+    alt = french.typography("Chiffres clés : " + " ; ".join(f"{small} : {big}" for big, small in figures))
+    content = Table(head=(), rows=(), widths=[width] * len(figures), alt=alt)
+    element = _empty_table(document, content, borders="FFFFFF", border_size=24)
+    cells = []
+    for big, small in figures:
+        lines = (
+            (big, 17 if len(big) < 16 else 11, INK, True, 'w:before="100" w:after="0"'),
+            (small, 8.5, "222222", False, 'w:before="0" w:after="100"'),
+        )
+        said = [
+            paragraph_xml(
+                runs(french.typography(text), size=size, bold=bold, color=color),
+                spacing=f'{gap} w:line="240" w:lineRule="auto"',
+                align="center",
+            )
+            for text, size, color, bold, gap in lines
+        ]
+        cells.append(shell("".join(said), width, BAND))
+    element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
+    add(document, "", AFTER_TABLE)
+
+
+def facing(
+    document: WordDocument,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    shares: Sequence[float] = (0.58, 0.42),
+    label_cm: float = 2.6,
+) -> None:
+    """Adds a borderless grid of labelled values; *shares* of the width, one per column of pairs."""
+    columns = len(shares)
+    widths = [width for share in shares for width in (label_cm, _text_width_cm(document) * share - label_cm)]
+    element = _empty_table(document, Table((), (), widths, alt="En-tête du document"), borders="")
+    for start in range(0, len(pairs), columns):
+        line = [*pairs[start : start + columns], *[("", "")] * columns][:columns]
+        cells = []
+        for index, text in enumerate(text for pair in line for text in pair):
+            inner = runs(french.typography(text), size=10, bold=index % 2 == 0)
+            spacing = 'w:before="0" w:after="30" w:line="240" w:lineRule="auto"'
+            block = paragraph_xml(inner, rtl=is_arabic(text), spacing=spacing)
+            cells.append(shell(block, widths[index], "", align="top"))
+        element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
+    add(document, "", AFTER_TABLE)
+
+
+# ── tables, in raw XML: python-docx's cell(i, j) is quadratic ───────────────
+
+
+def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE, border_size: int = 4) -> Any:
+    made = document.add_table(rows=0, cols=len(content.widths))
+    made.autofit = False
+    properties = made._tbl.tblPr
+    if borders:
+        frame = OxmlElement("w:tblBorders")
+        for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
+            sub(frame, side, val="single", sz=str(border_size), space="0", color=borders)
+        after = ("w:shd", "w:tblLayout", "w:tblCellMar", "w:tblLook", "w:tblCaption", "w:tblDescription")
+        properties.insert_element_before(frame, *after)
+    text = french.typography(clean(content.alt or content.caption))
+    if text:
+        sub(properties, "tblCaption", val=text[:120])
+        sub(properties, "tblDescription", val=text[:1000])
+    for column, width in zip(made._tbl.tblGrid.findall(qn("w:gridCol")), content.widths, strict=True):
+        column.set(qn("w:w"), str(twips(width)))
+    return made._tbl
+
+
+def _row(
+    content: Table,
+    cells: Sequence[Cell],
+    style: str,
+    *,
+    header: bool = False,
+    total: bool = False,
+    shaded: bool = False,
+    keep_next: bool = False,
+) -> str:
+    height = f'<w:trHeight w:val="{twips(content.row_cm)}" w:hRule="atLeast"/>' if content.row_cm and not header else ""
+    properties = f"<w:cantSplit/>{height}{'<w:tblHeader/>' if header else ''}"
+    background = INK if header else TOTAL if total else PALE if shaded else ""
+    shells = []
+    for index, (cell, width) in enumerate(zip(cells, content.widths, strict=True)):
+        align = ("center" if header else "right") if index in content.right else ""
+        color = "FFFFFF" if header else ""
+        bold, keep = cell.bold or total, keep_next or header
+        set_in = partial(_lines, size=content.size, style=style, align=align)
+        lines = set_in(cell.text, bold=bold, italic=cell.italic, color=color, keep=keep)
+        if cell.below:
+            color = color or ("" if is_arabic(cell.below) else MUTED)
+            lines += set_in(cell.below, color=color, keep=keep_next)
+        shells.append(shell(lines, width, cell.fill or background))
+    return f"<w:tr><w:trPr>{properties}</w:trPr>{''.join(shells)}</w:tr>"
+
+
+def shell(inner: str, width_cm: float, fill: str, *, align: str = "center") -> str:
+    """The XML of a table cell around the paragraphs *inner*."""
+    shade = f'<w:shd w:val="clear" w:fill="{fill}"/>' if fill else ""
+    width = f'<w:tcW w:w="{twips(width_cm)}" w:type="dxa"/>'
+    return f'<w:tc><w:tcPr>{width}{shade}<w:vAlign w:val="{align}"/></w:tcPr>{inner}</w:tc>'
+
+
+def _lines(text: str, *, size: float, style: str, align: str, keep: bool, **look: Any) -> str:
+    """A paragraph of a cell per line of *text*."""
+    found = []
+    for line in clean(text).split("\n"):
+        rtl = is_arabic(line)
+        # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
+        spacing = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else ""
+        inner = runs(line, size=0 if size in CELLS else size, **look)
+        block = paragraph_xml(inner, style=style, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align)
+        found.append(block)
+    return "".join(found)
+
+
+# ── pictures, headers ───────────────────────────────────────────────────────
+
+
+def _place(document: WordDocument, block: Any, picture: Picture, *, center: bool = False) -> None:
+    """Puts the picture in the paragraph *block*; bytes that are no image leave a word instead."""
+    try:
+        relation, image = document.part.get_or_add_image(io.BytesIO(picture.content))
+    except (UnrecognizedImageError, ValueError, KeyError, IndexError, EOFError):
+        write(block, "image illisible", size=8, italic=True)
+        return
+    ratio = image.px_height / max(1, image.px_width)
+    width = picture.width_cm or picture.height_cm / ratio
+    if picture.height_cm and width * ratio > picture.height_cm:
+        width = picture.height_cm / ratio
+    inline = CT_Inline.new_pic_inline(1, relation, f"image.{image.ext}", Cm(width), Cm(width * ratio))
+    inline.docPr.set("descr", clean(picture.alt))
+    sub(sub(block, "r"), "drawing").append(inline)
+    if center:
+        sub(block.get_or_add_pPr(), "jc", val="center")
+
+
+def add(document: WordDocument, inner: str, style: str, **look: Any) -> Any:
+    """A new last paragraph around the runs *inner*; returns its element."""
+    (made,) = parsed(paragraph_xml(inner, style=style_id(document, style), **look))
+    body = document.element.body
+    if len(body) and body[-1].tag == f"{W}sectPr":
+        body[-1].addprevious(made)
+    else:
+        body.append(made)
+    return made
+
+
+def _text_width_cm(document: WordDocument) -> float:
+    section = document.sections[0]
+    edges = (section.page_width, section.left_margin, section.right_margin)
+    width, left, right = (int(edge or 0) for edge in edges)
+    return (width - left - right) / Cm(1)
+
+
+def _running(target: Any, text: str) -> None:
+    """Writes a header or footer line; the template's centre and right tab stops go."""
+    for stops in list(target.style.element.iter(qn("w:tabs"))):
+        stops.getparent().remove(stops)
+    write(target._p, clean(text), size=8, color=MUTED)

@@ -1,0 +1,1 @@
+"""How KoboToolbox spells things: addresses, and answers as values; pure."""

@@ -1,0 +1,360 @@
+"""Pages of submissions as KoboToolbox lists them, and single rows, read; `protocol` has the addresses.
+
+Marks such as [f03] name the recorded exchange with a real server (kpi 2e5efb01) in which the fact was seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, cast
+
+import msgspec
+
+from kobo_sync.errors import KoboUnexpected
+from kobo_sync.kobo.wire.protocol import parse_object, take, unexpected
+from kobo_sync.model import Attachment, Submission, Validation
+
+MODIFIED = "_date_modified"  # no row carries it yet; when a server sends it, edits are found by it alone
+LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments", MODIFIED)
+NOT_READ = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+plain_moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
+_FOLDER = " /"
+_STATUS = {
+    "validation_status_approved": "approved",
+    "validation_status_not_approved": "not_approved",
+    "validation_status_on_hold": "on_hold",
+}
+SERVER_FIELDS = frozenset(
+    "_id _uuid _attachments _status _geolocation _submission_time _validation_status _submitted_by _tags _notes "
+    "_xform_id_string _supplementalDetails formhub/uuid __version__ meta/instanceID meta/rootUuid "
+    "meta/deprecatedID meta/instanceName".split()
+) | {MODIFIED}
+
+
+# ── pages ───────────────────────────────────────────────────────────────────
+
+
+class _Page(msgspec.Struct):
+    results: list[msgspec.Raw]
+    count: int = 0
+
+
+class _Identity(msgspec.Struct):
+    submission_id: int = msgspec.field(name="_id")
+
+
+_PAGE, _IDENTITY = msgspec.json.Decoder(_Page), msgspec.json.Decoder(_Identity)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of ``data/``: *rows* are (submission_id, the row's own JSON bytes), never decoded here.
+
+    *body* is what the rows were cut from, *packed* the same as the server compressed it; both empty
+    when the rows had to be written anew.
+    """
+
+    count: int
+    rows: tuple[tuple[int, bytes], ...]
+    body: bytes = b""
+    packed: bytes = b""
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """SHA-256 of each row; `split_page` asks first, in the thread that fetches."""
+        return [hashlib.sha256(raw).digest() for _, raw in self.rows]
+
+
+def split_page(body: bytes, packed: bytes = b"") -> Page:
+    """The rows of a page without building them: decoding 1,000 rows costs more than fetching them.
+
+    A page that the fast splitter refuses (a lone surrogate, NaN) is read by the standard library,
+    so that one odd row does not stop the others.
+    Raises: KoboUnexpected when it is no page at all (an HTML login page, half a body).
+    """
+    try:
+        page = _PAGE.decode(body)
+        rows = tuple([_identified(bytes(raw)) for raw in page.results])
+        return Page(page.count, rows, body, packed)
+    except NOT_READ:
+        return _split_slowly(body)
+
+
+def _identified(raw: bytes) -> tuple[int, bytes]:
+    # The id is the server's usual first key: no need to read on.
+    number = raw[7 : raw.find(b",", 7, 40)] if raw.startswith(b'{"_id":') else b""
+    return int(number) if number.isdigit() else _IDENTITY.decode(raw).submission_id, raw
+
+
+def _split_slowly(body: bytes) -> Page:
+    data = parse_object(body)
+    results = take(data, "results")
+    rows = []
+    for row in results if isinstance(results, list) else unexpected("results are no list", body):
+        if not isinstance(row, dict) or type(row.get("_id")) is not int:
+            unexpected("a row without _id", body)
+        rows.append((row["_id"], json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()))
+    return Page(int(data.get("count") or 0), tuple(rows))
+
+
+# ── what a light scan tells of a row ────────────────────────────────────────
+
+
+class _LightAttachment(msgspec.Struct):
+    uid: str = ""
+    is_deleted: bool = False
+    filename: str | None = None
+
+
+class _Status(msgspec.Struct):
+    uid: str = ""
+    timestamp: int = 0
+
+
+class _Light(msgspec.Struct):
+    submission_id: int = msgspec.field(name="_id")
+    uuid: str = msgspec.field(name="_uuid", default="")
+    root_uuid: str = msgspec.field(name="meta/rootUuid", default="")
+    status: _Status | None = msgspec.field(name="_validation_status", default=None)
+    attachments: list[_LightAttachment] = msgspec.field(name="_attachments", default_factory=list)
+    modified: str = msgspec.field(name=MODIFIED, default="")
+
+
+class _LightPage(msgspec.Struct):
+    results: list[_Light]
+
+
+@dataclass(frozen=True)
+class LightRow:
+    """What a light scan tells of a row: enough to see edits, validation and late or deleted files."""
+
+    submission_id: int
+    root_uuid: str
+    signature: str
+    modified: str = ""
+
+
+def parse_light_page(body: bytes) -> list[LightRow]:
+    """The rows of a page asked with `LIGHT_FIELDS`. Raises: KoboUnexpected."""
+    try:
+        rows = _LIGHT_PAGE.decode(body).results
+    except NOT_READ:
+        unexpected("not a page of submissions", body)
+    return [LightRow(row.submission_id, _bare(row.root_uuid or row.uuid), signature(row), row.modified) for row in rows]
+
+
+def signature(row: _Light) -> str:
+    """The parts of a row that say whether it changed, as one short text; `same_files` tells what may differ at its end.
+
+    A project that passes to another account takes its files along, into that account's folder, without another trace.
+    """
+    status, said = row.status, _bare(row.uuid)
+    if status and status.uid:
+        said = f"{said} {status.uid} {status.timestamp}"
+    if len(row.attachments) == 1:  # as most have, and it is asked of every row
+        file = row.attachments[0]
+        mark = f"{file.uid}-" if file.is_deleted else file.uid
+        if len(mark) < 80:
+            return f"{said} {mark}{_FOLDER}{(file.filename or '').partition('/')[0]}"
+    if row.attachments:
+        marks = [f"{file.uid}-" if file.is_deleted else file.uid for file in row.attachments]
+        files = " ".join(sorted(marks)) if len(marks) > 1 else marks[0]
+        said += " " + (files if len(files) < 80 else hashlib.sha256(files.encode()).hexdigest()[:32])
+        said += _FOLDER + ",".join(sorted({(file.filename or "").partition("/")[0] for file in row.attachments}))
+    return said
+
+
+def same_files(one: str, other: str) -> bool:
+    """Whether two signatures differ at most in the folder that the server keeps the files in."""
+    return one.partition(_FOLDER)[0] == other.partition(_FOLDER)[0]
+
+
+@dataclass(frozen=True)
+class RowStatus:
+    """A row's validation status (empty: none) and the account that set it."""
+
+    submission_id: int
+    validation: Validation
+    by: str
+
+
+STATUS_FIELDS = ("_id", "_validation_status")
+
+
+def parse_statuses(body: bytes) -> list[RowStatus]:
+    """The rows of a page asked with `STATUS_FIELDS` [h03, h06]. Raises: KoboUnexpected."""
+    found = []
+    for row in take(parse_object(body), "results"):
+        status = row.get("_validation_status") or {}
+        validation = cast(Validation, _STATUS.get(str(status.get("uid", "")), ""))
+        found.append(RowStatus(int(take(row, "_id")), validation, str(status.get("by_whom") or "")))
+    return found
+
+
+class HeadRow(_Light):
+    """A row as listed, its answers left unread."""
+
+    submitted_at: str = msgspec.field(name="_submission_time", default="")
+    submitted_by: str | None = msgspec.field(name="_submitted_by", default=None)
+    form_version: str | None = msgspec.field(name="__version__", default=None)
+
+
+_LIGHT_PAGE, _HEAD = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(HeadRow)
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """What the mirror files a row by; *submitted_at* is UTC text ``YYYY-MM-DDTHH:MM:SS.ffffffZ``."""
+
+    submission_id: int
+    root_uuid: str
+    uuid: str
+    submitted_at: str
+    submitted_by: str
+    form_version: str
+    validation: Validation
+    validated_at: int
+    signature: str
+    modified: str
+
+
+def parse_head(raw: bytes) -> Head:
+    """A row's head, its answers left unread. Raises: KoboUnexpected when its identity has no known shape."""
+    try:
+        row = _HEAD.decode(raw)
+        return head_of(row)
+    except NOT_READ as error:
+        # A lone surrogate in an answer is no fault of the head: the standard library reads past it.
+        try:
+            return head_of(msgspec.convert(json.loads(raw), HeadRow))
+        except (ValueError, RecursionError):
+            raise KoboUnexpected(f"a row has no known shape ({type(error).__name__})") from error
+    except ValueError as error:
+        raise KoboUnexpected("a row has no known shape (_submission_time)") from error
+
+
+def validation_of(uid: str) -> Validation:
+    """A status as a noun of the model; one that KoboToolbox does not know is none."""
+    return cast(Validation, _STATUS.get(uid, ""))
+
+
+def head_of(row: HeadRow) -> Head:
+    """What the mirror files a row by. Raises: ValueError when it has no identity or no moment."""
+    uuid, status, moment = row.uuid, row.status, row.submitted_at
+    if not uuid:
+        raise ValueError("_uuid")
+    root_uuid = row.root_uuid or uuid
+    if uuid.startswith("uuid:"):
+        uuid = uuid[5:]
+    return Head(
+        row.submission_id,
+        root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
+        uuid,
+        f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
+        row.submitted_by or "",
+        row.form_version or "",
+        validation_of(status.uid) if status else "",
+        status.timestamp if status else 0,
+        signature(row) if row.attachments or (status and status.uid) else uuid,
+        row.modified,
+    )
+
+
+# ── whole rows ──────────────────────────────────────────────────────────────
+
+
+def parse_submission(raw: bytes, form_id: str) -> Submission:
+    """One row. Raises: KoboUnexpected when its identity is missing or a part has no known shape."""
+    try:
+        row = msgspec.json.decode(raw)
+    except NOT_READ:
+        row = parse_object(raw)
+    try:
+        status = row.get("_validation_status") or {}
+        answers = dict(row)
+        for key in SERVER_FIELDS & row.keys():
+            del answers[key]
+        return Submission(
+            submission_id=int(row["_id"]),
+            form_id=form_id,
+            uuid=_bare(str(row["_uuid"])),
+            root_uuid=_bare(str(row.get("meta/rootUuid") or row["_uuid"])),
+            submitted_at=_utc(str(row["_submission_time"])),
+            submitted_by=str(row.get("_submitted_by") or ""),
+            form_version=str(row.get("__version__") or ""),
+            validation=cast(Validation, _STATUS.get(str(status.get("uid", "")), "")),
+            validated_at=int(status.get("timestamp") or 0),
+            answers=answers,
+            attachments=tuple(_attachment(item) for item in row.get("_attachments") or ()),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__  # a message may quote
+        raise KoboUnexpected(f"a row of {form_id} has no known shape ({what})") from error
+
+
+def content_hash(submission: Submission) -> str:
+    """SHA-256 of what the row says, free of the server's addresses: equal on every server that holds it."""
+    said = [
+        submission.root_uuid,
+        submission.uuid,
+        submission.form_version,
+        submission.submitted_at.isoformat(),
+        submission.validation,
+        submission.answers,
+        [[a.filename, a.question_path, a.is_deleted] for a in submission.attachments],
+    ]
+    try:
+        text = msgspec.json.encode(said, order="sorted")
+    except (UnicodeEncodeError, OverflowError):
+        text = json.dumps(said, sort_keys=True, ensure_ascii=True).encode()
+    return hashlib.sha256(text).hexdigest()
+
+
+def _attachment(item: Mapping[str, Any]) -> Attachment:
+    return Attachment(
+        attachment_uid=str(item["uid"]),
+        filename=str(item.get("media_file_basename") or str(item.get("filename", "")).rpartition("/")[2]),
+        question_path=str(item.get("question_xpath") or ""),
+        mimetype=str(item.get("mimetype") or ""),
+        url=str(item.get("download_url") or ""),
+        is_deleted=bool(item.get("is_deleted")),
+    )
+
+
+# ── the change feed ─────────────────────────────────────────────────────────
+
+
+def parse_events(body: bytes) -> Iterator[tuple[str, str]]:
+    """(action, root_uuid) of the events of a page of ``history/`` that name a submission [h39, h53].
+
+    Raises: KoboUnexpected.
+    """
+    results = take(parse_object(body), "results")
+    for event in results if isinstance(results, Sequence) else ():
+        about = (event.get("metadata") or {}).get("submission") if isinstance(event, dict) else None
+        root_uuid = about.get("root_uuid") if isinstance(about, dict) else None
+        if root_uuid:
+            yield str(event.get("action")), _bare(str(root_uuid))
+
+
+# ── small parts ─────────────────────────────────────────────────────────────
+
+
+def _bare(uuid: str) -> str:
+    return uuid[5:] if uuid.startswith("uuid:") else uuid
+
+
+def _moment(text: str) -> str:
+    return _utc(text).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _utc(text: str) -> datetime:
+    """``_submission_time`` is UTC without saying so [f03]."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,257 @@
+"""What deliverables and checks see: the mirror's tables, findings and counts, for the mission or one zone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property, partial
+from pathlib import Path
+
+import pandas as pd
+
+from kobo_sync.analysis.once import note
+from kobo_sync.forms.sheets import Book
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Facts, Zone
+from kobo_sync.store.approval import reworked
+from kobo_sync.store.files import attachment_path
+from kobo_sync.store.history import store_as_of
+from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
+from kobo_sync.workspace.kept import Memory, hashed
+
+_ONE_BY_ONE = 200  # files
+_TELLING = frozenset("integer decimal range start end today username".split())
+
+
+@contextmanager
+def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
+    """The same mission with the mirror as it was at *moment*, rebuilt in memory from the revisions."""
+    past = replace(mission, _clients={})
+    past.__dict__["store"] = store_as_of(mission.store, mission.forms, moment)
+    try:
+        yield past
+    finally:
+        past.close()
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What the rows look like: of the mission as a *whole*, and of each zone by its code (`ELSEWHERE`: the rest)."""
+
+    whole: Mark
+    zones: Mapping[str, Mark]
+
+
+def gather_marks(mission: Mission) -> Marks:
+    """The marks of the mission as the mirror is now. Raises: StoreError, ConfigError, FormError."""
+    return Marks(*marks(mission.store, _zone_questions(mission), [zone.code for zone in mission.config.zones]))
+
+
+def _zone_questions(mission: Mission) -> dict[str, str]:
+    """Per form the question that says a row's zone; empty where its table has no such column."""
+    found = {}
+    for form_id, tables in mission.tables.items():
+        question = mission.config.forms[form_id].fields.get("zone", "")
+        found[form_id] = question if any(column.name == question for column in tables[0].columns) else ""
+    return found
+
+
+def gather_facts(
+    mission: Mission, *, as_of: datetime | None = None, known: Marks | None = None, named_only: bool = False
+) -> Facts:
+    """The whole mission's facts, read from the mirror alone; with *as_of* as it had seen the data by then.
+
+    ``as_of`` is the newest submission or validation held; ``fingerprint`` a hash of all contents, so
+    that equal data give equal stamps whichever server, machine or day they come from. Tables are read when first
+    asked for; with *named_only* just the columns that the config names, that are numbers, or that say who and when:
+    what compares zones needs no others. *known* spares looking at the marks again.
+    Raises: StoreError, ConfigError, FormError.
+    """
+    if as_of is not None:
+        with seen_by(mission, as_of) as past:
+            found = gather_facts(past)
+            return replace(found, tables=dict(found.tables), file_digests=dict(found.file_digests or {}))
+    here = (known or gather_marks(mission)).whole
+    files = _Files(mission)
+    tables = _Tables(mission, _named(mission) if named_only else None)
+    facts = Facts(
+        config=mission.config,
+        zone=None,
+        as_of=here.seen_at,
+        forms=mission.forms,
+        tables=tables,
+        attachment=partial(_attachment, files, mission.workspace.attachments),
+        catalogues=mission.workspace.catalogues(mission.config),
+        counts=here.counts,
+        form_versions={form_id: form.version for form_id, form in mission.forms.items()},
+        fingerprint=here.fingerprint,
+        templates=mission.workspace.templates(),
+        annexes=mission.workspace.annexes(),
+        books=_Books(mission),
+        file_digests=files,
+        versions={
+            form_id: (deployed.version_id, deployed.deployed_at)
+            for form_id, deployed in mission.store.deployments().items()
+            if deployed.version_id and deployed.deployed_at
+        },
+        reworked=reworked(mission.store),
+    )
+    tables.memory = Memory(mission.workspace.kept, rests_on(mission, facts), here.states)
+    return facts
+
+
+def rests_on(mission: Mission, facts: Facts) -> str:
+    """A hash of what checks and analyses rest on besides rows.
+
+    Settings, forms, the tables' columns (those of questions asked no more are told by the mirror alone), lists, what
+    phones get, which approvals are stale.
+    """
+    settings = facts.config.model_dump_json(exclude={"secrets"})
+    forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
+    others = (facts.catalogues, facts.versions, facts.reworked)
+    return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in others)])
+
+
+def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Marks) -> Facts:
+    """The rows of *zone*, read when first asked for: forms by their zone question, repeats by their submission.
+
+    None: the rows that are in no zone of the mission. ``as_of`` is the zone's own, so that its papers do not change
+    when another zone's data do. Findings are those of *whole* that concern the zone or the mission.
+    """
+    code = zone.code if zone else ELSEWHERE
+    here = known.zones[code]
+    tables = _Tables(mission, None, [code])
+    files = _files_of(mission, tables)
+    return replace(
+        whole,
+        zone=zone,
+        as_of=here.seen_at,
+        tables=tables,
+        attachment=partial(_attachment, files, mission.workspace.attachments),
+        file_digests=files,
+        findings=tuple(finding for finding in whole.findings if finding.zone in ("", code)),
+        triage={place: counts for place, counts in whole.triage.items() if place in ("", code)},
+        counts=here.counts,
+        fingerprint=here.fingerprint,
+    )
+
+
+def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
+    """The rows of some zones together (`ELSEWHERE`: of those that are in none), as checks see them."""
+    tables = _Tables(mission, None, codes)
+    return replace(whole, tables=tables, file_digests=_files_of(mission, tables))
+
+
+def _files_of(mission: Mission, tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], str]:
+    files: dict[tuple[str, str], str] = {}
+    for form_id in mission.forms:
+        files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])
+    return files
+
+
+class _Tables(Mapping[str, pd.DataFrame]):
+    """The flat tables of the mission, or of some of its *zones*, each read when first asked for.
+
+    *memory* is what earlier runs found in them, where that is known.
+    """
+
+    memory: Memory | None = None
+
+    def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
+        self._store, self._only = mission.store, only
+        self._flat = {
+            table.name: (table, form_id) for form_id, form in mission.forms.items() for table in mission.tables[form_id]
+        }
+        self._questions = _zone_questions(mission)
+        self._zones, self._all = zones, [each.code for each in mission.config.zones]
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        table, form_id = self._flat[name]
+        note(form_id)
+        if name not in self._read:
+            question = self._questions[form_id]
+            where = condition(table, form_id, question, self._zones, self._all) if self._zones else EVERYWHERE
+            self._read[name] = self._store.read_table(table, only=self._only, where=where)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._flat
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flat)
+
+    def __len__(self) -> int:
+        return len(self._flat)
+
+
+class _Books(Mapping[str, Book]):
+    """The sheets of the mission's XLSForms, read when asked for: only the printed questionnaires need them."""
+
+    def __init__(self, mission: Mission) -> None:
+        self._files = [settings.file for settings in mission.config.forms.values()]
+        self._read = mission.workspace.book
+
+    def __getitem__(self, file: str) -> Book:
+        if file not in self._files:
+            raise KeyError(file)
+        return self._read(file)
+
+    def __contains__(self, file: object) -> bool:
+        return file in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+class _Files(Mapping[tuple[str, str], str]):
+    """(root_uuid, file name) → SHA-256 of the mission's files: a few are looked up one by one, for more all are read."""
+
+    def __init__(self, mission: Mission) -> None:
+        self._store, self._forms = mission.store, list(mission.forms)
+        self._asked = 0
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], str]:
+        return self._store.attachment_index()
+
+    def __getitem__(self, key: tuple[str, str]) -> str:
+        self._asked += 1
+        if self._asked > _ONE_BY_ONE or "_index" in self.__dict__:
+            return self._index[key]
+        for form_id in self._forms:
+            found = self._store.attachment_index(form_id, [key[0]])
+            if key in found:
+                return found[key]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+
+def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: str, filename: str) -> bytes | None:
+    digest = index.get((root_uuid, filename))
+    if digest is None:
+        return None
+    path = attachment_path(folder, digest)
+    content = path.read_bytes() if path.is_file() else None
+    # A file that the disk has damaged is as good as missing: the document says so.
+    return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _named(mission: Mission) -> frozenset[str]:
+    """The questions that the config names, and those that say a number, a moment or who asked."""
+    found: set[str] = set()
+    for form_id, settings in mission.config.forms.items():
+        found |= {*settings.fields.values(), *settings.likert, *settings.open_questions, *settings.items}
+        found |= {question.name for question in mission.forms[form_id].questions if question.kind in _TELLING}
+    return frozenset(found)

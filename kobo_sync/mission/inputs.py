@@ -1,0 +1,54 @@
+"""A hash of all that a set of deliverables is made from: equal hash, equal files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.store.zones import Mark
+from kobo_sync.workspace.kept import digest, hashed, program
+
+# Settings that no zone's document shows.
+_UNSEEN = {"secrets", "server", "pull", "schedule", "zones", "report"}
+
+
+class Inputs:
+    """What all sets share, hashed once; `of_zone` and `of_mission` add their own."""
+
+    def __init__(self, mission: Mission, whole: Facts) -> None:
+        settings = mission.config.model_dump(mode="json", exclude=_UNSEEN)
+        parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), program()]
+        parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
+        parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
+        parts += [repr(item) for item in sorted(whole.catalogues.items())]
+        own = [*mission.config.deliverables.zone, *mission.config.deliverables.mission]
+        parts += [_module(name) for name in own if "." in name]
+        self._shared = hashed(parts)
+        zones: list[str] = [repr(zone) for zone in mission.config.zones]
+        annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
+        self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
+
+    def of_zone(self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding]) -> str:
+        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
+        triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
+        own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
+        return hashed([self._shared, *own])
+
+    def of_mission(self, whole: Facts, mark: Mark) -> str:
+        """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""
+        own = [mark.state, repr(whole.triage), *map(repr, whole.findings)]
+        return hashed([self._mission, *own])
+
+
+def _module(name: str) -> str:
+    """The source of a mission's own deliverable."""
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return name
+    path = Path(found.origin) if found and found.origin else None
+    return f"{name} {digest(path.read_bytes())}" if path and path.is_file() else name

@@ -1,0 +1,196 @@
+"""The composition root: the only module that makes the real client, store, clock and ids."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kobo_sync.config.config import SECRETS_FILE, Config
+from kobo_sync.desk.database import Desk, open_desk
+from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.model import Finding, Form, Report
+from kobo_sync.store.database import Store, open_store
+from kobo_sync.store.tables.rows import FlatTable, flat_tables
+from kobo_sync.workspace.folders import Workspace, find
+
+if TYPE_CHECKING:
+    from kobo_sync.analysis.roster import RosterPlan
+    from kobo_sync.kobo.client import KoboClient
+
+Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """A progress that shows nothing."""
+
+
+def utc_now() -> datetime:
+    """The clock: aware UTC."""
+    return datetime.now(UTC)
+
+
+def random_uuid() -> str:
+    """A fresh random uuid."""
+    return str(uuid.uuid4())
+
+
+@dataclass
+class Mission:
+    """A mission with its real surroundings; what a step needs is made when first asked for."""
+
+    workspace: Workspace
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime] = utc_now
+    progress: Progress = silent
+    server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
+    stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
+    host: str = field(default_factory=socket.gethostname)
+    _clients: dict[str, KoboClient] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings. Raises: ConfigError."""
+        return self.workspace.config(self.environ)
+
+    @cached_property
+    def forms(self) -> dict[str, Form]:
+        """The forms by form_id. Raises: FormError, ConfigError."""
+        return self.workspace.forms(self.config)
+
+    @cached_property
+    def tables(self) -> dict[str, tuple[FlatTable, ...]]:
+        """The flat tables of each form, those of questions that are asked no more included. Raises: StoreError."""
+        return {form_id: self.store.tables(form) for form_id, form in self.forms.items()}
+
+    @cached_property
+    def store(self) -> Store:
+        """The mirror. Raises: StoreError."""
+        return open_store(self.workspace.database)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Runs, worklist, accounts and all else that people keep. Raises: StoreError, ConfigError."""
+        return open_desk(self.workspace.desk_database, self.config.secret("DESK_URL"))
+
+    @property
+    def kf(self) -> str:
+        """The address of the API."""
+        return self.server[0] if self.server else self.config.server.kf
+
+    @property
+    def kc(self) -> str:
+        """The address that phones use."""
+        return self.server[1] if self.server else self.config.server.kc
+
+    @property
+    def adopted(self) -> dict[str, str]:
+        """The projects that the config names, form_id → asset uid; none on a stand-in server."""
+        return {} if self.server else dict(self.config.server.assets)
+
+    def reader(self) -> KoboClient:
+        """The client of the account that reads. Raises: ConfigError without a token."""
+        return self._client("KOBO_TOKEN", self.config.secret("KOBO_TOKEN"))
+
+    def deployer(self) -> KoboClient:
+        """The client of the account that deploys, or the reader's when there is one account."""
+        token = self.config.secret("KOBO_DEPLOY_TOKEN")
+        return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
+
+    def _client(self, name: str, token: str) -> KoboClient:
+        if not token:
+            raise ConfigError(
+                "there is no token for the server",
+                file=SECRETS_FILE,
+                key=name,
+                hint=f"write {name}=… there (chmod 600), or set the environment variable; "
+                "KoboToolbox shows it under Account → Security → API key",
+            )
+        if name not in self._clients:
+            from kobo_sync.kobo.client import KoboClient  # here: most verbs never meet the network
+
+            settings = self.config.server
+            self._clients[name] = KoboClient(
+                self.kf, self.kc, token, timeout_s=settings.timeout_s, retries=settings.retries
+            )
+        return self._clients[name]
+
+    def participants(self) -> RosterPlan:
+        """The roster as the mirror's registrations make it; empty without a roster in the config."""
+        from kobo_sync.analysis.roster import RosterPlan, plan_roster  # pandas: a pull does without its memory
+
+        roster = self.config.roster
+        if roster is None:
+            return RosterPlan((), ())
+        registrations = self.store.read_table(flat_tables(self.forms[roster.form])[0])
+        return plan_roster(registrations, self.config, self.workspace.expected_participants())
+
+    def report(
+        self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]
+    ) -> Report:
+        """The report of a step that ends now."""
+        return Report(step, started_at, self.clock(), dict(counts), tuple(findings), tuple(lines))
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        for client in self._clients.values():
+            client.close()
+        if "store" in self.__dict__:
+            self.store.close()
+        if "desk" in self.__dict__:
+            self.desk.close()
+
+
+@contextmanager
+def open_mission(start: Path | None = None, progress: Progress = silent) -> Iterator[Mission]:
+    """The mission that holds folder *start* (the current one), with the process's environment."""
+    mission = Mission(find(start or Path.cwd()), os.environ, progress=progress)
+    try:
+        yield mission
+    finally:
+        mission.close()
+
+
+class CurrentMission:
+    """The mission as its files say now, for a process that runs for weeks; usable from several threads.
+
+    When a file of config/ or forms/ is saved, the mission is opened anew; while one of them is at fault,
+    the mission as it was before goes on, and *fault* says what is wrong. Raises: ConfigError, FormError.
+    """
+
+    def __init__(self, open_one: Callable[[], Mission]) -> None:
+        self._open, self._lock = open_one, threading.Lock()
+        self._mission = open_one()
+        self._stamp = self._mission.workspace.stamp()
+        _ = self._mission.config, self._mission.forms  # read now: files may be at fault later
+        self.fault: KoboSyncError | None = None
+
+    def __call__(self) -> Mission:
+        """The mission. Raises: nothing once it was opened well."""
+        with self._lock:
+            stamp = self._mission.workspace.stamp()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                fresh = self._open()
+                try:
+                    _ = fresh.config, fresh.forms
+                except KoboSyncError as error:
+                    self.fault = error
+                    fresh.close()
+                else:
+                    self.fault = None
+                    self._mission.close()
+                    self._mission = fresh
+            return self._mission
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._mission.close()

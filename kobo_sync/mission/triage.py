@@ -1,0 +1,112 @@
+"""What the checks find, with what people have decided about it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from kobo_sync.analysis.once import forget
+from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
+from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.desk.worklist import counts_by_zone, states_of
+from kobo_sync.errors import ConfigError
+from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Facts, Finding
+from kobo_sync.store.zones import ELSEWHERE
+from kobo_sync.workspace.kept import hashed
+
+_AT_ONCE = 8  # zones read and checked together: one by one costs three times as much, all at once memory
+
+
+def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
+    """What all checks find in *facts*; a mission's own may lie in its folder. Raises: ConfigError."""
+    _known(mission)
+    return run_checks(facts)
+
+
+def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, known: Marks) -> tuple[Finding, ...]:
+    """The same, zone by zone: only zones whose rows changed since the last time are read and checked again.
+
+    *whole* gives the columns that zones are compared by, when they are needed; *bare* the same facts, whose tables are
+    not looked at. A mission's own checks see all rows at once. Raises: ConfigError.
+    """
+    if mission.config.checks.extra:
+        return found_in(mission, bare)
+    _known(mission)
+    shared = rests_on(mission, bare)
+    key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
+    found = mission.workspace.kept.get("findings", key, tuple[Finding, ...])
+    if found is None:
+        found = run_over_zones(whole(), _parts(mission, bare, known, shared))
+        mission.workspace.kept.put("findings", key, found)
+    return found
+
+
+def n_to_check(mission: Mission, bare: Facts, known: Marks) -> int:
+    """How many zones `found_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
+    if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
+        return 0
+    held = (
+        mission.workspace.kept.get("checked-zones", rests_on(mission, bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+    )
+    due = [batch for batch in _batches(known) if held.get(batch[0], ("",))[0] != _state(known, batch)]
+    return sum(bool(sum(known.zones[code].counts.values())) for batch in due for code in batch)
+
+
+def _batches(known: Marks) -> list[list[str]]:
+    """The zones that are read together; those that no zone of the mission has by themselves."""
+    codes = [code for code in known.zones if code != ELSEWHERE]
+    return [*(codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)), [ELSEWHERE]]
+
+
+def _state(known: Marks, batch: list[str]) -> str:
+    return hashed(f"{code} {known.zones[code].state}" for code in batch)
+
+
+def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[ZonePart]:
+    """The part of each few zones: that of the last run where nothing changed in them since."""
+    held = mission.workspace.kept.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
+    parts: dict[str, tuple[str, ZonePart]] = {}
+    for batch in _batches(known):
+        state = _state(known, batch)
+        if batch[0] in held and held[batch[0]][0] == state:
+            parts[batch[0]] = held[batch[0]]
+        elif any(any(known.zones[code].counts.values()) for code in batch):
+            parts[batch[0]] = (state, zone_part(facts_of_zones(mission, bare, batch)))
+            forget()
+    if parts != held:
+        mission.workspace.kept.put("checked-zones", shared, parts)
+    return [part for _, part in parts.values()]
+
+
+def _known(mission: Mission) -> None:
+    root = str(mission.workspace.root)
+    if mission.config.checks.extra and root not in sys.path:
+        sys.path.append(root)  # last, so that no file of a mission hides a module of ours
+    checks = mission.config.checks
+    known = {check.code for check in checks_of(checks.extra)}
+    unknown = sorted(set(checks.hold) - known)
+    if unknown:
+        hint = f"the codes are: {', '.join(sorted(known))}"
+        raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.hold", hint=hint)
+
+
+def with_states(mission: Mission, facts: Facts, found: tuple[Finding, ...]) -> Facts:
+    """*facts* with the findings in their states, false alarms left out, and the counts by zone and state.
+
+    Items that were corrected are counted from the worklist. Raises: StoreError.
+    """
+    said = states_of(mission.desk, found).values()
+    triage: dict[str, Counter[str]] = {}
+    for finding, state in said:
+        triage.setdefault(finding.zone, Counter())[state] += 1
+    for zone, counts in counts_by_zone(mission.desk).items():
+        if counts.get("corrected"):
+            triage.setdefault(zone, Counter())["corrected"] = counts["corrected"]
+    shown = tuple(replace(finding, state=state) for finding, state in said if state != "false_alarm")
+    return replace(facts, findings=shown, triage={zone: dict(sorted(n.items())) for zone, n in sorted(triage.items())})

@@ -1,0 +1,227 @@
+"""What people are told by mail, in French: failures, gaps, quotas on the training day, deliverables, the week."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kobo_sync.desk import notices, runs
+from kobo_sync.desk.notices import Notice
+from kobo_sync.documents import french
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.mission import Mission
+from kobo_sync.notices import mail
+
+log = logging.getLogger("kobo_sync.notices.messages")
+INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009")
+TITLES = {
+    "run": "Travail complet",
+    "pull": "Relève",
+    "reconcile": "Contrôle complet",
+    "check": "Contrôle des données",
+    "build": "Fabrication des documents",
+    "deliver": "Livraison",
+    "digest": "Bilan de la semaine",
+    "purge": "Purge",
+    "backup": "Sauvegarde",
+    "doctor": "Diagnostic",
+    "diff": "Comparaison des formulaires",
+    "deploy": "Publication des formulaires",
+    "roster": "Liste des participant·e·s",
+    "export": "Export",
+    "restore": "Restauration",
+}
+MOST_ATTACHED_BYTES = 10_000_000
+
+
+def after_run(mission: Mission, job: str, now: datetime) -> None:
+    """Raise the notices that the run of *job* which just ended gives reason for. Raises: StoreError."""
+    if mission.config.notices.smtp is None:
+        return
+    found = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
+    if job in ("run", "deliver"):
+        found += _ready(mission)
+    for notice in found:
+        if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
+            log.info("mail to send: %s", notice.kind)
+
+
+def send_waiting(mission: Mission, now: datetime) -> int:
+    """Send the mails that wait; returns how many left. One that cannot leave is tried again. Raises: StoreError."""
+    smtp = mission.config.notices.smtp
+    n = 0
+    while smtp is not None and (notice := notices.claim(mission.desk, now)) is not None:
+        try:
+            files = _attachments(mission, notice)
+            message = mail.message(
+                smtp, notice.subject, notice.body, to=notice.to, cc=notice.cc, files=files, event=notice.event, now=now
+            )
+            ca_file = str(mission.workspace.root / smtp.ca_file) if smtp.ca_file else ""
+            mail.send(smtp, mission.config.secret("SMTP_PASSWORD"), message, ca_file)
+        except KoboSyncError as error:
+            log.warning("mail not sent: %s", error.message)
+            notices.not_sent(mission.desk, notice.event, f"{error.message} → {error.hint}", now)
+            return n
+        notices.sent(mission.desk, notice.event, now)
+        n += 1
+    return n
+
+
+def _attachments(mission: Mission, notice: Notice) -> dict[str, bytes]:
+    files = {}
+    for name in notice.files:
+        path = mission.workspace.out / name
+        if path.is_file():
+            files[path.name] = path.read_bytes()
+    return files
+
+
+# ── events ──
+
+
+def _failures(mission: Mission, job: str) -> list[Notice]:
+    """The job failed twice in a row: told once, until it has worked again."""
+    streak = []
+    for run in runs.last_runs(mission.desk, 50, job=job):
+        if not run.has_failed:
+            break
+        streak.append(run)
+    if len(streak) < 2:
+        return []
+    newest = streak[0]
+    said = [
+        f"« {TITLES.get(job, job)} » a échoué {len(streak)} fois de suite.",
+        "",
+        f"Dernier essai : {_moment(mission, newest.started_at)}",
+        f"Ce qui s’est passé : {newest.report.get('error', 'le programme a été interrompu')}",
+        f"Remède : {newest.report.get('hint') or 'voir la page Synchronisations'}",
+        "",
+        "Ce qui était reçu est en sûreté. Vous ne recevrez pas d’autre message tant que ce travail n’a pas réussi.",
+    ]
+    return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", f"{TITLES.get(job, job)} : échec", said)]
+
+
+def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
+    """The mirror is not proved complete: once a day and form."""
+    run = next(iter(runs.last_runs(mission.desk, 1, job=job)), None)
+    found: dict[str, list[str]] = {}
+    for finding in run.report.get("findings", ()) if run else ():
+        if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
+            found.setdefault(finding.get("form_id", ""), []).append(
+                f"- {finding['rule']} : {finding['message']} → {finding.get('hint', '')}"
+            )
+    day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
+    return [
+        _notice(
+            mission,
+            f"incomplete:{form_id}:{day}",
+            "incomplete",
+            f"Données incomplètes : {form_id or 'mission'}",
+            [
+                f"La relève ne prouve pas que tout est là pour le formulaire « {form_id} » :",
+                "",
+                *lines,
+                "",
+                "La relève suivante réessaie.",
+            ],
+        )
+        for form_id, lines in sorted(found.items())
+    ]
+
+
+def _quotas(mission: Mission, now: datetime) -> list[Notice]:
+    """On a zone's training day: the quota is reached, or in danger once `notices.quota_hour` has passed."""
+    settings = mission.config.notices
+    snapshot = mission.desk.snapshot("dashboard")
+    if snapshot is None:
+        return []
+    local = now.astimezone(ZoneInfo(mission.config.mission.timezone))
+    found = []
+    for place in snapshot[0]["zones"]:
+        if place["training_on"] != local.date().isoformat() or not place["quota"]:
+            continue
+        n, quota = place["n_present"], place["quota"]
+        name = next(iter(place["labels"].values()), place["code"])
+        if n >= quota:
+            what, subject = "reached", f"{name} : quota atteint ({n} / {quota})"
+        elif local.time() >= settings.quota_hour and n < settings.endangered_below * quota:
+            what, subject = "endangered", f"{name} : quota en danger ({n} / {quota})"
+        else:
+            continue
+        said = [f"{name}, {french.day(local.date())} à {local:%H:%M} : {n} présent·e·s pour un quota de {quota}.", ""]
+        said += [_group(group) for group in place["groups"] if group["quota"]]
+        found.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, said))
+    return found
+
+
+def _group(group: dict[str, Any]) -> str:
+    n = group["women"] + group["men"] + group["other"]
+    return f"- {next(iter(group['labels'].values()), group['code'])} : {n} / {group['quota']}"
+
+
+def _ready(mission: Mission) -> list[Notice]:
+    """New bundles lie ready: a link, or the bundles without any nominative file."""
+    settings, out = mission.config.notices, mission.workspace.out
+    places = [zone.code for zone in mission.config.zones] + ["mission"]
+    bundles = [path for code in places if (path := out / f"{code}.zip").is_file()]
+    if not bundles or not (settings.deliverables_to or settings.deliverables_cc):
+        return []
+    digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in bundles)).hexdigest()
+    small = sum(path.stat().st_size for path in bundles) <= MOST_ATTACHED_BYTES
+    attached = tuple(path.name for path in bundles) if settings.attach and small else ()
+    said = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
+    said += [f"- {_place(mission, path.stem)} : {path.name} ({french.size(path.stat().st_size)})" for path in bundles]
+    said += ["", "Les archives jointes ne contiennent aucun fichier nominatif." if attached else _where(mission)]
+    subject = f"Livrables prêts : {mission.config.mission.title}"
+    return [
+        Notice(
+            f"ready:{digest[:32]}",
+            "ready",
+            subject,
+            _signed(mission, said),
+            tuple(settings.deliverables_to),
+            tuple(settings.deliverables_cc),
+            attached,
+        )
+    ]
+
+
+def digest_notice(mission: Mission, lines: list[str], on: date) -> Notice:
+    """The week's digest, once per ISO week."""
+    year, week, _ = on.isocalendar()
+    subject = f"Bilan de la semaine {week} : {mission.config.mission.title}"
+    return _notice(mission, f"digest:{year}-{week:02}", "digest", subject, lines)
+
+
+# ── words ──
+
+
+def _notice(mission: Mission, event: str, kind: str, subject: str, lines: list[str]) -> Notice:
+    return Notice(event, kind, subject, _signed(mission, lines), tuple(mission.config.notices.staff))
+
+
+def _signed(mission: Mission, lines: list[str]) -> str:
+    return "\n".join(
+        [*lines, "", "-- ", f"kobo-sync, {mission.config.mission.title}", mission.config.service.public_url]
+    )
+
+
+def _where(mission: Mission) -> str:
+    url = mission.config.service.public_url
+    return f"À télécharger : {url}/livrables" if url else "À télécharger sur la page Livrables."
+
+
+def _place(mission: Mission, code: str) -> str:
+    zone = mission.config.zone(code)
+    return zone.name if zone else "Mission"
+
+
+def _moment(mission: Mission, moment: datetime) -> str:
+    local = moment.astimezone(ZoneInfo(mission.config.mission.timezone))
+    return f"{french.day(local.date())} à {local:%H:%M}"
+
+
+WEEK = timedelta(days=7)

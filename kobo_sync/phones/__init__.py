@@ -1,0 +1,1 @@
+"""Phones played by the program: plausible answers, pictures, and Collect's way of sending them."""

@@ -1,0 +1,67 @@
+"""The jobs that the service runs by the clock, on a person's word, or when the server says that something came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Report
+from kobo_sync.steps.analyse import analyse
+from kobo_sync.steps.backup import backup
+from kobo_sync.steps.build import build
+from kobo_sync.steps.check import check
+from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.diff import diff
+from kobo_sync.steps.digest import digest
+from kobo_sync.steps.doctor import doctor
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.purge import purge
+from kobo_sync.steps.roster import refresh_roster
+from kobo_sync.steps.run import in_turn, run
+
+CHANGES = ("new", "edited", "validated", "restored", "deleted", "files_stored")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: *act* takes the mission and a form_id (empty: all forms); *by_clock* when it may have a schedule."""
+
+    name: str
+    act: Callable[[Mission, str], Report]
+    by_clock: bool = True
+
+
+def keep_up(mission: Mission, form_id: str = "") -> Report:
+    """A quick pull, and what follows from it when anything changed: roster, checks, the pages' figures."""
+    return _pulled(mission, "pull", lambda: pull(mission, form_ids=[form_id] if form_id else [], quick=True))
+
+
+def reconcile(mission: Mission, form_id: str = "") -> Report:
+    """A complete pull, which proves that nothing is missing, and what follows from it."""
+    return _pulled(mission, "reconcile", lambda: pull(mission, form_ids=[form_id] if form_id else []))
+
+
+def _pulled(mission: Mission, name: str, fetch: Callable[[], Report]) -> Report:
+    first = fetch()
+    fresh = any(first.counts.get(kind) for kind in CHANGES) or mission.desk.snapshot("dashboard") is None
+    steps = (("roster", refresh_roster), ("check", check), ("analyse", analyse)) if fresh else ()
+    return in_turn(mission, name, steps, [first])
+
+
+JOBS: Mapping[str, Job] = {
+    job.name: job
+    for job in (
+        Job("run", lambda mission, _: run(mission)),
+        Job("pull", keep_up),
+        Job("reconcile", reconcile),
+        Job("check", lambda mission, _: in_turn(mission, "check", (("check", check), ("analyse", analyse)))),
+        Job("build", lambda mission, _: build(mission)),
+        Job("deliver", lambda mission, _: in_turn(mission, "deliver", (("build", build), ("deliver", deliver)))),
+        Job("purge", lambda mission, _: purge(mission)),
+        Job("backup", lambda mission, _: backup(mission)),
+        Job("digest", lambda mission, _: digest(mission)),
+        Job("doctor", lambda mission, _: doctor(mission), by_clock=False),
+        Job("diff", lambda mission, form_id: diff(mission, form_ids=[form_id] if form_id else []), by_clock=False),
+    )
+}

@@ -1,0 +1,175 @@
+"""The long-running process: jobs by the clock, on a person's word or the server's; one at a time, each recorded."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from kobo_sync.config.service import JOB_NAMES
+from kobo_sync.config.timetable import Slot, delay, due
+from kobo_sync.desk import runs, schedules
+from kobo_sync.desk.runs import Order, SlotTaken
+from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
+from kobo_sync.mission.mission import CurrentMission, Mission
+from kobo_sync.mission.recorded import recorded
+from kobo_sync.notices.messages import after_run, send_waiting
+from kobo_sync.service.hours import hours, next_runs
+from kobo_sync.service.jobs import JOBS
+
+log = logging.getLogger("kobo_sync.service.loop")
+HEARTBEAT_S = 3  # wishes of other processes and steps of the clock are noticed within it
+LATE_S = 120  # a job that starts later than this after its hour is one made up for
+KEEP = timedelta(days=400)  # how long the ledger tells of a run
+BUSY_S = 30  # how long a job waits when another process is at work
+
+
+class Service:
+    """Carries jobs out in a thread of its own; *open_mission* gives a fresh mission for each.
+
+    Nothing of when jobs ran is in memory: the ledger says it, so a process that was killed, a machine
+    that slept, or a second process beside it neither miss nor repeat a slot.
+    """
+
+    def __init__(self, open_mission: Callable[[], Mission], clock: Callable[[], datetime] | None = None) -> None:
+        self._open = open_mission
+        self._current = CurrentMission(open_mission)
+        self._clock = clock or self._mission.clock
+        self._began_at = self._clock()
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._not_before: datetime | None = None
+        self._worker = threading.Thread(target=self._work, name="kobo-sync-jobs")
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
+        )
+        self._scheduler.add_job(self._wake.set, IntervalTrigger(seconds=HEARTBEAT_S, timezone=UTC), name="heartbeat")
+
+    @property
+    def _mission(self) -> Mission:
+        return self._current()
+
+    def start(self) -> None:
+        """Begin to look for jobs that are due."""
+        for job, at in sorted(self.next_runs().items(), key=lambda pair: pair[1]):
+            log.info("%s: next at %s", job, at.isoformat())
+        self._scheduler.start()
+        self._wake.set()
+        self._worker.start()
+
+    def wake(self) -> None:
+        """Look at once whether something is due."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End: a job at work stops at its next safe point, and is recorded as stopped."""
+        self._stopping.set()
+        self._wake.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        if self._worker.is_alive():
+            self._worker.join()
+        self._current.close()
+
+    def next_runs(self) -> dict[str, datetime]:
+        """job → when it is next due."""
+        return next_runs(self._mission.config, schedules.settings(self._mission.desk), self._clock())
+
+    # ── the worker ──
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                while not self._stopping.is_set() and self.carry_out_next():
+                    pass
+            except StoreError as error:
+                log.error("the desk cannot be read: %s", error)
+            except Exception:
+                log.exception("the program itself is at fault; the service goes on")
+
+    def carry_out_next(self) -> bool:
+        """Carry out the one job that waits longest; False when none does. Raises: StoreError."""
+        now = self._clock()
+        if self._not_before and now < self._not_before <= now + timedelta(seconds=BUSY_S):
+            return False
+        self._not_before = None
+        desk = self._mission.desk
+        send_waiting(self._mission, now)
+        for wish in schedules.wishes(desk):
+            if wish.job in JOBS:
+                schedules.grant(desk, [wish])
+                if not self._carry_out(wish.job, wish.order, wish.form_id):
+                    schedules.wish(
+                        desk, wish.job, form_id=wish.form_id, origin=wish.origin, asked_by=wish.asked_by, now=now
+                    )
+                    return False
+                return True
+            schedules.grant(desk, [wish])
+        for job, slot in self._due(now):
+            late = now - slot.at
+            order = Order("catch_up" if late > timedelta(seconds=LATE_S) else "schedule", "", slot.name, slot.at)
+            if late > timedelta(minutes=self._mission.config.schedule.grace_minutes):
+                self._note_missed(job, order, now)
+                continue
+            return self._carry_out(job, order)
+        return False
+
+    def _due(self, now: datetime) -> list[tuple[str, Slot]]:
+        """(job, slot) of what is due, the oldest first; several missed slots of a job are the newest of them."""
+        config, settings = self._mission.config, schedules.settings(self._mission.desk)
+        zone = ZoneInfo(config.mission.timezone)
+        found = []
+        for job in JOB_NAMES:
+            expressions = hours(config, settings, job) if job in JOBS else ()
+            if not expressions:
+                continue
+            since = [runs.last_slot_at(self._mission.desk, job, now) or self._began_at]
+            since += [settings[job].changed_at] if job in settings else []
+            after = max((moment for moment in since if moment <= now), default=now)
+            slot = due(expressions, after, now, zone)
+            if slot and now >= slot.at + delay(config.mission.code, job, slot, config.schedule.jitter_s):
+                found.append((job, slot))
+        return sorted(found, key=lambda pair: pair[1])
+
+    def _note_missed(self, job: str, order: Order, now: datetime) -> None:
+        try:
+            runs.note_missed(self._mission.desk, job, order, now, self._mission.host)
+            log.warning("%s: its hour %s passed while nothing ran", job, order.slot)
+        except SlotTaken:
+            log.debug("%s: %s is known already", job, order.slot)
+
+    def _carry_out(self, job: str, order: Order, form_id: str = "") -> bool:
+        """Run *job*; False when another process is at work and it must wait."""
+        mission = self._open()
+        mission.stop = self._stopping.is_set
+        try:
+            report = recorded(mission, job, lambda opened: JOBS[job].act(opened, form_id), order)
+            log.info("%s: done, %d findings", job, len(report.findings), extra={"job": job})
+        except SlotTaken:
+            return True
+        except RunStopped as error:
+            log.info("%s: %s", job, error.message)
+            return True
+        except Busy as error:
+            log.info("%s: waits, %s", job, error.message)
+            self._not_before = self._clock() + timedelta(seconds=BUSY_S)
+            return False
+        except KoboSyncError as error:
+            log.error("%s: failed: %s", job, error, extra={"job": job})
+            # What failed before it could be recorded is still due: not at once, or the log fills the disk.
+            self._not_before = self._clock() + timedelta(seconds=BUSY_S)
+        finally:
+            mission.close()
+        after_run(self._mission, job, self._clock())
+        runs.forget_before(self._mission.desk, self._clock() - KEEP)
+        return True

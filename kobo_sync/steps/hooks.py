@@ -1,0 +1,45 @@
+"""KoboToolbox's REST services that wake our pulls: one per form, made and mended by `deploy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kobo_sync.errors import KoboRefused, KoboRejected
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.wire.protocol import HOOK_NAME
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Finding
+
+
+def put_hooks(
+    mission: Mission, client: KoboClient, assets: Mapping[str, str], *, dry_run: bool
+) -> tuple[list[str], list[Finding]]:
+    """Bring the hook of each form (form_id → asset uid) to this service's address; nothing without one and a secret.
+
+    Returns: lines for people, and a finding for each form whose hook the server does not take: pulls by the clock
+    go on without it. Raises: KoboUnreachable, KoboUnexpected.
+    """
+    secret, url = mission.config.secret("HOOK_SECRET"), mission.config.service.public_url
+    lines: list[str] = []
+    findings: list[Finding] = []
+    for form_id, uid in assets.items() if secret and url else ():
+        endpoint = f"{url}/hook/{secret}/{form_id}"
+        try:
+            ours = [hook for hook in client.hooks(uid) if hook.name == HOOK_NAME]
+            if any(hook.endpoint == endpoint and hook.is_active for hook in ours):
+                continue
+            if not dry_run:
+                client.put_hook(uid, endpoint, ours[0].hook_uid if ours else "")
+            lines.append(f"{form_id}: hook {'mended' if ours else 'made'}{' (dry run)' if dry_run else ''}")
+        except (KoboRejected, KoboRefused) as error:
+            findings.append(
+                Finding(
+                    "DEPLOY003",
+                    "warning",
+                    form_id,
+                    f"the server does not take the hook ({error.status})",
+                    "give the account change_asset, and check service.public_url; pulls by the clock go on without it",
+                    form_id=form_id,
+                )
+            )
+    return lines, findings

@@ -1,0 +1,1 @@
+"""What a pull is made of: the plan, changes, deletions, attached files."""

@@ -1,0 +1,147 @@
+"""Reading one form from the server into the mirror: new rows, changes by quick questions, or everything compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.wire import protocol
+from kobo_sync.kobo.wire.listing import LightRow
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Finding, Severity
+from kobo_sync.steps.pulling.plan import Known, PullPlan, doubt, plan_pull
+from kobo_sync.store.ledger import Cursor
+from kobo_sync.store.mirror import Mirror
+from kobo_sync.store.reconcile import Comparison, differing
+
+FEW = 5  # so few absences are looked at one by one, whatever their share
+ASKED_ALONE = 200  # so many absent rows are asked for one by one; more only when a person vouches for them
+SKEW = timedelta(hours=1)  # clocks and long requests: statuses and events are asked for from so much earlier
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a pull is to be done: *quick* looks for changes only, *full* reads every row again."""
+
+    quick: bool = False
+    full: bool = False
+    accept_deletions: bool = False
+
+
+@dataclass
+class Work:
+    """One form under way."""
+
+    mission: Mission
+    client: KoboClient
+    mirror: Mirror
+    asset_uid: str
+    wish: Wish
+    began: datetime
+    why: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def form_id(self) -> str:
+        """The form."""
+        return self.mirror.form.form_id
+
+    def find(self, rule: str, message: str, hint: str, *, is_error: bool = False) -> None:
+        """Note a finding about the form."""
+        severity: Severity = "error" if is_error else "warning"
+        self.findings.append(Finding(rule, severity, self.form_id, message, hint, form_id=self.form_id))
+
+
+def plan_of(work: Work, cursor: Cursor) -> PullPlan:
+    """What to read."""
+    same = (cursor.asset_uid, cursor.server) in (("", ""), (work.asset_uid, work.mission.kf))
+    known = Known(cursor.last_id >= 0, same, cursor.reconciled_at, cursor.modified)
+    hours = work.mission.config.pull.complete_hours
+    return plan_pull(known, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
+
+
+def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
+    """The rows above the cursor, and a stretch below it: a row may become visible late.
+
+    Returns: whether the newest row held is still listed; a server set up anew gives other ids.
+    """
+    mission, mirror = work.mission, work.mirror
+    overlap = timedelta(minutes=mission.config.pull.overlap_minutes)
+    above = -1 if plan.restart else min(mirror.low_water(overlap), cursor.last_id - 1)
+    work.why.append(f"rows above id {above} are read ({cursor.last_id} was the last)")
+    read, newest_is_there = 0, False
+    limit = mission.config.pull.page_size
+    for page in work.client.pages(work.asset_uid, above=above, limit=limit, ahead=mirror.ahead):
+        mirror.write_page(page, mission.clock(), advance=True)
+        read += len(page.rows)
+        newest_is_there = newest_is_there or any(submission_id == cursor.last_id for submission_id, _ in page.rows)
+        mission.progress(work.form_id, read, read + page.count - len(page.rows))
+    mirror.tally.counts["rows_read"] += read
+    mirror.index()
+    return newest_is_there
+
+
+def find_changes(work: Work, cursor: Cursor, plan: PullPlan) -> None:
+    """Edits, statuses and deletions by the questions of the plan."""
+    client, mirror, uid = work.client, work.mirror, work.asset_uid
+    since = (cursor.read_at or work.began) - SKEW
+    queries = {
+        "modified": protocol.modified_since(cursor.modified),
+        "edited": protocol.edited(),
+        "validated": protocol.validated_since(int(since.timestamp())),
+    }
+    wanted: set[int] = set()
+    for find in plan.finds:
+        if find == "history":
+            wanted |= _by_history(work, since)
+            continue
+        found: list[LightRow] = [row for page in client.light_pages(uid, queries[find]) for row in page]
+        differs = differing(mirror.store, work.form_id, found)
+        work.why.append(f"{find}: {len(found)} rows listed, {len(differs)} differ")
+        wanted |= set(differs)
+    _read_rows(work, sorted(wanted))
+
+
+def _by_history(work: Work, since: datetime) -> set[int]:
+    """Rows that the project's change feed names: ids to read; deletions are proved and done at once."""
+    events = work.client.events(work.asset_uid, since)
+    if events is None:
+        work.why.append("history: this account may not ask (manage_asset)")
+        return set()
+    held = work.mirror.ids_of({root for _, root in events})
+    deleted = sorted({root for action, root in events if action == "delete-submission" and root in held})
+    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, held[root], root)]
+    still = {row.root_uuid for row in work.client.listed(work.asset_uid, [held[root] for root in proved])}
+    gone = [root for root in proved if root not in still]
+    if len(gone) <= max(FEW, int(work.mirror.cursor().n_live * work.mission.config.pull.max_gone_share)):
+        work.mirror.bury(gone, work.mission.clock())
+    rows = work.client.listed(work.asset_uid, sorted(held[root] for root in set(held) - set(gone)))
+    differs = differing(work.mirror.store, work.form_id, rows)
+    work.why.append(f"history: {len(events)} events, {len(gone)} deletions proved, {len(differs)} rows differ")
+    return set(differs)
+
+
+def _read_rows(work: Work, ids: Sequence[int]) -> None:
+    for page in work.client.rows(work.asset_uid, ids):
+        work.mirror.write_page(page, work.mission.clock(), advance=False)
+        work.mirror.tally.counts["rows_read"] += len(page.rows)
+
+
+def compare_all(work: Work, cursor: Cursor, plan: PullPlan) -> Comparison:
+    """Hold a light scan of everything against the mirror, and read what differs."""
+    mirror = work.mirror
+    if plan.restart and cursor.last_id < 0:
+        # A first reading from end to end is a complete scan when the count agrees.
+        listed = work.client.count(work.asset_uid)
+        held, doubles = mirror.cursor(), mirror.tally.counts["doubles"]
+        if not doubt(listed, held.n_live, doubles, mirror.n_set_aside()):
+            work.why.append(f"the server lists {listed} rows and all were read: no scan is needed")
+            return Comparison((), {}, listed, listed - doubles, held.last_id, "")
+    comparison = mirror.compare(work.client.light_pages(work.asset_uid))
+    work.why.append(
+        f"light scan: {comparison.n_rows} rows, {len(comparison.wanted)} differ, {len(comparison.absent)} absent"
+    )
+    _read_rows(work, comparison.wanted)
+    return comparison

@@ -1,0 +1,65 @@
+"""What the rows of a page say, ready to be stored: worked out without the database, here or `aside`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns
+from kobo_sync.store.tables.bulk import Inserts, inserts_of
+from kobo_sync.store.tables.flatten import Flattened, Flattener
+from kobo_sync.store.tables.rows import CHOSEN, CHOSEN_PREFIX, FLAT_PREFIX, FlatTable
+
+FILE_TABLE = "attachments"
+FILE_COLUMNS = (
+    *("form_id", "root_uuid", "attachment_uid"),
+    *("filename", "question_path", "mimetype", "url", "is_deleted", "is_current"),
+)
+
+
+class Derived(NamedTuple):
+    """Rows side by side: the columns of their heads, what goes into the flat tables and the ledger of files,
+    and what does not (see `flatten.Flattened`)."""
+
+    heads: HeadColumns
+    inserts: Inserts
+    unknown: Sequence[str]
+    misfits: Sequence[str]
+
+
+def derive(flattener: Flattener, columns: Columns) -> Derived:
+    """What many rows say, none of which is held: *columns* is what *flattener* gave last."""
+    flat = flattener.flatten_columns(columns)
+    files = _file_inserts(flattener.form_id, columns.heads[1], columns.files)
+    inserts = table_inserts(flattener.tables, flat) + files
+    return Derived(columns.heads, inserts, sorted(flat.unknown), sorted(flat.misfits))
+
+
+def table_inserts(tables: Sequence[FlatTable], flat: Flattened) -> Inserts:
+    """How the rows of *flat* get into the flat tables."""
+    chosen = [name for name, _ in CHOSEN]
+    inserts: Inserts = []
+    for table in tables:
+        names = [name for name, _ in table.system] + [column.name for column in table.columns]
+        inserts += inserts_of(FLAT_PREFIX + table.name, names, flat.columns[table.name])
+        inserts += inserts_of(CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
+    return inserts
+
+
+def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Sequence[File]]) -> Inserts:
+    listed = [
+        (root, file)
+        for root, some in zip(root_uuids, files, strict=True)
+        for file in (some if len(some) < 2 else {file.uid: file for file in some}.values())
+    ]
+    said: list[list[object]] = [
+        [root for root, _ in listed],
+        [file.uid for _, file in listed],
+        [file.name for _, file in listed],
+        [file.question_xpath or "" for _, file in listed],
+        [file.mimetype or "" for _, file in listed],
+        [file.download_url or "" for _, file in listed],
+        [int(file.is_deleted) for _, file in listed],  # to `sqlite3` a bool is a stranger, and slow
+    ]
+    n = len(listed)
+    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *said, [1] * n])

@@ -1,0 +1,391 @@
+"""Submissions as rows of the flat tables: by place where their keys are known, else key by key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+from kobo_sync.kobo.wire.listing import Head, parse_submission
+from kobo_sync.kobo.wire.typed import Columns, File, RowType
+from kobo_sync.model import Attachment, Form, Submission
+from kobo_sync.store.tables.rows import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
+
+LESSONS = 100  # so many times a row with new keys makes the known ones more
+_INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_Target = tuple[int, Column]  # where in a row an answer goes
+Numbers = dict[str, int]  # how many rows of a repeat's table a submission has so far
+
+
+@dataclass
+class Flattened:
+    """Submissions as rows that lie side by side: per table name its *columns*, system columns first; and likewise
+    those of *chosen* (see `rows.CHOSEN`).
+
+    *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
+    """
+
+    columns: dict[str, list[list[Value]]]
+    chosen: dict[str, list[list[Value]]]
+    unknown: set[str] = field(default_factory=set)
+    misfits: set[str] = field(default_factory=set)
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """A submission as decoded by place; *plan* is the way from its places to the tables."""
+
+    head: Head
+    values: tuple[Any, ...]
+    files: Sequence[File]
+    plan: Any
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """Its files."""
+        return [file.attachment() for file in self.files]
+
+
+class Flattener:
+    """Turns submissions into rows of *tables*, a form's own table first.
+
+    Answers are found by the last part of their key, the question's name: a question that moved between groups
+    from one version to the next stays in its column. Rows whose keys are all known are decoded by place, three
+    times as fast; *form* names the usual keys, and rows that hold others teach them.
+    """
+
+    def __init__(self, tables: Sequence[FlatTable], form: Form) -> None:
+        self.tables, self.form_id = tables, form.form_id
+        self._silent = frozenset(question.name for question in form.questions if question.kind in SILENT)
+        self._root = _Columns(tables[0])
+        self._columns = {table.repeat: _Columns(table) for table in tables[1:]}
+        self._by_name = {path.rpartition("/")[2]: columns for path, columns in self._columns.items()}
+        self._texts: dict[str, list[str]] = {path: [] for path in ("", *(repeat.path for repeat in form.repeats))}
+        self._repeats: dict[str, list[str]] = {path: [] for path in self._texts}
+        for each in form.repeats:
+            self._repeats[each.parent].append(each.path)
+        for question in form.questions:
+            self._texts[question.repeat].append(question.path)
+        self._lessons = LESSONS
+        self._plan()
+
+    # ── decoding ──
+
+    def decode(self, raw: bytes) -> Submission | Placed:
+        """A row, by the quickest way that holds all of it. Raises: KoboUnexpected."""
+        row = self._type.decode(raw)
+        if row:
+            head, values, files = row
+            return Placed(head, values, files, self._placed)
+        submission = parse_submission(raw, self.form_id)
+        if self._lessons and self._learn("", submission.answers):
+            self._lessons -= 1
+            self._plan()
+        return submission
+
+    def _learn(self, path: str, item: Mapping[str, Any]) -> bool:
+        """Add the keys of *item* that were not known; returns whether there are any."""
+        texts, repeats = self._texts[path], self._repeats[path]
+        learnt = False
+        for key, value in item.items():
+            if type(value) is str and key not in texts and key not in repeats:
+                texts.append(key)
+                learnt = True
+            elif type(value) is list and all(type(each) is dict for each in value) and key not in texts:
+                if key not in repeats and key not in self._texts:
+                    self._texts[key], self._repeats[key] = [], []
+                    repeats.append(key)
+                    learnt = True
+                for each in value if key in repeats else ():
+                    learnt = self._learn(key, each) or learnt
+        return learnt
+
+    def _plan(self) -> None:
+        self._type = RowType(self._texts, self._repeats)
+        self._placed = self._by_place("", self._root)
+
+    def _by_place(self, path: str, columns: _Columns) -> _ByPlace:
+        places = self._type.places[path]
+        plan = _ByPlace(columns, places, self._texts[path], self._silent)
+        for key in self._repeats[path]:
+            inner = self._inner(key)
+            plan.inner.append((places[key], self._by_place(key, inner) if inner else None, _name(key)))
+        return plan
+
+    def _inner(self, key: str) -> _Columns | None:
+        return self._columns.get(key) or self._by_name.get(_name(key))
+
+    # ── rows ──
+
+    def flatten(self, submissions: Iterable[Submission | Placed]) -> Flattened:
+        """The rows of *submissions*. Repeats are numbered over the whole submission; parents by their number."""
+        flat = self._flat()
+        placed: dict[int, list[Placed]] = {}
+        for each in submissions:
+            if isinstance(each, Placed):
+                placed.setdefault(id(each.plan), []).append(each)
+            else:
+                self._place(flat, self._root, each.answers, _system(each), each.root_uuid, {})
+        for group in placed.values():
+            heads = zip(*(astuple(each.head) for each in group), strict=True)
+            group[0].plan.place(flat, _systems(heads), list(zip(*(each.values for each in group), strict=True)), {})
+        return flat
+
+    def columns(self, body: bytes) -> Columns | None:
+        """The rows of a page side by side, for `flatten_columns`; None when one does not have the known keys only."""
+        return self._type.columns(body)
+
+    def flatten_columns(self, columns: Columns) -> Flattened:
+        """The rows of what `columns` gave last."""
+        flat = self._flat()
+        self._placed.place(flat, _systems(columns.heads), columns.answers, {})
+        return flat
+
+    def _flat(self) -> Flattened:
+        columns: dict[str, list[list[Value]]] = {
+            table.name: [[] for _ in range(len(table.system) + len(table.columns))] for table in self.tables
+        }
+        return Flattened(columns, {table.name: [[] for _ in CHOSEN] for table in self.tables})
+
+    def _place(
+        self,
+        flat: Flattened,
+        columns: _Columns,
+        item: Mapping[str, Any],
+        system: tuple[Value, ...],
+        root: str,
+        numbers: Numbers,
+    ) -> None:
+        row = columns.blank.copy()
+        row[: len(system)] = system
+        position = _position(system)
+        for key, value in item.items():
+            if type(value) is list:
+                inner = self._inner(key)
+                if inner is None:
+                    flat.unknown |= {_name(key)} if value else set()
+                    continue
+                for each in value:
+                    if isinstance(each, dict):
+                        numbers[inner.name] = number = numbers.get(inner.name, 0) + 1
+                        self._place(flat, inner, each, (root, position or None, number), root, numbers)
+                continue
+            if value is None:
+                continue
+            targets = columns.targets.get(_name(key))
+            if targets is None:
+                flat.unknown |= {_name(key)} - self._silent
+                continue
+            text = value if type(value) is str else str(value)
+            for at, column in targets:
+                row[at] = _value(flat, column, text)
+                if column.many:
+                    _choose(flat.chosen[columns.name], column, [text], [root], [position])
+        for held, answer in zip(flat.columns[columns.name], row, strict=True):
+            held.append(answer)
+
+
+class _Columns:
+    """One table's columns by the name of their question."""
+
+    def __init__(self, table: FlatTable) -> None:
+        self.name = table.name
+        self.blank: list[Value] = [None] * (len(table.system) + len(table.columns))
+        self.targets: dict[str, list[_Target]] = {}
+        for at, column in enumerate(table.columns, len(table.system)):
+            self.targets.setdefault(column.question, []).append((at, column))
+
+
+class _ByPlace:
+    """One table's columns by the place of their answers in decoded rows, worked on column by column."""
+
+    def __init__(
+        self, columns: _Columns, places: Mapping[str, int], texts: Sequence[str], silent: frozenset[str]
+    ) -> None:
+        self.name = columns.name
+        self.inner: list[tuple[int, _ByPlace | None, str]] = []
+        self._n_columns = len(columns.blank)
+        self._unknown: list[tuple[int, str]] = []
+        self._places: list[tuple[list[int], list[_Target]]] = []  # where answers stand (first or else), their columns
+        of_name: dict[str, list[int]] = {}
+        for key in texts:
+            name, place = _name(key), places[key]
+            if name in of_name:  # a question that stood in another group
+                of_name[name].append(place)
+            elif name in columns.targets:
+                of_name[name] = [place]
+                self._places.append((of_name[name], columns.targets[name]))
+            elif name not in silent:
+                self._unknown.append((place, name))
+
+    def place(
+        self,
+        flat: Flattened,
+        systems: Sequence[Sequence[Value]],
+        answers: Sequence[Sequence[Any]],
+        numbers: dict[tuple[str, Value], int],
+    ) -> None:
+        """Add rows: *systems* are the system columns, *answers* has a column for each place."""
+        n = len(systems[0])
+        placed: list[Sequence[Value]] = [*systems, *([(None,) * n] * (self._n_columns - len(systems)))]
+        # A repeat's own number is the last of its system columns.
+        positions = systems[2] if len(systems) == len(REPEAT_SYSTEM) else (0,) * n
+        for places, targets in self._places:
+            texts = answers[places[0]]
+            for other in places[1:]:
+                texts = list(map(_either, answers[other], texts))
+            if targets[0][1].part >= 0:
+                for (at, _), coordinates in zip(targets, _points(flat, targets, texts), strict=True):
+                    placed[at] = coordinates
+                continue
+            for at, column in targets:
+                placed[at] = _converted(flat, column, texts)
+                if column.many:
+                    _choose(flat.chosen[self.name], column, texts, systems[0], positions)
+        for held, added in zip(flat.columns[self.name], placed, strict=True):
+            held.extend(added)
+        flat.unknown.update(name for place, name in self._unknown if any(text is not None for text in answers[place]))
+        for place, inner, name in self.inner:
+            if inner and any(answers[place]):
+                inner.place(flat, *_numbered(inner.name, systems[0], positions, answers[place], numbers), numbers)
+            elif any(answers[place]):
+                flat.unknown.add(name)
+
+
+def _numbered(
+    name: str,
+    roots: Sequence[Value],
+    positions: Sequence[Value],
+    below: Sequence[Sequence[Any] | None],
+    numbers: dict[tuple[str, Value], int],
+) -> tuple[tuple[list[Value], ...], list[tuple[Any, ...]]]:
+    """The system columns of a repeat's rows, numbered over each submission, and their answers by place.
+
+    *below* are the repeat's items in each of the rows above, which have these *roots* and *positions*.
+    """
+    all_roots: list[Value] = []
+    parents: list[Value] = []
+    own: list[Value] = []
+    for root, position, items in zip(roots, positions, below, strict=True):
+        if items:
+            n, before = len(items), numbers.get((name, root), 0)
+            all_roots += [root] * n
+            parents += [position or None] * n
+            own += range(before + 1, before + 1 + n)
+            numbers[name, root] = before + n
+    items_of = map(astuple, chain.from_iterable(filter(None, below)))
+    return (all_roots, parents, own), list(zip(*items_of, strict=True))
+
+
+def _either(first: Any, other: Any) -> Any:
+    return other if first is None else first
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _position(system: tuple[Value, ...]) -> int:
+    """A repeat's own number, which is the last of its system columns; 0 for the form's table."""
+    return system[2] if len(system) == len(REPEAT_SYSTEM) else 0  # type: ignore[return-value]
+
+
+def _systems(heads: Iterable[Sequence[Any]]) -> tuple[Sequence[Value], ...]:
+    """The system columns of the form's table, of columns in the order of `Head`."""
+    ids, roots, _, submitted, by, versions, validations, *_ = heads
+    return roots, ids, [f"{moment[:19]}Z" for moment in submitted], by, versions, validations
+
+
+# ── answers ─────────────────────────────────────────────────────────────────
+
+
+def _converted(flat: Flattened, column: Column, texts: Sequence[str | None]) -> Sequence[Value]:
+    """A column of answers as its type; all at once where they are as plain as most are."""
+    if column.kind == "text":
+        return texts
+    given = [text for text in texts if text]
+    if column.part < 0 and _plain(given, _INTEGERS if column.kind == "integer" else _NUMBERS, 19):
+        number: Callable[[str], Value] = int if column.kind == "integer" else float
+        with suppress(ValueError):
+            if len(given) == len(texts):
+                return list(map(number, given))
+            return [number(text) if text else None for text in texts]
+    return [None if text is None else _value(flat, column, text) for text in texts]
+
+
+def _points(flat: Flattened, targets: Sequence[_Target], texts: Sequence[str | None]) -> list[Sequence[Value]]:
+    """A column of geopoints as the columns *targets*."""
+    split = [text.split() if text else () for text in texts]
+    if _plain([text for text in texts if text], _NUMBERS + " ", 200):
+        with suppress(ValueError, IndexError):
+            return [[float(parts[column.part]) if parts else None for parts in split] for _, column in targets]
+    return [[_coordinate(flat, column, parts) for parts in split] for _, column in targets]
+
+
+def _plain(given: Sequence[str], characters: str, length: int) -> bool:
+    """Whether answers have none but these *characters*, and fewer than *length* each."""
+    return not "".join(given).strip(characters) and max(map(len, given), default=0) < length
+
+
+def _choose(
+    chosen: Sequence[list[Value]],
+    column: Column,
+    texts: Sequence[str | None],
+    roots: Sequence[Value],
+    positions: Sequence[Value],
+) -> None:
+    """Add the codes of answers of several, one by one, to the columns of `rows.CHOSEN`."""
+    codes = [text.split() if text else () for text in texts]
+    counts = list(map(len, codes))
+    n = sum(counts)
+    chosen[0].extend(chain.from_iterable(map(repeat, roots, counts)))
+    chosen[1].extend(chain.from_iterable(map(repeat, positions, counts)))
+    chosen[2].extend([column.question] * n)
+    chosen[3].extend(chain.from_iterable(codes))
+    is_rank = column.many == "rank"
+    chosen[4].extend(chain.from_iterable(range(1, count + 1) for count in counts) if is_rank else [None] * n)
+
+
+def _value(flat: Flattened, column: Column, text: str) -> Value:
+    """An answer as its column's type; a blank is no answer, and what does not fit is noted and left out."""
+    if column.part >= 0:
+        return _coordinate(flat, column, text.split())
+    if column.kind == "text":
+        return text
+    value: Value
+    value = (int(text) if _INTEGER.fullmatch(text) else None) if column.kind == "integer" else _number(text)
+    if value is None and text.strip():
+        flat.misfits.add(column.question)
+    return value
+
+
+def _coordinate(flat: Flattened, column: Column, parts: Sequence[str]) -> float | None:
+    number = _number(parts[column.part]) if column.part < len(parts) else None
+    if number is None and column.part < 2 and parts:
+        flat.misfits.add(column.question)
+    return number
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text) if "_" not in text else float("nan")
+    except ValueError:
+        return None
+    return number if number - number == 0 else None  # neither nan nor inf
+
+
+def _system(submission: Submission) -> tuple[Value, ...]:
+    return (
+        submission.root_uuid,
+        submission.submission_id,
+        f"{submission.submitted_at.isoformat()[:19]}Z",
+        submission.submitted_by,
+        submission.form_version,
+        submission.validation,
+    )

@@ -1,0 +1,245 @@
+"""Backups on disk: a folder with all that makes a mission, its hashes beside it; made whole, and read back whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from kobo_sync.errors import StoreError
+from kobo_sync.workspace.folders import STATE, Workspace, write_atomic
+
+MANIFEST = "MANIFEST.json"
+SECRETS = "config/secrets.env"
+BACKUPS = "backups"
+NAME = re.compile(r"(?P<mission>.+)-(?P<at>\d{8}T\d{6}Z)")
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup made: its folder, how many files it holds and their bytes."""
+
+    folder: Path
+    n_files: int
+    n_bytes: int
+
+
+def make_backup(
+    workspace: Workspace, folder: Path, mission: str, now: datetime, progress: Callable[[int, int], None]
+) -> Backup:
+    """A new backup in *folder*: databases by SQLite's own online copy, the rest as it lies; the token stays out.
+
+    Attachments are hard links where the disk allows: they never change. The folder appears under its name
+    once all is written and flushed. Raises: StoreError.
+    """
+    name = f"{mission}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    target = folder / name
+    if target.exists():
+        raise StoreError(f"{target} is there already", hint="wait a second and try again")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for stale in folder.glob(".making-*"):  # what a killed run left
+            shutil.rmtree(stale, ignore_errors=True)
+        staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+        said = _fill(workspace, staging, progress)
+        manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": said}
+        write_atomic(staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+        staging.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
+        ) from error
+    return Backup(target, len(said), sum(int(str(each["bytes"])) for each in said.values()))
+
+
+def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], None]) -> dict[str, dict[str, str | int]]:
+    for name in ("mirror.sqlite", "desk.sqlite"):
+        if (workspace.state / name).is_file():
+            _copy_database(workspace.state / name, staging / STATE / name)
+    files = {name: path for name, path in _sources(workspace) if not path.is_relative_to(staging.parent)}
+    said: dict[str, dict[str, str | int]] = {}
+    for path in sorted((staging / STATE).glob("*.sqlite")):
+        said[f"{STATE}/{path.name}"] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+    for done, (relative, source) in enumerate(sorted(files.items())):
+        progress(done, len(files))
+        path = staging / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if "/attachments/" in relative:
+            _link(source, path)
+        else:
+            shutil.copyfile(source, path)
+        said[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+    progress(len(files), len(files))
+    return dict(sorted(said.items()))
+
+
+def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
+    """(path in the backup, file) of all that is copied as it lies."""
+    for name in ("config", "forms", "exports"):
+        for path in _files(workspace.root / name):
+            relative = str(PurePosixPath(path.relative_to(workspace.root)))
+            is_state = STATE in path.relative_to(workspace.root).parts  # a demo's, which can be made again
+            if relative != SECRETS and not is_state and not path.name.startswith(("~$", ".~")):
+                yield relative, path
+    for path in sorted(workspace.root.glob("*.py")):  # a mission's own checks and deliverables
+        yield path.name, path
+    if workspace.expected_roster.is_file():
+        yield f"{STATE}/roster.json", workspace.expected_roster
+    for name in ("attachments", "receipts"):
+        for path in _files(workspace.state / name):
+            inner = path.relative_to(workspace.state)
+            if inner.parts[:2] != ("attachments", "parts"):
+                yield f"{STATE}/{PurePosixPath(inner)}", path
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of a SQLite file that others may be writing. Raises: StoreError when it is damaged."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+            live.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} cannot be copied: {error}", hint="restore an older backup") from error
+    if verdict != "ok":
+        raise StoreError(f"{source} is damaged: {verdict}", hint="restore an older backup")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(source, target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+# ── which to keep ───────────────────────────────────────────────────────────
+
+
+def surplus(names: Iterable[str], mission: str, *, daily: int, weekly: int) -> list[str]:
+    """The backups of *mission* to remove: beyond the newest of each of the last *daily* days and *weekly* weeks.
+
+    Days and weeks are those that have a backup, so that a laptop that slept for a month keeps its old ones.
+    """
+    mine = sorted(
+        (m for name in names if (m := NAME.fullmatch(name)) and m["mission"] == mission), key=lambda m: m["at"]
+    )
+    kept = {mine[-1].string} if mine else set()
+    for most, period in ((daily, "%Y-%m-%d"), (weekly, "%G-%V")):
+        newest = {datetime.strptime(m["at"], "%Y%m%dT%H%M%S%z").strftime(period): m.string for m in mine}
+        kept.update(list(newest.values())[-most:] if most else [])
+    return [m.string for m in mine if m.string not in kept]
+
+
+def remove_surplus(folder: Path, mission: str, *, daily: int, weekly: int) -> list[str]:
+    """Remove `surplus` backups from *folder*; returns their names."""
+    there = [path.name for path in folder.iterdir() if (path / MANIFEST).is_file()]
+    gone = surplus(there, mission, daily=daily, weekly=weekly)
+    for name in gone:
+        dying = folder / f".making-{name}"  # half a removal must not look like a backup
+        (folder / name).replace(dying)
+        shutil.rmtree(dying, ignore_errors=True)
+    return gone
+
+
+# ── reading back ────────────────────────────────────────────────────────────
+
+
+def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -> tuple[int, Path | None]:
+    """Put a backup at *target*, an absent or empty folder; with *force* in place of the mission that is there.
+
+    Everything is copied and held against its hash beside *target* first; then the folder is put in place by
+    renaming. The mission that was there lies beside it afterwards; its secrets and its backups are taken over.
+    Returns the number of files and where the old mission lies. Raises: StoreError; *target* is untouched then.
+    """
+    said = read_manifest(archive)
+    target = target.resolve()
+    occupied = target.exists() and any(target.iterdir())
+    if occupied and not force:
+        raise StoreError(f"{target} is not empty", hint="restore into an empty folder, or give --force to replace it")
+    staging = target.with_name(f".{target.name}.restoring")
+    old = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    try:
+        shutil.rmtree(staging, ignore_errors=True)
+        _unpack(archive, staging, said)
+        if occupied:
+            _take_over(target, staging)
+            target.replace(old)
+        elif target.exists():
+            target.rmdir()
+        try:
+            staging.replace(target)
+        except OSError:
+            if occupied:
+                old.replace(target)
+            raise
+        if occupied and (old / STATE / BACKUPS).is_dir():
+            (old / STATE / BACKUPS).replace(target / STATE / BACKUPS)
+    except OSError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise StoreError(
+            f"{target} cannot be restored: {error.strerror}", hint="check the disk and its rights"
+        ) from error
+    return len(said), old if occupied else None
+
+
+def read_manifest(archive: Path) -> dict[str, str]:
+    """Path → SHA-256 of the files of a backup. Raises: StoreError when the folder is no whole backup of ours."""
+    try:
+        manifest = json.loads((archive / MANIFEST).read_bytes())
+        said = {str(path): str(each["sha256"]) for path, each in manifest["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{archive} is no backup: its {MANIFEST} cannot be read", hint="name a folder that `kobo-sync backup` made"
+        ) from error
+    for path in said:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in path or not pure.parts:
+            raise StoreError(f"{archive} is no backup of ours: it names {path!r}", hint="do not restore it")
+    return said
+
+
+def _unpack(archive: Path, staging: Path, said: Mapping[str, str]) -> None:
+    staging.mkdir(parents=True, mode=0o700)
+    for relative, sha256 in sorted(said.items()):
+        source, path = archive / relative, staging / relative
+        if not source.is_file() or source.is_symlink():
+            raise _damaged(archive, staging, f"{relative} is missing")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
+        if _digest(path) != sha256:
+            raise _damaged(archive, staging, f"{relative} is not what was backed up")
+    if (staging / STATE).is_dir():
+        (staging / STATE).chmod(0o700)
+    staging.chmod(0o755)
+
+
+def _damaged(archive: Path, staging: Path, reason: str) -> StoreError:
+    shutil.rmtree(staging, ignore_errors=True)
+    return StoreError(f"{archive} is damaged: {reason}", hint="nothing was restored; take another backup")
+
+
+def _take_over(target: Path, staging: Path) -> None:
+    """What a backup never holds and a mission needs: its secrets."""
+    with suppress(FileNotFoundError):
+        (staging / SECRETS).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(target / SECRETS, staging / SECRETS)

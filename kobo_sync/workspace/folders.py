@@ -1,0 +1,422 @@
+"""The folder of a mission: the only module that knows folder names, and writes whole files or none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kobo_sync.config.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
+from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
+from kobo_sync.forms.media import list_csv
+from kobo_sync.forms.sheets import Book, read_book
+from kobo_sync.forms.xlsform import form_of
+from kobo_sync.model import Choice, Form
+from kobo_sync.workspace.kept import Kept, digest
+
+STATE = ".kobo_sync"
+MANIFEST = "MANIFEST.json"
+ASIDE = ".sauvegardes"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a set's folder holds from the last build: its manifest (empty when there is none), and how to read each file."""
+
+    said: dict[str, Any]
+    folder: Path
+
+    @cached_property
+    def files(self) -> dict[str, Callable[[], bytes]]:
+        """How to read each file but the manifest, by its path below the folder. Raises: DocumentError."""
+        try:
+            paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        except OSError as error:
+            raise DocumentError(f"{self.folder} cannot be read: {error.strerror}", hint="check its rights") from error
+        return {
+            str(PurePosixPath(path.relative_to(self.folder))): path.read_bytes
+            for path in paths
+            if _is_content(path.name)
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file of the manifest is still there."""
+        return bool(self.said) and all((self.folder / name).is_file() for name in self.said.get("files", {}))
+
+    def digest(self, path: str) -> str:
+        """The SHA-256 of a file as it lies there now, or nothing."""
+        return hashlib.sha256(self.files[path]()).hexdigest() if path in self.files else ""
+
+    def is_edited(self, path: str) -> bool:
+        """Whether a file of the manifest is no longer what was built."""
+        built = self.said.get("files", {}).get(path)
+        return built is not None and path in self.files and self.digest(path) != built.get("sha256")
+
+    def changed_by(self, files: Mapping[str, bytes]) -> bool:
+        """Whether putting *files* in place would change anything."""
+        there = {**self.files, MANIFEST: lambda: b""}
+        if set(there) != set(files):
+            return True
+        text = (json.dumps(self.said, ensure_ascii=False, indent=2) + "\n").encode()
+        return text != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A mission's folder; *state* and *out* may lie elsewhere (the demo's do).
+
+    Files are read when asked for, never cached, so that an edit is seen at the next step.
+    """
+
+    root: Path
+    state: Path
+    out: Path
+
+    @property
+    def database(self) -> Path:
+        """The mirror's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "mirror.sqlite"
+
+    @property
+    def station_database(self) -> Path:
+        """The field station's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "station.sqlite"
+
+    @property
+    def desk_database(self) -> Path:
+        """The desk's SQLite file; its folder is made if need be."""
+        return self.state_folder() / "desk.sqlite"
+
+    @property
+    def attachments(self) -> Path:
+        """The folder of attachments, named by their SHA-256."""
+        return self.state / "attachments"
+
+    @property
+    def kept(self) -> Kept:
+        """What can be worked out again, kept to spare the time."""
+        return Kept(self.state / "kept")
+
+    def state_folder(self) -> Path:
+        """The state folder, made readable by its owner only."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights"
+            ) from error
+        return self.state
+
+    def config(self, environ: Mapping[str, str]) -> Config:
+        """The mission's settings; *environ* wins over config/secrets.env.
+
+        Raises: ConfigError.
+        """
+        toml = _read_text(self.root / MISSION_FILE, MISSION_FILE)
+        lists = {
+            f"config/{path.name}": _read_text(path, f"config/{path.name}")
+            for path in sorted((self.root / "config").glob("*.csv"))
+        }
+        secrets = self._secrets()
+        return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
+
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """What the files that define the mission look like: it changes when one of them is saved."""
+        found = []
+        for folder in ("config", "forms"):
+            for path in sorted((self.root / folder).glob("*")):
+                with contextlib.suppress(OSError):
+                    found.append((path.name, (told := path.stat()).st_mtime_ns, told.st_size))
+        return tuple(found)
+
+    def _secrets(self) -> dict[str, str]:
+        path = self.root / SECRETS_FILE
+        if not path.exists():
+            return {}
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise ConfigError(
+                f"others may read it (mode {mode:o})", file=SECRETS_FILE, hint=f"run: chmod 600 {SECRETS_FILE}"
+            )
+        return parse_secrets(_read_text(path, SECRETS_FILE))
+
+    def form_bytes(self, file: str) -> bytes:
+        """The bytes of forms/*file*. Raises: ConfigError when it is missing."""
+        path = self.root / "forms" / file
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"forms/{file} cannot be read ({error.strerror})",
+                file=MISSION_FILE,
+                key=f"forms (file = {file!r})",
+                hint="put the workbook there, or correct the name",
+            ) from error
+
+    def forms(self, config: Config) -> dict[str, Form]:
+        """Every form of the mission, read from its workbook, by form_id. Raises: FormError, ConfigError."""
+        forms = {}
+        for form_id, settings in config.forms.items():
+            form = self._form(settings.file)
+            if form.form_id != form_id:
+                raise ConfigError(
+                    f"forms/{settings.file} calls itself {form.form_id!r}",
+                    file=MISSION_FILE,
+                    key=f"forms.{form_id}",
+                    hint="make the key and the workbook's settings.form_id equal",
+                )
+            forms[form_id] = form
+        return forms
+
+    def _form(self, file: str) -> Form:
+        """The form in forms/*file*, read once for each state of the workbook."""
+        content = self.form_bytes(file)
+        name, key = f"form-{file}", digest(content)
+        found = self.kept.get(name, key, Form)
+        if found is None:
+            found = form_of(self.book(file), content, file)
+            self.kept.put(name, key, found)
+        return found
+
+    def book(self, file: str) -> Book:
+        """The sheets of forms/*file*, read once for each state of the workbook. Raises: FormError, ConfigError."""
+        content = self.form_bytes(file)
+        name, key = f"book-{file}", digest(content)
+        found = self.kept.get(name, key, Book)
+        if found is None:
+            found = read_book(content, file)
+            self.kept.put(name, key, found)
+        return found
+
+    def media_bytes(self, name: str, config: Config) -> bytes:
+        """The file *name* as phones get it: a list published from config/, or forms/media/*name* as it is.
+
+        Raises: ConfigError when neither exists, or the list is at fault.
+        """
+        listed = self.root / "config" / name
+        if name.endswith(".csv") and listed.is_file():
+            return list_csv(_read_text(listed, f"config/{name}"), f"config/{name}", config.mission.languages)
+        path = self.root / "forms" / "media" / name
+        if path.is_file():
+            return path.read_bytes()
+        raise ConfigError(
+            "a form names this file, but it is neither in config/ nor in forms/media/",
+            file=name,
+            hint=f"create config/{name} (columns code,label_fr,…) or put the file in forms/media/",
+        )
+
+    @property
+    def expected_roster(self) -> Path:
+        """The roster that staff imported before the first registration; nominative, so it lies in the state folder."""
+        return self.state / "roster.json"
+
+    def expected_participants(self) -> list[dict[str, str]]:
+        """The rows of the imported roster; none when nothing was imported. Raises: StoreError."""
+        try:
+            return [dict(row) for row in json.loads(self.expected_roster.read_bytes())]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.expected_roster} cannot be read", hint="import the roster again") from error
+
+    def media_names(self) -> list[str]:
+        """The names of all files that a form may name: the lists of config/, and what lies in forms/media/."""
+        folders = ((self.root / "config", "*.csv"), (self.root / "forms" / "media", "*"))
+        return sorted({path.name for folder, pattern in folders for path in folder.glob(pattern) if path.is_file()})
+
+    def optional_text(self, name: str) -> str:
+        """The text of a file that a mission may do without; empty when it is not there. Raises: ConfigError."""
+        path = self.root / name
+        return _read_text(path, name) if path.exists() else ""
+
+    def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
+        """The lists of config/ that forms show, by file name. Raises: ConfigError."""
+        catalogues = {}
+        for path in sorted((self.root / "config").glob("*.csv")):
+            rows = read_csv(_read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
+            catalogues[path.name] = tuple(
+                Choice(
+                    row["code"],
+                    labels_of(row),
+                    {k: v for k, v in row.items() if k != "code" and not k.startswith("label_")},
+                    number,
+                )
+                for number, row in enumerate(rows, 2)
+            )
+        return catalogues
+
+    def templates(self) -> dict[str, bytes]:
+        """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
+        packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"
+        found = {name: item.read_bytes() for name, item in _tree(packaged, "") if _is_content(name)}
+        return found | _folder_bytes(self.root / "exports" / "templates")
+
+    def annexes(self) -> dict[str, bytes]:
+        """The annexes that staff put in exports/annexes/, by path below it."""
+        return _folder_bytes(self.root / "exports" / "annexes")
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
+        handle = (self.state_folder() / "lock").open("a+b")
+        try:
+            try:
+                _lock(handle.fileno())
+            except OSError as error:
+                raise Busy(
+                    "another run is at work in this workspace", hint="wait for its end (kobo-sync status shows it)"
+                ) from error
+            yield
+        finally:
+            handle.close()
+
+    def held(self, name: str) -> Held:
+        """What ``out/name`` holds; after a killed run, what it held before."""
+        folder = self.out / name
+        try:
+            self._finish_replacement(name)
+            said = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
+        except ValueError:
+            said = {}
+        except OSError as error:
+            raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
+        return Held(said if isinstance(said, dict) else {}, folder)
+
+    def set_aside(self, name: str, path: str, content: bytes) -> str:
+        """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""
+        pure = PurePosixPath(path)
+        digest = hashlib.sha256(content).hexdigest()[:8]
+        kept = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
+        write_atomic(self.out / kept, content)
+        return str(kept)
+
+    def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.
+
+        Raises: DocumentError for a path outside the folder, or when the disk refuses.
+        """
+        target = self.out / name
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._finish_replacement(name)
+            staging = self.out / f".{name}.new"
+            staging.mkdir(mode=0o700)
+            for relative, content in sorted(files.items()):
+                pure = PurePosixPath(relative)
+                if pure.is_absolute() or ".." in pure.parts:
+                    raise DocumentError(f"{relative!r} leaves the folder of {name}", hint="use a relative path")
+                path = staging / pure
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            staging.chmod(0o755)
+            old = self.out / f".{name}.old"
+            if target.exists():
+                target.replace(old)
+            staging.replace(target)
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            raise DocumentError(
+                f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
+            ) from error
+
+    def _finish_replacement(self, name: str) -> None:
+        """Mend what a killed run left: the old set goes back when the new one never came."""
+        target, old = self.out / name, self.out / f".{name}.old"
+        if old.exists() and not target.exists():
+            old.replace(target)
+        for stale in (old, self.out / f".{name}.new"):
+            if stale.exists():
+                shutil.rmtree(stale, ignore_errors=True)
+
+
+def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ():
+        if item.is_dir():
+            yield from _tree(item, f"{prefix}{item.name}/")
+        else:
+            yield f"{prefix}{item.name}", item
+
+
+def _is_content(name: str) -> bool:
+    """Not hidden, and not the lock file that Word leaves beside an open document."""
+    return not any(part.startswith((".", "~$")) for part in name.split("/"))
+
+
+def _folder_bytes(folder: Path) -> dict[str, bytes]:
+    try:
+        return {name: item.read_bytes() for name, item in _tree(folder, "") if _is_content(name)}
+    except OSError as error:
+        raise DocumentError(
+            f"{error.filename or folder} cannot be read: {error.strerror}", hint="check its rights"
+        ) from error
+
+
+def find(start: Path) -> Workspace:
+    """The workspace that holds *start*: the nearest folder upward with config/mission.toml.
+
+    Raises: ConfigError when there is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / MISSION_FILE).is_file():
+            return Workspace(folder, folder / STATE, folder / "exports" / "out")
+    raise ConfigError(
+        f"no mission found in {start} or above it",
+        file=MISSION_FILE,
+        hint="run inside a mission's folder, or give --workspace DIR",
+    )
+
+
+def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: KoboSyncError."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}-", delete=False) as handle:
+            temporary = Path(handle.name)
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.chmod(0o600 if private else 0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise KoboSyncError(
+            f"{path} cannot be written: {error.strerror}", hint="check the disk and its rights"
+        ) from error
+
+
+def _read_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("it is not UTF-8 text", file=name, hint="save it as “CSV UTF-8” or plain UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"it cannot be read: {error.strerror}", file=name, hint="check its rights") from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
