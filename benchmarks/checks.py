@@ -18,11 +18,12 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks import checks_of, run_checks
 from kobo_sync.config.config import Config
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.worklist import page, refresh, set_state, states_of
-from kobo_sync.model import Facts, Finding, Form, Severity
+from kobo_sync.model import Finding, Form, Severity
 from kobo_sync.workspace.folders import find
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
-from kobo_sync.model import Facts, Zone
+from kobo_sync.model import Zone
 
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
 

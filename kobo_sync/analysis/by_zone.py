@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kobo_sync.model import Facts, Zone
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.model import Zone
 
 _Places = Mapping[str, npt.NDArray[np.intp]]  # zone → row numbers, in order
 _NOTHING = np.array([], dtype=np.intp)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
-from kobo_sync.model import Facts
 
 
 @dataclass(frozen=True)

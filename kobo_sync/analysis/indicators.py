@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Learning, learning
 from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
-from kobo_sync.model import Facts, Indicator
+from kobo_sync.model import Indicator
 
 
 def indicators(facts: Facts) -> tuple[Indicator, ...]:

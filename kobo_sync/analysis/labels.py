@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kobo_sync.model import Choice, Facts
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.model import Choice
 
 UNKNOWN = "non précisé"
 

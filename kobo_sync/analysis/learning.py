@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config.config import TestItem
-from kobo_sync.model import Facts
 
 _EXACT_UP_TO = 100
 

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import name_key
 from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config.config import FormSettings, Role
-from kobo_sync.model import Facts
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
 _MOMENT = "submitted_at"  # to sort by alone: no object per row

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.analysis.suppression import publishable
-from kobo_sync.model import Facts
 
 POINTS = (3, 2, 1)
 COMMON_UP_TO = 5

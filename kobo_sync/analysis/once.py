@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
-from kobo_sync.model import Facts
+from kobo_sync.analysis.facts import Facts
 
 P = ParamSpec("P")
 R = TypeVar("R")

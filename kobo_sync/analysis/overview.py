@@ -11,9 +11,9 @@ import pandas as pd
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import needs
-from kobo_sync.model import Facts
 
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120

@@ -10,11 +10,11 @@ import numpy as np
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
-from kobo_sync.model import Facts
 
 What = Literal["present", "before", "after", "pairs", "satisfaction", "needs_rows", "needs"]
 UNKNOWN = ""  # the row or column of those with another code or none, where there are any

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config.config import Role
-from kobo_sync.model import Facts
 
 NAME, PHONE, MAIL = "[nom masqué]", "[téléphone masqué]", "[adresse masquée]"
 _DIGIT = "[0-9\u0660-\u0669\u06f0-\u06f9]"

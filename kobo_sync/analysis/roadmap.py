@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
-from kobo_sync.model import Facts
 
 FIELDS = (
     "number",

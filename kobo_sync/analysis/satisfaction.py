@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.analysis.rates import wilson
-from kobo_sync.model import Choice, Facts
+from kobo_sync.model import Choice
 
 _Z = 1.959963984540054
 PROMOTER_FROM, DETRACTOR_UP_TO = 9, 6

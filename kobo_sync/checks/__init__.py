@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import kept_per_facts
 from kobo_sync.checks import (
     copied_signatures,
@@ -44,7 +45,7 @@ from kobo_sync.checks import (
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.config import MISSION_FILE
 from kobo_sync.errors import ConfigError
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CHECKS = (
     quota, duplicates, zones, mapping, two_zones, repeated, signatures, copied_signatures, half_days, unregistered,

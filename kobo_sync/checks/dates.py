@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA011"
 TITLE = "Date outside the mission's days"

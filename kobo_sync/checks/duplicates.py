@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import is_likely_same, name_key, phone_key, sound_key
 from kobo_sync.checks.sheet import Sheet, registrations
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA002"
 TITLE = "Duplicate person"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA012"
 TITLE = "Interview too short or too long"

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kobo_sync.analysis.enumerators import Work, unlike_others, works
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.durations import minutes
 from kobo_sync.checks.sheet import Sheet, digest, sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA022"
 TITLE = "Enumerator unlike the others"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import name_key
 from kobo_sync.checks.duplicates import names
 from kobo_sync.checks.sheet import Sheet, sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA009"
 TITLE = "One half-day only"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import MISSION_FILE, FormSettings
-from kobo_sync.model import Facts, Finding, Form
+from kobo_sync.model import Finding, Form
 
 CODE = "DATA004"
 TITLE = "Question of the config that the form does not have"

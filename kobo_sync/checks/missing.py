@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, digest, sheets, texts
 from kobo_sync.forms.expression import Unsupported, evaluate, is_true
-from kobo_sync.model import Facts, Finding, Form, Question
+from kobo_sync.model import Finding, Form, Question
 
 CODE = "DATA015"
 TITLE = "Missing answers"

@@ -7,8 +7,9 @@ from datetime import time
 
 import numpy as np
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA013"
 TITLE = "Interview at night"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets, texts
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA020"
 TITLE = "“Other” answers to recode"

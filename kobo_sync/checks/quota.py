@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import digest, registrations
-from kobo_sync.model import Facts, Finding, Severity, Zone
+from kobo_sync.model import Finding, Severity, Zone
 
 CODE = "DATA001"
 TITLE = "Quota per zone and group"

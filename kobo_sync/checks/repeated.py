@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets
 from kobo_sync.config.config import Role
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA006"
 TITLE = "Same person twice for one half-day, test or code"

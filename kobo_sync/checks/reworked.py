@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA023"
 TITLE = "Approved row changed afterwards"

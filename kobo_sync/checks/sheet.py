@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import once_per_facts
 from kobo_sync.config.config import Config, FormSettings, Role
-from kobo_sync.model import Facts, Finding, Form, Severity
+from kobo_sync.model import Finding, Form, Severity
 
 Mask = npt.NDArray[np.bool_]
 

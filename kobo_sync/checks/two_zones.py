@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import name_key, phone_key
 from kobo_sync.checks.duplicates import names
 from kobo_sync.checks.sheet import Sheet, registrations
 from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.config.config import Role
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA005"
 TITLE = "Person in two zones"

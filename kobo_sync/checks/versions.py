@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CODE = "DATA021"
 TITLE = "Old form version"

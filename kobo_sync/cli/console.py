@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 
 from kobo_sync.model import Finding, Report
-from kobo_sync.store.database import report_json
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 out = Console(highlight=False, soft_wrap=True)
@@ -21,7 +20,7 @@ if os.environ.get("NO_COLOR"):
 def print_report(report: Report, *, as_json: bool) -> None:
     """Print a report: its lines and findings, or one JSON object."""
     if as_json:
-        click.echo(json.dumps(report_json(report), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
         return
     for line in report.lines:
         out.print(escaped(line))

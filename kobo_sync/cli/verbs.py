@@ -29,7 +29,6 @@ from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.mission.mission import Mission, open_mission, random_uuid, silent, utc_now
 from kobo_sync.mission.recorded import recorded
 from kobo_sync.model import Report
-from kobo_sync.store.database import finding_json
 from kobo_sync.workspace.folders import find
 
 EXITS = """
@@ -159,7 +158,7 @@ def lint_command(files: tuple[Path, ...], shape: str, as_json: bool, fast: bool,
     if shape == "sarif":
         click.echo(json.dumps(sarif(linted), ensure_ascii=False, indent=2))
     elif shape == "json" or as_json:
-        click.echo(json.dumps([finding_json(finding) for finding in findings], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
             print_finding(finding)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import get_args
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import MISSION_FILE
 from kobo_sync.errors import ConfigError
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 
 @dataclass(frozen=True)

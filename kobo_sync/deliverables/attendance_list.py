@@ -9,12 +9,13 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Session
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, attendance_sheet
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 NAME = "attendance_list"
 TITLE = "Liste de présence"

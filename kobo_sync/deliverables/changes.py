@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document, Facts
+from kobo_sync.model import Class, Document
 
 NAME = "changes"
 TITLE = "Ce qui a changé"

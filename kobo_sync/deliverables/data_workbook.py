@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from kobo_sync.analysis import attendance, labels, meaning, quoting
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
-from kobo_sync.model import Class, Document, Facts, Form, Question, Scope
+from kobo_sync.model import Class, Document, Form, Question, Scope
 
 NAME = "data_workbook"
 TITLE = "Données"

@@ -9,6 +9,7 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Change, Learning, learning
 from kobo_sync.analysis.publication import UNKNOWN, Crosstab, What, present_by_sex, small_zones
 from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
@@ -17,7 +18,7 @@ from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 NAME = "evaluations"
 TITLE = "Évaluations"

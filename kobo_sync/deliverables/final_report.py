@@ -7,13 +7,14 @@ from typing import Any
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
 from kobo_sync.documents.word import living, styles, writer
 from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
-from kobo_sync.model import Class, Document, Facts, Finding, Scope, Severity
+from kobo_sync.model import Class, Document, Finding, Scope, Severity
 
 NAME = "final_report"
 TITLE = "Rapport final"

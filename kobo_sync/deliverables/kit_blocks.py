@@ -11,6 +11,7 @@ from typing import NamedTuple
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Role, Session
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
@@ -18,7 +19,7 @@ from kobo_sync.documents.script import is_arabic
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block
 from kobo_sync.forms.paper import plain
-from kobo_sync.model import Facts, Form
+from kobo_sync.model import Form
 
 _BREAK = 15
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, meaning, quoting
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.publication import What, least, small_zones
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config.config import Identity, Role
@@ -16,7 +17,7 @@ from kobo_sync.documents import french, pictures
 from kobo_sync.documents.colours import readable
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import draft, writer
-from kobo_sync.model import Class, Document, Facts, Finding
+from kobo_sync.model import Class, Document, Finding
 
 SUPPRESSION_NOTE = (
     "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du total."

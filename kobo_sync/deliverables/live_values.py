@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.publication import present_by_sex, small_zones, women_share
@@ -12,7 +13,6 @@ from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
-from kobo_sync.model import Facts
 
 _FIRST = 3
 

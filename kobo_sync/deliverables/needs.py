@@ -5,6 +5,7 @@ from __future__ import annotations
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
@@ -14,7 +15,7 @@ from kobo_sync.deliverables import letterhead, result_sheets
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 NAME = "needs"
 TITLE = "Besoins prioritaires"

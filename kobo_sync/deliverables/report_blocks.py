@@ -10,6 +10,7 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.needs import needs
@@ -25,7 +26,6 @@ from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block
-from kobo_sync.model import Facts
 
 Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8

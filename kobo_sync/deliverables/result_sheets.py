@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kobo_sync.analysis import labels, quoting
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import Learning
 from kobo_sync.analysis.needs import Needs, Rating
@@ -14,7 +15,6 @@ from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
-from kobo_sync.model import Facts
 
 Row = list[excel.Value]
 

@@ -8,12 +8,13 @@ from datetime import date
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 NAME = "road_map"
 TITLE = "Feuille de route"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks
@@ -18,7 +19,7 @@ from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.documents.word.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
-from kobo_sync.model import Choice, Class, Document, Facts, Finding, Form, Scope
+from kobo_sync.model import Choice, Class, Document, Finding, Form, Scope
 
 NAME = "training_kit"
 TITLE = "Outils andragogiques"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Learning, learning
 from kobo_sync.analysis.needs import Needs, needs
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
@@ -14,7 +15,7 @@ from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
-from kobo_sync.model import Class, Document, Facts, Scope
+from kobo_sync.model import Class, Document, Scope
 
 NAME = "zone_sheet"
 TITLE = "Fiche de zone"

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import note
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Zone
+from kobo_sync.model import Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.files import attachment_path
 from kobo_sync.store.history import store_as_of

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Finding, Zone
+from kobo_sync.model import Finding, Zone
 from kobo_sync.store.zones import Mark
 from kobo_sync.workspace.kept import digest, hashed, program
 

@@ -14,7 +14,6 @@ from kobo_sync.desk.runs import Order
 from kobo_sync.errors import KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import Mission, random_uuid
 from kobo_sync.model import Report
-from kobo_sync.store.database import report_json
 
 log = logging.getLogger("kobo_sync.mission.recorded")
 
@@ -44,7 +43,7 @@ def recorded(
             runs.end_run(mission.desk, tracker.run_id, mission.clock(), status, failure)
             raise
         status = "findings" if report.has_errors else "done"
-        runs.end_run(mission.desk, tracker.run_id, mission.clock(), status, report_json(report))
+        runs.end_run(mission.desk, tracker.run_id, mission.clock(), status, report.as_json())
         return report
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import forget
 from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.config.config import MISSION_FILE
@@ -16,7 +17,7 @@ from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 from kobo_sync.store.zones import ELSEWHERE
 from kobo_sync.workspace.kept import hashed
 

@@ -6,10 +6,11 @@ import hashlib
 import json
 
 from kobo_sync import __version__
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.overview import collection, dashboard
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Report
+from kobo_sync.model import Report
 
 
 def analyse(mission: Mission) -> Report:

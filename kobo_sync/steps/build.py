@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import forget
 from kobo_sync.checks import ordered
 from kobo_sync.config.config import ZONES_FILE
@@ -23,7 +24,7 @@ from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.inputs import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.triage import found_by_zone, n_to_check, with_states
-from kobo_sync.model import Document, Facts, Finding, Report, Zone
+from kobo_sync.model import Document, Finding, Report, Zone
 from kobo_sync.steps import ahead, office
 from kobo_sync.workspace.folders import MANIFEST, Held
 

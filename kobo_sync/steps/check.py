@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.triage import found_in, with_states
-from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
 
 BATCH = 100  # rows whose status is changed at once: a killed run leaves no more in doubt

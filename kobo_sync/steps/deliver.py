@@ -11,13 +11,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.word.draft import without_mark
 from kobo_sync.documents.word.living import flattened
 from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.steps import office
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
 from kobo_sync.workspace.folders import MANIFEST, Held, write_atomic

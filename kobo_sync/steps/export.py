@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook
 from kobo_sync.documents.spreadsheets import tabular
 from kobo_sync.documents.spreadsheets.excel import Sheet
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.workspace.folders import write_atomic
 
 log = logging.getLogger("kobo_sync")

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
-from kobo_sync.model import Finding, Form, Report
+from kobo_sync.model import Form
 from kobo_sync.store import schema
 from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.migrations import migrate
@@ -305,23 +305,6 @@ def open_store(path: Path) -> Store:
         return Store(path)
     except DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
-
-
-def report_json(report: Report) -> dict[str, Any]:
-    """A report as plain JSON values."""
-    return {
-        "step": report.step,
-        "started_at": report.started_at.isoformat(),
-        "ended_at": report.ended_at.isoformat(),
-        "counts": dict(report.counts),
-        "findings": [finding_json(finding) for finding in report.findings],
-        "lines": list(report.lines),
-    }
-
-
-def finding_json(finding: Finding) -> dict[str, str]:
-    """A finding as plain JSON values, empty ones left out."""
-    return {key: value for key, value in asdict(finding).items() if value}
 
 
 def hash_contents(connection: sa.Connection, form_id: str) -> None:

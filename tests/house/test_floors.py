@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 # An inner folder that is named here has a floor of its own; all others belong to the folder that they lie in.
 KNOWLEDGE = {"forms", "config", "kobo/wire", "store/tables"}
 FOLDERS = {
-    "cli": {"web", "service", "steps", "mission", "station", "desk", "workspace", *KNOWLEDGE},
+    "cli": {"web", "service", "steps", "mission", "station", "desk", "workspace", "forms", "config"},
     "web": {"service", "steps", "notices", "mission", "documents", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
     "service": {"steps", "notices", "mission", "desk", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "phones", "workspace", "kobo", *KNOWLEDGE},

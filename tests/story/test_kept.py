@@ -14,6 +14,7 @@ import pytest
 from conftest import REPO
 
 from kobo_sync.analysis import once
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import report_blocks
 from kobo_sync.documents.word.living import _prints
@@ -21,7 +22,7 @@ from kobo_sync.documents.word.template import Content
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.triage import found_by_zone, found_in
-from kobo_sync.model import Facts, Finding, Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.workspace.folders import Workspace, find
 from kobo_sync.workspace.kept import Memory
 

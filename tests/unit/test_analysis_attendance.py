@@ -9,7 +9,7 @@ import pytest
 from test_analysis_facts import PERSON, make_config, make_facts, table
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.model import Facts
+from kobo_sync.analysis.facts import Facts
 
 REGISTRATION = ["zone", "consentement", "code_participant", *PERSON]
 PRESENCE = ["zone", "demi_journee", "participant", *PERSON, "signature"]

@@ -12,8 +12,9 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Config, parse_config
-from kobo_sync.model import Choice, Facts, Form, Question, Section
+from kobo_sync.model import Choice, Form, Question, Section
 
 TOML = """
 [mission]

@@ -9,7 +9,7 @@ from scipy import stats
 from test_analysis_facts import ITEMS, make_config, make_facts, table
 
 from kobo_sync.analysis import learning
-from kobo_sync.model import Facts
+from kobo_sync.analysis.facts import Facts
 
 KEY = {name: item.answer for name, item in make_config().forms["test"].items.items()}
 

@@ -8,7 +8,7 @@ import pytest
 from test_analysis_facts import make_facts, table
 
 from kobo_sync.analysis import needs
-from kobo_sync.model import Facts
+from kobo_sync.analysis.facts import Facts
 
 COLUMNS = ["zone", "groupe", "sexe", "classement", "proposition"]
 

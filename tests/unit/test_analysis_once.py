@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.once import forget, kept_per_facts, note, once_per_facts
-from kobo_sync.model import Facts
 
 
 class Held:

@@ -10,9 +10,9 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from test_analysis_facts import make_facts, table
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import MAIL, NAME, PHONE, Reader, review
 from kobo_sync.deliverables import deliverable
-from kobo_sync.model import Facts
 
 
 def facts() -> Facts:

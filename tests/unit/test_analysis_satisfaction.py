@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from test_analysis_facts import make_facts, table
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.satisfaction import recommendation, satisfaction
-from kobo_sync.model import Facts
 
 COLUMNS = ["zone", "groupe", "objectifs", "contenu", "recommandation", "intention", "points_forts"]
 

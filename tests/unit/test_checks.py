@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from conftest import MISSION, ZONES
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.roster import plan_roster
 from kobo_sync.checks import run_checks
@@ -15,7 +16,6 @@ from kobo_sync.checks.sheet import texts
 from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.model import Facts
 
 SYSTEM = {"submitted_by": "maha", "form_version": "v1", "validation": ""}
 

@@ -13,12 +13,13 @@ import msgspec
 import pandas as pd
 import pytest
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks import CHECKS, ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.config.config import parse_config
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.model import Facts, Finding
+from kobo_sync.model import Finding
 
 CONFIG = """
 [mission]

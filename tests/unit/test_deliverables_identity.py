@@ -15,10 +15,10 @@ from test_analysis_facts import make_facts, make_tables, signature_png
 from test_deliverables_zone import built, cells, words
 
 from kobo_sync.analysis.by_zone import zone_views
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import photos
 from kobo_sync.config.config import Identity
 from kobo_sync.deliverables import deliverable
-from kobo_sync.model import Facts
 
 TEMPLATES = Path(__file__).parents[2] / "kobo_sync" / "starter" / "exports" / "templates"
 

@@ -18,13 +18,14 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, signature_png, table
 
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Identity, ReportSettings
 from kobo_sync.deliverables import deliverable, names
 from kobo_sync.deliverables.attendance_list import masked_phone
 from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.documents.word import writer
 from kobo_sync.errors import ConfigError
-from kobo_sync.model import Facts, Finding, Question
+from kobo_sync.model import Finding, Question
 
 ZONE = ("attendance_list", "evaluations", "needs", "road_map", "data_workbook", "data_quality", "zone_sheet")
 

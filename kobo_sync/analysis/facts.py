@@ -1,0 +1,60 @@
+"""All that checks, analyses and deliverables may see of a mission or a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kobo_sync.config.config import Config
+from kobo_sync.forms.sheets import Book
+from kobo_sync.model import Choice, Finding, Form, Zone
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a deliverable may see.
+
+    *tables* maps a flat table's name (the form_id, or ``form_id__repeat``) to its rows (of one zone
+    when *zone* is set; the whole mission otherwise), columns named by question, plus the system
+    columns of `store.rows`. *attachment* gives the bytes of a file by root_uuid and file name.
+    *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
+    *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
+    *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
+    from the last build, for a document that is patched in place; *fresh* asks for a new one beside it; *unchanged*: nothing that
+    it is made from is other than at the last build.
+    *books* are the XLSForms' sheets by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
+    code to what the manifest of its own set says (``figures``, ``submissions``), for papers that compare zones.
+    *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
+    *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
+    answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
+    of the mission as a whole) and state, those that people decided about and those corrected since included.
+    """
+
+    config: Config
+    zone: Zone | None
+    as_of: datetime | None
+    forms: Mapping[str, Form]
+    tables: Mapping[str, pd.DataFrame]
+    attachment: Callable[[str, str], bytes | None]
+    catalogues: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    form_versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    templates: Mapping[str, bytes] = field(default_factory=dict)
+    annexes: Mapping[str, bytes] = field(default_factory=dict)
+    held: Mapping[str, bytes] = field(default_factory=dict)
+    books: Mapping[str, Book] = field(default_factory=dict)
+    fresh: bool = False
+    unchanged: bool = False
+    final: bool = False
+    file_digests: Mapping[tuple[str, str], str] | None = None
+    versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    reworked: Mapping[str, str] = field(default_factory=dict)
+    triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    zone_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
