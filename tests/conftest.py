@@ -27,7 +27,7 @@ from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.demo import demo
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.store.database import Store
-from kobo_sync.store.tables.rows import FlatTable
+from kobo_sync.store.tables.layout import FlatTable
 from kobo_sync.workspace.folders import Workspace, find
 
 pytest_plugins = ["web_office"]

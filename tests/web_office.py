@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from kobo_sync.cli.service import MOST_BYTES
 from kobo_sync.desk import accounts
 from kobo_sync.mission.mission import CurrentMission, Mission
-from kobo_sync.mission.recorded import recorded
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.serving import Listening
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app

@@ -21,7 +21,7 @@ class Facts:
 
     *tables* maps a flat table's name (the form_id, or ``form_id__repeat``) to its rows (of one zone
     when *zone* is set; the whole mission otherwise), columns named by question, plus the system
-    columns of `store.rows`. *attachment* gives the bytes of a file by root_uuid and file name.
+    columns of `store.tables.layout`. *attachment* gives the bytes of a file by root_uuid and file name.
     *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds

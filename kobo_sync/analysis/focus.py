@@ -8,7 +8,7 @@ import pandas as pd
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import kept_per_facts
+from kobo_sync.analysis.memo import memo_per_facts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FocusGroups:
     quotations: tuple[str, ...]
 
 
-@kept_per_facts
+@memo_per_facts
 def focus_groups(facts: Facts) -> FocusGroups:
     """The synthesis of all sessions. Raises: nothing; no rows give zeros."""
     rows = meaning.rows(facts, "focus_group")
@@ -64,7 +64,7 @@ class Photo:
     is_sketch: bool
 
 
-@kept_per_facts
+@memo_per_facts
 def photos(facts: Facts) -> tuple[Photo, ...]:
     """The pictures of the sessions that consented, to photos too where the form asks; photos before sketches."""
     table = meaning.rows(facts, "focus_group", ("photo", "sketch", "photo_consent")).table

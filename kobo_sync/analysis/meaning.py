@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
 from kobo_sync.analysis.names import name_key
-from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config.config import FormSettings, Role
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
@@ -134,20 +134,20 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     return np.array([np.nan if said[cell] is None else said[cell] for cell in column], dtype=np.float64)
 
 
-@kept_per_facts
+@memo_per_facts
 def n_received(facts: Facts, form_id: str) -> int:
     """Submissions received of the form; none when its table is missing."""
     return len(facts.tables[form_id]) if form_id in facts.tables else 0
 
 
-@kept_per_facts
+@memo_per_facts
 def n_usable(facts: Facts, role: Role, form_id: str = "") -> int:
     """The `rows` of *role*, of the form alone when one is given."""
     table = rows(facts, role).table
     return int(table["form_id"].eq(form_id).sum()) if form_id else len(table)
 
 
-@kept_per_facts
+@memo_per_facts
 def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, word for word, in the order received; empty answers left out.
 

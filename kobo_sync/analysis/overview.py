@@ -1,4 +1,4 @@
-"""What the pages show at a glance, as plain JSON values: the dashboard per zone, and the collection per form."""
+"""What the pages show at a form_statuses, as plain JSON values: the dashboard per zone, and the collection per form."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
+from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
 from kobo_sync.analysis.needs import ballot, needs
-from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
 What = Literal["present", "before", "after", "pairs", "satisfaction", "needs_rows", "needs"]
@@ -49,7 +49,7 @@ class Crosstab:
         return None if self.mask[-1, place] else sum(row[place] for row in self.counts)
 
 
-@kept_per_facts
+@memo_per_facts
 def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
@@ -108,7 +108,7 @@ def women_share(facts: Facts) -> float | None:
     return women / n if women is not None and n else None
 
 
-@kept_per_facts
+@memo_per_facts
 def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
     """How many of each zone were present, were tested, answered: the numbers that the zones' own papers print."""
     if what == "present":
@@ -138,7 +138,7 @@ def least(facts: Facts, what: What) -> int:
     return sum(n for zone, n in told.items() if zone not in small_zones(facts, what))
 
 
-@kept_per_facts
+@memo_per_facts
 def mentions_hidden(facts: Facts) -> frozenset[str]:
     """The needs whose number of mentions may not be printed: one or two persons, or what tells it."""
     found = needs(facts)
@@ -153,7 +153,7 @@ def mentions_hidden(facts: Facts) -> frozenset[str]:
     return frozenset(code for code, is_hidden in zip(codes, mask[:, 0], strict=False) if is_hidden)
 
 
-@kept_per_facts
+@memo_per_facts
 def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]:
     """The groups (or sexes) of respondents whose number, and what rests on it, may not be printed."""
     found = needs(facts)
@@ -168,7 +168,7 @@ def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]
     return frozenset(code for code, is_hidden in zip(sizes, mask[0], strict=False) if is_hidden)
 
 
-@kept_per_facts
+@memo_per_facts
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
     held = focus_groups(facts)

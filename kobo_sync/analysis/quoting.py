@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
 from kobo_sync.analysis.names import phone_key
-from kobo_sync.analysis.once import kept_per_facts, once_per_facts
 from kobo_sync.config.config import Role
 
 NAME, PHONE, MAIL = "[nom masqué]", "[téléphone masqué]", "[adresse masquée]"
@@ -58,7 +58,7 @@ class Names:
     phones: frozenset[str]
 
 
-@kept_per_facts
+@memo_per_facts
 def names_of(facts: Facts) -> Names:
     """The names and phones of the persons registered or present; words that places, organisations and needs hold are none."""
     places = [zone.name for zone in facts.config.zones] + [

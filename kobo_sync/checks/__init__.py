@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import cast
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import kept_per_facts
+from kobo_sync.analysis.memo import memo_per_facts
 from kobo_sync.checks import (
     copied_signatures,
     dates,
@@ -127,12 +127,12 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
     return ordered(found)
 
 
-@kept_per_facts
+@memo_per_facts
 def _over_zones(facts: Facts, code: str) -> tuple[Finding, ...]:
     return tuple(_BY_CODE[code].check(facts))
 
 
-@kept_per_facts
+@memo_per_facts
 def _in_form(facts: Facts, code: str, form_id: str) -> tuple[Finding, ...]:
     found = sheet(facts, form_id)
     return tuple(_BY_CODE[code].in_form(facts, found)) if len(found) else ()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import once_per_facts
+from kobo_sync.analysis.memo import once_per_facts
 from kobo_sync.config.config import Config, FormSettings, Role
 from kobo_sync.model import Finding, Form, Severity
 

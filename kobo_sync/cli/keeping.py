@@ -1,4 +1,4 @@
-"""The verbs that keep and erase: backup, restore, purge; `cli` takes them in."""
+"""The verbs that keep and erase: backup, restore, purge; `verbs` takes them in."""
 
 from __future__ import annotations
 

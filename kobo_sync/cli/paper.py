@@ -1,4 +1,4 @@
-"""The verbs that print: questionnaires, codebooks, enrolment codes, badges; `cli` takes them in."""
+"""The verbs that print: questionnaires, codebooks, enrolment codes, badges; `verbs` takes them in."""
 
 from __future__ import annotations
 

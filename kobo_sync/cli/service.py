@@ -1,4 +1,4 @@
-"""The verbs of the long-running service: ``service`` with its pages, ``user`` for their accounts; `cli` takes them in."""
+"""The verbs of the long-running service: ``service`` with its pages, ``user`` for their accounts; `verbs` takes them in."""
 
 from __future__ import annotations
 

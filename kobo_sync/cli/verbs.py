@@ -27,7 +27,7 @@ from kobo_sync.cli.signals import StopSignal
 from kobo_sync.cli.timezones import prefer_packaged_timezones
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.mission.mission import Mission, open_mission, random_uuid, silent, utc_now
-from kobo_sync.mission.recorded import recorded
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Report
 from kobo_sync.workspace.folders import find
 

@@ -16,7 +16,7 @@ from kobo_sync.config.config import Identity, Role
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.colours import readable
 from kobo_sync.documents.pdf.pages import Logo
-from kobo_sync.documents.word import draft, writer
+from kobo_sync.documents.word import watermark, writer
 from kobo_sync.model import Class, Document, Finding
 
 SUPPRESSION_NOTE = (
@@ -186,7 +186,7 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
         subject=action(facts),
     )
     if not facts.final:
-        draft.mark(document)
+        watermark.mark(document)
     known = logos(facts)
     if known:
         writer.logos(document, known)

@@ -13,15 +13,15 @@ from pathlib import Path
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import note
+from kobo_sync.analysis.memo import note
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Zone
 from kobo_sync.store.approval import reworked
-from kobo_sync.store.files import attachment_path
+from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
-from kobo_sync.workspace.kept import Memory, hashed
+from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
 _TELLING = frozenset("integer decimal range start end today username".split())
@@ -100,7 +100,7 @@ def gather_facts(
         },
         reworked=reworked(mission.store),
     )
-    tables.memory = Memory(mission.workspace.kept, rests_on(mission, facts), here.states)
+    tables.memory = AnalysisCache(mission.workspace.cache, rests_on(mission, facts), here.states)
     return facts
 
 
@@ -159,7 +159,7 @@ class _Tables(Mapping[str, pd.DataFrame]):
     *memory* is what earlier runs found in them, where that is known.
     """
 
-    memory: Memory | None = None
+    memory: AnalysisCache | None = None
 
     def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
         self._store, self._only = mission.store, only

@@ -19,7 +19,7 @@ from kobo_sync.desk.database import Desk, open_desk
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.store.database import Store, open_store
-from kobo_sync.store.tables.rows import FlatTable, flat_tables
+from kobo_sync.store.tables.layout import FlatTable, flat_tables
 from kobo_sync.workspace.folders import Workspace, find
 
 if TYPE_CHECKING:

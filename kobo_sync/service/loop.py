@@ -18,7 +18,7 @@ from kobo_sync.desk import runs, schedules
 from kobo_sync.desk.runs import Order, SlotTaken
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import CurrentMission, Mission
-from kobo_sync.mission.recorded import recorded
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.notices.messages import after_run, send_waiting
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS

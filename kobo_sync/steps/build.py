@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import forget
+from kobo_sync.analysis.memo import forget
 from kobo_sync.checks import ordered
 from kobo_sync.config.config import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
@@ -21,11 +21,11 @@ from kobo_sync.documents.pdf import typeset
 from kobo_sync.documents.word.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
-from kobo_sync.mission.inputs import Inputs
+from kobo_sync.mission.findings import found_by_zone, n_to_check, with_states
+from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.triage import found_by_zone, n_to_check, with_states
 from kobo_sync.model import Document, Finding, Report, Zone
-from kobo_sync.steps import ahead, office
+from kobo_sync.steps import build_worker, libreoffice
 from kobo_sync.workspace.folders import MANIFEST, Held
 
 MISSION_FOLDER = "mission"
@@ -81,8 +81,8 @@ class _Run:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
         bare = gather_facts(mission, known=self.marks)
-        if len(self.marks.zones) > ahead.WORTH and n_to_check(mission, bare, self.marks) >= ahead.WORTH:
-            ahead.look_ahead(mission)
+        if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, bare, self.marks) >= build_worker.WORTH:
+            build_worker.look_ahead(mission)
         found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
         self.whole = with_states(mission, bare, found)  # its tables are read only where nothing less will do
         self.inputs = Inputs(mission, self.whole)
@@ -237,7 +237,9 @@ def _report_pdf(held: Held, report: Document, wanted: bool) -> Document | None:
         return Document(REPORT_PDF, held.files[REPORT_PDF](), report.classification)
     if not wanted:
         return None
-    return Document(REPORT_PDF, office.pdfs({REPORT_PDF: flattened(report.content)})[REPORT_PDF], report.classification)
+    return Document(
+        REPORT_PDF, libreoffice.pdfs({REPORT_PDF: flattened(report.content)})[REPORT_PDF], report.classification
+    )
 
 
 def _late_pdf() -> Finding:

@@ -12,8 +12,8 @@ from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.facts import gather_facts
+from kobo_sync.mission.findings import found_in, with_states
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.triage import found_in, with_states
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import changes, deliverable, final_report
-from kobo_sync.documents.word.draft import without_mark
 from kobo_sync.documents.word.living import flattened
+from kobo_sync.documents.word.watermark import without_mark
 from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps import office
+from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
 from kobo_sync.workspace.folders import MANIFEST, Held, write_atomic
 
@@ -120,8 +120,8 @@ def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> li
     edited = [name for name in pdfs if held.is_edited(name)]
     findings += [_still_draft(folder, name) for name in edited]
     if folder == MISSION_FOLDER and final_report.PATH in files and REPORT_PDF not in edited:
-        if office.installed():
-            files[REPORT_PDF] = office.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
+        if libreoffice.installed():
+            files[REPORT_PDF] = libreoffice.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
         else:
             files.pop(REPORT_PDF, None)  # one that says draft
             findings.append(_no_pdf())

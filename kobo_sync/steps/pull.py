@@ -10,14 +10,14 @@ from kobo_sync.errors import KoboError, KoboUnreachable
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
-from kobo_sync.steps.pulling.absences import believed_absent, bury
-from kobo_sync.steps.pulling.downloads import fetch_files
+from kobo_sync.steps.pulling.attachments import fetch_files
+from kobo_sync.steps.pulling.deletions import believed_absent, bury
+from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
 from kobo_sync.steps.pulling.plan import doubt
-from kobo_sync.steps.pulling.reading import Wish, Work, compare_all, find_changes, plan_of, read_new
-from kobo_sync.store.files import WantedFile, file_here, file_missing, n_wanted, wanted_files
-from kobo_sync.store.ledger import Cursor
+from kobo_sync.store.attachments import WantedFile, file_here, file_missing, n_wanted, wanted_files
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison
+from kobo_sync.store.submissions import Cursor
 
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
 

@@ -19,9 +19,9 @@ from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.store.files import attachment_path
+from kobo_sync.store.attachments import attachment_path
+from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.store.redaction import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.workspace.archive import BACKUPS
 from kobo_sync.workspace.folders import ASIDE, MANIFEST, Workspace, write_atomic
 
@@ -126,7 +126,7 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
     """What there is to erase, by place; it is erased unless *dry_run*."""
     said: dict[str, Any] = {"forms": _answers(mission, settings, due, dry_run=dry_run)}
     if not dry_run:
-        mission.workspace.kept.clear()
+        mission.workspace.cache.clear()
     if due.files:
         said["files"] = _files(mission, dry_run=dry_run)
     if due.personal:

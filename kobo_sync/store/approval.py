@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from kobo_sync.kobo.wire.listing import parse_head
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.database import Store
+from kobo_sync.store.raw_pages import RawPages
 
 S, R = schema.submissions, schema.revisions
 
@@ -33,7 +33,7 @@ def reworked(store: Store) -> dict[str, str]:
     first: dict[str, tuple[int, bool]] = {}  # the first revision with the present approval; edited since?
     uuids: dict[str, str] = {}
     with store.begin() as connection:
-        bodies = Bodies(connection)
+        bodies = RawPages(connection)
         for row in connection.execute(query).all():
             head = parse_head(bodies.row((row.body_id, row.body_at, row.body_n)))
             if (head.validation, head.validated_at) == ("approved", row.validated_at):

@@ -19,9 +19,9 @@ from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
 from kobo_sync.model import Form
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies
 from kobo_sync.store.migrations import migrate
-from kobo_sync.store.tables.rows import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
+from kobo_sync.store.raw_pages import RawPages
+from kobo_sync.store.tables.layout import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,7 @@ class Store:
     # ── flat tables ──
 
     def flat(self, table: FlatTable) -> sa.Table:
-        """The SQL table of a flat table; names are those of `store.rows` behind a prefix."""
+        """The SQL table of a flat table; names are those of `store.tables.layout` behind a prefix."""
         columns: list[sa.Column[Any]] = [sa.Column(name, SQL_TYPES[kind]) for name, kind in table.system]
         columns += [sa.Column(column.name, SQL_TYPES[column.kind]) for column in table.columns]
         return sa.Table(FLAT_PREFIX + table.name, sa.MetaData(), *columns)
@@ -312,7 +312,7 @@ def hash_contents(connection: sa.Connection, form_id: str) -> None:
     s = schema.submissions
     unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")
     columns = sa.select(s.c.root_uuid, s.c.body_id, s.c.body_at, s.c.body_n)
-    bodies = Bodies(connection)
+    bodies = RawPages(connection)
     hashed = [
         (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
         for root_uuid, body_id, at, n in connection.execute(

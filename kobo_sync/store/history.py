@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from kobo_sync.kobo.wire.listing import Page, parse_head
 from kobo_sync.model import Form
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies, Place
 from kobo_sync.store.database import Store
 from kobo_sync.store.mirror import Mirror
+from kobo_sync.store.raw_pages import Place, RawPages
 
 S, R, A = schema.submissions, schema.revisions, schema.attachments
 BATCH = 500
@@ -50,11 +50,11 @@ def revisions_of(store: Store, submission: str) -> list[Revision]:
             older = sa.select(R.c.root_uuid).where(R.c.uuid == uuid)
             by_uuid = (S.c.uuid == uuid) | S.c.root_uuid.in_(older)
             rows = connection.execute(sa.select(S).where(by_uuid).order_by(S.c.form_id)).all()
-        bodies = Bodies(connection)
+        bodies = RawPages(connection)
         return [revision for row in rows for revision in _revisions(connection, bodies, row)]
 
 
-def _revisions(connection: sa.Connection, bodies: Bodies, row: Any) -> Iterator[Revision]:
+def _revisions(connection: sa.Connection, bodies: RawPages, row: Any) -> Iterator[Revision]:
     if row.revision == 1:
         raw = bodies.row((row.body_id, row.body_at, row.body_n))
         yield Revision(row.form_id, row.root_uuid, 1, "new", row.first_seen_at, raw)
@@ -92,7 +92,7 @@ def _rows_as_of(connection: sa.Connection, form_id: str, moment: datetime) -> li
     seen = sa.select(R).where(R.c.form_id == form_id, R.c.seen_at <= moment).order_by(R.c.root_uuid, R.c.revision)
     for row in connection.execute(seen):
         places[row.root_uuid] = (row.body_id, row.body_at, row.body_n) if row.body_id is not None else None
-    bodies = Bodies(connection)
+    bodies = RawPages(connection)
     raws = [bodies.row(place) for place in sorted(place for place in places.values() if place)]
     return sorted((parse_head(raw).submission_id, raw) for raw in raws)
 

@@ -14,13 +14,13 @@ from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
 from kobo_sync.kobo.wire.typed import head_columns
 from kobo_sync.model import Form
-from kobo_sync.store import load
-from kobo_sync.store.aside import WORTH
+from kobo_sync.store import bulk_load
+from kobo_sync.store.attachments import list_files
 from kobo_sync.store.database import Store
-from kobo_sync.store.files import list_files
-from kobo_sync.store.flat import Flat
-from kobo_sync.store.ledger import NO_CURSOR, Cursor, Ledger, Row, Tally
+from kobo_sync.store.derive_worker import WORTH
+from kobo_sync.store.flat_tables import Flat
 from kobo_sync.store.reconcile import Comparison, compare
+from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable, Tally
 from kobo_sync.store.tables.flatten import Placed
 
 FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
@@ -47,7 +47,7 @@ class Mirror:
     def __init__(self, store: Store, form: Form, tally: Tally | None = None, *, derive: bool = True) -> None:
         self.store, self.form, self._derive = store, form, derive
         self.tally = tally or Tally()
-        self._ledger = Ledger(form.form_id, self.tally)
+        self._ledger = SubmissionTable(form.form_id, self.tally)
         self._flat = Flat(store, form, self.tally)
         self._unflushed = 0
 
@@ -60,8 +60,8 @@ class Mirror:
     def prepare(self) -> bool:
         """Bring the flat tables to the form's layout; returns whether they were derived anew."""
         with self.store.begin() as connection:
-            if load.loading(connection) not in (None, self.form.form_id):
-                load.settle(connection)  # another form's first reading was killed
+            if bulk_load.loading(connection) not in (None, self.form.form_id):
+                bulk_load.settle(connection)  # another form's first reading was killed
             return self._flat.prepare(connection)
 
     def index(self) -> None:
@@ -71,7 +71,7 @@ class Mirror:
 
     def _settle(self, connection: sa.Connection) -> None:
         self._flat.dismiss()
-        form_id, doubles = load.settle(connection)
+        form_id, doubles = bulk_load.settle(connection)
         if form_id == self.form.form_id:
             self.tally.counts["doubles"] += len(doubles)
             self.tally.counts["new"] -= len(doubles)
@@ -81,7 +81,7 @@ class Mirror:
     def rebuild(self) -> int:
         """Derive the flat tables again from the rows as received; returns the number of submissions."""
         with self.store.begin() as connection:
-            load.settle(connection)
+            bulk_load.settle(connection)
             return self._flat.rebuild(connection)
 
     # ── reading ──
@@ -174,9 +174,9 @@ class Mirror:
 
     def _loads(self, connection: sa.Connection, page: Page, *, may: bool) -> bool:
         """Whether the page's rows are appended unseen: in a first reading, as long as none has an id that is held."""
-        form_id, current = self.form.form_id, load.loading(connection)
-        if may and current is None and load.may_load(connection, form_id, page.count):
-            load.begin(connection, form_id)
+        form_id, current = self.form.form_id, bulk_load.loading(connection)
+        if may and current is None and bulk_load.may_load(connection, form_id, page.count):
+            bulk_load.begin(connection, form_id)
             current = form_id
         if current is not None and not (may and current == form_id):
             self._settle(connection)

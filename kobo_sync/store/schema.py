@@ -77,7 +77,7 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
     Column("gone_at", Utc),
 )
 Index("submissions_by_id", submissions.c.form_id, submissions.c.submission_id)
-# These two are taken away while a form is loaded for the first time (see `load`): uuids are random, and a row
+# These two are taken away while a form is loaded for the first time (see `bulk_load`): uuids are random, and a row
 # in such an index costs a page of the disk, where all of them at once cost a sort.
 by_root = Index("submissions_by_root", submissions.c.form_id, submissions.c.root_uuid, unique=True)
 

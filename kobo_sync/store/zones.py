@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.store.database import Store, hash_contents
-from kobo_sync.store.tables.rows import FLAT_PREFIX, FlatTable
+from kobo_sync.store.tables.layout import FLAT_PREFIX, FlatTable
 
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
@@ -85,7 +85,7 @@ class _Sum:
 def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) -> tuple[Mark, dict[str, Mark]]:
     """The mark of the whole mirror, and that of each of *zones* and of what lies `ELSEWHERE`.
 
-    *questions* maps each form to the question that says a row's zone, or to nothing. Memory grows with the rows that
+    *questions* maps each form to the question that says a row's zone, or to nothing. AnalysisCache grows with the rows that
     a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, abort, render_template
 
-from kobo_sync.store.glance import glance
+from kobo_sync.store.form_status import form_statuses
 from kobo_sync.web.site import Answer, members, person, site
 
 WIDTH, HEIGHT, EDGE = 640, 420, 24
@@ -24,7 +24,7 @@ def collection() -> Answer:
     """All forms: rows here and on the server, files that are missing, the newest row."""
     mission = site().mission
     snapshot = mission.desk.snapshot("collection")
-    holdings = {held.form_id: held for held in glance(mission.store, list(mission.config.forms))}
+    holdings = {held.form_id: held for held in form_statuses(mission.store, list(mission.config.forms))}
     forms = snapshot[0]["forms"] if snapshot else []
     return render_template(
         "collection.html",

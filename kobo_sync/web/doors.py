@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from kobo_sync import __version__
 from kobo_sync.desk import downloads, runs, schedules, worklist
 from kobo_sync.errors import KoboSyncError
-from kobo_sync.store.glance import glance
+from kobo_sync.store.form_status import form_statuses
 from kobo_sync.web.deliverables import read_file, sent, shared_file
 from kobo_sync.web.site import Answer, site
 
@@ -115,7 +115,7 @@ class _Figures:
 
     def collect(self) -> list[Metric]:
         mission, now = site().mission, site().clock()
-        holdings = glance(mission.store, list(mission.config.forms))
+        holdings = form_statuses(mission.store, list(mission.config.forms))
         found: list[Metric] = []
 
         def gauge(name: str, text: str, labels: list[str], rows: list[tuple[list[str], float]]) -> None:

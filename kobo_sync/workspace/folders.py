@@ -24,7 +24,7 @@ from kobo_sync.forms.media import list_csv
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form
-from kobo_sync.workspace.kept import Kept, digest
+from kobo_sync.workspace.result_cache import ResultCache, digest
 
 STATE = ".kobo_sync"
 MANIFEST = "MANIFEST.json"
@@ -106,9 +106,9 @@ class Workspace:
         return self.state / "attachments"
 
     @property
-    def kept(self) -> Kept:
+    def cache(self) -> ResultCache:
         """What can be worked out again, kept to spare the time."""
-        return Kept(self.state / "kept")
+        return ResultCache(self.state / "kept")
 
     def state_folder(self) -> Path:
         """The state folder, made readable by its owner only."""
@@ -185,20 +185,20 @@ class Workspace:
         """The form in forms/*file*, read once for each state of the workbook."""
         content = self.form_bytes(file)
         name, key = f"form-{file}", digest(content)
-        found = self.kept.get(name, key, Form)
+        found = self.cache.get(name, key, Form)
         if found is None:
             found = form_of(self.book(file), content, file)
-            self.kept.put(name, key, found)
+            self.cache.put(name, key, found)
         return found
 
     def book(self, file: str) -> Book:
         """The sheets of forms/*file*, read once for each state of the workbook. Raises: FormError, ConfigError."""
         content = self.form_bytes(file)
         name, key = f"book-{file}", digest(content)
-        found = self.kept.get(name, key, Book)
+        found = self.cache.get(name, key, Book)
         if found is None:
             found = read_book(content, file)
-            self.kept.put(name, key, found)
+            self.cache.put(name, key, found)
         return found
 
     def media_bytes(self, name: str, config: Config) -> bytes:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from test_client import _answer, _client, _server
 
-from kobo_sync.steps.pulling.downloads import AHEAD, PARTS, SILENT, Fetched, fetch_files
-from kobo_sync.store.files import WantedFile, attachment_path, sniff
+from kobo_sync.steps.pulling.attachments import AHEAD, PARTS, SILENT, Fetched, fetch_files
+from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 SHA = hashlib.sha256(PHOTO).hexdigest()

@@ -21,7 +21,7 @@ from conftest import Field
 from kobo_sync.desk import notices, runs
 from kobo_sync.desk.runs import Order
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.recorded import recorded
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Finding
 from kobo_sync.notices.messages import after_run, send_waiting
 from kobo_sync.steps.analyse import analyse

@@ -21,7 +21,7 @@ from kobo_sync.config.config import parse_config
 from kobo_sync.desk import runs, schedules
 from kobo_sync.errors import Busy, ConfigError, RunStopped
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.recorded import recorded
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Report
 from kobo_sync.service import jobs
 from kobo_sync.service.jobs import Job

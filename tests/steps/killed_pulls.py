@@ -24,7 +24,7 @@ from mirror_truth import mirror_state
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.pulling import downloads
+from kobo_sync.steps.pulling import attachments
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 from kobo_sync.workspace.folders import Workspace
@@ -98,7 +98,7 @@ def _arm(kill_at: int) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    begin, get, write, replace = Store.begin, KoboClient.get, downloads._write, Path.replace
+    begin, get, write, replace = Store.begin, KoboClient.get, attachments._write, Path.replace
 
     @contextmanager
     def begin_armed(self: Store) -> Iterator[sa.Connection]:
@@ -119,7 +119,7 @@ def _arm(kill_at: int) -> None:
             handle.seek(0)
         part.unlink()
         point()
-        raise downloads.KoboUnreachable("the line broke")
+        raise attachments.KoboUnreachable("the line broke")
 
     def replace_armed(self: Path, target: Path) -> Path:
         point()
@@ -128,8 +128,8 @@ def _arm(kill_at: int) -> None:
     Store.begin, KoboClient.get = begin_armed, get_armed  # type: ignore[method-assign,assignment]
     Path.replace = replace_armed  # type: ignore[method-assign,assignment]
     if kill_at % 2:
-        downloads._write = write_armed
-        downloads.ATTEMPTS = 1
+        attachments._write = write_armed
+        attachments.ATTEMPTS = 1
 
 
 def state_of(root: Path, state: Path, url: str) -> dict[str, Any]:

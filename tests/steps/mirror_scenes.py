@@ -489,7 +489,7 @@ INSIDE: tuple[Callable[[Scene], Steps], ...] = (
 
 
 def _tables(s: Scene) -> tuple[object, ...]:
-    from kobo_sync.store.tables.rows import flat_tables
+    from kobo_sync.store.tables.layout import flat_tables
 
     return flat_tables(s.field.mission.forms["visites"])
 

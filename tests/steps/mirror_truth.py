@@ -16,10 +16,10 @@ from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.files import attachment_path
+from kobo_sync.store.attachments import attachment_path
+from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.tables.flatten import Flattener
-from kobo_sync.store.tables.rows import flat_tables
+from kobo_sync.store.tables.layout import flat_tables
 from kobo_sync.workspace.folders import Workspace
 
 State = Mapping[str, Any]
@@ -64,7 +64,7 @@ def _held(mission: Mission, form_id: str) -> State:
     s, a = schema.submissions, schema.attachments
     tables = flat_tables(mission.forms[form_id])
     with mission.store.begin() as connection:
-        bodies = Bodies(connection)
+        bodies = RawPages(connection)
         live = (s.c.form_id == form_id) & s.c.gone_at.is_(None)
         held = connection.execute(sa.select(s).where(live)).all()
         listed = a.join(s, (a.c.form_id == s.c.form_id) & (a.c.root_uuid == s.c.root_uuid))

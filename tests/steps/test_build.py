@@ -17,8 +17,8 @@ from docx import Document as open_docx
 
 from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps import ahead
 from kobo_sync.steps import build as build_step
+from kobo_sync.steps import build_worker
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.export import export
@@ -89,9 +89,9 @@ def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
 ) -> None:
     """Of many zones, all rows are read by a process that ends; where it cannot, the build reads them itself."""
     before = {path: content for path, (content, _) in tree(built.out).items()}
-    monkeypatch.setattr(ahead, "WORTH", 2)
+    monkeypatch.setattr(build_worker, "WORTH", 2)
     if not works:
-        monkeypatch.setattr(ahead, "_MAIN", "raise SystemExit(1)")
+        monkeypatch.setattr(build_worker, "_MAIN", "raise SystemExit(1)")
     shutil.rmtree(built.out)
     shutil.rmtree(built.root / ".kobo_sync" / "kept")
     read_whole.clear()
@@ -99,7 +99,7 @@ def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
     assert {path: content for path, (content, _) in tree(built.out).items()} == before
     assert bool(read_whole) != works
     asked: list[Mission] = []
-    monkeypatch.setattr(ahead, "look_ahead", asked.append)
+    monkeypatch.setattr(build_worker, "look_ahead", asked.append)
     built.again()
     assert not asked
 

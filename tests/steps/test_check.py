@@ -219,7 +219,7 @@ def test_a_build_shows_findings_in_their_states(team: Field) -> None:
     (item,) = page(team.mission.desk, rule="DATA002").items
     set_state(team.mission.desk, [item.key], "false_alarm", "awa", "", team.clock.now)
     from kobo_sync.mission.facts import gather_facts
-    from kobo_sync.mission.triage import found_in, with_states
+    from kobo_sync.mission.findings import found_in, with_states
 
     facts = gather_facts(team.mission)
     facts = with_states(team.mission, facts, found_in(team.mission, facts))

@@ -268,7 +268,7 @@ def test_what_is_purged_is_gone_everywhere_and_the_count_still_proves(team: Fiel
 
 
 def _tables(mission: Mission, form_id: str) -> Any:
-    from kobo_sync.store.tables.rows import flat_tables
+    from kobo_sync.store.tables.layout import flat_tables
 
     return flat_tables(mission.forms[form_id])[0]
 

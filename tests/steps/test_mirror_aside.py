@@ -20,10 +20,10 @@ from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.steps.pull import pull
-from kobo_sync.store.aside import Aside
 from kobo_sync.store.database import Store, open_store
+from kobo_sync.store.derive_worker import DeriveWorker
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.store.tables.rows import flat_tables
+from kobo_sync.store.tables.layout import flat_tables
 
 NOW = datetime(2025, 2, 12, tzinfo=UTC)
 VISITS = read_form(VISITES.encode(), "visites.md")
@@ -61,11 +61,11 @@ PAGES = (
 
 
 @pytest.fixture
-def helped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Aside]]:
+def helped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[DeriveWorker]]:
     """Have every first reading helped; gives the processes that did."""
-    helpers: list[Aside] = []
+    helpers: list[DeriveWorker] = []
 
-    class Seen(Aside):
+    class Seen(DeriveWorker):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.taken = 0
@@ -77,8 +77,8 @@ def helped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Aside]]:
             return derived
 
     monkeypatch.setattr("kobo_sync.store.mirror.WORTH", 1)
-    monkeypatch.setattr("kobo_sync.store.flat.spare_processor", lambda: True)
-    monkeypatch.setattr("kobo_sync.store.flat.Aside", Seen)
+    monkeypatch.setattr("kobo_sync.store.flat_tables.spare_processor", lambda: True)
+    monkeypatch.setattr("kobo_sync.store.flat_tables.DeriveWorker", Seen)
     yield helpers
     assert all(helper._process.returncode is not None for helper in helpers), "a process was left behind"
 
@@ -112,7 +112,7 @@ def _read(path: Path, pages: Sequence[Page], *, end_before: int = 0) -> tuple[di
 
 
 def test_a_helped_reading_ends_as_one_alone(
-    tmp_path: Path, helped: list[Aside], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, helped: list[DeriveWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_help, mirror = _read(tmp_path / "with.sqlite", PAGES)
     assert [helper.taken for helper in helped] == [4]  # not the first, nor those with unknown keys or odd values
@@ -124,13 +124,13 @@ def test_a_helped_reading_ends_as_one_alone(
 
 
 @pytest.mark.parametrize("at", [2, 4, 7])
-def test_its_death_changes_nothing(tmp_path: Path, helped: list[Aside], at: int) -> None:
+def test_its_death_changes_nothing(tmp_path: Path, helped: list[DeriveWorker], at: int) -> None:
     undisturbed, _ = _read(tmp_path / "one.sqlite", PAGES)
     bereft, _ = _read(tmp_path / "two.sqlite", PAGES, end_before=at)
     assert len(helped) == 2 and bereft == undisturbed
 
 
-def test_a_pull_is_helped_and_its_tables_are_those_of_a_rebuild(field_team: Field, helped: list[Aside]) -> None:
+def test_a_pull_is_helped_and_its_tables_are_those_of_a_rebuild(field_team: Field, helped: list[DeriveWorker]) -> None:
     for n in range(60):
         field_team.submit("visites", {"zone": "nord", "membre": [{"prenom": f"Élève {n}", "annees": n}] * (n % 3)})
     field_team.mission.config.pull.__dict__["page_size"] = 25
@@ -146,7 +146,7 @@ def test_a_pull_is_helped_and_its_tables_are_those_of_a_rebuild(field_team: Fiel
 
 
 def test_a_pull_that_fails_in_between_leaves_no_process(
-    field_team: Field, helped: list[Aside], monkeypatch: pytest.MonkeyPatch
+    field_team: Field, helped: list[DeriveWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(30):
         field_team.person(f"c{n}")
@@ -166,7 +166,7 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
 
 
 def test_an_empty_page_is_no_work() -> None:
-    helper = Aside(flat_tables(VISITS), VISITS)
+    helper = DeriveWorker(flat_tables(VISITS), VISITS)
     for page in (_page(), PAGES[0]):  # the last one that a server gives is empty
         helper.send(page)
     assert helper.take(_page()) is None and helper.take(PAGES[0]) is not None
@@ -176,10 +176,10 @@ def test_an_empty_page_is_no_work() -> None:
 ORPHAN = """
 import sys, time
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.store.aside import Aside
+from kobo_sync.store.aside import DeriveWorker
 from kobo_sync.store.rows import flat_tables
 form = read_form(sys.stdin.buffer.read(), "visites.md")
-print(Aside(flat_tables(form), form)._process.pid, flush=True)
+print(DeriveWorker(flat_tables(form), form)._process.pid, flush=True)
 time.sleep(60)
 """
 

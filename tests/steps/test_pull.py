@@ -13,9 +13,9 @@ from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.files import attachment_path
-from kobo_sync.store.tables.rows import flat_tables
+from kobo_sync.store.attachments import attachment_path
+from kobo_sync.store.raw_pages import RawPages
+from kobo_sync.store.tables.layout import flat_tables
 
 PHOTO = b"\x89PNG\r\n\x1a\nabc"
 
@@ -64,7 +64,7 @@ def test_edits_blank_answers_and_keep_their_history(field_team: Field) -> None:
         )
         r = schema.revisions.c
         place = connection.execute(sa.select(r.body_id, r.body_at, r.body_n).order_by(r.revision)).first()
-        raw = Bodies(connection).row((place[0], place[1], place[2]))
+        raw = RawPages(connection).row((place[0], place[1], place[2]))
     assert kinds == ["new", "edited"]
     assert json.loads(raw)["note"] == "à effacer"
 

@@ -23,7 +23,7 @@ from killed_pulls import mission_at, pull_in_small_pages, state_of
 from test_pull_killed import PHOTO, VISIT, only_deployments
 
 from kobo_sync.kobo.transport import Stream
-from kobo_sync.steps.pulling import downloads
+from kobo_sync.steps.pulling import attachments
 
 
 class Watch:
@@ -65,7 +65,7 @@ def watched(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
         return acted
 
-    write = downloads._write
+    write = attachments._write
 
     def write_watched(part: Path, stream: Stream) -> None:
         def chunks() -> Iterator[bytes]:
@@ -78,8 +78,8 @@ def watched(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         watch.point()
 
     with monkeypatch.context() as patch:
-        patch.setattr(downloads, "_write", write_watched)
-        patch.setattr(downloads, "AT_ONCE", 1)
+        patch.setattr(attachments, "_write", write_watched)
+        patch.setattr(attachments, "AT_ONCE", 1)
         for name in ("replace", "unlink", "mkdir"):
             patch.setattr(Path, name, around(getattr(Path, name)))
         sa.event.listen(sa.Engine, "connect", on_connect)

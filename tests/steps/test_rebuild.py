@@ -152,7 +152,7 @@ def test_what_was_kept_and_is_spoilt_is_worked_out_anew(field_team: Field, spoil
     mission = field_team.reopen()
     pull(mission)
     build(mission)
-    folder, before = mission.workspace.kept.folder, files(mission.workspace.out)
+    folder, before = mission.workspace.cache.folder, files(mission.workspace.out)
     assert {"findings", "checked-zones", "form-personnes.md"} <= {path.name for path in folder.iterdir()}
     assert folder.stat().st_mode & 0o077 == 0
     for path in folder.iterdir():

@@ -13,18 +13,18 @@ import msgspec
 import pytest
 from conftest import REPO
 
-from kobo_sync.analysis import once
+from kobo_sync.analysis import memo
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import report_blocks
 from kobo_sync.documents.word.living import _prints
 from kobo_sync.documents.word.template import Content
 from kobo_sync.mission.facts import gather_facts, gather_marks
+from kobo_sync.mission.findings import found_by_zone, found_in
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.triage import found_by_zone, found_in
 from kobo_sync.model import Finding, Report
 from kobo_sync.workspace.folders import Workspace, find
-from kobo_sync.workspace.kept import Memory
+from kobo_sync.workspace.result_cache import AnalysisCache
 
 # One answer of each form, as an edit on the server would change it.
 EDITS = {
@@ -109,8 +109,8 @@ def test_when_nothing_changed_nothing_is_read(state: Path, read_whole: set[str])
 def test_all_that_is_kept_comes_back_as_it_was(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: dict[str, Any] = {}
     values: dict[str, object] = {}
-    monkeypatch.setattr(Memory, "get", lambda _self, name, kind: kinds.update({name: kind}))
-    monkeypatch.setattr(Memory, "put", lambda _self, name, value, _forms: values.update({name: value}))
+    monkeypatch.setattr(AnalysisCache, "get", lambda _self, name, kind: kinds.update({name: kind}))
+    monkeypatch.setattr(AnalysisCache, "put", lambda _self, name, value, _forms: values.update({name: value}))
     mission = opened(state)
     facts = gather_facts(mission)
     shown(facts)
@@ -127,7 +127,7 @@ def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monke
 
     def spied(self: Facts, name: str) -> Any:
         caller = sys._getframe(1).f_globals["__name__"]
-        if once._reading.forms and not name.startswith("__") and caller not in (once.__name__, "dataclasses"):
+        if memo._reading.forms and not name.startswith("__") and caller not in (memo.__name__, "dataclasses"):
             looked_at.add(name)
         return object.__getattribute__(self, name)
 

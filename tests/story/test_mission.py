@@ -17,7 +17,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.store import schema
 from kobo_sync.store.database import open_store
-from kobo_sync.store.tables.rows import flat_tables
+from kobo_sync.store.tables.layout import flat_tables
 from kobo_sync.workspace.folders import Workspace, find
 
 ZONES = ("bertat", "zaouiat_sidi_hamza", "oumjniba")

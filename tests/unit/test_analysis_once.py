@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import forget, kept_per_facts, note, once_per_facts
+from kobo_sync.analysis.memo import forget, memo_per_facts, note, once_per_facts
 
 
 class Held:
@@ -17,15 +17,15 @@ class Held:
 
     def __init__(self) -> None:
         self.states = {"a": 0, "b": 0}
-        self.kept: dict[str, tuple[Any, dict[str, int]]] = {}
+        self.cache: dict[str, tuple[Any, dict[str, int]]] = {}
 
     def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
-        value, states = self.kept.get(name, (None, {"": 0}))
+        value, states = self.cache.get(name, (None, {"": 0}))
         assert kind is int
         return (value, states.keys()) if all(self.states.get(form) == n for form, n in states.items()) else None
 
     def put(self, name: str, value: object, forms: Collection[str]) -> None:
-        self.kept[name] = (value, {form: self.states[form] for form in forms})
+        self.cache[name] = (value, {form: self.states[form] for form in forms})
 
 
 class Tables(dict[str, int]):
@@ -46,7 +46,7 @@ def facts_of(memory: Held | None, **changed: int) -> Facts:
     return cast(Facts, SimpleNamespace(tables=tables, config=1, forms=2, catalogues=3, zone=None, as_of=None))
 
 
-@kept_per_facts
+@memo_per_facts
 def of_b(facts: Facts) -> int:
     return cast(int, facts.tables["b"])
 
@@ -56,7 +56,7 @@ def b_again(facts: Facts) -> int:
     return of_b(facts)
 
 
-@kept_per_facts
+@memo_per_facts
 def of_both(facts: Facts) -> int:
     return cast(int, facts.tables["a"]) + b_again(facts)
 
@@ -81,5 +81,5 @@ def test_without_a_memory_and_for_a_zone_nothing_is_kept() -> None:
     assert of_both(facts_of(None)) == 11
     zone = facts_of(memory)
     zone.__dict__["zone"] = SimpleNamespace(code="nord")
-    assert of_both(zone) == 11 and not memory.kept
+    assert of_both(zone) == 11 and not memory.cache
     forget()

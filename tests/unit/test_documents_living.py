@@ -24,9 +24,9 @@ from docx.text.run import Run
 from PIL import Image
 
 from kobo_sync.documents.word import islands, live_fields, living, writer
-from kobo_sync.documents.word.draft import without_mark
 from kobo_sync.documents.word.living import Living
 from kobo_sync.documents.word.template import Block, Content
+from kobo_sync.documents.word.watermark import without_mark
 from kobo_sync.errors import DocumentError
 
 WHEN = datetime(2025, 2, 13, 17, tzinfo=UTC)

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from kobo_sync.errors import FormError
 from kobo_sync.forms.rules import lint
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.store.tables.rows import REPEAT_SYSTEM, SYSTEM
+from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM
 
 HEAD = ["type", "name", "label"]
 SETTINGS = [["form_title", "form_id", "version"], ["Essai", "essai", "1"]]

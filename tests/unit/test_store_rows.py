@@ -14,7 +14,7 @@ from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.model import Form
 from kobo_sync.store.tables.flatten import Flattened, Flattener, Placed
-from kobo_sync.store.tables.rows import FlatTable, flat_tables, merge_tables
+from kobo_sync.store.tables.layout import FlatTable, flat_tables, merge_tables
 
 ODD = """
 | survey |              |           |        |

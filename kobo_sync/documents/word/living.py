@@ -17,7 +17,7 @@ from docx.text.paragraph import Paragraph
 from docx.text.run import Run
 from lxml import etree
 
-from kobo_sync.documents.word import draft, islands, live_fields, styles
+from kobo_sync.documents.word import islands, live_fields, styles, watermark
 from kobo_sync.documents.word.template import Block, Content, Note, block_title, filled, opened
 from kobo_sync.documents.word.wordml import W
 from kobo_sync.documents.word.writer import EPOCH, saved
@@ -59,7 +59,7 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     made = filled(template, content, name, live=True)
     live_fields.put_properties(made.document, content.values)
     if content.draft:
-        draft.mark(made.document)
+        watermark.mark(made.document)
     _settle(made.document)
     prints = _prints(content)
     state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)

@@ -1,4 +1,4 @@
-"""Word files: pages, tables, pictures; with `word_styles`, the only user of python-docx."""
+"""Word files: pages, tables, pictures; with `styles`, the only user of python-docx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of a page say, ready to be stored: worked out without the database, here or `aside`."""
+"""What the rows of a page say, ready to be stored: worked out without the database, here or `derive_worker`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns
 from kobo_sync.store.tables.bulk import Inserts, inserts_of
 from kobo_sync.store.tables.flatten import Flattened, Flattener
-from kobo_sync.store.tables.rows import CHOSEN, CHOSEN_PREFIX, FLAT_PREFIX, FlatTable
+from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FLAT_PREFIX, FlatTable
 
 FILE_TABLE = "attachments"
 FILE_COLUMNS = (

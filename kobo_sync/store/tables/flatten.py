@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from kobo_sync.kobo.wire.listing import Head, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
-from kobo_sync.store.tables.rows import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
+from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
 _INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of

@@ -12,9 +12,9 @@ from kobo_sync.kobo.wire.listing import LightRow
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Severity
 from kobo_sync.steps.pulling.plan import Known, PullPlan, doubt, plan_pull
-from kobo_sync.store.ledger import Cursor
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison, differing
+from kobo_sync.store.submissions import Cursor
 
 FEW = 5  # so few absences are looked at one by one, whatever their share
 ASKED_ALONE = 200  # so many absent rows are asked for one by one; more only when a person vouches for them

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from kobo_sync.errors import StoreError
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies, Place, keep
 from kobo_sync.store.database import Store
+from kobo_sync.store.raw_pages import Place, RawPages, keep
 
 S, R, B, Q, A = (schema.submissions, schema.revisions, schema.bodies, schema.quarantine, schema.attachments)
 # What the server says of a row, and what tells its versions apart; all else is an answer.
@@ -46,7 +46,7 @@ def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) ->
     """
     with store.begin() as connection:
         places = _places(connection, form_id)
-        bodies = Bodies(connection)
+        bodies = RawPages(connection)
         moved: dict[Place, Place] = {}
         digest, n_answers, n_states = hashlib.sha256(), 0, 0
         batch: list[tuple[Place, bytes]] = []

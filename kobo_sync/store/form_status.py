@@ -15,7 +15,7 @@ S, A, Q, C = schema.submissions, schema.attachments, schema.quarantine, schema.c
 
 
 @dataclass(frozen=True)
-class Glance:
+class FormStatus:
     """A form's state as of its last pull; *server_n* and the times are None before the first."""
 
     form_id: str
@@ -27,7 +27,7 @@ class Glance:
     reconciled_at: datetime | None
 
 
-def glance(store: Store, form_ids: Sequence[str]) -> list[Glance]:
+def form_statuses(store: Store, form_ids: Sequence[str]) -> list[FormStatus]:
     """The state of each form, in the given order. Its cost does not grow with the rows stored. Raises: StoreError."""
     waiting = (
         sa.select(A.c.form_id, sa.func.count())
@@ -44,7 +44,7 @@ def glance(store: Store, form_ids: Sequence[str]) -> list[Glance]:
     for form_id in form_ids:
         known = cursors.get(form_id)
         found.append(
-            Glance(
+            FormStatus(
                 form_id,
                 known.n_live if known else 0,
                 known.server_n if known else None,

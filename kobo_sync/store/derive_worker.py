@@ -28,10 +28,10 @@ from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.model import Form
 from kobo_sync.store.tables.derive import Derived, derive
 from kobo_sync.store.tables.flatten import Flattener
-from kobo_sync.store.tables.rows import FlatTable
+from kobo_sync.store.tables.layout import FlatTable
 
 WORTH = 5_000  # rows; fewer are read before a process has started
-_MAIN = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.store.aside import serve; serve()"
+_MAIN = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import serve; serve()"
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Callable[[bytes], Derived | None] = msgspec.msgpack.Decoder(Derived | None).decode
 
@@ -41,7 +41,7 @@ def spare_processor() -> bool:
     return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else False
 
 
-class Aside:
+class DeriveWorker:
     """The process. `send` may be called from another thread than `take`; neither ever fails."""
 
     def __init__(self, tables: Sequence[FlatTable], form: Form) -> None:

@@ -11,7 +11,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Zone
 from kobo_sync.store.zones import Mark
-from kobo_sync.workspace.kept import digest, hashed, program
+from kobo_sync.workspace.result_cache import digest, hashed, program
 
 # Settings that no zone's document shows.
 _UNSEEN = {"secrets", "server", "pull", "schedule", "zones", "report"}

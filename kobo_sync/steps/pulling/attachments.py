@@ -14,7 +14,7 @@ from pathlib import Path
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.transport import Stream
-from kobo_sync.store.files import WantedFile, attachment_path, sniff
+from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
 
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are

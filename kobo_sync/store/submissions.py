@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from kobo_sync.kobo.wire.listing import Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
-from kobo_sync.store import bodies, schema
+from kobo_sync.store import raw_pages, schema
 from kobo_sync.store.tables.bulk import insert, insert_rows, inserts_of
 from kobo_sync.store.tables.flatten import Placed
 
@@ -75,7 +75,7 @@ class Cursor:
 NO_CURSOR = Cursor(-1, "", "", "", "", None, 0, 0, "", None, None, None)
 
 
-class Ledger:
+class SubmissionTable:
     """The rows of *form_id*; every method works within the caller's transaction."""
 
     def __init__(self, form_id: str, tally: Tally) -> None:
@@ -119,7 +119,7 @@ class Ledger:
             self._append(connection, list(newest.values()), page, now)
             return list(newest.values()), []
         held = self._held(connection, list(newest))
-        old = bodies.Bodies(connection)
+        old = raw_pages.RawPages(connection)
         fresh: list[tuple[Row, str, Any]] = []
         same: list[tuple[Row, Any]] = []
         for root_uuid, row in newest.items():
@@ -152,7 +152,7 @@ class Ledger:
         now: datetime,
     ) -> None:
         """Store all the rows of *page*, none of which is held; *heads* are columns, see `typed.Columns`."""
-        places = bodies.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
+        places = raw_pages.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
         ids, roots, *rest = heads
         n = len(page.rows)
         stamps = [_text(now)] * n
@@ -173,7 +173,7 @@ class Ledger:
 
     def _append(self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime) -> None:
         """Store rows that were not held."""
-        places = bodies.keep(connection, [row.raw for row in rows], page.body, page.packed)
+        places = raw_pages.keep(connection, [row.raw for row in rows], page.body, page.packed)
         stamp = _text(now)
         added = [
             (self.form_id, row.head.root_uuid, *_state(row, place, 1, stamp), stamp)
@@ -192,7 +192,7 @@ class Ledger:
         old = [item for item in fresh if item[1] != "new"]
         if not old:
             return
-        places = bodies.keep(connection, [row.raw for row, _, _ in old], page.body, page.packed)
+        places = raw_pages.keep(connection, [row.raw for row, _, _ in old], page.body, page.packed)
         stamp = _text(now)
         updated, revisions = [], []
         for (row, kind, before), place in zip(old, places, strict=True):
@@ -210,7 +210,7 @@ class Ledger:
         place = (held.body_id, held.body_at, held.body_n)
         return (self.form_id, held.root_uuid, 1, "new", held.first_seen_at, held.uuid, *place)
 
-    def _kind(self, old: bodies.Bodies, before: Any, row: Row) -> str:
+    def _kind(self, old: raw_pages.RawPages, before: Any, row: Row) -> str:
         head = row.head
         if before is None:
             return "new"
@@ -234,12 +234,12 @@ class Ledger:
         """Rows that say the same in other bytes: kept anew (another id, other addresses) unless only key order differs."""
         if not same:
             return
-        held = bodies.Bodies(connection)
+        held = raw_pages.RawPages(connection)
         moved = [
             not _equal_json(held.row((before.body_id, before.body_at, before.body_n)), row.raw) for row, before in same
         ]
         raws = [row.raw for (row, _), is_moved in zip(same, moved, strict=True) if is_moved]
-        places = iter(bodies.keep(connection, raws, page.body, page.packed))
+        places = iter(raw_pages.keep(connection, raws, page.body, page.packed))
         values = []
         for (row, before), is_moved in zip(same, moved, strict=True):
             place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
@@ -377,7 +377,7 @@ def _text(moment: datetime) -> str:
     return schema.Utc().process_bind_param(moment, None) or ""  # type: ignore[arg-type]
 
 
-def _state(row: Row, place: bodies.Place, revision: int, stamp: str) -> tuple[Any, ...]:
+def _state(row: Row, place: raw_pages.Place, revision: int, stamp: str) -> tuple[Any, ...]:
     """The values of `_STATE`."""
     head = row.head
     return (

@@ -17,7 +17,7 @@ _MOST = 3  # facts: more would keep the rows of zones that are done with
 _all: list[OrderedDict[Hashable, Any]] = []
 
 
-class Memory(Protocol):
+class AnalysisCache(Protocol):
     """What earlier runs found in a whole mission, for as long as the forms that it was read from are as they were."""
 
     def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
@@ -90,7 +90,7 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     return remembered
 
 
-def kept_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
+def memo_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
     """`once_per_facts`; what it finds in a whole mission is kept besides, until a form that it read changes.
 
     *analyse* says the type of what it gives, made of dataclasses, tuples, mappings, texts and numbers. It reads rows by
@@ -100,8 +100,8 @@ def kept_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
 
     @once_per_facts
     @wraps(analyse)
-    def kept(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        memory: Memory | None = getattr(facts.tables, "memory", None) if facts.zone is None else None
+    def memoised(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        memory: AnalysisCache | None = getattr(facts.tables, "memory", None) if facts.zone is None else None
         if memory is None:
             return analyse(facts, *args, **kwargs)
         asked = " ".join([name, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))])
@@ -114,4 +114,4 @@ def kept_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
         note(*found[1])
         return value
 
-    return kept
+    return memoised

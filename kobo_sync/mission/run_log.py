@@ -15,7 +15,7 @@ from kobo_sync.errors import KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import Mission, random_uuid
 from kobo_sync.model import Report
 
-log = logging.getLogger("kobo_sync.mission.recorded")
+log = logging.getLogger("kobo_sync.mission.run_log")
 
 
 def recorded(

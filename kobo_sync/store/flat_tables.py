@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import Page
 from kobo_sync.model import Form, Question, Submission
-from kobo_sync.store import load, schema
-from kobo_sync.store.aside import Aside, spare_processor
-from kobo_sync.store.bodies import Bodies
+from kobo_sync.store import bulk_load, schema
 from kobo_sync.store.database import SQL_TYPES, Store
-from kobo_sync.store.ledger import Tally
+from kobo_sync.store.derive_worker import DeriveWorker, spare_processor
+from kobo_sync.store.raw_pages import RawPages
+from kobo_sync.store.submissions import Tally
 from kobo_sync.store.tables.bulk import insert, quoted
 from kobo_sync.store.tables.derive import Derived, derive, table_inserts
 from kobo_sync.store.tables.flatten import Flattener, Placed
-from kobo_sync.store.tables.rows import (
+from kobo_sync.store.tables.layout import (
     CHOSEN,
     CHOSEN_PREFIX,
     FLAT_PREFIX,
@@ -41,7 +41,7 @@ class Flat:
     def __init__(self, store: Store, form: Form, tally: Tally) -> None:
         self.store, self.form, self.tally = store, form, tally
         self._flattener = Flattener(flat_tables(form), form)
-        self._aside: Aside | None = None
+        self._aside: DeriveWorker | None = None
 
     @property
     def tables(self) -> Sequence[FlatTable]:
@@ -57,7 +57,7 @@ class Flat:
         """
         held_before, is_same = self._follow(connection)
         if is_same:
-            if load.loading(connection) is None:
+            if bulk_load.loading(connection) is None:
                 self.index(connection)
         elif held_before:
             self._derive(connection)
@@ -140,7 +140,7 @@ class Flat:
         """Have pages derived by a second process from now on, where one has a processor to itself."""
         if self._aside is None and spare_processor():
             with suppress(OSError):
-                self._aside = Aside(self.tables, self.form)
+                self._aside = DeriveWorker(self.tables, self.form)
 
     def dismiss(self) -> None:
         """End that process."""
@@ -195,7 +195,7 @@ class Flat:
         return n
 
     def _live(self, connection: sa.Connection) -> Iterator[Submission | Placed]:
-        bodies = Bodies(connection)
+        bodies = RawPages(connection)
         places = (
             sa.select(S.c.body_id, S.c.body_at, S.c.body_n)
             .where(S.c.form_id == self.form.form_id, S.c.gone_at.is_(None))

@@ -36,7 +36,7 @@ def hashed(parts: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ResultCache:
     """A folder of values, one file per name: the newest alone, so that it never grows with the runs.
 
     A file that is missing, damaged, or made from anything else than what *key* says is no value: it is worked
@@ -70,19 +70,19 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What earlier runs found in a whole mission (`analysis.once.Memory`), a file each.
+class AnalysisCache:
+    """What earlier runs found in a whole mission (`analysis.memo.AnalysisCache`), a file each.
 
     *shared* is a hash of all that it rests on besides rows, *states* say what the rows of each form look like.
     """
 
-    kept: Kept
+    cache: ResultCache
     shared: str
     states: Mapping[str, str]
 
     def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
         """The value of that name and the forms that it was read from; None when one of them has changed since."""
-        held = self.kept.get(_file(name), hashed([self.shared, name]), tuple[dict[str, str], bytes])
+        held = self.cache.get(_file(name), hashed([self.shared, name]), tuple[dict[str, str], bytes])
         if held is None or any(self.states.get(form_id) != state for form_id, state in held[0].items()):
             return None
         try:
@@ -94,7 +94,7 @@ class Memory:
         """Keep the value of that name, which was read from *forms*."""
         states = {form_id: self.states.get(form_id, "") for form_id in sorted(forms)}
         with suppress(TypeError, ValueError, msgspec.MsgspecError):
-            self.kept.put(_file(name), hashed([self.shared, name]), (states, msgspec.msgpack.encode(value)))
+            self.cache.put(_file(name), hashed([self.shared, name]), (states, msgspec.msgpack.encode(value)))
 
 
 def _file(name: str) -> str:

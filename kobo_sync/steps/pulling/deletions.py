@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from kobo_sync.steps.pulling.reading import ASKED_ALONE, FEW, Work
-from kobo_sync.store.ledger import Cursor
+from kobo_sync.steps.pulling.form_pull import ASKED_ALONE, FEW, Work
 from kobo_sync.store.reconcile import Comparison
+from kobo_sync.store.submissions import Cursor
 
 
 def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.once import forget
+from kobo_sync.analysis.memo import forget
 from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.config.config import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
@@ -19,7 +19,7 @@ from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
 from kobo_sync.store.zones import ELSEWHERE
-from kobo_sync.workspace.kept import hashed
+from kobo_sync.workspace.result_cache import hashed
 
 _AT_ONCE = 8  # zones read and checked together: one by one costs three times as much, all at once memory
 
@@ -41,10 +41,10 @@ def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, kno
     _known(mission)
     shared = rests_on(mission, bare)
     key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
-    found = mission.workspace.kept.get("findings", key, tuple[Finding, ...])
+    found = mission.workspace.cache.get("findings", key, tuple[Finding, ...])
     if found is None:
         found = run_over_zones(whole(), _parts(mission, bare, known, shared))
-        mission.workspace.kept.put("findings", key, found)
+        mission.workspace.cache.put("findings", key, found)
     return found
 
 
@@ -53,7 +53,7 @@ def n_to_check(mission: Mission, bare: Facts, known: Marks) -> int:
     if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
         return 0
     held = (
-        mission.workspace.kept.get("checked-zones", rests_on(mission, bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+        mission.workspace.cache.get("checked-zones", rests_on(mission, bare), dict[str, tuple[str, msgspec.Raw]]) or {}
     )
     due = [batch for batch in _batches(known) if held.get(batch[0], ("",))[0] != _state(known, batch)]
     return sum(bool(sum(known.zones[code].counts.values())) for batch in due for code in batch)
@@ -71,7 +71,7 @@ def _state(known: Marks, batch: list[str]) -> str:
 
 def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[ZonePart]:
     """The part of each few zones: that of the last run where nothing changed in them since."""
-    held = mission.workspace.kept.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
+    held = mission.workspace.cache.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
     parts: dict[str, tuple[str, ZonePart]] = {}
     for batch in _batches(known):
         state = _state(known, batch)
@@ -81,7 +81,7 @@ def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[Zon
             parts[batch[0]] = (state, zone_part(facts_of_zones(mission, bare, batch)))
             forget()
     if parts != held:
-        mission.workspace.kept.put("checked-zones", shared, parts)
+        mission.workspace.cache.put("checked-zones", shared, parts)
     return [part for _, part in parts.values()]
 
 

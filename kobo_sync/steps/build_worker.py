@@ -1,7 +1,7 @@
 """What a build of many zones asks of all rows, worked out by a process of its own: its memory goes back with it.
 
 Python gives little back of what it once held, and a build holds one zone after the other. What the process finds is
-kept (`kept_per_facts`, `found_by_zone`); what it does not find for any reason, whoever asks works out himself.
+kept (`memo_per_facts`, `found_by_zone`); what it does not find for any reason, whoever asks works out himself.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from kobo_sync.analysis.once import forget
+from kobo_sync.analysis.memo import forget
 from kobo_sync.deliverables import final_report
 from kobo_sync.mission.facts import gather_facts, gather_marks
+from kobo_sync.mission.findings import found_by_zone
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.triage import found_by_zone
 from kobo_sync.workspace.folders import Workspace
 
 WORTH = 50  # zones to check; of fewer the rows are small beside the program
-_MAIN = "import sys; sys.path[:] = sys.argv[4:]; from kobo_sync.steps.ahead import main; main(*sys.argv[1:4])"
+_MAIN = f"import sys; sys.path[:] = sys.argv[4:]; from {__name__} import main; main(*sys.argv[1:4])"
 
 
 def look_ahead(mission: Mission) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.store import schema
-from kobo_sync.store.bodies import Bodies
-from kobo_sync.store.files import list_files
+from kobo_sync.store.attachments import list_files
+from kobo_sync.store.raw_pages import RawPages
 
 S, A, F = schema.submissions, schema.attachments, schema.facts
 LOADING = "loading"
@@ -70,7 +70,7 @@ def settle(connection: sa.Connection) -> tuple[str, list[str]]:
 
 
 def _list_again(connection: sa.Connection, form_id: str, root_uuids: Sequence[str]) -> None:
-    bodies = Bodies(connection)
+    bodies = RawPages(connection)
     for root_uuid in root_uuids:
         connection.execute(A.delete().where(A.c.form_id == form_id, A.c.root_uuid == root_uuid))
         mine = (S.c.form_id == form_id) & (S.c.root_uuid == root_uuid)

@@ -47,7 +47,7 @@ def _cut(body: bytes, raws: Sequence[bytes]) -> list[tuple[int, int]] | None:
     return places
 
 
-class Bodies:
+class RawPages:
     """Reads rows back; the body read last stays at hand, so rows are best asked for in order of place."""
 
     def __init__(self, connection: sa.Connection) -> None:
