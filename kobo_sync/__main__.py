@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 from typing import NoReturn
@@ -27,7 +26,8 @@ def main() -> NoReturn:
         code: object = 0
     except SystemExit as end:
         code = end.code
-    logging.shutdown()
+    if logging := sys.modules.get("logging"):
+        logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     if isinstance(code, int):

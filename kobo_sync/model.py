@@ -11,6 +11,7 @@ Severity = Literal["error", "warning", "info"]
 Validation = Literal["", "approved", "not_approved", "on_hold"]
 Class = Literal["nominative", "aggregate", "pseudonymised", "public", "internal"]
 Scope = Literal["zone", "mission"]
+AccountRole = Literal["staff", "consultant", "reader"]
 
 
 # ── forms ───────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from kobo_sync.cli.service import MOST_BYTES
 from kobo_sync.desk import accounts
 from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.mission.run_log import recorded
+from kobo_sync.model import AccountRole
 from kobo_sync.serving import Listening
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from conftest import Field
 
 SENTENCE = "une phrase assez longue"
-PEOPLE: tuple[tuple[str, accounts.Role, bool], ...] = (
+PEOPLE: tuple[tuple[str, AccountRole, bool], ...] = (
     ("maha", "staff", False),
     ("lea", "consultant", False),
     ("nora", "consultant", True),

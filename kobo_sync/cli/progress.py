@@ -2,55 +2,69 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_EVERY_S = 1.0
 
 
 class Bars:
     """Progress bars on a terminal, nothing otherwise: steps print their own lines at the end."""
 
-    def __init__(self, console: Console, *, shown: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._shown = console.is_terminal and shown
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
+        self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bars:
-        if self._shown:
-            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
+        if self._progress:
             self._progress.stop()
 
     def show(self, what: str, done: int, total: int | None) -> None:
         """Show how far *what* is."""
         if not self._shown:
             return
+        if self._progress is None:
+            self._progress = _started()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)
 
 
-def lines_to(console: Console) -> Callable[[str, int, int | None], None]:
+class Lines:
     """A progress that prints a line at most once a second, and each end."""
-    last = 0.0
 
-    def show(what: str, done: int, total: int | None) -> None:
-        nonlocal last
-        if time.monotonic() - last >= 1 or done == total:
-            last = time.monotonic()
-            console.print(f"{escape(what)}: {done} of {total if total is not None else '?'}")
+    def __init__(self) -> None:
+        self._printed_at = 0.0
 
-    return show
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """Print how far *what* is, when it is time to."""
+        from kobo_sync.cli.console import warn
+
+        if time.monotonic() - self._printed_at >= _EVERY_S or done == total:
+            self._printed_at = time.monotonic()
+            warn(f"{what}: {done} of {total if total is not None else '?'}")
+
+
+def _started() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from kobo_sync.cli.console import console
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(to_errors=True),
+        transient=True,
+    )
+    progress.start()
+    return progress

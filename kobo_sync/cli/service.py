@@ -1,59 +1,142 @@
-"""The verbs of the long-running service: ``service`` with its pages, ``user`` for their accounts; `verbs` takes them in."""
+"""The verbs of the long-running service: ``service`` with its pages, ``user`` for their accounts."""
 
 from __future__ import annotations
 
-import secrets
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from kobo_sync.cli.console import err, escaped, out
-from kobo_sync.cli.signals import StopSignal
-from kobo_sync.cli.timezones import check_rules
-from kobo_sync.desk import accounts
+from kobo_sync.cli.verb import SEE_EXIT_CODES, cli, in_workspace, verb
 from kobo_sync.errors import ConfigError
-from kobo_sync.mission.mission import CurrentMission, Mission, open_mission
-from kobo_sync.service.logs import write_log
+
+if TYPE_CHECKING:
+    from kobo_sync.mission.mission import Mission
+    from kobo_sync.model import AccountRole
 
 MOST_BYTES = 1024 * 1024
 THREADS = 8
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_WORKSPACE = click.option("--workspace", type=_FOLDER, help="The mission's folder (default: this one or above).")
+ROLES: tuple[AccountRole, ...] = ("staff", "consultant", "reader")
 _PASSWORD = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 _GENERATE = click.option("--generate", is_flag=True, help="Make a password and print it, once.")
 
 
-def add_service_verbs(
-    cli: click.Group, verb: Callable[..., Callable[[Callable[..., Any]], click.Command]], epilog: str
+@verb(name="service")
+@click.option("--host", help="Address that the pages listen on (default: service.host).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages (default: service.port).")
+@click.option("--no-pages", is_flag=True, help="Run the jobs only.")
+@click.option(
+    "--no-jobs", is_flag=True, help="Show the pages only; runs wished for there wait for a service with jobs."
+)
+def service_command(mission: Mission, host: str | None, port: int | None, no_pages: bool, no_jobs: bool) -> None:
+    """Run jobs by the clock and show the pages, until stopped.
+
+    The hours are those of [schedule], in the mission's time zone.
+
+    SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
+    """
+    _serve(mission, host, port, pages=not no_pages, jobs=not no_jobs)
+
+
+@cli.group(name="user", epilog=SEE_EXIT_CODES)
+def user_group() -> None:
+    """Make, change, close and list accounts of the pages."""
+
+
+@user_group.command(name="add")
+@click.argument("username")
+@click.option("--name", default="", help="The person's name, shown on the pages.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the person may do.")
+@click.option("--names", is_flag=True, help="A consultant who may see nominative documents.")
+@_PASSWORD
+@_GENERATE
+@in_workspace
+def add_command(
+    workspace: Path | None, username: str, name: str, role: str, names: bool, password_stdin: bool, generate: bool
 ) -> None:
-    """Give *cli* the verbs ``service`` and ``user``; *verb* makes commands of steps."""
+    """Make an account USERNAME; the password is asked for, and never an argument."""
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts
+    from kobo_sync.mission.mission import open_mission
 
-    @verb(name="service")
-    @click.option("--host", help="Address that the pages listen on (default: service.host).")
-    @click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages (default: service.port).")
-    @click.option("--no-pages", is_flag=True, help="Run the jobs only.")
-    @click.option(
-        "--no-jobs", is_flag=True, help="Show the pages only; runs wished for there wait for a service with jobs."
-    )
-    def service_command(mission: Mission, host: str | None, port: int | None, no_pages: bool, no_jobs: bool) -> None:
-        """Run the jobs of [schedule] by the clock and show the pages, until stopped.
+    with open_mission(workspace) as mission:
+        password = _password(password_stdin, generate)
+        accounts.add_user(
+            mission.desk, username, name, cast("AccountRole", role), password, names=names, now=mission.clock()
+        )
+    say(f"account {username} ({role}) made")
 
-        SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
-        """
-        _serve(mission, host, port, pages=not no_pages, jobs=not no_jobs)
 
-    @cli.group(name="user", epilog=epilog)
-    def user_group() -> None:
-        """Accounts of the pages: staff, consultants, readers."""
+@user_group.command(name="password")
+@click.argument("username")
+@_PASSWORD
+@_GENERATE
+@in_workspace
+def password_command(workspace: Path | None, username: str, password_stdin: bool, generate: bool) -> None:
+    """Give USERNAME another password, unlock the account, and sign its browsers out."""
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts
+    from kobo_sync.mission.mission import open_mission
 
-    _add_user_verbs(user_group)
+    with open_mission(workspace) as mission:
+        accounts.set_password(mission.desk, username, _password(password_stdin, generate))
+    say(f"the password of {username} is changed")
+
+
+@user_group.command(name="change")
+@click.argument("username")
+@click.option("--role", type=click.Choice(ROLES), help="Another role.")
+@click.option("--names/--no-names", default=None, help="Whether nominative documents may be seen.")
+@click.option("--name", help="Another name to show.")
+@click.option("--close", "is_open", flag_value=False, type=bool, default=None, help="Close the account.")
+@click.option("--open", "is_open", flag_value=True, type=bool, help="Open it again.")
+@in_workspace
+def change_command(
+    workspace: Path | None,
+    username: str,
+    role: str | None,
+    names: bool | None,
+    name: str | None,
+    is_open: bool | None,
+) -> None:
+    """Change USERNAME's role or rights, or close the account: its browsers are signed out."""
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts
+    from kobo_sync.mission.mission import open_mission
+
+    with open_mission(workspace) as mission:
+        if role is not None or names is not None or name is not None:
+            accounts.change_user(mission.desk, username, role=cast("AccountRole | None", role), names=names, name=name)
+        if is_open is not None:
+            accounts.disable_user(mission.desk, username, None if is_open else mission.clock())
+    say(f"account {username} changed")
+
+
+@user_group.command(name="list")
+@in_workspace
+def list_command(workspace: Path | None) -> None:
+    """Name the accounts."""
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts
+    from kobo_sync.mission.mission import open_mission
+
+    with open_mission(workspace) as mission:
+        for each in accounts.users(mission.desk):
+            marks = ["names"] if each.may_see_names else []
+            marks += ["closed"] if each.disabled_at else []
+            say("  ".join([each.username, each.role, each.name, *marks]))
 
 
 def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool, jobs: bool) -> None:
+    from contextlib import ExitStack
+
+    from kobo_sync.cli.console import warn
+    from kobo_sync.cli.signals import StopSignal
+    from kobo_sync.cli.timezones import check_rules
+    from kobo_sync.desk import accounts
+    from kobo_sync.mission.mission import CurrentMission, Mission
+    from kobo_sync.service.logs import write_log
     from kobo_sync.service.loop import Service
     from kobo_sync.serving import Listening
     from kobo_sync.web import Site, create_app
@@ -85,91 +168,25 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
                     key="service.host, service.port",
                     hint="another program may have the port: give another, here or with --port",
                 ) from error
-            err.print(f"pages: {listening.url}")
+            warn(f"pages: {listening.url}")
             if not accounts.users(mission.desk):
-                err.print("  → no account yet: kobo-sync user add NAME --role staff")
+                warn("  → no account yet: kobo-sync user add NAME --role staff")
         if service:
             service.start()
         stop.wait()
-        err.print("stopping at the next safe point")
-    err.print("stopped")
-
-
-def _add_user_verbs(group: click.Group) -> None:
-    @group.command(name="add")
-    @click.argument("username")
-    @click.option("--name", default="", help="The person's name, shown on the pages.")
-    @click.option("--role", type=click.Choice(accounts.ROLES), required=True, help="What the person may do.")
-    @click.option("--names", is_flag=True, help="A consultant who may see nominative documents.")
-    @_PASSWORD
-    @_GENERATE
-    @_WORKSPACE
-    def add_command(
-        workspace: Path | None, username: str, name: str, role: str, names: bool, password_stdin: bool, generate: bool
-    ) -> None:
-        """Make an account USERNAME; the password is asked for, and never an argument."""
-        with open_mission(workspace) as mission:
-            password = _password(password_stdin, generate)
-            known = cast(accounts.Role, role)
-            accounts.add_user(mission.desk, username, name, known, password, names=names, now=mission.clock())
-        out.print(f"account {escaped(username)} ({role}) made")
-
-    _add_changes(group)
-
-
-def _add_changes(group: click.Group) -> None:
-    @group.command(name="password")
-    @click.argument("username")
-    @_PASSWORD
-    @_GENERATE
-    @_WORKSPACE
-    def password_command(workspace: Path | None, username: str, password_stdin: bool, generate: bool) -> None:
-        """Give USERNAME another password, unlock the account, and sign its browsers out."""
-        with open_mission(workspace) as mission:
-            accounts.set_password(mission.desk, username, _password(password_stdin, generate))
-        out.print(f"the password of {escaped(username)} is changed")
-
-    @group.command(name="change")
-    @click.argument("username")
-    @click.option("--role", type=click.Choice(accounts.ROLES), help="Another role.")
-    @click.option("--names/--no-names", default=None, help="Whether nominative documents may be seen.")
-    @click.option("--name", help="Another name to show.")
-    @click.option("--close", "is_open", flag_value=False, type=bool, default=None, help="Close the account.")
-    @click.option("--open", "is_open", flag_value=True, type=bool, help="Open it again.")
-    @_WORKSPACE
-    def change_command(
-        workspace: Path | None,
-        username: str,
-        role: str | None,
-        names: bool | None,
-        name: str | None,
-        is_open: bool | None,
-    ) -> None:
-        """Change USERNAME's role or rights, or close the account: its browsers are signed out."""
-        with open_mission(workspace) as mission:
-            if role is not None or names is not None or name is not None:
-                known = cast(accounts.Role | None, role)
-                accounts.change_user(mission.desk, username, role=known, names=names, name=name)
-            if is_open is not None:
-                accounts.disable_user(mission.desk, username, None if is_open else mission.clock())
-        out.print(f"account {escaped(username)} changed")
-
-    @group.command(name="list")
-    @_WORKSPACE
-    def list_command(workspace: Path | None) -> None:
-        """Name the accounts."""
-        with open_mission(workspace) as mission:
-            for each in accounts.users(mission.desk):
-                marks = ["names"] if each.may_see_names else []
-                marks += ["closed"] if each.disabled_at else []
-                out.print(escaped("  ".join([each.username, each.role, each.name, *marks])))
+        warn("stopping at the next safe point")
+    warn("stopped")
 
 
 def _password(from_stdin: bool, generate: bool) -> str:
+    from kobo_sync.cli.console import say
+
     if generate:
-        made = "-".join(secrets.token_hex(3) for _ in range(3))
-        out.print(f"password: {made}")
-        return made
+        import secrets
+
+        password = "-".join(secrets.token_hex(3) for _ in range(3))
+        say(f"password: {password}")
+        return password
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("password", hide_input=True, confirmation_prompt=True))

@@ -8,16 +8,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal, cast
+from typing import cast
 
 import sqlalchemy as sa
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, insert_once, put
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.model import AccountRole
 
-Role = Literal["staff", "consultant", "reader"]
-ROLES: tuple[Role, ...] = ("staff", "consultant", "reader")
 USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256  # a longer one would only cost time
@@ -33,7 +32,7 @@ class User:
 
     username: str
     name: str
-    role: Role
+    role: AccountRole
     may_see_names: bool
     created_at: datetime
     disabled_at: datetime | None
@@ -59,7 +58,9 @@ class AccountRefused(KoboSyncError):
 # ── users ───────────────────────────────────────────────────────────────────
 
 
-def add_user(desk: Desk, username: str, name: str, role: Role, password: str, *, names: bool, now: datetime) -> None:
+def add_user(
+    desk: Desk, username: str, name: str, role: AccountRole, password: str, *, names: bool, now: datetime
+) -> None:
     """Make an account. Raises: AccountRefused for a name that is taken or none, or a weak password."""
     if not USERNAME.fullmatch(username):
         raise AccountRefused(
@@ -81,7 +82,7 @@ def set_password(desk: Desk, username: str, password: str) -> None:
 
 
 def change_user(
-    desk: Desk, username: str, *, role: Role | None = None, names: bool | None = None, name: str | None = None
+    desk: Desk, username: str, *, role: AccountRole | None = None, names: bool | None = None, name: str | None = None
 ) -> None:
     """Change role, name, or whether nominative files may be seen. Raises: AccountRefused."""
     values = {"role": role, "may_see_names": names, "name": name}
@@ -140,7 +141,7 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
     return User(
         row.username,
         row.name,
-        cast(Role, row.role),
+        cast(AccountRole, row.role),
         bool(row.may_see_names),
         row.created_at,
         row.disabled_at,

@@ -1,0 +1,145 @@
+"""The verbs of collection: the roster, what was sent, phones, and the field station."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kobo_sync.cli.verb import FOLDER, refuse_unknown_forms, verb
+from kobo_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kobo_sync.mission.mission import Mission
+    from kobo_sync.model import Report
+
+
+@verb("pull", name="pull")
+@click.argument("form_ids", nargs=-1)
+@click.option("--accept-deletions", is_flag=True, help="Believe that many rows were deleted at once.")
+@click.option("--quick", is_flag=True, help="Look for changes only; everything when the counts leave a doubt.")
+@click.option("--full", is_flag=True, help="Read every row again.")
+@click.option("--rebuild", is_flag=True, help="Ask no server: derive the tables again from the rows as received.")
+@click.option("--explain", is_flag=True, help="Say how each decision was made.")
+@click.option("--progress", is_flag=True, help="Print a line now and then, also where there is no terminal.")
+def pull_command(mission: Mission, form_ids: tuple[str, ...], rebuild: bool, progress: bool, **how: bool) -> Report:
+    """Bring the mirror to what the server has, and prove it is complete.
+
+    The proof: as many rows on the server as here, form by form.
+    """
+    from kobo_sync.cli.progress import Lines
+    from kobo_sync.steps import pull
+
+    refuse_unknown_forms(mission, form_ids)
+    if progress:
+        mission.progress = Lines().show
+    if rebuild:
+        return pull.rebuild(mission, form_ids=form_ids)
+    return pull.pull(mission, form_ids=form_ids, **how)
+
+
+@verb("roster", name="roster")
+@click.option(
+    "--import",
+    "imported",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Take in a pre-printed roster (xlsx, csv) first.",
+)
+@click.option("--force", is_flag=True, help="Publish now, whatever the minimum time between deployments.")
+@click.option("--dry-run", is_flag=True, help="Say what would be published; send nothing.")
+def roster_command(mission: Mission, imported: Path | None, force: bool, dry_run: bool) -> Report:
+    """Publish the accepted registrations as the list that forms show."""
+    from kobo_sync.steps.roster import import_roster, refresh_roster
+
+    if imported:
+        report = import_roster(mission, imported, dry_run=dry_run)
+        if report.has_errors:
+            return report
+    return refresh_roster(mission, force=force, dry_run=dry_run)
+
+
+@verb(name="enrol")
+@click.argument("user", required=False, default="")
+@click.option("--name", default="", help="The enumerator's name, printed on the sheet.")
+@click.option(
+    "--all",
+    "people",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="A CSV of enumerators: columns user, name.",
+)
+@click.option("--language", type=click.Choice(["fr", "ar"]), default="fr", show_default=True, help="Of the app.")
+@click.option("--with-password", is_flag=True, help="Put the password in COLLECT_PASSWORD into the code.")
+@click.option("--badges", is_flag=True, help="Make badges for the participants instead.")
+@click.option("--zone", default="", metavar="CODE", help="Badges of this zone only.")
+@click.option("--blank", default=0, type=click.IntRange(0, 999), help="Badges with codes only, so many for --zone.")
+@click.option("--output", type=FOLDER, help="Where to write (default: exports/out/enrolment or badges).")
+def enrol_command(mission: Mission, user: str, badges: bool, zone: str, blank: int, **options: Any) -> Report:
+    """Make QR codes that set up phones, or badges for participants.
+
+    A code holds the server and the user's name, and no password unless --with-password asks for it.
+    """
+    from kobo_sync.steps.enrol import badge_sheets, enrol
+
+    if badges:
+        return badge_sheets(mission, zone=zone, n_blank=blank, output=options["output"])
+    if bool(user) == bool(options["people"]):
+        raise click.UsageError("give one USER, or --all FILE.csv, or --badges")
+    return enrol(mission, user=user, **options)
+
+
+@verb(name="station")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the Wi-Fi in."
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--user", default="station", show_default=True, help="The account's name; its password is STATION_PASSWORD."
+)
+def station_command(mission: Mission, host: str, port: int, user: str) -> None:
+    """Serve phones and this product without the Internet.
+
+    The station is a server of its own, on this machine: phones send to it over the room's Wi-Fi, and every other
+    verb works with it once server.kf and server.kc in config/mission.toml name its address. Its account is --user;
+    config/secrets.env holds its two secrets: STATION_PASSWORD, which phones use, and KOBO_TOKEN, which this product
+    uses. What it receives lies in .kobo_sync/station.sqlite.
+    """
+    from kobo_sync.cli.console import warn
+    from kobo_sync.cli.signals import StopSignal
+    from kobo_sync.mission.mission import random_uuid, utc_now
+    from kobo_sync.station import Account, Station, serve
+
+    password, token = mission.config.secret("STATION_PASSWORD"), mission.config.secret("KOBO_TOKEN")
+    if not password or not token:
+        raise ConfigError(
+            "the station needs a password and a token",
+            file="config/secrets.env",
+            key="STATION_PASSWORD, KOBO_TOKEN",
+            hint="write both there; the token may be any long random word",
+        )
+    station = Station(
+        mission.workspace.station_database,
+        accounts=[Account(user, password, token)],
+        clock=utc_now,
+        new_uid=lambda prefix: (prefix + random_uuid().replace("-", ""))[:22],
+        new_uuid=random_uuid,
+    )
+    stop = StopSignal()
+    try:
+        with serve(station, host=host, port=port) as running:
+            warn(f"listening on {running.url} (Ctrl-C stops); set server.kf and server.kc to it")
+            stop.wait()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise click.UsageError(
+            f"cannot listen on {host}, port {port} ({reason}); give another --host or --port"
+        ) from error
+    finally:
+        station.close()
+    warn("stopped")

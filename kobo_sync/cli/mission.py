@@ -1,0 +1,93 @@
+"""The verbs of a mission as a whole: made, examined, shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, verb
+
+if TYPE_CHECKING:
+    from kobo_sync.mission.mission import Mission
+    from kobo_sync.model import Report
+
+
+@cli.command(name="init", epilog=SEE_EXIT_CODES)
+@click.argument("folder", type=click.Path(path_type=Path))
+def init_command(folder: Path) -> None:
+    """Make a new mission in FOLDER: config, sample forms, guides.
+
+    The config is commented; the sample forms deploy as they are.
+    """
+    from kobo_sync.cli.console import say
+    from kobo_sync.steps.init import init
+
+    for name in init(folder):
+        say(f"  {name}")
+    say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
+
+
+@verb(name="doctor")
+def doctor_command(mission: Mission) -> Report:
+    """Examine all that a run needs, each with its cure.
+
+    Config, forms, Java, fonts, disk, databases, clock, server, token, rights.
+    """
+    from kobo_sync.steps.doctor import doctor
+
+    return doctor(mission)
+
+
+@verb(name="status")
+def status_command(mission: Mission) -> Report:
+    """Show what the mirror holds per form, and how the last runs went.
+
+    Times are those of the mission's time zone.
+    """
+    from kobo_sync.steps.status import status
+
+    return status(mission)
+
+
+@cli.command(name="demo", epilog=SEE_EXIT_CODES)
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same files.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    help="Where to work (default: exports/demo in the mission's folder).",
+)
+@in_workspace
+@as_one_json
+def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Show the whole product on invented data.
+
+    A station, phones, three training days, a pull, checks, deliverables; your own data are left alone.
+    """
+    from kobo_sync.cli.console import print_report, say, summary
+    from kobo_sync.cli.progress import Bars
+    from kobo_sync.mission.mission import silent
+    from kobo_sync.steps.demo import demo
+    from kobo_sync.workspace.folders import find
+
+    began = time.perf_counter()
+    root = find(workspace or Path.cwd())
+    target = output or root.root / "exports" / "demo"
+
+    def done(name: str, seconds: float, report: Report | None) -> None:
+        if not as_json:
+            took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 10
+            say(f"{took}{name}{summary(report)}")
+
+    with Bars(shown=not as_json) as bars:
+        report = demo(root, target, seed, progress=bars.show if not as_json else silent, done=done)
+    if as_json:
+        print_report(report, as_json=True)
+    else:
+        for line in report.lines:
+            say(f"  {line}")
+        say(f"{len(report.lines)} files in {target!s}, {time.perf_counter() - began:.1f} s in all")
+    sys.exit(1 if report.has_errors else 0)

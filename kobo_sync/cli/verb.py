@@ -1,0 +1,125 @@
+"""What all verbs share: the group that they join, their common options, and how a step becomes a command.
+
+Modules of this folder import what is heavy (the mission, tables, documents) inside the verb that needs it: `--help`
+and completion wait for none of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kobo_sync import __version__
+
+if TYPE_CHECKING:
+    from kobo_sync.mission.mission import Mission
+    from kobo_sync.model import Report
+
+TASKS = {  # module of this folder → the heading of its verbs in `--help`, in order
+    "mission": "A mission",
+    "forms": "Forms",
+    "collection": "Collection",
+    "data": "Data",
+    "documents": "Documents",
+    "service": "Service",
+    "keeping": "Keeping and erasing",
+}
+EXIT_CODES = """
+\b
+Exit codes (the same for every verb):
+    0  done
+    1  done, with findings of severity error
+    2  wrong use of the command
+    3  a setting is missing or wrong
+    4  a form cannot be read, compiled or deployed
+    5  the server cannot be reached, refuses, or answers oddly
+    6  the local database or disk refuses
+    7  a deliverable cannot be built
+   70  the program itself is at fault: please report it
+"""
+SEE_EXIT_CODES = "Exit codes: kobo-sync --help."
+FOLDER = click.Path(file_okay=False, path_type=Path)
+in_workspace = click.option("--workspace", type=FOLDER, help="The mission's folder (default: this one or above).")
+as_one_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+
+class _Verbs(click.Group):
+    """A group that lists its verbs by task, each with the whole first line of its help."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs under the headings of TASKS."""
+        lines: dict[str, list[tuple[str, str]]] = {heading: [] for heading in TASKS.values()}
+        for name, command in self.commands.items():
+            task = command.callback.__module__.rpartition(".")[2] if command.callback else ""
+            lines[TASKS[task]].append((name, (command.help or "").partition("\n")[0]))
+        for heading, rows in lines.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=_Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kobo-sync")
+def cli() -> None:
+    """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone.
+
+    A mission is a folder with config/, forms/ and exports/; run the verbs inside it, or name it with
+    --workspace. The usual order: doctor, deploy, then run (or service, which runs by the clock).
+    """
+    import logging
+
+    from kobo_sync.cli.timezones import prefer_packaged_timezones
+
+    prefer_packaged_timezones()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with --workspace and --json; with *step* it runs alone in the workspace and is recorded."""
+
+    def decorate(act: Callable[..., Any]) -> click.Command:
+        @cli.command(epilog=SEE_EXIT_CODES, **settings)
+        @in_workspace
+        @as_one_json
+        @wraps(act)
+        def command(workspace: Path | None, as_json: bool, **options: Any) -> None:
+            from kobo_sync.cli.progress import Bars
+            from kobo_sync.mission.mission import open_mission
+
+            with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
+                report = (
+                    _recorded(mission, step, lambda opened: act(opened, **options)) if step else act(mission, **options)
+                )
+            if report is not None:
+                leave_with(report, as_json=as_json)
+
+        return command
+
+    return decorate
+
+
+def leave_with(report: Report, *, as_json: bool) -> None:
+    """Print *report* and exit: 1 when a finding of it is an error, else 0."""
+    from kobo_sync.cli.console import print_report
+
+    print_report(report, as_json=as_json)
+    sys.exit(1 if report.has_errors else 0)
+
+
+def refuse_unknown_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
+    """Raises: click.BadParameter when the mission has no form of one of these ids."""
+    for form_id in form_ids:
+        if form_id not in mission.config.forms:
+            names = ", ".join(mission.config.forms)
+            raise click.BadParameter(f"there is no form {form_id!r}; the forms are: {names}", param_hint="FORM_IDS")
+
+
+def _recorded(mission: Mission, step: str, act: Callable[[Mission], Report]) -> Report:
+    from kobo_sync.mission.run_log import recorded
+
+    return recorded(mission, step, act)
