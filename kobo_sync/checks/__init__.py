@@ -43,7 +43,7 @@ from kobo_sync.checks import (
     zones,
 )
 from kobo_sync.checks.sheet import sheet
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Finding
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.config.config import MISSION_FILE, FormSettings
+from kobo_sync.config.config import FormSettings
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.model import Finding, Form
 
 CODE = "DATA004"

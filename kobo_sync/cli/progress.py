@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -54,16 +55,15 @@ class Lines:
 
 
 def _started() -> Progress:
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from kobo_sync.cli.console import console
 
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console(to_errors=True),
+        console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
         transient=True,
     )
     progress.start()

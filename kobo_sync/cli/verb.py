@@ -72,8 +72,10 @@ def cli() -> None:
     """
     import logging
 
+    from kobo_sync.cli.console import print_anything
     from kobo_sync.cli.timezones import prefer_packaged_timezones
 
+    print_anything()
     prefer_packaged_timezones()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -13,13 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
 from kobo_sync.config.service import Notices, Schedule, Service
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
-MISSION_FILE = "config/mission.toml"
-ZONES_FILE = "config/zones.csv"
-SECRETS_FILE = "config/secrets.env"
 SECRET_NAMES = (
     "KOBO_TOKEN",
     "KOBO_DEPLOY_TOKEN",

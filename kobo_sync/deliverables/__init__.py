@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import get_args
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Class, Document, Scope
 

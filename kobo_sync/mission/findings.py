@@ -12,7 +12,7 @@ import msgspec
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zone_part
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on

@@ -14,17 +14,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kobo_sync.config.config import SECRETS_FILE, Config
-from kobo_sync.desk.database import Desk, open_desk
+from kobo_sync.config.files import SECRETS_FILE
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.model import Finding, Form, Report
-from kobo_sync.store.database import Store, open_store
-from kobo_sync.store.tables.layout import FlatTable, flat_tables
 from kobo_sync.workspace.folders import Workspace, find
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
+    from kobo_sync.config.config import Config
+    from kobo_sync.desk.database import Desk
     from kobo_sync.kobo.client import KoboClient
+    from kobo_sync.store.database import Store
+    from kobo_sync.store.tables.layout import FlatTable
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
@@ -74,11 +75,15 @@ class Mission:
     @cached_property
     def store(self) -> Store:
         """The mirror. Raises: StoreError."""
+        from kobo_sync.store.database import open_store  # here: SQLAlchemy takes longer to load than many a verb
+
         return open_store(self.workspace.database)
 
     @cached_property
     def desk(self) -> Desk:
         """Runs, worklist, accounts and all else that people keep. Raises: StoreError, ConfigError."""
+        from kobo_sync.desk.database import open_desk
+
         return open_desk(self.workspace.desk_database, self.config.secret("DESK_URL"))
 
     @property
@@ -126,6 +131,7 @@ class Mission:
     def participants(self) -> RosterPlan:
         """The roster as the mirror's registrations make it; empty without a roster in the config."""
         from kobo_sync.analysis.roster import RosterPlan, plan_roster  # pandas: a pull does without its memory
+        from kobo_sync.store.tables.layout import flat_tables
 
         roster = self.config.roster
         if roster is None:

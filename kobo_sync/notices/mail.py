@@ -10,7 +10,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.service import Smtp
 from kobo_sync.errors import ConfigError, KoboSyncError
 

@@ -14,7 +14,7 @@ from typing import Any
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.checks import ordered
-from kobo_sync.config.config import ZONES_FILE
+from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents.pdf import typeset

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kobo_sync.checks.mapping import unknown_questions
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission.mission import Mission

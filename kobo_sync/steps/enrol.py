@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kobo_sync.config.config import ZONES_FILE, Config, read_csv
+from kobo_sync.config.config import Config, read_csv
+from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic

@@ -6,7 +6,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from kobo_sync.config.config import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.workspace.folders import write_atomic
 

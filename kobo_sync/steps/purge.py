@@ -13,7 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kobo_sync.config.checks_and_keeping import Retention
-from kobo_sync.config.config import MISSION_FILE, Config
+from kobo_sync.config.config import Config
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError

@@ -16,15 +16,17 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kobo_sync.config.config import MISSION_FILE, SECRETS_FILE, Config, labels_of, parse_config, parse_secrets, read_csv
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
-from kobo_sync.forms.media import list_csv
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form
 from kobo_sync.workspace.result_cache import ResultCache, digest
+
+if TYPE_CHECKING:
+    from kobo_sync.config.config import Config
 
 STATE = ".kobo_sync"
 MANIFEST = "MANIFEST.json"
@@ -125,6 +127,8 @@ class Workspace:
 
         Raises: ConfigError.
         """
+        from kobo_sync.config.config import parse_config  # here: pydantic takes longer to load than what most verbs do
+
         toml = _read_text(self.root / MISSION_FILE, MISSION_FILE)
         lists = {
             f"config/{path.name}": _read_text(path, f"config/{path.name}")
@@ -143,6 +147,8 @@ class Workspace:
         return tuple(found)
 
     def _secrets(self) -> dict[str, str]:
+        from kobo_sync.config.config import parse_secrets
+
         path = self.root / SECRETS_FILE
         if not path.exists():
             return {}
@@ -206,6 +212,8 @@ class Workspace:
 
         Raises: ConfigError when neither exists, or the list is at fault.
         """
+        from kobo_sync.forms.media import list_csv
+
         listed = self.root / "config" / name
         if name.endswith(".csv") and listed.is_file():
             return list_csv(_read_text(listed, f"config/{name}"), f"config/{name}", config.mission.languages)
@@ -244,6 +252,8 @@ class Workspace:
 
     def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
         """The lists of config/ that forms show, by file name. Raises: ConfigError."""
+        from kobo_sync.config.config import labels_of, read_csv
+
         catalogues = {}
         for path in sorted((self.root / "config").glob("*.csv")):
             rows = read_csv(_read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
