@@ -74,10 +74,10 @@ class Attendance:
     @cached_property
     def distinct(self) -> tuple[Person, ...]:
         """The persons present, each once, in the first of the zones they came to."""
-        found: dict[str, Person] = {}
+        persons: dict[str, Person] = {}
         for person in self.present:
-            found.setdefault(person.key, person)
-        return tuple(found.values())
+            persons.setdefault(person.key, person)
+        return tuple(persons.values())
 
     @cached_property
     def full_day(self) -> tuple[Person, ...]:
@@ -91,11 +91,11 @@ class Attendance:
 
     def counts(self, trait: str) -> dict[str, int]:
         """Persons present by *trait* (``sex``, ``group``, …), each once; per ``zone`` all who came there. Missing under an empty code."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for person in self.present if trait == "zone" else self.distinct:
             code = person.zone if trait == "zone" else person.traits[trait]
-            found[code] = found.get(code, 0) + 1
-        return dict(sorted(found.items()))
+            counts[code] = counts.get(code, 0) + 1
+        return dict(sorted(counts.items()))
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,15 @@ def attendance(facts: Facts) -> Attendance:
     people = _registered(registrations.table)
     by_name = _unique_names(people)
     sessions = tuple(session.code for session in facts.config.sessions)
-    found: dict[tuple[str, str], dict[str, Signature]] = {}
+    signatures: dict[tuple[str, str], dict[str, Signature]] = {}
     walk_ins: dict[tuple[str, str], Person] = {}
     n_unsigned = 0
     cells = {str(name): signed.table[name].tolist() for name in signed.table}
     asked = (map(meaning.text, cells[name]) for name in ("zone", "person", "session", "signature", "root_uuid"))
     for at, (zone, code, half_day, filename, root) in enumerate(zip(*asked, strict=True)):
-        known = people.get(code) if code != facts.config.codes.not_listed else None
-        if known is not None and zone in ("", known.zone):  # nearly everybody
-            place = (known.zone, known.key)
+        person_of_code = people.get(code) if code != facts.config.codes.not_listed else None
+        if person_of_code is not None and zone in ("", person_of_code.zone):  # nearly everybody
+            place = (person_of_code.zone, person_of_code.key)
         else:
             row = {name: column[at] for name, column in cells.items()}
             person = _identify(row, facts, people, by_name)
@@ -136,11 +136,11 @@ def attendance(facts: Facts) -> Attendance:
             if person.key not in people or people[person.key].zone != person.zone:
                 walk_ins[place] = _fuller(walk_ins.get(place), person)
         if filename and (not sessions or half_day in sessions):
-            found.setdefault(place, {})[half_day] = Signature(root, filename)
+            signatures.setdefault(place, {})[half_day] = Signature(root, filename)
         else:
             n_unsigned += 1
-    registered = [_signed(person, found) for person in people.values()]
-    others = [_signed(person, found) for person in walk_ins.values()]
+    registered = [_signed(person, signatures) for person in people.values()]
+    others = [_signed(person, signatures) for person in walk_ins.values()]
     everyone = sorted(registered + [p for p in others if p.present], key=_order)
     return Attendance(tuple(everyone), sessions, len(signed.table), n_unsigned, registrations.n_refused)
 
@@ -178,11 +178,11 @@ def completion_by_group(present: Attendance, zones: Sequence[Zone], groups: Sequ
     for person in present.present:
         place = (person.zone, person.traits["group"])
         cells[place] = cells.get(place, 0) + 1
-    found = {}
+    completions = {}
     for group in groups:
         pairs = [(cells.get((zone.code, group), 0), zone.quotas.get(group, 0)) for zone in zones]
-        found[group] = _completion(pairs, capped=len(pairs) > 1)
-    return found
+        completions[group] = _completion(pairs, capped=len(pairs) > 1)
+    return completions
 
 
 def zones_of(facts: Facts) -> list[Zone]:
@@ -218,7 +218,7 @@ def _unique_names(people: Mapping[str, Person]) -> dict[tuple[str, str], str]:
     for person in people.values():
         for name in _names(person.traits):
             keys.setdefault((person.zone, name), []).append(person.key)
-    return {place: found[0] for place, found in keys.items() if len(set(found)) == 1}
+    return {place: codes[0] for place, codes in keys.items() if len(set(codes)) == 1}
 
 
 def _names(traits: Mapping[str, str]) -> list[str]:
@@ -233,8 +233,15 @@ def _identify(
     zone, code = meaning.text(row["zone"]), meaning.text(row["person"])
     traits = {trait: meaning.text(row.get(trait)) for trait in TRAITS}
     if code and code != facts.config.codes.not_listed:
-        known = people.get(code)
-        return Person(code, zone or (known.zone if known else ""), code, False, known.traits if known else traits, {})
+        registered = people.get(code)
+        return Person(
+            code,
+            zone or (registered.zone if registered else ""),
+            code,
+            False,
+            registered.traits if registered else traits,
+            {},
+        )
     for name in _names(traits):
         key = by_name.get((zone, name))
         if key is not None:
@@ -252,12 +259,12 @@ def _fuller(before: Person | None, now: Person) -> Person:
     return Person(now.key, now.zone, now.code, now.registered, traits, {})
 
 
-def _signed(person: Person, found: Mapping[tuple[str, str], Mapping[str, Signature]]) -> Person:
-    signatures = found.get((person.zone, person.key), {})
+def _signed(person: Person, by_person: Mapping[tuple[str, str], Mapping[str, Signature]]) -> Person:
+    signatures = by_person.get((person.zone, person.key), {})
     return Person(person.key, person.zone, person.code, person.registered, person.traits, signatures)
 
 
 def _order(person: Person) -> tuple[str, bool, str, str, str]:
     family = meaning.sort_key(person.traits["family_name"])
-    given = meaning.sort_key(person.traits["given_name"])
-    return (person.zone, not person.registered, family or "\uffff", given, person.key)
+    given_name = meaning.sort_key(person.traits["given_name"])
+    return (person.zone, not person.registered, family or "\uffff", given_name, person.key)

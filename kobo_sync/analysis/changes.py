@@ -20,12 +20,12 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
 
 def _leaves(answers: Mapping[str, Any], within: str = "", path: str = "") -> Iterator[tuple[str, str]]:
     for key, value in answers.items():
-        shown = f"{path}{key.removeprefix(within)}"
+        label = f"{path}{key.removeprefix(within)}"
         if isinstance(value, Sequence) and not isinstance(value, str):
             for number, item in enumerate(value, 1):
                 if isinstance(item, Mapping):
-                    yield from _leaves(item, f"{key}/", f"{shown}[{number}]/")
+                    yield from _leaves(item, f"{key}/", f"{label}[{number}]/")
                 else:
-                    yield f"{shown}[{number}]", str(item)
+                    yield f"{label}[{number}]", str(item)
         else:
-            yield shown, str(value)
+            yield label, str(value)

@@ -66,13 +66,13 @@ def _work(
     )
 
 
-def unlike_others(found: list[Work], *, fewest: int, factor: float) -> Iterator[tuple[Work, Mapping[str, float]]]:
+def unlike_others(works: list[Work], *, fewest: int, factor: float) -> Iterator[tuple[Work, Mapping[str, float]]]:
     """Who works unlike the others: (work, figure → how many times the others' median it is).
 
     Figures: ``fast`` (their minutes over his), ``slow``, ``missing``, ``busy``. Only those with *fewest* rows
     count, and two others at least are needed to compare with.
     """
-    counted = [work for work in found if work.n >= fewest]
+    counted = [work for work in works if work.n >= fewest]
     for work in counted:
         others = [other for other in counted if other is not work]
         if len(others) < 2:

@@ -68,18 +68,20 @@ class Photo:
 def photos(facts: Facts) -> tuple[Photo, ...]:
     """The pictures of the sessions that consented, to photos too where the form asks; photos before sketches."""
     table = meaning.rows(facts, "focus_group", ("photo", "sketch", "photo_consent")).table
-    asked = any("photo_consent" in facts.config.forms[f].fields for f in facts.config.forms_with_role("focus_group"))
-    found = []
+    needs_consent = any(
+        "photo_consent" in facts.config.forms[f].fields for f in facts.config.forms_with_role("focus_group")
+    )
+    photos_shown = []
     for row in meaning.records(table):
-        if asked and meaning.text(row["photo_consent"]) != facts.config.codes.yes:
+        if needs_consent and meaning.text(row["photo_consent"]) != facts.config.codes.yes:
             continue
         groups = tuple(meaning.text(row["groups"]).split())
         for kind in ("photo", "sketch"):
             name = meaning.text(row[kind])
             if name:
                 root, zone = meaning.text(row["root_uuid"]), meaning.text(row["zone"])
-                found.append(Photo(root, name, zone, groups, kind == "sketch"))
-    return tuple(sorted(found, key=lambda photo: photo.is_sketch))
+                photos_shown.append(Photo(root, name, zone, groups, kind == "sketch"))
+    return tuple(sorted(photos_shown, key=lambda photo: photo.is_sketch))
 
 
 def _total(values: pd.Series) -> int:

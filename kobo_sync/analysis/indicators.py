@@ -20,7 +20,7 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     """
     zone = facts.zone.code if facts.zone else ""
     listed, learnt = present.attendance(facts), learning(facts)
-    found = [
+    numbers = [
         *_attendance(facts, zone, listed),
         *_learning(zone, learnt),
         *_rates(facts, zone, listed.n_present, learnt),
@@ -33,54 +33,54 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
             ("favourable_low", low),
             ("favourable_high", high),
         ):
-            found.append(Indicator(f"{name}:{scale.question}", zone, value, "share", scale.n, scale.n_missing))
+            numbers.append(Indicator(f"{name}:{scale.question}", zone, value, "share", scale.n, scale.n_missing))
     advice = judged.recommendation
     for name, value in (
         ("recommendation", advice.score),
         ("recommendation_low", advice.low),
         ("recommendation_high", advice.high),
     ):
-        found.append(Indicator(name, zone, value, "points", advice.n, advice.n_missing))
+        numbers.append(Indicator(name, zone, value, "points", advice.n, advice.n_missing))
     n_scored = sum(ranked.n_by_group.values())
     for need in ranked.needs:
-        found.append(
+        numbers.append(
             Indicator(
                 f"need_score:{need.code}", zone, need.score, "index", n_scored, ranked.n_missing + ranked.n_no_group
             )
         )
-        found.append(Indicator(f"need_severity:{need.code}", zone, need.severity.value, "index", need.severity.n))
-    found.append(
+        numbers.append(Indicator(f"need_severity:{need.code}", zone, need.severity.value, "index", need.severity.n))
+    numbers.append(
         Indicator("agreement", zone, ranked.agreement, "index", sum(n > 0 for n in ranked.n_by_group.values()))
     )
     n_common = None if ranked.common is None else float(len(ranked.common))
-    found.append(Indicator("common_priorities", zone, n_common, "needs", len(ranked.needs)))
-    found.append(Indicator("smart_share", zone, plan.smart_share, "share", len(plan.actions)))
+    numbers.append(Indicator("common_priorities", zone, n_common, "needs", len(ranked.needs)))
+    numbers.append(Indicator("smart_share", zone, plan.smart_share, "share", len(plan.actions)))
     overdue = float(len(plan.overdue(facts.as_of.date()))) if facts.as_of else None
-    found.append(Indicator("overdue", zone, overdue, "actions", len(plan.actions)))
-    return tuple(found)
+    numbers.append(Indicator("overdue", zone, overdue, "actions", len(plan.actions)))
+    return tuple(numbers)
 
 
 def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Indicator]:
     zones = present.zones_of(facts)
     n, n_listed = listed.n_present, len(listed.people)
     done = present.completion(listed, zones)
-    found = [
+    numbers = [
         Indicator("present", zone, float(n), "persons", n_listed, listed.n_unsigned),
         Indicator("full_day", zone, float(len({p.key for p in listed.full_day})), "persons", n),
         Indicator("refusals", zone, float(listed.n_refused), "persons", n_listed + listed.n_refused),
         Indicator("quota_completion", zone, done.share, "share", done.quota),
     ]
     by_group = present.completion_by_group(listed, zones, [group.code for group in facts.config.groups])
-    found += [
+    numbers += [
         Indicator(f"quota_completion:{code}", zone, cell.share, "share", cell.quota) for code, cell in by_group.items()
     ]
     for trait in ("sex", "group", "age_band", "commune"):
         counts = listed.counts(trait)
         missing = counts.pop("", 0)
-        found += [
+        numbers += [
             Indicator(f"present:{trait}:{code}", zone, float(k), "persons", n, missing) for code, k in counts.items()
         ]
-    return found
+    return numbers
 
 
 def _rates(facts: Facts, zone: str, n_present: int, learnt: Learning) -> list[Indicator]:
@@ -99,7 +99,7 @@ def _rates(facts: Facts, zone: str, n_present: int, learnt: Learning) -> list[In
 def _learning(zone: str, learnt: Learning) -> list[Indicator]:
     change = learnt.change
     unpaired = learnt.n_before + learnt.n_after - 2 * change.n
-    found = [
+    numbers = [
         Indicator("score_before", zone, learnt.mean_before, "percent", learnt.n_before),
         Indicator("score_after", zone, learnt.mean_after, "percent", learnt.n_after),
         Indicator("attrition", zone, learnt.attrition_share, "share", learnt.n_before),
@@ -115,8 +115,8 @@ def _learning(zone: str, learnt: Learning) -> list[Indicator]:
         "t_p": (change.t_p, "index"),
         "wilcoxon_p": (change.wilcoxon_p, "index"),
     }
-    found += [Indicator(name, zone, value, unit, change.n, unpaired) for name, (value, unit) in pairs.items()]
+    numbers += [Indicator(name, zone, value, unit, change.n, unpaired) for name, (value, unit) in pairs.items()]
     for item in learnt.items:
-        found.append(Indicator(f"item_before:{item.name}", zone, item.before_share, "share", item.n, item.n_missing))
-        found.append(Indicator(f"item_after:{item.name}", zone, item.after_share, "share", item.n, item.n_missing))
-    return found
+        numbers.append(Indicator(f"item_before:{item.name}", zone, item.before_share, "share", item.n, item.n_missing))
+        numbers.append(Indicator(f"item_after:{item.name}", zone, item.after_share, "share", item.n, item.n_missing))
+    return numbers

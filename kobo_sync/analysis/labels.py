@@ -20,38 +20,38 @@ def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> s
 
 def group(facts: Facts, code: str, *, short: bool = False) -> str:
     """A group's label; the code itself when the config does not know it."""
-    found = facts.config.group(code)
-    if found is None:
+    settings = facts.config.group(code)
+    if settings is None:
         return code or UNKNOWN
-    return (found.short if short else "") or pick(found.label, facts.config.mission.languages[:1], found.name)
+    return (settings.short if short else "") or pick(settings.label, facts.config.mission.languages[:1], settings.name)
 
 
 def zone(facts: Facts, code: str) -> str:
     """A zone's label; the code itself when the config does not know it."""
-    found = facts.config.zone(code)
-    return pick(found.labels, facts.config.mission.languages[:1], found.name) if found else code or UNKNOWN
+    settings = facts.config.zone(code)
+    return pick(settings.labels, facts.config.mission.languages[:1], settings.name) if settings else code or UNKNOWN
 
 
 def session(facts: Facts, code: str) -> str:
     """A half-day's label."""
-    found = next((item for item in facts.config.sessions if item.code == code), None)
-    return pick(found.label, facts.config.mission.languages[:1], code) if found else code
+    settings = next((item for item in facts.config.sessions if item.code == code), None)
+    return pick(settings.label, facts.config.mission.languages[:1], code) if settings else code
 
 
 def question(facts: Facts, form_id: str, name: str) -> str:
     """A question's label; its name when the form is absent or the label empty."""
     form = facts.forms.get(form_id)
-    found = form.question(name) if form else None
-    return pick(found.labels, facts.config.mission.languages[:1], name) if found else name
+    asked_as = form.question(name) if form else None
+    return pick(asked_as.labels, facts.config.mission.languages[:1], name) if asked_as else name
 
 
 def choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
     """The choices of a question in their order: its own list, or the published list it reads."""
     form = facts.forms.get(form_id)
-    found = form.question(name) if form else None
-    if form is None or found is None:
+    asked_as = form.question(name) if form else None
+    if form is None or asked_as is None:
         return ()
-    return form.choices.get(found.list_name, ()) or facts.catalogues.get(found.file_name, ())
+    return form.choices.get(asked_as.list_name, ()) or facts.catalogues.get(asked_as.file_name, ())
 
 
 def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
@@ -67,24 +67,24 @@ def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
 
 def needs(facts: Facts) -> dict[str, Choice]:
     """Needs by code, in the catalogue's order: the needs forms' published list, else their own choices."""
-    found: dict[str, Choice] = {}
+    catalogue: dict[str, Choice] = {}
     for form_id in facts.config.forms_with_role("needs"):
         settings = facts.config.forms[form_id]
         items = facts.catalogues.get(settings.catalogue or "", ())
         if not items:
-            asked = [settings.fields.get(meaning, "") for meaning in ("ranking", "need")]
-            items = next(filter(None, (choices(facts, form_id, name) for name in asked if name)), ())
-        found.update({item.name: item for item in items})
-    return found
+            names = [settings.fields.get(meaning, "") for meaning in ("ranking", "need")]
+            items = next(filter(None, (choices(facts, form_id, name) for name in names if name)), ())
+        catalogue.update({item.name: item for item in items})
+    return catalogue
 
 
 def need(facts: Facts, code: str) -> str:
     """A need's label; the code when the catalogue does not know it."""
-    found = needs(facts).get(code)
-    return pick(found.labels, facts.config.mission.languages[:1], code) if found else code or UNKNOWN
+    choice = needs(facts).get(code)
+    return pick(choice.labels, facts.config.mission.languages[:1], code) if choice else code or UNKNOWN
 
 
 def need_domain(facts: Facts, code: str) -> str:
     """The code of a need's domain, or an empty string."""
-    found = needs(facts).get(code)
-    return found.extra.get("domain", "") if found else ""
+    choice = needs(facts).get(code)
+    return choice.extra.get("domain", "") if choice else ""

@@ -201,10 +201,10 @@ def mcnemar_exact(n_gained: int, n_lost: int) -> float | None:
 
 
 def _items(facts: Facts) -> dict[str, TestItem]:
-    found: dict[str, TestItem] = {}
+    items: dict[str, TestItem] = {}
     for form_id in facts.config.forms_with_role("test"):
-        found.update(facts.config.forms[form_id].items)
-    return found
+        items.update(facts.config.forms[form_id].items)
+    return items
 
 
 def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, _Marks]]:
@@ -219,18 +219,18 @@ def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, 
             columns = [_marks(table[name].tolist(), items[name]) if name in table else nothing for name in names]
             answers.update(zip(map(str, table["root_uuid"]), zip(*columns, strict=True), strict=False))
     unanswered: _Marks = (None,) * len(names)
-    found: list[tuple[str, str, _Marks]] = []
+    tests: list[tuple[str, str, _Marks]] = []
     for uuid, person, moment in zip(rows["root_uuid"], rows["person"], rows["moment"], strict=True):
         code = meaning.text(person)
         key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
-        found.append((key, meaning.text(moment), answers.get(str(uuid), unanswered)))
-    return found
+        tests.append((key, meaning.text(moment), answers.get(str(uuid), unanswered)))
+    return tests
 
 
 def _marks(answers: Sequence[object], item: TestItem) -> list[bool | None]:
     """Whether each answer is right; None where there is none."""
-    given = {answer: meaning.text(answer) for answer in set(answers)}  # few values, many cells
-    marks = {answer: text == item.answer if text else None for answer, text in given.items()}
+    texts = {answer: meaning.text(answer) for answer in set(answers)}  # few values, many cells
+    marks = {answer: text == item.answer if text else None for answer, text in texts.items()}
     return [marks[answer] for answer in answers]
 
 

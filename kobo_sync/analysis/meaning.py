@@ -72,12 +72,12 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
 @once_per_facts
 def excluded(facts: Facts) -> frozenset[str]:
     """The root_uuids of the rows, of all forms, whose validation status ``checks.exclude`` names."""
-    found: set[str] = set()
+    root_uuids: set[str] = set()
     for form_id in facts.config.forms:
         table = facts.tables.get(form_id)
         if table is not None and "validation" in table:
-            found.update(table.loc[table["validation"].isin(facts.config.checks.exclude), "root_uuid"])
-    return frozenset(found)
+            root_uuids.update(table.loc[table["validation"].isin(facts.config.checks.exclude), "root_uuid"])
+    return frozenset(root_uuids)
 
 
 @once_per_facts
@@ -91,9 +91,9 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     usable = rows(facts, role, ("group", "sex")).table
     parts = []
     for table, settings in _details(facts, role):
-        found = {name: _column(table, name) for name in ("root_uuid", "position")}
-        found |= _by_meaning(table, settings, meanings)
-        parts.append(pd.DataFrame(found, index=table.index).dropna(subset=list(meanings), how="all"))
+        data = {name: _column(table, name) for name in ("root_uuid", "position")}
+        data |= _by_meaning(table, settings, meanings)
+        parts.append(pd.DataFrame(data, index=table.index).dropna(subset=list(meanings), how="all"))
     columns = ("root_uuid", "position", *meanings)
     stacked = _stack(parts, columns)
     parents = usable[["root_uuid", "zone", "group", "sex"]].drop_duplicates("root_uuid")
@@ -103,7 +103,7 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
 def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[float]]:
     """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*."""
     usable = rows(facts, role).table["root_uuid"]
-    found: dict[str, list[float]] = {}
+    ratings: dict[str, list[float]] = {}
     for table, settings in _details(facts, role):
         names = [settings.fields.get(each, "") for each in (item, rating)]
         if not all(name in table for name in names):
@@ -112,8 +112,8 @@ def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[fl
         counted = table["root_uuid"].isin(usable).to_numpy() & np.isfinite(numbers)
         places, codes = pd.factorize(table[names[0]])
         for place, code in enumerate(codes):
-            found.setdefault(code, []).extend(numbers[counted & (places == place)].tolist())
-    return found
+            ratings.setdefault(code, []).extend(numbers[counted & (places == place)].tolist())
+    return ratings
 
 
 def _details(facts: Facts, role: Role) -> Iterator[tuple[pd.DataFrame, FormSettings]]:
@@ -130,8 +130,8 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     """The cells as numbers, NaN where there is none."""
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    said = {cell: number(cell) for cell in set(column)}  # few values, many cells
-    return np.array([np.nan if said[cell] is None else said[cell] for cell in column], dtype=np.float64)
+    numbers = {cell: number(cell) for cell in set(column)}  # few values, many cells
+    return np.array([np.nan if numbers[cell] is None else numbers[cell] for cell in column], dtype=np.float64)
 
 
 @memo_per_facts
@@ -155,13 +155,13 @@ def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """
     role = facts.config.forms[form_id].role
     usable = set(rows(facts, role).table["root_uuid"].dropna())
-    found: list[str] = []
+    texts: list[str] = []
     for name in sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__")):
         table = facts.tables[name]
         if question in table:
-            kept = table[_column(table, "root_uuid").isin(usable)]
-            found += [text.strip() for text in kept[question].dropna().astype(str) if text.strip()]
-    return tuple(found)
+            answers = table[_column(table, "root_uuid").isin(usable)]
+            texts += [text.strip() for text in answers[question].dropna().astype(str) if text.strip()]
+    return tuple(texts)
 
 
 def normal_name(*parts: object) -> str:
@@ -207,23 +207,23 @@ def number(value: object) -> float | None:
 
 
 @lru_cache(maxsize=1 << 12)
-def _number(said: str) -> float | None:
+def _number(answer: str) -> float | None:
     try:
-        found = float(said)
+        value = float(answer)
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return value if math.isfinite(value) else None
 
 
 def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.DataFrame:
     table = facts.tables.get(form_id)
     if table is None:
         return pd.DataFrame()
-    found = {"form_id": pd.Series([form_id] * len(table), index=table.index, dtype=object)}
+    columns = {"form_id": pd.Series([form_id] * len(table), index=table.index, dtype=object)}
     for name in SYSTEM[1:]:
-        found[name] = table[name] if name == _MOMENT and name in table else _column(table, name)
-    found |= _by_meaning(table, facts.config.forms[form_id], meanings)
-    return pd.DataFrame(found, index=table.index)
+        columns[name] = table[name] if name == _MOMENT and name in table else _column(table, name)
+    columns |= _by_meaning(table, facts.config.forms[form_id], meanings)
+    return pd.DataFrame(columns, index=table.index)
 
 
 def _by_meaning(table: pd.DataFrame, settings: FormSettings, meanings: tuple[str, ...]) -> dict[str, pd.Series]:

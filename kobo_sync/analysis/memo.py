@@ -55,8 +55,8 @@ def _noted() -> Iterator[set[str]]:
 
 def forget() -> None:
     """Give up what is remembered: the rows that it was made from are done with."""
-    for made in _all:
-        made.clear()
+    for results in _all:
+        results.clear()
 
 
 def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
@@ -65,25 +65,25 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     Facts count as the same when their rows, settings, forms and lists are the same objects: what
     differs between them (final, held files, findings) is nothing that an analysis reads.
     """
-    made: OrderedDict[Hashable, tuple[Any, dict[Hashable, tuple[R, set[str]]]]] = OrderedDict()
-    _all.append(made)
+    by_facts: OrderedDict[Hashable, tuple[Any, dict[Hashable, tuple[R, set[str]]]]] = OrderedDict()
+    _all.append(by_facts)
 
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         parts = (facts.tables, facts.config, facts.forms, facts.catalogues)
         key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of)
-        if key not in made:
+        if key not in by_facts:
             # Holding the parts keeps their ids from being given to others.
-            made[key] = (parts, {})
-            if len(made) > _MOST:
-                made.popitem(last=False)
-        made.move_to_end(key)
-        results, asked = made[key][1], (args, tuple(sorted(kwargs.items())))
-        if asked not in results:
+            by_facts[key] = (parts, {})
+            if len(by_facts) > _MOST:
+                by_facts.popitem(last=False)
+        by_facts.move_to_end(key)
+        results, arguments = by_facts[key][1], (args, tuple(sorted(kwargs.items())))
+        if arguments not in results:
             with _noted() as forms:
                 value = analyse(facts, *args, **kwargs)
-            results[asked] = value, forms
-        value, forms = results[asked]
+            results[arguments] = value, forms
+        value, forms = results[arguments]
         note(*forms)  # whoever asks rests on them too, though he reads none himself
         return value
 
@@ -104,14 +104,16 @@ def memo_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
         memory: AnalysisCache | None = getattr(facts.tables, "memory", None) if facts.zone is None else None
         if memory is None:
             return analyse(facts, *args, **kwargs)
-        asked = " ".join([name, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))])
-        found = memory.get(asked, get_type_hints(analyse)["return"])
-        if found is None:
+        name_and_arguments = " ".join(
+            [name, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
+        )
+        cached = memory.get(name_and_arguments, get_type_hints(analyse)["return"])
+        if cached is None:
             with _noted() as forms:
-                found = analyse(facts, *args, **kwargs), forms
-            memory.put(asked, *found)
-        value: R = found[0]
-        note(*found[1])
+                cached = analyse(facts, *args, **kwargs), forms
+            memory.put(name_and_arguments, *cached)
+        value: R = cached[0]
+        note(*cached[1])
         return value
 
     return memoised

@@ -80,9 +80,9 @@ def needs(facts: Facts) -> Needs:
     ballots = [ballot(value) for value in table["ranking"]]
     groups = [meaning.text(value) for value in table["group"]]
     sexes = [meaning.text(value) for value in table["sex"]]
-    known = [group.code for group in facts.config.groups]
+    group_codes = [group.code for group in facts.config.groups]
     codes = list(dict.fromkeys([*labels.needs(facts), *sorted({code for ballot in ballots for code in ballot})]))
-    by_group = {code: borda(_where(ballots, groups, code), codes) for code in known}
+    by_group = {code: borda(_where(ballots, groups, code), codes) for code in group_codes}
     by_sex = {
         code: borda(_where(ballots, sexes, code), codes)
         for code in (facts.config.codes.female, facts.config.codes.male)
@@ -93,7 +93,7 @@ def needs(facts: Facts) -> Needs:
     group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
     sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
     ratings = {name: meaning.rated(facts, "needs", "need", name) for name in _RATED}
-    found = [
+    needs_scored = [
         Need(
             code=code,
             label=labels.need(facts, code),
@@ -109,17 +109,17 @@ def needs(facts: Facts) -> Needs:
         )
         for code in codes
     ]
-    found.sort(key=lambda need: (need.rank or len(codes) + 1, -need.mentions, codes.index(need.code)))
-    given = [bool(ballot) for ballot in ballots]
+    needs_scored.sort(key=lambda need: (need.rank or len(codes) + 1, -need.mentions, codes.index(need.code)))
+    has_ranks = [bool(ballot) for ballot in ballots]
     return Needs(
-        needs=tuple(found),
-        n=sum(given),
-        n_missing=len(ballots) - sum(given),
-        n_no_group=sum(has and group not in known for has, group in zip(given, groups, strict=True)),
-        n_by_group={code: len(_where(ballots, groups, code)) for code in known},
+        needs=tuple(needs_scored),
+        n=sum(has_ranks),
+        n_missing=len(ballots) - sum(has_ranks),
+        n_no_group=sum(has and group not in group_codes for has, group in zip(has_ranks, groups, strict=True)),
+        n_by_group={code: len(_where(ballots, groups, code)) for code in group_codes},
         n_by_sex={code: len(_where(ballots, sexes, code)) for code in by_sex},
         agreement=kendall_w([[points[code] for code in codes] for points in answered.values()]),
-        common=_common(group_ranks, codes) if known and len(answered) == len(known) else None,
+        common=_common(group_ranks, codes) if group_codes and len(answered) == len(group_codes) else None,
         proposals=tuple(_proposals(facts)),
     )
 
@@ -166,8 +166,8 @@ def ballot(value: object) -> list[str]:
     return list(dict.fromkeys(meaning.text(value).split()))[: len(POINTS)]
 
 
-def _where(ballots: Sequence[list[str]], keys: Sequence[str], wanted: str) -> list[list[str]]:
-    return [ballot for ballot, key in zip(ballots, keys, strict=True) if ballot and key == wanted]
+def _where(ballots: Sequence[list[str]], keys: Sequence[str], answer: str) -> list[list[str]]:
+    return [ballot for ballot, key in zip(ballots, keys, strict=True) if ballot and key == answer]
 
 
 def _mean_over_groups(by_group: Mapping[str, Mapping[str, float]], codes: Sequence[str]) -> dict[str, float]:
@@ -190,8 +190,8 @@ def _median(numbers: Sequence[float]) -> Rating:
 
 
 def _proposals(facts: Facts) -> list[str]:
-    found: list[str] = []
+    proposals: list[str] = []
     for form_id in facts.config.forms_with_role("needs"):
         name = facts.config.forms[form_id].fields.get("proposal", "")
-        found += meaning.written(facts, form_id, name) if name else []
-    return found
+        proposals += meaning.written(facts, form_id, name) if name else []
+    return proposals

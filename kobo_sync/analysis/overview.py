@@ -38,7 +38,7 @@ def _place(facts: Facts) -> dict[str, Any]:
     listed, ranked = present.attendance(facts), needs(facts)
     values = {indicator.name: indicator for indicator in indicators(facts)}
     done = values["quota_completion"]
-    known = labels.needs(facts)
+    catalogue = labels.needs(facts)
     first = [need for need in ranked.needs if need.rank is not None and need.score][:TOP_NEEDS]
     return {
         "code": zone.code if zone else "",
@@ -58,7 +58,7 @@ def _place(facts: Facts) -> dict[str, Any]:
         ],
         "needs": [
             {
-                "labels": dict(known[need.code].labels) if need.code in known else {},
+                "labels": dict(catalogue[need.code].labels) if need.code in catalogue else {},
                 "label": need.label,
                 "score": need.score,
                 "mentions": need.mentions,
@@ -73,7 +73,7 @@ def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
     """Present persons per group and sex, against the quota; the last row holds those of no known group."""
     codes = facts.config.codes
     counts = Counter((person.traits["group"], person.traits["sex"]) for person in listed.present)
-    known = [group.code for group in facts.config.groups]
+    group_codes = [group.code for group in facts.config.groups]
     registered = Counter(person.traits["group"] for person in listed.people if person.registered)
     zones = present.zones_of(facts)
     rows = []
@@ -91,10 +91,10 @@ def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
                 "other": total - women - men,
             }
         )
-    others = sum(n for (code, _), n in counts.items() if code not in known)
+    others = sum(n for (code, _), n in counts.items() if code not in group_codes)
     if others:
-        women = sum(n for (code, sex), n in counts.items() if code not in known and sex == codes.female)
-        men = sum(n for (code, sex), n in counts.items() if code not in known and sex == codes.male)
+        women = sum(n for (code, sex), n in counts.items() if code not in group_codes and sex == codes.female)
+        men = sum(n for (code, sex), n in counts.items() if code not in group_codes and sex == codes.male)
         rows.append(
             {
                 "code": "",
@@ -163,25 +163,27 @@ def _zones(facts: Facts, table: pd.DataFrame, column: str) -> dict[str, int]:
     if column not in table:
         return {}
     counts = table[column].map(meaning.text).value_counts()
-    known = {zone.code: int(counts.get(zone.code, 0)) for zone in facts.config.zones}
-    unknown = len(table) - sum(known.values())
-    return known | ({"": unknown} if unknown else {})
+    n_by_zone = {zone.code: int(counts.get(zone.code, 0)) for zone in facts.config.zones}
+    unknown = len(table) - sum(n_by_zone.values())
+    return n_by_zone | ({"": unknown} if unknown else {})
 
 
 def _points(form_id: str, facts: Facts) -> list[list[float]]:
     """[longitude, latitude, rows] of the grid's cells that hold positions of the form's first geopoint question."""
     form, table = facts.forms[form_id], facts.tables[form_id]
-    asked = [q.name for q in form.questions if q.kind in ("geopoint", "start-geopoint") and f"{q.name}_lat" in table]
-    if not asked or table.empty:
+    questions = [
+        q.name for q in form.questions if q.kind in ("geopoint", "start-geopoint") and f"{q.name}_lat" in table
+    ]
+    if not questions or table.empty:
         return []
-    found = table[[f"{asked[0]}_lon", f"{asked[0]}_lat"]].dropna().astype(float)
-    if found.empty:
+    positions = table[[f"{questions[0]}_lon", f"{questions[0]}_lat"]].dropna().astype(float)
+    if positions.empty:
         return []
-    found.columns = pd.Index(["lon", "lat"])
+    positions.columns = pd.Index(["lon", "lat"])
     cells = {}
     for axis in ("lon", "lat"):
-        low, high = found[axis].min(), found[axis].max()
+        low, high = positions[axis].min(), positions[axis].max()
         step = max((high - low) / GRID, 0.001)  # about 100 m at least
-        cells[axis] = (low + ((found[axis] - low) // step + 0.5) * step).round(5)
+        cells[axis] = (low + ((positions[axis] - low) // step + 0.5) * step).round(5)
     counts = Counter(zip(cells["lon"].tolist(), cells["lat"].tolist(), strict=True))
     return sorted([lon, lat, n] for (lon, lat), n in counts.items())

@@ -70,10 +70,10 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in pairs) else ()))
 
     def table(chosen: Iterable[tuple[str, str, str]]) -> tuple[tuple[int, ...], ...]:
-        found: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], int] = {}
         for _, row, column in chosen:
-            found[row, column] = found.get((row, column), 0) + 1
-        return tuple(tuple(found.get((row, column), 0) for column in columns) for row in rows)
+            counts[row, column] = counts.get((row, column), 0) + 1
+        return tuple(tuple(counts.get((row, column), 0) for column in columns) for row in rows)
 
     counts = table(pairs)
     if not printed_by_zones:
@@ -126,24 +126,24 @@ def small_zones(facts: Facts, what: What) -> frozenset[str]:
     """For the mission: the zones of one or two persons, whose number may not be had from the mission's and the others'."""
     if facts.zone is not None:
         return frozenset()
-    known = {zone.code for zone in facts.config.zones}
+    codes = {zone.code for zone in facts.config.zones}
     return frozenset(
-        zone for zone, n in numbers_by_zone(facts, what).items() if n and not publishable(n) and zone in known
+        zone for zone, n in numbers_by_zone(facts, what).items() if n and not publishable(n) and zone in codes
     )
 
 
 def least(facts: Facts, what: What) -> int:
     """The persons of the zones that may be told: what is said of the mission where `small_zones` are not."""
-    told = numbers_by_zone(facts, what)
-    return sum(n for zone, n in told.items() if zone not in small_zones(facts, what))
+    numbers = numbers_by_zone(facts, what)
+    return sum(n for zone, n in numbers.items() if zone not in small_zones(facts, what))
 
 
 @memo_per_facts
 def mentions_hidden(facts: Facts) -> frozenset[str]:
     """The needs whose number of mentions may not be printed: one or two persons, or what tells it."""
-    found = needs(facts)
-    codes = [need.code for need in found.needs]
-    counts = [[need.mentions] for need in found.needs]
+    scores = needs(facts)
+    codes = [need.code for need in scores.needs]
+    counts = [[need.mentions] for need in scores.needs]
     if not codes:
         return frozenset()
     if facts.zone is not None:
@@ -156,10 +156,10 @@ def mentions_hidden(facts: Facts) -> frozenset[str]:
 @memo_per_facts
 def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]:
     """The groups (or sexes) of respondents whose number, and what rests on it, may not be printed."""
-    found = needs(facts)
-    sizes = found.n_by_group if trait == "group" else found.n_by_sex
+    scores = needs(facts)
+    sizes = scores.n_by_group if trait == "group" else scores.n_by_sex
     # Whoever has no known group stands between the sum and the total, and is a part of it.
-    whole = [*sizes.values(), found.n - sum(sizes.values())]
+    whole = [*sizes.values(), scores.n - sum(sizes.values())]
     if facts.zone is not None:
         mask = hidden([whole])
     else:
@@ -171,8 +171,8 @@ def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]
 @memo_per_facts
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
-    held = focus_groups(facts)
-    whole = [[held.n_women, held.n_men]]
+    sessions = focus_groups(facts)
+    whole = [[sessions.n_women, sessions.n_men]]
     if facts.zone is not None:
         mask = hidden(whole)
     else:
@@ -183,7 +183,7 @@ def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
             for place, n in enumerate(persons):
                 mine[place] += int(meaning.number(n) or 0)
         mask = hidden_over_zones(whole, [[heads[zone]] for zone in sorted(heads)])
-    counts = (held.n_women + held.n_men, held.n_women, held.n_men)
+    counts = (sessions.n_women + sessions.n_men, sessions.n_women, sessions.n_men)
     people, women, men = (None if mask[0, place] else n for n, place in zip(counts, (2, 0, 1), strict=True))
     return people, women, men
 
@@ -195,38 +195,38 @@ def _parts(counts: Mapping[str, int], codes: Sequence[str]) -> list[int]:
 def _ballots(facts: Facts, trait: str) -> dict[str, dict[str, int]]:
     """zone → code of *trait* → respondents with a ranking."""
     table = meaning.rows(facts, "needs").table
-    found: dict[str, dict[str, int]] = {}
+    ballots: dict[str, dict[str, int]] = {}
     for zone, code, ranking in zip(table["zone"], table[trait], table["ranking"], strict=True):
         if ranking is not None:
-            mine = found.setdefault(meaning.text(zone), {})
+            mine = ballots.setdefault(meaning.text(zone), {})
             mine[meaning.text(code)] = mine.get(meaning.text(code), 0) + 1
-    return dict(sorted(found.items()))
+    return dict(sorted(ballots.items()))
 
 
 def _mentions(facts: Facts) -> dict[str, dict[str, int]]:
     """zone → need → respondents who put it among their first."""
     table = meaning.rows(facts, "needs").table
-    found: dict[str, dict[str, int]] = {}
+    mentions: dict[str, dict[str, int]] = {}
     for zone, ranking in zip(table["zone"], table["ranking"], strict=True):
-        mine = found.setdefault(meaning.text(zone), {})
+        mine = mentions.setdefault(meaning.text(zone), {})
         for code in ballot(ranking):
             mine[code] = mine.get(code, 0) + 1
-    return dict(sorted(found.items()))
+    return dict(sorted(mentions.items()))
 
 
 def _tested(facts: Facts, what: What) -> dict[str, int]:
     codes = facts.config.codes
     table = meaning.rows(facts, "test").table
-    found: dict[str, dict[str, set[str]]] = {}
+    persons: dict[str, dict[str, set[str]]] = {}
     for root, zone, person, moment in zip(
         table["root_uuid"], table["zone"], table["person"], table["moment"], strict=True
     ):
         code = meaning.text(person)
         unnamed = code in ("", codes.not_listed)
-        keys = found.setdefault(meaning.text(zone), {}).setdefault(meaning.text(moment), set())
+        keys = persons.setdefault(meaning.text(zone), {}).setdefault(meaning.text(moment), set())
         keys.add(f"?{root}" if unnamed else code)
     counts = {}
-    for zone, by_moment in sorted(found.items()):
+    for zone, by_moment in sorted(persons.items()):
         before, after = by_moment.get(codes.before, set()), by_moment.get(codes.after, set())
         named = {key for key in before & after if not key.startswith("?")}
         counts[zone] = len({"before": before, "after": after}.get(what, named))

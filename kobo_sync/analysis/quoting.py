@@ -89,8 +89,8 @@ def names_of(facts: Facts) -> Names:
             alone_of |= {word for word in alone if len(word) >= (4 if _ARABIC.search(word) else _SHORTEST_ALONE)}
             if column == "family_name":
                 families |= {word for word in alone if len(word) >= _SHORTEST_SMALL}
-    held = {word: frozenset(persons) for word, persons in people.items()}
-    return Names(frozenset(alone_of), frozenset(families), held, frozenset(phones - {""}))
+    persons_by_word = {word: frozenset(persons) for word, persons in people.items()}
+    return Names(frozenset(alone_of), frozenset(families), persons_by_word, frozenset(phones - {""}))
 
 
 class Reader:
@@ -103,9 +103,9 @@ class Reader:
         """*text* with names, numbers and addresses masked; word for word otherwise."""
         masked: list[str] = []
 
-        def hide(kind: str, shown: str) -> str:
+        def hide(kind: str, mask: str) -> str:
             masked.append(kind)
-            return shown
+            return mask
 
         text = _MAIL.sub(lambda _: hide("adresse", MAIL), text)
         text = _PHONE.sub(lambda found: hide("téléphone", PHONE) if self._is_number(found[0]) else found[0], text)
@@ -120,20 +120,20 @@ class Reader:
 
     def _named(self, words: Sequence[str]) -> set[int]:
         """The places of the words that name somebody: a name by itself, or two words of one person's name side by side."""
-        found: set[int] = set()
+        positions: set[int] = set()
         before: tuple[int, set[int]] | None = None
         for place, word in enumerate(words):
             forms = _forms(word)
             if any(form in self._names.families for form in forms) or (
                 not word[0].islower() and any(form in self._names.alone for form in forms)
             ):
-                found.add(place)
+                positions.add(place)
             people = set().union(*(self._names.people.get(form, ()) for form in forms))
-            if before is not None and (people & before[1] or (people and {before[0], place} & found)):
-                found |= {before[0], place}
+            if before is not None and (people & before[1] or (people and {before[0], place} & positions)):
+                positions |= {before[0], place}
             if people or _key(word) not in _SKIPPED:
                 before = (place, people) if people else None
-        return found
+        return positions
 
     def _is_number(self, text: str) -> bool:
         """Enough digits for a phone; no dates, years (``2023-2024``) nor amounts (``150 000 000``), unless somebody has that number."""
@@ -148,13 +148,13 @@ class Reader:
 def review(facts: Facts, texts: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str, int, tuple[str, ...]]]:
     """(where, number of texts, kinds) for each of *texts* (where, words) in which something was masked."""
     reader = reader_of(facts)
-    found = []
+    passages = []
     for where, words in texts:
         quoted = [reader.quoted(text) for text in words]
         hits = [item for item in quoted if item.masked]
         if hits:
-            found.append((where, len(hits), tuple(sorted({kind for item in hits for kind in item.masked}))))
-    return found
+            passages.append((where, len(hits), tuple(sorted({kind for item in hits for kind in item.masked}))))
+    return passages
 
 
 def _keys(text: str) -> list[str]:
@@ -176,11 +176,11 @@ def _forms(word: str) -> tuple[str, ...]:
     key = _key(word)
     if not _ARABIC.search(key):
         return (key,)
-    found = [key]
+    spellings = [key]
     for _ in range(2):
-        found += [form[1:] for form in found if form[:1] in tuple("وفبلك") and len(form) > 3]
-    found += [form.removeprefix("لل").removeprefix("ال") for form in found]
-    return tuple(dict.fromkeys(found))
+        spellings += [form[1:] for form in spellings if form[:1] in tuple("وفبلك") and len(form) > 3]
+    spellings += [form.removeprefix("لل").removeprefix("ال") for form in spellings]
+    return tuple(dict.fromkeys(spellings))
 
 
 _SKIPPED = frozenset(_key(word) for word in _PARTICLES)

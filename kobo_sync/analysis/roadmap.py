@@ -68,10 +68,10 @@ class RoadMap:
 
     def counts(self, name: str) -> dict[str, int]:
         """Actions per value of the field *name*, most frequent first; missing under an empty code."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for action in self.actions:
-            found[action.values[name]] = found.get(action.values[name], 0) + 1
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+            counts[action.values[name]] = counts.get(action.values[name], 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def overdue(self, as_of: date) -> tuple[Action, ...]:
         """The actions overdue on *as_of*."""
@@ -100,13 +100,13 @@ def closed_codes(facts: Facts) -> set[str]:
     closed = set(_CLOSED)
     for form_id in facts.config.forms_with_role("road_map"):
         name = facts.config.forms[form_id].fields.get("status", "")
-        said = {
+        codes = {
             choice.name: choice.extra["closed"]
             for choice in labels.choices(facts, form_id, name)
             if choice.extra.get("closed")
         }
         closed |= {
-            code for code, value in said.items() if value.casefold() in ("1", "true", "yes", facts.config.codes.yes)
+            code for code, value in codes.items() if value.casefold() in ("1", "true", "yes", facts.config.codes.yes)
         }
     return closed
 

@@ -34,7 +34,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
     fields = config.forms[roster.form].fields
     rows: list[Mapping[str, str]] = []
     findings: list[Finding] = []
-    seen: dict[str, str] = {}
+    first_rows: dict[str, str] = {}
     people: list[tuple[str, str, str, str, str]] = []
     for record in registrations.sort_values("submission_id").to_dict("records"):
 
@@ -45,10 +45,10 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
         if record["validation"] == "not_approved" or ("consent" in fields and said("consent") != config.codes.yes):
             continue
         code, where = said("person"), f"{roster.form}, submission {record['submission_id']}"
-        if not code or code in seen:
-            findings.append(_left_out(roster.form, record, said("zone"), code, seen.get(code, "")))
+        if not code or code in first_rows:
+            findings.append(_left_out(roster.form, record, said("zone"), code, first_rows.get(code, "")))
             continue
-        seen[code] = str(record["submission_id"])
+        first_rows[code] = str(record["submission_id"])
         latin = " ".join(part for part in (said("family_name"), said("given_name")) if part)
         label = " / ".join(part for part in (latin, said("name_ar")) if part) or code
         rows.append(
@@ -62,7 +62,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
         )
         people.append((code, latin, said("name_ar"), said("zone"), where))
     for row in expected:
-        if row["name"] not in seen:
+        if row["name"] not in first_rows:
             rows.append(row)
             latin, _, arabic = row["label"].removesuffix(f" ({row['name']})").partition(" / ")
             people.append((row["name"], latin, arabic, row["zone"], f"imported roster, {row['name']}"))

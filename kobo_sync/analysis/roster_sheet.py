@@ -38,9 +38,9 @@ def read_roster(content: bytes, filename: str, config: Config) -> tuple[list[dic
     columns = _columns(rows, filename)
     zones = {name_key(text): zone.code for zone in config.zones for text in (zone.code, *zone.labels.values())}
     groups = {name_key(text): g.code for g in config.groups for text in (g.code, g.short, *g.label.values()) if text}
-    found: list[dict[str, str]] = []
+    people: list[dict[str, str]] = []
     findings: list[Finding] = []
-    seen: dict[str, int] = {}
+    rows_by_code: dict[str, int] = {}
     for row in rows:
         cells = {meaning: _plain(row.cells.get(header, "")) for meaning, header in columns.items()}
         if not any(cells.values()):
@@ -53,16 +53,16 @@ def read_roster(content: bytes, filename: str, config: Config) -> tuple[list[dic
         code = cells["code"].upper()
         if not _CODE.fullmatch(code):
             fault("code", "the code is missing or has odd characters", "write letters, digits, - and _, such as ABC-07")
-        elif code in seen:
-            fault("code", f"{code} stands already in row {seen[code]}", "give each person a code of their own")
-        seen.setdefault(code, row.number)
+        elif code in rows_by_code:
+            fault("code", f"{code} stands already in row {rows_by_code[code]}", "give each person a code of their own")
+        rows_by_code.setdefault(code, row.number)
         if not cells["family_name"] and not cells.get("name_ar"):
             fault("family_name", "the name is missing", "write at least the family name")
         zone = _known(cells["zone"], zones, fault, "zone", [z.code for z in config.zones])
         group = _known(cells.get("group", ""), groups, fault, "group", [g.code for g in config.groups], optional=True)
         latin = " ".join(part for part in (cells["family_name"], cells.get("given_name", "")) if part)
         label = " / ".join(part for part in (latin, cells.get("name_ar", "")) if part)
-        found.append(
+        people.append(
             {
                 "name": code,
                 "label": f"{label} ({code})",
@@ -71,11 +71,11 @@ def read_roster(content: bytes, filename: str, config: Config) -> tuple[list[dic
                 "sex": _sex(cells.get("sex", ""), config),
             }
         )
-    if not found:
+    if not people:
         findings.append(
             Finding("ROSTER003", "error", filename, "there is no row below the header", "add one line per person")
         )
-    return found, findings
+    return people, findings
 
 
 def _rows(content: bytes, filename: str) -> list[Row]:
@@ -121,7 +121,7 @@ def _known(
     codes: Mapping[str, str],
     fault: Callable[[str, str, str], None],
     meaning: str,
-    known: list[str],
+    accepted: list[str],
     *,
     optional: bool = False,
 ) -> str:
@@ -130,7 +130,7 @@ def _known(
         fault(
             meaning,
             f"{text!r} is no {meaning} of this mission" if text else f"the {meaning} is missing",
-            f"write one of: {', '.join(known)}",
+            f"write one of: {', '.join(accepted)}",
         )
     return code
 

@@ -118,10 +118,10 @@ def recommendation(marks: Sequence[int | None]) -> Recommendation:
 
     The interval adds ¾ promoter, ¾ detractor and 1½ neutral before Wald's formula.
     """
-    given = [mark for mark in marks if mark is not None and 0 <= mark <= 10]
-    n = len(given)
+    marks_given = [mark for mark in marks if mark is not None and 0 <= mark <= 10]
+    n = len(marks_given)
     n_missing = len(marks) - n
-    promoters, detractors = sum(m >= PROMOTER_FROM for m in given), sum(m <= DETRACTOR_UP_TO for m in given)
+    promoters, detractors = sum(m >= PROMOTER_FROM for m in marks_given), sum(m <= DETRACTOR_UP_TO for m in marks_given)
     if not n:
         return Recommendation(0, n_missing, 0, 0, None, None, None)
     p, d = (promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)

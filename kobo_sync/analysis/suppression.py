@@ -48,8 +48,8 @@ def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None, insi
                 if _deducible(full, mask, line):
                     mask[_cheapest(full, mask, line)] = True
             continue
-        told = {(i, j) for _, i, j in _told_together([mask])}
-        if not _hide_beside(full, mask, told):
+        cells = {(i, j) for _, i, j in _told_together([mask])}
+        if not _hide_beside(full, mask, cells):
             break
     return mask
 
@@ -73,8 +73,8 @@ def hidden_over_zones(
     full = _with_totals(np.array([list(row) for row in counts], dtype=np.int64))
     # Many zones leave much open, and would make the sums large.
     while masks.sum() + mask.sum() <= _MOST_UNKNOWN:
-        told = {(i, j) for k, i, j in _told_together([*masks, mask], summed=True) if k < len(parts)}
-        if not _hide_beside(full, mask, told):
+        cells = {(i, j) for k, i, j in _told_together([*masks, mask], summed=True) if k < len(parts)}
+        if not _hide_beside(full, mask, cells):
             break
         mask = hidden(counts, besides=mask)
     return mask
@@ -143,10 +143,10 @@ def _told_together(masks: Sequence[Mask], *, summed: bool = False) -> set[tuple[
     return {cell for cell, place in unknown.items() if np.all(np.abs(free[:, place]) < 1e-9)}
 
 
-def _hide_beside(full: npt.NDArray[np.int64], mask: Mask, told: set[tuple[int, int]]) -> bool:
-    """Hide one cell more in a line of a cell of *told*; False when there is none left."""
+def _hide_beside(full: npt.NDArray[np.int64], mask: Mask, derivable: set[tuple[int, int]]) -> bool:
+    """Hide one cell more in a line of a cell of *derivable*; False when there is none left."""
     for line in _lines(mask.shape):
-        if told & set(line) and not all(mask[cell] for cell in line):
+        if derivable & set(line) and not all(mask[cell] for cell in line):
             mask[_cheapest(full, mask, line)] = True
             return True
     return False

@@ -77,15 +77,15 @@ def run_checks(facts: Facts) -> tuple[Finding, ...]:
 
     Raises: ConfigError for a check of the mission's own that cannot be loaded, or fails.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for check in checks_of(facts.config.checks.extra, facts.config.checks.off):
-        found += _found_by(check, facts) if check.name else check.find(facts)
-    return ordered(found)
+        findings += _found_by(check, facts) if check.name else check.find(facts)
+    return ordered(findings)
 
 
-def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the stable order."""
-    return tuple(sorted(found, key=lambda f: (f.rule, f.zone, f.where, f.message)))
+    return tuple(sorted(findings, key=lambda f: (f.rule, f.zone, f.where, f.message)))
 
 
 # ── zone by zone ────────────────────────────────────────────────────────────
@@ -113,18 +113,18 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
     *whole* need hold no other columns than those that the config names, that are numbers or that say when and who; what
     earlier runs found in it stands as long as the forms that it rests on do.
     """
-    known = list(parts)
-    found = [finding for part in known for finding in part.alone]
+    zone_parts = list(parts)
+    findings = [finding for part in zone_parts for finding in part.alone]
     for check in checks_of((), whole.config.checks.off):
         if check.code == missing.CODE:
-            found += missing.judged(each for part in known for each in part.missing)
+            findings += missing.judged(each for part in zone_parts for each in part.missing)
         elif check.code == enumerators.CODE:
-            found += enumerators.judged(whole, (each for part in known for each in part.works))
+            findings += enumerators.judged(whole, (each for part in zone_parts for each in part.works))
         elif check.in_form:
-            found += [finding for form_id in whole.config.forms for finding in _in_form(whole, check.code, form_id)]
+            findings += [finding for form_id in whole.config.forms for finding in _in_form(whole, check.code, form_id)]
         elif not check.alone:
-            found += _over_zones(whole, check.code)
-    return ordered(found)
+            findings += _over_zones(whole, check.code)
+    return ordered(findings)
 
 
 @memo_per_facts
@@ -134,8 +134,8 @@ def _over_zones(facts: Facts, code: str) -> tuple[Finding, ...]:
 
 @memo_per_facts
 def _in_form(facts: Facts, code: str, form_id: str) -> tuple[Finding, ...]:
-    found = sheet(facts, form_id)
-    return tuple(_BY_CODE[code].in_form(facts, found)) if len(found) else ()
+    rows = sheet(facts, form_id)
+    return tuple(_BY_CODE[code].in_form(facts, rows)) if len(rows) else ()
 
 
 # ── the catalogue ───────────────────────────────────────────────────────────
@@ -146,17 +146,17 @@ def checks_of(extra: Iterable[str], off: Iterable[str] = ()) -> list[Check]:
 
     Raises: ConfigError for a name that is no check, a code that is taken, or one that no check has.
     """
-    found = [_check(module) for module in CHECKS]
+    checks = [_check(module) for module in CHECKS]
     for name in extra:
         check = _own(name)
-        if check.code in {other.code for other in found}:
+        if check.code in {other.code for other in checks}:
             raise _refusal(name, f"has CODE = {check.code!r}, which another check has")
-        found.append(check)
-    unknown = sorted(set(off) - {check.code for check in found})
+        checks.append(check)
+    unknown = sorted(set(off) - {check.code for check in checks})
     if unknown:
-        hint = f"the codes are: {', '.join(check.code for check in found)}"
+        hint = f"the codes are: {', '.join(check.code for check in checks)}"
         raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.off", hint=hint)
-    return [check for check in found if check.code not in set(off)]
+    return [check for check in checks if check.code not in set(off)]
 
 
 def _check(module: ModuleType, name: str = "") -> Check:
@@ -190,18 +190,18 @@ def _own(name: str) -> Check:
 def _found_by(check: Check, facts: Facts) -> list[Finding]:
     """What a mission's own check finds. Raises: ConfigError when it fails, naming the line but no answer."""
     try:
-        found = list(check.find(facts))
+        findings = list(check.find(facts))
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise _refusal(
             check.name, f"fails with {type(error).__name__} in line {last.lineno} of {last.name}()"
         ) from error
-    for finding in found:
+    for finding in findings:
         if not isinstance(finding, Finding):
             raise _refusal(check.name, f"gives a {type(finding).__name__} where a Finding is due")
         if finding.rule != check.code:
             raise _refusal(check.name, f"gives a finding of rule {finding.rule!r}; its CODE is {check.code!r}")
-    return found
+    return findings
 
 
 def _refusal(name: str, reason: str) -> ConfigError:

@@ -23,15 +23,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             image = files.get((sheet.roots[at], name)) if name else None
             if image is None:
                 continue
-            found, earlier = first.setdefault(image, (sheet, at))
-            if (found.form_id, earlier) != (sheet.form_id, at):
+            first_sheet, earlier = first.setdefault(image, (sheet, at))
+            if (first_sheet.form_id, earlier) != (sheet.form_id, at):
                 yield sheet.finding(
                     at,
                     CODE,
                     "error",
-                    f"la même image de signature que la soumission {found.ids[earlier]}",
+                    f"la même image de signature que la soumission {first_sheet.ids[earlier]}",
                     why="une image recopiée n’est pas une signature : la feuille d’émargement serait contestable",
                     hint="faire signer la personne, et demander à l’enquêteur comment l’image a été prise",
-                    subject=found.roots[earlier],
+                    subject=first_sheet.roots[earlier],
                     evidence=[image],
                 )

@@ -35,16 +35,16 @@ def _outside(sheet: Sheet) -> Iterator[Finding]:
     other_day = own & ~np.isnat(its_day) & (days != its_day) & (not is_registration)
     for at in np.flatnonzero(outside | future | other_day):
         if future[at]:
-            said = "datée d’après sa réception : l’horloge du téléphone est fausse"
+            message = "datée d’après sa réception : l’horloge du téléphone est fausse"
         elif outside[at]:
-            said = f"datée hors des jours de la mission ({first} à {last})"
+            message = f"datée hors des jours de la mission ({first} à {last})"
         else:
-            said = f"datée d’un autre jour que celui de la formation dans la zone ({its_day[at]})"
+            message = f"datée d’un autre jour que celui de la formation dans la zone ({its_day[at]})"
         yield sheet.finding(
             int(at),
             CODE,
             "warning",
-            said,
+            message,
             why="une date fausse met la soumission hors du jour qu’elle décrit (essai, horloge, ou saisie tardive)",
             hint="supprimer un essai ; sinon corriger la date, ou régler l’horloge du téléphone",
             evidence=[days[at]],

@@ -24,15 +24,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             reasons.setdefault((at, earlier), []).append("même téléphone")
         for at, earlier, exact in same_name(sheet):
             reasons.setdefault((at, earlier), []).append("même nom" if exact else "nom très proche")
-        for (at, earlier), found in sorted(reasons.items()):
-            yield _finding(sheet, at, earlier, found)
+        for (at, earlier), pair_reasons in sorted(reasons.items()):
+            yield _finding(sheet, at, earlier, pair_reasons)
 
 
 def same_phone(sheet: Sheet) -> Iterator[tuple[int, int]]:
     """(place, place of the first row with the same phone), over all zones."""
     first: dict[str, int] = {}
-    for at, said in enumerate(sheet.said("phone")):
-        key = phone_key(said) if said else ""
+    for at, phone in enumerate(sheet.said("phone")):
+        key = phone_key(phone) if phone else ""
         if key and sheet.consented[at] and first.setdefault(key, at) != at:
             yield at, first[key]
 
@@ -55,31 +55,31 @@ def same_name(sheet: Sheet) -> Iterator[tuple[int, int, bool]]:
         if not sheet.consented[at]:
             continue
         zone = sheet.zones[at]
-        known, near = -1, -1
+        last, near = -1, -1
         for name in filter(None, spellings):
             key = (zone, name_key(name))
             if not key[1]:
                 continue
             if first.setdefault(key, at) != at:
-                known = first[key]
+                last = first[key]
                 continue
             block = blocks.setdefault((zone, sound_key(name)), [])
             alike = (place for other, place in block if place != at and is_likely_same(name, other))
             near = next(alike, near)
             if len(block) < MOST_SPELLINGS:
                 block.append((name, at))
-        if known >= 0:
-            yield at, known, True
+        if last >= 0:
+            yield at, last, True
         elif near >= 0:
             yield at, near, False
 
 
 def _finding(sheet: Sheet, at: int, earlier: int, reasons: list[str]) -> Finding:
     days = sheet.days
-    known = not (np.isnat(days[at]) or np.isnat(days[earlier]))
-    other_day = bool(known and days[at] != days[earlier])
+    both_dated = not (np.isnat(days[at]) or np.isnat(days[earlier]))
+    other_day = bool(both_dated and days[at] != days[earlier])
     near_only = reasons == ["nom très proche"]
-    same_day = ", le même jour" if known and not other_day else ""
+    same_day = ", le même jour" if both_dated and not other_day else ""
     return sheet.finding(
         at,
         CODE,

@@ -70,8 +70,8 @@ def judged(facts: Facts, parts: Iterable[Part]) -> Iterator[Finding]:
         all_rows = np.concatenate(rows)
         all_rows = all_rows[np.argsort(all_rows["id"], kind="stable")]
         enumerators = [names[place] for place in all_rows["who"]]
-        found = works(form_id, enumerators, all_rows["day"], all_rows["minutes"], all_rows["missing"])
-        for work, odd in unlike_others(found, fewest=checks.enumerator_min_n, factor=checks.enumerator_factor):
+        works_of_form = works(form_id, enumerators, all_rows["day"], all_rows["minutes"], all_rows["missing"])
+        for work, odd in unlike_others(works_of_form, fewest=checks.enumerator_min_n, factor=checks.enumerator_factor):
             for figure, times in odd.items():
                 yield _finding(work, figure, times)
 
@@ -91,10 +91,10 @@ def _missing(sheet: Sheet) -> npt.NDArray[np.float64]:
     form = sheet.form
     silent = ("calculate", "start", "end", "today", "deviceid", "username", "hidden", "note", "audit")
     names = [q.name for q in form.questions if q.kind not in silent and not q.repeat] if form else []
-    asked = [name for name in names if name in sheet.table]
-    if not asked:
+    columns = [name for name in names if name in sheet.table]
+    if not columns:
         return np.zeros(len(sheet))
-    return np.asarray(sheet.table[asked].isna().mean(axis=1), dtype=np.float64)
+    return np.asarray(sheet.table[columns].isna().mean(axis=1), dtype=np.float64)
 
 
 def _finding(work: Work, figure: str, times: float) -> Finding:

@@ -23,19 +23,19 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sheet in sheets(facts, "attendance"):
         if not sheet.has("session"):
             continue
-        held: dict[tuple[object, ...], set[str]] = {}
+        sessions_by_day: dict[tuple[object, ...], set[str]] = {}
         signed: dict[tuple[object, ...], dict[str, int]] = {}
         whose = persons(sheet)
         for at, session in enumerate(sheet.said("session")):
             if session in sessions and sheet.consented[at]:
                 place = (sheet.zones[at], sheet.days[at])
-                held.setdefault(place, set()).add(session)
+                sessions_by_day.setdefault(place, set()).add(session)
                 if whose[at]:
                     signed.setdefault((*place, whose[at]), {}).setdefault(session, at)
-        for (zone, day, _), found in signed.items():
-            missing = [code for code in sessions if code in held[zone, day] and code not in found]
+        for (zone, day, _), signatures in signed.items():
+            missing = [code for code in sessions if code in sessions_by_day[zone, day] and code not in signatures]
             if missing:
-                yield _finding(sheet, min(found.values()), [sessions[code] for code in missing])
+                yield _finding(sheet, min(signatures.values()), [sessions[code] for code in missing])
 
 
 def persons(sheet: Sheet) -> list[str]:

@@ -31,9 +31,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def unknown_questions(form: Form, settings: FormSettings) -> list[tuple[str, str]]:
     """(key below ``forms.<form_id>``, question named) where the form has neither question, group nor repeat so called."""
-    known = {question.name for question in form.questions} | {section.name for section in form.sections}
+    names = {question.name for question in form.questions} | {section.name for section in form.sections}
     named = [(f"fields.{meaning}", name) for meaning, name in settings.fields.items()]
     named += [("likert", name) for name in settings.likert]
     named += [("open_questions", name) for name in settings.open_questions]
     named += [(f"items.{name}", name) for name in settings.items]
-    return [(key, name) for key, name in named if name and name not in known]
+    return [(key, name) for key, name in named if name and name not in names]

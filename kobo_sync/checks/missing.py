@@ -55,14 +55,14 @@ def gathered(facts: Facts) -> list[Part]:
         empty: dict[int, list[str]] = {}
         for question in _due(sheet):
             column = sheet.column(question.name if question.name in sheet.table else f"{question.name}_lat")
-            answered[question.name] = frozenset(v for said, v in zip(column, versions, strict=True) if said)
+            answered[question.name] = frozenset(v for answer, v in zip(column, versions, strict=True) if answer)
             for at in _empty(sheet, question, column):
                 empty.setdefault(at, []).append(question.name)
         essential: dict[int, list[str]] = {}
         for meaning in ESSENTIAL.get(sheet.settings.role, ()):
             name = sheet.settings.fields.get(meaning, "")
-            for at, said in enumerate(sheet.column(name)) if name in sheet.table else ():
-                if not said and sheet.consented[at]:
+            for at, answer in enumerate(sheet.column(name)) if name in sheet.table else ():
+                if not answer and sheet.consented[at]:
                     essential.setdefault(at, []).append(name)
         rows = [
             Row(_finding(sheet, at), versions[at], tuple(empty.get(at, ())), tuple(essential.get(at, ())))
@@ -76,15 +76,15 @@ def judged(parts: Iterable[Part]) -> Iterator[Finding]:
     """The findings of all *parts* together: a form version in which nobody answered a question had no such question,
     where other versions had.
     """
-    known = list(parts)
+    all_parts = list(parts)
     answered: dict[tuple[str, str], frozenset[str]] = {}
-    for part in known:
+    for part in all_parts:
         for name, versions in part.answered.items():
             answered[part.form_id, name] = answered.get((part.form_id, name), frozenset()) | versions
-    for part in known:
+    for part in all_parts:
         for row in part.rows:
-            asked = [n for n in row.empty if row.version in (answered[part.form_id, n] or (row.version,))]
-            names = list(dict.fromkeys([*asked, *row.essential]))
+            questions = [n for n in row.empty if row.version in (answered[part.form_id, n] or (row.version,))]
+            names = list(dict.fromkeys([*questions, *row.essential]))
             if names:
                 message = f"sans réponse : {', '.join(names[:8])}{'…' if len(names) > 8 else ''}"
                 yield replace(row.finding, message=message, evidence=digest(*names))
@@ -116,7 +116,7 @@ def _due(sheet: Sheet) -> list[Question]:
 
 def _empty(sheet: Sheet, question: Question, column: Sequence[str]) -> Iterator[int]:
     """Places where the question was asked and not answered; a condition that cannot be judged counts as unmet."""
-    empty = [at for at, said in enumerate(column) if not said and sheet.consented[at]]
+    empty = [at for at, answer in enumerate(column) if not answer and sheet.consented[at]]
     if not empty or sheet.form is None:
         return
     conditions = _conditions(sheet.form, question)
@@ -124,10 +124,10 @@ def _empty(sheet: Sheet, question: Question, column: Sequence[str]) -> Iterator[
     columns = [texts(sheet.table, each) for each in used]
     judged: dict[tuple[str, ...], bool] = {}
     for at in empty:
-        said = tuple(column[at] for column in columns)
-        if said not in judged:
-            judged[said] = _holds(conditions, dict(zip(used, said, strict=True)))
-        if judged[said]:
+        answer = tuple(column[at] for column in columns)
+        if answer not in judged:
+            judged[answer] = _holds(conditions, dict(zip(used, answer, strict=True)))
+        if judged[answer]:
             yield at
 
 

@@ -21,8 +21,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             for name, table in {"": sheet.table, **sheet.repeats}.items():
                 if question not in table:
                     continue
-                said, roots, positions = texts(table, question), texts(table, "root_uuid"), texts(table, "position")
-                for row, words in enumerate(said):
+                answers, roots, positions = texts(table, question), texts(table, "root_uuid"), texts(table, "position")
+                for row, words in enumerate(answers):
                     at = sheet.places.get(roots[row], -1)
                     if words and at >= 0 and sheet.consented[at]:
                         item = f"{name}/{positions[row]}" if name else ""
@@ -31,12 +31,12 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def questions(sheet: Sheet) -> list[str]:
     """The questions that hold an "other" answer: by meaning (``other``, ``…_other``), or text asked after that code."""
-    found = [name for meaning, name in sheet.settings.fields.items() if re.fullmatch(r"(\w+_)?other", meaning)]
+    names = [name for meaning, name in sheet.settings.fields.items() if re.fullmatch(r"(\w+_)?other", meaning)]
     codes = "|".join(map(re.escape, sheet.config.checks.other_codes))
     if sheet.form is not None and codes:
-        asked = re.compile(rf"['\"](?:{codes})['\"]")
-        found += [q.name for q in sheet.form.questions if q.kind == "text" and asked.search(q.relevant)]
-    return list(dict.fromkeys(found))
+        codes_in_relevant = re.compile(rf"['\"](?:{codes})['\"]")
+        names += [q.name for q in sheet.form.questions if q.kind == "text" and codes_in_relevant.search(q.relevant)]
+    return list(dict.fromkeys(names))
 
 
 def _finding(sheet: Sheet, at: int, question: str, item: str, words: str) -> Finding:

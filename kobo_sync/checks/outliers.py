@@ -35,10 +35,10 @@ def _far(sheet: Sheet, table: pd.DataFrame, at: npt.NDArray[np.intp], repeat: st
     for question in _numeric(sheet, table, repeat):
         answers = numbers(table, question)
         values = np.where((at < 0) | ~np.isfinite(answers), np.nan, answers)
-        known = values[~np.isnan(values)]
-        if len(known) < sheet.config.checks.outlier_min_n:
+        present = values[~np.isnan(values)]
+        if len(present) < sheet.config.checks.outlier_min_n:
             continue
-        low, high = np.percentile(known, (25, 75))
+        low, high = np.percentile(present, (25, 75))
         reach = (high - low) * sheet.config.checks.outlier_iqr
         if not reach:
             continue

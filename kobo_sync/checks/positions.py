@@ -21,7 +21,7 @@ LATITUDE, LONGITUDE = ("lat", "latitude"), ("lon", "lng", "longitude")
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per geopoint beyond its zone's ``radius_km`` (zones.csv, else the config's); needs lat and lon there."""
-    centres = {zone.code: found for zone in facts.config.zones if (found := _centre(zone, facts))}
+    centres = {zone.code: centre for zone in facts.config.zones if (centre := _centre(zone, facts))}
     if not centres:
         return
     for sheet in sheets(facts):

@@ -19,25 +19,25 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not sheets:
         return
     registered: Counter[tuple[str, str]] = Counter()
-    seen = set()
+    zones_counted = set()
     for sheet in sheets:
         codes, groups = sheet.said("person"), sheet.said("group")
         for at, consented in enumerate(sheet.consented):
             code = codes[at] or (None if sheet.has("person") else sheet.roots[at])
-            if consented and code and code not in seen:
-                seen.add(code)
+            if consented and code and code not in zones_counted:
+                zones_counted.add(code)
                 registered[sheet.zones[at], groups[at]] += 1
     form_id = sheets[0].form_id
     for zone in facts.config.zones:
-        told = False
+        has_finding = False
         for code, target in zone.quotas.items():
             group = facts.config.group(code)
             n = registered[zone.code, code]
             if n != target:
-                told = True
+                has_finding = True
                 yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
         n = sum(count for (place, _), count in registered.items() if place == zone.code)
-        if not told and zone.quotas and n != zone.target:
+        if not has_finding and zone.quotas and n != zone.target:
             yield _finding(zone, f"{zone.name}, tous groupes", "", n, zone.target, form_id)
 
 

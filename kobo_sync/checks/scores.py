@@ -37,12 +37,12 @@ def check(facts: Facts) -> Iterator[Finding]:
 def bounds(sheet: Sheet) -> dict[str, tuple[float, float]]:
     """Question → lowest and highest possible value."""
     fields = sheet.settings.fields
-    found = {fields[meaning]: scale for meaning, scale in SCALES.items() if meaning in fields}
+    limits = {fields[meaning]: scale for meaning, scale in SCALES.items() if meaning in fields}
     if "score" in fields and sheet.settings.items:
-        found[fields["score"]] = (0, len(sheet.settings.items))
+        limits[fields["score"]] = (0, len(sheet.settings.items))
     own = f"{sheet.form_id}."
-    given = sheet.config.checks.bounds.items()
-    return found | {name.removeprefix(own): pair for name, pair in given if name.startswith(own)}
+    configured = sheet.config.checks.bounds.items()
+    return limits | {name.removeprefix(own): pair for name, pair in configured if name.startswith(own)}
 
 
 def _finding(sheet: Sheet, at: int, question: str, item: str, scale: tuple[float, float], value: float) -> Finding:

@@ -66,8 +66,8 @@ class Sheet:
         if kind not in self._moments:
             names = self.questions(kind)
             text = pd.Series(self.column(names[0]) if names else [""] * len(self), dtype=object)
-            found = pd.to_datetime(text.where(text != "", None), utc=True, errors="coerce", format="ISO8601")
-            self._moments[kind] = found
+            moments = pd.to_datetime(text.where(text != "", None), utc=True, errors="coerce", format="ISO8601")
+            self._moments[kind] = moments
         return self._moments[kind]
 
     @cached_property
@@ -79,7 +79,7 @@ class Sheet:
         """Rows whose consent was given; all of them where the form asks none."""
         if not self.has("consent"):
             return np.ones(len(self), dtype=bool)
-        return np.array([said == self.config.codes.yes for said in self.said("consent")], dtype=bool)
+        return np.array([answer == self.config.codes.yes for answer in self.said("consent")], dtype=bool)
 
     @cached_property
     def zones(self) -> list[str]:
@@ -96,7 +96,9 @@ class Sheet:
         """Who sent the row: the answer that means ``enumerator``, else the account, else the phone's user name."""
         names = [self.settings.fields.get("enumerator", ""), "submitted_by", *self.questions("username")]
         columns = [self.column(name) for name in names if name in self.table]
-        return [next(filter(None, said), "") for said in zip(*columns, strict=True)] if columns else [""] * len(self)
+        return (
+            [next(filter(None, answers), "") for answers in zip(*columns, strict=True)] if columns else [""] * len(self)
+        )
 
     @cached_property
     def roots(self) -> list[str]:
@@ -116,15 +118,15 @@ class Sheet:
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
         """The local day that each row is about: its ``day``, else what the phone noted, else when it was received."""
-        found = _dates(self.said("day"))
+        days = _dates(self.said("day"))
         for kind in ("today", "start", "received"):
             if kind == "today":
                 names = self.questions("today")
-                other = _dates(self.column(names[0])) if names else found
+                other = _dates(self.column(names[0])) if names else days
             else:
                 other = self._local_days(self.moments("start") if kind == "start" else self.received)
-            found = np.where(np.isnat(found), other, found)
-        return found
+            days = np.where(np.isnat(days), other, days)
+        return days
 
     @cached_property
     def has_own_day(self) -> Mask:
@@ -207,8 +209,8 @@ def _text(value: Any) -> str:
     return "" if value is None or value is pd.NA or value != value else str(value)
 
 
-def _dates(said: Sequence[str]) -> npt.NDArray[np.datetime64]:
-    text = pd.Series([value[:10] or None for value in said], dtype=object)
+def _dates(answers: Sequence[str]) -> npt.NDArray[np.datetime64]:
+    text = pd.Series([value[:10] or None for value in answers], dtype=object)
     return pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").to_numpy().astype("datetime64[D]")
 
 
@@ -232,13 +234,13 @@ def sheets(facts: Facts, *roles: Role) -> Iterator[Sheet]:
     """The sheets that have rows, of the forms with these roles (of all forms without any), in the config's order."""
     for form_id, settings in facts.config.forms.items():
         if not roles or settings.role in roles:
-            found = sheet(facts, form_id)
-            if len(found):
-                yield found
+            rows = sheet(facts, form_id)
+            if len(rows):
+                yield rows
 
 
 def registrations(facts: Facts) -> list[Sheet]:
     """The sheets of the registration forms, the roster's first."""
     roster = facts.config.roster.form if facts.config.roster else ""
     forms = dict.fromkeys([roster, *facts.config.forms_with_role("registration")])
-    return [found for form_id in forms if form_id and len(found := sheet(facts, form_id))]
+    return [rows for form_id in forms if form_id and len(rows := sheet(facts, form_id))]

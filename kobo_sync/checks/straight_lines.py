@@ -26,15 +26,15 @@ def _alike(sheet: Sheet, called: str, names: list[str]) -> Iterator[Finding]:
         return
     columns = [sheet.column(name) for name in names]
     for at, answers in enumerate(zip(*columns, strict=True)):
-        given = [said for said in answers if said]
-        if len(given) >= fewest and len(set(given)) == 1:
+        answered = [answer for answer in answers if answer]
+        if len(answered) >= fewest and len(set(answered)) == 1:
             yield sheet.finding(
                 at,
                 CODE,
                 "info",
-                f"la même réponse aux {len(given)} items de {called}",
+                f"la même réponse aux {len(answered)} items de {called}",
                 why="des réponses cochées sans lire tirent les moyennes",
                 hint="possible si la personne est très satisfaite ; en parler si un même enquêteur en envoie beaucoup",
                 subject=called,
-                evidence=[given[0], len(given)],
+                evidence=[answered[0], len(answered)],
             )

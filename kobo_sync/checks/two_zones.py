@@ -57,9 +57,9 @@ def _same_identity(sheet: Sheet) -> Iterator[Finding]:
             earlier = first.setdefault((reason, key), at)
             if sheet.zones[earlier] != zone and reason not in reasons.get(earlier, []):
                 reasons.setdefault(earlier, []).append(reason)
-        for earlier, found in reasons.items():
+        for earlier, pair_reasons in reasons.items():
             where = f"soumission {sheet.ids[earlier]}"
-            yield _finding(sheet, at, " et ".join(found), where, sheet.zones[earlier], sheet.roots[earlier])
+            yield _finding(sheet, at, " et ".join(pair_reasons), where, sheet.zones[earlier], sheet.roots[earlier])
 
 
 def _finding(sheet: Sheet, at: int, reason: str, where: str, home: str, subject: str) -> Finding:

@@ -15,13 +15,13 @@ TITLE = "Test without its counterpart"
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per test; "after" is missed only in zones where an after-test was held."""
     codes = facts.config.codes
-    known = {code for sheet in registrations(facts) for code in sheet.said("person") if code}
+    registered = {code for sheet in registrations(facts) for code in sheet.said("person") if code}
     for sheet in sheets(facts, "test"):
         if not (sheet.has("person") and sheet.has("moment")):
             continue
         persons, moments = sheet.said("person"), sheet.said("moment")
-        taken = {(sheet.zones[at], moments[at], persons[at]) for at in range(len(sheet)) if sheet.consented[at]}
-        held = {(zone, moment) for zone, moment, _ in taken}
+        tests = {(sheet.zones[at], moments[at], persons[at]) for at in range(len(sheet)) if sheet.consented[at]}
+        moments_tested = {(zone, moment) for zone, moment, _ in tests}
         other = {codes.before: codes.after, codes.after: codes.before}
         for at, (person, moment) in enumerate(zip(persons, moments, strict=True)):
             zone = sheet.zones[at]
@@ -29,11 +29,17 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             if person in ("", codes.not_listed):
                 yield _finding(sheet, at, "test sans code de participant : il ne peut être apparié")
-            elif known and person not in known:
+            elif registered and person not in registered:
                 yield _finding(sheet, at, "le code du test n’est celui d’aucune inscription")
-            elif moment in other and (zone, other[moment], person) not in taken and (zone, other[moment]) in held:
-                said = "test d’après sans test d’avant" if moment == codes.after else "test d’avant sans test d’après"
-                yield _finding(sheet, at, said)
+            elif (
+                moment in other
+                and (zone, other[moment], person) not in tests
+                and (zone, other[moment]) in moments_tested
+            ):
+                message = (
+                    "test d’après sans test d’avant" if moment == codes.after else "test d’avant sans test d’après"
+                )
+                yield _finding(sheet, at, message)
 
 
 def _finding(sheet: Sheet, at: int, message: str) -> Finding:

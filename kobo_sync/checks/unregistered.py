@@ -16,13 +16,15 @@ TITLE = "Presence without registration"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per attendance row whose person is registered nowhere."""
-    known = registrations(facts)
-    if not known and not facts.config.forms_with_role("registration"):
+    registered = registrations(facts)
+    if not registered and not facts.config.forms_with_role("registration"):
         return
-    codes = {code for sheet in known for at, code in enumerate(sheet.said("person")) if code and sheet.consented[at]}
+    codes = {
+        code for sheet in registered for at, code in enumerate(sheet.said("person")) if code and sheet.consented[at]
+    }
     spelt = {
         (sheet.zones[at], name_key(name))
-        for sheet in known
+        for sheet in registered
         for at, both in enumerate(names(sheet))
         for name in filter(None, both)
     }

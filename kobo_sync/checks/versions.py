@@ -29,8 +29,8 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
     versions = sheet.column("form_version")
     current, since = facts.versions.get(sheet.form_id, ("", None))
     if not current or current not in versions:
-        known = [at for at, version in enumerate(versions) if version]
-        current, since = (versions[known[-1]] if known else ""), None
+        versioned = [at for at, version in enumerate(versions) if version]
+        current, since = (versions[versioned[-1]] if versioned else ""), None
     if current:
         yield from _old(sheet, versions, current, since)
 

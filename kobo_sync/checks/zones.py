@@ -15,12 +15,12 @@ ALONE = True
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding per row, naming the submission and the unknown code."""
-    known = {zone.code for zone in facts.config.zones}
+    codes = {zone.code for zone in facts.config.zones}
     for sheet in sheets(facts):
         if not sheet.has("zone"):
             continue
         for at, zone in enumerate(sheet.zones):
-            if zone in known:
+            if zone in codes:
                 continue
             yield sheet.finding(
                 at,

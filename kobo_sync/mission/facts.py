@@ -53,29 +53,29 @@ def gather_marks(mission: Mission) -> Marks:
 
 def _zone_questions(mission: Mission) -> dict[str, str]:
     """Per form the question that says a row's zone; empty where its table has no such column."""
-    found = {}
+    names = {}
     for form_id, tables in mission.tables.items():
         question = mission.config.forms[form_id].fields.get("zone", "")
-        found[form_id] = question if any(column.name == question for column in tables[0].columns) else ""
-    return found
+        names[form_id] = question if any(column.name == question for column in tables[0].columns) else ""
+    return names
 
 
 def gather_facts(
-    mission: Mission, *, as_of: datetime | None = None, known: Marks | None = None, named_only: bool = False
+    mission: Mission, *, as_of: datetime | None = None, marks: Marks | None = None, named_only: bool = False
 ) -> Facts:
     """The whole mission's facts, read from the mirror alone; with *as_of* as it had seen the data by then.
 
     ``as_of`` is the newest submission or validation held; ``fingerprint`` a hash of all contents, so
     that equal data give equal stamps whichever server, machine or day they come from. Tables are read when first
     asked for; with *named_only* just the columns that the config names, that are numbers, or that say who and when:
-    what compares zones needs no others. *known* spares looking at the marks again.
+    what compares zones needs no others. *marks* spares looking at the marks again.
     Raises: StoreError, ConfigError, FormError.
     """
     if as_of is not None:
         with seen_by(mission, as_of) as past:
-            found = gather_facts(past)
-            return replace(found, tables=dict(found.tables), file_digests=dict(found.file_digests or {}))
-    here = (known or gather_marks(mission)).whole
+            facts_then = gather_facts(past)
+            return replace(facts_then, tables=dict(facts_then.tables), file_digests=dict(facts_then.file_digests or {}))
+    here = (marks or gather_marks(mission)).whole
     files = _Files(mission)
     tables = _Tables(mission, _named(mission) if named_only else None)
     facts = Facts(
@@ -116,14 +116,14 @@ def rests_on(mission: Mission, facts: Facts) -> str:
     return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in others)])
 
 
-def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, known: Marks) -> Facts:
+def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Marks) -> Facts:
     """The rows of *zone*, read when first asked for: forms by their zone question, repeats by their submission.
 
     None: the rows that are in no zone of the mission. ``as_of`` is the zone's own, so that its papers do not change
     when another zone's data do. Findings are those of *whole* that concern the zone or the mission.
     """
     code = zone.code if zone else ELSEWHERE
-    here = known.zones[code]
+    here = marks.zones[code]
     tables = _Tables(mission, None, [code])
     files = _files_of(mission, tables)
     return replace(
@@ -227,9 +227,9 @@ class _Files(Mapping[tuple[str, str], str]):
         if self._asked > _ONE_BY_ONE or "_index" in self.__dict__:
             return self._index[key]
         for form_id in self._forms:
-            found = self._store.attachment_index(form_id, [key[0]])
-            if key in found:
-                return found[key]
+            digests = self._store.attachment_index(form_id, [key[0]])
+            if key in digests:
+                return digests[key]
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -251,8 +251,8 @@ def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: s
 
 def _named(mission: Mission) -> frozenset[str]:
     """The questions that the config names, and those that say a number, a moment or who asked."""
-    found: set[str] = set()
+    names: set[str] = set()
     for form_id, settings in mission.config.forms.items():
-        found |= {*settings.fields.values(), *settings.likert, *settings.open_questions, *settings.items}
-        found |= {question.name for question in mission.forms[form_id].questions if question.kind in _TELLING}
-    return frozenset(found)
+        names |= {*settings.fields.values(), *settings.likert, *settings.open_questions, *settings.items}
+        names |= {question.name for question in mission.forms[form_id].questions if question.kind in _TELLING}
+    return frozenset(names)

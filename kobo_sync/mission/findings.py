@@ -30,57 +30,57 @@ def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
     return run_checks(facts)
 
 
-def found_by_zone(mission: Mission, whole: Callable[[], Facts], bare: Facts, known: Marks) -> tuple[Finding, ...]:
+def found_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts, marks: Marks) -> tuple[Finding, ...]:
     """The same, zone by zone: only zones whose rows changed since the last time are read and checked again.
 
-    *whole* gives the columns that zones are compared by, when they are needed; *bare* the same facts, whose tables are
+    *whole* gives the columns that zones are compared by, when they are needed; *facts* the same facts, whose tables are
     not looked at. A mission's own checks see all rows at once. Raises: ConfigError.
     """
     if mission.config.checks.extra:
-        return found_in(mission, bare)
+        return found_in(mission, facts)
     _known(mission)
-    shared = rests_on(mission, bare)
-    key = hashed([shared, known.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(known.zones.items()))])
-    found = mission.workspace.cache.get("findings", key, tuple[Finding, ...])
-    if found is None:
-        found = run_over_zones(whole(), _parts(mission, bare, known, shared))
-        mission.workspace.cache.put("findings", key, found)
-    return found
+    shared = rests_on(mission, facts)
+    key = hashed([shared, marks.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(marks.zones.items()))])
+    findings = mission.workspace.cache.get("findings", key, tuple[Finding, ...])
+    if findings is None:
+        findings = run_over_zones(whole(), _parts(mission, facts, marks, shared))
+        mission.workspace.cache.put("findings", key, findings)
+    return findings
 
 
-def n_to_check(mission: Mission, bare: Facts, known: Marks) -> int:
+def n_to_check(mission: Mission, facts: Facts, marks: Marks) -> int:
     """How many zones `found_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
     if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
         return 0
-    held = (
-        mission.workspace.cache.get("checked-zones", rests_on(mission, bare), dict[str, tuple[str, msgspec.Raw]]) or {}
+    previous = (
+        mission.workspace.cache.get("checked-zones", rests_on(mission, facts), dict[str, tuple[str, msgspec.Raw]]) or {}
     )
-    due = [batch for batch in _batches(known) if held.get(batch[0], ("",))[0] != _state(known, batch)]
-    return sum(bool(sum(known.zones[code].counts.values())) for batch in due for code in batch)
+    due = [batch for batch in _batches(marks) if previous.get(batch[0], ("",))[0] != _state(marks, batch)]
+    return sum(bool(sum(marks.zones[code].counts.values())) for batch in due for code in batch)
 
 
-def _batches(known: Marks) -> list[list[str]]:
+def _batches(marks: Marks) -> list[list[str]]:
     """The zones that are read together; those that no zone of the mission has by themselves."""
-    codes = [code for code in known.zones if code != ELSEWHERE]
+    codes = [code for code in marks.zones if code != ELSEWHERE]
     return [*(codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)), [ELSEWHERE]]
 
 
-def _state(known: Marks, batch: list[str]) -> str:
-    return hashed(f"{code} {known.zones[code].state}" for code in batch)
+def _state(marks: Marks, batch: list[str]) -> str:
+    return hashed(f"{code} {marks.zones[code].state}" for code in batch)
 
 
-def _parts(mission: Mission, bare: Facts, known: Marks, shared: str) -> list[ZonePart]:
+def _parts(mission: Mission, facts: Facts, marks: Marks, shared: str) -> list[ZonePart]:
     """The part of each few zones: that of the last run where nothing changed in them since."""
-    held = mission.workspace.cache.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
+    previous = mission.workspace.cache.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
     parts: dict[str, tuple[str, ZonePart]] = {}
-    for batch in _batches(known):
-        state = _state(known, batch)
-        if batch[0] in held and held[batch[0]][0] == state:
-            parts[batch[0]] = held[batch[0]]
-        elif any(any(known.zones[code].counts.values()) for code in batch):
-            parts[batch[0]] = (state, zone_part(facts_of_zones(mission, bare, batch)))
+    for batch in _batches(marks):
+        state = _state(marks, batch)
+        if batch[0] in previous and previous[batch[0]][0] == state:
+            parts[batch[0]] = previous[batch[0]]
+        elif any(any(marks.zones[code].counts.values()) for code in batch):
+            parts[batch[0]] = (state, zone_part(facts_of_zones(mission, facts, batch)))
             forget()
-    if parts != held:
+    if parts != previous:
         mission.workspace.cache.put("checked-zones", shared, parts)
     return [part for _, part in parts.values()]
 
@@ -90,24 +90,26 @@ def _known(mission: Mission) -> None:
     if mission.config.checks.extra and root not in sys.path:
         sys.path.append(root)  # last, so that no file of a mission hides a module of ours
     checks = mission.config.checks
-    known = {check.code for check in checks_of(checks.extra)}
-    unknown = sorted(set(checks.hold) - known)
+    codes = {check.code for check in checks_of(checks.extra)}
+    unknown = sorted(set(checks.hold) - codes)
     if unknown:
-        hint = f"the codes are: {', '.join(sorted(known))}"
+        hint = f"the codes are: {', '.join(sorted(codes))}"
         raise ConfigError(f"{unknown[0]!r} is the code of no check", file=MISSION_FILE, key="checks.hold", hint=hint)
 
 
-def with_states(mission: Mission, facts: Facts, found: tuple[Finding, ...]) -> Facts:
+def with_states(mission: Mission, facts: Facts, findings: tuple[Finding, ...]) -> Facts:
     """*facts* with the findings in their states, false alarms left out, and the counts by zone and state.
 
     Items that were corrected are counted from the worklist. Raises: StoreError.
     """
-    said = states_of(mission.desk, found).values()
+    with_state = states_of(mission.desk, findings).values()
     triage: dict[str, Counter[str]] = {}
-    for finding, state in said:
+    for finding, state in with_state:
         triage.setdefault(finding.zone, Counter())[state] += 1
     for zone, counts in counts_by_zone(mission.desk).items():
         if counts.get("corrected"):
             triage.setdefault(zone, Counter())["corrected"] = counts["corrected"]
-    shown = tuple(replace(finding, state=state) for finding, state in said if state != "false_alarm")
-    return replace(facts, findings=shown, triage={zone: dict(sorted(n.items())) for zone, n in sorted(triage.items())})
+    findings_shown = tuple(replace(finding, state=state) for finding, state in with_state if state != "false_alarm")
+    return replace(
+        facts, findings=findings_shown, triage={zone: dict(sorted(n.items())) for zone, n in sorted(triage.items())}
+    )

@@ -48,8 +48,8 @@ class Inputs:
 def _module(name: str) -> str:
     """The source of a mission's own deliverable."""
     try:
-        found = importlib.util.find_spec(name)
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return name
-    path = Path(found.origin) if found and found.origin else None
+    path = Path(spec.origin) if spec and spec.origin else None
     return f"{name} {digest(path.read_bytes())}" if path and path.is_file() else name

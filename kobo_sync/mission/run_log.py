@@ -51,7 +51,7 @@ def recorded(
 def _at_work(mission: Mission, job: str, order: Order) -> Iterator[_Tracker]:
     holder, pid = random_uuid(), os.getpid()
     runs.take_lease(mission.desk, holder, mission.host, pid, mission.clock())
-    shown = mission.progress
+    progress = mission.progress
     try:
         run_id = runs.start_run(mission.desk, job, order, mission.clock(), mission.host, pid)
         tracker = _Tracker(mission, holder, run_id)
@@ -59,7 +59,7 @@ def _at_work(mission: Mission, job: str, order: Order) -> Iterator[_Tracker]:
         with tracker:
             yield tracker
     finally:
-        mission.progress = shown
+        mission.progress = progress
         runs.give_back(mission.desk, holder)
 
 

@@ -20,7 +20,7 @@ def analyse(mission: Mission) -> Report:
     """
     started_at = mission.clock()
     marks = gather_marks(mission)
-    whole = gather_facts(mission, known=marks)
+    whole = gather_facts(mission, marks=marks)
     stamp = _stamp(whole)
     held = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in held):

@@ -80,7 +80,7 @@ class _Run:
     def __init__(self, mission: Mission) -> None:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
-        bare = gather_facts(mission, known=self.marks)
+        bare = gather_facts(mission, marks=self.marks)
         if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, bare, self.marks) >= build_worker.WORTH:
             build_worker.look_ahead(mission)
         found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
@@ -100,7 +100,7 @@ class _Run:
     @cached_property
     def compared(self) -> Facts:
         """The whole mission's facts with the columns that zones are compared by."""
-        return gather_facts(self.mission, known=self.marks, named_only=True)
+        return gather_facts(self.mission, marks=self.marks, named_only=True)
 
     def look_at(self, zones: Sequence[Zone]) -> None:
         """Tell the zones whose sets are as they should be from those to make; *standing* are the former's findings."""

@@ -40,7 +40,7 @@ def main(root: str, state: str, out: str) -> None:
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     mission = Mission(Workspace(Path(root), Path(state), Path(out)), os.environ)
     marks = gather_marks(mission)
-    bare, compared = (gather_facts(mission, known=marks, named_only=named_only) for named_only in (False, True))
+    bare, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
     found_by_zone(mission, lambda: compared, bare, marks)
     forget()
     if final_report.NAME in mission.config.deliverables.mission:

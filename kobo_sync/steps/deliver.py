@@ -102,7 +102,7 @@ class _Now:
     @cached_property
     def _whole(self) -> tuple[Facts, Marks]:
         marks = gather_marks(self._mission)
-        return gather_facts(self._mission, known=marks), marks
+        return gather_facts(self._mission, marks=marks), marks
 
     def of(self, folder: str) -> Facts:
         """The facts of the zone called *folder*, or of the mission."""

@@ -51,15 +51,15 @@ def make_backup(
         for stale in folder.glob(".making-*"):  # what a killed run left
             shutil.rmtree(stale, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
-        said = _fill(workspace, staging, progress)
-        manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": said}
+        entries = _fill(workspace, staging, progress)
+        manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": entries}
         write_atomic(staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
         staging.replace(target)
     except OSError as error:
         raise StoreError(
             f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
         ) from error
-    return Backup(target, len(said), sum(int(str(each["bytes"])) for each in said.values()))
+    return Backup(target, len(entries), sum(int(str(each["bytes"])) for each in entries.values()))
 
 
 def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], None]) -> dict[str, dict[str, str | int]]:
@@ -67,9 +67,9 @@ def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], No
         if (workspace.state / name).is_file():
             _copy_database(workspace.state / name, staging / STATE / name)
     files = {name: path for name, path in _sources(workspace) if not path.is_relative_to(staging.parent)}
-    said: dict[str, dict[str, str | int]] = {}
+    entries: dict[str, dict[str, str | int]] = {}
     for path in sorted((staging / STATE).glob("*.sqlite")):
-        said[f"{STATE}/{path.name}"] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+        entries[f"{STATE}/{path.name}"] = {"sha256": _digest(path), "bytes": path.stat().st_size}
     for done, (relative, source) in enumerate(sorted(files.items())):
         progress(done, len(files))
         path = staging / relative
@@ -78,9 +78,9 @@ def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], No
             _link(source, path)
         else:
             shutil.copyfile(source, path)
-        said[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+        entries[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size}
     progress(len(files), len(files))
-    return dict(sorted(said.items()))
+    return dict(sorted(entries.items()))
 
 
 def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
@@ -143,22 +143,22 @@ def surplus(names: Iterable[str], mission: str, *, daily: int, weekly: int) -> l
     mine = sorted(
         (m for name in names if (m := NAME.fullmatch(name)) and m["mission"] == mission), key=lambda m: m["at"]
     )
-    kept = {mine[-1].string} if mine else set()
+    names_kept = {mine[-1].string} if mine else set()
     for most, period in ((daily, "%Y-%m-%d"), (weekly, "%G-%V")):
         newest = {datetime.strptime(m["at"], "%Y%m%dT%H%M%S%z").strftime(period): m.string for m in mine}
-        kept.update(list(newest.values())[-most:] if most else [])
-    return [m.string for m in mine if m.string not in kept]
+        names_kept.update(list(newest.values())[-most:] if most else [])
+    return [m.string for m in mine if m.string not in names_kept]
 
 
 def remove_surplus(folder: Path, mission: str, *, daily: int, weekly: int) -> list[str]:
     """Remove `surplus` backups from *folder*; returns their names."""
     there = [path.name for path in folder.iterdir() if (path / MANIFEST).is_file()]
-    gone = surplus(there, mission, daily=daily, weekly=weekly)
-    for name in gone:
+    removed = surplus(there, mission, daily=daily, weekly=weekly)
+    for name in removed:
         dying = folder / f".making-{name}"  # half a removal must not look like a backup
         (folder / name).replace(dying)
         shutil.rmtree(dying, ignore_errors=True)
-    return gone
+    return removed
 
 
 # ── reading back ────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
     renaming. The mission that was there lies beside it afterwards; its secrets and its backups are taken over.
     Returns the number of files and where the old mission lies. Raises: StoreError; *target* is untouched then.
     """
-    said = read_manifest(archive)
+    digests = read_manifest(archive)
     target = target.resolve()
     occupied = target.exists() and any(target.iterdir())
     if occupied and not force:
@@ -180,7 +180,7 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
     old = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
     try:
         shutil.rmtree(staging, ignore_errors=True)
-        _unpack(archive, staging, said)
+        _unpack(archive, staging, digests)
         if occupied:
             _take_over(target, staging)
             target.replace(old)
@@ -199,28 +199,28 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
         raise StoreError(
             f"{target} cannot be restored: {error.strerror}", hint="check the disk and its rights"
         ) from error
-    return len(said), old if occupied else None
+    return len(digests), old if occupied else None
 
 
 def read_manifest(archive: Path) -> dict[str, str]:
     """Path → SHA-256 of the files of a backup. Raises: StoreError when the folder is no whole backup of ours."""
     try:
         manifest = json.loads((archive / MANIFEST).read_bytes())
-        said = {str(path): str(each["sha256"]) for path, each in manifest["files"].items()}
+        digests = {str(path): str(each["sha256"]) for path, each in manifest["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"{archive} is no backup: its {MANIFEST} cannot be read", hint="name a folder that `kobo-sync backup` made"
         ) from error
-    for path in said:
+    for path in digests:
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or "\\" in path or not pure.parts:
             raise StoreError(f"{archive} is no backup of ours: it names {path!r}", hint="do not restore it")
-    return said
+    return digests
 
 
-def _unpack(archive: Path, staging: Path, said: Mapping[str, str]) -> None:
+def _unpack(archive: Path, staging: Path, digests: Mapping[str, str]) -> None:
     staging.mkdir(parents=True, mode=0o700)
-    for relative, sha256 in sorted(said.items()):
+    for relative, sha256 in sorted(digests.items()):
         source, path = archive / relative, staging / relative
         if not source.is_file() or source.is_symlink():
             raise _damaged(archive, staging, f"{relative} is missing")

@@ -139,12 +139,12 @@ class Workspace:
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """What the files that define the mission look like: it changes when one of them is saved."""
-        found = []
+        files = []
         for folder in ("config", "forms"):
             for path in sorted((self.root / folder).glob("*")):
                 with contextlib.suppress(OSError):
-                    found.append((path.name, (told := path.stat()).st_mtime_ns, told.st_size))
-        return tuple(found)
+                    files.append((path.name, (status := path.stat()).st_mtime_ns, status.st_size))
+        return tuple(files)
 
     def _secrets(self) -> dict[str, str]:
         from kobo_sync.config.config import parse_secrets
@@ -191,21 +191,21 @@ class Workspace:
         """The form in forms/*file*, read once for each state of the workbook."""
         content = self.form_bytes(file)
         name, key = f"form-{file}", digest(content)
-        found = self.cache.get(name, key, Form)
-        if found is None:
-            found = form_of(self.book(file), content, file)
-            self.cache.put(name, key, found)
-        return found
+        form = self.cache.get(name, key, Form)
+        if form is None:
+            form = form_of(self.book(file), content, file)
+            self.cache.put(name, key, form)
+        return form
 
     def book(self, file: str) -> Book:
         """The sheets of forms/*file*, read once for each state of the workbook. Raises: FormError, ConfigError."""
         content = self.form_bytes(file)
         name, key = f"book-{file}", digest(content)
-        found = self.cache.get(name, key, Book)
-        if found is None:
-            found = read_book(content, file)
-            self.cache.put(name, key, found)
-        return found
+        book = self.cache.get(name, key, Book)
+        if book is None:
+            book = read_book(content, file)
+            self.cache.put(name, key, book)
+        return book
 
     def media_bytes(self, name: str, config: Config) -> bytes:
         """The file *name* as phones get it: a list published from config/, or forms/media/*name* as it is.
@@ -271,8 +271,8 @@ class Workspace:
     def templates(self) -> dict[str, bytes]:
         """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
         packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"
-        found = {name: item.read_bytes() for name, item in _tree(packaged, "") if _is_content(name)}
-        return found | _folder_bytes(self.root / "exports" / "templates")
+        templates = {name: item.read_bytes() for name, item in _tree(packaged, "") if _is_content(name)}
+        return templates | _folder_bytes(self.root / "exports" / "templates")
 
     def annexes(self) -> dict[str, bytes]:
         """The annexes that staff put in exports/annexes/, by path below it."""
@@ -298,20 +298,20 @@ class Workspace:
         folder = self.out / name
         try:
             self._finish_replacement(name)
-            said = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
+            manifest = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
         except ValueError:
-            said = {}
+            manifest = {}
         except OSError as error:
             raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
-        return Held(said if isinstance(said, dict) else {}, folder)
+        return Held(manifest if isinstance(manifest, dict) else {}, folder)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
         """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""
         pure = PurePosixPath(path)
         digest = hashlib.sha256(content).hexdigest()[:8]
-        kept = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
-        write_atomic(self.out / kept, content)
-        return str(kept)
+        copy = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
+        write_atomic(self.out / copy, content)
+        return str(copy)
 
     def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
         """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.

@@ -82,11 +82,11 @@ class AnalysisCache:
 
     def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
         """The value of that name and the forms that it was read from; None when one of them has changed since."""
-        held = self.cache.get(_file(name), hashed([self.shared, name]), tuple[dict[str, str], bytes])
-        if held is None or any(self.states.get(form_id) != state for form_id, state in held[0].items()):
+        cached = self.cache.get(_file(name), hashed([self.shared, name]), tuple[dict[str, str], bytes])
+        if cached is None or any(self.states.get(form_id) != state for form_id, state in cached[0].items()):
             return None
         try:
-            return msgspec.msgpack.decode(held[1], type=kind), held[0].keys()
+            return msgspec.msgpack.decode(cached[1], type=kind), cached[0].keys()
         except (msgspec.MsgspecError, ValueError):
             return None
 
