@@ -245,7 +245,7 @@ def shares(demo: Path) -> dict[str, float]:
         patched: Any = step
         patched.deliverable = lambda name: replace(made := real(name), build=timed(name, made.build))
         patched.gather_marks = timed("what changed", step.gather_marks)
-        patched.found_by_zone = timed("checks, reading for them", step.found_by_zone)
+        patched.findings_by_zone = timed("checks, reading for them", step.findings_by_zone)
         patched._put = timed("comparing, writing", step._put)
         step.build(mission)
         mission.close()

@@ -24,7 +24,7 @@ class Facts:
     columns of `store.tables.layout`. *attachment* gives the bytes of a file by root_uuid and file name.
     *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
-    *annexes* map the paths of what staff keep in exports/ to bytes; *held* is what the set's folder holds
+    *annexes* map the paths of what staff keep in exports/ to bytes; *previous_files* is what the set's folder holds
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it; *unchanged*: nothing that
     it is made from is other than at the last build.
     *books* are the XLSForms' sheets by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
@@ -48,7 +48,7 @@ class Facts:
     fingerprint: str = ""
     templates: Mapping[str, bytes] = field(default_factory=dict)
     annexes: Mapping[str, bytes] = field(default_factory=dict)
-    held: Mapping[str, bytes] = field(default_factory=dict)
+    previous_files: Mapping[str, bytes] = field(default_factory=dict)
     books: Mapping[str, Book] = field(default_factory=dict)
     fresh: bool = False
     unchanged: bool = False

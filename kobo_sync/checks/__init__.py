@@ -79,7 +79,7 @@ def run_checks(facts: Facts) -> tuple[Finding, ...]:
     """
     findings: list[Finding] = []
     for check in checks_of(facts.config.checks.extra, facts.config.checks.off):
-        findings += _found_by(check, facts) if check.name else check.find(facts)
+        findings += _findings_of(check, facts) if check.name else check.find(facts)
     return ordered(findings)
 
 
@@ -165,7 +165,7 @@ def _check(module: ModuleType, name: str = "") -> Check:
         module.TITLE,
         cast(Callable[[Facts], Iterator[Finding]], module.check),
         name,
-        alone=not name and hasattr(module, "ALONE"),
+        alone=not name and getattr(module, "ALONE", False),
         in_form=not name and hasattr(module, "in_form"),
     )
 
@@ -187,7 +187,7 @@ def _own(name: str) -> Check:
     return _check(module, name)
 
 
-def _found_by(check: Check, facts: Facts) -> list[Finding]:
+def _findings_of(check: Check, facts: Facts) -> list[Finding]:
     """What a mission's own check finds. Raises: ConfigError when it fails, naming the line but no answer."""
     try:
         findings = list(check.find(facts))

@@ -19,7 +19,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sheet in sheets(facts, "attendance"):
         if not files or not sheet.has("signature"):
             continue
-        for at, name in enumerate(sheet.said("signature")):
+        for at, name in enumerate(sheet.answers("signature")):
             image = files.get((sheet.roots[at], name)) if name else None
             if image is None:
                 continue

@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def same_phone(sheet: Sheet) -> Iterator[tuple[int, int]]:
     """(place, place of the first row with the same phone), over all zones."""
     first: dict[str, int] = {}
-    for at, phone in enumerate(sheet.said("phone")):
+    for at, phone in enumerate(sheet.answers("phone")):
         key = phone_key(phone) if phone else ""
         if key and sheet.consented[at] and first.setdefault(key, at) != at:
             yield at, first[key]
@@ -39,8 +39,10 @@ def same_phone(sheet: Sheet) -> Iterator[tuple[int, int]]:
 
 def names(sheet: Sheet) -> list[tuple[str, str]]:
     """(Latin, Arabic) full name of each row; empty where there is none."""
-    latin = zip(sheet.said("family_name"), sheet.said("given_name"), strict=True)
-    return [(" ".join(filter(None, parts)), arabic) for parts, arabic in zip(latin, sheet.said("name_ar"), strict=True)]
+    latin = zip(sheet.answers("family_name"), sheet.answers("given_name"), strict=True)
+    return [
+        (" ".join(filter(None, parts)), arabic) for parts, arabic in zip(latin, sheet.answers("name_ar"), strict=True)
+    ]
 
 
 def same_name(sheet: Sheet) -> Iterator[tuple[int, int, bool]]:

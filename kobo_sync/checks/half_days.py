@@ -26,7 +26,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         sessions_by_day: dict[tuple[object, ...], set[str]] = {}
         signed: dict[tuple[object, ...], dict[str, int]] = {}
         whose = persons(sheet)
-        for at, session in enumerate(sheet.said("session")):
+        for at, session in enumerate(sheet.answers("session")):
             if session in sessions and sheet.consented[at]:
                 place = (sheet.zones[at], sheet.days[at])
                 sessions_by_day.setdefault(place, set()).add(session)
@@ -44,7 +44,7 @@ def persons(sheet: Sheet) -> list[str]:
     nobody = {"", sheet.config.codes.not_listed}
     return [
         code if code not in nobody else next((f"~{key}" for name in spelt[at] if (key := name_key(name))), "")
-        for at, code in enumerate(sheet.said("person"))
+        for at, code in enumerate(sheet.answers("person"))
     ]
 
 

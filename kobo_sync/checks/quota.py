@@ -21,7 +21,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     registered: Counter[tuple[str, str]] = Counter()
     zones_counted = set()
     for sheet in sheets:
-        codes, groups = sheet.said("person"), sheet.said("group")
+        codes, groups = sheet.answers("person"), sheet.answers("group")
         for at, consented in enumerate(sheet.consented):
             code = codes[at] or (None if sheet.has("person") else sheet.roots[at])
             if consented and code and code not in zones_counted:

@@ -36,8 +36,8 @@ def in_form(_facts: Facts, sheet: Sheet) -> Iterator[Finding]:
 def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[Finding]:
     nobody = {"", sheet.config.codes.not_listed}
     first: dict[tuple[object, ...], int] = {}
-    occasions = sheet.said(occasion)
-    for at, code in enumerate(sheet.said("person")):
+    occasions = sheet.answers(occasion)
+    for at, code in enumerate(sheet.answers("person")):
         if code in nobody or not sheet.consented[at] or (occasion and not occasions[at]):
             continue
         day = sheet.days[at] if role == "attendance" else ""

@@ -51,7 +51,7 @@ class Sheet:
         """The answers to a question as stripped text; missing ones, and those of a missing question, are empty."""
         return texts(self.table, question)
 
-    def said(self, meaning: str) -> list[str]:
+    def answers(self, meaning: str) -> list[str]:
         """The answers to the question that carries *meaning*."""
         return self.column(self.settings.fields.get(meaning, ""))
 
@@ -79,12 +79,12 @@ class Sheet:
         """Rows whose consent was given; all of them where the form asks none."""
         if not self.has("consent"):
             return np.ones(len(self), dtype=bool)
-        return np.array([answer == self.config.codes.yes for answer in self.said("consent")], dtype=bool)
+        return np.array([answer == self.config.codes.yes for answer in self.answers("consent")], dtype=bool)
 
     @cached_property
     def zones(self) -> list[str]:
         """The zone's code, as answered."""
-        return self.said("zone")
+        return self.answers("zone")
 
     @cached_property
     def _known_zones(self) -> frozenset[str]:
@@ -118,7 +118,7 @@ class Sheet:
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
         """The local day that each row is about: its ``day``, else what the phone noted, else when it was received."""
-        days = _dates(self.said("day"))
+        days = _dates(self.answers("day"))
         for kind in ("today", "start", "received"):
             if kind == "today":
                 names = self.questions("today")
@@ -131,7 +131,7 @@ class Sheet:
     @cached_property
     def has_own_day(self) -> Mask:
         """Rows that say their day themselves; the others only when they were received."""
-        own = _dates(self.said("day"))
+        own = _dates(self.answers("day"))
         for name in self.questions("today"):
             own = np.where(np.isnat(own), _dates(self.column(name)), own)
         return ~np.isnat(own) | self.moments("start").notna().to_numpy()

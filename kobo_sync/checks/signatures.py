@@ -18,7 +18,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sheet in sheets(facts, "attendance"):
         if not sheet.has("signature"):
             continue
-        for at, name in enumerate(sheet.said("signature")):
+        for at, name in enumerate(sheet.answers("signature")):
             if not sheet.consented[at]:
                 continue
             if not name:

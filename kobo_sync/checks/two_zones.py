@@ -24,7 +24,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     first_forms = {sheet.form_id: sheet for sheet in registrations(facts)}
     others = [form for form in facts.config.forms if form not in first_forms and _names_persons(facts, form)]
     for sheet in [*first_forms.values(), *filter(len, (sheet_of(facts, form) for form in others))]:
-        codes = sheet.said("person")
+        codes = sheet.answers("person")
         for at, (code, zone) in enumerate(zip(codes, sheet.zones, strict=True)):
             if code in nobody or not zone or not sheet.consented[at]:
                 continue
@@ -44,7 +44,7 @@ def _names_persons(facts: Facts, form_id: str) -> bool:
 def _same_identity(sheet: Sheet) -> Iterator[Finding]:
     """Registrations of two zones with one phone, or one full name letter by letter."""
     first: dict[tuple[str, str], int] = {}
-    spelt, phones = names(sheet), sheet.said("phone")
+    spelt, phones = names(sheet), sheet.answers("phone")
     for at, zone in enumerate(sheet.zones):
         if not zone or not sheet.consented[at]:
             continue

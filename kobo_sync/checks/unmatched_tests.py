@@ -15,11 +15,11 @@ TITLE = "Test without its counterpart"
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per test; "after" is missed only in zones where an after-test was held."""
     codes = facts.config.codes
-    registered = {code for sheet in registrations(facts) for code in sheet.said("person") if code}
+    registered = {code for sheet in registrations(facts) for code in sheet.answers("person") if code}
     for sheet in sheets(facts, "test"):
         if not (sheet.has("person") and sheet.has("moment")):
             continue
-        persons, moments = sheet.said("person"), sheet.said("moment")
+        persons, moments = sheet.answers("person"), sheet.answers("moment")
         tests = {(sheet.zones[at], moments[at], persons[at]) for at in range(len(sheet)) if sheet.consented[at]}
         moments_tested = {(zone, moment) for zone, moment, _ in tests}
         other = {codes.before: codes.after, codes.after: codes.before}

@@ -20,7 +20,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not registered and not facts.config.forms_with_role("registration"):
         return
     codes = {
-        code for sheet in registered for at, code in enumerate(sheet.said("person")) if code and sheet.consented[at]
+        code for sheet in registered for at, code in enumerate(sheet.answers("person")) if code and sheet.consented[at]
     }
     spelt = {
         (sheet.zones[at], name_key(name))
@@ -32,7 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not sheet.has("person"):
             continue
         walk_ins = names(sheet)
-        for at, code in enumerate(sheet.said("person")):
+        for at, code in enumerate(sheet.answers("person")):
             if not sheet.consented[at] or code in codes:
                 continue
             not_listed = code in ("", facts.config.codes.not_listed)

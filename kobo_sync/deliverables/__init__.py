@@ -1,7 +1,7 @@
 """One file per deliverable; a small registry.
 
 A deliverable is a module with ``NAME, TITLE, SCOPE, CLASS`` and ``build(facts) -> list[Document]``.
-`build` sees only `Facts`. A mission's own module is named by its dotted name in mission.toml.
+`build` sees only `Facts`. A mission's own module lies in its folder, or is installed, and is named in mission.toml.
 """
 
 from __future__ import annotations
@@ -31,20 +31,25 @@ class Deliverable:
 
 
 def deliverable(name: str) -> Deliverable:
-    """The deliverable called *name*: one of `names`, or the dotted name of a module of the mission's own.
+    """The deliverable called *name*: one of `names`, or a module of the mission's own by its (dotted) name.
 
     Raises: ConfigError for a name that is none, or a module that is no deliverable.
     """
-    dotted = name if "." in name else f"{__name__}.{name}"
+    dotted = f"{__name__}.{name}" if is_ours(name) else name
     try:
         module = importlib.import_module(dotted)
     except ModuleNotFoundError as error:
         if error.name and not f"{dotted}.".startswith(f"{error.name}."):
             raise _refusal(name, f"needs the module {error.name!r}, which is not installed") from error
-        raise _refusal(name, "is no deliverable") from error
+        raise _refusal(name, "is neither a deliverable nor a module in the mission's folder or installed") from error
     except Exception as error:
         raise _refusal(name, f"cannot be imported ({type(error).__name__}: {error})") from error
     return _checked(name, module)
+
+
+def is_ours(name: str) -> bool:
+    """Whether *name* is a module of this folder, and not a mission's own."""
+    return any(info.name == name for info in pkgutil.iter_modules(__path__))
 
 
 def names() -> list[str]:
@@ -64,6 +69,9 @@ def _checked(name: str, module: ModuleType) -> Deliverable:
 
 
 def _refusal(name: str, reason: str) -> ConfigError:
-    known = ", ".join(names())
-    hint = f"write one of {known}, or the dotted name of a module with NAME, TITLE, SCOPE, CLASS and build"
+    all_names = ", ".join(names())
+    hint = (
+        f"write one of {all_names}, or the name of a module of yours (a file beside config/, or installed) "
+        "with NAME, TITLE, SCOPE, CLASS and build"
+    )
     return ConfigError(f"{name!r} {reason}", file=MISSION_FILE, key="deliverables", hint=hint)

@@ -180,13 +180,13 @@ def _sex(facts: Facts, code: str) -> str:
 def _remarks(facts: Facts, listed: present.Attendance) -> str:
     walk_ins = [person for person in listed.present if not person.registered]
     absent = [person for person in listed.people if not person.present]
-    said = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
+    remarks = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
     if len(listed.sessions) > 1:
-        said.append(f"dont {len(listed.full_day)} la journée entière")
-    said.append(french.count(len(absent), "personne inscrite absente", "personnes inscrites absentes"))
-    said.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
+        remarks.append(f"dont {len(listed.full_day)} la journée entière")
+    remarks.append(french.count(len(absent), "personne inscrite absente", "personnes inscrites absentes"))
+    remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
     if listed.n_unsigned:
-        said.append(
+        remarks.append(
             french.count(
                 listed.n_unsigned, "passage sans signature, non compté", "passages sans signature, non comptés"
             )
@@ -194,8 +194,8 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     target = facts.zone.target if facts.zone else sum(zone.target for zone in facts.config.zones)
     over = len(listed.present) - target
     if target and over > 0:
-        said.append(f"{french.count(over, 'personne')} au-delà du quota")
-    return " ; ".join(said) + "."
+        remarks.append(f"{french.count(over, 'personne')} au-delà du quota")
+    return " ; ".join(remarks) + "."
 
 
 def _totals(facts: Facts, listed: present.Attendance) -> list[list[str]]:

@@ -89,6 +89,6 @@ def _rows(before: Mapping[str, object], now: Mapping[str, object]) -> list[list[
     return rows
 
 
-def _part(said: Mapping[str, object], part: str) -> dict[str, str]:
-    found = said.get(part)
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+def _part(figures: Mapping[str, object], part: str) -> dict[str, str]:
+    part_figures = figures.get(part)
+    return {str(key): str(value) for key, value in part_figures.items()} if isinstance(part_figures, Mapping) else {}

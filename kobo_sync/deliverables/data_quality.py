@@ -67,12 +67,12 @@ def _received(document: WordDocument, facts: Facts) -> None:
     for form_id, settings in facts.config.forms.items():
         table = facts.tables.get(form_id)
         n = len(table) if table is not None else 0
-        found = meaning.rows(facts, settings.role)
+        usable = meaning.rows(facts, settings.role)
         alone = len(facts.config.forms_with_role(settings.role)) == 1 and settings.role in meaning.MEANINGS
-        refused = str(found.n_refused) if alone else french.NOTHING
-        kept = str(len(found.table)) if alone else french.NOTHING
+        refused = str(usable.n_refused) if alone else french.NOTHING
+        n_usable = str(len(usable.table)) if alone else french.NOTHING
         version = facts.form_versions.get(form_id, "") or french.NOTHING
-        rows.append([form_id, str(n), refused, *_by_status(table), kept, version])
+        rows.append([form_id, str(n), refused, *_by_status(table), n_usable, version])
     head = ["Formulaire", "Reçues", "Refus", *_STATUSES.values(), "Utilisées", "Version"]
     caption = "Soumissions par formulaire, refus de consentement et statuts de validation"
     widths = [3.2, 1.7, 1.5, 2.2, 1.9, 2.2, 1.9, 2.4]
@@ -85,7 +85,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
         else "Aucun statut de validation n’écarte une soumission des livrables.",
     )
     listed, learnt = present.attendance(facts), learning(facts)
-    said = [
+    cells = [
         (
             listed.n_unsigned,
             "passage sans signature ou sans demi-journée connue",
@@ -102,23 +102,23 @@ def _received(document: WordDocument, facts: Facts) -> None:
             "tests sans code de participant, non appariés",
         ),
     ]
-    texts = [french.count(n, one, many) for n, one, many in said if n]
+    texts = [french.count(n, one, many) for n, one, many in cells if n]
     if texts:
         writer.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
 
 
 def _by_status(table: pd.DataFrame | None) -> list[str]:
     """How many rows have each validation status."""
-    said = table["validation"] if table is not None and "validation" in table else pd.Series(dtype=object)
-    return [str(int(said.eq(status).sum())) for status in _STATUSES]
+    statuses = table["validation"] if table is not None and "validation" in table else pd.Series(dtype=object)
+    return [str(int(statuses.eq(status).sum())) for status in _STATUSES]
 
 
 def _follow_up(document: WordDocument, facts: Facts) -> None:
     """How many findings are in each state of the worklist."""
     totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _STATES}
     if any(totals.values()):
-        said = " · ".join(f"{label} : {french.number(totals[state])}" for state, label in _STATES.items())
-        writer.paragraph(document, f"Suivi des constats – {said}. Les fausses alertes ne sont pas listées.")
+        counts_text = " · ".join(f"{label} : {french.number(totals[state])}" for state, label in _STATES.items())
+        writer.paragraph(document, f"Suivi des constats – {counts_text}. Les fausses alertes ne sont pas listées.")
 
 
 def _findings(document: WordDocument, facts: Facts) -> None:
@@ -128,10 +128,12 @@ def _findings(document: WordDocument, facts: Facts) -> None:
         writer.paragraph(document, "Aucun constat.")
         return
     order = list(_SEVERITIES)
-    found = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
-    rows = [_finding(finding) for finding in found[:_MOST_FINDINGS]]
+    ordered = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
+    rows = [_finding(finding) for finding in ordered[:_MOST_FINDINGS]]
     head = ["Règle", "Gravité", "Suivi", "Où", "Constat", "Remède"]
-    caption = f"Constats ({len(found)})" + (f", les {_MOST_FINDINGS} premiers" if len(found) > _MOST_FINDINGS else "")
+    caption = f"Constats ({len(ordered)})" + (
+        f", les {_MOST_FINDINGS} premiers" if len(ordered) > _MOST_FINDINGS else ""
+    )
     writer.table(document, writer.Table(head, rows, [1.8, 2.2, 1.7, 3.0, 4.5, 3.8], caption=caption, size=8.5))
 
 
@@ -199,7 +201,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
 
 def _awaited_files(facts: Facts) -> dict[str, int]:
     """Per form, the files that an answer names and that are not here yet."""
-    found: dict[str, int] = {}
+    n_missing: dict[str, int] = {}
     for form_id, form in facts.forms.items():
         kinds = {question.name for question in form.questions if question.kind in ("image", "audio", "video", "file")}
         for name, table in facts.tables.items():
@@ -210,8 +212,8 @@ def _awaited_files(facts: Facts) -> dict[str, int]:
                 missing = sum(
                     facts.attachment(str(uuid), str(file)) is None for uuid, file in named.itertuples(index=False)
                 )
-                found[form_id] = found.get(form_id, 0) + missing
-    return found
+                n_missing[form_id] = n_missing.get(form_id, 0) + missing
+    return n_missing
 
 
 def _provenance(document: WordDocument, facts: Facts) -> None:

@@ -104,8 +104,8 @@ def participation(
     ]
     rows = []
     for label, what, n in answers:
-        told = not (small_zones(facts, what) or small_zones(facts, "present")) and publishable(n_present)
-        rate = _rate(n, present.response_rate(n, n_present)) if told else french.NOTHING
+        is_publishable = not (small_zones(facts, what) or small_zones(facts, "present")) and publishable(n_present)
+        rate = _rate(n, present.response_rate(n, n_present)) if is_publishable else french.NOTHING
         rows.append([label, letterhead.counted(facts, what, n), letterhead.counted(facts, "present", n_present), rate])
     head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
     writer.table(
@@ -140,12 +140,12 @@ def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
         writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
 
 
-def by_sex(made: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
+def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
     """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
-    said = [*(names.get(code, "Autre ou non précisé") for code in made.rows), "Total"]
-    head = [title, "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in made.columns else []), "Total"]
+    headings = [*(names.get(code, "Autre ou non précisé") for code in crosstab.rows), "Total"]
+    head = [title, "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in crosstab.columns else []), "Total"]
     widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
-    lines = [[name, *cells] for name, cells in zip(said, made.cells(), strict=True)]
+    lines = [[name, *cells] for name, cells in zip(headings, crosstab.cells(), strict=True)]
     return writer.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
 
 
@@ -156,8 +156,8 @@ def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> 
     """Adds what the test says: the evolution in words, the figure, the tables by theme and by question."""
     if not learnt.n_pairs:
         means = [(learnt.mean_before, learnt.n_before, "avant"), (learnt.mean_after, learnt.n_after, "après")]
-        said = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
-        alone = f" Moyennes sans appariement : {french.listing(said)}." if said else ""
+        means_text = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
+        alone = f" Moyennes sans appariement : {french.listing(means_text)}." if means_text else ""
         writer.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
         return
     if not publishable(learnt.n_pairs):
@@ -203,8 +203,8 @@ def _evolution(change: Change, n: str) -> str:
         )
     text += f". Gain de classe : {french.number(change.gain, 2)}{_gain_word(change.gain)}."
     n_same = change.n - change.n_up - change.n_down
-    told = n == french.number(change.n)
-    if told and all(publishable(k) or k == 0 for k in (change.n_up, change.n_down, n_same)):
+    same_n = n == french.number(change.n)
+    if same_n and all(publishable(k) or k == 0 for k in (change.n_up, change.n_down, n_same)):
         text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
     return text
 
@@ -250,14 +250,14 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         if not publishable(item.n) or item.before_share is None or item.after_share is None:
             rows.append([*start, letterhead.denominator(facts, "pairs", item.n), *[french.NOTHING] * 4])
             continue
-        moved = french.signed(100 * (item.after_share - item.before_share))
+        change = french.signed(100 * (item.after_share - item.before_share))
         shares = [french.percent(item.before_share), french.percent(item.after_share)]
         rows.append(
             [
                 *start,
                 letterhead.denominator(facts, "pairs", item.n),
                 *shares,
-                moved,
+                change,
                 french.p_value(item.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}"),
             ]
         )
@@ -327,8 +327,8 @@ def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
     head = ["Critère", "n", "Sans réponse", "Favorable (IC à 95 %)", "Médiane"]
     table = []
     for scale in scales:
-        known = publishable(scale.n)
-        cells = [_favourable(scale), _level(scale)] if known else [french.NOTHING, french.NOTHING]
+        is_publishable = publishable(scale.n)
+        cells = [_favourable(scale), _level(scale)] if is_publishable else [french.NOTHING, french.NOTHING]
         counts = [letterhead.denominator(facts, "satisfaction", n) for n in (scale.n, scale.n_missing)]
         table.append([scale.label, *counts, *cells])
     content = writer.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))

@@ -79,31 +79,31 @@ def build(facts: Facts) -> list[Document]:
     Raises: DocumentError when the template or the held file cannot be read.
     """
     zones = _zone_sets(facts)
-    if facts.unchanged and PATH in facts.held:
-        made = living.looked_at(facts.held[PATH], PATH)
-        findings = (*_findings(made.notes), *_completeness(facts, zones))
-        return [Document(PATH, made.content, CLASS, findings), *_annexes(facts)]
-    blocks = report_blocks(facts, {code: said["figures"] for code, said in zones.items()})
+    if facts.unchanged and PATH in facts.previous_files:
+        living_report = living.parsed_report(facts.previous_files[PATH], PATH)
+        findings = (*_findings(living_report.notes), *_completeness(facts, zones))
+        return [Document(PATH, living_report.content, CLASS, findings), *_annexes(facts)]
+    blocks = report_blocks(facts, {code: zone_manifest["figures"] for code, zone_manifest in zones.items()})
     content = Content(live_values(facts), blocks, facts.as_of, not facts.final, letterhead.logos(facts))
-    held = facts.held.get(PATH)
+    previous = facts.previous_files.get(PATH)
     documents = []
     notes: tuple[Note, ...] = ()
-    if held is not None:
-        made = living.rebuild(held, content, PATH)
-        documents.append(Document(PATH, _coloured(facts, made), CLASS))
-        notes = made.notes
-    if held is None or facts.fresh:
+    if previous is not None:
+        living_report = living.rebuild(previous, content, PATH)
+        documents.append(Document(PATH, _coloured(facts, living_report), CLASS))
+        notes = living_report.notes
+    if previous is None or facts.fresh:
         template = facts.templates.get(TEMPLATE)
         if template is None:
             raise DocumentError(
                 f"the template {TEMPLATE} is missing", hint=f"put it in exports/templates/{TEMPLATE}, or install again"
             )
-        made = living.begin(template, content, TEMPLATE)
-        documents.append(Document(PATH if held is None else FRESH_PATH, _coloured(facts, made), CLASS))
+        living_report = living.begin(template, content, TEMPLATE)
+        documents.append(Document(PATH if previous is None else FRESH_PATH, _coloured(facts, living_report), CLASS))
         notes = (
-            (*notes, *made.notes)
-            if held is None
-            else (*notes, *(n for n in made.notes if n.kind in ("unknown", "malformed", "misplaced")))
+            (*notes, *living_report.notes)
+            if previous is None
+            else (*notes, *(n for n in living_report.notes if n.kind in ("unknown", "malformed", "misplaced")))
         )
     findings = (*_findings(notes), *_completeness(facts, zones))
     first = documents[0]
@@ -122,20 +122,24 @@ def _annexes(facts: Facts) -> list[Document]:
     return [Document(f"annexes/{name}", content, CLASS) for name, content in sorted(facts.annexes.items())]
 
 
-def _coloured(facts: Facts, made: living.Living) -> bytes:
+def _coloured(facts: Facts, living_report: living.Living) -> bytes:
     """The report in the mission's colour; one that did not change keeps its bytes."""
-    return writer.coloured(made.content, letterhead.colour(facts)) if made.changed else made.content
+    return (
+        writer.coloured(living_report.content, letterhead.colour(facts))
+        if living_report.changed
+        else living_report.content
+    )
 
 
 def _findings(notes: tuple[Note, ...]) -> list[Finding]:
-    found = []
+    findings = []
     for note in notes:
         if note.kind in _SAID:
             rule, severity, message, hint = _SAID[note.kind]
-            given = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
+            words = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
             place = f"{TEMPLATE}, {note.where}" if rule == "REPORT001" else f"mission/{PATH}"
-            found.append(Finding(rule, severity, place, message.format(**given), hint.format(**given)))
-    return list(dict.fromkeys(found))
+            findings.append(Finding(rule, severity, place, message.format(**words), hint.format(**words)))
+    return list(dict.fromkeys(findings))
 
 
 def _zone_sets(facts: Facts) -> Mapping[str, Mapping[str, Any]]:
@@ -149,21 +153,21 @@ def _zone_sets(facts: Facts) -> Mapping[str, Mapping[str, Any]]:
 
 def _completeness(facts: Facts, zones: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """What a donor would refuse, beside empty slots: zones without data, missing annexes."""
-    found = []
-    for code, said in zones.items():
+    findings = []
+    for code, zone_manifest in zones.items():
         name = labels.zone(facts, code)
-        empty = [form_id for form_id in facts.config.forms if not said["submissions"].get(form_id)]
-        if said["figures"]["presents"] == "0":
+        empty = [form_id for form_id in facts.config.forms if not zone_manifest["submissions"].get(form_id)]
+        if zone_manifest["figures"]["presents"] == "0":
             message = f"la zone {name} n’a aucune personne présente"
         elif empty:
             message = f"la zone {name} n’a aucune réponse à : {', '.join(empty)}"
         else:
             continue
         hint = "récupérer les données (kobo-sync pull), ou en dire la raison dans le rapport"
-        found.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
+        findings.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
     for name in expected_annexes(facts):
         if name not in facts.annexes:
-            found.append(
+            findings.append(
                 Finding(
                     "REPORT004",
                     "warning",
@@ -172,4 +176,4 @@ def _completeness(facts: Facts, zones: Mapping[str, Mapping[str, Any]]) -> list[
                     f"la mettre dans exports/annexes/{name}",
                 )
             )
-    return found
+    return findings

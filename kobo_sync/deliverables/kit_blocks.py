@@ -129,13 +129,13 @@ def _timed(session: Session, steps: Sequence[_Step]) -> Iterator[tuple[str, int,
     each = max(0, left - pause) // shared // 5 * 5 if shared else 0
     rest = max(0, left - pause - each * shared) if shared else 0
     now = session.starts.hour * 60 + session.starts.minute if session.starts else None
-    seen = 0
+    elapsed = 0
     for step in steps:
         minutes = step.minutes or each
         if step.minutes == 0:
-            seen += 1
-            minutes += rest if seen == shared else 0
-            if pause and seen == shared // 2 + 1:
+            elapsed += 1
+            minutes += rest if elapsed == shared else 0
+            if pause and elapsed == shared // 2 + 1:
                 yield _clock(now), pause, _Step(pause, "Pause", "", "", "")
                 now = now + pause if now is not None else None
         yield _clock(now), minutes, step
@@ -159,10 +159,10 @@ def _minutes(session: Session) -> int:
 
 
 def _theme_names(facts: Facts) -> list[str]:
-    found: dict[str, str] = {}
+    theme_names: dict[str, str] = {}
     for form_id in letterhead.forms_of(facts, "test"):
-        found |= facts.config.forms[form_id].themes
-    return list(found.values())
+        theme_names |= facts.config.forms[form_id].themes
+    return list(theme_names.values())
 
 
 def _themes(document: WordDocument, facts: Facts) -> None:
@@ -183,14 +183,14 @@ def _themes(document: WordDocument, facts: Facts) -> None:
 
 
 def _consent(document: WordDocument, facts: Facts) -> None:
-    seen: dict[tuple[str, ...], list[str]] = {}
+    forms_by_text: dict[tuple[str, ...], list[str]] = {}
     for form_id, form in facts.forms.items():
         texts = tuple(_consent_texts(form, facts.config.forms[form_id].fields.get("consent", "")))
         if texts:
-            seen.setdefault(texts, []).append(form.title or form_id)
-    if not seen:
+            forms_by_text.setdefault(texts, []).append(form.title or form_id)
+    if not forms_by_text:
         writer.paragraph(document, f"{french.NO_DATA} : aucun formulaire ne demande le consentement.")
-    for texts, titles in seen.items():
+    for texts, titles in forms_by_text.items():
         writer.heading(document, french.listing(titles), 2)
         for text in texts:
             writer.verbatim(document, text)
@@ -198,16 +198,16 @@ def _consent(document: WordDocument, facts: Facts) -> None:
 
 def _consent_texts(form: Form, name: str) -> Iterator[str]:
     """What is read out before the consent question: the notes of its section, then the question, per language."""
-    asked = form.question(name) if name else None
-    if asked is None:
+    consent_question = form.question(name) if name else None
+    if consent_question is None:
         return
-    section = asked.path.rpartition("/")[0]
-    place = form.questions.index(asked)
+    section = consent_question.path.rpartition("/")[0]
+    place = form.questions.index(consent_question)
     notes = [
         q for q in form.questions[:place] if q.kind == "note" and (q.path.rpartition("/")[0] == section or not section)
     ]
     for language in form.languages:
-        for question in (*notes, asked):
+        for question in (*notes, consent_question):
             for text in (question.labels.get(language, ""), question.hints.get(language, "")):
                 if text.strip():
                     yield plain(text)
@@ -219,16 +219,16 @@ def _key(document: WordDocument, facts: Facts) -> None:
         form = facts.forms.get(form_id)
         for number, (name, item) in enumerate(facts.config.forms[form_id].items.items(), 1):
             for language in (form.languages if form else ("",))[:2]:
-                asked = form.question(name) if form else None
-                text = plain(asked.labels.get(language, name)) if asked else name
+                question = form.question(name) if form else None
+                text = plain(question.labels.get(language, name)) if question else name
                 answer = next((c for c in labels.choices(facts, form_id, name) if c.name == item.answer), None)
-                said = plain(answer.labels.get(language, item.answer)) if answer else item.answer
+                answer_text = plain(answer.labels.get(language, item.answer)) if answer else item.answer
                 first = not is_arabic(text)
                 rows.append(
                     [
                         str(number) if first else "",
                         text,
-                        f"{item.answer} – {said}" if first else said,
+                        f"{item.answer} – {answer_text}" if first else answer_text,
                         letterhead.theme(facts, item.theme) if first else "",
                     ]
                 )
@@ -250,10 +250,11 @@ def _key(document: WordDocument, facts: Facts) -> None:
 
 
 def _needs(document: WordDocument, facts: Facts) -> None:
-    known = labels.needs(facts)
+    catalogue = labels.needs(facts)
     other = facts.config.mission.languages[1:2]
     rows: list[list[str | writer.Cell]] = [
-        [labels.need(facts, code), choice.labels.get(other[0], "") if other else ""] for code, choice in known.items()
+        [labels.need(facts, code), choice.labels.get(other[0], "") if other else ""]
+        for code, choice in catalogue.items()
     ]
     if not rows:
         writer.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de liste de besoins.")

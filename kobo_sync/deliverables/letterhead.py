@@ -86,8 +86,8 @@ def counted(facts: Facts, what: What, n: int) -> str:
     """`printable`; of a mission in which a zone has one or two, the least that may be told: ``≥ 48``."""
     if not small_zones(facts, what):
         return printable(n)
-    told = least(facts, what)
-    return f"≥{french.NBSP}{french.number(told)}" if publishable(told) else french.NOTHING
+    lower_bound = least(facts, what)
+    return f"≥{french.NBSP}{french.number(lower_bound)}" if publishable(lower_bound) else french.NOTHING
 
 
 def denominator(facts: Facts, what: What, n: int) -> str:
@@ -97,10 +97,10 @@ def denominator(facts: Facts, what: What, n: int) -> str:
 
 def distinct(texts: Iterable[str]) -> list[str]:
     """Texts without those already said in the same words (case and spaces apart), in order."""
-    found: dict[str, str] = {}
+    n_by_key: dict[str, str] = {}
     for text in texts:
-        found.setdefault(" ".join(text.casefold().split()), text)
-    return list(found.values())
+        n_by_key.setdefault(" ".join(text.casefold().split()), text)
+    return list(n_by_key.values())
 
 
 def theme(facts: Facts, code: str) -> str:
@@ -123,8 +123,8 @@ def page_logos(facts: Facts) -> list[Logo]:
 
 def known_logos(identity: Identity, templates: Mapping[str, bytes]) -> list[Logo]:
     """The logos of *identity* that lie among *templates* and are pictures, each with the text that stands for it."""
-    found = [(name, pictures.logo(templates.get(name, b""))) for name in identity.logos]
-    return [(f"Logo : {name}", content) for name, content in found if content]
+    logos_read = [(name, pictures.logo(templates.get(name, b""))) for name in identity.logos]
+    return [(f"Logo : {name}", content) for name, content in logos_read if content]
 
 
 def colour(facts: Facts) -> str:
@@ -139,9 +139,9 @@ def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
     """
     reader = quoting.reader_of(facts)
     chosen = distinct(texts)
-    shown = chosen if facts.zone else chosen[:_MOST_QUOTED]
-    quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, shown)]
-    more = len(chosen) - len(shown)
+    quotations = chosen if facts.zone else chosen[:_MOST_QUOTED]
+    quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, quotations)]
+    more = len(chosen) - len(quotations)
     return [*quoted, f"… et {more} autres, dans les documents des zones."] if more else quoted
 
 
@@ -187,9 +187,9 @@ def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool
     )
     if not facts.final:
         watermark.mark(document)
-    known = logos(facts)
-    if known:
-        writer.logos(document, known)
+    logos_read = logos(facts)
+    if logos_read:
+        writer.logos(document, logos_read)
     return document
 
 

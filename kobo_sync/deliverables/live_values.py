@@ -43,31 +43,31 @@ def identity_values(facts: Facts) -> dict[str, str]:
 
 def live_values(facts: Facts) -> dict[str, str]:
     """`identity_values`, and every figure of the zone or mission as text; « – » for what may not or cannot be said."""
-    found = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
-    found["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
-    found["donnees_au"] = (
+    values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
+    values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
+    values["donnees_au"] = (
         french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA.lower()
     )
-    found["soumissions"] = french.number(letterhead.n_submissions(facts, facts.config.forms))
-    return {name: french.typography(text) for name, text in found.items()}
+    values["soumissions"] = french.number(letterhead.n_submissions(facts, facts.config.forms))
+    return {name: french.typography(text) for name, text in values.items()}
 
 
 def _people(facts: Facts) -> dict[str, str]:
     listed = present.attendance(facts)
     done = present.completion(listed, present.zones_of(facts))
     n = listed.n_present
-    told = (n == 0 or publishable(n)) and not small_zones(facts, "present")
+    is_publishable = (n == 0 or publishable(n)) and not small_zones(facts, "present")
     sexes = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
     women, men, share = sexes.total(facts.config.codes.female), sexes.total(facts.config.codes.male), women_share(facts)
     full = len({person.key for person in listed.full_day})
     return {
         "presents": letterhead.counted(facts, "present", n),
-        "taux": french.percent(done.share) if told else french.NOTHING,
+        "taux": french.percent(done.share) if is_publishable else french.NOTHING,
         "femmes": french.number(women),
         "hommes": french.number(men),
         "part_femmes": french.percent(share),
         "journee_entiere": letterhead.printable(full)
-        if told and (n == full or publishable(n - full))
+        if is_publishable and (n == full or publishable(n - full))
         else french.NOTHING,
     }
 
@@ -75,13 +75,13 @@ def _people(facts: Facts) -> dict[str, str]:
 def _learnt(facts: Facts) -> dict[str, str]:
     learnt, judged = learning(facts), satisfaction(facts)
     change, advice = learnt.change, judged.recommendation
-    known = publishable(change.n)
+    is_publishable = publishable(change.n)
     return {
         "tests_apparies": letterhead.counted(facts, "pairs", change.n),
-        "score_avant": french.points(change.before) if known else french.NOTHING,
-        "score_apres": french.points(change.after) if known else french.NOTHING,
-        "evolution": french.signed(change.change, 1) if known else french.NOTHING,
-        "gain": french.number(change.gain, 2) if known else french.NOTHING,
+        "score_avant": french.points(change.before) if is_publishable else french.NOTHING,
+        "score_apres": french.points(change.after) if is_publishable else french.NOTHING,
+        "evolution": french.signed(change.change, 1) if is_publishable else french.NOTHING,
+        "gain": french.number(change.gain, 2) if is_publishable else french.NOTHING,
         "reponses_satisfaction": letterhead.counted(facts, "satisfaction", judged.n),
         "recommandation": french.signed(advice.score) if publishable(advice.n) else french.NOTHING,
     }

@@ -32,7 +32,7 @@ _STRONG = 3
 
 def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
-    found = needs(facts)
+    scores = needs(facts)
     form_ids = letterhead.forms_of(facts, "needs", "focus_group")
     document = letterhead.open_paper(facts, TITLE, form_ids)
     writer.title(
@@ -40,40 +40,40 @@ def build(facts: Facts) -> list[Document]:
         f"{TITLE} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
-    if not found.n:
+    if not scores.n:
         writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
-    elif not publishable(found.n):
+    elif not publishable(scores.n):
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
     else:
-        _key_figures(document, found)
+        _key_figures(document, scores)
         writer.heading(document, "Classement")
-        ranking(document, facts, found)
+        ranking(document, facts, scores)
         writer.heading(document, "Rang par groupe et par sexe")
-        by_group_and_sex(document, facts, found)
+        by_group_and_sex(document, facts, scores)
         writer.heading(document, "Ce que les groupes ont en commun")
-        common(document, facts, found)
-    proposals(document, facts, found)
-    held = focus_groups(facts)
-    if held.n_sessions:
+        common(document, facts, scores)
+    proposals(document, facts, scores)
+    focus = focus_groups(facts)
+    if focus.n_sessions:
         writer.heading(document, "Groupes de discussion")
-        discussed(document, facts, held)
+        discussed(document, facts, focus)
         photos(document, facts, _PHOTOS)
     _reading(document)
-    workbook = result_sheets.needs_workbook(facts, found, form_ids)
-    said = [("propositions", found.proposals), ("accords", held.agreements), ("désaccords", held.disagreements)]
-    findings = letterhead.review_findings(facts, PATH, [*said, ("paroles", held.quotations)])
+    workbook = result_sheets.needs_workbook(facts, scores, form_ids)
+    columns = [("propositions", scores.proposals), ("accords", focus.agreements), ("désaccords", focus.disagreements)]
+    findings = letterhead.review_findings(facts, PATH, [*columns, ("paroles", focus.quotations)])
     return [letterhead.close_paper(facts, document, PATH, CLASS, findings), Document(WORKBOOK_PATH, workbook, CLASS)]
 
 
-def _key_figures(document: WordDocument, found: Needs) -> None:
-    first = next((need.label for need in found.needs if need.rank == 1), french.NOTHING)
-    compared = found.groups_publishable
-    common = str(len(found.common)) if found.common is not None and compared else french.NOTHING
-    agreement = found.agreement if compared else None
+def _key_figures(document: WordDocument, scores: Needs) -> None:
+    first = next((need.label for need in scores.needs if need.rank == 1), french.NOTHING)
+    compared = scores.groups_publishable
+    common = str(len(scores.common)) if scores.common is not None and compared else french.NOTHING
+    agreement = scores.agreement if compared else None
     writer.key_figures(
         document,
         [
-            (str(found.n), "réponses classées"),
+            (str(scores.n), "réponses classées"),
             (first, "premier besoin"),
             (common, "priorités communes aux groupes"),
             (french.number(agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(agreement)})"),
@@ -89,29 +89,31 @@ def agreement_word(w: float | None) -> str:
     return next((text for limit, text in steps if w < limit), "très fort")
 
 
-def ranking(document: WordDocument, facts: Facts, found: Needs) -> None:
+def ranking(document: WordDocument, facts: Facts, scores: Needs) -> None:
     """Adds the needs first to last, as figure and table; for at least three respondents."""
-    ranked = [need for need in found.needs if need.rank is not None and need.score is not None]
+    ranked = [need for need in scores.needs if need.rank is not None and need.score is not None]
     if not ranked:
         writer.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
         return
     languages = facts.config.mission.languages
-    known = labels.needs(facts)
+    catalogue = labels.needs(facts)
     bars = []
     for need in ranked[:_IN_CHART]:
-        below = known[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in known else ""
+        below = (
+            catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
+        )
         bars.append(charts.Bar(need.label, need.score or 0, below, strong=(need.rank or 99) <= _STRONG))
     alt = "Score de chaque besoin : " + " ; ".join(f"{bar.label} {french.number(bar.value, 2)}" for bar in bars)
     writer.figure(
         document,
         writer.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
-        f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs', found.n)})",
+        f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs', scores.n)})",
     )
-    _ranking_table(document, facts, found)
+    _ranking_table(document, facts, scores)
 
 
-def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
-    domains = {need.code: _domain(facts, need) for need in found.needs}
+def _ranking_table(document: WordDocument, facts: Facts, scores: Needs) -> None:
+    domains = {need.code: _domain(facts, need) for need in scores.needs}
     untold = mentions_hidden(facts)
     head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
@@ -126,26 +128,26 @@ def _ranking_table(document: WordDocument, facts: Facts, found: Needs) -> None:
             _rating(need.households, 0),
             _rating(need.feasibility, 1),
         ]
-        for need in found.needs
+        for need in scores.needs
     ]
     if not any(domains.values()):
         head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
-    n = letterhead.counted(facts, "needs", found.n)
-    caption = f"Besoins classés (n = {n} ; sans classement : {letterhead.printable(found.n_missing)})"
+    n = letterhead.counted(facts, "needs", scores.n)
+    caption = f"Besoins classés (n = {n} ; sans classement : {letterhead.printable(scores.n_missing)})"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
     parts = []
     rated = [
         rating.n
-        for need in found.needs
+        for need in scores.needs
         for rating in (need.severity, need.feasibility, need.households)
         if publishable(rating.n)
     ]
     if rated:
         spread = str(rated[0]) if min(rated) == max(rated) else f"{min(rated)} à {max(rated)}"
         parts.append(f"Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur {spread} avis par besoin.")
-    if publishable(found.n_no_group):
-        parts.append(f"{found.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
+    if publishable(scores.n_no_group):
+        parts.append(f"{scores.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
     if parts:
         writer.note(document, " ".join(parts))
 
@@ -156,8 +158,8 @@ def _rating(rating: Rating, digits: int) -> str:
 
 def _domain(facts: Facts, need: Need) -> str:
     """The domain's label: the catalogue's column ``domain_<language>``, else a choice of the needs forms, else nothing."""
-    known = labels.needs(facts).get(need.code)
-    named = known.extra.get(f"domain_{facts.config.mission.languages[0]}", "") if known else ""
+    need_choice = labels.needs(facts).get(need.code)
+    named = need_choice.extra.get(f"domain_{facts.config.mission.languages[0]}", "") if need_choice else ""
     if named:
         return named
     for form_id in facts.config.forms_with_role("needs"):
@@ -169,23 +171,23 @@ def _domain(facts: Facts, need: Need) -> str:
     return ""
 
 
-def by_group_and_sex(document: WordDocument, facts: Facts, found: Needs) -> None:
+def by_group_and_sex(document: WordDocument, facts: Facts, scores: Needs) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
     codes = facts.config.codes
-    groups = {code: labels.group(facts, code, short=True) for code in found.n_by_group}
+    groups = {code: labels.group(facts, code, short=True) for code in scores.n_by_group}
     columns: list[tuple[str, dict[str, int | None]]] = []
     for labels_, sizes, attribute, untold in (
-        (groups, found.n_by_group, "rank_by_group", sizes_hidden(facts, "group")),
-        ({codes.female: "Femmes", codes.male: "Hommes"}, found.n_by_sex, "rank_by_sex", sizes_hidden(facts, "sex")),
+        (groups, scores.n_by_group, "rank_by_group", sizes_hidden(facts, "group")),
+        ({codes.female: "Femmes", codes.male: "Hommes"}, scores.n_by_sex, "rank_by_sex", sizes_hidden(facts, "sex")),
     ):
         for code, n in sizes.items():
             masked = code in untold
-            ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in found.needs}
+            ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in scores.needs}
             shown_n = french.NOTHING if masked else str(n)
             columns.append((f"{labels_.get(code, code)}\nn{french.NBSP}={french.NBSP}{shown_n}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
-    for need in found.needs:
+    for need in scores.needs:
         cells = [writer.Cell(french.number(need.rank), bold=True)]
         for _, ranks in columns:
             rank = ranks[need.code]
@@ -203,30 +205,30 @@ def _fill(rank: int | None) -> str:
     return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
 
 
-def common(document: WordDocument, facts: Facts, found: Needs) -> None:
+def common(document: WordDocument, facts: Facts, scores: Needs) -> None:
     """Adds how far the groups agree, and the priorities that they share."""
-    if not found.groups_publishable:
+    if not scores.groups_publishable:
         writer.paragraph(
             document,
             f"Un groupe compte moins de {THRESHOLD} réponses : la comparaison entre groupes n’est pas publiée.",
         )
         return
-    if found.agreement is None:
+    if scores.agreement is None:
         writer.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
     else:
         writer.paragraph(
             document,
-            f"L’accord entre les groupes est **{agreement_word(found.agreement)}** (W de Kendall = {french.number(found.agreement, 2)}, "
+            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall = {french.number(scores.agreement, 2)}, "
             "de 0, aucun accord, à 1, classements identiques).",
         )
-    if found.common is None:
+    if scores.common is None:
         writer.paragraph(
             document, "Un groupe au moins n’a pas répondu : les priorités communes ne peuvent pas s’établir."
         )
-    elif not found.common:
+    elif not scores.common:
         writer.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
     else:
-        names = [f"« {labels.need(facts, code)} »" for code in found.common]
+        names = [f"« {labels.need(facts, code)} »" for code in scores.common]
         verb = "figure" if len(names) == 1 else "figurent"
         writer.paragraph(
             document,
@@ -234,15 +236,15 @@ def common(document: WordDocument, facts: Facts, found: Needs) -> None:
         )
 
 
-def proposals(document: WordDocument, facts: Facts, found: Needs, *, level: int = 1) -> None:
+def proposals(document: WordDocument, facts: Facts, scores: Needs, *, level: int = 1) -> None:
     """Adds what respondents proposed, did and named besides, under headings of *level*."""
-    asked = [("Propositions des participant·e·s", found.proposals)]
+    headings = [("Propositions des participant·e·s", scores.proposals)]
     for form_id in facts.config.forms_with_role("needs"):
         fields = facts.config.forms[form_id].fields
         for key, title in (("steps", "Démarches déjà faites"), ("other", "Autres besoins cités")):
             if fields.get(key):
-                asked.append((title, meaning.written(facts, form_id, fields[key])))
-    for title, texts in asked:
+                headings.append((title, meaning.written(facts, form_id, fields[key])))
+    for title, texts in headings:
         _words(document, facts, title, texts, level)
 
 
@@ -259,27 +261,29 @@ def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, .
         writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
 
-def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level: int = 2) -> None:
+def discussed(document: WordDocument, facts: Facts, focus: FocusGroups, *, level: int = 2) -> None:
     """Adds what focus groups said; a session speaks for several persons, so each one may be quoted."""
     people, women, men = people_heard(facts)
-    said = f"{french.count(held.n_sessions, 'séance')}"
-    if held.groups:
-        said += f" ({french.listing([labels.group(facts, code, short=True) for code in held.groups])})"
+    sentence = f"{french.count(focus.n_sessions, 'séance')}"
+    if focus.groups:
+        sentence += f" ({french.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
     if people and women is not None and men is not None:
-        said += f", {french.count(people, 'personne')} : {french.count(women, 'femme')} et {french.count(men, 'homme')}"
+        sentence += (
+            f", {french.count(people, 'personne')} : {french.count(women, 'femme')} et {french.count(men, 'homme')}"
+        )
     elif people:
-        said += f", {french.count(people, 'personne')}"
-    writer.paragraph(document, f"{said}.")
-    if held.themes:
-        themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in held.themes.items()]
+        sentence += f", {french.count(people, 'personne')}"
+    writer.paragraph(document, f"{sentence}.")
+    if focus.themes:
+        themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in focus.themes.items()]
         writer.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
-    if not publishable(held.n_women + held.n_men):
+    if not publishable(focus.n_women + focus.n_men):
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
         return
     for title, texts in (
-        ("Accords", held.agreements),
-        ("Désaccords", held.disagreements),
-        ("Paroles", held.quotations),
+        ("Accords", focus.agreements),
+        ("Désaccords", focus.disagreements),
+        ("Paroles", focus.quotations),
     ):
         if texts:
             writer.heading(document, title, level)
@@ -289,21 +293,21 @@ def discussed(document: WordDocument, facts: Facts, held: FocusGroups, *, level:
 def photos(document: WordDocument, facts: Facts, most: int) -> int:
     """Adds the first *most* photos that may be shown, two a line, upright, small, without the camera's data; returns how many."""
     cells: list[writer.Cell] = []
-    for found in focus_photos(facts):
+    for photo in focus_photos(facts):
         if len(cells) == most:
             break
-        content = facts.attachment(found.root_uuid, found.filename)
+        content = facts.attachment(photo.root_uuid, photo.filename)
         small = pictures.photo(content, _PHOTO_PX) if content else None
         if small is None:
             continue
-        groups = french.listing([labels.group(facts, code, short=True) for code in found.groups])
-        said = [
-            "Croquis" if found.is_sketch else "Photo",
+        groups = french.listing([labels.group(facts, code, short=True) for code in photo.groups])
+        caption = [
+            "Croquis" if photo.is_sketch else "Photo",
             "groupe de discussion",
-            labels.zone(facts, found.zone),
+            labels.zone(facts, photo.zone),
             groups,
         ]
-        text = french.typography(" – ".join(filter(None, said)))
+        text = french.typography(" – ".join(filter(None, caption)))
         cells.append(writer.Cell(below=text, picture=writer.Picture(small, text, width_cm=8.0, height_cm=6.0)))
     if cells:
         padded = [*cells, writer.Cell()] if len(cells) % 2 else cells

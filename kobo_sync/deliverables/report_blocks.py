@@ -70,8 +70,8 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     for zone in facts.config.zones:
         place = letterhead.place(replace(facts, zone=zone)).partition(", ")[2]
         day = french.day(zone.training_on) if zone.training_on else french.NOTHING
-        said = [zones[zone.code][key] for key in ("presents", "taux")]
-        rows.append([labels.zone(facts, zone.code), place, day, said[0], french.number(zone.target), said[1]])
+        cells = [zones[zone.code][key] for key in ("presents", "taux")]
+        rows.append([labels.zone(facts, zone.code), place, day, cells[0], french.number(zone.target), cells[1]])
     whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
     rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
@@ -116,15 +116,15 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
     caption = "Personnes présentes, par tranche d’âge et par sexe"
-    made = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
-    return evaluations.by_sex(made, names, "Tranche d’âge", caption)
+    crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
+    return evaluations.by_sex(crosstab, names, "Tranche d’âge", caption)
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
     rows = []
-    for code, said in [*zones.items(), ("", live_values(facts))]:
-        rows.append([labels.zone(facts, code) if code else "Mission", *(said[key] for key in keys)])
+    for code, figures in [*zones.items(), ("", live_values(facts))]:
+        rows.append([labels.zone(facts, code) if code else "Mission", *(figures[key] for key in keys)])
     head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     content = writer.Table(
         head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
@@ -133,29 +133,29 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
 
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
-    found = needs(facts)
-    if not found.n:
+    scores = needs(facts)
+    if not scores.n:
         writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
-    elif not publishable(found.n):
+    elif not publishable(scores.n):
         writer.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
     else:
-        part(document, facts, found)
+        part(document, facts, scores)
 
 
 def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
-    rows = [[labels.zone(facts, code), *(said[key] for key in keys)] for code, said in zones.items()]
+    rows = [[labels.zone(facts, code), *(figures[key] for key in keys)] for code, figures in zones.items()]
     head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
     content = writer.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
     writer.table(document, content)
 
 
 def _discussed(document: WordDocument, facts: Facts) -> None:
-    held = focus_groups(facts)
-    if not held.n_sessions:
+    focus = focus_groups(facts)
+    if not focus.n_sessions:
         writer.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return
-    needs_paper.discussed(document, facts, held, level=3)
+    needs_paper.discussed(document, facts, focus, level=3)
 
 
 def _photos(document: WordDocument, facts: Facts) -> None:
@@ -219,10 +219,10 @@ def _received(document: WordDocument, facts: Facts) -> None:
         role = facts.config.forms[form_id].role
         title = facts.forms[form_id].title if form_id in facts.forms else form_id
         n = meaning.n_received(facts, form_id)
-        kept = None if role == "other" else meaning.n_usable(facts, role, form_id)
-        received, used = french.number(n), french.number(kept) if kept is not None else french.NOTHING
-        if kept is not None and role in _OF_PERSONS:
-            mask = hidden([[kept, n - kept]])
+        n_usable = None if role == "other" else meaning.n_usable(facts, role, form_id)
+        received, used = french.number(n), french.number(n_usable) if n_usable is not None else french.NOTHING
+        if n_usable is not None and role in _OF_PERSONS:
+            mask = hidden([[n_usable, n - n_usable]])
             used, received = (french.NOTHING if mask[0, place] else text for place, text in ((0, used), (2, received)))
         rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]

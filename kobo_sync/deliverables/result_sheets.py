@@ -31,18 +31,18 @@ def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, fo
     return _workbook(facts, "Évaluations", sheets, form_ids)
 
 
-def needs_workbook(facts: Facts, found: Needs, form_ids: list[str]) -> bytes:
+def needs_workbook(facts: Facts, scores: Needs, form_ids: list[str]) -> bytes:
     """The ranking and the ranks per group and sex; aggregate: small groups are left blank."""
-    return _workbook(facts, "Besoins prioritaires", [_ranking(facts, found), _ranks(facts, found)], form_ids)
+    return _workbook(facts, "Besoins prioritaires", [_ranking(facts, scores), _ranks(facts, scores)], form_ids)
 
 
 def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids: list[str]) -> bytes:
     provenance = letterhead.provenance(facts, form_ids)
     intro = (f"{title} – {letterhead.place_name(facts)}", letterhead.action(facts), provenance)
     first = sheets[0]
-    told = [excel.Sheet(first.name, first.columns, first.rows, intro=intro), *sheets[1:]]
+    with_intro = [excel.Sheet(first.name, first.columns, first.rows, intro=intro), *sheets[1:]]
     return excel.workbook(
-        told,
+        with_intro,
         title=intro[0],
         author=letterhead.organisers(facts),
         when=facts.as_of,
@@ -129,8 +129,8 @@ def _named(facts: Facts, name: str) -> str:
     if kind == "present":
         trait, _, value = code.partition(":")
         return f"{_NAMES[kind]} – {_TRAITS[trait]} : {_trait(facts, trait, value)}"
-    shown = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
-    text = shown(facts, code) if shown else _FORMS[code] if kind == "response_rate" else _question(facts, code)
+    label_of = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
+    text = label_of(facts, code) if label_of else _FORMS[code] if kind == "response_rate" else _question(facts, code)
     return f"{_NAMES[kind]} – {text}"
 
 
@@ -226,7 +226,7 @@ def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
     return excel.Sheet("Paroles", columns, rows)
 
 
-def _ranking(facts: Facts, found: Needs) -> excel.Sheet:
+def _ranking(facts: Facts, scores: Needs) -> excel.Sheet:
     columns = [
         _count("Rang"),
         excel.Column("Besoin", width=46),
@@ -235,12 +235,12 @@ def _ranking(facts: Facts, found: Needs) -> excel.Sheet:
     ]
     columns += [_count("Mentions"), _number("Gravité"), _count("n gravité"), _number("Ménages"), _count("n ménages")]
     columns += [_number("Faisabilité"), _count("n faisabilité"), excel.Column("Priorité commune", width=12)]
-    whole, compared, untold = publishable(found.n), found.groups_publishable, mentions_hidden(facts)
+    whole, compared, untold = publishable(scores.n), scores.groups_publishable, mentions_hidden(facts)
     rows: list[Row] = []
-    for need in found.needs:
+    for need in scores.needs:
         rated = [cell for rating in (need.severity, need.households, need.feasibility) for cell in _rating(rating)]
         common = (
-            "" if found.common is None or not (whole and compared) else "oui" if need.code in found.common else "non"
+            "" if scores.common is None or not (whole and compared) else "oui" if need.code in scores.common else "non"
         )
         mentions = None if need.code in untold else need.mentions
         votes: Row = [need.score, mentions] if whole else [None, None]
@@ -252,19 +252,19 @@ def _rating(rating: Rating) -> Row:
     return [rating.value, rating.n] if publishable(rating.n) else [None, None]
 
 
-def _ranks(facts: Facts, found: Needs) -> excel.Sheet:
+def _ranks(facts: Facts, scores: Needs) -> excel.Sheet:
     codes = facts.config.codes
     columns = [excel.Column("Besoin", width=46)]
-    shown: list[tuple[str, str]] = []
+    rankings: list[tuple[str, str]] = []
     sexes = {codes.female: "Femmes", codes.male: "Hommes"}
     for attribute, sizes, untold in (
-        ("rank_by_group", found.n_by_group, sizes_hidden(facts, "group")),
-        ("rank_by_sex", found.n_by_sex, sizes_hidden(facts, "sex")),
+        ("rank_by_group", scores.n_by_group, sizes_hidden(facts, "group")),
+        ("rank_by_sex", scores.n_by_sex, sizes_hidden(facts, "sex")),
     ):
         for code, n in sizes.items():
             if n and code not in untold:
                 name = sexes.get(code) or labels.group(facts, code, short=True)
                 columns.append(_count(f"{name} (n = {n})"))
-                shown.append((attribute, code))
-    rows: list[Row] = [[need.label, *(getattr(need, name)[code] for name, code in shown)] for need in found.needs]
+                rankings.append((attribute, code))
+    rows: list[Row] = [[need.label, *(getattr(need, name)[code] for name, code in rankings)] for need in scores.needs]
     return excel.Sheet("Rangs par groupe et sexe", columns, rows)

@@ -237,13 +237,17 @@ def _choices(facts: Facts, meaning: str) -> tuple[str, ...]:
     """The labels staff may choose from; Excel holds at most 255 characters of them, no comma and no quotation mark."""
     for form_id in facts.config.forms_with_role("road_map"):
         name = facts.config.forms[form_id].fields.get(meaning, "")
-        found = tuple(_label(facts, meaning, choice.name) for choice in labels.choices(facts, form_id, name))
-        if found and len(",".join(found)) <= 255 and not any(mark in label for label in found for mark in ',"'):
-            return found
+        choice_labels = tuple(_label(facts, meaning, choice.name) for choice in labels.choices(facts, form_id, name))
+        if (
+            choice_labels
+            and len(",".join(choice_labels)) <= 255
+            and not any(mark in label for label in choice_labels for mark in ',"')
+        ):
+            return choice_labels
     return ()
 
 
 def _closed_labels(facts: Facts) -> list[str]:
     """As they stand in a formula, where a quotation mark is written twice."""
-    found = {code: _label(facts, "status", code) for code in sorted(closed_codes(facts))}
-    return [label.replace('"', '""') for code, label in found.items() if label != code]
+    closed = {code: _label(facts, "status", code) for code in sorted(closed_codes(facts))}
+    return [label.replace('"', '""') for code, label in closed.items() if label != code]

@@ -78,9 +78,9 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     for tool in _made.get(key, ()):
         if all(values.get(name) == text for name, text in tool.shown.items()):
             return tool
-    made = filled(template, Content(values, kit_blocks(facts), logos=letterhead.logos(facts)), path, live=False)
-    content = writer.coloured(writer.to_bytes(made.document, None), letterhead.colour(facts))
-    tool = _Tool(content, tuple(made.notes), {name: values[name] for name in made.shown})
+    document = filled(template, Content(values, kit_blocks(facts), logos=letterhead.logos(facts)), path, live=False)
+    content = writer.coloured(writer.to_bytes(document.document, None), letterhead.colour(facts))
+    tool = _Tool(content, tuple(document.notes), {name: values[name] for name in document.shown})
     if len(_made) >= _MOST_MADE:
         _made.clear()
     _made[key] = [tool, *_made.get(key, [])[:3]]
@@ -88,13 +88,13 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
 
 
 def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
-    found = []
+    findings = []
     for note in notes:
         if note.kind in ("unknown", "malformed", "misplaced"):
             message = f"le modèle nomme « {note.what} », qui n’existe pas, est mal écrit ou n’est pas seul dans son paragraphe"
             hint = f"corriger exports/templates/{path} ; docs/operations.md liste les noms"
-            found.append(Finding("REPORT001", "error", f"{path}, {note.where}", message, hint))
-    return tuple(dict.fromkeys(found))
+            findings.append(Finding("REPORT001", "error", f"{path}, {note.where}", message, hint))
+    return tuple(dict.fromkeys(findings))
 
 
 def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: str, author: str) -> bytes:
@@ -141,5 +141,5 @@ def _printed(
     source: _Lazy,
 ) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
-    made = paper(source.form, source.books[source.file], language, dict(source.lists))
-    return questionnaire_docx(made, subtitle=subtitle, author=author, colour=colour, logos=logos)
+    questionnaire = paper(source.form, source.books[source.file], language, dict(source.lists))
+    return questionnaire_docx(questionnaire, subtitle=subtitle, author=author, colour=colour, logos=logos)

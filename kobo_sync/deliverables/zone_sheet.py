@@ -78,8 +78,8 @@ def _figures(facts: Facts, listed: present.Attendance, learnt: Learning, plan: R
     slash = f"{french.NNBSP}/{french.NNBSP}"
     rate = f" ({french.percent(done.share)} du quota)" if publishable(n) or n == 0 else ""
     change = learnt.change
-    known = publishable(change.n)
-    test = f"{french.number(change.before)} → {french.points(change.after)}" if known else french.NOTHING
+    is_publishable = publishable(change.n)
+    test = f"{french.number(change.before)} → {french.points(change.after)}" if is_publishable else french.NOTHING
     return [
         (letterhead.printable(n) + slash + french.number(done.quota), f"participant·e·s{rate}"),
         (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
@@ -94,10 +94,10 @@ def _needs(facts: Facts, ranked: Needs) -> list[tuple[str, str, float, str]]:
         return []
     longest = first[0].score or 1
     other = facts.config.mission.languages[1:2]
-    known = labels.needs(facts)
+    catalogue = labels.needs(facts)
     rows = []
     for need in first:
-        below = known[need.code].labels.get(other[0], "") if other and need.code in known else ""
+        below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
         rows.append((_short(need.label), _short(below), (need.score or 0) / longest, french.number(need.score, 2)))
     return rows
 
@@ -115,8 +115,8 @@ def _learnt(facts: Facts, learnt: Learning) -> list[tuple[str, float, float, str
     rows = []
     for theme, change in learnt.themes.items():
         if publishable(change.n) and change.before is not None and change.after is not None:
-            moved = f"{french.number(change.before)} → {french.points(change.after)}"
-            rows.append((letterhead.theme(facts, theme), change.before / 100, change.after / 100, moved))
+            change_text = f"{french.number(change.before)} → {french.points(change.after)}"
+            rows.append((letterhead.theme(facts, theme), change.before / 100, change.after / 100, change_text))
     return rows
 
 
@@ -132,13 +132,13 @@ def _scales(judged: Satisfaction) -> tuple[tuple[str, ...], list[tuple[str, tupl
 
 
 def _present(facts: Facts) -> list[list[str]]:
-    made = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in made.rows] + ["Total"]
-    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in made.columns else []), "Total", "Quota"]
+    crosstab = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in crosstab.rows] + ["Total"]
+    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in crosstab.columns else []), "Total", "Quota"]
     zones = present.zones_of(facts)
-    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else french.NOTHING for code in made.rows]
+    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else french.NOTHING for code in crosstab.rows]
     quotas.append(str(sum(zone.target for zone in zones)))
-    return [head, *([name, *line, quota] for name, line, quota in zip(names, made.cells(), quotas, strict=True))]
+    return [head, *([name, *line, quota] for name, line, quota in zip(names, crosstab.cells(), quotas, strict=True))]
 
 
 def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:

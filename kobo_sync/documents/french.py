@@ -74,8 +74,8 @@ def p_value(p: float | None) -> str:
     """``p = 0,012`` or ``p < 0,001``; « – » for None."""
     if p is None or p != p:
         return NOTHING
-    sign, shown = ("<", "0,001") if p < 0.001 else ("=", number(p, 3))
-    return f"p{NNBSP}{sign}{NNBSP}{shown}"
+    sign, value = ("<", "0,001") if p < 0.001 else ("=", number(p, 3))
+    return f"p{NNBSP}{sign}{NNBSP}{value}"
 
 
 def day(value: date, *, weekday: bool = False) -> str:

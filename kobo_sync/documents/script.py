@@ -27,11 +27,11 @@ def pieces(text: str) -> list[tuple[Script, str]]:
     """*text* cut where the writing changes, in reading order; joined, the pieces give *text* back."""
     if text.isascii():
         return [("latin", text)] if text else []
-    found: list[tuple[Script, str]] = []
+    runs: list[tuple[Script, str]] = []
     for piece in _PIECES.split(text):
         if piece:
-            found.append((_script(piece[0]), piece))
-    return found
+            runs.append((_script(piece[0]), piece))
+    return runs
 
 
 def is_arabic(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding
 from kobo_sync.store.zones import ELSEWHERE
 from kobo_sync.workspace.result_cache import hashed
@@ -24,20 +24,20 @@ from kobo_sync.workspace.result_cache import hashed
 _AT_ONCE = 8  # zones read and checked together: one by one costs three times as much, all at once memory
 
 
-def found_in(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
+def all_findings(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
     """What all checks find in *facts*; a mission's own may lie in its folder. Raises: ConfigError."""
     _known(mission)
     return run_checks(facts)
 
 
-def found_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts, marks: Marks) -> tuple[Finding, ...]:
+def findings_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts, marks: Marks) -> tuple[Finding, ...]:
     """The same, zone by zone: only zones whose rows changed since the last time are read and checked again.
 
     *whole* gives the columns that zones are compared by, when they are needed; *facts* the same facts, whose tables are
     not looked at. A mission's own checks see all rows at once. Raises: ConfigError.
     """
     if mission.config.checks.extra:
-        return found_in(mission, facts)
+        return all_findings(mission, facts)
     _known(mission)
     shared = rests_on(mission, facts)
     key = hashed([shared, marks.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(marks.zones.items()))])
@@ -49,7 +49,7 @@ def found_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts, ma
 
 
 def n_to_check(mission: Mission, facts: Facts, marks: Marks) -> int:
-    """How many zones `found_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
+    """How many zones `findings_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
     if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
         return 0
     previous = (
@@ -86,9 +86,7 @@ def _parts(mission: Mission, facts: Facts, marks: Marks, shared: str) -> list[Zo
 
 
 def _known(mission: Mission) -> None:
-    root = str(mission.workspace.root)
-    if mission.config.checks.extra and root not in sys.path:
-        sys.path.append(root)  # last, so that no file of a mission hides a module of ours
+    let_import_own_modules(mission)
     checks = mission.config.checks
     codes = {check.code for check in checks_of(checks.extra)}
     unknown = sorted(set(checks.hold) - codes)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
 from kobo_sync.store.zones import Mark
 from kobo_sync.workspace.result_cache import digest, hashed, program
@@ -26,8 +27,7 @@ class Inputs:
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
         parts += [repr(item) for item in sorted(whole.catalogues.items())]
-        own = [*mission.config.deliverables.zone, *mission.config.deliverables.mission]
-        parts += [_module(name) for name in own if "." in name]
+        parts += [_module(name) for name in own_deliverables(mission)]
         self._shared = hashed(parts)
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]

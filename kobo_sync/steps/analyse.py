@@ -22,13 +22,13 @@ def analyse(mission: Mission) -> Report:
     marks = gather_marks(mission)
     whole = gather_facts(mission, marks=marks)
     stamp = _stamp(whole)
-    held = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
-    if all(snapshot and snapshot[1] == stamp for snapshot in held):
+    snapshots = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
+    if all(snapshot and snapshot[1] == stamp for snapshot in snapshots):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
     zones = (facts_of_zone(mission, whole, zone, marks) for zone in whole.config.zones)
     now = mission.clock()
     mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
-    n_gone = {held.form_id: held.n_gone for held in mission.store.holdings(list(mission.config.forms))}
+    n_gone = {snapshots.form_id: snapshots.n_gone for snapshots in mission.store.holdings(list(mission.config.forms))}
     mission.desk.put_snapshot("collection", collection(whole, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
@@ -38,5 +38,5 @@ def _stamp(facts: Facts) -> str:
     """A hash of what the figures are made of: data, settings, forms, program."""
     forms = {form_id: form.sha256 for form_id, form in facts.forms.items()}
     settings = facts.config.model_dump_json(exclude={"secrets"})
-    said = json.dumps([__version__, facts.fingerprint, forms, settings], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
+    content = json.dumps([__version__, facts.fingerprint, forms, settings], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

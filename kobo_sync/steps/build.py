@@ -21,12 +21,13 @@ from kobo_sync.documents.pdf import typeset
 from kobo_sync.documents.word.living import flattened
 from kobo_sync.errors import ConfigError, DocumentError
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
-from kobo_sync.mission.findings import found_by_zone, n_to_check, with_states
+from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Document, Finding, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
-from kobo_sync.workspace.folders import MANIFEST, Held
+from kobo_sync.workspace.folders import MANIFEST, PreviousSet
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"
@@ -56,6 +57,7 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
     started_at = mission.clock()
+    let_import_own_modules(mission)
     config = mission.config
     chosen = [_zone(mission, code) for code in zones] if zones else config.zones
     with_mission = bool(config.deliverables.mission) and not zones
@@ -80,11 +82,11 @@ class _Run:
     def __init__(self, mission: Mission) -> None:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
-        bare = gather_facts(mission, marks=self.marks)
-        if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, bare, self.marks) >= build_worker.WORTH:
+        facts = gather_facts(mission, marks=self.marks)
+        if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, facts, self.marks) >= build_worker.WORTH:
             build_worker.look_ahead(mission)
-        found = found_by_zone(mission, lambda: self.compared, bare, self.marks)
-        self.whole = with_states(mission, bare, found)  # its tables are read only where nothing less will do
+        findings = findings_by_zone(mission, lambda: self.compared, facts, self.marks)
+        self.whole = with_states(mission, facts, findings)  # its tables are read only where nothing less will do
         self.inputs = Inputs(mission, self.whole)
         self.by_zone: dict[str, list[Finding]] = {}
         for finding in self.whole.findings:
@@ -92,10 +94,10 @@ class _Run:
         self.findings: list[Finding] = []
         self.lines: list[str] = []
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
-        self.moved: list[changes.Change] = []
+        self.changes: list[changes.Change] = []
         self.sets: dict[str, Mapping[str, Any]] = {}
-        self.wanted: dict[str, str] = {}
-        self.standing: dict[str, list[Finding]] = {}
+        self.inputs_hashes: dict[str, str] = {}
+        self.previous_findings: dict[str, list[Finding]] = {}
 
     @cached_property
     def compared(self) -> Facts:
@@ -105,12 +107,12 @@ class _Run:
     def look_at(self, zones: Sequence[Zone]) -> None:
         """Tell the zones whose sets are as they should be from those to make; *standing* are the former's findings."""
         for zone in zones:
-            code, held = zone.code, self.workspace.held(zone.code)
-            wanted = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
-            self.wanted[code], self.sets[code] = wanted, _compared(held.said)
-            if held.said.get("inputs") == wanted and held.complete:
-                self.standing[code] = _told_before(held)
-        if len(zones) - len(self.standing) >= _MANY:
+            code, previous = zone.code, self.workspace.previous_set(zone.code)
+            inputs_hash = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
+            self.inputs_hashes[code], self.sets[code] = inputs_hash, _compared(previous.manifest)
+            if previous.manifest.get("inputs") == inputs_hash and previous.complete:
+                self.previous_findings[code] = _previous_findings(previous)
+        if len(zones) - len(self.previous_findings) >= _MANY:
             self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
             forget()
             gc.collect()
@@ -121,85 +123,88 @@ class _Run:
     def zone(self, zone: Zone) -> None:
         """Make the zone's set anew, if what it is made from changed."""
         code = zone.code
-        if code in self.standing:
+        if code in self.previous_findings:
             self.counts["unchanged"] += 1
-            self.findings += self.standing[code]
+            self.findings += self.previous_findings[code]
             self.lines.append(f"{code}: unchanged")
             return
-        held = self.workspace.held(code)
+        previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
-        made = _made(self.mission.config.deliverables.zone, facts)
-        said = manifest(facts, made, self.wanted[code], live_values(facts))
-        self.sets[code] = _compared(json.loads(said))
-        self.moved.append(changes.Change(code, _compared(held.said) or None, self.sets[code]))
-        self.findings += _put(self.mission, code, held, made, said)
-        self.lines.append(_counted(code, made, self.counts))
+        documents = _documents(self.mission.config.deliverables.zone, facts)
+        entries = manifest(facts, documents, self.inputs_hashes[code], live_values(facts))
+        self.sets[code] = _compared(json.loads(entries))
+        self.changes.append(changes.Change(code, _compared(previous.manifest) or None, self.sets[code]))
+        self.findings += _put(self.mission, code, previous, documents, entries)
+        self.lines.append(_counted(code, documents, self.counts))
         forget()
         gc.collect()
 
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
-        if len(self.moved) >= _MANY:
+        if len(self.changes) >= _MANY:
             typeset.forget()
-        held = self.workspace.held(MISSION_FOLDER)
+        previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.deliverables.mission
-        wanted = self.inputs.of_mission(self.whole, self.marks.whole)
-        is_same = not fresh and held.said.get("inputs") == wanted and held.complete
+        inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
+        is_same = not fresh and previous.manifest.get("inputs") == inputs_hash and previous.complete
         only_report = set(names) <= {final_report.NAME}
         facts = replace(
             self.whole,
             tables=self.compared.tables if only_report else self.whole.tables,
-            held={path: read() for path, read in held.files.items() if path.endswith(".docx")},
+            previous_files={path: read() for path, read in previous.files.items() if path.endswith(".docx")},
             fresh=fresh,
             unchanged=is_same,
             zone_sets=self.sets,
         )
-        made = _made(names, facts)
-        if self.moved:
-            made.append((changes.NAME, changes.changes_paper(facts, self.moved)))
-        elif changes.PATH in held.files:
-            made.append((changes.NAME, Document(changes.PATH, held.files[changes.PATH](), changes.CLASS)))
-        report = next((document for _, document in made if document.path == final_report.PATH), None)
+        documents = _documents(names, facts)
+        if self.changes:
+            documents.append((changes.NAME, changes.changes_paper(facts, self.changes)))
+        elif changes.PATH in previous.files:
+            documents.append((changes.NAME, Document(changes.PATH, previous.files[changes.PATH](), changes.CLASS)))
+        report = next((document for _, document in documents if document.path == final_report.PATH), None)
         if report is None and (pdf or fresh):
             raise _no_report("config/mission.toml", 'add "final_report"')
-        found = []
+        findings = []
         if report is not None:
-            made_pdf = _report_pdf(held, report, pdf)
+            made_pdf = _report_pdf(previous, report, pdf)
             if made_pdf is not None:
-                made.append(("final_report", made_pdf))
-            elif REPORT_PDF in held.files:
-                found.append(_late_pdf())
-        figures = held.said["figures"] if is_same else live_values(facts)
-        said = manifest(facts, made, wanted, figures)
-        self.findings += [*_put(self.mission, MISSION_FOLDER, held, made, said, living=(final_report.PATH,)), *found]
-        self.lines.append(_counted(MISSION_FOLDER, made, self.counts))
+                documents.append(("final_report", made_pdf))
+            elif REPORT_PDF in previous.files:
+                findings.append(_late_pdf())
+        figures = previous.manifest["figures"] if is_same else live_values(facts)
+        entries = manifest(facts, documents, inputs_hash, figures)
+        self.findings += [
+            *_put(self.mission, MISSION_FOLDER, previous, documents, entries, living=(final_report.PATH,)),
+            *findings,
+        ]
+        self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
         forget()
 
 
-def _compared(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _compared(entries: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the mission's papers read of a zone's manifest: of hundreds, the rest is not to be held."""
-    return {part: said[part] for part in changes.COMPARED if part in said}
+    return {part: entries[part] for part in changes.COMPARED if part in entries}
 
 
-def _made(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
-    made = []
+def _documents(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
+    documents = []
     for name in names:
-        made += [(name, document) for document in deliverable(name).build(facts)]
+        documents += [(name, document) for document in deliverable(name).build(facts)]
         gc.collect(0)  # what the paper leaves is young
-    return made
+    return documents
 
 
 def _no_report(file: str, hint: str) -> ConfigError:
     return ConfigError("there is no final report to make", file=file, key="deliverables.mission", hint=hint)
 
 
-def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str, figures: Mapping[str, str]) -> bytes:
+def manifest(facts: Facts, papers: Sequence[tuple[str, Document]], inputs: str, figures: Mapping[str, str]) -> bytes:
     """What a folder holds, as JSON bytes: per file SHA-256, class and maker; data as of, counts, versions, figures.
 
     *inputs* is the hash of all that the files were made from, *figures* are the set's `live_values`.
     """
-    documents = sorted(made, key=lambda pair: pair[1].path)
-    said: Mapping[str, object] = {
+    documents = sorted(papers, key=lambda pair: pair[1].path)
+    entries: Mapping[str, object] = {
         "mission": facts.config.mission.code,
         "zone": facts.zone.code if facts.zone else None,
         "as_of": facts.as_of.isoformat() if facts.as_of else None,
@@ -223,19 +228,22 @@ def manifest(facts: Facts, made: Sequence[tuple[str, Document]], inputs: str, fi
             for name, document in documents
         },
     }
-    return (json.dumps(said, ensure_ascii=False, indent=2) + "\n").encode()
+    return (json.dumps(entries, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 # ── the mission's own set ───────────────────────────────────────────────────
 
 
-def _report_pdf(held: Held, report: Document, wanted: bool) -> Document | None:
-    """The report's PDF: the one there is while the report is the same, a new one when it is *wanted*, else none."""
-    made_from = held.said.get("files", {}).get(REPORT_PDF, {}).get("by", "")
-    is_same = REPORT_PDF in held.files and held.digest(final_report.PATH) == hashlib.sha256(report.content).hexdigest()
-    if is_same and made_from and not wanted:
-        return Document(REPORT_PDF, held.files[REPORT_PDF](), report.classification)
-    if not wanted:
+def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
+    """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
+    made_from = previous.manifest.get("files", {}).get(REPORT_PDF, {}).get("by", "")
+    is_same = (
+        REPORT_PDF in previous.files
+        and previous.digest(final_report.PATH) == hashlib.sha256(report.content).hexdigest()
+    )
+    if is_same and made_from and not as_pdf:
+        return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
+    if not as_pdf:
         return None
     return Document(
         REPORT_PDF, libreoffice.pdfs({REPORT_PDF: flattened(report.content)})[REPORT_PDF], report.classification
@@ -258,62 +266,62 @@ def _late_pdf() -> Finding:
 def _put(
     mission: Mission,
     folder: str,
-    held: Held,
-    made: Sequence[tuple[str, Document]],
-    said: bytes,
+    previous: PreviousSet,
+    documents: Sequence[tuple[str, Document]],
+    manifest_bytes: bytes,
     living: Sequence[str] = (),
 ) -> list[Finding]:
     """Replace the folder; what people edited is set aside first, what they added stays. Returns the findings."""
     files: dict[str, bytes] = {}
-    for name, document in made:
+    for name, document in documents:
         if document.path in files:
             raise DocumentError(
                 f"two deliverables make {document.path} ({name} is the second)", hint="list each deliverable once"
             )
         files[document.path] = document.content
-    findings = [finding for _, document in made for finding in document.findings]
-    for path, read in held.files.items():
-        is_ours = path in held.said.get("files", {})
+    findings = [finding for _, document in documents for finding in document.findings]
+    for path, read in previous.files.items():
+        is_ours = path in previous.manifest.get("files", {})
         if not is_ours and path not in files:
             files[path] = read()
-        elif (path in living or held.is_edited(path)) and files.get(path) != read():
-            kept = mission.workspace.set_aside(folder, path, read())
+        elif (path in living or previous.is_edited(path)) and files.get(path) != read():
+            copy = mission.workspace.set_aside(folder, path, read())
             if path not in living:
-                findings.append(_edited(folder, path, kept))
-    if held.changed_by({**files, MANIFEST: said}):
-        mission.workspace.replace_folder(folder, {**files, MANIFEST: said})
+                findings.append(_edited(folder, path, copy))
+    if previous.changed_by({**files, MANIFEST: manifest_bytes}):
+        mission.workspace.replace_folder(folder, {**files, MANIFEST: manifest_bytes})
     return findings
 
 
-def _edited(folder: str, path: str, kept: str) -> Finding:
+def _edited(folder: str, path: str, copy: str) -> Finding:
     return Finding(
         "BUILD001",
         "warning",
         f"{folder}/{path}",
         "le fichier avait été modifié à la main ; il est remplacé, sa version modifiée est mise de côté",
-        f"elle est dans {kept}",
+        f"elle est dans {copy}",
         zone="" if folder == MISSION_FOLDER else folder,
     )
 
 
-def _told_before(held: Held) -> list[Finding]:
+def _previous_findings(previous: PreviousSet) -> list[Finding]:
     """The findings of the last build of a set that is left as it is."""
-    zone = str(held.said.get("zone") or "")
+    zone = str(previous.manifest.get("zone") or "")
     return [
         Finding(rule, severity, where, message, hint, zone=zone)
-        for rule, severity, where, message, hint in held.said.get("findings", [])
+        for rule, severity, where, message, hint in previous.manifest.get("findings", [])
     ]
 
 
-def _counted(folder: str, made: Sequence[tuple[str, Document]], counts: dict[str, int]) -> str:
-    counts["files"] += len(made)
-    counts["bytes"] += sum(len(document.content) for _, document in made)
-    return f"{folder}: {', '.join(sorted(document.path for _, document in made))}"
+def _counted(folder: str, documents: Sequence[tuple[str, Document]], counts: dict[str, int]) -> str:
+    counts["files"] += len(documents)
+    counts["bytes"] += sum(len(document.content) for _, document in documents)
+    return f"{folder}: {', '.join(sorted(document.path for _, document in documents))}"
 
 
 def _zone(mission: Mission, code: str) -> Zone:
     zone = mission.config.zone(code)
     if zone is None:
-        known = ", ".join(zone.code for zone in mission.config.zones)
-        raise ConfigError(f"there is no zone {code!r}", file=ZONES_FILE, key="code", hint=f"the zones are: {known}")
+        codes = ", ".join(zone.code for zone in mission.config.zones)
+        raise ConfigError(f"there is no zone {code!r}", file=ZONES_FILE, key="code", hint=f"the zones are: {codes}")
     return zone

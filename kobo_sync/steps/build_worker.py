@@ -1,7 +1,7 @@
 """What a build of many zones asks of all rows, worked out by a process of its own: its memory goes back with it.
 
 Python gives little back of what it once held, and a build holds one zone after the other. What the process finds is
-kept (`memo_per_facts`, `found_by_zone`); what it does not find for any reason, whoever asks works out himself.
+kept (`memo_per_facts`, `findings_by_zone`); what it does not find for any reason, whoever asks works out himself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from kobo_sync.analysis.memo import forget
 from kobo_sync.deliverables import final_report
 from kobo_sync.mission.facts import gather_facts, gather_marks
-from kobo_sync.mission.findings import found_by_zone
+from kobo_sync.mission.findings import findings_by_zone
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import Workspace
 
@@ -40,8 +40,8 @@ def main(root: str, state: str, out: str) -> None:
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     mission = Mission(Workspace(Path(root), Path(state), Path(out)), os.environ)
     marks = gather_marks(mission)
-    bare, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
-    found_by_zone(mission, lambda: compared, bare, marks)
+    facts, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
+    findings_by_zone(mission, lambda: compared, facts, marks)
     forget()
     if final_report.NAME in mission.config.deliverables.mission:
         final_report.look_ahead(compared)

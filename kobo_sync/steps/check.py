@@ -12,7 +12,7 @@ from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.facts import gather_facts
-from kobo_sync.mission.findings import found_in, with_states
+from kobo_sync.mission.findings import all_findings, with_states
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
@@ -29,16 +29,16 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
     """
     started_at = mission.clock()
     facts = gather_facts(mission)
-    found = found_in(mission, facts)
-    counts = Counter(finding.rule for finding in found)
+    findings = all_findings(mission, facts)
+    counts = Counter(finding.rule for finding in findings)
     lines = [f"{rule}: {n}" for rule, n in sorted(counts.items())] or ["nothing found"]
     if not dry_run:
-        tally = refresh(mission.desk, found, mission.clock())
+        tally = refresh(mission.desk, findings, mission.clock())
         counts.update({"new": tally.new, "reopened": tally.reopened, "closed": tally.closed, "open": tally.open})
         lines.append(
             f"worklist: {tally.new} new, {tally.reopened} reopened, {tally.closed} closed; {tally.open} open in all"
         )
-    facts = with_states(mission, facts, found)
+    facts = with_states(mission, facts, findings)
     n_alarms = sum(states.get("false_alarm", 0) for states in facts.triage.values())
     if n_alarms:
         counts["false_alarms"] = n_alarms
@@ -51,24 +51,24 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
 # ── write-back ──────────────────────────────────────────────────────────────
 
 
-def wanted_holds(facts: Facts) -> dict[str, list[Hold]]:
+def due_holds(facts: Facts) -> dict[str, list[Hold]]:
     """form_id → the rows that open findings of the configured rules want on hold, with the reason."""
     rules = set(facts.config.checks.hold)
     asking: dict[tuple[str, str], list[Finding]] = {}
     for finding in facts.findings:
         if finding.rule in rules and finding.severity != "info" and finding.state in OPEN and finding.root_uuid:
             asking.setdefault((finding.form_id, finding.root_uuid), []).append(finding)
-    wanted: dict[str, list[Hold]] = {}
+    holds: dict[str, list[Hold]] = {}
     for form_id in facts.forms:
         table = facts.tables[form_id]
         for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
             findings = asking.get((form_id, root))
             if findings:
                 reason = " ; ".join(f"{finding.rule} : {finding.message}" for finding in findings)
-                wanted.setdefault(form_id, []).append(
+                holds.setdefault(form_id, []).append(
                     Hold(form_id, root, int(submission_id), "placing", reason[:2000], _evidence(findings))
                 )
-    return wanted
+    return holds
 
 
 def _evidence(findings: Sequence[Finding]) -> str:
@@ -78,17 +78,17 @@ def _evidence(findings: Sequence[Finding]) -> str:
 
 def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run: bool) -> list[str]:
     client = mission.deployer()
-    wanted = wanted_holds(facts)
-    held = {form_id: holds_of(mission.desk, form_id) for form_id in facts.forms}
-    concerned = [form_id for form_id in facts.forms if wanted.get(form_id) or held[form_id]]
+    due = due_holds(facts)
+    placed = {form_id: holds_of(mission.desk, form_id) for form_id in facts.forms}
+    concerned = [form_id for form_id in facts.forms if due.get(form_id) or placed[form_id]]
     lines: list[str] = []
     counts.update({"held": 0, "released": 0, "left": 0})
     if concerned:
         me = client.me()
         for form_id, asset_uid in find_assets(mission, client, concerned).items():
-            wishes = wanted.get(form_id, [])
-            ids = sorted({hold.submission_id for hold in (*wishes, *held[form_id])})
-            plan = plan_holds(wishes, held[form_id], client.statuses(asset_uid, ids), me)
+            wishes = due.get(form_id, [])
+            ids = sorted({hold.submission_id for hold in (*wishes, *placed[form_id])})
+            plan = plan_holds(wishes, placed[form_id], client.statuses(asset_uid, ids), me)
             lines += _said(plan)
             counts.update({"held": len(plan.place), "released": len(plan.release), "left": len(plan.left)})
             if not dry_run:
@@ -114,7 +114,7 @@ def _apply(mission: Mission, client: KoboClient, asset_uid: str, plan: HoldPlan)
         for at in range(0, len(holds), BATCH):
             some = holds[at : at + BATCH]
             put_holds(mission.desk, some, mission.clock())
-            gone = client.set_validations(asset_uid, [hold.submission_id for hold in some], status)  # type: ignore[arg-type]
-            after: Mapping[int, str] = dict.fromkeys(gone, "released")
+            missing = client.set_validations(asset_uid, [hold.submission_id for hold in some], status)  # type: ignore[arg-type]
+            after: Mapping[int, str] = dict.fromkeys(missing, "released")
             changed = [replace(hold, state=after.get(hold.submission_id, done)) for hold in some]  # type: ignore[arg-type]
             put_holds(mission.desk, changed, mission.clock())

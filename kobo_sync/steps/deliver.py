@@ -18,10 +18,11 @@ from kobo_sync.documents.word.watermark import without_mark
 from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
-from kobo_sync.workspace.folders import MANIFEST, Held, write_atomic
+from kobo_sync.workspace.folders import MANIFEST, PreviousSet, write_atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
@@ -34,6 +35,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
 
     Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since.
     """
+    let_import_own_modules(mission)
     started_at = mission.clock()
     findings: list[Finding] = []
     lines: list[str] = []
@@ -41,38 +43,38 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
     folders = [zone.code for zone in mission.config.zones]
     has_mission = bool(mission.config.deliverables.mission)
     for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
-        held = mission.workspace.held(folder)
-        if not held.complete:
+        built = mission.workspace.previous_set(folder)
+        if not built.complete:
             raise DocumentError(
                 f"{mission.workspace.out / folder} holds no complete set of deliverables",
                 hint="run `kobo-sync build` first",
             )
-        files = {name: held.files[name]() for name in held.said["files"]}
-        findings += [_edited(folder, name) for name in files if held.is_edited(name) and name != final_report.PATH]
+        files = {name: built.files[name]() for name in built.manifest["files"]}
+        findings += [_edited(folder, name) for name in files if built.is_edited(name) and name != final_report.PATH]
         if final:
-            findings += _finished(now, folder, held, files)
+            findings += _finished(now, folder, built, files)
         for suffix, nominative in (("", False), (NOMINATIVE, True)):
             chosen = {
                 name: content
                 for name, content in files.items()
-                if (_told_of(held.said, name)["class"] == "nominative") == nominative
+                if (_file_entry(built.manifest, name)["class"] == "nominative") == nominative
             }
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
             target = mission.workspace.out / f"{folder}{suffix}.zip"
-            write_atomic(target, zip_bytes(held.said, chosen), private=nominative)
+            write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
 
 
-def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+def zip_bytes(entries: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     """A zip of *files* with a MANIFEST.json of just these, as reproducible bytes."""
     listed = {
-        name: {**_told_of(said, name), "sha256": _sha256(content), "bytes": len(content)}
+        name: {**_file_entry(entries, name), "sha256": _sha256(content), "bytes": len(content)}
         for name, content in sorted(files.items())
     }
-    told = {key: value for key, value in said.items() if key not in ("findings", "inputs")}
-    text = json.dumps({**told, "files": listed}, ensure_ascii=False, indent=2) + "\n"
+    entries_shown = {key: value for key, value in entries.items() if key not in ("findings", "inputs")}
+    text = json.dumps({**entries_shown, "files": listed}, ensure_ascii=False, indent=2) + "\n"
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in [(MANIFEST, text.encode()), *sorted(files.items())]:
@@ -84,10 +86,10 @@ def zip_bytes(said: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _told_of(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _file_entry(entries: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """What the manifest tells of a file; the report's PDF may be made here."""
-    found: Mapping[str, Any] = said["files"].get(name) or {"class": final_report.CLASS, "by": final_report.NAME}
-    return found
+    entry: Mapping[str, Any] = entries["files"].get(name) or {"class": final_report.CLASS, "by": final_report.NAME}
+    return entry
 
 
 # ── without the draft mark ──────────────────────────────────────────────────
@@ -111,13 +113,13 @@ class _Now:
         return facts_of_zone(self._mission, whole, zone, marks) if zone else whole
 
 
-def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> list[Finding]:
+def _finished(now: _Now, folder: str, built: PreviousSet, files: dict[str, bytes]) -> list[Finding]:
     """Take the draft mark out of *files*: from Word files as they are, edited or not; PDFs are set anew."""
     findings = []
     for name in [name for name in files if name.endswith(".docx")]:
         files[name] = without_mark(files[name])
     pdfs = [name for name in files if name.endswith(".pdf") and not name.startswith("annexes/")]
-    edited = [name for name in pdfs if held.is_edited(name)]
+    edited = [name for name in pdfs if built.is_edited(name)]
     findings += [_still_draft(folder, name) for name in edited]
     if folder == MISSION_FOLDER and final_report.PATH in files and REPORT_PDF not in edited:
         if libreoffice.installed():
@@ -126,18 +128,18 @@ def _finished(now: _Now, folder: str, held: Held, files: dict[str, bytes]) -> li
             files.pop(REPORT_PDF, None)  # one that says draft
             findings.append(_no_pdf())
     fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
-    makers = dict.fromkeys(held.said["files"][name].get("by", "") for name in fresh)
-    files.update({name: content for name, content in _remade(now, folder, held, makers).items() if name in fresh})
+    makers = dict.fromkeys(built.manifest["files"][name].get("by", "") for name in fresh)
+    files.update({name: content for name, content in _remade(now, folder, built, makers).items() if name in fresh})
     return findings
 
 
-def _remade(now: _Now, folder: str, held: Held, makers: Iterable[str]) -> dict[str, bytes]:
+def _remade(now: _Now, folder: str, built: PreviousSet, makers: Iterable[str]) -> dict[str, bytes]:
     """What the deliverables *makers* make when they are final; their data must be those of the build."""
     names = [name for name in makers if name not in ("", changes.NAME)]
     if not names:
         return {}
     facts = now.of(folder)
-    if facts.fingerprint != held.said.get("fingerprint"):
+    if facts.fingerprint != built.manifest.get("fingerprint"):
         raise DocumentError(
             f"the data of {folder} moved since its documents were built",
             hint="run `kobo-sync build`, look at them, deliver again",

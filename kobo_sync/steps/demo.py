@@ -178,7 +178,7 @@ def _tell(mission: Mission, crowd: Crowd, done: Done) -> Report:
         ),
     )
     findings = list(dict.fromkeys(findings))
-    lines = [str(path.relative_to(mission.workspace.out)) for path in _made(mission.workspace.out)]
+    lines = [str(path.relative_to(mission.workspace.out)) for path in _written(mission.workspace.out)]
     return mission.report("demo", started_at, counts, findings, lines)
 
 
@@ -197,7 +197,7 @@ def _fresh(workspace: Workspace, output: Path) -> Workspace:
     return Workspace(workspace.root, state, output)
 
 
-def _made(out: Path) -> list[Path]:
+def _written(out: Path) -> list[Path]:
     return sorted(path for path in out.rglob("*") if path.is_file() and STATE not in path.parts)
 
 

@@ -37,7 +37,7 @@ def digest(mission: Mission) -> Report:
         lines.append(f"- {TITLES.get(job, job)} : {ended[job, 'réussites']} réussites, {ended[job, 'échecs']} échecs")
     is_new = mission.config.notices.smtp is not None and bool(mission.config.notices.staff)
     is_new = is_new and raise_notice(mission.desk, digest_notice(mission, lines, today), started_at)
-    said = (
+    summary = (
         "the week's digest waits to be sent" if is_new else "no digest: no mail server, nobody to tell, or told already"
     )
-    return mission.report("digest", started_at, {"raised": int(is_new)}, [], [said])
+    return mission.report("digest", started_at, {"raised": int(is_new)}, [], [summary])

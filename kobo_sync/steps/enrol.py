@@ -75,8 +75,8 @@ def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: 
     started_at = mission.clock()
     config = mission.config
     if zone and config.zone(zone) is None:
-        known = ", ".join(item.code for item in config.zones)
-        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {known}")
+        codes = ", ".join(item.code for item in config.zones)
+        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
     sheets = (
         {
             f"badges-{item.code}-vierges.pdf": blank_badges(item, n_blank)
@@ -114,8 +114,8 @@ def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: 
         label = row["label"].removesuffix(f"({row['name']})").strip()
         latin, _, arabic = label.partition(" / ") if not is_arabic(label) or " / " in label else ("", "", label)
         group, place = config.group(row["group"]), config.zone(row["zone"])
-        shown = [place.name if place else row["zone"], (group.short or group.name) if group else row["group"]]
-        badge = Badge(row["name"], latin if latin != row["name"] else "", arabic, " · ".join(filter(None, shown)))
+        lines = [place.name if place else row["zone"], (group.short or group.name) if group else row["group"]]
+        badge = Badge(row["name"], latin if latin != row["name"] else "", arabic, " · ".join(filter(None, lines)))
         file = re.sub(r"[^\w-]+", "_", row["zone"]) or "sans-zone"
         sheets.setdefault(f"badges-{file}.pdf", []).append(badge)
     return sheets

@@ -39,15 +39,15 @@ def in_turn(
     done: Callable[[Report], None] = lambda _report: None,
 ) -> Report:
     """One report called *name* of what was *reports* so far and of *steps*, carried out in order."""
-    made = list(reports)
-    started_at = made[0].started_at if made else mission.clock()
+    done_reports = list(reports)
+    started_at = done_reports[0].started_at if done_reports else mission.clock()
     for _, step in steps:
-        made.append(step(mission))
-        done(made[-1])
+        done_reports.append(step(mission))
+        done(done_reports[-1])
     counts: dict[str, int] = {}
     findings: list[Finding] = []
     lines: list[str] = []
-    for report in made:
+    for report in done_reports:
         counts |= {f"{report.step}.{key}": n for key, n in report.counts.items()}
         findings += report.findings
         lines += report.lines

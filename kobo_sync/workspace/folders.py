@@ -34,10 +34,10 @@ ASIDE = ".sauvegardes"
 
 
 @dataclass(frozen=True)
-class Held:
+class PreviousSet:
     """What a set's folder holds from the last build: its manifest (empty when there is none), and how to read each file."""
 
-    said: dict[str, Any]
+    manifest: dict[str, Any]
     folder: Path
 
     @cached_property
@@ -56,7 +56,7 @@ class Held:
     @property
     def complete(self) -> bool:
         """Whether every file of the manifest is still there."""
-        return bool(self.said) and all((self.folder / name).is_file() for name in self.said.get("files", {}))
+        return bool(self.manifest) and all((self.folder / name).is_file() for name in self.manifest.get("files", {}))
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file as it lies there now, or nothing."""
@@ -64,7 +64,7 @@ class Held:
 
     def is_edited(self, path: str) -> bool:
         """Whether a file of the manifest is no longer what was built."""
-        built = self.said.get("files", {}).get(path)
+        built = self.manifest.get("files", {}).get(path)
         return built is not None and path in self.files and self.digest(path) != built.get("sha256")
 
     def changed_by(self, files: Mapping[str, bytes]) -> bool:
@@ -72,7 +72,7 @@ class Held:
         there = {**self.files, MANIFEST: lambda: b""}
         if set(there) != set(files):
             return True
-        text = (json.dumps(self.said, ensure_ascii=False, indent=2) + "\n").encode()
+        text = (json.dumps(self.manifest, ensure_ascii=False, indent=2) + "\n").encode()
         return text != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
 
 
@@ -293,7 +293,7 @@ class Workspace:
         finally:
             handle.close()
 
-    def held(self, name: str) -> Held:
+    def previous_set(self, name: str) -> PreviousSet:
         """What ``out/name`` holds; after a killed run, what it held before."""
         folder = self.out / name
         try:
@@ -303,7 +303,7 @@ class Workspace:
             manifest = {}
         except OSError as error:
             raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
-        return Held(manifest if isinstance(manifest, dict) else {}, folder)
+        return PreviousSet(manifest if isinstance(manifest, dict) else {}, folder)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
         """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""

@@ -45,7 +45,7 @@ def test_killed_between_the_two_renames_the_old_set_comes_back(workspace: Worksp
     (workspace.out / "nord").rename(workspace.out / ".nord.old")
     (workspace.out / ".nord.new").mkdir()
     (workspace.out / ".nord-est.new").mkdir()  # of a zone whose code begins alike
-    assert workspace.held("nord").files["a.txt"]() == b"old"
+    assert workspace.previous_set("nord").files["a.txt"]() == b"old"
     assert sorted(path.name for path in workspace.out.iterdir()) == [".nord-est.new", "nord"]
 
 

@@ -19,7 +19,7 @@ FOLDERS = {
     "service": {"steps", "notices", "mission", "desk", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "phones", "workspace", "kobo", *KNOWLEDGE},
     "notices": {"mission", "documents", "desk", *KNOWLEDGE},
-    "mission": {"checks", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
+    "mission": {"deliverables", "checks", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
     "deliverables": {"checks", "documents", "analysis", "forms", "config"},
     "checks": {"analysis", "forms", "config"},
     "documents": {"forms", "config"},

@@ -231,7 +231,7 @@ def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: p
     with pytest.raises(DocumentError, match="No space left"):
         built.again("NOR-03")
     monkeypatch.undo()
-    held = built.mission.workspace.held("nord")
+    held = built.mission.workspace.previous_set("nord")
     assert {name: read() for name, read in held.files.items()} == {
         n: c for n, c in before.items() if n != "MANIFEST.json"
     }
@@ -246,7 +246,7 @@ def test_a_report_that_is_not_asked_for_cannot_be_started(field_team: Field) -> 
 
 
 def test_the_pdf_needs_libreoffice_and_says_so(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_step.office.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(build_step.libreoffice.shutil, "which", lambda _name: None)
     with pytest.raises(DocumentError, match="LibreOffice") as caught:
         built.again(pdf=True)
     assert "Word" in caught.value.hint
@@ -262,8 +262,8 @@ def test_the_report_that_is_delivered_at_last_has_its_pdf(
         printed.extend(files.values())
         return dict.fromkeys(files, b"%PDF the report")
 
-    monkeypatch.setattr(build_step.office, "pdfs", pdfs)
-    monkeypatch.setattr(build_step.office, "installed", lambda: office)
+    monkeypatch.setattr(build_step.libreoffice, "pdfs", pdfs)
+    monkeypatch.setattr(build_step.libreoffice, "installed", lambda: office)
     deliver(built.mission)
     assert not printed, "a draft is printed when asked: build --pdf"
     report = deliver(built.mission, final=True)

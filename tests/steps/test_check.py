@@ -219,10 +219,10 @@ def test_a_build_shows_findings_in_their_states(team: Field) -> None:
     (item,) = page(team.mission.desk, rule="DATA002").items
     set_state(team.mission.desk, [item.key], "false_alarm", "awa", "", team.clock.now)
     from kobo_sync.mission.facts import gather_facts
-    from kobo_sync.mission.findings import found_in, with_states
+    from kobo_sync.mission.findings import all_findings, with_states
 
     facts = gather_facts(team.mission)
-    facts = with_states(team.mission, facts, found_in(team.mission, facts))
+    facts = with_states(team.mission, facts, all_findings(team.mission, facts))
     assert "DATA002" not in {f.rule for f in facts.findings} and facts.triage["nord"]["false_alarm"] == 1
     assert all(f.state == "new" for f in facts.findings) and key_of(facts.findings[0])
 

@@ -20,7 +20,7 @@ from kobo_sync.deliverables.report_blocks import report_blocks
 from kobo_sync.documents.word.living import _prints
 from kobo_sync.documents.word.template import Content
 from kobo_sync.mission.facts import gather_facts, gather_marks
-from kobo_sync.mission.findings import found_by_zone, found_in
+from kobo_sync.mission.findings import all_findings, findings_by_zone
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.workspace.folders import Workspace, find
@@ -64,7 +64,7 @@ def shown(facts: Facts) -> dict[str, object]:
 
 
 def by_zone(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
-    return found_by_zone(mission, lambda: facts, facts, gather_marks(mission))
+    return findings_by_zone(mission, lambda: facts, facts, gather_marks(mission))
 
 
 @pytest.mark.parametrize("form_id", EDITS)
@@ -85,7 +85,7 @@ def test_after_an_edit_it_is_what_a_first_run_finds(state: Path, read_whole: set
     after = shown(facts), by_zone(mission, facts)
     forms = {name.partition("__")[0] for name in read_whole}
     bare = replace(facts, tables=dict(facts.tables))
-    assert after == (shown(bare), found_in(mission, bare))
+    assert after == (shown(bare), all_findings(mission, bare))
     assert after[0] != before[0]
     assert form_id in forms
     if form_id in ("satisfaction", "feuille_route", "focus_groupe"):
@@ -123,12 +123,12 @@ def test_all_that_is_kept_comes_back_as_it_was(state: Path, monkeypatch: pytest.
 
 def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What else they read of the facts would not be missed by what is kept: it would be stale."""
-    looked_at: set[str] = set()
+    parsed_report: set[str] = set()
 
     def spied(self: Facts, name: str) -> Any:
         caller = sys._getframe(1).f_globals["__name__"]
         if memo._reading.forms and not name.startswith("__") and caller not in (memo.__name__, "dataclasses"):
-            looked_at.add(name)
+            parsed_report.add(name)
         return object.__getattribute__(self, name)
 
     mission = opened(state)
@@ -139,4 +139,4 @@ def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monke
     monkeypatch.undo()
     mission.close()
     told_besides = {"versions", "file_digests", "reworked"}  # by the hash of what all rests on, and by the forms' own
-    assert looked_at <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides
+    assert parsed_report <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides

@@ -12,7 +12,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget, memo_per_facts, note, once_per_facts
 
 
-class Held:
+class PreviousSet:
     """A memory for as long as the test lasts; *states* say how often each form changed."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Held:
 class Tables(dict[str, int]):
     """Tables that are one number each, and tell when they are read."""
 
-    def __init__(self, memory: Held | None) -> None:
+    def __init__(self, memory: PreviousSet | None) -> None:
         super().__init__(a=1, b=10)
         self.memory = memory
 
@@ -40,7 +40,7 @@ class Tables(dict[str, int]):
         return super().__getitem__(form)
 
 
-def facts_of(memory: Held | None, **changed: int) -> Facts:
+def facts_of(memory: PreviousSet | None, **changed: int) -> Facts:
     tables = Tables(memory)
     tables.update(changed)
     return cast(Facts, SimpleNamespace(tables=tables, config=1, forms=2, catalogues=3, zone=None, as_of=None))
@@ -64,7 +64,7 @@ def of_both(facts: Facts) -> int:
 @pytest.mark.parametrize("asked_before", [False, True])
 def test_who_asks_for_what_is_kept_rests_on_it_too(asked_before: bool) -> None:
     """A parent that was worked out from a child that was kept is stale when what the child read changes."""
-    memory = Held()
+    memory = PreviousSet()
     assert of_both(facts_of(memory)) == 11
     memory.states["a"] += 1
     second = facts_of(memory, a=2)
@@ -77,7 +77,7 @@ def test_who_asks_for_what_is_kept_rests_on_it_too(asked_before: bool) -> None:
 
 
 def test_without_a_memory_and_for_a_zone_nothing_is_kept() -> None:
-    memory = Held()
+    memory = PreviousSet()
     assert of_both(facts_of(None)) == 11
     zone = facts_of(memory)
     zone.__dict__["zone"] = SimpleNamespace(code="nord")

@@ -81,7 +81,7 @@ def test_the_report_has_them_too_and_keeps_its_bytes() -> None:
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         said = archive.read("word/document.xml")
     assert b"7A1F3D" in said and b"1F4E79" not in said and said.count(b"Logo : logo.png") == 1
-    held = replace(dressed, held={"rapport-final.docx": first})
+    held = replace(dressed, previous_files={"rapport-final.docx": first})
     assert built("final_report", held)["rapport-final.docx"] == first
 
 

@@ -382,9 +382,11 @@ def test_the_final_report_is_patched_and_says_what_a_donor_would_refuse() -> Non
     (first,) = deliverable("final_report").build(facts)
     assert {finding.rule for finding in first.findings} == {"REPORT002", "REPORT003", "REPORT004"}
     assert "25 personnes, 50\u202f%." in words(first.content)
-    held = replace(facts, held={"rapport-final.docx": first.content})
+    held = replace(facts, previous_files={"rapport-final.docx": first.content})
     assert deliverable("final_report").build(held)[0].content == first.content
-    fewer = replace(make_facts(20), zone=None, templates=templates, held={"rapport-final.docx": first.content})
+    fewer = replace(
+        make_facts(20), zone=None, templates=templates, previous_files={"rapport-final.docx": first.content}
+    )
     assert "20 personnes, 40\u202f%." in words(deliverable("final_report").build(fewer)[0].content)
     fresh = deliverable("final_report").build(replace(held, fresh=True))
     assert [d.path for d in fresh] == ["rapport-final.docx", "rapport-final-neuf.docx"]

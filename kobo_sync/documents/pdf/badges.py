@@ -115,11 +115,11 @@ def badges_pdf(badges: Sequence[Badge], *, title: str) -> bytes:
 
     Raises: DocumentError.
     """
-    shown = []
+    drawn = []
     for badge in badges:
         modules = code128_modules(badge.code)
         coded = has_room(badge.code)
-        shown.append(
+        drawn.append(
             {
                 "title": french.typography(title),
                 "code": badge.code,
@@ -131,7 +131,7 @@ def badges_pdf(badges: Sequence[Badge], *, title: str) -> bytes:
                 "width": min(_MODULE_MM, _INNER_MM / modules) * modules if coded else 0,
             }
         )
-    return pdf(_BADGES, {"badges": shown}, title=f"Badges – {title}")
+    return pdf(_BADGES, {"badges": drawn}, title=f"Badges – {title}")
 
 
 def enrolment_pdf(code: str, *, user: str, name: str, mission: str, server: str, with_password: bool) -> bytes:

@@ -33,16 +33,16 @@ class Bar:
 
 def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
     """*draw*, remembered for its last arguments: a report draws each figure to compare it, then to show it."""
-    made: OrderedDict[str, bytes] = OrderedDict()
+    charts: OrderedDict[str, bytes] = OrderedDict()
 
     @wraps(draw)
     def remembered(*args: P.args, **kwargs: P.kwargs) -> bytes:
         key = repr((args, kwargs))
-        if key not in made:
-            made[key] = draw(*args, **kwargs)
-            if len(made) > _MOST_DRAWN:
-                made.popitem(last=False)
-        return made[key]
+        if key not in charts:
+            charts[key] = draw(*args, **kwargs)
+            if len(charts) > _MOST_DRAWN:
+                charts.popitem(last=False)
+        return charts[key]
 
     return remembered
 
@@ -50,28 +50,30 @@ def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
 @drawn_once
 def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str], *, colour: str = BLUE) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
-    shown = [(_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows]
+    rows_drawn = [
+        (_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows
+    ]
     legend = [
         (say(french.typography(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)
     ]
-    return _drawn("likert", {"rows": shown, "legend": legend, "nothing": french.NO_DATA.lower()}, colour)
+    return _drawn("likert", {"rows": rows_drawn, "legend": legend, "nothing": french.NO_DATA.lower()}, colour)
 
 
 @drawn_once
 def dumbbell(rows: Sequence[tuple[str, float, float]], *, colour: str = BLUE) -> bytes:
     """Before and after per line: (label, before, after), in percent 0..100."""
-    shown = [
+    rows_drawn = [
         (_label(_short(label)), before, after, f"{french.signed(after - before)}{french.NNBSP}pts")
         for label, before, after in rows
     ]
-    return _drawn("dumbbell", {"rows": shown, "before": "Avant", "after": "Après"}, colour)
+    return _drawn("dumbbell", {"rows": rows_drawn, "before": "Avant", "after": "Après"}, colour)
 
 
 @drawn_once
 def ranking(bars: Sequence[Bar], *, digits: int = 2, colour: str = BLUE) -> bytes:
     """Horizontal bars from the first to the last, the strong ones full, the others dotted."""
     longest = max((bar.value for bar in bars), default=0) or 1
-    shown = [
+    rows_drawn = [
         (
             _label(_short(bar.label)),
             _label(bar.below),
@@ -81,7 +83,7 @@ def ranking(bars: Sequence[Bar], *, digits: int = 2, colour: str = BLUE) -> byte
         )
         for bar in bars
     ]
-    return _drawn("ranking", {"rows": shown}, colour)
+    return _drawn("ranking", {"rows": rows_drawn}, colour)
 
 
 @drawn_once
@@ -89,7 +91,7 @@ def quota(bars: Sequence[Bar], *, colour: str = BLUE) -> bytes:
     """Persons present against their *target*, drawn as an outline."""
     longest = max((max(bar.value, bar.target or 0) for bar in bars), default=0) or 1
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    shown = [
+    rows_drawn = [
         (
             _label(_short(bar.label)),
             bar.value / longest,
@@ -98,7 +100,7 @@ def quota(bars: Sequence[Bar], *, colour: str = BLUE) -> bytes:
         )
         for bar in bars
     ]
-    return _drawn("quota", {"rows": shown, "present": "Présent·e·s", "quota": "Quota"}, colour)
+    return _drawn("quota", {"rows": rows_drawn, "present": "Présent·e·s", "quota": "Quota"}, colour)
 
 
 def _short(text: str) -> str:

@@ -134,12 +134,12 @@ def footer(paper: Paper) -> str:
 
 def _shown(block: Block, paper: Paper) -> dict[str, Any]:
     """A block as the template reads it; French texts with French spacing, ranks with their instruction."""
-    shown: dict[str, Any] = _spaced(asdict(block), paper.language == "fr")
-    for part in (shown, *shown.get("rows", ()), *(shown.get("columns") or ())):
+    fields: dict[str, Any] = _spaced(asdict(block), paper.language == "fr")
+    for part in (fields, *fields.get("rows", ()), *(fields.get("columns") or ())):
         answer = part.get("answer")
         if answer:
             answer["hint"] = paper.words["rank"].format(n=len(answer["options"]))
-    return {"t": _KINDS[type(block)], **shown}
+    return {"t": _KINDS[type(block)], **fields}
 
 
 def _spaced(value: Any, is_french: bool) -> Any:

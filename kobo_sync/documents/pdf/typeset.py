@@ -43,20 +43,20 @@ def png(template: str, data: Mapping[str, Any]) -> bytes:
 
 def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, Any]) -> bytes:
     here = families()
-    given = {**data, "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"]}
+    inputs = {**data, "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"]}
     try:
-        made = typst.Compiler((_HEAD + template).encode(), font_paths=_fonts()).compile(
-            sys_inputs={"data": json.dumps(given, ensure_ascii=False)}, **shape
+        output = typst.Compiler((_HEAD + template).encode(), font_paths=_fonts()).compile(
+            sys_inputs={"data": json.dumps(inputs, ensure_ascii=False)}, **shape
         )
     except typst.TypstError as error:
         raise DocumentError(
             f"{name!r} cannot be set: {error.message}", hint="report this with the form or list it was made from"
         ) from error
-    if not isinstance(made, bytes):
+    if not isinstance(output, bytes):
         raise DocumentError(
             f"{name!r} came out as no page or several", hint="report this with the form or list it was made from"
         )
-    return made
+    return output
 
 
 def forget() -> None:

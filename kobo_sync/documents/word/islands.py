@@ -33,8 +33,8 @@ def written(document: WordDocument, write: Callable[[WordDocument], None]) -> li
     before = list(body)
     write(document)
     # Holding both lists keeps lxml's proxies alive, so that identity is that of the element.
-    known = {id(element) for element in before}
-    return [element for element in body if id(element) not in known]
+    before_ids = {id(element) for element in before}
+    return [element for element in body if id(element) not in before_ids]
 
 
 def wrapped(kind: str, key: str, title: str, elements: Sequence[Any], *, hint: bool = False) -> Any:
@@ -68,8 +68,8 @@ def bookmarked(control: Any) -> list[Any]:
 
 def tag_of(control: Any) -> str:
     """The tag of a content control, or an empty string."""
-    found = control.find(f"{W}sdtPr/{W}tag")
-    return str(found.get(f"{W}val") or "") if found is not None else ""
+    tag = control.find(f"{W}sdtPr/{W}tag")
+    return str(tag.get(f"{W}val") or "") if tag is not None else ""
 
 
 def controls(body: Any, kind: str, key: str) -> list[Any]:
@@ -79,10 +79,10 @@ def controls(body: Any, kind: str, key: str) -> list[Any]:
 
 def tagged(body: Any) -> dict[str, list[Any]]:
     """All content controls by their tag, in the order of the text."""
-    found: dict[str, list[Any]] = {}
+    controls: dict[str, list[Any]] = {}
     for control in body.iter(f"{W}sdt"):
-        found.setdefault(tag_of(control), []).append(control)
-    return found
+        controls.setdefault(tag_of(control), []).append(control)
+    return controls
 
 
 def bookmark_range(body: Any, kind: str, key: str, is_it: Callable[[Sequence[Any]], bool]) -> list[Any]:
@@ -138,7 +138,7 @@ def text_hash(elements: Sequence[Any]) -> str:
                 words.append("")
             elif words:
                 words[-1] += node.text or ""
-    words = [_CAPTION.sub(r"\1", said) for said in words]
+    words = [_CAPTION.sub(r"\1", word) for word in words]
     return _digest(re.sub(r"\s", "", "".join(words)).encode())
 
 
@@ -168,11 +168,11 @@ def renumber(body: Any, mine: Callable[[Any], bool]) -> None:
     """Number captions through the whole text; those outside islands (not *mine*) are counted, never touched."""
     counts: dict[str, int] = {}
     for paragraph in body.iter(f"{W}p"):
-        found = _CAPTION.match(plain(paragraph))
-        if found and next(paragraph.iterancestors(_FALLBACK), None) is None:
-            counts[found[1]] = counts.get(found[1], 0) + 1
-            if mine(paragraph) and int(found[3]) != counts[found[1]]:
-                _set_caption_number(paragraph, counts[found[1]])
+        caption = _CAPTION.match(plain(paragraph))
+        if caption and next(paragraph.iterancestors(_FALLBACK), None) is None:
+            counts[caption[1]] = counts.get(caption[1], 0) + 1
+            if mine(paragraph) and int(caption[3]) != counts[caption[1]]:
+                _set_caption_number(paragraph, counts[caption[1]])
 
 
 def plain(paragraph: Any) -> str:
@@ -190,20 +190,20 @@ def text_nodes(paragraph: Any) -> list[Any]:
 
 def fresh_picture_ids(body: Any) -> None:
     """Give pictures that share an id one of their own; the first keeps its id."""
-    seen: set[str] = set()
+    ids: set[str] = set()
     pictures = list(body.iter(qn("wp:docPr")))
     free = 1 + max((int(p.get("id") or 0) for p in pictures if (p.get("id") or "").isdigit()), default=0)
     for picture in pictures:
-        if picture.get("id") in seen or not (picture.get("id") or "").isdigit():
+        if picture.get("id") in ids or not (picture.get("id") or "").isdigit():
             picture.set("id", str(free))
             free += 1
-        seen.add(picture.get("id"))
+        ids.add(picture.get("id"))
 
 
 def within(holders: Sequence[Any]) -> Callable[[Any], bool]:
     """Whether an element is one of *holders*, or lies in one: a question that is asked of each paragraph."""
-    known = {id(holder): holder for holder in holders}  # held, so that each keeps its id
-    return lambda element: any(id(each) in known for each in (element, *element.iterancestors()))
+    holders_by_id = {id(holder): holder for holder in holders}  # held, so that each keeps its id
+    return lambda element: any(id(each) in holders_by_id for each in (element, *element.iterancestors()))
 
 
 def _is_above(holder: Any, element: Any) -> bool:

@@ -46,16 +46,16 @@ def field_runs(name: str, value: str, properties: Any | None) -> list[Any]:
 
 def roots(document: WordDocument) -> list[Any]:
     """The body, every header and footer of its sections, and the notes at the foot of pages or at the end."""
-    found = [document.element.body]
+    elements = [document.element.body]
     for relation in document.part.rels.values():
         if relation.reltype.endswith(("/header", "/footer")) and not relation.is_external:
-            found.append(relation.target_part.element)
+            elements.append(relation.target_part.element)
         elif relation.reltype.endswith(("/footnotes", "/endnotes")) and not relation.is_external:
             part = relation.target_part
             if not isinstance(part, XmlPart):  # python-docx keeps notes as bytes
                 relation._target = part = XmlPart.load(part.partname, part.content_type, part.blob, part.package)
-            found.append(part.element)
-    return found
+            elements.append(part.element)
+    return elements
 
 
 def refresh(root: Any, values: Mapping[str, str]) -> dict[str, int]:
@@ -65,10 +65,10 @@ def refresh(root: Any, values: Mapping[str, str]) -> dict[str, int]:
     """
     changed: dict[str, int] = {}
     for name, nodes in _fields(root):
-        wanted = clean(values[name]) if name in values else None
-        if wanted is None or not nodes or "".join(node.text or "" for node in nodes) == wanted:
+        text = clean(values[name]) if name in values else None
+        if text is None or not nodes or "".join(node.text or "" for node in nodes) == text:
             continue
-        nodes[0].text = wanted
+        nodes[0].text = text
         nodes[0].set(_SPACE, "preserve")
         for node in nodes[1:]:
             node.text = ""
@@ -90,10 +90,10 @@ def put_properties(document: WordDocument, values: Mapping[str, str]) -> None:
         if part is not None
         else etree.Element(f"{{{_NS}}}Properties", nsmap={None: _NS, "vt": _VT})
     )
-    kept = [item for item in root if item.get("name") not in values]
+    other_properties = [item for item in root if item.get("name") not in values]
     for item in list(root):
         root.remove(item)
-    for item in kept:
+    for item in other_properties:
         root.append(item)
     for name in sorted(values):
         item = etree.SubElement(
@@ -112,9 +112,9 @@ def put_properties(document: WordDocument, values: Mapping[str, str]) -> None:
 def _fields(root: Any) -> Iterator[tuple[str, list[Any]]]:
     """(name, text nodes shown) of each DOCPROPERTY field below *root*."""
     for simple in root.iter(f"{W}fldSimple"):
-        found = _FIELD.match(simple.get(f"{W}instr") or "")
-        if found:
-            yield found[1], list(simple.iter(f"{W}t"))
+        field = _FIELD.match(simple.get(f"{W}instr") or "")
+        if field:
+            yield field[1], list(simple.iter(f"{W}t"))
     nodes: list[Any] = []
     instruction, phase = "", ""
     for node in root.iter(f"{W}fldChar", f"{W}instrText", f"{W}t", f"{W}p"):
@@ -127,9 +127,9 @@ def _fields(root: Any) -> Iterator[tuple[str, list[Any]]]:
             elif kind == "separate":
                 phase = "shown"
             else:
-                found = _FIELD.match(instruction)
-                if found:
-                    yield found[1], nodes
+                field = _FIELD.match(instruction)
+                if field:
+                    yield field[1], nodes
                 instruction, phase, nodes = "", "", []
         elif node.tag == f"{W}instrText" and phase == "instruction":
             instruction += node.text or ""

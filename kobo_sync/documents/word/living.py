@@ -56,34 +56,38 @@ class _State:
 
 def begin(template: bytes, content: Content, name: str) -> Living:
     """A new report from *template*; unknown marks stay visible and are noted. Raises: DocumentError."""
-    made = filled(template, content, name, live=True)
-    live_fields.put_properties(made.document, content.values)
+    document = filled(template, content, name, live=True)
+    live_fields.put_properties(document.document, content.values)
     if content.draft:
-        watermark.mark(made.document)
-    _settle(made.document)
+        watermark.mark(document.document)
+    _settle(document.document)
     prints = _prints(content)
-    state = _State({key: prints[key] for key in sorted(made.placed)}, dict(content.values), made.hints)
-    _put_state(made.document, state)
-    return Living(saved(made.document), (*made.notes, *_empty_slots(made.document, state)), True)
+    state = _State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
+    _put_state(document.document, state)
+    return Living(saved(document.document), (*document.notes, *_empty_slots(document.document, state)), True)
 
 
-def rebuild(held: bytes, content: Content, name: str) -> Living:
+def rebuild(previous: bytes, content: Content, name: str) -> Living:
     """The report as people left it, its islands and live numbers brought to *content*.
 
     An island that was typed in is kept and commented; one that was deleted stays so; a figure typed by
     hand that equals a value which has moved is commented. Equal content gives the same bytes back.
-    Raises: DocumentError when *held* is no Word file.
+    Raises: DocumentError when *previous* is no Word file.
     """
-    document = opened(held, name)
+    document = opened(previous, name)
     state = _read_state(document)
     if state is None:
-        return Living(held, (Note("foreign", name, ""),), False)
+        return Living(previous, (Note("foreign", name, ""),), False)
     hashes = _prints(content)
-    moved = {key: state.values[key] for key in content.values if key in state.values}
-    moved = {key: old for key, old in moved.items() if old != content.values[key]}
-    known = all(key in state.values for key in content.values)
-    if known and not moved and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes):
-        return Living(held, _empty_slots(document, state), False)
+    old_values = {key: state.values[key] for key in content.values if key in state.values}
+    old_values = {key: old for key, old in old_values.items() if old != content.values[key]}
+    has_all_values = all(key in state.values for key in content.values)
+    if (
+        has_all_values
+        and not old_values
+        and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes)
+    ):
+        return Living(previous, _empty_slots(document, state), False)
     styles.complete(document)
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
@@ -92,7 +96,7 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     for root in live_fields.roots(document):
         notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
     live_fields.put_properties(document, content.values)
-    notes += _stale(document, moved, content, state)
+    notes += _stale(document, old_values, content, state)
     _settle(document)
     _date_comments(document, content)
     state.values |= dict(content.values)
@@ -100,12 +104,12 @@ def rebuild(held: bytes, content: Content, name: str) -> Living:
     return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
 
 
-def looked_at(held: bytes, name: str) -> Living:
+def parsed_report(previous: bytes, name: str) -> Living:
     """The report as it is, with what `rebuild` would note when no number moved. Raises: DocumentError."""
-    document = opened(held, name)
+    document = opened(previous, name)
     state = _read_state(document)
     notes = (Note("foreign", name, ""),) if state is None else _empty_slots(document, state)
-    return Living(held, notes, False)
+    return Living(previous, notes, False)
 
 
 def flattened(content: bytes) -> bytes:
@@ -128,15 +132,15 @@ def flattened(content: bytes) -> bytes:
 
 def _prints(content: Content) -> dict[str, tuple[str, str]]:
     """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
-    found = {}
+    prints = {}
     document = styles.blank()
     for key, block in content.blocks.items():
         elements = islands.written(document, block.write)
-        found[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
+        prints[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
         for element in elements:
             element.clear()
             element.getparent().remove(element)
-    return found
+    return prints
 
 
 def _patch(
@@ -167,9 +171,9 @@ def _patch(
         elif not copies:
             # LibreOffice forgot the control: it is put back, for the next time that this file passes through it.
             islands.unmarked(body, islands.BLOCK, key)
-            kept = [element for element in span if element.getparent() is not None]
-            twins = [copy.deepcopy(element) for element in kept]
-            _replace(body, kept, islands.wrapped(islands.BLOCK, key, block_title(block), twins), False)
+            attached = [element for element in span if element.getparent() is not None]
+            twins = [copy.deepcopy(element) for element in attached]
+            _replace(body, attached, islands.wrapped(islands.BLOCK, key, block_title(block), twins), False)
     # The hash of the words stays that of what the machine wrote, so that a hand is seen again next time.
     if not edited or len(notes) > 1:
         state.blocks[key] = hashes
@@ -213,15 +217,15 @@ def _kept(block: Block) -> str:
 # ── figures typed by hand ───────────────────────────────────────────────────
 
 
-def _stale(document: WordDocument, moved: dict[str, str], content: Content, state: _State) -> list[Note]:
+def _stale(document: WordDocument, old_values: dict[str, str], content: Content, state: _State) -> list[Note]:
     """Comment each figure typed in prose that equals a value which has moved since."""
     patterns = {
-        key: _figure(old) for key, old in moved.items() if len(old.strip()) > 1 and any(c.isdigit() for c in old)
+        key: _figure(old) for key, old in old_values.items() if len(old.strip()) > 1 and any(c.isdigit() for c in old)
     }
     if not patterns:
         return []
     body, *edges = live_fields.roots(document)
-    is_mine = islands.within(_machine_made(body, content, state))
+    is_mine = islands.within(_machine_elements(body, content, state))
     filled_in = {id(node): node for root in (body, *edges) for node in live_fields.shown_nodes(root)}
     notes = []
     for paragraph in [paragraph for root in (body, *edges) for paragraph in root.iter(f"{W}p")]:
@@ -231,12 +235,12 @@ def _stale(document: WordDocument, moved: dict[str, str], content: Content, stat
         # A field between two texts must not join them into one figure.
         text = "".join(node.text or "" for node in nodes)
         for key, pattern in patterns.items():
-            for found in pattern.finditer(text):
-                runs = _carriers(body, _runs_at(nodes, found.start(), found.end()))
-                words = f"À relire : « {moved[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
+            for match in pattern.finditer(text):
+                runs = _carriers(body, _runs_at(nodes, match.start(), match.end()))
+                words = f"À relire : « {old_values[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
                 # Word has no comments in headers, footers and notes: there the finding alone tells.
                 if not runs or _comment(document, [Run(r, Paragraph(paragraph, document._body)) for r in runs], words):
-                    notes.append(Note("stale", _around(text, found.start(), found.end()), key))
+                    notes.append(Note("stale", _around(text, match.start(), match.end()), key))
     return notes
 
 
@@ -248,18 +252,18 @@ def _figure(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.,/−-])(?<!\d\s){figure}(?![\w]|[.,]\d|\s\d){unit}")
 
 
-def _machine_made(body: Any, content: Content, state: _State) -> list[Any]:
+def _machine_elements(body: Any, content: Content, state: _State) -> list[Any]:
     """Every element that is an island or part of one."""
-    found: list[Any] = []
+    elements: list[Any] = []
     there = islands.tagged(body)
     for key in content.blocks:
         controls = there.get(f"{islands.BLOCK}:{key}", [])
         if controls:
-            found += controls
+            elements += controls
         elif key in state.blocks:
             is_it = partial(_says, state.blocks[key][0])
-            found += islands.bookmark_range(body, islands.BLOCK, key, is_it)
-    return found
+            elements += islands.bookmark_range(body, islands.BLOCK, key, is_it)
+    return elements
 
 
 def _runs_at(nodes: Sequence[Any], start: int, end: int) -> list[Any]:
@@ -359,17 +363,17 @@ def _read_state(document: WordDocument) -> _State | None:
     if part is None:
         return None
     try:
-        said = json.loads("".join(etree.fromstring(part.blob).itertext()))
-        blocks = {key: (words, everything) for key, (words, everything) in said["blocks"].items()}
-        return _State(blocks, dict(said["values"]), dict(said["hints"]))
+        state = json.loads("".join(etree.fromstring(part.blob).itertext()))
+        blocks = {key: (words, everything) for key, (words, everything) in state["blocks"].items()}
+        return _State(blocks, dict(state["values"]), dict(state["hints"]))
     except (ValueError, KeyError, TypeError, AttributeError, etree.XMLSyntaxError):
         return None
 
 
 def _put_state(document: WordDocument, state: _State) -> None:
     root = etree.Element(f"{{{_STATE}}}state", nsmap={None: _STATE})
-    said = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
-    root.text = json.dumps(said, ensure_ascii=True, sort_keys=True)
+    state_json = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
+    root.text = json.dumps(state_json, ensure_ascii=True, sort_keys=True)
     blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
     part = _state_part(document)
     if part is None:
@@ -382,8 +386,8 @@ def _put_state(document: WordDocument, state: _State) -> None:
 
 
 def _free_name(document: WordDocument, kind: str) -> PackURI:
-    taken = {str(part.partname) for part in document.part.package.iter_parts()}
-    number = next(n for n in range(1, 1000) if f"/customXml/{kind}{n}.xml" not in taken)
+    part_names = {str(part.partname) for part in document.part.package.iter_parts()}
+    number = next(n for n in range(1, 1000) if f"/customXml/{kind}{n}.xml" not in part_names)
     return PackURI(f"/customXml/{kind}{number}.xml")
 
 

@@ -65,8 +65,8 @@ class _Page:
         )
         self._dress_edges()
         if logos:
-            shown = [writer.Picture(content, alt, height_cm=1.3) for alt, content in logos]
-            writer.logos(self.document, shown, rtl=self.rtl)
+            pictures = [writer.Picture(content, alt, height_cm=1.3) for alt, content in logos]
+            writer.logos(self.document, pictures, rtl=self.rtl)
         self.line(paper.title, style="Title")
         if subtitle:
             self.line(subtitle, style="Subtitle")
@@ -191,7 +191,7 @@ class _Page:
         """A new paragraph; returns its element."""
         # Amiri's own line is too high; in a paragraph that runs right to left, Word's "left" is the start.
         height = _AMIRI_LINE_PT if self.rtl and style == "Normal" else 0
-        made = writer.add(
+        paragraph = writer.add(
             self.document,
             self.runs(text, size=size, bold=bold, italic=italic, color=color),
             style,
@@ -202,7 +202,7 @@ class _Page:
             spacing=space(after=after, line=height),
             indent_cm=indent_cm,
         )
-        return made
+        return paragraph
 
     def runs(self, text: str, **look: Any) -> str:
         """Text as runs; on a page that runs right to left, marks and spaces run with it."""
@@ -225,9 +225,9 @@ class _Page:
         size: float = 9.5,
     ) -> None:
         """A table in the page's direction, its first row repeated when it is a *header*."""
-        made = self.document.add_table(rows=0, cols=len(widths))
-        made.autofit = False
-        properties = made._tbl.tblPr
+        table = self.document.add_table(rows=0, cols=len(widths))
+        table.autofit = False
+        properties = table._tbl.tblPr
         if self.rtl:
             visual = properties.makeelement(qn("w:bidiVisual"))
             properties.insert_element_before(
@@ -238,7 +238,7 @@ class _Page:
             for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
                 sub(frame, side, val="single", sz="4", space="0", color=RULE)
             properties.insert_element_before(frame, "w:shd", "w:tblLayout", "w:tblCellMar", "w:tblLook")
-        for grid_column, width in zip(made._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
+        for grid_column, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
             grid_column.set(qn("w:w"), str(twips(width)))
         lines = []
         for number, cells in enumerate(rows):
@@ -256,7 +256,7 @@ class _Page:
                 shells.append(writer.shell(block, width, PALE if is_head else "", align="top" if top else "center"))
             looks = f"<w:cantSplit/>{height}{'<w:tblHeader/>' if is_head else ''}"
             lines.append(f"<w:tr><w:trPr>{looks}</w:trPr>{''.join(shells)}</w:tr>")
-        made._tbl.extend(parsed("".join(lines)))
+        table._tbl.extend(parsed("".join(lines)))
         writer.add(self.document, "", writer.AFTER_TABLE)
 
     def _dress_edges(self) -> None:

@@ -48,22 +48,22 @@ def _dressed() -> bytes:
 def style_id(document: WordDocument, name: str) -> str:
     """The id of the style called *name*, which differs from it in files that a French or Arabic Word made."""
     key = name.lower()
-    known = _ids.setdefault(document.part, {})
-    if key not in known:
+    ids = _ids.setdefault(document.part, {})
+    if key not in ids:
         for style in document.styles.element.findall(f"{W}style"):
             called = style.find(f"{W}name")
             if called is not None:
-                known[str(called.get(f"{W}val")).lower()] = str(style.get(f"{W}styleId"))
-    return known.get(key, "")
+                ids[str(called.get(f"{W}val")).lower()] = str(style.get(f"{W}styleId"))
+    return ids.get(key, "")
 
 
 def complete(document: WordDocument) -> None:
     """Lends *document*, which people made, the styles that our blocks need and it lacks; its own stay as they are."""
-    known = {style.name for style in document.styles}
-    missing = [name for name in _NEEDED if name not in known]
-    taken = {style.style_id for style in document.styles}
+    names = {style.name for style in document.styles}
+    missing = [name for name in _NEEDED if name not in names]
+    ids = {style.style_id for style in document.styles}
     for style in (parse_xml(_lent()[name]) for name in missing):
-        if style.get(qn("w:styleId")) not in taken:
+        if style.get(qn("w:styleId")) not in ids:
             document.styles.element.append(style)
 
 
@@ -158,8 +158,8 @@ def _substitute_fonts(document: WordDocument) -> None:
     if part is None:
         return
     root = etree.fromstring(part.blob)
-    known = {font.get(f"{W}name") for font in root}
+    font_names = {font.get(f"{W}name") for font in root}
     for name, substitute in sorted(_SUBSTITUTES.items()):
-        if name not in known:
+        if name not in font_names:
             sub(sub(root, "font", name=name), "altName", val=substitute)
     part._blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)

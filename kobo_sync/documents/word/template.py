@@ -99,45 +99,45 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
     """
     document = opened(template, name)
     styles.complete(document)
-    made = Filled(document)
+    result = Filled(document)
     heading = ""
     for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
         text = islands.plain(paragraph)
         if _is_heading(document, paragraph):
             heading = text
         if _LEFT.search(text):
-            _paragraph(made, paragraph, text, content, _place(number, heading, text), live)
+            _paragraph(result, paragraph, text, content, _place(number, heading, text), live)
     for root in live_fields.roots(document)[1:]:
         for paragraph in list(root.iter(f"{W}p")):
             text = islands.plain(paragraph)
             if _LEFT.search(text):
-                _sentence(made, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
+                _sentence(result, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
     # Last, so that places are counted in the template as staff see it.
     if content.logos:
         for element in islands.written(document, lambda d: writer.logos(d, content.logos)):
             document.element.body.insert(0, element)
-    return made
+    return result
 
 
-def _paragraph(made: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
-    found = _MARK.fullmatch(text.strip())
-    kind, _, rest = found[1].partition(":") if found else ("", "", "")
+def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
+    mark = _MARK.fullmatch(text.strip())
+    kind, _, rest = mark[1].partition(":") if mark else ("", "", "")
     if kind.strip() == islands.BLOCK:
-        _block(made, paragraph, rest.strip(), content, where, live)
+        _block(result, paragraph, rest.strip(), content, where, live)
     elif kind.strip() == islands.SLOT:
-        _slot(made, paragraph, rest, where, live)
+        _slot(result, paragraph, rest, where, live)
     else:
-        _sentence(made, paragraph, text, content, where, live)
+        _sentence(result, paragraph, text, content, where, live)
 
 
-def _block(made: Filled, paragraph: Any, key: str, content: Content, where: str, live: bool) -> None:
+def _block(result: Filled, paragraph: Any, key: str, content: Content, where: str, live: bool) -> None:
     block = content.blocks.get(key)
     if block is None:
-        made.notes.append(Note("unknown", where, f"bloc:{key}"))
+        result.notes.append(Note("unknown", where, f"bloc:{key}"))
         return
-    elements = islands.written(made.document, block.write)
+    elements = islands.written(result.document, block.write)
     if live:
-        made.placed.add(key)
+        result.placed.add(key)
         elements = islands.bookmarked(islands.wrapped(islands.BLOCK, key, block_title(block), elements))
     for element in elements:
         paragraph.addprevious(element)
@@ -149,17 +149,17 @@ def block_title(block: Block) -> str:
     return f"Calculé – {block.title} (ne pas modifier)"
 
 
-def _slot(made: Filled, paragraph: Any, rest: str, where: str, live: bool) -> None:
+def _slot(result: Filled, paragraph: Any, rest: str, where: str, live: bool) -> None:
     key, _, hint = (part.strip() for part in rest.partition("|"))
     if not re.fullmatch(r"[\w-]+", key):
-        made.notes.append(Note("malformed", where, f"texte:{key}"))
+        result.notes.append(Note("malformed", where, f"texte:{key}"))
         return
     for run in list(paragraph):
         if run.tag != f"{W}pPr":
             paragraph.remove(run)
-    shown = f"✍ {hint or 'À rédiger'}"
-    write(paragraph, shown, italic=True, color="7A5C00")
-    made.hints[key] = shown
+    hint_text = f"✍ {hint or 'À rédiger'}"
+    write(paragraph, hint_text, italic=True, color="7A5C00")
+    result.hints[key] = hint_text
     if live:
         anchor = etree.Element("anchor")
         paragraph.addprevious(anchor)
@@ -171,19 +171,19 @@ def _slot(made: Filled, paragraph: Any, rest: str, where: str, live: bool) -> No
         anchor.getparent().remove(anchor)
 
 
-def _sentence(made: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
+def _sentence(result: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
     _explode(paragraph)
-    for found in reversed(list(_MARK.finditer(text))):
-        name = found[1]
+    for mark in reversed(list(_MARK.finditer(text))):
+        name = mark[1]
         if name not in content.values:
             kind, _, key = (part.strip() for part in name.partition(":"))
             is_misplaced = kind == islands.SLOT or (kind == islands.BLOCK and key in content.blocks)
-            made.notes.append(Note("misplaced" if is_misplaced else "unknown", where, name))
+            result.notes.append(Note("misplaced" if is_misplaced else "unknown", where, name))
             continue
-        made.shown.add(name)
-        _put_value(paragraph, found.start(), found.end(), name, content.values[name], live)
+        result.shown.add(name)
+        _put_value(paragraph, mark.start(), mark.end(), name, content.values[name], live)
     if _LEFT.search(_MARK.sub("", text)):
-        made.notes.append(Note("malformed", where, _short(text)))
+        result.notes.append(Note("malformed", where, _short(text)))
 
 
 def _put_value(paragraph: Any, start: int, end: int, name: str, value: str, live: bool) -> None:
@@ -207,8 +207,8 @@ def _put_value(paragraph: Any, start: int, end: int, name: str, value: str, live
             plain_run.append(copy.deepcopy(properties))
         runs = []
         write(holder := etree.Element(f"{W}p"), value)
-        for made in list(holder):
-            runs.append(made if made.find(f"{W}rPr/{W}rtl") is not None else _with(made, properties))
+        for element in list(holder):
+            runs.append(element if element.find(f"{W}rPr/{W}rtl") is not None else _with(element, properties))
     tail_run = _text_run(tail, last.getparent().find(f"{W}rPr")) if tail else None
     for new in [*runs, *([tail_run] if tail_run is not None else [])]:
         after.addnext(new)

@@ -59,13 +59,13 @@ def _is_marked(root: Any) -> bool:
 
 
 def _remove(root: Any) -> bool:
-    found = False
+    removed = False
     for run in list(root.iter(f"{W}r")):
         text = etree.tostring(run, encoding="unicode")
         if _NAME in text and TEXT in text and run.getparent() is not None:
             run.getparent().remove(run)
-            found = True
-    return found
+            removed = True
+    return removed
 
 
 def _shape(number: int) -> Any:

@@ -51,7 +51,7 @@ def runs(
 
     *rtl*: on a page that runs right to left, marks, numbers and spaces run with it.
     """
-    found = []
+    elements = []
     for script, piece in pieces(clean(text)):
         properties = [_FONTS.get(script, "")]
         if bold:
@@ -68,8 +68,8 @@ def runs(
         elif rtl and not any(c.isascii() and c.isalpha() for c in piece):
             properties.append("<w:rtl/>")
         look = "".join(properties)
-        found.append(f"<w:r>{look and f'<w:rPr>{look}</w:rPr>'}{_text(piece)}</w:r>")
-    return "".join(found)
+        elements.append(f"<w:r>{look and f'<w:rPr>{look}</w:rPr>'}{_text(piece)}</w:r>")
+    return "".join(elements)
 
 
 def paragraph(
@@ -101,12 +101,12 @@ def paragraph(
 
 def space(before: float | None = None, after: float | None = None, line: float = 0) -> str:
     """Attributes of ``w:spacing`` in points; *line* fixes the height of a line."""
-    given = [
+    attributes = [
         f'w:before="{round(before * 20)}"' if before is not None else "",
         f'w:after="{round(after * 20)}"' if after is not None else "",
         f'w:line="{round(line * 20)}" w:lineRule="exact"' if line else "",
     ]
-    return " ".join(filter(None, given))
+    return " ".join(filter(None, attributes))
 
 
 def parsed(xml: str) -> list[Any]:
@@ -149,13 +149,13 @@ def right_to_left(block: Any) -> None:
 
 def _text(piece: str) -> str:
     """Text with its line ends and tabs as Word writes them."""
-    shown = []
+    parts = []
     for part in _BREAKS.split(piece):
         if part == "\n":
-            shown.append("<w:br/>")
+            parts.append("<w:br/>")
         elif part == "\t":
-            shown.append("<w:tab/>")
+            parts.append("<w:tab/>")
         elif part:
             edge = ' xml:space="preserve"' if part[0].isspace() or part[-1].isspace() else ""
-            shown.append(f"<w:t{edge}>{escape(part)}</w:t>")
-    return "".join(shown)
+            parts.append(f"<w:t{edge}>{escape(part)}</w:t>")
+    return "".join(parts)

@@ -147,13 +147,13 @@ class _Parts:
 
 def coloured(archive: bytes, colour: str) -> bytes:
     """The same Word file with the mission's *colour* (``#RRGGBB``) in place of the house's ink."""
-    wanted = colour.removeprefix("#").upper()
-    if wanted == INK:
+    rgb = colour.removeprefix("#").upper()
+    if rgb == INK:
         return archive
     parts = _unzipped(archive)
     for name in ("word/document.xml", "word/styles.xml"):
         if name in parts:
-            parts[name] = parts[name].replace(INK.encode(), wanted.encode())
+            parts[name] = parts[name].replace(INK.encode(), rgb.encode())
     return _zipped(parts)
 
 
@@ -261,10 +261,15 @@ def table(document: WordDocument, content: Table) -> None:
         rows.append(_row(content, cells, style, total=is_total, shaded=index % 2 == 1, keep_next=follows))
     elements = parsed("".join(rows))
     element.extend(elements)
-    for made, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
-        for there, held in zip(made.iterchildren(f"{W}tc"), cells, strict=True):
-            if held.picture is not None:
-                _place(document, there.findall(f"{W}p")[-2 if held.below else -1], held.picture, center=True)
+    for row, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
+        for there, content_cell in zip(row.iterchildren(f"{W}tc"), cells, strict=True):
+            if content_cell.picture is not None:
+                _place(
+                    document,
+                    there.findall(f"{W}p")[-2 if content_cell.below else -1],
+                    content_cell.picture,
+                    center=True,
+                )
     add(document, "", AFTER_TABLE)
 
 
@@ -280,7 +285,7 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
             (big, 17 if len(big) < 16 else 11, INK, True, 'w:before="100" w:after="0"'),
             (small, 8.5, "222222", False, 'w:before="0" w:after="100"'),
         )
-        said = [
+        texts = [
             paragraph_xml(
                 runs(french.typography(text), size=size, bold=bold, color=color),
                 spacing=f'{gap} w:line="240" w:lineRule="auto"',
@@ -288,7 +293,7 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
             )
             for text, size, color, bold, gap in lines
         ]
-        cells.append(shell("".join(said), width, BAND))
+        cells.append(shell("".join(texts), width, BAND))
     element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
     add(document, "", AFTER_TABLE)
 
@@ -320,9 +325,9 @@ def facing(
 
 
 def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE, border_size: int = 4) -> Any:
-    made = document.add_table(rows=0, cols=len(content.widths))
-    made.autofit = False
-    properties = made._tbl.tblPr
+    table = document.add_table(rows=0, cols=len(content.widths))
+    table.autofit = False
+    properties = table._tbl.tblPr
     if borders:
         frame = OxmlElement("w:tblBorders")
         for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
@@ -333,9 +338,9 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
     if text:
         sub(properties, "tblCaption", val=text[:120])
         sub(properties, "tblDescription", val=text[:1000])
-    for column, width in zip(made._tbl.tblGrid.findall(qn("w:gridCol")), content.widths, strict=True):
+    for column, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), content.widths, strict=True):
         column.set(qn("w:w"), str(twips(width)))
-    return made._tbl
+    return table._tbl
 
 
 def _row(
@@ -374,15 +379,15 @@ def shell(inner: str, width_cm: float, fill: str, *, align: str = "center") -> s
 
 def _lines(text: str, *, size: float, style: str, align: str, keep: bool, **look: Any) -> str:
     """A paragraph of a cell per line of *text*."""
-    found = []
+    lines = []
     for line in clean(text).split("\n"):
         rtl = is_arabic(line)
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
         spacing = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else ""
         inner = runs(line, size=0 if size in CELLS else size, **look)
         block = paragraph_xml(inner, style=style, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align)
-        found.append(block)
-    return "".join(found)
+        lines.append(block)
+    return "".join(lines)
 
 
 # ── pictures, headers ───────────────────────────────────────────────────────
@@ -408,13 +413,13 @@ def _place(document: WordDocument, block: Any, picture: Picture, *, center: bool
 
 def add(document: WordDocument, inner: str, style: str, **look: Any) -> Any:
     """A new last paragraph around the runs *inner*; returns its element."""
-    (made,) = parsed(paragraph_xml(inner, style=style_id(document, style), **look))
+    (element,) = parsed(paragraph_xml(inner, style=style_id(document, style), **look))
     body = document.element.body
     if len(body) and body[-1].tag == f"{W}sectPr":
-        body[-1].addprevious(made)
+        body[-1].addprevious(element)
     else:
-        body.append(made)
-    return made
+        body.append(element)
+    return element
 
 
 def _text_width_cm(document: WordDocument) -> float:
