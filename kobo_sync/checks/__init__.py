@@ -2,12 +2,13 @@
 
 A check is a module with ``CODE``, ``TITLE`` and ``check(facts) -> Iterator[Finding]``; *facts* are the
 whole mission's. Messages are for staff and stand in documents, hence in French, and never say an answer. To add
-one, add its file and its name below; a mission's own is named in ``checks.extra`` of its config.
+one, add its file here; a mission's own is named in ``checks.extra`` of its config.
 """
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -17,41 +18,14 @@ from typing import cast
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_per_facts
-from kobo_sync.checks import (
-    copied_signatures,
-    dates,
-    duplicates,
-    durations,
-    enumerators,
-    half_days,
-    mapping,
-    missing,
-    nights,
-    other_answers,
-    outliers,
-    positions,
-    quota,
-    repeated,
-    reworked,
-    scores,
-    signatures,
-    straight_lines,
-    two_zones,
-    unmatched_tests,
-    unregistered,
-    versions,
-    zones,
-)
+from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Finding
 
-CHECKS = (
-    quota, duplicates, zones, mapping, two_zones, repeated, signatures, copied_signatures, half_days, unregistered,
-    dates, durations, nights, positions, missing, outliers, straight_lines, unmatched_tests, scores, other_answers,
-    versions, enumerators, reworked,
-)  # fmt: skip
+_MODULES = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+CHECKS = tuple(sorted((module for module in _MODULES if hasattr(module, "CODE")), key=lambda module: str(module.CODE)))
 _BY_CODE = {module.CODE: module for module in CHECKS}
 CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
 
