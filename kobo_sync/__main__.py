@@ -11,8 +11,8 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line; what costs a short run a fifth of its time, and gives it nothing, is left out.
 
-    Garbage is looked for rarely: imports leave none, and reads few. Matrices are small: a second thread of the linear
-    algebra waits for work by turning in circles, and adds in another order. At the end nothing is taken apart object by
+    Garbage is looked for rarely: imports leave none, and reads few. Matrices are small: a second BLAS
+    thread busy-waits for work, and adds in another order. At the end nothing is taken apart object by
     object: whatever must be closed has been, by whoever opened it.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

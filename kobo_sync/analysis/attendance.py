@@ -11,7 +11,7 @@ import pandas as pd
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.model import Zone
 
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
@@ -112,7 +112,7 @@ class Completion:
     share: float | None
 
 
-@memo_per_facts
+@memo_over_runs
 def attendance(facts: Facts) -> Attendance:
     """Who is registered, who signed what. Raises: nothing; no rows give nobody."""
     registrations = meaning.rows(facts, "registration")

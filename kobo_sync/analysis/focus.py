@@ -8,7 +8,7 @@ import pandas as pd
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FocusGroups:
     quotations: tuple[str, ...]
 
 
-@memo_per_facts
+@memo_over_runs
 def focus_groups(facts: Facts) -> FocusGroups:
     """The synthesis of all sessions. Raises: nothing; no rows give zeros."""
     rows = meaning.rows(facts, "focus_group")
@@ -64,7 +64,7 @@ class Photo:
     is_sketch: bool
 
 
-@memo_per_facts
+@memo_over_runs
 def photos(facts: Facts) -> tuple[Photo, ...]:
     """The pictures of the sessions that consented, to photos too where the form asks; photos before sketches."""
     table = meaning.rows(facts, "focus_group", ("photo", "sketch", "photo_consent")).table

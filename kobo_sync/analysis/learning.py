@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config.config import TestItem
 
@@ -89,7 +89,7 @@ class Learning:
 _Marks = tuple[bool | None, ...]  # item by item: right, wrong, or not answered
 
 
-@memo_per_facts
+@memo_over_runs
 def learning(facts: Facts) -> Learning:
     """The test's results. An unanswered item earns nothing in a score; a test without any answer is missing.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
+from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
 from kobo_sync.analysis.names import name_key
 from kobo_sync.config.config import FormSettings, Role
 
@@ -49,7 +49,7 @@ class Rows:
     n_rejected: int
 
 
-@once_per_facts
+@memo_in_process
 def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     """The rows of all forms of *role*, columns by meaning; *extra* names meanings beside `MEANINGS`.
 
@@ -69,7 +69,7 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     return Rows(table, n_received, int(refused.sum()), int(rejected.sum()))
 
 
-@once_per_facts
+@memo_in_process
 def excluded(facts: Facts) -> frozenset[str]:
     """The root_uuids of the rows, of all forms, whose validation status ``checks.exclude`` names."""
     root_uuids: set[str] = set()
@@ -80,7 +80,7 @@ def excluded(facts: Facts) -> frozenset[str]:
     return frozenset(root_uuids)
 
 
-@once_per_facts
+@memo_in_process
 def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
     """The repeat named by the meaning ``detail`` (or ``actions``), its parents' zone, group and sex joined.
 
@@ -134,20 +134,20 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     return np.array([np.nan if numbers[cell] is None else numbers[cell] for cell in column], dtype=np.float64)
 
 
-@memo_per_facts
+@memo_over_runs
 def n_received(facts: Facts, form_id: str) -> int:
     """Submissions received of the form; none when its table is missing."""
     return len(facts.tables[form_id]) if form_id in facts.tables else 0
 
 
-@memo_per_facts
+@memo_over_runs
 def n_usable(facts: Facts, role: Role, form_id: str = "") -> int:
     """The `rows` of *role*, of the form alone when one is given."""
     table = rows(facts, role).table
     return int(table["form_id"].eq(form_id).sum()) if form_id else len(table)
 
 
-@memo_per_facts
+@memo_over_runs
 def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, word for word, in the order received; empty answers left out.
 

@@ -1,4 +1,4 @@
-"""An analysis of the same facts is made once, however many papers print it; of a whole mission, once for many runs."""
+"""Memoised analyses: once per facts in this process, and for a whole mission over runs, by an on-disk cache."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def forget() -> None:
         results.clear()
 
 
-def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
+def memo_in_process(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
     """*analyse*, remembered for the facts it was last asked about; results must not be changed by their readers.
 
     Facts count as the same when their rows, settings, forms and lists are the same objects: what
@@ -84,21 +84,21 @@ def once_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
                 value = analyse(facts, *args, **kwargs)
             results[arguments] = value, forms
         value, forms = results[arguments]
-        note(*forms)  # whoever asks rests on them too, though he reads none himself
+        note(*forms)  # propagates the dependencies to the caller
         return value
 
     return remembered
 
 
-def memo_per_facts(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
-    """`once_per_facts`; what it finds in a whole mission is kept besides, until a form that it read changes.
+def memo_over_runs(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Concatenate[Facts, P], R]:
+    """`memo_in_process`, and for a whole mission cached on disk until a form that it read changes.
 
     *analyse* says the type of what it gives, made of dataclasses, tuples, mappings, texts and numbers. It reads rows by
     ``facts.tables``, and else nothing but settings, forms and lists.
     """
     name = f"{analyse.__module__.rpartition('.')[2]}.{analyse.__qualname__}"
 
-    @once_per_facts
+    @memo_in_process
     @wraps(analyse)
     def memoised(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         memory: AnalysisCache | None = getattr(facts.tables, "memory", None) if facts.zone is None else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.analysis.suppression import publishable
 
@@ -73,7 +73,7 @@ class Needs:
         return all(publishable(n) for n in self.n_by_group.values() if n)
 
 
-@memo_per_facts
+@memo_over_runs
 def needs(facts: Facts) -> Needs:
     """The needs ranked. Raises: nothing; no rows give the catalogue without scores."""
     table = meaning.rows(facts, "needs").table

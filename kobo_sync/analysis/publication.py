@@ -12,7 +12,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
+from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
@@ -49,7 +49,7 @@ class Crosstab:
         return None if self.mask[-1, place] else sum(row[place] for row in self.counts)
 
 
-@memo_per_facts
+@memo_over_runs
 def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
@@ -98,7 +98,7 @@ def _crosstab(
     return Crosstab(rows, columns, counts, tuple(map(tuple, mask.tolist())))
 
 
-@once_per_facts
+@memo_in_process
 def women_share(facts: Facts) -> float | None:
     """The share of women among the persons present, 0..1; None when a number that it tells may not be printed."""
     table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
@@ -108,7 +108,7 @@ def women_share(facts: Facts) -> float | None:
     return women / n if women is not None and n else None
 
 
-@memo_per_facts
+@memo_over_runs
 def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
     """How many of each zone were present, were tested, answered: the numbers that the zones' own papers print."""
     if what == "present":
@@ -121,9 +121,9 @@ def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
     return {str(zone): int(n) for zone, n in rows["zone"].dropna().value_counts().items()}
 
 
-@once_per_facts
+@memo_in_process
 def small_zones(facts: Facts, what: What) -> frozenset[str]:
-    """For the mission: the zones of one or two persons, whose number may not be had from the mission's and the others'."""
+    """For the mission: the zones of one or two persons (complementary suppression: their number must not follow from the rest)."""
     if facts.zone is not None:
         return frozenset()
     codes = {zone.code for zone in facts.config.zones}
@@ -138,7 +138,7 @@ def least(facts: Facts, what: What) -> int:
     return sum(n for zone, n in numbers.items() if zone not in small_zones(facts, what))
 
 
-@memo_per_facts
+@memo_over_runs
 def mentions_hidden(facts: Facts) -> frozenset[str]:
     """The needs whose number of mentions may not be printed: one or two persons, or what tells it."""
     scores = needs(facts)
@@ -153,7 +153,7 @@ def mentions_hidden(facts: Facts) -> frozenset[str]:
     return frozenset(code for code, is_hidden in zip(codes, mask[:, 0], strict=False) if is_hidden)
 
 
-@memo_per_facts
+@memo_over_runs
 def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]:
     """The groups (or sexes) of respondents whose number, and what rests on it, may not be printed."""
     scores = needs(facts)
@@ -168,7 +168,7 @@ def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]
     return frozenset(code for code, is_hidden in zip(sizes, mask[0], strict=False) if is_hidden)
 
 
-@memo_per_facts
+@memo_over_runs
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
     sessions = focus_groups(facts)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts, once_per_facts
+from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 
@@ -58,7 +58,7 @@ class Names:
     phones: frozenset[str]
 
 
-@memo_per_facts
+@memo_over_runs
 def names_of(facts: Facts) -> Names:
     """The names and phones of the persons registered or present; words that places, organisations and needs hold are none."""
     places = [zone.name for zone in facts.config.zones] + [
@@ -186,7 +186,7 @@ def _forms(word: str) -> tuple[str, ...]:
 _SKIPPED = frozenset(_key(word) for word in _PARTICLES)
 
 
-@once_per_facts
+@memo_in_process
 def reader_of(facts: Facts) -> Reader:
     """The `Reader` of *facts*."""
     return Reader(facts)

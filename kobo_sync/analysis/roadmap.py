@@ -8,7 +8,7 @@ from datetime import date
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 
 FIELDS = (
     "number",
@@ -78,7 +78,7 @@ class RoadMap:
         return tuple(action for action in self.actions if action.overdue(as_of))
 
 
-@memo_per_facts
+@memo_over_runs
 def road_map(facts: Facts) -> RoadMap:
     """All actions, rows without objective nor action left out. Raises: nothing; no rows give none."""
     closed = closed_codes(facts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.model import Choice
 
@@ -91,7 +91,7 @@ class Satisfaction:
     open_answers: dict[str, tuple[str, ...]]
 
 
-@memo_per_facts
+@memo_over_runs
 def satisfaction(facts: Facts) -> Satisfaction:
     """What was answered. Raises: nothing; no rows give n = 0.
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import cast
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_per_facts
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.files import MISSION_FILE
@@ -101,12 +101,12 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
     return ordered(findings)
 
 
-@memo_per_facts
+@memo_over_runs
 def _over_zones(facts: Facts, code: str) -> tuple[Finding, ...]:
     return tuple(_BY_CODE[code].check(facts))
 
 
-@memo_per_facts
+@memo_over_runs
 def _in_form(facts: Facts, code: str, form_id: str) -> tuple[Finding, ...]:
     rows = sheet(facts, form_id)
     return tuple(_BY_CODE[code].in_form(facts, rows)) if len(rows) else ()

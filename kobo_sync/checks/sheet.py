@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import once_per_facts
+from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.config.config import Config, FormSettings, Role
 from kobo_sync.model import Finding, Form, Severity
 
@@ -214,7 +214,7 @@ def _dates(answers: Sequence[str]) -> npt.NDArray[np.datetime64]:
     return pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").to_numpy().astype("datetime64[D]")
 
 
-@once_per_facts
+@memo_in_process
 def sheet(facts: Facts, form_id: str) -> Sheet:
     """The rows of a form as the checks read them; none when its table is missing."""
     table = facts.tables.get(form_id)

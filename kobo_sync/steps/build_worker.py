@@ -1,7 +1,7 @@
 """What a build of many zones asks of all rows, worked out by a process of its own: its memory goes back with it.
 
 Python gives little back of what it once held, and a build holds one zone after the other. What the process finds is
-kept (`memo_per_facts`, `findings_by_zone`); what it does not find for any reason, whoever asks works out himself.
+kept (`memo_over_runs`, `findings_by_zone`); what it does not find for any reason, whoever asks works out himself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be worked out again, kept in the state folder under the hash of all that it was made from."""
+"""An on-disk cache of results in the state folder, keyed by a hash of all their inputs."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def hashed(parts: Iterable[str]) -> str:
 class ResultCache:
     """A folder of values, one file per name: the newest alone, so that it never grows with the runs.
 
-    A file that is missing, damaged, or made from anything else than what *key* says is no value: it is worked
-    out anew. Only the owner may read the folder: values hold answers.
+    A file that is missing, damaged or of another *key* is a miss: the value is computed again. Only the owner may
+    read the folder: values contain answers.
     """
 
     folder: Path

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import forget, memo_per_facts, note, once_per_facts
+from kobo_sync.analysis.memo import forget, memo_over_runs, note, memo_in_process
 
 
 class PreviousSet:
@@ -46,17 +46,17 @@ def facts_of(memory: PreviousSet | None, **changed: int) -> Facts:
     return cast(Facts, SimpleNamespace(tables=tables, config=1, forms=2, catalogues=3, zone=None, as_of=None))
 
 
-@memo_per_facts
+@memo_over_runs
 def of_b(facts: Facts) -> int:
     return cast(int, facts.tables["b"])
 
 
-@once_per_facts
+@memo_in_process
 def b_again(facts: Facts) -> int:
     return of_b(facts)
 
 
-@memo_per_facts
+@memo_over_runs
 def of_both(facts: Facts) -> int:
     return cast(int, facts.tables["a"]) + b_again(facts)
 

@@ -159,7 +159,7 @@ def _patch(
         return [Note("deleted", "", key)]
     notes, edited = [], False
     for span in filter(None, spans):
-        # Nothing may hold what lies in the control when it is replaced: lxml would take the square of its rows.
+        # Nothing may hold what lies in the control when it is replaced: lxml takes O(rows²) otherwise.
         if islands.text_hash(islands.inner(span[0]) if copies else span) != before[0]:
             _comment(document, _first_runs(islands.inner(span[0]) if copies else span), _kept(block))
             notes.append(Note("kept", "", key))
