@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import name_key
 from kobo_sync.config.config import FormSettings, Role
 

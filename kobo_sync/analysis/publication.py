@@ -12,7 +12,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs, memo_in_process
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import forget, memo_over_runs, note, memo_in_process
+from kobo_sync.analysis.memo import forget, memo_in_process, memo_over_runs, note
 
 
 class PreviousSet:
