@@ -248,6 +248,36 @@ class Document:
 
 
 @dataclass(frozen=True)
+class ManifestFile:
+    """What a manifest says of one file: SHA-256 in hex, size in bytes, class, and the deliverable that made it."""
+
+    sha256: str
+    n_bytes: int
+    classification: Class
+    maker: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a set of deliverables was made from and holds; *files* by path below the set's folder.
+
+    *inputs_hash* is of all that the set was made from, *fingerprint* of its rows; *submissions* counts them per
+    form, *figures* are the set's live values as they are printed.
+    """
+
+    mission: str = ""
+    zone: str | None = None
+    as_of: str | None = None
+    fingerprint: str = ""
+    inputs_hash: str = ""
+    submissions: Mapping[str, int] = field(default_factory=dict)
+    form_versions: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    files: Mapping[str, ManifestFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Report:
     """What a step did: *counts* by name, *findings*, and *lines* for people; times are aware UTC."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kobo_sync.config.config import Config
 from kobo_sync.forms.sheets import Book
-from kobo_sync.model import Choice, Finding, Form, Zone
+from kobo_sync.model import Choice, Finding, Form, Manifest, Zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ class Facts:
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it; *unchanged*: nothing that
     it is made from is other than at the last build.
     *books* are the XLSForms' sheets by file name. *final* leaves the draft mark out. *zone_sets* maps a zone's
-    code to what the manifest of its own set says (``figures``, ``submissions``), for papers that compare zones.
+    code to the manifest of its own set (its files and findings left out), for papers that compare zones.
     *file_digests* maps (root_uuid, file name) to the SHA-256 of files that are here, None when that is not known;
     *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
     answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
@@ -57,4 +57,4 @@ class Facts:
     versions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     reworked: Mapping[str, str] = field(default_factory=dict)
     triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    zone_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    zone_sets: Mapping[str, Manifest] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels
@@ -10,18 +10,13 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
-from kobo_sync.model import Class, Document
+from kobo_sync.model import Class, Document, Manifest
 
 NAME = "changes"
 TITLE = "Ce qui a changé"
 CLASS: Class = "internal"
 PATH = "changements.docx"
 
-COMPARED = {  # parts of a manifest, and how their entries are called
-    "submissions": "Soumissions reçues : {}",
-    "figures": "{}",
-    "form_versions": "Version du formulaire {}",
-}
 _NAMES = {
     "presents": "Personnes présentes",
     "taux": "Taux de quota",
@@ -47,11 +42,11 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Change:
-    """One zone's manifest before (None for a first build) and now; the parts `COMPARED` of both."""
+    """One zone's manifest before (None for a first build) and now."""
 
     zone: str
-    before: Mapping[str, object] | None
-    now: Mapping[str, object]
+    before: Manifest | None
+    now: Manifest
 
 
 def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
@@ -77,18 +72,19 @@ def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
     return letterhead.close_paper(facts, document, PATH, CLASS)
 
 
-def _rows(before: Mapping[str, object], now: Mapping[str, object]) -> list[list[str]]:
+def _rows(before: Manifest, now: Manifest) -> list[list[str]]:
+    return [
+        *_differing(before.submissions, now.submissions, lambda form_id: f"Soumissions reçues : {form_id}"),
+        *_differing(before.figures, now.figures, lambda name: _NAMES.get(name, "")),
+        *_differing(before.form_versions, now.form_versions, lambda form_id: f"Version du formulaire {form_id}"),
+    ]
+
+
+def _differing(before: Mapping[str, object], now: Mapping[str, object], title: Callable[[str], str]) -> list[list[str]]:
+    """A row per entry that is other than it was: its title (none: not told), before, now."""
     rows = []
-    for part, title in COMPARED.items():
-        old, new = _part(before, part), _part(now, part)
-        for key in dict.fromkeys([*new, *old]):
-            name = key if part != "figures" else _NAMES.get(key, "")
-            was, is_ = old.get(key, french.NOTHING), new.get(key, french.NOTHING)
-            if name and was != is_:
-                rows.append([french.typography(title.format(name)), was, is_])
+    for key in dict.fromkeys([*now, *before]):
+        old, new = str(before.get(key, french.NOTHING)), str(now.get(key, french.NOTHING))
+        if title(key) and old != new:
+            rows.append([french.typography(title(key)), old, new])
     return rows
-
-
-def _part(figures: Mapping[str, object], part: str) -> dict[str, str]:
-    part_figures = figures.get(part)
-    return {str(key): str(value) for key, value in part_figures.items()} if isinstance(part_figures, Mapping) else {}

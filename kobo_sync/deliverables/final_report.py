@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
@@ -14,7 +13,7 @@ from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
 from kobo_sync.documents.word import living, styles, writer
 from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
-from kobo_sync.model import Class, Document, Finding, Scope, Severity
+from kobo_sync.model import Class, Document, Finding, Manifest, Scope, Severity
 
 NAME = "final_report"
 TITLE = "Rapport final"
@@ -83,7 +82,7 @@ def build(facts: Facts) -> list[Document]:
         living_report = living.parsed_report(facts.previous_files[PATH], PATH)
         findings = (*_findings(living_report.notes), *_completeness(facts, zones))
         return [Document(PATH, living_report.content, CLASS, findings), *_annexes(facts)]
-    blocks = report_blocks(facts, {code: zone_manifest["figures"] for code, zone_manifest in zones.items()})
+    blocks = report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()})
     content = Content(live_values(facts), blocks, facts.as_of, not facts.final, letterhead.logos(facts))
     previous = facts.previous_files.get(PATH)
     documents = []
@@ -142,22 +141,22 @@ def _findings(notes: tuple[Note, ...]) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def _zone_sets(facts: Facts) -> Mapping[str, Mapping[str, Any]]:
+def _zone_sets(facts: Facts) -> Mapping[str, Manifest]:
     """What the zones' own sets say of themselves; worked out here when they were not built."""
     if facts.zone_sets:
         return facts.zone_sets
     return {
-        code: {"figures": live_values(here), "submissions": here.counts} for code, here in zone_views(facts).items()
+        code: Manifest(figures=live_values(here), submissions=here.counts) for code, here in zone_views(facts).items()
     }
 
 
-def _completeness(facts: Facts, zones: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def _completeness(facts: Facts, zones: Mapping[str, Manifest]) -> list[Finding]:
     """What a donor would refuse, beside empty slots: zones without data, missing annexes."""
     findings = []
     for code, zone_manifest in zones.items():
         name = labels.zone(facts, code)
-        empty = [form_id for form_id in facts.config.forms if not zone_manifest["submissions"].get(form_id)]
-        if zone_manifest["figures"]["presents"] == "0":
+        empty = [form_id for form_id in facts.config.forms if not zone_manifest.submissions.get(form_id)]
+        if zone_manifest.figures["presents"] == "0":
             message = f"la zone {name} n’a aucune personne présente"
         elif empty:
             message = f"la zone {name} n’a aucune réponse à : {', '.join(empty)}"

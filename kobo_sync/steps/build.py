@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
@@ -25,9 +23,10 @@ from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
-from kobo_sync.model import Document, Finding, Report, Zone
+from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
 from kobo_sync.workspace.folders import MANIFEST, PreviousSet
+from kobo_sync.workspace.manifests import manifest_bytes
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"
@@ -95,7 +94,7 @@ class _Run:
         self.lines: list[str] = []
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
         self.changes: list[changes.Change] = []
-        self.sets: dict[str, Mapping[str, Any]] = {}
+        self.sets: dict[str, Manifest] = {}
         self.inputs_hashes: dict[str, str] = {}
         self.previous_findings: dict[str, list[Finding]] = {}
 
@@ -105,13 +104,15 @@ class _Run:
         return gather_facts(self.mission, marks=self.marks, named_only=True)
 
     def look_at(self, zones: Sequence[Zone]) -> None:
-        """Tell the zones whose sets are as they should be from those to make; *standing* are the former's findings."""
+        """Tell the zones whose sets are as they should be from those to make; *previous_findings* are the former's."""
         for zone in zones:
             code, previous = zone.code, self.workspace.previous_set(zone.code)
             inputs_hash = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
-            self.inputs_hashes[code], self.sets[code] = inputs_hash, _compared(previous.manifest)
-            if previous.manifest.get("inputs") == inputs_hash and previous.complete:
-                self.previous_findings[code] = _previous_findings(previous)
+            self.inputs_hashes[code] = inputs_hash
+            if previous.manifest:
+                self.sets[code] = _compared(previous.manifest)
+                if previous.manifest.inputs_hash == inputs_hash and previous.complete:
+                    self.previous_findings[code] = list(previous.manifest.findings)
         if len(zones) - len(self.previous_findings) >= _MANY:
             self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
             forget()
@@ -131,10 +132,10 @@ class _Run:
         previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
         documents = _documents(self.mission.config.deliverables.zone, facts)
-        entries = manifest(facts, documents, self.inputs_hashes[code], live_values(facts))
-        self.sets[code] = _compared(json.loads(entries))
-        self.changes.append(changes.Change(code, _compared(previous.manifest) or None, self.sets[code]))
-        self.findings += _put(self.mission, code, previous, documents, entries)
+        manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts))
+        self.changes.append(changes.Change(code, self.sets.get(code), _compared(manifest)))
+        self.sets[code] = _compared(manifest)
+        self.findings += _put(self.mission, code, previous, documents, manifest)
         self.lines.append(_counted(code, documents, self.counts))
         forget()
         gc.collect()
@@ -146,7 +147,8 @@ class _Run:
         previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.deliverables.mission
         inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
-        is_same = not fresh and previous.manifest.get("inputs") == inputs_hash and previous.complete
+        before = previous.manifest
+        is_same = not fresh and before is not None and before.inputs_hash == inputs_hash and previous.complete
         only_report = set(names) <= {final_report.NAME}
         facts = replace(
             self.whole,
@@ -171,19 +173,19 @@ class _Run:
                 documents.append(("final_report", made_pdf))
             elif REPORT_PDF in previous.files:
                 findings.append(_late_pdf())
-        figures = previous.manifest["figures"] if is_same else live_values(facts)
-        entries = manifest(facts, documents, inputs_hash, figures)
+        figures = before.figures if before and is_same else live_values(facts)
+        manifest = manifest_of_set(facts, documents, inputs_hash, figures)
         self.findings += [
-            *_put(self.mission, MISSION_FOLDER, previous, documents, entries, living=(final_report.PATH,)),
+            *_put(self.mission, MISSION_FOLDER, previous, documents, manifest, living=(final_report.PATH,)),
             *findings,
         ]
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
         forget()
 
 
-def _compared(entries: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the mission's papers read of a zone's manifest: of hundreds, the rest is not to be held."""
-    return {part: entries[part] for part in changes.COMPARED if part in entries}
+def _compared(manifest: Manifest) -> Manifest:
+    """What the mission's papers read of a zone's manifest: of hundreds, the rest is not to be kept in memory."""
+    return replace(manifest, findings=(), files={})
 
 
 def _documents(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
@@ -198,37 +200,28 @@ def _no_report(file: str, hint: str) -> ConfigError:
     return ConfigError("there is no final report to make", file=file, key="deliverables.mission", hint=hint)
 
 
-def manifest(facts: Facts, papers: Sequence[tuple[str, Document]], inputs: str, figures: Mapping[str, str]) -> bytes:
-    """What a folder holds, as JSON bytes: per file SHA-256, class and maker; data as of, counts, versions, figures.
-
-    *inputs* is the hash of all that the files were made from, *figures* are the set's `live_values`.
-    """
-    documents = sorted(papers, key=lambda pair: pair[1].path)
-    entries: Mapping[str, object] = {
-        "mission": facts.config.mission.code,
-        "zone": facts.zone.code if facts.zone else None,
-        "as_of": facts.as_of.isoformat() if facts.as_of else None,
-        "fingerprint": facts.fingerprint,
-        "inputs": inputs,
-        "submissions": dict(sorted(facts.counts.items())),
-        "form_versions": dict(sorted(facts.form_versions.items())),
-        "figures": {name: text for name, text in figures.items() if name != "provenance"},
-        "findings": [
-            [finding.rule, finding.severity, finding.where, finding.message, finding.hint]
-            for _, document in documents
-            for finding in document.findings
-        ],
-        "files": {
-            document.path: {
-                "sha256": hashlib.sha256(document.content).hexdigest(),
-                "bytes": len(document.content),
-                "class": document.classification,
-                "by": name,
-            }
-            for name, document in documents
+def manifest_of_set(
+    facts: Facts, documents: Sequence[tuple[str, Document]], inputs_hash: str, figures: Mapping[str, str]
+) -> Manifest:
+    """The manifest of a set: *documents* with their makers, *figures* the set's `live_values`."""
+    in_order = sorted(documents, key=lambda pair: pair[1].path)
+    return Manifest(
+        mission=facts.config.mission.code,
+        zone=facts.zone.code if facts.zone else None,
+        as_of=facts.as_of.isoformat() if facts.as_of else None,
+        fingerprint=facts.fingerprint,
+        inputs_hash=inputs_hash,
+        submissions=facts.counts,
+        form_versions=facts.form_versions,
+        figures={name: text for name, text in figures.items() if name != "provenance"},
+        findings=tuple(finding for _, document in in_order for finding in document.findings),
+        files={
+            document.path: ManifestFile(
+                hashlib.sha256(document.content).hexdigest(), len(document.content), document.classification, maker
+            )
+            for maker, document in in_order
         },
-    }
-    return (json.dumps(entries, ensure_ascii=False, indent=2) + "\n").encode()
+    )
 
 
 # ── the mission's own set ───────────────────────────────────────────────────
@@ -236,12 +229,12 @@ def manifest(facts: Facts, papers: Sequence[tuple[str, Document]], inputs: str, 
 
 def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
     """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
-    made_from = previous.manifest.get("files", {}).get(REPORT_PDF, {}).get("by", "")
+    is_ours = REPORT_PDF in previous.listed
     is_same = (
         REPORT_PDF in previous.files
         and previous.digest(final_report.PATH) == hashlib.sha256(report.content).hexdigest()
     )
-    if is_same and made_from and not as_pdf:
+    if is_same and is_ours and not as_pdf:
         return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
     if not as_pdf:
         return None
@@ -268,7 +261,7 @@ def _put(
     folder: str,
     previous: PreviousSet,
     documents: Sequence[tuple[str, Document]],
-    manifest_bytes: bytes,
+    manifest: Manifest,
     living: Sequence[str] = (),
 ) -> list[Finding]:
     """Replace the folder; what people edited is set aside first, what they added stays. Returns the findings."""
@@ -281,15 +274,16 @@ def _put(
         files[document.path] = document.content
     findings = [finding for _, document in documents for finding in document.findings]
     for path, read in previous.files.items():
-        is_ours = path in previous.manifest.get("files", {})
+        is_ours = path in previous.listed
         if not is_ours and path not in files:
             files[path] = read()
         elif (path in living or previous.is_edited(path)) and files.get(path) != read():
             copy = mission.workspace.set_aside(folder, path, read())
             if path not in living:
                 findings.append(_edited(folder, path, copy))
-    if previous.changed_by({**files, MANIFEST: manifest_bytes}):
-        mission.workspace.replace_folder(folder, {**files, MANIFEST: manifest_bytes})
+    files[MANIFEST] = manifest_bytes(manifest)
+    if previous.changed_by(files):
+        mission.workspace.replace_folder(folder, files)
     return findings
 
 
@@ -302,15 +296,6 @@ def _edited(folder: str, path: str, copy: str) -> Finding:
         f"elle est dans {copy}",
         zone="" if folder == MISSION_FOLDER else folder,
     )
-
-
-def _previous_findings(previous: PreviousSet) -> list[Finding]:
-    """The findings of the last build of a set that is left as it is."""
-    zone = str(previous.manifest.get("zone") or "")
-    return [
-        Finding(rule, severity, where, message, hint, zone=zone)
-        for rule, severity, where, message, hint in previous.manifest.get("findings", [])
-    ]
 
 
 def _counted(folder: str, documents: Sequence[tuple[str, Document]], counts: dict[str, int]) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import changes, deliverable, final_report
@@ -19,10 +17,11 @@ from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
 from kobo_sync.workspace.folders import MANIFEST, PreviousSet, write_atomic
+from kobo_sync.workspace.manifests import manifest_bytes
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
@@ -44,12 +43,12 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
     has_mission = bool(mission.config.deliverables.mission)
     for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
         built = mission.workspace.previous_set(folder)
-        if not built.complete:
+        if built.manifest is None or not built.complete:
             raise DocumentError(
                 f"{mission.workspace.out / folder} holds no complete set of deliverables",
                 hint="run `kobo-sync build` first",
             )
-        files = {name: built.files[name]() for name in built.manifest["files"]}
+        files = {name: built.files[name]() for name in built.listed}
         findings += [_edited(folder, name) for name in files if built.is_edited(name) and name != final_report.PATH]
         if final:
             findings += _finished(now, folder, built, files)
@@ -57,7 +56,7 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
             chosen = {
                 name: content
                 for name, content in files.items()
-                if (_file_entry(built.manifest, name)["class"] == "nominative") == nominative
+                if (_entry(built.manifest, name).classification == "nominative") == nominative
             }
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
@@ -67,17 +66,16 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
 
 
-def zip_bytes(entries: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
     """A zip of *files* with a MANIFEST.json of just these, as reproducible bytes."""
     listed = {
-        name: {**_file_entry(entries, name), "sha256": _sha256(content), "bytes": len(content)}
-        for name, content in sorted(files.items())
+        name: replace(_entry(manifest, name), sha256=_sha256(content), n_bytes=len(content))
+        for name, content in files.items()
     }
-    entries_shown = {key: value for key, value in entries.items() if key not in ("findings", "inputs")}
-    text = json.dumps({**entries_shown, "files": listed}, ensure_ascii=False, indent=2) + "\n"
+    text = manifest_bytes(replace(manifest, files=listed), for_others=True)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in [(MANIFEST, text.encode()), *sorted(files.items())]:
+        for name, content in [(MANIFEST, text), *sorted(files.items())]:
             info = zipfile.ZipInfo(name, EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.create_system = 3
@@ -86,10 +84,9 @@ def zip_bytes(entries: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _file_entry(entries: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """What the manifest tells of a file; the report's PDF may be made here."""
-    entry: Mapping[str, Any] = entries["files"].get(name) or {"class": final_report.CLASS, "by": final_report.NAME}
-    return entry
+def _entry(manifest: Manifest, name: str) -> ManifestFile:
+    """What the manifest says of a file; the report's PDF may be made here."""
+    return manifest.files.get(name) or ManifestFile("", 0, final_report.CLASS, final_report.NAME)
 
 
 # ── without the draft mark ──────────────────────────────────────────────────
@@ -128,7 +125,7 @@ def _finished(now: _Now, folder: str, built: PreviousSet, files: dict[str, bytes
             files.pop(REPORT_PDF, None)  # one that says draft
             findings.append(_no_pdf())
     fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
-    makers = dict.fromkeys(built.manifest["files"][name].get("by", "") for name in fresh)
+    makers = dict.fromkeys(built.listed[name].maker for name in fresh)
     files.update({name: content for name, content in _remade(now, folder, built, makers).items() if name in fresh})
     return findings
 
@@ -139,7 +136,7 @@ def _remade(now: _Now, folder: str, built: PreviousSet, makers: Iterable[str]) -
     if not names:
         return {}
     facts = now.of(folder)
-    if facts.fingerprint != built.manifest.get("fingerprint"):
+    if built.manifest is None or facts.fingerprint != built.manifest.fingerprint:
         raise DocumentError(
             f"the data of {folder} moved since its documents were built",
             hint="run `kobo-sync build`, look at them, deliver again",

@@ -16,13 +16,14 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
-from kobo_sync.model import Choice, Form
+from kobo_sync.model import Choice, Form, Manifest, ManifestFile
+from kobo_sync.workspace.manifests import manifest_bytes, manifest_of
 from kobo_sync.workspace.result_cache import ResultCache, digest
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ ASIDE = ".sauvegardes"
 
 @dataclass(frozen=True)
 class PreviousSet:
-    """What a set's folder holds from the last build: its manifest (empty when there is none), and how to read each file."""
+    """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest | None
     folder: Path
 
     @cached_property
@@ -54,9 +55,14 @@ class PreviousSet:
         }
 
     @property
+    def listed(self) -> Mapping[str, ManifestFile]:
+        """The files of the manifest."""
+        return self.manifest.files if self.manifest else {}
+
+    @property
     def complete(self) -> bool:
         """Whether every file of the manifest is still there."""
-        return bool(self.manifest) and all((self.folder / name).is_file() for name in self.manifest.get("files", {}))
+        return self.manifest is not None and all((self.folder / name).is_file() for name in self.listed)
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file as it lies there now, or nothing."""
@@ -64,16 +70,16 @@ class PreviousSet:
 
     def is_edited(self, path: str) -> bool:
         """Whether a file of the manifest is no longer what was built."""
-        built = self.manifest.get("files", {}).get(path)
-        return built is not None and path in self.files and self.digest(path) != built.get("sha256")
+        built = self.listed.get(path)
+        return built is not None and path in self.files and self.digest(path) != built.sha256
 
     def changed_by(self, files: Mapping[str, bytes]) -> bool:
         """Whether putting *files* in place would change anything."""
         there = {**self.files, MANIFEST: lambda: b""}
         if set(there) != set(files):
             return True
-        text = (json.dumps(self.manifest, ensure_ascii=False, indent=2) + "\n").encode()
-        return text != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
+        before = manifest_bytes(self.manifest) if self.manifest else b""
+        return before != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
 
 
 @dataclass(frozen=True)
@@ -298,12 +304,10 @@ class Workspace:
         folder = self.out / name
         try:
             self._finish_replacement(name)
-            manifest = json.loads((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else {}
-        except ValueError:
-            manifest = {}
+            manifest = manifest_of((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else None
         except OSError as error:
             raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
-        return PreviousSet(manifest if isinstance(manifest, dict) else {}, folder)
+        return PreviousSet(manifest, folder)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
         """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""
