@@ -22,14 +22,3 @@ def damage(connection: sqlite3.Connection) -> str:
     """What SQLite's own check finds amiss; empty when the file is sound. Raises: sqlite3.Error when it is no database."""
     verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     return "" if verdict == "ok" else " ".join(verdict.split())
-
-
-def row_counts(connection: sqlite3.Connection, tables: tuple[str, ...]) -> dict[str, int]:
-    """Table → number of rows, of those *tables* that the file has."""
-    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    names = {name for (name,) in connection.execute(query)}
-    return {
-        table: int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])
-        for table in tables
-        if table in names
-    }
