@@ -1,4 +1,4 @@
-"""The verbs that keep and erase: backup, restore, purge; `verbs` takes them in."""
+"""The verbs that keep, erase and explain: backup, restore, purge, guide; `verbs` takes them in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def add_keeping_verbs(
     cli: click.Group, verb: Callable[..., Callable[[Callable[..., Any]], click.Command]], epilog: str
 ) -> None:
-    """Give *cli* the verbs ``backup``, ``restore`` and ``purge``; *verb* makes commands of steps."""
+    """Give *cli* the verbs ``backup``, ``restore``, ``guide`` and ``purge``; *verb* makes commands of steps."""
 
     @verb("backup", name="backup")
     @click.option("--output", type=_FOLDER, help="Where to (default: backup.folder).")
@@ -38,6 +38,14 @@ def add_keeping_verbs(
 
         for line in restore(archive, workspace, force=force, now=utc_now()):
             out.print(escaped(line))
+
+    @cli.command(name="guide", epilog=epilog)
+    @click.argument("name", type=click.Choice(["guide", "operations", "systemd"]), default="guide")
+    def guide_command(name: str) -> None:
+        """Show the guide for the team (French), the operations guide, or the systemd unit of the service."""
+        from kobo_sync.steps.guide import guide
+
+        click.echo_via_pager(guide(name))
 
     @verb("purge", name="purge")
     @click.option("--dry-run", is_flag=True, help="Say what is due and how much it is; erase nothing.")
