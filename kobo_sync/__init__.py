@@ -1,3 +1,3 @@
 """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

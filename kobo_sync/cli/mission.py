@@ -31,6 +31,18 @@ def init_command(folder: Path) -> None:
     say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
 
 
+@cli.command(name="guide", epilog=SEE_EXIT_CODES)
+@click.argument("name", type=click.Choice(["guide", "operations", "systemd"]), default="guide")
+def guide_command(name: str) -> None:
+    """Show the guide for the team (French), or the operations guide.
+
+    NAME is guide (the default), operations, or systemd: the unit that starts the service with the machine.
+    """
+    from kobo_sync.steps.guide import guide
+
+    click.echo_via_pager(guide(name))
+
+
 @verb(name="doctor")
 def doctor_command(mission: Mission) -> Report:
     """Examine all that a run needs, each with its cure.

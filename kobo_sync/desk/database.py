@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +12,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 
+from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
+from kobo_sync.desk.migrations import DESK, fact
 from kobo_sync.errors import ConfigError, StoreError
 
 BUSY_S = 30
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {}  # version → the step that leads to it
+CURES = {
+    "full": "free some disk space, then run again: nothing that was stored is lost",
+    "disk I/O": "free some disk space and look at the disk, then run again: nothing that was stored is lost",
+    "locked": "another program has the file open (a SQL tool?): close it, then run again",
+    "malformed": "restore a backup: `kobo-sync restore --help`",
+    "not a database": "restore a backup: `kobo-sync restore --help`",
+    "": "check the disk, or the database server; then run again",
+}
 
 
 class Desk:
@@ -27,20 +35,22 @@ class Desk:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            self.engine = sa.create_engine(url, **_settings(url))
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise ConfigError(
-                "this is no database that can be used",
-                file="config/secrets.env",
-                key="DESK_URL",
-                hint="write postgresql+psycopg://user:password@host/name, and pip install 'kobo-sync[postgres]'",
-            ) from error
+        self.engine = engine(url)
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _tune)
             sa.event.listen(self.engine, "begin", _begin)
-        with self.begin() as connection:
-            self._migrate(connection)
+        place = f"the desk ({self.engine.url.database})"  # neither host nor password
+        try:
+            with self.read() as connection:
+                needs_nothing = is_current(DESK, connection, place)
+            if not needs_nothing:
+                with self.begin() as connection:
+                    if self.engine.dialect.name == "postgresql":  # two machines may start at once
+                        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7069)")
+                    bring_up(DESK, connection, place)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the database back."""
@@ -64,26 +74,10 @@ class Desk:
         except DatabaseError as error:
             raise _refusal(error) from error
 
-    def _migrate(self, connection: sa.Connection) -> None:
-        if self.engine.dialect.name == "postgresql":  # two machines may start at once
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7069)")
-        known = sa.inspect(connection).has_table(schema.facts.name)
-        version = int(_fact(connection, "schema_version") or 0) if known else 0
-        if version > schema.VERSION:
-            raise StoreError(f"the desk was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
-        if version == schema.VERSION:
-            return
-        for step in range(version + 1, schema.VERSION + 1) if version else ():
-            MIGRATIONS[step](connection)
-        schema.metadata.create_all(connection)
-        put_fact(connection, "schema_version", str(schema.VERSION))
-        if not version:
-            put_fact(connection, "signing_key", secrets.token_hex(32))
-
     def signing_key(self) -> str:
         """The key that signs cookies and links; made with the desk, never shown."""
         with self.begin() as connection:
-            return _fact(connection, "signing_key") or ""
+            return fact(connection, "signing_key") or ""
 
     # ── snapshots ──
 
@@ -99,6 +93,19 @@ class Desk:
         values = {"made_at": now, "fingerprint": fingerprint, "content": json.dumps(content, ensure_ascii=False)}
         with self.begin() as connection:
             put(connection, schema.snapshots, {"name": name}, values)
+
+
+def engine(url: str) -> sa.Engine:
+    """The engine for *url*, not connected yet. Raises: ConfigError when there can be none."""
+    try:
+        return sa.create_engine(url, **_settings(url))
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            "this is no database that can be used",
+            file="config/secrets.env",
+            key="DESK_URL",
+            hint="write postgresql+psycopg://user:password@host/name, and pip install 'kobo-sync[postgres]'",
+        ) from error
 
 
 def open_desk(path: Path, url: str = "") -> Desk:
@@ -126,21 +133,10 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str,
     return True
 
 
-def put_fact(connection: sa.Connection, name: str, value: str) -> None:
-    """Remember *value* under *name*."""
-    put(connection, schema.facts, {"name": name}, {"value": value})
-
-
-def _fact(connection: sa.Connection, name: str) -> str | None:
-    query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
-    return connection.execute(query).scalar()
-
-
 def _refusal(error: DatabaseError) -> StoreError:
     reason = " ".join(str(error.orig).split())[:200]
-    return StoreError(
-        f"the desk's database refuses: {reason}", hint="check the disk, or the database server; then run again"
-    )
+    hint = next(cure for word, cure in CURES.items() if word in reason)
+    return StoreError(f"the desk's database refuses: {reason}", hint=hint)
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 from kobo_sync.store.schema import Utc
 
-VERSION = 1
+VERSION = 2  # every change of a table raises it, with a step in `migrations`
 
 metadata = MetaData()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kobo_sync.databases.versions import Versioned, bring_up, is_current
 from kobo_sync.errors import StoreError
 
-SCHEMA_VERSION = 2
-_SINCE = {1: "hooks"}  # an older file's version → the table that it lacks
+SCHEMA_VERSION = 2  # every change of a table raises it, with a step in STATION
 _SCHEMA = """
 CREATE TABLE assets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL,
@@ -71,6 +72,31 @@ Row = sqlite3.Row
 Connection = sqlite3.Connection
 
 
+def _version(connection: Connection) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise sqlite3.DatabaseError("another program's database")
+    return version
+
+
+def _create(connection: Connection) -> None:
+    for statement in _SCHEMA.split(";"):
+        connection.execute(re.sub(r"CREATE (TABLE|INDEX|UNIQUE INDEX) ", r"CREATE \1 IF NOT EXISTS ", statement))
+
+
+def _record(connection: Connection, version: int) -> None:
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _to_2(_connection: Connection) -> None:
+    """Hooks: a table more, and no other change."""
+
+
+STATION = Versioned(
+    "the field station's file", SCHEMA_VERSION, read=_version, record=_record, create=_create, steps={2: _to_2}
+)
+
+
 class Database:
     """One file: write-ahead log, every commit flushed to the disk before it returns.
 
@@ -87,6 +113,9 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
             self._prepare()
+        except StoreError:
+            self.close()
+            raise
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreError(
@@ -95,16 +124,11 @@ class Database:
             ) from error
 
     def _prepare(self) -> None:
-        """Create the tables in an empty file; whole or not at all, as a phone may be waiting when power fails."""
-        with self.writing() as connection:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, *_SINCE, SCHEMA_VERSION):
-                raise sqlite3.DatabaseError(f"schema {found}, this program knows {SCHEMA_VERSION}")
-            for statement in _SCHEMA.split(";") if found != SCHEMA_VERSION else ():
-                if found == 0 or f"CREATE TABLE {_SINCE[found]} " in statement:
-                    connection.execute(statement)
-            if found != SCHEMA_VERSION:
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        """Make or bring up the tables, whole or not at all: a phone may be waiting when power fails."""
+        place = f"{STATION.name} {self._path.name}"
+        if not is_current(STATION, self._writer, place):
+            with self.writing() as connection:
+                bring_up(STATION, connection, place)
 
     def _connect(self) -> Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)

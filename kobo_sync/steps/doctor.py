@@ -16,7 +16,9 @@ from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.databases import databases
 from kobo_sync.steps.projects import find_assets
+from kobo_sync.store.database import Deployment
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120
@@ -39,10 +41,10 @@ class Examined:
 
 
 def doctor(mission: Mission) -> Report:
-    """What a run needs, looked at one by one; nothing is changed. Raises: nothing but a broken program."""
+    """What a run needs, looked at one by one; nothing is changed, no database made or brought up. Raises: nothing but a broken program."""
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
-    for code, examine in enumerate((_config, _forms, _java, _fonts, _disk, _timezone, _server), 1):
+    for code, examine in enumerate((_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases), 1):
         try:
             for item in examine(mission):
                 examined.append((code, item))
@@ -140,13 +142,24 @@ def _server(mission: Mission) -> Iterator[Examined]:
         return
     yield Examined("server", f"{mission.kf} knows the token as {username}")
     yield from _clock(client.server_time(), mission.clock)
-    for form_id, uid in find_assets(mission, client, mission.config.forms).items():
+    for form_id, uid in find_assets(mission, client, mission.config.forms, _remembered(mission)).items():
         asset, _ = client.asset(uid)
         lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
         cure = f"let the project's owner give {username} the right {', '.join(lacking)}" if lacking else ""
         yield Examined(
             f"project {form_id}", "rights are complete" if not lacking else f"lacks {', '.join(lacking)}", cure
         )
+
+
+def _remembered(mission: Mission) -> dict[str, Deployment]:
+    """What the mirror remembers of deployments, if that can be read without making or bringing up a file."""
+    seen = [database for database in databases(mission.workspace, "") if database.name == "mirror"]
+    return mission.store.deployments() if seen and seen[0].state == "current" else {}
+
+
+def _databases(mission: Mission) -> Iterator[Examined]:
+    for database in databases(mission.workspace, mission.config.secret("DESK_URL")):
+        yield Examined(database.name, database.text, database.cure)
 
 
 def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Form
+from kobo_sync.store.database import Deployment
 
 
-def find_assets(mission: Mission, client: KoboClient, form_ids: Iterable[str]) -> dict[str, str]:
-    """form_id → asset uid of those on the server: remembered, named in the config, or marked as ours."""
-    remembered = mission.store.deployments()
+def find_assets(
+    mission: Mission, client: KoboClient, form_ids: Iterable[str], remembered: Mapping[str, Deployment] | None = None
+) -> dict[str, str]:
+    """form_id → asset uid of those on the server: *remembered* (by the mirror), named in the config, or marked as ours."""
+    remembered = mission.store.deployments() if remembered is None else remembered
     listed: list[Asset] | None = None
     found = {}
     for form_id in form_ids:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
+from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
 from kobo_sync.model import Form
 from kobo_sync.store import schema
-from kobo_sync.store.migrations import migrate
+from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.tables.layout import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
 
@@ -83,20 +84,12 @@ class Store:
         self._flush: threading.Thread | None = None
         self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
         sa.event.listen(self.engine, "connect", _tune)
-        sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        sa.event.listen(self.engine, "begin", _begin)
         with self.begin() as connection:
-            known = sa.inspect(connection).has_table(schema.facts.name)
-            version = int((self._fact(connection, "schema_version") if known else None) or 0)
-            if version > schema.VERSION:
-                raise StoreError(f"{path} was written by a newer kobo-sync (schema {version})", hint="update kobo-sync")
-            if version and not migrate(connection, version):
-                raise StoreError(
-                    f"{path} was written by a trial version of kobo-sync (schema {version})",
-                    hint="move the file away and run `kobo-sync pull`: all that the server holds comes back",
-                )
-            schema.metadata.create_all(connection)
-            if not version:
-                connection.execute(schema.facts.insert().values(name="schema_version", value=str(schema.VERSION)))
+            needs_nothing = is_current(MIRROR, connection, str(path))
+        if not needs_nothing:
+            with self.begin(at_once=True) as connection:
+                bring_up(MIRROR, connection, str(path))
 
     def close(self) -> None:
         """Give the file back."""
@@ -105,10 +98,10 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it is stored, or nothing."""
+    def begin(self, *, at_once: bool = False) -> Iterator[sa.Connection]:
+        """One transaction: all of it is stored, or nothing; *at_once* waits for other writers before it reads."""
         try:
-            with self.engine.begin() as connection:
+            with self.engine.execution_options(at_once=at_once).begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
             reason = str(getattr(error, "orig", error))
@@ -129,11 +122,6 @@ class Store:
         with suppress(sqlite3.Error, DatabaseError):  # whoever writes next meets the same fault, and says so
             with self.engine.connect() as connection:
                 connection.connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    @staticmethod
-    def _fact(connection: sa.Connection, name: str) -> str | None:
-        query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
-        return connection.execute(query).scalar()
 
     # ── flat tables ──
 
@@ -345,6 +333,11 @@ def _batches(
             yield batch
     finally:
         cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    at_once = connection.get_execution_options().get("at_once")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if at_once else "BEGIN")
 
 
 def _tune(connection: Any, _record: Any) -> None:

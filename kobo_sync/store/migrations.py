@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.versions import Versioned
 from kobo_sync.store import schema
 from kobo_sync.store.tables.bulk import quoted
 
@@ -30,13 +31,24 @@ def _to_4(connection: sa.Connection) -> None:
 MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3, 3: _to_4}  # from each version to the next
 
 
-def migrate(connection: sa.Connection, version: int) -> bool:
-    """Bring a file of *version* to `schema.VERSION`; returns whether there is a way."""
-    if not set(range(version, schema.VERSION)) <= MIGRATIONS.keys():
-        return False
-    for each in range(version, schema.VERSION):
-        MIGRATIONS[each](connection)
-    connection.execute(
-        schema.facts.update().where(schema.facts.c.name == "schema_version").values(value=str(schema.VERSION))
-    )
-    return True
+def _version(connection: sa.Connection) -> int:
+    facts = schema.facts
+    query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
+    return int(connection.execute(query).scalar() or 0) if sa.inspect(connection).has_table(facts.name) else 0
+
+
+def _record(connection: sa.Connection, version: int) -> None:
+    facts = schema.facts
+    connection.execute(facts.delete().where(facts.c.name == "schema_version"))
+    connection.execute(facts.insert().values(name="schema_version", value=str(version)))
+
+
+MIRROR = Versioned(
+    "the mirror",
+    schema.VERSION,
+    read=_version,
+    record=_record,
+    create=schema.metadata.create_all,
+    steps={version + 1: step for version, step in MIGRATIONS.items()},
+    start_again="move the file away and run `kobo-sync pull`: all that the server holds comes back",
+)

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from kobo_sync.desk import downloads
+from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.steps.deliver import NOMINATIVE
@@ -65,12 +65,14 @@ def deliverables() -> Answer:
     places.append({"code": MISSION, "labels": {}})
     cards = [_card(place) for place in places]
     signer = link_signer()
-    links = [(link, signer.dumps(link.share_id)) for link in downloads.shares(mission.desk)] if person().may_act else []
+    links = (
+        [(link, signer.dumps(link.share_id)) for link in share_links.shares(mission.desk)] if person().may_act else []
+    )
     return render_template(
         "deliverables.html",
         cards=cards,
         classes=CLASSES,
-        taken=downloads.downloads(mission.desk, 30) if person().is_staff else [],
+        taken=access_log.downloads(mission.desk, 30) if person().is_staff else [],
         links=[(link, token, link.is_open(now)) for link, token in links],
         share_days=mission.config.service.share_days,
         public_url=mission.config.service.public_url or request.host_url.rstrip("/"),
@@ -86,7 +88,7 @@ def take_file(path: str) -> Answer:
     if not file.may_be_seen_by(person()):
         abort(403)
     content = read_file(file)
-    downloads.log_download(
+    access_log.log_download(
         site().mission.desk,
         file.path,
         file.classification,
@@ -122,7 +124,7 @@ def make_link(path: str = "") -> Answer:
     if file.classification == "nominative" or not file.may_be_seen_by(person()):
         flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
         return redirect(url_for("deliverables"))
-    link = downloads.share(mission.desk, file.path, person().username, now, now + timedelta(days=days))
+    link = share_links.share(mission.desk, file.path, person().username, now, now + timedelta(days=days))
     flash(t("Lien créé pour {name} : copiez-le ci-dessous.", name=file.name))
     return redirect(url_for("deliverables", _anchor=f"lien-{link.share_id}"))
 
@@ -130,7 +132,7 @@ def make_link(path: str = "") -> Answer:
 @actors
 def revoke_link() -> Answer:
     """End a link at once."""
-    ended = downloads.revoke(site().mission.desk, request.form.get("share_id", ""), person().username, site().clock())
+    ended = share_links.revoke(site().mission.desk, request.form.get("share_id", ""), person().username, site().clock())
     flash(t("Lien révoqué." if ended else "Ce lien était déjà fermé."))
     return redirect(url_for("deliverables"))
 
@@ -143,13 +145,13 @@ def link_signer() -> URLSafeSerializer:
     return URLSafeSerializer(site().mission.desk.signing_key(), salt="share")
 
 
-def shared_file(token: str) -> tuple[downloads.Share, File] | None:
+def shared_file(token: str) -> tuple[share_links.Share, File] | None:
     """The open link and its file behind *token*; None for a forged, ended or revoked one."""
     try:
         share_id = str(link_signer().loads(token))
     except BadSignature:
         return None
-    link = downloads.find_share(site().mission.desk, share_id)
+    link = share_links.find_share(site().mission.desk, share_id)
     if link is None or not link.is_open(site().clock()):
         return None
     file = find_file(link.path)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from kobo_sync import __version__
-from kobo_sync.desk import downloads, runs, schedules, worklist
+from kobo_sync.desk import access_log, runs, schedules, worklist
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.store.form_status import form_statuses
 from kobo_sync.web.deliverables import read_file, sent, shared_file
@@ -68,7 +68,7 @@ def shared(token: str) -> Answer:
     link, file = found
     content = read_file(file)
     digest = hashlib.sha256(content).hexdigest()
-    downloads.log_download(
+    access_log.log_download(
         site().mission.desk, file.path, file.classification, digest, site().clock(), share_id=link.share_id
     )
     answer = sent(file, content)

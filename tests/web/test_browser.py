@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from web_office import SENTENCE, Office, made
 
-from kobo_sync.desk import downloads, runs, schedules, worklist
+from kobo_sync.desk import runs, schedules, share_links, worklist
 from kobo_sync.desk.runs import Order
 from kobo_sync.model import Finding
 
@@ -73,7 +73,7 @@ def test_every_page_fits_and_axe_has_no_complaint(
     failed = runs.start_run(desk, "pull", Order("schedule"), now, "here", 1)
     runs.end_run(desk, failed, now, "failed", {"error": "no network", "hint": "plug it in"})
     schedules.set_paused(desk, "pull", True, "maha", now)
-    downloads.share(desk, "nord/fiche-zone.pdf", "maha", now, now.replace(year=2030))
+    share_links.share(desk, "nord/fiche-zone.pdf", "maha", now, now.replace(year=2030))
     key = worklist.page(desk, states=()).items[0].key
     page = _signed_in(browser, pages, "maha", size, language)
     faults: list[str] = []

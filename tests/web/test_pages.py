@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from web_office import Office, made, post, token_of
 
-from kobo_sync.desk import accounts, downloads, runs, schedules, worklist
+from kobo_sync.desk import access_log, accounts, runs, schedules, share_links, worklist
 from kobo_sync.desk.runs import Order
 from kobo_sync.model import Finding
 from kobo_sync.web.app import MENU
@@ -228,7 +228,7 @@ def test_a_path_that_no_manifest_names_is_no_file(office: Office, path: str) -> 
     for door in ("fichier", "apercu"):
         assert client.get(f"/livrables/{door}/{path}").status_code in (404, 308)
     post(client, "/livrables/lien", "/livrables", path=path)
-    assert downloads.shares(office.field.mission.desk) == []
+    assert share_links.shares(office.field.mission.desk) == []
 
 
 # ── who may take what ──
@@ -255,7 +255,7 @@ def test_each_download_is_noted_with_its_hash(office: Office) -> None:
     answer = office.client("maha").get("/livrables/fichier/nord/liste-presence.docx")
     assert answer.data == made(office, "nord/liste-presence.docx").read_bytes()
     assert "attachment" in answer.headers["Content-Disposition"]
-    (noted,) = downloads.downloads(office.field.mission.desk)
+    (noted,) = access_log.downloads(office.field.mission.desk)
     assert (noted.username, noted.path, noted.classification) == ("maha", "nord/liste-presence.docx", "nominative")
     assert "liste-presence.docx" in office.client("maha").get("/livrables").text
 
@@ -284,7 +284,7 @@ def test_a_link_opens_one_file_without_an_account_until_it_ends(office: Office) 
         and answer.data.startswith(b"%PDF")
         and answer.headers["Referrer-Policy"] == "no-referrer"
     )
-    assert downloads.downloads(office.field.mission.desk)[0].share_id
+    assert access_log.downloads(office.field.mission.desk)[0].share_id
     assert stranger.get(link[:-2] + "xx").status_code == 410
     office.field.clock.forward(days=15)
     ended = stranger.get(link)
@@ -293,7 +293,7 @@ def test_a_link_opens_one_file_without_an_account_until_it_ends(office: Office) 
 
 def test_a_revoked_link_is_closed_at_once(office: Office) -> None:
     link = _link(office)
-    (share,) = downloads.shares(office.field.mission.desk)
+    (share,) = share_links.shares(office.field.mission.desk)
     client = office.client("maha")
     post(client, "/livrables/lien/revoquer", "/livrables", share_id=share.share_id)
     assert office.client().get(link).status_code == 410
@@ -303,7 +303,7 @@ def test_nothing_nominative_is_shared(office: Office) -> None:
     client = office.client("maha")
     for path in ("nord/liste-presence.docx", "nord-nominatif.zip"):
         post(client, "/livrables/lien", "/livrables", path=path)
-    assert downloads.shares(office.field.mission.desk) == []
+    assert share_links.shares(office.field.mission.desk) == []
 
 
 def test_a_reader_shares_and_starts_nothing(office: Office) -> None:

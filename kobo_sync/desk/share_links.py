@@ -1,4 +1,4 @@
-"""Who took which deliverable, and links for people without an account."""
+"""Links to one deliverable for people without an account."""
 
 from __future__ import annotations
 
@@ -11,18 +11,7 @@ import sqlalchemy as sa
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk
 
-D, H = schema.downloads, schema.shares
-
-
-@dataclass(frozen=True)
-class Download:
-    """One file taken: by *username*, or through the link *share_id*."""
-
-    at: datetime
-    username: str
-    share_id: str
-    path: str
-    classification: str
+H = schema.shares
 
 
 @dataclass(frozen=True)
@@ -42,32 +31,13 @@ class Share:
         return self.revoked_at is None and self.created_at <= now < self.expires_at
 
 
-def log_download(
-    desk: Desk, path: str, classification: str, sha256: str, now: datetime, *, username: str = "", share_id: str = ""
-) -> None:
-    """Note that a file is handed out; called before the first byte leaves."""
-    values = {"at": now, "username": username, "share_id": share_id, "path": path}
-    with desk.begin() as connection:
-        connection.execute(D.insert().values(**values, classification=classification, sha256=sha256))
-
-
-def downloads(desk: Desk, limit: int = 50, *, path: str = "") -> list[Download]:
-    """The newest downloads first."""
-    query = sa.select(D).order_by(D.c.download_id.desc()).limit(limit)
-    if path:
-        query = query.where(D.c.path == path)
-    with desk.begin() as connection:
-        rows = connection.execute(query).all()
-    return [Download(row.at, row.username, row.share_id, row.path, row.classification) for row in rows]
-
-
 def share(desk: Desk, path: str, by: str, now: datetime, expires_at: datetime) -> Share:
     """Make a link to *path*."""
-    made = Share(secrets.token_urlsafe(12), path, by, now, expires_at, None, "")
+    link = Share(secrets.token_urlsafe(12), path, by, now, expires_at, None, "")
     with desk.begin() as connection:
         connection.execute(
             H.insert().values(
-                share_id=made.share_id,
+                share_id=link.share_id,
                 path=path,
                 created_by=by,
                 created_at=now,
@@ -75,7 +45,7 @@ def share(desk: Desk, path: str, by: str, now: datetime, expires_at: datetime) -
                 revoked_by="",
             )
         )
-    return made
+    return link
 
 
 def find_share(desk: Desk, share_id: str) -> Share | None:

@@ -1,0 +1,49 @@
+"""From the desk's older versions to today's tables: every row stays."""
+
+from __future__ import annotations
+
+import secrets
+
+import sqlalchemy as sa
+
+from kobo_sync.databases.versions import Versioned
+from kobo_sync.desk import schema
+
+
+def _to_2(connection: sa.Connection) -> None:
+    """Three kinds of desks called themselves version 1: without the worklist, without the runs' `slot_at`, with both."""
+    if "slot_at" not in {column["name"] for column in sa.inspect(connection).get_columns("runs")}:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN slot_at VARCHAR(32)")
+
+
+def fact(connection: sa.Connection, name: str) -> str | None:
+    """What the desk remembers under *name*."""
+    query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
+    return connection.execute(query).scalar()
+
+
+def _version(connection: sa.Connection) -> int:
+    is_made = sa.inspect(connection).has_table(schema.facts.name)
+    return int(fact(connection, "schema_version") or 0) if is_made else 0
+
+
+def _put_fact(connection: sa.Connection, name: str, value: str) -> None:
+    facts = schema.facts
+    connection.execute(facts.delete().where(facts.c.name == name))
+    connection.execute(facts.insert().values(name=name, value=value))
+
+
+def _create(connection: sa.Connection) -> None:
+    schema.metadata.create_all(connection)
+    if fact(connection, "signing_key") is None:
+        _put_fact(connection, "signing_key", secrets.token_hex(32))
+
+
+DESK = Versioned(
+    "the desk",
+    schema.VERSION,
+    read=_version,
+    record=lambda connection, version: _put_fact(connection, "schema_version", str(version)),
+    create=_create,
+    steps={2: _to_2},
+)

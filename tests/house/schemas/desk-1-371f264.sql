@@ -1,0 +1,14 @@
+CREATE TABLE attempts ("key" VARCHAR(128) NOT NULL, n INTEGER NOT NULL, since_at VARCHAR(32) NOT NULL, PRIMARY KEY ("key"));
+CREATE TABLE desk_facts (name VARCHAR(64) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
+CREATE TABLE downloads (download_id INTEGER NOT NULL, at VARCHAR(32) NOT NULL, username VARCHAR(64) NOT NULL, share_id VARCHAR(32) NOT NULL, path VARCHAR(255) NOT NULL, classification VARCHAR(16) NOT NULL, sha256 VARCHAR(64) NOT NULL, PRIMARY KEY (download_id));
+CREATE INDEX downloads_by_path ON downloads (path, download_id);
+CREATE TABLE leases (name VARCHAR(32) NOT NULL, holder VARCHAR(64) NOT NULL, host VARCHAR(255) NOT NULL, pid INTEGER NOT NULL, beat BIGINT NOT NULL, taken_at VARCHAR(32) NOT NULL, PRIMARY KEY (name));
+CREATE TABLE notices (event VARCHAR(128) NOT NULL, kind VARCHAR(32) NOT NULL, subject VARCHAR(255) NOT NULL, body TEXT NOT NULL, recipients TEXT NOT NULL, files TEXT NOT NULL, raised_at VARCHAR(32) NOT NULL, sent_at VARCHAR(32), n_tries INTEGER NOT NULL, next_try_at VARCHAR(32), error TEXT NOT NULL, PRIMARY KEY (event));
+CREATE TABLE runs (run_id INTEGER NOT NULL, job VARCHAR(32) NOT NULL, slot VARCHAR(32), origin VARCHAR(16) NOT NULL, asked_by VARCHAR(64) NOT NULL, started_at VARCHAR(32) NOT NULL, ended_at VARCHAR(32), status VARCHAR(16) NOT NULL, progress TEXT NOT NULL, report TEXT NOT NULL, host VARCHAR(255) NOT NULL, pid INTEGER NOT NULL, PRIMARY KEY (run_id), CONSTRAINT one_run_per_slot UNIQUE (job, slot));
+CREATE INDEX runs_by_job ON runs (job, run_id);
+CREATE TABLE schedules (job VARCHAR(32) NOT NULL, expressions TEXT, paused BOOLEAN NOT NULL, changed_by VARCHAR(64) NOT NULL, changed_at VARCHAR(32) NOT NULL, PRIMARY KEY (job));
+CREATE TABLE sessions (token_sha256 VARCHAR(64) NOT NULL, username VARCHAR(64) NOT NULL, began_at VARCHAR(32) NOT NULL, seen_at VARCHAR(32) NOT NULL, PRIMARY KEY (token_sha256));
+CREATE TABLE shares (share_id VARCHAR(32) NOT NULL, path VARCHAR(255) NOT NULL, created_by VARCHAR(64) NOT NULL, created_at VARCHAR(32) NOT NULL, expires_at VARCHAR(32) NOT NULL, revoked_at VARCHAR(32), revoked_by VARCHAR(64) NOT NULL, PRIMARY KEY (share_id));
+CREATE TABLE snapshots (name VARCHAR(32) NOT NULL, made_at VARCHAR(32) NOT NULL, fingerprint VARCHAR(64) NOT NULL, content TEXT NOT NULL, PRIMARY KEY (name));
+CREATE TABLE users (username VARCHAR(64) NOT NULL, name VARCHAR(255) NOT NULL, role VARCHAR(16) NOT NULL, may_see_names BOOLEAN NOT NULL, password VARCHAR(255) NOT NULL, n_failures INTEGER NOT NULL, locked_until VARCHAR(32), created_at VARCHAR(32) NOT NULL, disabled_at VARCHAR(32), PRIMARY KEY (username));
+CREATE TABLE wishes (job VARCHAR(32) NOT NULL, form_id VARCHAR(64) NOT NULL, origin VARCHAR(16) NOT NULL, asked_by VARCHAR(64) NOT NULL, asked_at VARCHAR(32) NOT NULL, PRIMARY KEY (job, form_id));

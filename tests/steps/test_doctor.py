@@ -1,0 +1,116 @@
+"""Doctor opens all databases, says what it finds, and leaves them as they are."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import Field
+
+from kobo_sync.desk.database import open_desk
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Report
+from kobo_sync.station.database import Database
+from kobo_sync.steps.doctor import doctor
+from kobo_sync.steps.init import init
+from kobo_sync.store.database import open_store
+from kobo_sync.workspace.folders import Workspace, find
+
+
+@pytest.fixture
+def three_databases(tmp_path: Path) -> Workspace:
+    init(tmp_path / "mission")
+    mission = find(tmp_path / "mission")
+    for open_one, path in (
+        (open_store, mission.database),
+        (open_desk, mission.desk_database),
+        (Database, mission.station_database),
+    ):
+        open_one(path).close()  # type: ignore[operator]
+    return mission
+
+
+def _looked(workspace: Workspace, **environ: str) -> Report:
+    mission = Mission(workspace, environ)
+    report = doctor(mission)
+    mission.close()
+    return report
+
+
+def _line(report: Report, name: str) -> str:
+    return next(line for line in report.lines if line[2:].startswith(f"{name}:"))
+
+
+def _change(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(sql)
+        file.commit()
+
+
+def test_version_and_rows_of_every_database(three_databases: Workspace) -> None:
+    report = _looked(three_databases)
+    assert _line(report, "mirror") == "✓ mirror: mirror.sqlite, version 4, 0 rows, 0 files"
+    assert _line(report, "desk") == "✓ desk: desk.sqlite, version 2, 0 runs, 0 findings, 0 accounts"
+    assert _line(report, "station") == "✓ station: station.sqlite, version 2, 0 submissions"
+
+
+def test_older_databases_are_told_and_left_as_they_are(three_databases: Workspace) -> None:
+    _change(three_databases.database, "UPDATE facts SET value = '3'")
+    _change(three_databases.desk_database, "UPDATE desk_facts SET value = '1' WHERE name = 'schema_version'")
+    _change(three_databases.station_database, "PRAGMA user_version = 1")
+    files = sorted(three_databases.state.glob("*.sqlite*"))
+    before = [path.read_bytes() for path in files]
+    report = _looked(three_databases)
+    for name, version in (("mirror", 4), ("desk", 2), ("station", 2)):
+        line = _line(report, name)
+        assert line.startswith("✓") and f"will be brought up to version {version} at the next run" in line
+    assert sorted(three_databases.state.glob("*.sqlite*")) == files
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_newer_and_damaged_databases_are_told_with_their_cure(three_databases: Workspace) -> None:
+    _change(three_databases.database, "UPDATE facts SET value = '99'")
+    three_databases.desk_database.write_bytes(b"no database at all " * 60)
+    station = three_databases.station_database.read_bytes()
+    three_databases.station_database.write_bytes(station[: len(station) // 2])
+    report = _looked(three_databases)
+    mirror, desk, station_line = (_line(report, name) for name in ("mirror", "desk", "station"))
+    assert (
+        mirror.startswith("✗") and "version 99" in mirror and "newer than this program, which knows version 4" in mirror
+    )
+    assert desk.startswith("✗") and "desk.sqlite cannot be read" in desk
+    assert station_line.startswith("✗") and "station.sqlite cannot be read" in station_line
+    cures = {finding.where: finding.hint for finding in report.findings}
+    assert "update kobo-sync" in cures["mirror"]
+    assert "restore a backup" in cures["desk"] and "restore a backup" in cures["station"]
+
+
+def test_what_is_not_there_is_not_made_and_what_is_older_not_brought_up(field_team: Field) -> None:
+    workspace = field_team.mission.workspace
+    field_team.mission.close()
+    _change(workspace.database, "UPDATE facts SET value = '3' WHERE name = 'schema_version'")
+    before = workspace.database.read_bytes()
+    older = doctor(field_team.reopen())
+    assert workspace.database.read_bytes() == before
+    projects = [line for line in older.lines if "project" in line]
+    assert len(projects) == 2 and all("rights are complete" in line for line in projects)
+    for path in workspace.state.glob("*.sqlite*"):
+        path.unlink()
+    empty = doctor(field_team.reopen())
+    assert [line for line in empty.lines if "project" in line] == projects
+    assert not list(workspace.state.glob("*.sqlite*"))
+
+
+def test_a_desk_on_a_server_that_cannot_be_reached(three_databases: Workspace) -> None:
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    report = _looked(three_databases, DESK_URL="postgresql+psycopg://maha:motdepasse@127.0.0.1:1/desk")
+    line = _line(report, "desk")
+    assert line.startswith("✗") and "cannot be read" in line and "motdepasse" not in str(report)
+
+
+@pytest.mark.postgres
+def test_a_desk_on_a_server(three_databases: Workspace, postgres: str) -> None:
+    open_desk(three_databases.desk_database, postgres).close()
+    assert "version 2, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")
