@@ -41,10 +41,10 @@ def after_run(mission: Mission, job: str, now: datetime) -> None:
     """Raise the notices that the run of *job* which just ended gives reason for. Raises: StoreError."""
     if mission.config.notices.smtp is None:
         return
-    found = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
+    events = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
     if job in ("run", "deliver"):
-        found += _ready(mission)
-    for notice in found:
+        events += _ready(mission)
+    for notice in events:
         if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
             log.info("mail to send: %s", notice.kind)
 
@@ -92,7 +92,7 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
     if len(streak) < 2:
         return []
     newest = streak[0]
-    said = [
+    lines = [
         f"« {TITLES.get(job, job)} » a échoué {len(streak)} fois de suite.",
         "",
         f"Dernier essai : {_moment(mission, newest.started_at)}",
@@ -101,16 +101,16 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
         "",
         "Ce qui était reçu est en sûreté. Vous ne recevrez pas d’autre message tant que ce travail n’a pas réussi.",
     ]
-    return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", f"{TITLES.get(job, job)} : échec", said)]
+    return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", f"{TITLES.get(job, job)} : échec", lines)]
 
 
 def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
     """The mirror is not proved complete: once a day and form."""
     run = next(iter(runs.last_runs(mission.desk, 1, job=job)), None)
-    found: dict[str, list[str]] = {}
+    lines_by_form: dict[str, list[str]] = {}
     for finding in run.report.get("findings", ()) if run else ():
         if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
-            found.setdefault(finding.get("form_id", ""), []).append(
+            lines_by_form.setdefault(finding.get("form_id", ""), []).append(
                 f"- {finding['rule']} : {finding['message']} → {finding.get('hint', '')}"
             )
     day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
@@ -128,7 +128,7 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
                 "La relève suivante réessaie.",
             ],
         )
-        for form_id, lines in sorted(found.items())
+        for form_id, lines in sorted(lines_by_form.items())
     ]
 
 
@@ -139,7 +139,7 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
     if snapshot is None:
         return []
     local = now.astimezone(ZoneInfo(mission.config.mission.timezone))
-    found = []
+    events = []
     for place in snapshot[0]["zones"]:
         if place["training_on"] != local.date().isoformat() or not place["quota"]:
             continue
@@ -151,10 +151,10 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
             what, subject = "endangered", f"{name} : quota en danger ({n} / {quota})"
         else:
             continue
-        said = [f"{name}, {french.day(local.date())} à {local:%H:%M} : {n} présent·e·s pour un quota de {quota}.", ""]
-        said += [_group(group) for group in place["groups"] if group["quota"]]
-        found.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, said))
-    return found
+        lines = [f"{name}, {french.day(local.date())} à {local:%H:%M} : {n} présent·e·s pour un quota de {quota}.", ""]
+        lines += [_group(group) for group in place["groups"] if group["quota"]]
+        events.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
+    return events
 
 
 def _group(group: dict[str, Any]) -> str:
@@ -172,16 +172,16 @@ def _ready(mission: Mission) -> list[Notice]:
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in bundles)).hexdigest()
     small = sum(path.stat().st_size for path in bundles) <= MOST_ATTACHED_BYTES
     attached = tuple(path.name for path in bundles) if settings.attach and small else ()
-    said = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
-    said += [f"- {_place(mission, path.stem)} : {path.name} ({french.size(path.stat().st_size)})" for path in bundles]
-    said += ["", "Les archives jointes ne contiennent aucun fichier nominatif." if attached else _where(mission)]
+    lines = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
+    lines += [f"- {_place(mission, path.stem)} : {path.name} ({french.size(path.stat().st_size)})" for path in bundles]
+    lines += ["", "Les archives jointes ne contiennent aucun fichier nominatif." if attached else _where(mission)]
     subject = f"Livrables prêts : {mission.config.mission.title}"
     return [
         Notice(
             f"ready:{digest[:32]}",
             "ready",
             subject,
-            _signed(mission, said),
+            _signed(mission, lines),
             tuple(settings.deliverables_to),
             tuple(settings.deliverables_cc),
             attached,
