@@ -24,7 +24,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _outside(sheet: Sheet) -> Iterator[Finding]:
     mission, checks = sheet.config.mission, sheet.config.checks
     is_registration = sheet.settings.role in ("registration", "other")
-    first = np.datetime64(mission.starts_on, "D") - (checks.days_before if is_registration else 0)
+    first = np.datetime64(mission.starts_on, "D") - np.timedelta64(checks.days_before if is_registration else 0, "D")
     last = np.datetime64(mission.ends_on, "D")
     days, own, received = sheet.days, sheet.has_own_day, sheet.received_on
     late = last + np.where(own, 0, checks.days_late).astype("timedelta64[D]")

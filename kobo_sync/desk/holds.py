@@ -45,7 +45,9 @@ class HoldPlan:
     left: tuple[Hold, ...] = ()
 
 
-def plan_holds(wanted: Sequence[Hold], held: Sequence[Hold], said: Mapping[int, RowStatus], me: str) -> HoldPlan:
+def plan_holds(
+    to_hold: Sequence[Hold], on_hold: Sequence[Hold], statuses: Mapping[int, RowStatus], me: str
+) -> HoldPlan:
     """What brings one form's rows on the server to *wanted*, never over what somebody else decided.
 
     Shape: *said* maps the ids of all rows of *wanted* and *held* that the server still has to their status.
@@ -53,11 +55,11 @@ def plan_holds(wanted: Sequence[Hold], held: Sequence[Hold], said: Mapping[int, 
     cleared or changed is overruled, and stays so until other findings ask for it.
     """
     place, release, note, left = [], [], [], []
-    before = {hold.root_uuid: hold for hold in held}
-    wishes = {hold.root_uuid: hold for hold in wanted}
+    before = {hold.root_uuid: hold for hold in on_hold}
+    wishes = {hold.root_uuid: hold for hold in to_hold}
     for root in sorted(before.keys() | wishes.keys()):
         hold, wish = before.get(root), wishes.get(root)
-        row = said.get((wish or hold).submission_id)  # type: ignore[union-attr]
+        row = statuses.get((wish or hold).submission_id)  # type: ignore[union-attr]
         active = hold is not None and hold.state in OURS
         mine = active and row is not None and (row.validation, row.by) == ("on_hold", me)
         if wish is None or row is None:

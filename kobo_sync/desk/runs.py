@@ -91,9 +91,11 @@ def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, st
 
 def end_run(desk: Desk, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:
     """Record how a run ended."""
-    said = json.dumps(report, ensure_ascii=False)
+    report_json = json.dumps(report, ensure_ascii=False)
     with desk.begin() as connection:
-        connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now, status=status, report=said))
+        connection.execute(
+            R.update().where(R.c.run_id == run_id).values(ended_at=now, status=status, report=report_json)
+        )
 
 
 def last_runs(
@@ -190,22 +192,22 @@ def take_lease(
     own monotonic clock, whatever the clocks of both say, it is dead.
     Raises: Busy when another machine is at work.
     """
-    seen, since = None, monotonic()
+    last_beat, since = None, monotonic()
     while True:
         with desk.begin() as connection:
-            held = connection.execute(sa.select(LEASES).where(LEASES.c.name == LEASE).with_for_update()).first()
-            is_dead = held is not None and (held.host == host or monotonic() - since >= DEAD_S)
-            if held is None or is_dead:
-                beat = held.beat + 1 if held else 0
+            lease = connection.execute(sa.select(LEASES).where(LEASES.c.name == LEASE).with_for_update()).first()
+            is_dead = lease is not None and (lease.host == host or monotonic() - since >= DEAD_S)
+            if lease is None or is_dead:
+                beat = lease.beat + 1 if lease else 0
                 values = {"holder": holder, "host": host, "pid": pid, "beat": beat, "taken_at": now}
-                if held is None and not insert_once(connection, LEASES, {"name": LEASE, **values}):
+                if lease is None and not insert_once(connection, LEASES, {"name": LEASE, **values}):
                     continue  # another machine was faster
-                if held is not None:
+                if lease is not None:
                     put(connection, LEASES, {"name": LEASE}, values)
                 return
-        if seen is not None and held.beat != seen:
-            raise Busy(f"another run is at work on {held.host}", hint="wait for its end (kobo-sync status shows it)")
-        seen = held.beat
+        if last_beat is not None and lease.beat != last_beat:
+            raise Busy(f"another run is at work on {lease.host}", hint="wait for its end (kobo-sync status shows it)")
+        last_beat = lease.beat
         wait(BEAT_S)
 
 
@@ -215,8 +217,8 @@ def beat(desk: Desk, holder: str, run_id: int, progress: Mapping[str, Any]) -> b
         mine = (LEASES.c.name == LEASE) & (LEASES.c.holder == holder)
         alive = connection.execute(LEASES.update().where(mine).values(beat=LEASES.c.beat + 1)).rowcount == 1
         if alive and run_id:
-            said = json.dumps(progress, ensure_ascii=False)
-            connection.execute(R.update().where(R.c.run_id == run_id).values(progress=said))
+            progress_json = json.dumps(progress, ensure_ascii=False)
+            connection.execute(R.update().where(R.c.run_id == run_id).values(progress=progress_json))
     return alive
 
 

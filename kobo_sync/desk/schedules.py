@@ -61,9 +61,14 @@ def settings(desk: Desk) -> dict[str, Setting]:
 
 def set_expressions(desk: Desk, job: str, expressions: Sequence[str] | None, by: str, now: datetime) -> None:
     """Run *job* at these hours; None goes back to the config's."""
-    said = None if expressions is None else json.dumps(list(expressions))
+    expressions_json = None if expressions is None else json.dumps(list(expressions))
     before = settings(desk).get(job)
-    values = {"expressions": said, "paused": bool(before and before.paused), "changed_by": by, "changed_at": now}
+    values = {
+        "expressions": expressions_json,
+        "paused": bool(before and before.paused),
+        "changed_by": by,
+        "changed_at": now,
+    }
     with desk.begin() as connection:
         put(connection, S, {"job": job}, values)
 
@@ -71,8 +76,8 @@ def set_expressions(desk: Desk, job: str, expressions: Sequence[str] | None, by:
 def set_paused(desk: Desk, job: str, paused: bool, by: str, now: datetime) -> None:
     """Stop running *job* by the clock, or go on; what passed during a pause is not made up for."""
     before = settings(desk).get(job)
-    said = json.dumps(before.expressions) if before and before.expressions is not None else None
-    values = {"expressions": said, "paused": paused, "changed_by": by, "changed_at": now}
+    expressions_json = json.dumps(before.expressions) if before and before.expressions is not None else None
+    values = {"expressions": expressions_json, "paused": paused, "changed_by": by, "changed_at": now}
     with desk.begin() as connection:
         put(connection, S, {"job": job}, values)
 
@@ -88,8 +93,8 @@ def wishes(desk: Desk) -> list[Wish]:
     """The runs that wait, those of persons first, then the oldest."""
     with desk.begin() as connection:
         rows = connection.execute(sa.select(W)).all()
-    found = [Wish(row.job, row.form_id, row.origin, row.asked_by, row.asked_at) for row in rows]
-    return sorted(found, key=lambda each: (each.origin != "person", each.asked_at, each.job, each.form_id))
+    wishes = [Wish(row.job, row.form_id, row.origin, row.asked_by, row.asked_at) for row in rows]
+    return sorted(wishes, key=lambda each: (each.origin != "person", each.asked_at, each.job, each.form_id))
 
 
 def grant(desk: Desk, granted: Sequence[Wish]) -> None:

@@ -96,14 +96,14 @@ def keyed(findings: Iterable[Finding]) -> dict[str, Finding]:
     """Key → finding. A key is made of the rule, the form, the row and the subject (of the place, where there is no
     row), never of the words; findings that these do not tell apart are numbered in their order.
     """
-    found: dict[str, Finding] = {}
+    by_key: dict[str, Finding] = {}
     for finding in findings:
         key = base = key_of(finding)
         n = 2
-        while key in found:
+        while key in by_key:
             key, n = f"{base}-{n}", n + 1
-        found[key] = finding
-    return found
+        by_key[key] = finding
+    return by_key
 
 
 def key_of(finding: Finding) -> str:
@@ -130,39 +130,39 @@ def refresh(desk: Desk, findings: Iterable[Finding], now: datetime) -> Tally:
     What is new is added; what is found no more closes as corrected; what was corrected and is found again is
     reopened. A decision of people (accepted, false alarm) stands until the finding rests on other evidence.
     """
-    found = {key: (finding, _shown(finding)) for key, finding in keyed(findings).items()}
+    today = {key: (finding, _shown(finding)) for key, finding in keyed(findings).items()}
     with desk.begin() as connection:
         _alone(connection)
-        columns = sa.select(_I.c.key, _I.c.state, _I.c.is_found, _I.c.evidence, _I.c.said)
-        held = {row.key: row for row in connection.execute(columns)}
-        added = [_new_item(key, *found[key], now) for key in found if key not in held]
-        moved: dict[tuple[str, str, bool], list[str]] = {}
+        query = sa.select(_I.c.key, _I.c.state, _I.c.is_found, _I.c.evidence, _I.c.said)
+        items = {row.key: row for row in connection.execute(query)}
+        added = [_new_item(key, *today[key], now) for key in today if key not in items]
+        moves: dict[tuple[str, str, bool], list[str]] = {}
         reworded = []
-        for key, row in held.items():
-            shown = found[key][1] if key in found else None
-            state = _next_state(row, shown is not None, shown["evidence"] if shown else "")
-            if state != row.state or row.is_found != (shown is not None):
-                moved.setdefault((row.state, state, shown is not None), []).append(key)
-            if shown is not None and shown["said"] != row.said:
-                reworded.append({"b_key": key, **{f"b_{name}": value for name, value in shown.items()}})
+        for key, row in items.items():
+            columns = today[key][1] if key in today else None
+            state = _next_state(row, columns is not None, columns["evidence"] if columns else "")
+            if state != row.state or row.is_found != (columns is not None):
+                moves.setdefault((row.state, state, columns is not None), []).append(key)
+            if columns is not None and columns["said"] != row.said:
+                reworded.append({"b_key": key, **{f"b_{name}": value for name, value in columns.items()}})
         if added:
             connection.execute(_I.insert(), added)
         if reworded:
             connection.execute(_REWORD, reworded)
-        for (before, state, is_found), keys in moved.items():
+        for (before, state, is_found), keys in moves.items():
             _move(connection, keys, before, state, is_found, now)
-        if added or reworded or moved:
+        if added or reworded or moves:
             _recount(connection)
         if len(added) > MOST:  # so that the planner knows which index is the narrow one
             connection.exec_driver_sql("ANALYZE findings")
         n_open = _n_open(connection)
-    n = Counter({(before, state): len(keys) for (before, state, _), keys in moved.items() if before != state})
+    n = Counter({(before, state): len(keys) for (before, state, _), keys in moves.items() if before != state})
     n_closed = sum(count for (_, state), count in n.items() if state == "corrected")
     return Tally(len(added), n.total() - n_closed, n_closed, n_open)
 
 
 def _shown(finding: Finding) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "zone": _fit(finding.zone, 64),
         "enumerator": _fit(finding.enumerator, 128),
         "severity": finding.severity,
@@ -173,7 +173,7 @@ def _shown(finding: Finding) -> dict[str, Any]:
         "hint": _fit(finding.hint),
         "evidence": evidence_of(finding),
     }
-    return shown | {"said": _digest(*map(str, shown.values()))}
+    return columns | {"said": _digest(*map(str, columns.values()))}
 
 
 _SHOWN = ("zone", "enumerator", "severity", "rank", "place", "message", "why", "hint", "evidence", "said")
@@ -187,7 +187,7 @@ def _fit(text: str, most: int = 2000) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "")[:most]
 
 
-def _new_item(key: str, finding: Finding, shown: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _new_item(key: str, finding: Finding, columns: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {
         "key": key,
         "rule": _fit(finding.rule, 64),
@@ -199,7 +199,7 @@ def _new_item(key: str, finding: Finding, shown: Mapping[str, Any], now: datetim
         "found_at": now,
         "changed_at": now,
         "changed_by": PROGRAM,
-        **shown,
+        **columns,
     }
 
 
@@ -235,25 +235,27 @@ def set_state(desk: Desk, keys: Sequence[str], state: State, by: str, note: str,
     """
     if state not in STATES:
         raise ValueError(f"{state!r} is no state")
-    wanted = list(dict.fromkeys(keys))
+    distinct = list(dict.fromkeys(keys))
     with desk.begin() as connection:
         _alone(connection)
-        rows = [row for some in _batches(wanted) for row in connection.execute(sa.select(_I).where(_I.c.key.in_(some)))]
-        if len(rows) != len(wanted):
+        rows = [
+            row for some in _batches(distinct) for row in connection.execute(sa.select(_I).where(_I.c.key.in_(some)))
+        ]
+        if len(rows) != len(distinct):
             raise StoreError("a finding of this list is not in the worklist", hint="load the list again")
-        moved = [row for row in rows if row.state != state or (note and note != row.note)]
+        changed = [row for row in rows if row.state != state or (note and note != row.note)]
         events = [
             {"key": row.key, "at": now, "by": by, "kind": "set", "before": row.state, "after": state, "note": note}
-            for row in moved
+            for row in changed
         ]
-        if not moved:
+        if not changed:
             return 0
         connection.execute(_E.insert(), events)
-        for some in _batches([row.key for row in moved]):
+        for some in _batches([row.key for row in changed]):
             values = {"state": state, "changed_at": now, "changed_by": by, "note": note}
             connection.execute(_I.update().where(_I.c.key.in_(some)).values(**values))
-        _shift(connection, moved, state)
-    return len(moved)
+        _shift(connection, changed, state)
+    return len(changed)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────
@@ -272,32 +274,32 @@ def page(
     after: str = "",
 ) -> Page:
     """Items that match every filter given (no *states*: all of them), at most 500, from the place *after* on."""
-    wanted: dict[str, Sequence[str]] = {"state": states}
-    said = {"zone": zone, "form_id": form_id, "rule": rule, "enumerator": enumerator, "severity": severity}
-    wanted |= {name: (value,) for name, value in said.items() if value is not None}
-    wanted = {name: values for name, values in wanted.items() if values}
+    filters: dict[str, Sequence[str]] = {"state": states}
+    single = {"zone": zone, "form_id": form_id, "rule": rule, "enumerator": enumerator, "severity": severity}
+    filters |= {name: (value,) for name, value in single.items() if value is not None}
+    filters = {name: values for name, values in filters.items() if values}
     limit = max(1, min(limit, MOST))
     with desk.read() as connection:
-        rows = _slice(connection, wanted, limit + 1, _place(after))
-        facets = {name: _facet(connection, name, wanted) for name in FACETS}
-        total = int(connection.execute(_summed(wanted)).scalar() or 0)
+        rows = _slice(connection, filters, limit + 1, _place(after))
+        facets = {name: _facet(connection, name, filters) for name in FACETS}
+        total = int(connection.execute(_summed(filters)).scalar() or 0)
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(tuple(map(_item, rows)), f"{rows[-1].rank}.{rows[-1].item_id}" if more else "", total, facets)
 
 
 def _slice(
-    connection: sa.Connection, wanted: Mapping[str, Sequence[str]], limit: int, place: tuple[int, int] | None
+    connection: sa.Connection, filters: Mapping[str, Sequence[str]], limit: int, place: tuple[int, int] | None
 ) -> list[Any]:
     """The rows behind *place*: asked state by state and rank by rank, so that each question is one walk of an index."""
-    others = [_I.c[name].in_(values) for name, values in wanted.items() if name != "state"]
+    others = [_I.c[name].in_(values) for name, values in filters.items() if name != "state"]
     rows: list[Any] = []
     for rank in RANKS.values():
         if place is not None and rank < place[0]:
             continue
         older = [_I.c.item_id < place[1]] if place is not None and rank == place[0] else []
         same_rank: list[Any] = []
-        for state in wanted.get("state", STATES):
+        for state in filters.get("state", STATES):
             query = sa.select(_I).where(_I.c.state == state, _I.c.rank == rank, *others, *older)
             same_rank += connection.execute(query.order_by(_I.c.item_id.desc()).limit(limit)).all()
         rows += sorted(same_rank, key=lambda row: -row.item_id)
@@ -313,16 +315,16 @@ def get(desk: Desk, key: str) -> tuple[Item, tuple[Event, ...]] | None:
         events = connection.execute(sa.select(_E).where(_E.c.key == key).order_by(_E.c.event_id)).all()
     if row is None:
         return None
-    found = Event(row.found_at, PROGRAM, "found", "", "new", "")
-    return _item(row), (found, *(Event(e.at, e.by, e.kind, e.before, e.after, e.note) for e in events))
+    first = Event(row.found_at, PROGRAM, "found", "", "new", "")
+    return _item(row), (first, *(Event(e.at, e.by, e.kind, e.before, e.after, e.note) for e in events))
 
 
 def counts(desk: Desk) -> dict[str, int]:
     """State → number of items; every state is there."""
     query = sa.select(_C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.state)
     with desk.read() as connection:
-        found = {state: int(n) for state, n in connection.execute(query).all()}
-    return {state: found.get(state, 0) for state in STATES}
+        n_by_state = {state: int(n) for state, n in connection.execute(query).all()}
+    return {state: n_by_state.get(state, 0) for state in STATES}
 
 
 def forget_notes(desk: Desk, *, dry_run: bool = False) -> int:
@@ -339,24 +341,24 @@ def forget_notes(desk: Desk, *, dry_run: bool = False) -> int:
 def counts_by_zone(desk: Desk) -> dict[str, dict[str, int]]:
     """Zone → state → number of items; the zone is empty for what concerns the mission as a whole."""
     query = sa.select(_C.c.zone, _C.c.state, sa.func.sum(_C.c.n)).group_by(_C.c.zone, _C.c.state)
-    found: dict[str, dict[str, int]] = {}
+    by_zone: dict[str, dict[str, int]] = {}
     with desk.read() as connection:
         for zone, state, n in connection.execute(query).all():
-            found.setdefault(zone, {})[state] = int(n)
-    return found
+            by_zone.setdefault(zone, {})[state] = int(n)
+    return by_zone
 
 
 def states_of(desk: Desk, findings: Iterable[Finding]) -> dict[str, tuple[Finding, State]]:
     """Key → (finding, state) of *findings*, as a refresh would set it; nothing is changed."""
-    found = keyed(findings)
+    today = keyed(findings)
     with desk.read() as connection:
-        columns = sa.select(_I.c.key, _I.c.state, _I.c.evidence)
-        held = {row.key: row for row in connection.execute(columns)}
-    said: dict[str, tuple[Finding, State]] = {}
-    for key, finding in found.items():
-        state = _next_state(held[key], True, evidence_of(finding)) if key in held else "new"
-        said[key] = (finding, cast(State, state))
-    return said
+        query = sa.select(_I.c.key, _I.c.state, _I.c.evidence)
+        items = {row.key: row for row in connection.execute(query)}
+    states: dict[str, tuple[Finding, State]] = {}
+    for key, finding in today.items():
+        state = _next_state(items[key], True, evidence_of(finding)) if key in items else "new"
+        states[key] = (finding, cast(State, state))
+    return states
 
 
 def _item(row: Any) -> Item:
@@ -371,12 +373,12 @@ def _place(after: str) -> tuple[int, int] | None:
 # ── counting ────────────────────────────────────────────────────────────────
 
 
-def _summed(wanted: Mapping[str, Sequence[str]]) -> sa.Select[Any]:
-    return sa.select(sa.func.sum(_C.c.n)).where(*(_C.c[name].in_(values) for name, values in wanted.items()))
+def _summed(filters: Mapping[str, Sequence[str]]) -> sa.Select[Any]:
+    return sa.select(sa.func.sum(_C.c.n)).where(*(_C.c[name].in_(values) for name, values in filters.items()))
 
 
-def _facet(connection: sa.Connection, name: str, wanted: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    others = {key: values for key, values in wanted.items() if key != name}
+def _facet(connection: sa.Connection, name: str, filters: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    others = {key: values for key, values in filters.items() if key != name}
     query = _summed(others).add_columns(_C.c[name]).group_by(_C.c[name]).order_by(_C.c[name])
     return {value: int(n) for n, value in connection.execute(query).all() if n}
 
@@ -389,10 +391,10 @@ def _recount(connection: sa.Connection) -> None:
     connection.execute(_C.insert().from_select([*names, "n"], counted))
 
 
-def _shift(connection: sa.Connection, moved: Sequence[Any], state: str) -> None:
+def _shift(connection: sa.Connection, changed: Sequence[Any], state: str) -> None:
     """Move *moved* items to *state* in the counts, without counting the others."""
     shifts: Counter[tuple[str, ...]] = Counter()
-    for row in moved:
+    for row in changed:
         cell: tuple[str, ...] = (row.rule, row.form_id, row.zone, row.enumerator, row.severity)
         shifts[(*cell, row.state)] -= 1
         shifts[(*cell, state)] += 1

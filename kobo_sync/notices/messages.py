@@ -41,10 +41,10 @@ def after_run(mission: Mission, job: str, now: datetime) -> None:
     """Raise the notices that the run of *job* which just ended gives reason for. Raises: StoreError."""
     if mission.config.notices.smtp is None:
         return
-    notices_raised = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
+    events = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
     if job in ("run", "deliver"):
-        notices_raised += _ready(mission)
-    for notice in notices_raised:
+        events += _ready(mission)
+    for notice in events:
         if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
             log.info("mail to send: %s", notice.kind)
 
@@ -107,10 +107,10 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
 def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
     """The mirror is not proved complete: once a day and form."""
     run = next(iter(runs.last_runs(mission.desk, 1, job=job)), None)
-    gaps: dict[str, list[str]] = {}
+    lines_by_form: dict[str, list[str]] = {}
     for finding in run.report.get("findings", ()) if run else ():
         if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
-            gaps.setdefault(finding.get("form_id", ""), []).append(
+            lines_by_form.setdefault(finding.get("form_id", ""), []).append(
                 f"- {finding['rule']} : {finding['message']} → {finding.get('hint', '')}"
             )
     day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
@@ -128,7 +128,7 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
                 "La relève suivante réessaie.",
             ],
         )
-        for form_id, lines in sorted(gaps.items())
+        for form_id, lines in sorted(lines_by_form.items())
     ]
 
 
@@ -139,7 +139,7 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
     if snapshot is None:
         return []
     local = now.astimezone(ZoneInfo(mission.config.mission.timezone))
-    raised = []
+    events = []
     for place in snapshot[0]["zones"]:
         if place["training_on"] != local.date().isoformat() or not place["quota"]:
             continue
@@ -153,8 +153,8 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
             continue
         lines = [f"{name}, {french.day(local.date())} à {local:%H:%M} : {n} présent·e·s pour un quota de {quota}.", ""]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
-        raised.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
-    return raised
+        events.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
+    return events
 
 
 def _group(group: dict[str, Any]) -> str:

@@ -23,5 +23,5 @@ def hours(config: Config, settings: Mapping[str, Setting], job: str) -> tuple[st
 def next_runs(config: Config, settings: Mapping[str, Setting], now: datetime) -> dict[str, datetime]:
     """job → when it is next due, aware UTC; only jobs that have an hour."""
     zone = ZoneInfo(config.mission.timezone)
-    found = {job: next_at(hours(config, settings, job), now, zone) for job in JOB_NAMES}
-    return {job: at for job, at in found.items() if at is not None}
+    moments = {job: next_at(hours(config, settings, job), now, zone) for job in JOB_NAMES}
+    return {job: at for job, at in moments.items() if at is not None}

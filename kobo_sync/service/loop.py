@@ -128,7 +128,7 @@ class Service:
         """(job, slot) of what is due, the oldest first; several missed slots of a job are the newest of them."""
         config, settings = self._mission.config, schedules.settings(self._mission.desk)
         zone = ZoneInfo(config.mission.timezone)
-        found = []
+        slots = []
         for job in JOB_NAMES:
             expressions = hours(config, settings, job) if job in JOBS else ()
             if not expressions:
@@ -138,8 +138,8 @@ class Service:
             after = max((moment for moment in since if moment <= now), default=now)
             slot = due(expressions, after, now, zone)
             if slot and now >= slot.at + delay(config.mission.code, job, slot, config.schedule.jitter_s):
-                found.append((job, slot))
-        return sorted(found, key=lambda pair: pair[1])
+                slots.append((job, slot))
+        return sorted(slots, key=lambda pair: pair[1])
 
     def _note_missed(self, job: str, order: Order, now: datetime) -> None:
         try:

@@ -42,11 +42,11 @@ def granted(connection: Connection, asset: str, request: Asked) -> set[str]:
     if request.is_superuser:
         return set(OWNER)
     names = [ANONYMOUS] if request.username is None else [ANONYMOUS, request.username]
-    found = connection.execute(
+    rows = connection.execute(
         f"SELECT codename FROM permissions WHERE asset = ? AND username IN ({', '.join('?' * len(names))})",
         (asset, *names),
     )
-    return {row[0] for row in found}
+    return {row[0] for row in rows}
 
 
 def may_submit(connection: Connection, asset: str, username: str | None, codename: str) -> bool:
@@ -72,10 +72,10 @@ def need(context: Context, request: Asked, uid: str, codename: str, *, unknown: 
     asset = one(context.db.reader, "SELECT * FROM assets WHERE uid = ?", uid)
     if asset is None:
         raise unknown or not_found()
-    held = granted(context.db.reader, uid, request)
-    if "view_asset" not in held:
+    rights = granted(context.db.reader, uid, request)
+    if "view_asset" not in rights:
         raise not_found()
-    if codename not in held:
+    if codename not in rights:
         raise forbidden()
     return asset
 
@@ -85,20 +85,20 @@ def row_filters(context: Context, request: Asked, uid: str) -> list[dict[str, An
 
     Raises: Refused when the account may see no row at all.
     """
-    held = granted(context.db.reader, uid, request)
-    if "view_submissions" in held:
+    rights = granted(context.db.reader, uid, request)
+    if "view_submissions" in rights:
         return None
-    if "view_asset" not in held:
+    if "view_asset" not in rights:
         raise not_found()
-    found = one(
+    permission = one(
         context.db.reader,
         "SELECT filters FROM permissions WHERE asset = ? AND username = ? AND codename = 'partial_submissions'",
         uid,
         request.username,
     )
-    if found is None or not found["filters"]:
+    if permission is None or not permission["filters"]:
         raise forbidden()
-    return [item for part in json.loads(found["filters"]) for item in part["filters"]]
+    return [item for part in json.loads(permission["filters"]) for item in part["filters"]]
 
 
 def visible(context: Context, request: Asked) -> Iterable[Row]:

@@ -72,9 +72,9 @@ class Station:
     def _secret(self) -> str:
         """What signs Digest nonces: drawn once per file, from the system and not from the seeded ids."""
         with self.db.writing() as connection:
-            found = one(connection, "SELECT value FROM secrets WHERE name = 'nonce'")
-            if found:
-                return str(found["value"])
+            row = one(connection, "SELECT value FROM secrets WHERE name = 'nonce'")
+            if row:
+                return str(row["value"])
             fresh = randomness.token_hex(32)
             connection.execute("INSERT INTO secrets (name, value) VALUES ('nonce', ?)", (fresh,))
             return fresh
@@ -227,13 +227,13 @@ _TABLE: tuple[tuple[str, View], ...] = (
     (f"{_ASSET[:-1]}/data.<any(json, xml, geojson):suffix>", data.listing),
     (f"{_ASSET}data/bulk/", rows.bulk),
     (f"{_ASSET}data/validation_statuses/", rows.validations),
-    (f"{_ASSET}data/<wanted>.<any(json, xml, geojson):suffix>", data.one_row),
-    (f"{_ASSET}data/<wanted>/", data.one_row),
-    (f"{_ASSET}data/<wanted>/validation_status/", rows.validation),
-    (f"{_ASSET}data/<wanted>/duplicate/", rows.duplicate),
-    (f"{_ASSET}data/<wanted>/attachments/", rows.attachments),
-    (f"{_ASSET}data/<wanted>/attachments/<attachment_uid>/", rows.attachment),
-    (f"{_ASSET}data/<wanted>/attachments/<attachment_uid>/<any(large, medium, small):size>/", rows.attachment),
+    (f"{_ASSET}data/<key>.<any(json, xml, geojson):suffix>", data.one_row),
+    (f"{_ASSET}data/<key>/", data.one_row),
+    (f"{_ASSET}data/<key>/validation_status/", rows.validation),
+    (f"{_ASSET}data/<key>/duplicate/", rows.duplicate),
+    (f"{_ASSET}data/<key>/attachments/", rows.attachments),
+    (f"{_ASSET}data/<key>/attachments/<attachment_uid>/", rows.attachment),
+    (f"{_ASSET}data/<key>/attachments/<attachment_uid>/<any(large, medium, small):size>/", rows.attachment),
     (f"{_ASSET}attachments/<attachment_uid>/", rows.delete_attachment),
 )
 _PHONE_TABLE: tuple[tuple[str, View], ...] = (

@@ -70,15 +70,15 @@ def listing(context: Context, request: Asked) -> Response:
     """``/api/v2/assets/``: 200 and empty for anonymous callers [a11]."""
     if request.method != "GET":
         raise wrong_method(request.method)
-    found = [view(context, request, asset) for asset in access.visible(context, request)]
-    found = [item for item in found if _answers(item, request.args.get("q", ""))]
+    views = [view(context, request, asset) for asset in access.visible(context, request)]
+    views = [item for item in views if _answers(item, request.args.get("q", ""))]
     limit = min(max(whole(request.args.get("limit")) or 100, 1), 300)
     start = max(whole(request.args.get("start")) or whole(request.args.get("offset")) or 0, 0)
-    rows = [render.asset_row(request.base, item) for item in found[start : start + limit]]
+    rows = [render.asset_row(request.base, item) for item in views[start : start + limit]]
     nexts = render.links(
-        request.base + request.path, request.args.to_dict(), count=len(found), limit=limit, offset=start
+        request.base + request.path, request.args.to_dict(), count=len(views), limit=limit, offset=start
     )
-    return json_answer(render.page(rows, len(found), nexts))
+    return json_answer(render.page(rows, len(views), nexts))
 
 
 def _answers(item: render.AssetView, q: str) -> bool:
@@ -120,18 +120,18 @@ def one_asset(context: Context, request: Asked, uid: str) -> Response:
     return json_answer(render.asset_full(request.base, view(context, request, asset)))
 
 
-def _change(context: Context, request: Asked, asset: Row, asked: Mapping[str, Any]) -> Row:
+def _change(context: Context, request: Asked, asset: Row, payload: Mapping[str, Any]) -> Row:
     """Settings are merged by top-level key and make no version; a new name does [d41]."""
     uid, settings = asset["uid"], json.loads(asset["settings"])
-    given = asked.get("settings")
-    if isinstance(given, str):
+    settings_change = payload.get("settings")
+    if isinstance(settings_change, str):
         try:
-            given = json.loads(given)
+            settings_change = json.loads(settings_change)
         except ValueError as error:
             raise Refused(400, {"settings": ["Value must be valid JSON."]}) from error
-    if given is not None and not isinstance(given, dict):
+    if settings_change is not None and not isinstance(settings_change, dict):
         raise Refused(400, {"settings": ["Value must be valid JSON."]})
-    name = asked.get("name", asset["name"])
+    name = payload.get("name", asset["name"])
     if not isinstance(name, str) or len(name) > 255:
         raise Refused(400, {"name": ["Ensure this field has no more than 255 characters."]})
     with context.db.writing() as connection:
@@ -139,11 +139,11 @@ def _change(context: Context, request: Asked, asset: Row, asked: Mapping[str, An
         if name != asset["name"]:
             last = one(connection, "SELECT * FROM versions WHERE asset = ? ORDER BY id DESC LIMIT 1", uid)
             version = add_version(context, connection, uid, json.loads(last["sheets"] if last else "{}"))
-            said = {"name": {"new": name, "old": asset["name"]}, "latest_version_uid": version}
-            history.record(context, connection, asset, "update-name", request.username, said)
+            metadata = {"name": {"new": name, "old": asset["name"]}, "latest_version_uid": version}
+            history.record(context, connection, asset, "update-name", request.username, metadata)
         connection.execute(
             "UPDATE assets SET name = ?, settings = ?, modified_at = ?, modified_by = ? WHERE uid = ?",
-            (name, render.dumps({**settings, **(given or {})}), now, request.username, uid),
+            (name, render.dumps({**settings, **(settings_change or {})}), now, request.username, uid),
         )
     changed = one(context.db.reader, "SELECT * FROM assets WHERE uid = ?", uid)
     return changed or asset
@@ -298,13 +298,13 @@ def permissions(context: Context, request: Asked, uid: str) -> Response:
     if request.method != "POST":
         raise wrong_method(request.method)
     asset = access.need(context, request, uid, "manage_asset")
-    asked = request.payload()
-    username, codename = _last(asked.get("user")), _last(asked.get("permission"))
+    payload = request.payload()
+    username, codename = _last(payload.get("user")), _last(payload.get("permission"))
     if codename not in render.PERMISSIONS:
         raise Refused(400, {"permission": ["Invalid hyperlink - Object does not exist."]})
     if username != ANONYMOUS and not context.knows(username):
         raise Refused(400, {"user": ["Invalid hyperlink - Object does not exist."]})
-    filters = _filters(asked.get("partial_permissions")) if codename == "partial_submissions" else None
+    filters = _filters(payload.get("partial_permissions")) if codename == "partial_submissions" else None
     with context.db.writing() as connection:
         access.grant(context, connection, uid, username, codename, filters)
         row = one(
@@ -317,8 +317,8 @@ def permissions(context: Context, request: Asked, uid: str) -> Response:
         is_open = username == ANONYMOUS
         change = {"permissions": {"added": [codename], "removed": [], "username": username}}
         action = "allow-anonymous-submissions" if is_open else "modify-user-permissions"
-        said = {"log_subtype": "permission", **({} if is_open else change)}
-        history.record(context, connection, asset, action, request.username, said)
+        metadata = {"log_subtype": "permission", **({} if is_open else change)}
+        history.record(context, connection, asset, action, request.username, metadata)
     answer = render.permission(request.base, dict(row or {}))
     return json_answer(answer, 201, {"Location": answer["url"]})
 
@@ -327,12 +327,12 @@ def _last(url: Any) -> str:
     return str(url or "").rstrip("/").rpartition("/")[2]
 
 
-def _filters(given: Any) -> str:
-    if not isinstance(given, Sequence) or not all(
-        isinstance(item, dict) and isinstance(item.get("filters"), list) for item in given
+def _filters(permissions: Any) -> str:
+    if not isinstance(permissions, Sequence) or not all(
+        isinstance(item, dict) and isinstance(item.get("filters"), list) for item in permissions
     ):
         raise Refused(400, {"partial_permissions": ["This field is required for the `partial_submissions` permission"]})
-    return render.dumps([{"codename": _last(item.get("url")), "filters": item["filters"]} for item in given])
+    return render.dumps([{"codename": _last(item.get("url")), "filters": item["filters"]} for item in permissions])
 
 
 def one_permission(context: Context, request: Asked, uid: str, permission_uid: str) -> Response:

@@ -74,39 +74,41 @@ class Keyring:
         return None
 
     def _by_own_token(self, token: str) -> Account:
-        found = self._by_token.get(token)
-        if found is None:
+        account = self._by_token.get(token)
+        if account is None:
             raise Unauthenticated("Invalid token.")
-        return found
+        return account
 
     def _basic(self, header: str) -> Account:
         try:
-            given = Authorization.from_header(header)
+            authorization = Authorization.from_header(header)
         except ValueError:
-            given = None
-        account = self._by_name.get((given.username or "") if given else "")
-        password = ((given.password or "") if given else "").encode()
+            authorization = None
+        account = self._by_name.get((authorization.username or "") if authorization else "")
+        password = ((authorization.password or "") if authorization else "").encode()
         if account is None or not hmac.compare_digest(account.password.encode(), password):
             raise Unauthenticated("Invalid username/password.")
         return account
 
     def _digest(self, request: Asked, rest: str, now: datetime) -> Account:
-        said = {key: value or "" for key, value in parse_dict_header(rest).items()}
-        account = self._by_name.get(said.get("username", ""))
+        fields = {key: value or "" for key, value in parse_dict_header(rest).items()}
+        account = self._by_name.get(fields.get("username", ""))
         wrong = Unauthenticated("Invalid username/password")
         if (
             account is None
-            or not self._is_our_nonce(said.get("nonce", ""))
-            or not _is_for(said.get("uri", ""), request)
+            or not self._is_our_nonce(fields.get("nonce", ""))
+            or not _is_for(fields.get("uri", ""), request)
         ):
             raise wrong
         first = _md5(f"{account.username}:{REALM}:{account.password}")
-        second = _md5(f"{request.method}:{said['uri']}")
-        middle = ":".join([said["nonce"], said.get("nc", ""), said.get("cnonce", ""), said.get("qop", "")])
+        second = _md5(f"{request.method}:{fields['uri']}")
+        middle = ":".join([fields["nonce"], fields.get("nc", ""), fields.get("cnonce", ""), fields.get("qop", "")])
         expected = _md5(f"{first}:{middle}:{second}")
-        if said.get("qop") != "auth" or not hmac.compare_digest(expected.encode(), said.get("response", "").encode()):
+        if fields.get("qop") != "auth" or not hmac.compare_digest(
+            expected.encode(), fields.get("response", "").encode()
+        ):
             raise wrong
-        if now.timestamp() - float(said["nonce"].split(":")[0]) > NONCE_LIFE_S:
+        if now.timestamp() - float(fields["nonce"].split(":")[0]) > NONCE_LIFE_S:
             raise Unauthenticated("Invalid username/password", is_stale=True)
         return account
 

@@ -40,8 +40,8 @@ def form_of(context: Context, request: Asked, uid: str, codename: str = "") -> R
 
     Raises: Refused 404 in HTML for an unknown asset [a13], 404, 403, and 400 before the first deployment [d00].
     """
-    found = one(context.db.reader, "SELECT owner FROM assets WHERE uid = ?", uid)
-    if found is None:
+    asset = one(context.db.reader, "SELECT owner FROM assets WHERE uid = ?", uid)
+    if asset is None:
         raise no_such_page()
     if codename:
         access.need(context, request, uid, codename)
@@ -92,10 +92,10 @@ def wish_of(context: Context, request: Asked, uid: str, form: str) -> Wish:
     start = whole(args.get("start", "0"))
     if start is None or start < 0:
         raise Refused(400, {"start": "A positive integer is required."})
-    asked = _json(args.get("query"), "query", dict) or {}
+    criteria = _json(args.get("query"), "query", dict) or {}
     fields = _json(args.get("fields"), "fields", list)
     sort = _json(args.get("sort"), "sort", dict) or {"_id": 1}
-    where, values, test = _condition(context, request, uid, asked)
+    where, values, test = _condition(context, request, uid, criteria)
     return Wish(
         where=where,
         values=values,
@@ -108,10 +108,10 @@ def wish_of(context: Context, request: Asked, uid: str, form: str) -> Wish:
 
 
 def _condition(
-    context: Context, request: Asked, uid: str, asked: Mapping[str, Any]
+    context: Context, request: Asked, uid: str, criteria: Mapping[str, Any]
 ) -> tuple[str, tuple[Any, ...], query.Matcher | None]:
     filters = access.row_filters(context, request, uid)
-    condition, values, rest = query.split(asked)
+    condition, values, rest = query.split(criteria)
     where = "asset = ?" + (f" AND {condition}" if condition else "")
     if filters is not None:
         rest = {"$and": [{"$or": filters}, rest] if rest else [{"$or": filters}]}
@@ -153,9 +153,9 @@ def matching(context: Context, wish: Wish, columns: str = "*") -> tuple[int, lis
     sql = f"SELECT id, head, attachments, validation FROM submissions WHERE {wish.where} ORDER BY {order or 'id'}"
     keys: list[tuple[int, dict[str, Any]]] = []
     for row in reader.execute(sql, wish.values):
-        seen = parsed(row)
-        if wish.test is None or wish.test(seen):
-            keys.append((row["id"], {} if order else {key: seen.get(key) for key, _ in wish.sort}))
+        row_fields = parsed(row)
+        if wish.test is None or wish.test(row_fields):
+            keys.append((row["id"], {} if order else {key: row_fields.get(key) for key, _ in wish.sort}))
     if order is None:
         for key, is_descending in reversed(wish.sort):
             keys.sort(key=lambda item: _rank(item[1].get(key)), reverse=is_descending)
@@ -170,12 +170,12 @@ def _by_ids(context: Context, ids: list[int], columns: str) -> list[Row]:
 
 
 def _order(sort: Iterable[tuple[str, bool]]) -> str | None:
-    known = {"_id": "id", "_submission_time": "submission_time", "_uuid": "uuid"}
+    columns = {"_id": "id", "_submission_time": "submission_time", "_uuid": "uuid"}
     parts = []
     for key, is_descending in sort:
-        if key not in known:
+        if key not in columns:
             return None
-        parts.append(f"{known[key]}{' DESC' if is_descending else ''}")
+        parts.append(f"{columns[key]}{' DESC' if is_descending else ''}")
     return ", ".join([*parts, "id"]) if parts else "id"
 
 
@@ -191,7 +191,7 @@ def _rank(value: Any) -> tuple[int, Any]:
 # ── answers ─────────────────────────────────────────────────────────────────
 
 
-def wanted_form(request: Asked, suffix: str = "") -> str:
+def requested_format(request: Asked, suffix: str = "") -> str:
     """json, xml or geojson: by suffix, ``?format=``, else JSON.
 
     Raises: Refused 406 when ``Accept`` does not allow it [f40, f40b].
@@ -215,7 +215,7 @@ def listing(context: Context, request: Asked, uid: str, suffix: str = "") -> Res
     form = form_of(context, request, uid)
     if request.method != "GET":
         raise wrong_method(request.method)
-    kind = wanted_form(request, suffix)
+    kind = requested_format(request, suffix)
     wish = wish_of(context, request, uid, kind)
     if kind == "xml":
         return _as_xml(context, request, wish)
@@ -313,12 +313,12 @@ def _as_geojson(context: Context, wish: Wish, form: Row) -> Response:
 # ── one row ─────────────────────────────────────────────────────────────────
 
 
-def find(context: Context, request: Asked, uid: str, wanted: str) -> Row:
+def find(context: Context, request: Asked, uid: str, key: str) -> Row:
     """A row by ``_id``, by its root uuid or its current one [f12, f12b].
 
     Raises: Refused 404.
     """
-    number = whole(wanted)
+    number = whole(key)
     if number is not None:
         row = one(context.db.reader, "SELECT * FROM submissions WHERE asset = ? AND id = ?", uid, number)
     else:
@@ -326,7 +326,7 @@ def find(context: Context, request: Asked, uid: str, wanted: str) -> Row:
             context.db.reader,
             "SELECT * FROM submissions WHERE asset = ?1 AND (root_uuid = ?2 OR uuid = ?2) ORDER BY id DESC LIMIT 1",
             uid,
-            wanted.removeprefix("uuid:"),
+            key.removeprefix("uuid:"),
         )
     filters = access.row_filters(context, request, uid)
     if row is None or (filters is not None and not query.matcher({"$or": filters})(parsed(row))):
@@ -334,14 +334,14 @@ def find(context: Context, request: Asked, uid: str, wanted: str) -> Row:
     return row
 
 
-def one_row(context: Context, request: Asked, uid: str, wanted: str, suffix: str = "") -> Response:
+def one_row(context: Context, request: Asked, uid: str, key: str, suffix: str = "") -> Response:
     """``…/data/<id or uuid>/``: GET as JSON, XML, GeoJSON; DELETE [f10, f44, h30]."""
     if request.method not in ("GET", "DELETE"):
         raise wrong_method(request.method)
     form = form_of(context, request, uid, "delete_submissions" if request.method == "DELETE" else "")
-    kind = "json" if request.method == "DELETE" else wanted_form(request, suffix)
+    kind = "json" if request.method == "DELETE" else requested_format(request, suffix)
     try:
-        row = find(context, request, uid, wanted)
+        row = find(context, request, uid, key)
     except Refused as refusal:
         if kind == "xml" and refusal.status == 404:
             text = '<?xml version="1.0" encoding="utf-8"?><root><detail>Not found.</detail></root>'

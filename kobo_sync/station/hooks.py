@@ -39,12 +39,12 @@ def listing(context: Context, request: Asked, uid: str) -> Response:
         return json_answer(render.page([_shown(request.base, asset, row) for row in rows], len(rows)))
     if request.method != "POST":
         raise wrong_method(request.method)
-    given = _checked(request.payload(), whole=True)
+    settings = _checked(request.payload(), whole=True)
     hook_uid = context.new_uid("h")
     with context.db.writing() as connection:
         connection.execute(
             "INSERT INTO hooks (uid, asset, settings, modified_at) VALUES (?, ?, ?, ?)",
-            (hook_uid, uid, json.dumps(given), micros(context.now())),
+            (hook_uid, uid, json.dumps(settings), micros(context.now())),
         )
         row = one(connection, "SELECT * FROM hooks WHERE uid = ?", hook_uid)
     answer = _shown(request.base, asset, row)
@@ -92,17 +92,17 @@ def _shown(base: str, asset: Any, row: Any) -> dict[str, Any]:
     }
 
 
-def _checked(given: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+def _checked(settings: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     """What was given, of the known settings. Raises: Refused 400, saying which is wrong."""
     for name in ("name", "endpoint") if whole else ():
-        if not given.get(name):
+        if not settings.get(name):
             raise Refused(400, {name: ["This field is required."]})
-    if "endpoint" in given and not str(given["endpoint"]).startswith(("http://", "https://")):
+    if "endpoint" in settings and not str(settings["endpoint"]).startswith(("http://", "https://")):
         raise Refused(400, {"endpoint": ["Enter a valid URL."]})
-    for name, known in _CHOICES.items():
-        if name in given and given[name] not in known:
-            raise Refused(400, {name: [f'"{given[name]}" is not a valid choice.']})
-    return {name: given[name] for name in _SETTINGS if name in given}
+    for name, choices in _CHOICES.items():
+        if name in settings and settings[name] not in choices:
+            raise Refused(400, {name: [f'"{settings[name]}" is not a valid choice.']})
+    return {name: settings[name] for name in _SETTINGS if name in settings}
 
 
 def tell(context: Context, base: str, asset_uid: str, uuid: str) -> None:

@@ -51,7 +51,7 @@ def read_instance(xml: bytes) -> Instance:
     for child in root:
         if local(child.tag) == "meta":
             meta = {local(item.tag): (item.text or "").strip() for item in child}
-    uuid = bare(meta.get("instanceID", "") or root.get("instanceID", ""))
+    uuid = without_prefix(meta.get("instanceID", "") or root.get("instanceID", ""))
     if not uuid:
         raise Malformed("Instance ID is required")
     form_uuid = next(
@@ -63,7 +63,7 @@ def read_instance(xml: bytes) -> Instance:
         form_id=root.get("id") or local(root.tag),
         form_uuid=form_uuid,
         uuid=uuid,
-        deprecated=bare(meta.get("deprecatedID", "")),
+        deprecated=without_prefix(meta.get("deprecatedID", "")),
         submission_date=root.get("submissionDate", ""),
     )
 
@@ -77,7 +77,7 @@ def answers(instance: Instance, repeats: Collection[str]) -> dict[str, Any]:
 
 
 def _fields(node: Element, prefix: str, repeats: Collection[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for child in node:
         if not isinstance(child.tag, str):
             continue
@@ -85,15 +85,15 @@ def _fields(node: Element, prefix: str, repeats: Collection[str]) -> dict[str, A
         if path in repeats:
             item = _fields(child, f"{path}/", repeats)
             if item:  # a blank repeat instance disappears [e64]
-                found.setdefault(path, []).append(item)
+                fields.setdefault(path, []).append(item)
         elif len(child):
-            found.update(_fields(child, f"{path}/", repeats))
+            fields.update(_fields(child, f"{path}/", repeats))
         elif child.text and child.text.strip():
-            found[path] = child.text
-    return found
+            fields[path] = child.text
+    return fields
 
 
-def bare(uuid: str) -> str:
+def without_prefix(uuid: str) -> str:
     """*uuid* without its ``uuid:`` prefix."""
     return uuid.strip().removeprefix("uuid:")
 
@@ -105,22 +105,22 @@ def local(tag: Any) -> str:
 
 def leaves(instance: Instance, repeats: Collection[str]) -> dict[str, str]:
     """Text → the path of the first answer that says it, repeats indexed from 1 (``membre[2]/photo``)."""
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for path, text in _leaves(instance.root, "", "", repeats):
-        found.setdefault(text, path)
-    return found
+        paths.setdefault(text, path)
+    return paths
 
 
-def _leaves(node: Element, prefix: str, shown: str, repeats: Collection[str]) -> Iterator[tuple[str, str]]:
-    seen: dict[str, int] = {}
+def _leaves(node: Element, prefix: str, label_prefix: str, repeats: Collection[str]) -> Iterator[tuple[str, str]]:
+    counts: dict[str, int] = {}
     for child in node:
         if not isinstance(child.tag, str):
             continue
         name = local(child.tag)
-        path, label = f"{prefix}{name}", f"{shown}{name}"
+        path, label = f"{prefix}{name}", f"{label_prefix}{name}"
         if path in repeats:
-            seen[path] = seen.get(path, 0) + 1
-            label += f"[{seen[path]}]"
+            counts[path] = counts.get(path, 0) + 1
+            label += f"[{counts[path]}]"
         if len(child):
             yield from _leaves(child, f"{path}/", f"{label}/", repeats)
         elif child.text and child.text.strip():

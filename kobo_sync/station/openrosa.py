@@ -42,8 +42,8 @@ def form_list(context: Context, request: Asked, user: str | None = None) -> Resp
         "SELECT deployments.* FROM deployments JOIN assets ON assets.uid = deployments.asset WHERE active"
         " AND (?1 = '' OR assets.uid = ?1) AND (?2 IS NULL OR assets.owner = ?2) ORDER BY pk"
     )
-    wanted = request.args.get("formID", "")
-    forms = context.db.reader.execute(sql, (wanted, user)).fetchall()
+    form_id = request.args.get("formID", "")
+    forms = context.db.reader.execute(sql, (form_id, user)).fetchall()
     whom = None if user is not None else request.username
     open_to = [form for form in forms if may_submit(context.db.reader, form["asset"], whom, "add_submissions")]
     return _openrosa(render.form_list(request.base, open_to, f"/{user}" if user else ""))
@@ -118,12 +118,12 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         raise Refused(404, render.xml_detail("Not found."), XML_TYPE) from error
     except submissions.Rejected as error:
         return _openrosa(render.openrosa_message(error.text), error.status, location if error.is_known else None)
-    said = (receipt.form_id, receipt.uuid, receipt.created_at, receipt.modified_at)
+    facts = (receipt.form_id, receipt.uuid, receipt.created_at, receipt.modified_at)
     if receipt.is_new:
         hooks.tell(context, request.base, receipt.form_id, receipt.uuid)
-    answer = _openrosa(render.receipt(*said), 201, location)
+    answer = _openrosa(render.receipt(*facts), 201, location)
     if is_json:
-        answer.data = render.dumps(render.receipt_json(*said)).encode()
+        answer.data = render.dumps(render.receipt_json(*facts)).encode()
         answer.content_type = "application/json"
     return answer
 
@@ -136,12 +136,12 @@ def _xml_of_form(request: Asked) -> bytes:
 
 
 def _uploads(request: Asked) -> list[submissions.Upload]:
-    found = []
+    uploads = []
     for key, file in request.files.items(multi=True):
         name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
         if key != "xml_submission_file" and name and name.isprintable():
-            found.append(submissions.Upload(name, file.mimetype, file.read()))
-    return found
+            uploads.append(submissions.Upload(name, file.mimetype, file.read()))
+    return uploads
 
 
 def _xml_of_json(request: Asked) -> bytes:

@@ -163,13 +163,13 @@ def deployment(context: Context, request: Asked, uid: str) -> Response:
         raise Refused(405, {"detail": "Use PATCH to update an existing deployment"})
     if request.method == "PATCH" and current is None:
         raise Refused(405, {"detail": "Use POST to create a new deployment"})
-    asked = request.payload()
-    is_active = asked.get("active", False) in (True, "true", "True", "1", 1)  # the default is archived [d08]
+    payload = request.payload()
+    is_active = payload.get("active", False) in (True, "true", "True", "1", 1)  # the default is archived [d08]
     if asset["asset_type"] != "survey":
         raise server_error()  # [d10]
-    if request.method == "PATCH" and "version_id" not in asked:
+    if request.method == "PATCH" and "version_id" not in payload:
         _archive(context, request, asset, is_active)  # only that: not a redeployment [c25]
-    elif asked.get("version_id", asset["version_id"]) != asset["version_id"]:
+    elif payload.get("version_id", asset["version_id"]) != asset["version_id"]:
         raise server_error()  # [d23]
     else:
         _deploy(context, request, asset, current, is_active)
@@ -225,8 +225,8 @@ def _deploy(context: Context, request: Asked, asset: Row, current: Row | None, i
         )
         connection.execute("UPDATE assets SET modified_at = ? WHERE uid = ?", (micros(now), uid))
         _publish_media(connection, uid)
-        said = {"latest_version_uid": version["uid"], "latest_deployed_version_uid": version["uid"]}
-        history.record(context, connection, asset, "redeploy" if current else "deploy", request.username, said)
+        metadata = {"latest_version_uid": version["uid"], "latest_deployed_version_uid": version["uid"]}
+        history.record(context, connection, asset, "redeploy" if current else "deploy", request.username, metadata)
 
 
 def _stamp(n: int, modified_at: str, current: Row | None) -> str:
@@ -241,17 +241,17 @@ def _stamp(n: int, modified_at: str, current: Row | None) -> str:
 
 def _publish_media(connection: Connection, uid: str) -> None:
     """Make the manifest equal to the files; a file that changed gets a new id [c33, c34]."""
-    wanted = {
+    files = {
         (row["filename"], row["md5"]): row for row in connection.execute("SELECT * FROM files WHERE asset = ?", (uid,))
     }
     old = connection.execute("SELECT * FROM published WHERE asset = ?", (uid,)).fetchall()
     for row in old:
-        if (row["filename"], row["md5"]) in wanted:
-            del wanted[row["filename"], row["md5"]]
+        if (row["filename"], row["md5"]) in files:
+            del files[row["filename"], row["md5"]]
         else:
             connection.execute("DELETE FROM published WHERE id = ?", (row["id"],))
             drop_unused_blobs(connection, [row["blob"]])
-    for row in wanted.values():
+    for row in files.values():
         connection.execute(
             "INSERT INTO published (asset, filename, mimetype, md5, blob) VALUES (?, ?, ?, ?, ?)",
             (uid, row["filename"], row["mimetype"], row["md5"], row["blob"]),
@@ -264,8 +264,8 @@ def _publish_media(connection: Connection, uid: str) -> None:
 def versions(context: Context, request: Asked, uid: str) -> Response:
     """``…/versions/``: the deployed ones, newest first [d35]."""
     asset = access.need(context, request, uid, "view_asset")
-    shown = view(context, request, asset)
-    return json_answer(render.versions(request.base, uid, shown.deployed))
+    asset_view = view(context, request, asset)
+    return json_answer(render.versions(request.base, uid, asset_view.deployed))
 
 
 def one_version(context: Context, request: Asked, uid: str, version_uid: str) -> Response:
@@ -274,8 +274,8 @@ def one_version(context: Context, request: Asked, uid: str, version_uid: str) ->
     row = one(context.db.reader, "SELECT * FROM versions WHERE asset = ? AND uid = ?", uid, version_uid)
     if row is None:
         raise not_found()
-    shown = view(context, request, asset)
-    listed = render.versions(request.base, uid, shown.deployed)["results"]
+    asset_view = view(context, request, asset)
+    listed = render.versions(request.base, uid, asset_view.deployed)["results"]
     head = next((item for item in listed if item["uid"] == version_uid), {"uid": version_uid})
     return json_answer({**head, "content": json.loads(row["content"])})
 

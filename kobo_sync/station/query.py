@@ -56,10 +56,10 @@ def _push(key: str, value: Any) -> tuple[str, list[Any]] | None:
     def fits(item: Any) -> bool:
         return type(item) is kind and (not isinstance(item, int) or abs(item) < 2**63)
 
-    wanted = value if isinstance(value, dict) else {"$eq": value}
+    conditions = value if isinstance(value, dict) else {"$eq": value}
     parts: list[str] = []
     values: list[Any] = []
-    for operator, operand in wanted.items():
+    for operator, operand in conditions.items():
         if operator in _SQL and fits(operand):
             parts.append(f"{column} {_SQL[operator]} ?")
             values.append(operand)
@@ -95,46 +95,48 @@ def _never(row: Mapping[str, Any]) -> bool:
 
 def _condition(value: Any) -> Callable[[Any], bool]:
     if not isinstance(value, dict) or not any(str(key).startswith("$") for key in value):
-        return lambda found: _equal(found, value)
+        return lambda answer: _equal(answer, value)
     tests = [_operator(name, operand, value) for name, operand in value.items()]
-    return lambda found: all(test(found) for test in tests)
+    return lambda answer: all(test(answer) for test in tests)
 
 
 def _operator(name: str, operand: Any, whole: Mapping[str, Any]) -> Callable[[Any], bool]:
     if name not in _KNOWN:
-        return lambda found: False
+        return lambda answer: False
     if name in _COMPARE:
         compare = _COMPARE[name]
-        return lambda found: any(_same_kind(item, operand) and compare(item, operand) for item in _items(found))
+        return lambda answer: any(_same_kind(item, operand) and compare(item, operand) for item in _items(answer))
     if name == "$exists":
-        return lambda found: (found is not _ABSENT) == bool(operand)
+        return lambda answer: (answer is not _ABSENT) == bool(operand)
     if name in ("$in", "$nin", "$all"):
         return _member(name, operand)
     if name == "$regex":
         return _regex(operand, str(whole.get("$options", "")))
     if name == "$options":
-        return lambda found: True
+        return lambda answer: True
     if name == "$not":
         inverse = _condition(operand)
-        return lambda found: not inverse(found)
+        return lambda answer: not inverse(answer)
     if name == "$elemMatch":
         if not isinstance(operand, dict):
             raise ValueError("$elemMatch needs an object")
         inner = matcher(operand)
-        return lambda found: isinstance(found, list) and any(isinstance(item, dict) and inner(item) for item in found)
+        return lambda answer: (
+            isinstance(answer, list) and any(isinstance(item, dict) and inner(item) for item in answer)
+        )
     if name == "$eq":
-        return lambda found: _equal(found, operand)
-    return lambda found: not _equal(found, operand)  # $ne
+        return lambda answer: _equal(answer, operand)
+    return lambda answer: not _equal(answer, operand)  # $ne
 
 
 def _member(name: str, operand: Any) -> Callable[[Any], bool]:
     if not isinstance(operand, list):
         raise ValueError(f"{name} needs a list")
     if name == "$in":
-        return lambda found: any(_equal(found, item) for item in operand)
+        return lambda answer: any(_equal(answer, item) for item in operand)
     if name == "$nin":
-        return lambda found: not any(_equal(found, item) for item in operand)
-    return lambda found: bool(operand) and all(_equal(found, item) for item in operand)
+        return lambda answer: not any(_equal(answer, item) for item in operand)
+    return lambda answer: bool(operand) and all(_equal(answer, item) for item in operand)
 
 
 def _regex(pattern: Any, options: str) -> Callable[[Any], bool]:
@@ -145,19 +147,19 @@ def _regex(pattern: Any, options: str) -> Callable[[Any], bool]:
         compiled = re.compile(str(pattern), flags)
     except re.error as error:
         raise ValueError(f"$regex: {error}") from error
-    return lambda found: any(isinstance(item, str) and compiled.search(item) for item in _items(found))
+    return lambda answer: any(isinstance(item, str) and compiled.search(item) for item in _items(answer))
 
 
-def _items(found: Any) -> list[Any]:
-    return found if isinstance(found, list) else [found]
+def _items(answer: Any) -> list[Any]:
+    return answer if isinstance(answer, list) else [answer]
 
 
-def _equal(found: Any, wanted: Any) -> bool:
-    if found is _ABSENT:
-        return wanted is None
-    if isinstance(found, bool) is not isinstance(wanted, bool):
+def _equal(answer: Any, operand: Any) -> bool:
+    if answer is _ABSENT:
+        return operand is None
+    if isinstance(answer, bool) is not isinstance(operand, bool):
         return False
-    return bool(found == wanted) or (isinstance(found, list) and not isinstance(wanted, list) and wanted in found)
+    return bool(answer == operand) or (isinstance(answer, list) and not isinstance(operand, list) and operand in answer)
 
 
 def _same_kind(left: Any, right: Any) -> bool:

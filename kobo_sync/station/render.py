@@ -104,11 +104,11 @@ def links(url: str, params: Mapping[str, str], *, count: int, limit: int, offset
     """The addresses of the next and the previous page; unknown parameters are copied [f37]."""
 
     def at(start: int) -> str:
-        asked = {**params, "limit": str(limit)}
-        asked.pop("start", None)
+        query = {**params, "limit": str(limit)}
+        query.pop("start", None)
         if start > 0:
-            asked["start"] = str(start)
-        return f"{url}?{urlencode(sorted(asked.items()))}"
+            query["start"] = str(start)
+        return f"{url}?{urlencode(sorted(query.items()))}"
 
     following = at(offset + limit) if offset + limit < count else None
     return following, at(offset - limit) if offset > 0 else None

@@ -33,39 +33,39 @@ _BAD_IDS = {"detail": "One or more submission ids are invalid"}
 # ── validation ──────────────────────────────────────────────────────────────
 
 
-def validation(context: Context, request: Asked, uid: str, wanted: str) -> Response:
+def validation(context: Context, request: Asked, uid: str, key: str) -> Response:
     """``…/data/<id>/validation_status/``: GET, PATCH, DELETE [h01-h05, h13]."""
     if request.method not in ("GET", "PATCH", "DELETE"):
         raise wrong_method(request.method)
     form = data.form_of(context, request, uid, "" if request.method == "GET" else "validate_submissions")
-    row = data.find(context, request, uid, wanted)
+    row = data.find(context, request, uid, key)
     if request.method == "GET":
         return Response(row["validation"], content_type="application/json")
-    given = "" if request.method == "DELETE" else _status(request.payload())
+    status = "" if request.method == "DELETE" else _status(request.payload())
     with context.db.writing() as connection:
-        text = _validate(context, connection, form, [row], given, request.username)
+        text = _validate(context, connection, form, [row], status, request.username)
     if request.method == "DELETE":
         return empty()
     return Response(text, content_type="application/json")
 
 
-def _status(asked: Mapping[str, Any]) -> str:
-    given = str(asked.get("validation_status.uid", ""))
-    if given not in render.VALIDATION_LABELS:
-        raise Refused(400, {"detail": f"Invalid validation status: `{given}`"})
-    return given
+def _status(payload: Mapping[str, Any]) -> str:
+    status = str(payload.get("validation_status.uid", ""))
+    if status not in render.VALIDATION_LABELS:
+        raise Refused(400, {"detail": f"Invalid validation status: `{status}`"})
+    return status
 
 
 def _validate(
-    context: Context, connection: Connection, form: Row, rows: list[Row], given: str, username: str | None
+    context: Context, connection: Connection, form: Row, rows: list[Row], status: str, username: str | None
 ) -> str:
-    value = render.validation(given, str(username), int(context.now().timestamp())) if given else {}
+    value = render.validation(status, str(username), int(context.now().timestamp())) if status else {}
     text = render.dumps(value)
     for row in rows:
         connection.execute("UPDATE submissions SET validation = ? WHERE id = ?", (text, row["id"]))
-        said = {"root_uuid": row["root_uuid"], "submitted_by": row["submitted_by"]}
+        submission = {"root_uuid": row["root_uuid"], "submitted_by": row["submitted_by"]}
         label = value["label"] if value else "None"
-        more = {"submission": {**said, "status": label}}
+        more = {"submission": {**submission, "status": label}}
         history.record(context, connection, form, "modify-submission", username, more)
     return text
 
@@ -76,10 +76,10 @@ def validations(context: Context, request: Asked, uid: str) -> Response:
         raise wrong_method(request.method)
     form = data.form_of(context, request, uid, "validate_submissions")
     payload = _payload(request)
-    given = "" if request.method == "DELETE" else _status(payload)
+    status = "" if request.method == "DELETE" else _status(payload)
     rows = _chosen(context, request, uid, payload)
     with context.db.writing() as connection:
-        _validate(context, connection, form, rows, given, request.username)
+        _validate(context, connection, form, rows, status, request.username)
     return json_answer({"detail": f"{len(rows)} submissions have been updated"})
 
 
@@ -103,17 +103,17 @@ def _ids(payload: Mapping[str, Any]) -> list[int]:
 
     Raises: Refused 400 when one is not an integer.
     """
-    given = payload.get("submission_ids") or []
-    found = [whole(str(item)) for item in given] if isinstance(given, list) else [None]
-    if None in found:
+    keys = payload.get("submission_ids") or []
+    numbers = [whole(str(item)) for item in keys] if isinstance(keys, list) else [None]
+    if None in numbers:
         raise Refused(400, {"payload": ["`submission_ids` must be a list of integers"]})
-    return list(dict.fromkeys(item for item in found if item is not None))
+    return list(dict.fromkeys(item for item in numbers if item is not None))
 
 
 def _chosen(context: Context, request: Asked, uid: str, payload: Mapping[str, Any]) -> list[Row]:
     """The rows that a bulk call names, by ids, by query, or all of them when it confirms [h36]."""
-    ids, asked = _ids(payload), payload.get("query")
-    if not ids and not asked and not payload.get("confirm"):
+    ids, criteria = _ids(payload), payload.get("query")
+    if not ids and not criteria and not payload.get("confirm"):
         raise Refused(400, {"payload": ["Confirmation is required"]})
     reader = context.db.reader
     if ids:
@@ -123,10 +123,10 @@ def _chosen(context: Context, request: Asked, uid: str, payload: Mapping[str, An
             raise Refused(400, _BAD_IDS)
         return rows
     rows = reader.execute("SELECT * FROM submissions WHERE asset = ? ORDER BY id", (uid,)).fetchall()
-    if not asked:
+    if not criteria:
         return rows
     try:
-        test = query.matcher(asked)
+        test = query.matcher(criteria)
     except (ValueError, AttributeError, TypeError) as error:
         raise Refused(400, {"payload": ["Invalid query"]}) from error
     return [row for row in rows if test(data.parsed(row))]
@@ -162,44 +162,42 @@ def _bulk_edit(context: Context, request: Asked, form: Row, payload: Mapping[str
     with context.db.writing() as connection:
         for row in rows:
             uuid = submissions.rewrite(context, connection, form, row, changes, request.username)
-            said = {"uuid": uuid, "root_uuid": row["root_uuid"]}
-            results.append({**said, "status_code": 201, "message": "Successful submission"})
+            identity = {"uuid": uuid, "root_uuid": row["root_uuid"]}
+            results.append({**identity, "status_code": 201, "message": "Successful submission"})
     return json_answer({"count": len(results), "successes": len(results), "failures": 0, "results": results})
 
 
-def duplicate(context: Context, request: Asked, uid: str, wanted: str) -> Response:
+def duplicate(context: Context, request: Asked, uid: str, key: str) -> Response:
     """``…/data/<id>/duplicate/``: 201 and the new row [h50]."""
     if request.method != "POST":
         raise wrong_method(request.method)
     form = data.form_of(context, request, uid, "change_submissions")
-    row = data.find(context, request, uid, wanted)
+    row = data.find(context, request, uid, key)
     with context.db.writing() as connection:
-        made = submissions.duplicate(context, connection, form, row, request.username)
-    return data.as_json(request, data.find(context, request, uid, str(made)), 201)
+        copy_id = submissions.duplicate(context, connection, form, row, request.username)
+    return data.as_json(request, data.find(context, request, uid, str(copy_id)), 201)
 
 
 # ── files ───────────────────────────────────────────────────────────────────
 
 
-def attachments(context: Context, request: Asked, uid: str, wanted: str) -> Response:
+def attachments(context: Context, request: Asked, uid: str, key: str) -> Response:
     """``…/data/<id>/attachments/?xpath=…``: the file that answers a question [g07, g07b]."""
     data.form_of(context, request, uid)
-    row = data.find(context, request, uid, wanted)
+    row = data.find(context, request, uid, key)
     path = request.args.get("xpath")
     if not path:
         raise Refused(400, {"detail": "`xpath` query parameter is required"})
     for item in json.loads(render.here(row["attachments"], "")):
         if item["question_xpath"] == path:
-            return attachment(context, request, uid, wanted, item["uid"])
+            return attachment(context, request, uid, key, item["uid"])
     raise not_found()
 
 
-def attachment(
-    context: Context, request: Asked, uid: str, wanted: str, attachment_uid: str, size: str = ""
-) -> Response:
+def attachment(context: Context, request: Asked, uid: str, key: str, attachment_uid: str, size: str = "") -> Response:
     """A file, whole or in ranges; images in three more sizes [g01, g05, g06]."""
     data.form_of(context, request, uid)
-    row = data.find(context, request, uid, wanted)
+    row = data.find(context, request, uid, key)
     reader = context.db.reader
     file = one(reader, "SELECT * FROM attachments WHERE submission_id = ? AND uid = ?", row["id"], attachment_uid)
     if file is None or file["is_deleted"] or (size and size not in SIZES):
@@ -258,8 +256,8 @@ def delete_attachment(context: Context, request: Asked, uid: str, attachment_uid
         drop_unused_blobs(connection, [file["blob"]])
         named = leaves(read_instance(bytes(file["xml"])), repeats)
         submissions.list_files(connection, uid, file["submission_id"], named)
-        said = {"attachment_uid": attachment_uid, "attachment_basename": file["name"]}
-        history.record(context, connection, form, "in-trash", request.username, said)
+        metadata = {"attachment_uid": attachment_uid, "attachment_basename": file["name"]}
+        history.record(context, connection, form, "in-trash", request.username, metadata)
     answer = empty()
     answer.headers["Content-Type"] = "application/json"
     return answer

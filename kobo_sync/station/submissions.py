@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, tostring
 from kobo_sync.station import history, render
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
-from kobo_sync.station.instance import Instance, answers, bare, leaves, local, read_instance
+from kobo_sync.station.instance import Instance, answers, leaves, local, read_instance, without_prefix
 from kobo_sync.station.wire import Context, micros
 from kobo_sync.station.workbook import Shape, shape_of
 
@@ -93,11 +93,11 @@ def _form(context: Context, instance: Instance, sender: Sender) -> Row:
         "SELECT deployments.*, assets.owner, assets.uid FROM deployments JOIN assets ON assets.uid = deployments.asset"
         " WHERE {} AND ifnull(?, assets.owner) = assets.owner"
     )
-    found = one(context.db.reader, sql.format("deployments.uuid = ?"), instance.form_uuid, sender.owner)
-    found = found or one(context.db.reader, sql.format("deployments.asset = ?"), instance.form_id, sender.owner)
-    if found is None:
+    form = one(context.db.reader, sql.format("deployments.uuid = ?"), instance.form_uuid, sender.owner)
+    form = form or one(context.db.reader, sql.format("deployments.asset = ?"), instance.form_id, sender.owner)
+    if form is None:
         raise UnknownForm
-    return found
+    return form
 
 
 def _new(
@@ -110,10 +110,10 @@ def _new(
     username: str | None,
 ) -> Receipt:
     uid, sha = form["asset"], hashlib.sha256(xml).hexdigest()
-    known = one(connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", uid, instance.uuid)
-    if known is not None and known["sha"] == sha:
-        return _late(context, connection, form, instance, known, uploads)
-    if known is not None or one(connection, "SELECT 1 FROM retired WHERE asset = ? AND uuid = ?", uid, instance.uuid):
+    stored = one(connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", uid, instance.uuid)
+    if stored is not None and stored["sha"] == sha:
+        return _late(context, connection, form, instance, stored, uploads)
+    if stored is not None or one(connection, "SELECT 1 FROM retired WHERE asset = ? AND uuid = ?", uid, instance.uuid):
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     now = context.now()
     created = _given_date(instance.submission_date) or now
@@ -126,8 +126,8 @@ def _new(
     submission_id = int(cursor.lastrowid or 0)
     _keep_files(context, connection, form, instance, submission_id, instance.uuid, uploads)
     connection.execute("UPDATE deployments SET last_submission_at = ? WHERE asset = ?", (micros(created), uid))
-    said = {"submission": {"root_uuid": instance.uuid, "submitted_by": username}}
-    history.record(context, connection, form, "add-submission", username, said)
+    metadata = {"submission": {"root_uuid": instance.uuid, "submitted_by": username}}
+    history.record(context, connection, form, "add-submission", username, metadata)
     return Receipt(uid, instance.uuid, created.isoformat(), now.isoformat(), is_new=True)
 
 
@@ -136,14 +136,14 @@ def _late(
     connection: Connection,
     form: render.Record,
     instance: Instance,
-    known: Row,
+    stored: Row,
     uploads: Sequence[Upload],
 ) -> Receipt:
     """The same bytes again: only files that are not there yet count [e22, e26]."""
-    added = _keep_files(context, connection, form, instance, known["id"], known["root_uuid"], uploads)
+    added = _keep_files(context, connection, form, instance, stored["id"], stored["root_uuid"], uploads)
     if not added:
         raise Rejected(202, "Duplicate Instance", is_known=True)
-    created = datetime.fromisoformat(known["created_at"])
+    created = datetime.fromisoformat(stored["created_at"])
     return Receipt(form["asset"], instance.uuid, created.isoformat(), context.now().isoformat())
 
 
@@ -161,50 +161,50 @@ def edit(
     Raises: Rejected 410 when ``deprecatedID`` is not the row's newest, 404 when it never was [e42, e43].
     """
     uid = form["asset"]
-    known = one(connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", uid, instance.deprecated)
-    if known is None:
+    stored = one(connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", uid, instance.deprecated)
+    if stored is None:
         if one(connection, "SELECT 1 FROM retired WHERE asset = ? AND uuid = ?", uid, instance.deprecated):
             raise Rejected(410, "Invalid submission - deprecatedID refers to an old version")
         raise Rejected(404, "Invalid submission - deprecatedID not found")
-    taken = one(
+    other = one(
         connection,
         "SELECT 1 FROM submissions WHERE asset = ?1 AND uuid = ?2 UNION SELECT 1 FROM retired WHERE asset = ?1 AND uuid = ?2",
         uid,
         instance.uuid,
     )
-    if taken:
+    if other:
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
-    created = datetime.fromisoformat(known["created_at"])
-    head = _head(form, instance, known["root_uuid"], created, known["submitted_by"])
+    created = datetime.fromisoformat(stored["created_at"])
+    head = _head(form, instance, stored["root_uuid"], created, stored["submitted_by"])
     connection.execute(
-        "INSERT INTO retired (uuid, asset, submission_id) VALUES (?, ?, ?)", (known["uuid"], uid, known["id"])
+        "INSERT INTO retired (uuid, asset, submission_id) VALUES (?, ?, ?)", (stored["uuid"], uid, stored["id"])
     )
     connection.execute(
         "UPDATE submissions SET uuid = ?, sha = ?, head = ?, xml = ? WHERE id = ?",
-        (instance.uuid, hashlib.sha256(xml).hexdigest(), head, xml, known["id"]),
+        (instance.uuid, hashlib.sha256(xml).hexdigest(), head, xml, stored["id"]),
     )
-    _retire_files(connection, known["id"], set(leaves(instance, ())))
-    _keep_files(context, connection, form, instance, known["id"], known["root_uuid"], uploads, refresh=True)
-    said = {"submission": {"root_uuid": known["root_uuid"], "submitted_by": known["submitted_by"]}}
-    history.record(context, connection, form, "modify-submission", username, said)
+    _retire_files(connection, stored["id"], set(leaves(instance, ())))
+    _keep_files(context, connection, form, instance, stored["id"], stored["root_uuid"], uploads, refresh=True)
+    metadata = {"submission": {"root_uuid": stored["root_uuid"], "submitted_by": stored["submitted_by"]}}
+    history.record(context, connection, form, "modify-submission", username, metadata)
     return Receipt(uid, instance.uuid, created.isoformat(), context.now().isoformat())
 
 
 def _head(form: render.Record, instance: Instance, root: str, created: datetime, username: str | None) -> str:
     shape = form_shape(form["md5"], form["xform"])
-    said = answers(instance, shape.repeats)
-    said.pop("meta/rootUuid", None)
+    fields = answers(instance, shape.repeats)
+    fields.pop("meta/rootUuid", None)
     facts = {
         "meta/instanceID": f"uuid:{instance.uuid}",
         "_xform_id_string": form["asset"],
         "_uuid": instance.uuid,
         "meta/rootUuid": f"uuid:{root}",
         "_status": "submitted_via_web",
-        "_geolocation": _geolocation(said, shape.geopoints),
+        "_geolocation": _geolocation(fields, shape.geopoints),
         "_submission_time": _second(created),
         "_submitted_by": username,
     }
-    return render.row_head(said, facts)
+    return render.row_head(fields, facts)
 
 
 _shapes = lru_cache(maxsize=64)(lambda md5, xform: shape_of(xform))
@@ -212,13 +212,13 @@ _shapes = lru_cache(maxsize=64)(lambda md5, xform: shape_of(xform))
 
 def form_shape(md5: str, xform: bytes) -> Shape:
     """The repeats and geopoints of a deployed form, read once per content."""
-    found: Shape = _shapes(md5, xform)
-    return found
+    shape: Shape = _shapes(md5, xform)
+    return shape
 
 
-def _geolocation(said: Mapping[str, Any], geopoints: Sequence[str]) -> list[float | None]:
+def _geolocation(fields: Mapping[str, Any], geopoints: Sequence[str]) -> list[float | None]:
     for path in geopoints:
-        parts = str(said.get(path, "")).split()
+        parts = str(fields.get(path, "")).split()
         try:
             return [float(parts[0]), float(parts[1])]
         except (IndexError, ValueError):
@@ -229,10 +229,10 @@ def _geolocation(said: Mapping[str, Any], geopoints: Sequence[str]) -> list[floa
 def _given_date(text: str) -> datetime | None:
     """The root's ``submissionDate``, which overrides the time of arrival [e50]."""
     try:
-        given = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _second(moment: datetime) -> str:
@@ -304,9 +304,9 @@ def list_files(connection: Connection, asset: str, submission_id: int, named: Ma
 def _retire_files(connection: Connection, submission_id: int, named: set[str]) -> None:
     """Files that the new XML does not name leave the row, and their addresses die [e55, g11]."""
     rows = connection.execute("SELECT id, name, blob FROM attachments WHERE submission_id = ?", (submission_id,))
-    gone = [row for row in rows.fetchall() if row["name"] not in named]
-    connection.executemany("DELETE FROM attachments WHERE id = ?", [(row["id"],) for row in gone])
-    drop_unused_blobs(connection, [row["blob"] for row in gone])
+    unnamed = [row for row in rows.fetchall() if row["name"] not in named]
+    connection.executemany("DELETE FROM attachments WHERE id = ?", [(row["id"],) for row in unnamed])
+    drop_unused_blobs(connection, [row["blob"] for row in unnamed])
 
 
 def delete(context: Context, connection: Connection, asset: Row, rows: Sequence[Row], username: str | None) -> None:
@@ -317,14 +317,14 @@ def delete(context: Context, connection: Connection, asset: Row, rows: Sequence[
         connection.execute("DELETE FROM retired WHERE submission_id = ?", (row["id"],))
         connection.execute("DELETE FROM submissions WHERE id = ?", (row["id"],))
         drop_unused_blobs(connection, [file["blob"] for file in files])
-        said = {"submission": {"root_uuid": row["root_uuid"], "submitted_by": row["submitted_by"]}}
-        history.record(context, connection, asset, "delete-submission", username, said)
+        metadata = {"submission": {"root_uuid": row["root_uuid"], "submitted_by": row["submitted_by"]}}
+        history.record(context, connection, asset, "delete-submission", username, metadata)
 
 
 def _stored_name(name: str) -> str:
     """A name as Kobo's storage writes it: spaces become underscores, other signs go [e53]."""
-    kept = re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
-    return kept if kept not in ("", ".", "..") else "file"
+    safe_name = re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
+    return safe_name if safe_name not in ("", ".", "..") else "file"
 
 
 # ── changes made by the server itself ───────────────────────────────────────
@@ -346,8 +346,8 @@ def duplicate(context: Context, connection: Connection, form: Row, row: Row, use
     uploads = [Upload(file["name"], file["mimetype"], load_blob(connection, file["blob"])) for file in files]
     xml = xml_of(instance.root)
     _new(context, connection, form, read_instance(xml), xml, uploads, username)
-    made = one(connection, "SELECT id FROM submissions WHERE asset = ? AND uuid = ?", form["asset"], uuid)
-    return int(made["id"]) if made else 0
+    copy = one(connection, "SELECT id FROM submissions WHERE asset = ? AND uuid = ?", form["asset"], uuid)
+    return int(copy["id"]) if copy else 0
 
 
 def rewrite(
@@ -361,7 +361,7 @@ def rewrite(
     meta = {
         "instanceID": f"uuid:{uuid}",
         "deprecatedID": f"uuid:{row['uuid']}",
-        "rootUuid": f"uuid:{bare(row['root_uuid'])}",
+        "rootUuid": f"uuid:{without_prefix(row['root_uuid'])}",
     }
     set_meta(instance.root, meta)
     xml = xml_of(instance.root)
@@ -372,13 +372,13 @@ def rewrite(
 def _set(root: Element, path: str, value: str) -> None:
     node = root
     for name in path.split("/"):
-        found = next((child for child in node if local(child.tag) == name), None)
-        if found is None:
+        inner = next((child for child in node if local(child.tag) == name), None)
+        if inner is None:
             if not re.fullmatch(r"[^\W\d][\w.\-]*", name):
                 return
-            found = Element(name)
-            node.insert(max(0, len(node) - 1) if node is root else len(node), found)
-        node = found
+            inner = Element(name)
+            node.insert(max(0, len(node) - 1) if node is root else len(node), inner)
+        node = inner
     if len(node) == 0:
         node.text = value
 

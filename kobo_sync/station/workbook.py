@@ -88,7 +88,7 @@ def _unzipped(content: bytes) -> int:
 
 
 def _check(sheets: Sheets) -> None:
-    seen: set[str] = set()
+    names: set[str] = set()
     for row in sheets["survey"]:
         kind, name = row.get("type", "").strip(), row.get("name", "").strip()
         if not kind:
@@ -99,9 +99,9 @@ def _check(sheets: Sheets) -> None:
             continue
         if not _NAME.match(name):
             raise ImportRefused("ValueError", f"Invalid node name: {name}")
-        if name in seen:
+        if name in names:
             raise ImportRefused("DuplicateNameException", f"Duplicate node name: {name}")
-        seen.add(name)
+        names.add(name)
 
 
 def _is_end(kind: str) -> bool:
@@ -174,13 +174,13 @@ def content_hash(sheets: Sheets) -> str:
 
 
 def _languages(sheets: Sheets) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    languages: dict[str, None] = {}
     for row in sheets["survey"] + sheets.get("choices", []):
         for key in row:
             name, _, language = key.partition("::") if "::" in key else key.partition(":")
             if language and name.strip() in _TRANSLATED:
-                found.setdefault(language.strip())
-    return tuple(found)
+                languages.setdefault(language.strip())
+    return tuple(languages)
 
 
 def _row(row: Mapping[str, str], languages: tuple[str, ...], salt: str, *, with_type: bool) -> dict[str, Any]:

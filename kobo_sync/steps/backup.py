@@ -19,12 +19,12 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
     folder = output or (mission.workspace.root / settings.folder if settings.folder else None)
     folder = folder or mission.workspace.state_folder() / BACKUPS
     code = mission.config.mission.code
-    made = make_backup(
+    copy = make_backup(
         mission.workspace, folder, code, started_at, lambda done, total: mission.progress("backup", done, total)
     )
-    gone = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
-    counts = {"files": made.n_files, "bytes": made.n_bytes, "removed": len(gone)}
-    lines = [f"{made.folder}: {made.n_files} files, {made.n_bytes} bytes", *(f"removed {name}" for name in gone)]
+    removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
+    counts = {"files": copy.n_files, "bytes": copy.n_bytes, "removed": len(removed)}
+    lines = [f"{copy.folder}: {copy.n_files} files, {copy.n_bytes} bytes", *(f"removed {name}" for name in removed)]
     findings = []
     if mission.config.secret("DESK_URL"):
         findings.append(

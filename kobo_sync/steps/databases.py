@@ -47,11 +47,11 @@ class Database:
         """What was seen, in a line."""
         if self.reason:
             return f"{self.place} cannot be read: {self.reason}"
-        known = self.tables.version
+        newest = self.tables.version
         verdict = {
             "current": "",
-            "older": f"; will be brought up to version {known} at the next run, and keeps all it has",
-            "newer": f", newer than this program, which knows version {known}",
+            "older": f"; will be brought up to version {newest} at the next run, and keeps all it has",
+            "newer": f", newer than this program, which knows version {newest}",
             "trial": f", of a trial version; this program brings up version {min(self.tables.steps) - 1} and later",
             "empty": "; empty",
         }[state_of(self.tables, self.version)]

@@ -35,7 +35,7 @@ class Examined:
     """One thing that was looked at; *cure* is empty when it is well."""
 
     what: str
-    said: str
+    verdict: str
     cure: str = ""
     severe: bool = True
 
@@ -51,11 +51,11 @@ def doctor(mission: Mission) -> Report:
         except KoboSyncError as error:
             examined.append((code, Examined(examine.__name__.strip("_"), error.message, error.hint or "mend it")))
     lines = [
-        f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.said}"
+        f"{'✗' if item.cure and item.severe else '!' if item.cure else '✓'} {item.what}: {item.verdict}"
         for _, item in examined
     ]
     findings = [
-        Finding(f"DOCTOR{code:03}", "error" if item.severe else "warning", item.what, item.said, item.cure)
+        Finding(f"DOCTOR{code:03}", "error" if item.severe else "warning", item.what, item.verdict, item.cure)
         for code, item in examined
         if item.cure
     ]
@@ -97,18 +97,18 @@ def _java(_mission: Mission) -> Iterator[Examined]:
     if not java:
         yield Examined("Java", "not found: forms cannot be validated", "install it: apt install default-jre-headless")
         return
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
-    yield Examined("Java", said.splitlines()[0] if said else java)
+    version = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    yield Examined("Java", version.splitlines()[0] if version else java)
 
 
 def _fonts(_mission: Mission) -> Iterator[Examined]:
     here = families()
     for script, names in FONTS.items():
-        found = next((name for name in names if name in here), "")
+        font = next((name for name in names if name in here), "")
         yield Examined(
             f"{script} font",
-            found or "none found",
-            "" if found else f"install one of: {', '.join(names)} (apt install fonts-noto-core)",
+            font or "none found",
+            "" if font else f"install one of: {', '.join(names)} (apt install fonts-noto-core)",
             severe=False,
         )
 
@@ -153,8 +153,8 @@ def _server(mission: Mission) -> Iterator[Examined]:
 
 def _remembered(mission: Mission) -> dict[str, Deployment]:
     """What the mirror remembers of deployments, if that can be read without making or bringing up a file."""
-    seen = [database for database in databases(mission.workspace, "") if database.name == "mirror"]
-    return mission.store.deployments() if seen and seen[0].state == "current" else {}
+    mirrors = [database for database in databases(mission.workspace, "") if database.name == "mirror"]
+    return mission.store.deployments() if mirrors and mirrors[0].state == "current" else {}
 
 
 def _databases(mission: Mission) -> Iterator[Examined]:

@@ -33,10 +33,10 @@ def init(folder: Path) -> list[str]:
 
 
 def _files(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
-    found = []
+    files = []
     for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if item.is_dir():
-            found += _files(item, f"{prefix}{item.name}/")
+            files += _files(item, f"{prefix}{item.name}/")
         elif not item.name.endswith(".pyc"):
-            found.append((f"{prefix}{item.name}", item))
-    return found
+            files.append((f"{prefix}{item.name}", item))
+    return files

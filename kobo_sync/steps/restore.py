@@ -1,4 +1,4 @@
-"""A backup put back: held against its hashes first, then the whole mission at once."""
+"""A backup put back: compared with its hashes first, then the whole mission at once."""
 
 from __future__ import annotations
 

@@ -94,8 +94,8 @@ def create_app(site: Site) -> Flask:
 
 
 def _begin() -> None:
-    asked = request.headers.get("X-Request-ID", "")
-    g.request_id = asked if REQUEST_ID.fullmatch(asked) else random_uuid()
+    request_id = request.headers.get("X-Request-ID", "")
+    g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else random_uuid()
     g.began = time.perf_counter()
     if request.endpoint not in ("static", "health", "metrics", "hook"):
         load_person()

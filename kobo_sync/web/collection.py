@@ -24,7 +24,7 @@ def collection() -> Answer:
     """All forms: rows here and on the server, files that are missing, the newest row."""
     mission = site().mission
     snapshot = mission.desk.snapshot("collection")
-    holdings = {held.form_id: held for held in form_statuses(mission.store, list(mission.config.forms))}
+    holdings = {status.form_id: status for status in form_statuses(mission.store, list(mission.config.forms))}
     forms = snapshot[0]["forms"] if snapshot else []
     return render_template(
         "collection.html",

@@ -166,10 +166,10 @@ def find_file(path: str) -> File | None:
         return next((file for code in codes for file in _zips(code) if file.path == path), None)
     if place not in codes:
         return None
-    said = _manifest(place).get("files", {}).get(name)
-    if said is None or not (site().mission.workspace.out / place / name).is_file():
+    entry = _manifest(place).get("files", {}).get(name)
+    if entry is None or not (site().mission.workspace.out / place / name).is_file():
         return None
-    return File(f"{place}/{name}", name, said["class"], said["bytes"])
+    return File(f"{place}/{name}", name, entry["class"], entry["bytes"])
 
 
 def read_file(file: File) -> bytes:
@@ -190,46 +190,46 @@ def sent(file: File, content: bytes) -> Response:
 
 def _manifest(place: str) -> dict[str, Any]:
     try:
-        said = json.loads((site().mission.workspace.out / place / MANIFEST).read_bytes())
+        manifest = json.loads((site().mission.workspace.out / place / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _zips(place: str) -> list[File]:
     out = site().mission.workspace.out
-    found = []
+    bundles = []
     for suffix, classification in (("", "internal"), (NOMINATIVE, "nominative")):
         path = out / f"{place}{suffix}.zip"
         if path.is_file():
-            found.append(File(path.name, path.name, classification, path.stat().st_size))
-    return found
+            bundles.append(File(path.name, path.name, classification, path.stat().st_size))
+    return bundles
 
 
 def _card(place: dict[str, Any]) -> dict[str, Any]:
     code = place["code"]
-    said, user = _manifest(code), person()
+    manifest, user = _manifest(code), person()
     files = [
         File(f"{code}/{name}", name, about["class"], about["bytes"])
-        for name, about in sorted(said.get("files", {}).items())
+        for name, about in sorted(manifest.get("files", {}).items())
     ]
-    seen = [file for file in files if file.may_be_seen_by(user)]
-    pdfs = [file for file in seen if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
-    main = [file for file in seen if "/" not in file.name]
+    visible = [file for file in files if file.may_be_seen_by(user)]
+    pdfs = [file for file in visible if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
+    main = [file for file in visible if "/" not in file.name]
     folders: dict[str, list[File]] = {}
-    for file in seen:
+    for file in visible:
         if "/" in file.name:
             folders.setdefault(file.name.partition("/")[0], []).append(file)
     return {
         **place,
-        "as_of": said.get("as_of"),
-        "n_submissions": sum(said.get("submissions", {}).values()),
-        "fingerprint": said.get("fingerprint", ""),
+        "as_of": manifest.get("as_of"),
+        "n_submissions": sum(manifest.get("submissions", {}).values()),
+        "fingerprint": manifest.get("fingerprint", ""),
         "preview": pdfs[0].path if pdfs else None,
-        "changes": next((file.path for file in seen if file.name.startswith("changements")), None),
+        "changes": next((file.path for file in visible if file.name.startswith("changements")), None),
         "files": main,
         "folders": folders,
         "zips": [file for file in _zips(code) if file.may_be_seen_by(user)],
-        "n_hidden": len(files) - len(seen),
-        "is_built": bool(said),
+        "n_hidden": len(files) - len(visible),
+        "is_built": bool(manifest),
     }

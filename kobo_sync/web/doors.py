@@ -35,9 +35,9 @@ def add_to(app: Flask, csrf: CSRFProtect) -> None:
 def hook(secret: str, form_id: str = "") -> Answer:
     """Something came on the server: pull that form soon. What is sent is not believed, only a reason to look."""
     mission = site().mission
-    known = mission.config.secret("HOOK_SECRET")
-    if not known or not hmac.compare_digest(
-        hashlib.sha256(secret.encode()).digest(), hashlib.sha256(known.encode()).digest()
+    expected = mission.config.secret("HOOK_SECRET")
+    if not expected or not hmac.compare_digest(
+        hashlib.sha256(secret.encode()).digest(), hashlib.sha256(expected.encode()).digest()
     ):
         abort(404)
     if form_id not in mission.config.forms:
@@ -52,20 +52,20 @@ def hook(secret: str, form_id: str = "") -> Answer:
 def _form_of(body: bytes) -> str:
     """The form that a submission's JSON names by its project; empty (all forms) when it names none of ours."""
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    uid = said.get("_xform_id_string") if isinstance(said, dict) else None
+    uid = payload.get("_xform_id_string") if isinstance(payload, dict) else None
     deployed = site().mission.store.deployments()
-    return next((form_id for form_id, known in deployed.items() if known.asset_uid == uid), "")
+    return next((form_id for form_id, deployment in deployed.items() if deployment.asset_uid == uid), "")
 
 
 def shared(token: str) -> Answer:
     """The file behind a share link; an ended link says so."""
-    found = shared_file(token)
-    if found is None:
+    pair = shared_file(token)
+    if pair is None:
         abort(410)
-    link, file = found
+    link, file = pair
     content = read_file(file)
     digest = hashlib.sha256(content).hexdigest()
     access_log.log_download(
@@ -94,8 +94,8 @@ def health() -> Answer:
 def metrics() -> Answer:
     """Figures for Prometheus: to this machine, or to whoever has METRICS_TOKEN."""
     token = site().mission.config.secret("METRICS_TOKEN")
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    is_allowed = hmac.compare_digest(given.encode(), token.encode()) if token else _is_local(request.remote_addr)
+    token_sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    is_allowed = hmac.compare_digest(token_sent.encode(), token.encode()) if token else _is_local(request.remote_addr)
     if not is_allowed:
         abort(404)
     registry = CollectorRegistry(auto_describe=False)
@@ -116,13 +116,13 @@ class _Figures:
     def collect(self) -> list[Metric]:
         mission, now = site().mission, site().clock()
         holdings = form_statuses(mission.store, list(mission.config.forms))
-        found: list[Metric] = []
+        metrics: list[Metric] = []
 
         def gauge(name: str, text: str, labels: list[str], rows: list[tuple[list[str], float]]) -> None:
             family = GaugeMetricFamily(f"kobo_sync_{name}", text, labels=labels)
             for values, value in rows:
                 family.add_metric(values, value)
-            found.append(family)
+            metrics.append(family)
 
         def per_form(name: str, text: str, values: list[float | None]) -> None:
             pairs = zip(holdings, values, strict=True)
@@ -148,4 +148,4 @@ class _Figures:
                 [([], (now - success).total_seconds())],
             )
         gauge("running", "Whether a run is at work", [], [([], float(runs.running(mission.desk) is not None))])
-        return found
+        return metrics

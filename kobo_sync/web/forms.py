@@ -30,22 +30,22 @@ def forms() -> Answer:
     deployed = mission.store.deployments()
     compared = next(iter(runs.last_runs(mission.desk, 1, job="diff")), None)
     lines = list(compared.report.get("lines", ())) if compared else []
-    found = []
+    entries = []
     for form_id, form in mission.forms.items():
-        known = deployed.get(form_id)
-        found.append(
+        deployment = deployed.get(form_id)
+        entries.append(
             {
                 "form": form,
                 "n_questions": sum(question.kind != "note" for question in form.questions),
-                "deployment": known,
-                "state": _state(form_id, known),
+                "deployment": deployment,
+                "state": _state(form_id, deployment),
                 "changes": [line.removeprefix(f"{form_id}: ") for line in lines if line.startswith(f"{form_id}: ")],
             }
         )
     account = request.args.get("compte", "").strip()
     return render_template(
         "forms.html",
-        forms=found,
+        forms=entries,
         compared=compared,
         harm=compared.report.get("findings", ()) if compared else (),
         account=account if _ACCOUNT.fullmatch(account) and person().may_act else "",
@@ -67,13 +67,13 @@ def phone_code() -> Answer:
     return Response(qr_png(code), mimetype="image/png")
 
 
-def _state(form_id: str, known: Any) -> str:
+def _state(form_id: str, deployment: Any) -> str:
     mission = site().mission
-    if known is None or known.deployed_at is None:
-        return "never" if known is None else "unfinished"
+    if deployment is None or deployment.deployed_at is None:
+        return "never" if deployment is None else "unfinished"
     file = mission.config.forms[form_id].file
     try:
         here = cells_sha256(mission.workspace.form_bytes(file), file)
     except KoboSyncError:
         return "changed"
-    return "same" if here == known.form_sha256 else "changed"
+    return "same" if here == deployment.form_sha256 else "changed"

@@ -43,16 +43,16 @@ def quality() -> Answer:
     """The findings that match the filters, fifty at a time; the open ones at first."""
     mission = site().mission
     chosen = {name: request.args[name] for name in FILTERS if request.args.get(name)}
-    asked = request.args.get("etat", "open")
+    state = request.args.get("etat", "open")
     states = (
-        worklist.OPEN if asked == "open" else () if asked == "all" else (asked,) if asked in STATES else worklist.OPEN
+        worklist.OPEN if state == "open" else () if state == "all" else (state,) if state in STATES else worklist.OPEN
     )
-    found = worklist.page(mission.desk, states=states, limit=PAGE, after=request.args.get("apres", ""), **chosen)
+    items = worklist.page(mission.desk, states=states, limit=PAGE, after=request.args.get("apres", ""), **chosen)
     return render_template(
         "quality.html",
-        page=found,
+        page=items,
         chosen=chosen,
-        state=asked if asked in (*STATES, "open", "all") else "open",
+        state=state if state in (*STATES, "open", "all") else "open",
         counts=worklist.counts(mission.desk),
         states=STATES,
         severities=SEVERITIES,
@@ -65,10 +65,10 @@ def quality() -> Answer:
 @members
 def finding(key: str) -> Answer:
     """One finding: what, why it matters, what to do, and what happened to it."""
-    found = worklist.get(site().mission.desk, key)
-    if found is None:
+    entry = worklist.get(site().mission.desk, key)
+    if entry is None:
         abort(404)
-    item, events = found
+    item, events = entry
     return render_template(
         "finding.html",
         item=item,

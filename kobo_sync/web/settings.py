@@ -23,11 +23,11 @@ def settings() -> Answer:
     """Read only: the files of config/ are changed by whoever installs the product."""
     mission = site().mission
     config = mission.config
-    said = config.model_dump(mode="json", exclude={"secrets", "zones"})
+    values = config.model_dump(mode="json", exclude={"secrets", "zones"})
     examined = next(iter(runs.last_runs(mission.desk, 1, job="doctor")), None)
     return render_template(
         "settings.html",
-        sections=[(name, flat(value)) for name, value in said.items() if value],
+        sections=[(name, flat(value)) for name, value in values.items() if value],
         zones=config.zones,
         secrets=[(name, name in config.secrets) for name in SECRET_NAMES],
         examined=examined,

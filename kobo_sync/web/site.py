@@ -108,16 +108,16 @@ def moment(value: datetime | str | None) -> str:
     """``11/02/2025 17:03``, the same in French and Arabic; a dash for none."""
     if not value:
         return "–"
-    known = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{local(known):%d/%m/%Y %H:%M}"
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{local(moment):%d/%m/%Y %H:%M}"
 
 
 def day(value: date | str | None) -> str:
     """``11/02/2025``."""
     if not value:
         return "–"
-    known = date.fromisoformat(value) if isinstance(value, str) else value
-    return f"{known:%d/%m/%Y}"
+    day = date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{day:%d/%m/%Y}"
 
 
 def percent(share: float | None) -> str:

@@ -54,12 +54,12 @@ def synchronisations() -> Answer:
         for name in JOB_NAMES
         if name in JOBS
     ]
-    found = runs.last_runs(mission.desk, PAGE + 1, job=job if job in TITLES else "", before=before)
+    newest = runs.last_runs(mission.desk, PAGE + 1, job=job if job in TITLES else "", before=before)
     return render_template(
         "synchronisations.html",
         jobs=jobs,
-        runs=[_shown(run) for run in found[:PAGE]],
-        older=found[PAGE - 1].run_id if len(found) > PAGE else None,
+        runs=[_shown(run) for run in newest[:PAGE]],
+        older=newest[PAGE - 1].run_id if len(newest) > PAGE else None,
         job=job,
         titles=TITLES,
         by_hand=BY_HAND,
@@ -92,19 +92,19 @@ def state() -> Answer:
 def run_now() -> Answer:
     """Wish for a run at once; the same wish twice is one run."""
     job, form_id = request.form.get("job", ""), request.form.get("form_id", "")
-    known = site().mission.config.forms
-    if job not in JOBS or (form_id and form_id not in known):
+    forms = site().mission.config.forms
+    if job not in JOBS or (form_id and form_id not in forms):
         abort(400)
     is_new = schedules.wish(
         site().mission.desk, job, form_id=form_id, origin="person", asked_by=person().username, now=site().clock()
     )
     site().wake()
-    said = (
+    message = (
         "« {job} » est demandé : le travail commence dès que la place est libre."
         if is_new
         else "« {job} » est déjà demandé."
     )
-    flash(t(said, job=t(TITLES[job])))
+    flash(t(message, job=t(TITLES[job])))
     return redirect(_back())
 
 
@@ -192,10 +192,10 @@ def _shown(run: runs.Run) -> dict[str, Any]:
 
 def _counts(run: runs.Run) -> list[tuple[str, int]]:
     """What the run did, in words: only what is worth a word."""
-    found: dict[str, int] = {}
+    most: dict[str, int] = {}
     for key, n in run.report.get("counts", {}).items():
         whole = key if "." in key else f"{run.job}.{key}"
         words = COUNTS.get(whole) or ("" if whole.startswith("check.") else COUNTS.get(key.rpartition(".")[2]))
         if words and n:
-            found[words] = max(n, found.get(words, 0))
-    return [(t(words), n) for words, n in found.items()]
+            most[words] = max(n, most.get(words, 0))
+    return [(t(words), n) for words, n in most.items()]

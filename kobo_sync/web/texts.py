@@ -21,8 +21,8 @@ def language() -> str:
 
 def t(text: str, **values: object) -> str:
     """*text* in the browser's language, ``{name}`` filled in; French where no translation is at hand."""
-    found = catalogue(language()).get(text, text)
-    return found.format(**values) if values else found
+    translation = catalogue(language()).get(text, text)
+    return translation.format(**values) if values else translation
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:

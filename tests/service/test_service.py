@@ -273,8 +273,8 @@ def test_sigterm_ends_it_with_zero_and_the_pages_answered(field_team: Field) -> 
 def test_a_killed_service_leaves_a_run_that_the_next_calls_lost(field_team: Field) -> None:
     """SIGKILL in the middle of a job: its lease is taken over at once, its row says lost, the job runs again."""
     code = (
-        "import sys, time; from pathlib import Path; from kobo_sync.mission import open_mission\n"
-        "from kobo_sync.ledger import recorded\n"
+        "import sys, time; from pathlib import Path; from kobo_sync.mission.mission import open_mission\n"
+        "from kobo_sync.mission.run_log import recorded\n"
         "def act(mission):\n    print('at work', flush=True)\n    time.sleep(600)\n"
         "with open_mission(Path(sys.argv[1])) as mission:\n    recorded(mission, 'pull', act)\n"
     )
