@@ -13,7 +13,7 @@ from kobo_sync import __version__
 from kobo_sync.errors import ConfigError, FormError
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.rules import RULES, lint
-from kobo_sync.forms.xlsform import COMPILE_RULE, compile_form
+from kobo_sync.forms.compiler import COMPILE_RULE, compile_form
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
 from kobo_sync.workspace.folders import write_atomic

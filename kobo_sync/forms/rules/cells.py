@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.headers import column
 from kobo_sync.forms.rules.subject import TECHNICAL, Fault, Line, Subject, rule
-from kobo_sync.forms.xlsform import column
 
 _SMART = re.compile("[‘’‚‛“”„«»]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.compiler import known_types
+from kobo_sync.forms.headers import TRANSLATED, column
 from kobo_sync.forms.rules.subject import INVISIBLE, Fault, Line, Subject, guess, rule
-from kobo_sync.forms.xlsform import TRANSLATED, column, known_types
 
 _STYLE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

@@ -6,13 +6,25 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
+from kobo_sync.forms.headers import EXPRESSIONS as EXPRESSION_COLUMNS
+from kobo_sync.forms.headers import (
+    TRANSLATED,
+    Column,
+    SurveyType,
+    clean,
+    column,
+    expression,
+    is_disabled,
+    survey_type,
+)
+from kobo_sync.forms.kobo_types import written_out
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
-from kobo_sync.forms.xlsform import TRANSLATED, Column, SurveyType, clean, column, form_of, survey_type
+from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Finding, Form, Severity
 
 REFERENCE = re.compile(r"\$\{\s*(?:last-saved#)?([^}]*?)\s*\}")
@@ -64,12 +76,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Subject:
-    """One workbook under the rules; *media* are the bytes of the files that it may name."""
+    """One workbook under the rules; *media* are the bytes of the files that it may name.
+
+    *book* has KoboToolbox's own rows written out, *as_typed* is the workbook itself. *consents* are the questions
+    that the mission's config calls consent.
+    """
 
     filename: str
     book: Book
     form: Form
     media: Mapping[str, bytes]
+    as_typed: Book
+    consents: frozenset[str] = frozenset()
 
     @cached_property
     def survey(self) -> tuple[Line, ...]:
@@ -170,13 +188,17 @@ class Subject:
             return
         columns = [column(header) for header in sheet.header]
         for row in sheet.rows:
-            yield _line(row, columns, name)
+            line = _line(row, columns, name)
+            if not is_disabled(line.cells):
+                yield line
 
 
-def read_subject(content: bytes, filename: str, media: Mapping[str, bytes]) -> Subject:
+def read_subject(
+    content: bytes, filename: str, media: Mapping[str, bytes], consents: Collection[str] = ()
+) -> Subject:
     """The workbook made ready for the rules. Raises: FormError when it cannot be read as a form."""
     book = read_book(content, filename)
-    return Subject(filename, book, form_of(book, content, filename), media)
+    return Subject(filename, written_out(book), form_of(book, content, filename), media, book, frozenset(consents))
 
 
 def parameters(line: Line) -> dict[str, str]:
@@ -198,7 +220,7 @@ def _line(row: Row, columns: Iterable[Column], sheet: str) -> Line:
     for col in columns:
         if col.header not in row.cells:
             continue
-        text = clean(row.cells[col.header])
+        text = (expression if col.name in EXPRESSION_COLUMNS else clean)(row.cells[col.header])
         if col.name in TRANSLATED:
             texts[col.name, col.language] = text
         if not col.language:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.headers import TRANSLATED, column
 from kobo_sync.forms.rules.subject import REFERENCE, Fault, Subject, rule
-from kobo_sync.forms.xlsform import TRANSLATED, column
 from kobo_sync.model import Severity
 
 _MEDIA = ("image", "big-image", "audio", "video")
