@@ -168,10 +168,8 @@ class _Writer:
 
     def translated(self, name: str) -> list[str]:
         """The headers of column *name* in each language that the labels have."""
-        suffixes = [
-            c.header[re.search(r"::?", c.header).end() :] for c in self.labels if c.language and ":" in c.header
-        ]  # type: ignore[union-attr]
-        return [f"{name}::{suffix.strip()}" for suffix in suffixes] or [self.headers.get(name, name)]
+        written = [re.split("::?", c.header)[-1].strip() for c in self.labels if c.language]
+        return [f"{name}::{language}" for language in written] or [self.headers.get(name, name)]
 
     def name(self, row: Row) -> str:
         """The row's name; else the one that KoboToolbox gave it, or would make of its label."""

@@ -27,7 +27,7 @@ from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
 from kobo_sync.model import Choice, Form, Question, Section
 
 # The version row that KoboToolbox wrote into workbooks for years, and metadata that phones make: no question of the form.
-SERVERS_OWN = re.compile(r"__?version__?(\d{3})?|(meta|formhub)/\w+")
+SERVER_ROWS = re.compile(r"__?version__?(\d{3})?|(meta|formhub)/\w+")
 OTHER = "other"  # the code that or_other adds to a list
 OTHER_WORDS = {  # language → label of that code, and what is asked then
     "fr": ("Autre", "autre, préciser"),
@@ -111,7 +111,7 @@ def _walk(survey: Sheet) -> _Walked:
                 stack.pop()
             continue
         name = cells.get("name", "")
-        if not kind.kind or (not name and not kind.kind.startswith("begin_")) or SERVERS_OWN.fullmatch(name):
+        if not kind.kind or (not name and not kind.kind.startswith("begin_")) or SERVER_ROWS.fullmatch(name):
             continue
         parents = [part for part, _ in stack if part]
         repeat = _innermost_repeat(stack)
