@@ -35,6 +35,7 @@ class Question:
     (``identite/nom``). *kind* is the canonical type without its list (``select_one``, ``image``,
     ``start``, …). *labels* and *hints* map a language code (``fr``) to text; a form without
     languages uses the code ``""``. *repeat* is the path of the innermost enclosing repeat.
+    *origin* names the row that the compiler makes it for (the text of an or_other, the count of a repeat), else "".
     """
 
     path: str
@@ -51,6 +52,7 @@ class Question:
     appearance: str = ""
     repeat: str = ""
     sheet_row: int = 0
+    origin: str = ""
 
 
 @dataclass(frozen=True)

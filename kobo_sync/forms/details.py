@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kobo_sync.forms.headers import clean, column, survey_type
+from kobo_sync.forms.kobo_types import written_out
 from kobo_sync.forms.sheets import Book
-from kobo_sync.forms.xlsform import clean, column, survey_type
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Details:
 
 def details(book: Book) -> dict[int, Details]:
     """The details of each survey row, by its number; none without a survey sheet."""
-    survey = book.survey
+    survey = written_out(book).survey
     if survey is None:
         return {}
     columns = [column(header) for header in survey.header]

@@ -1,143 +1,43 @@
-"""XLSForm workbook ↔ Form and XForm: the only module that knows pyxform."""
+"""XLSForm workbook → Form: what it asks, in what order, with which lists and files."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import PurePath
-from typing import Any
 
 from kobo_sync.errors import FormError
+from kobo_sync.forms.headers import (
+    EXPRESSIONS,
+    MEDIA_COLUMNS,
+    TRANSLATED,
+    Column,
+    SurveyType,
+    clean,
+    column,
+    expression,
+    is_disabled,
+    survey_type,
+)
+from kobo_sync.forms.kobo_types import written_out
+from kobo_sync.forms.languages import language_code
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
-from kobo_sync.model import Choice, Finding, Form, Question, Section
+from kobo_sync.model import Choice, Form, Question, Section
 
-TRANSLATED = (
-    "label",
-    "hint",
-    "guidance_hint",
-    "constraint_message",
-    "required_message",
-    "image",
-    "big-image",
-    "audio",
-    "video",
-)
-MEDIA_COLUMNS = ("image", "big-image", "audio", "video")
-COMPILE_RULE = "FORM000"
-_COLUMN_ALIASES = {
-    "relevance": "relevant", "caption": "label", "command": "type", "tag": "name", "value": "name", "calculate": "calculation",
-    "readonly": "read_only", "constraining_message": "constraint_message", "requiredmsg": "required_message",
-    "count": "repeat_count", "jr:count": "repeat_count", "list": "list_name", "set_form_title": "form_title",
-    "title": "form_title", "set_form_id": "form_id", "id_string": "form_id", "bind::jr:constraintmsg": "constraint_message",
-    "bind::jr:requiredmsg": "required_message", "control::appearance": "appearance", "body::appearance": "appearance",
-}  # fmt: skip
-_TYPE_ALIASES = {
-    "imei": "deviceid", "photo": "image", "int": "integer", "string": "text", "gps": "geopoint", "location": "geopoint",
-    "datetime": "dateTime", "select1": "select_one", "select one": "select_one", "select one from": "select_one",
-    "add select one prompt using": "select_one", "select all that apply from": "select_multiple",
-    "select all that apply": "select_multiple", "select multiple": "select_multiple", "select multiple from": "select_multiple",
-    "add select multiple prompt using": "select_multiple", "select one from file": "select_one_from_file",
-    "select multiple from file": "select_multiple_from_file", "select one external": "select_one_external",
-    "begin group": "begin_group", "end group": "end_group", "begin repeat": "begin_repeat", "end repeat": "end_repeat",
-    "begin lgroup": "begin_repeat", "end lgroup": "end_repeat", "begin looped group": "begin_repeat",
-    "end looped group": "end_repeat", "device id": "deviceid", "phone number": "phonenumber", "get phone number": "phonenumber",
-    "start time": "start", "get start time": "start", "end time": "end", "get end time": "end", "get today": "today",
-}  # fmt: skip
-_SELECTS = (
-    "select_one",
-    "select_multiple",
-    "rank",
-    "select_one_from_file",
-    "select_multiple_from_file",
-    "select_one_external",
-)
+# The version row that KoboToolbox wrote into workbooks for years, and metadata that phones make: no question of the form.
+SERVER_ROWS = re.compile(r"__?version__?(\d{3})?|(meta|formhub)/\w+")
+OTHER = "other"  # the code that or_other adds to a list
+OTHER_WORDS = {  # language → label of that code, and what is asked then
+    "fr": ("Autre", "autre, préciser"),
+    "en": ("Other", "specify other"),
+    "ar": ("أخرى", "أخرى، حدد"),
+    "es": ("Otro", "otro, especificar"),
+    "pt": ("Outro", "outro, especificar"),
+}
+_ONE_REFERENCE = re.compile(r"\$\{\s*(last-saved#)?[^{}\s]+\s*\}")
 _PULLDATA = re.compile(r"""(?:pulldata|search)\(\s*['"]([^'"]+)['"]""")
-_ROW = re.compile(r"\[row : (\d+)\]")
-_SHEET = re.compile(r"'(survey|choices|settings|entities|external_choices)' sheet")
-_NOISE = re.compile(r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp")
-_JAVA_OBJECT = re.compile(r",? ?(Bad node: )?(org|java)\.[\w.]+@[0-9a-f]+")
-_TOKEN = re.compile(r"\$\{([^}]+)\}")
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A form with the XForm that phones read, and what pyxform and ODK Validate warned about."""
-
-    form: Form
-    xform: str
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A header as understood: canonical *name*, *language* code ("" when none), the *header* as written."""
-
-    name: str
-    language: str
-    header: str
-
-
-@dataclass(frozen=True)
-class SurveyType:
-    """A cell of the type column: canonical *kind*, its list or file, and whether *or_other* follows."""
-
-    kind: str
-    list_name: str = ""
-    file_name: str = ""
-    or_other: bool = False
-
-
-@lru_cache(maxsize=4096)
-def column(header: str) -> Column:
-    """The meaning of a header: ``Label::Français (fr)`` → label, fr; single colons count where two are missing."""
-    plain = " ".join(header.split())
-    key = _snake(plain)
-    if key in _COLUMN_ALIASES:
-        return Column(_COLUMN_ALIASES[key], "", header)
-    parts = [part.strip() for part in plain.split("::" if "::" in plain else ":")]
-    if len(parts) > 1 and parts[0].lower() in ("media", "bind", "body", "control"):
-        parts = parts[1:] if parts[0].lower() == "media" else [parts[1].removeprefix("jr:"), *parts[2:]]
-    name = _snake(parts[0])
-    name = _COLUMN_ALIASES.get(name, name)
-    name = {"constraintmsg": "constraint_message", "requiredmsg": "required_message"}.get(name, name)
-    if len(parts) > 1 and name in TRANSLATED:
-        return Column(name, language_code(parts[1]), header)
-    return Column(name if len(parts) == 1 else key, "", header)
-
-
-def language_code(text: str) -> str:
-    """``Français (fr)`` → ``fr``; a language without a code keeps its whole name; ``default`` is none."""
-    match = re.search(r"\(\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*)\s*\)\s*$", text)
-    if match:
-        return match[1]
-    return "" if text.strip().lower() == "default" else text.strip()
-
-
-def survey_type(text: str) -> SurveyType:
-    """The canonical type of a survey row, in whatever case and spacing it was typed."""
-    words = " ".join(text.split())
-    or_other = bool(re.search(r"\s(or_other|or specify other)$", words))
-    words = re.sub(r"\s(or_other|or specify other)$", "", words)
-    lower = words.lower()
-    if match := re.match(r"(begin|end)[ _]loop\b", lower):
-        return SurveyType(f"{match[1]}_group", list_name=words.rpartition(" over ")[2] if " over " in words else "")
-    if lower in _TYPE_ALIASES or " " not in words:
-        return SurveyType(_TYPE_ALIASES.get(lower, "dateTime" if lower == "datetime" else lower), or_other=or_other)
-    head, _, tail = words.rpartition(" ")
-    kind = _TYPE_ALIASES.get(head.lower(), head.lower())
-    if kind not in _SELECTS:  # a list name with a space, or a type that nobody knows
-        head, _, tail = words.partition(" ")
-        kind = _TYPE_ALIASES.get(head.lower(), head.lower())
-    if kind.endswith("_from_file"):
-        return SurveyType(kind, file_name=tail, or_other=or_other)
-    if kind in _SELECTS or kind == "osm":
-        return SurveyType(kind, list_name=tail, or_other=or_other)
-    return SurveyType(lower, or_other=or_other)
 
 
 def read_form(content: bytes, filename: str) -> Form:
@@ -150,6 +50,7 @@ def read_form(content: bytes, filename: str) -> Form:
 
 def form_of(book: Book, content: bytes, filename: str) -> Form:
     """The form in sheets already read from *content*. Raises: FormError without a filled survey sheet."""
+    book = written_out(book)
     survey = book.survey
     if survey is None:
         names = ", ".join(sheet.name for sheet in book.sheets) or "none"
@@ -171,6 +72,9 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
     settings = _settings(book)
     walked = _walk(survey)
     choices = _choices(book.sheet("choices"))
+    for question in walked.questions:
+        if question.origin and question.kind == "text":
+            _add_other(choices, walked, question.origin)
     form_id = settings.get("form_id") or PurePath(filename).stem
     return Form(
         form_id=form_id,
@@ -184,61 +88,6 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
         media=_media(book, walked.questions),
         sha256=hashlib.sha256(content).hexdigest(),
     )
-
-
-@lru_cache(maxsize=1)
-def known_types() -> frozenset[str]:
-    """Every type of row that pyxform knows, in lower case."""
-    from pyxform.question_type_dictionary import QUESTION_TYPE_DICT  # half a second to load, for lint alone
-
-    return frozenset(
-        {name.lower() for name in QUESTION_TYPE_DICT}
-        | {*_SELECTS, *(kind.lower() for kind in _TYPE_ALIASES.values())}
-        | {"csv-external", "xml-external", "begin_loop", "end_loop", "note", "range", "hidden", "image", "email", "osm"}
-    )
-
-
-def compile_form(content: bytes, filename: str, *, validate: bool) -> Compiled:
-    """The form with its XForm; *validate* also runs ODK Validate, which needs Java.
-
-    Raises: FormError with one finding per complaint, naming sheet and row where pyxform or Validate tells them.
-    """
-    # Half a second to load: what only reads a form does without.
-    from pyxform.errors import PyXFormError
-    from pyxform.validators.odk_validate import ODKValidateError
-    from pyxform.xls2json_backends import Definition
-    from pyxform.xls2xform import convert
-
-    form = read_form(content, filename)
-    path = PurePath(filename)
-    definition = Definition(data=io.BytesIO(content), file_type=None, file_path_stem=path.stem)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # openpyxl tells of Excel features that hold no text
-            result = convert(definition, validate=validate, file_type=path.suffix.lower())
-    except OSError as error:
-        raise FormError(
-            "ODK Validate cannot run: Java is missing",
-            form=filename,
-            hint="install default-jre-headless, or compile without Validate",
-        ) from error
-    except (PyXFormError, ODKValidateError) as error:
-        findings = _complaints(str(error), getattr(error, "context", {}), form, filename)
-        raise FormError(
-            findings[0].message, form=findings[0].where, findings=findings, hint=findings[0].hint
-        ) from error
-    except Exception as error:  # pyxform answers some odd cells with a bare TypeError, KeyError or RecursionError
-        raise FormError(
-            f"pyxform cannot compile it ({type(error).__name__})",
-            form=filename,
-            hint="run kobo-sync lint and mend what it finds",
-        ) from error
-    late = [text for text in result.warnings if "took to long" in text or "Bad return code" in text]
-    if late:
-        raise FormError(
-            "ODK Validate did not finish", form=filename, hint="try again on an idle machine; split a very large form"
-        )
-    return Compiled(form, result.xform, tuple(result.warnings))
 
 
 @dataclass
@@ -255,12 +104,14 @@ def _walk(survey: Sheet) -> _Walked:
     for row in survey.rows:
         cells = _plain(row, columns)
         kind = survey_type(cells.get("type", ""))
+        if is_disabled(cells):
+            continue
         if kind.kind in ("end_group", "end_repeat"):
             if stack:
                 stack.pop()
             continue
         name = cells.get("name", "")
-        if not kind.kind or (not name and not kind.kind.startswith("begin_")):
+        if not kind.kind or (not name and not kind.kind.startswith("begin_")) or SERVER_ROWS.fullmatch(name):
             continue
         parents = [part for part, _ in stack if part]
         repeat = _innermost_repeat(stack)
@@ -268,20 +119,16 @@ def _walk(survey: Sheet) -> _Walked:
         if kind.kind.startswith("begin_"):
             section = kind.kind.removeprefix("begin_")
             if name:
-                walked.sections.append(
-                    Section(
-                        path,
-                        name,
-                        section,
-                        _translated(row, columns, "label"),
-                        cells.get("relevant", ""),
-                        repeat,
-                        row.number,
-                    )
-                )
+                labels, relevant = _translated(row, columns, "label"), cells.get("relevant", "")
+                walked.sections.append(Section(path, name, section, labels, relevant, repeat, row.number))
+                if section == "repeat" and _is_counted(cells.get("repeat_count", "")):
+                    walked.questions.append(_count(path, name, cells["repeat_count"], repeat, row.number))
             stack.append((name, section))
             continue
-        walked.questions.append(_question(row, columns, cells, kind, path, repeat))
+        question = _question(row, columns, cells, kind, path, repeat)
+        walked.questions.append(question)
+        if kind.or_other:
+            walked.questions.append(_other(question))
     return walked
 
 
@@ -304,6 +151,53 @@ def _question(
         repeat=repeat,
         sheet_row=row.number,
     )
+
+
+def _is_counted(repeat_count: str) -> bool:
+    """Whether pyxform makes a question of its own for the number of a repeat's items: not for a plain ``${question}``."""
+    return bool(repeat_count) and not _ONE_REFERENCE.fullmatch(repeat_count)
+
+
+def _count(path: str, name: str, repeat_count: str, repeat: str, sheet_row: int) -> Question:
+    """The calculation ``<repeat>_count`` that pyxform puts before a repeat; every phone sends it."""
+    return Question(
+        f"{path}_count",
+        f"{name}_count",
+        "calculate",
+        calculation=repeat_count,
+        repeat=repeat,
+        sheet_row=sheet_row,
+        origin=name,
+    )
+
+
+def _other(select: Question) -> Question:
+    """The text ``<select>_other`` that pyxform puts behind a select with or_other, labelled after it."""
+    labels = {
+        language: f"{label} ({OTHER_WORDS.get(language.partition('-')[0], OTHER_WORDS['en'])[1]})"
+        for language, label in select.labels.items()
+        if label
+    }
+    return Question(
+        f"{select.path}_other",
+        f"{select.name}_other",
+        "text",
+        labels,
+        relevant=f"selected(${{{select.name}}}, '{OTHER}')",
+        repeat=select.repeat,
+        sheet_row=select.sheet_row,
+        origin=select.name,
+    )
+
+
+def _add_other(choices: dict[str, tuple[Choice, ...]], walked: _Walked, name: str) -> None:
+    """Give the list of select *name* the choice that or_other adds, in each language that its choices have."""
+    select = next(question for question in walked.questions if question.name == name)
+    items = choices.get(select.list_name, ())
+    if items and all(item.name != OTHER for item in items):
+        languages = dict.fromkeys(language for item in items for language in item.labels) or {"": None}
+        labels = {lang: OTHER_WORDS.get(lang.partition("-")[0], OTHER_WORDS["en"])[0] for lang in languages}
+        choices[select.list_name] = (*items, Choice(OTHER, labels))
 
 
 def _innermost_repeat(stack: list[tuple[str, str]]) -> str:
@@ -366,42 +260,13 @@ def _as_csv(name: str) -> str:
 
 
 def _plain(row: Row, columns: Iterable[Column]) -> dict[str, str]:
-    """The cells of columns without a language, by canonical name."""
-    return {c.name: clean(row.cells[c.header]) for c in columns if not c.language and c.header in row.cells}
+    """The cells of columns without a language, by canonical name; expressions as pyxform takes them."""
+    return {
+        c.name: (expression if c.name in EXPRESSIONS else clean)(row.cells[c.header])
+        for c in columns
+        if not c.language and c.header in row.cells
+    }
 
 
 def _translated(row: Row, columns: Iterable[Column], name: str) -> dict[str, str]:
     return {c.language: clean(row.cells[c.header]) for c in columns if c.name == name and c.header in row.cells}
-
-
-def clean(text: str) -> str:
-    """The text as pyxform takes it: no outer blanks, no-break spaces as plain ones."""
-    return text.replace("\xa0", " ").strip()
-
-
-def _snake(text: str) -> str:
-    return "_".join(text.split()).lower()
-
-
-def _complaints(text: str, context: Mapping[str, Any], form: Form, filename: str) -> list[Finding]:
-    """One finding per line of pyxform's or Validate's answer; a question's name leads to its row."""
-    # Validate's own frame, and what changes from run to run (temporary file, Java object), say nothing.
-    lines = [_JAVA_OBJECT.sub("", line).strip().lstrip(">: ").strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not _NOISE.match(line)]
-    findings = []
-    for line in dict.fromkeys(lines or ["pyxform gave no reason"]):
-        row, sheet = _ROW.search(line), _SHEET.search(line)
-        number = row[1] if row else str(context.get("row", "") or "")
-        place = sheet[1] if sheet else str(context.get("sheet", "") or ("survey" if number else ""))
-        name = _TOKEN.search(line)
-        question = form.question(name[1]) if name and not number else None
-        if question:
-            number, place = str(question.sheet_row), "survey"
-        where = ", ".join([filename, *([f"sheet {place}"] if place else []), *([f"row {number}"] if number else [])])
-        message = _ROW.sub("", line).strip()
-        findings.append(
-            Finding(
-                COMPILE_RULE, "error", where, message, "correct the workbook, then lint it again", form_id=form.form_id
-            )
-        )
-    return findings

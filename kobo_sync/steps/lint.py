@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kobo_sync import __version__
 from kobo_sync.errors import ConfigError, FormError
-from kobo_sync.forms.media import roster_csv
-from kobo_sync.forms.rules import RULES, lint
-from kobo_sync.forms.xlsform import COMPILE_RULE, compile_form
-from kobo_sync.mission.mission import Mission
+from kobo_sync.forms.rules import EDITION, RULES, lint
 from kobo_sync.model import Finding
-from kobo_sync.workspace.folders import write_atomic
+
+if TYPE_CHECKING:
+    from kobo_sync.mission.mission import Mission
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 PROBE = {"name": "X-01", "label": "…", "zone": "…", "group": "…", "sex": "…"}  # a roster has rows once people register
@@ -34,15 +33,21 @@ class LintedForm:
 def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]:
     """Every form of the mission with its lists as phones would get them. Raises: ConfigError."""
     media = mission_media(mission)
-    linted = []
-    for settings in mission.config.forms.values():
-        content = mission.workspace.form_bytes(settings.file)
-        linted.append(judge(content, settings.file, media, mission.workspace.state / "lint", validate=validate))
-    return linted
+    return [_judged(mission, form_id, media, validate=validate) for form_id in mission.config.forms]
+
+
+def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, validate: bool) -> LintedForm:
+    """A form of the mission as the server would get it."""
+    settings = mission.config.forms[form_id]
+    content, cache = mission.workspace.form_bytes(settings.file), mission.workspace.state / "lint"
+    consents = {settings.fields[meaning] for meaning in ("consent",) if meaning in settings.fields}
+    return judge(content, settings.file, media, cache, validate=validate, consents=consents, deploying=True)
 
 
 def mission_media(mission: Mission) -> dict[str, bytes]:
     """Every file that a form of the mission may name, by name; a list at fault is left out, its form says so."""
+    from kobo_sync.forms.media import roster_csv
+
     workspace, config = mission.workspace, mission.config
     media = {}
     for name in workspace.media_names():
@@ -60,6 +65,7 @@ def lint_files(
 ) -> list[LintedForm]:
     """Any XLSForm files; files beside them, or in a folder media/ there, count as theirs.
 
+    No server is known for them: what KoboToolbox alone refuses is a warning that says so.
     Raises: FormError for a file that cannot be read from the disk.
     """
     linted = []
@@ -77,22 +83,36 @@ def lint_files(
     return linted
 
 
-def judge(content: bytes, file: str, media: Mapping[str, bytes], cache: Path | None, *, validate: bool) -> LintedForm:
+def judge(
+    content: bytes,
+    file: str,
+    media: Mapping[str, bytes],
+    cache: Path | None,
+    *,
+    validate: bool,
+    consents: Collection[str] = (),
+    deploying: bool = False,
+) -> LintedForm:
     """One form's findings: the rules, then pyxform and with *validate* ODK Validate, from the cache when unchanged."""
-    kept = cache / f"{_key(content, file, media, validate)}.json" if cache else None
-    if kept and kept.is_file():
+    key = _key(content, file, media, f"{validate} {deploying} {sorted(consents)}")
+    path = cache / f"{key}.json" if cache else None
+    if path and path.is_file():
         try:
-            return LintedForm(file, tuple(Finding(**row) for row in json.loads(kept.read_bytes())), cached=True)
+            return LintedForm(file, tuple(Finding(**row) for row in json.loads(path.read_bytes())), cached=True)
         except (ValueError, TypeError):
-            kept.unlink(missing_ok=True)  # a cache that cannot be read is no cache
-    findings = (*lint(content, file, media=media), *_compiled(content, file, validate=validate))
-    findings = tuple(dict.fromkeys(findings))
-    if kept:
-        write_atomic(kept, json.dumps([asdict(finding) for finding in findings], ensure_ascii=False).encode())
+            path.unlink(missing_ok=True)  # a cache that cannot be read is no cache
+    strikes = lint(content, file, media=media, consents=consents, deploying=deploying)
+    findings = tuple(dict.fromkeys((*strikes, *_compiled(content, file, validate=validate))))
+    if path:
+        from kobo_sync.workspace.folders import write_atomic
+
+        write_atomic(path, json.dumps([asdict(finding) for finding in findings], ensure_ascii=False).encode())
     return LintedForm(file, findings, cached=False)
 
 
 def _compiled(content: bytes, file: str, *, validate: bool) -> list[Finding]:
+    from kobo_sync.forms.compiler import COMPILE_RULE, compile_form  # an unchanged form does without
+
     try:
         compiled = compile_form(content, file, validate=validate)
     except FormError as error:
@@ -101,8 +121,8 @@ def _compiled(content: bytes, file: str, *, validate: bool) -> list[Finding]:
     return [Finding(COMPILE_RULE, "warning", file, warning, "mend it as it says") for warning in compiled.warnings]
 
 
-def _key(content: bytes, file: str, media: Mapping[str, bytes], validate: bool) -> str:
-    digest = hashlib.sha256(f"{__version__} {len(RULES)} {file} {validate}".encode())
+def _key(content: bytes, file: str, media: Mapping[str, bytes], circumstances: str) -> str:
+    digest = hashlib.sha256(f"{__version__} {EDITION} {len(RULES)} {file} {circumstances}".encode())
     for part in (content, *(part for name in sorted(media) for part in (name.encode(), media[name]))):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:40]
@@ -144,10 +164,9 @@ def gate(mission: Mission, form_ids: Sequence[str]) -> None:
     """
     media = mission_media(mission)
     for form_id in form_ids:
-        file = mission.config.forms[form_id].file
-        judged = judge(mission.workspace.form_bytes(file), file, media, mission.workspace.state / "lint", validate=True)
+        judged = _judged(mission, form_id, media, validate=True)
         errors = [finding for finding in judged.findings if finding.severity == "error"]
         if errors:
             raise FormError(
-                f"{len(errors)} errors; it is not deployed", form=file, findings=errors, hint=errors[0].hint
+                f"{len(errors)} errors; it is not deployed", form=judged.file, findings=errors, hint=errors[0].hint
             )

@@ -9,9 +9,10 @@ import pytest
 from openpyxl import load_workbook
 
 from kobo_sync.config.config import Config
+from kobo_sync.forms.compiler import compile_form
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.rules import lint
-from kobo_sync.forms.xlsform import compile_form, read_form
+from kobo_sync.forms.xlsform import read_form
 from kobo_sync.model import Form
 from kobo_sync.workspace.folders import Workspace
 

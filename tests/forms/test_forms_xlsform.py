@@ -7,8 +7,11 @@ import shutil
 import pytest
 
 from kobo_sync.errors import FormError
+from kobo_sync.forms.compiler import compile_form
+from kobo_sync.forms.headers import column, survey_type
+from kobo_sync.forms.languages import language_code
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
-from kobo_sync.forms.xlsform import column, compile_form, language_code, read_form, survey_type
+from kobo_sync.forms.xlsform import read_form
 
 FORM = """
 | survey  |
@@ -80,7 +83,7 @@ def test_csv_forms_are_read_like_markdown_ones() -> None:
     ("header", "name", "language"),
     [
         ("label::Français (fr)", "label", "fr"),
-        ("Label : English", "label", "English"),
+        ("Label : English", "label", "en"),
         ("media::image::العربية (ar)", "image", "ar"),
         ("constraint_message::ⵜⴰⵎⴰⵣⵉⵖⵜ (zgh)", "constraint_message", "zgh"),
         ("bind::jr:constraintMsg::Français (fr)", "constraint_message", "fr"),

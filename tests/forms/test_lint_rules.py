@@ -105,6 +105,19 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "1001 questions",
         survey(TEXT, *(f"text | q{n:04} | Q" for n in range(20))),
     ),
+    "FORM017": (
+        survey(TEXT, *(f"geopoint | q{n:04} | Q" for n in range(487))),
+        "sheet survey",
+        "the form needs 1954 columns",
+        survey(TEXT, *(f"geopoint | q{n:04} | Q" for n in range(480)), "begin_repeat | rr | R", "geopoint | pp | P", "end_repeat | | "),
+    ),
+    "FORM018": (
+        survey(f"{TEXT} | kobo--rank-items", "begin_rank | rr | R | oui_non", "rank__level | aa | 1er | ", "end_rank | | | ") + CHOICES,
+        "row 2, column kobo--rank-constraint-message",
+        "needs kobo--rank-constraint-message",
+        survey(f"{TEXT} | kobo--rank-items | kobo--rank-constraint-message", "begin_rank | rr | R | oui_non | Non !",
+               "rank__level | aa | 1er | | ", "end_rank | | | | ") + CHOICES,
+    ),
     "FORM020": (
         survey("type | name | label::Français (fr) | label::العربية (ar)", "text | aa | Nom | "),
         "row 2, column label::العربية (ar)",
@@ -118,7 +131,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         survey("type | name | label::Français (fr) | hint::Français (fr)", "text | aa | A | B"),
     ),
     "FORM023": (
-        survey("type | name | label::Français", "text | aa | A"),
+        survey("type | name | label::Darija", "text | aa | A"),
         "row 1",
         "no code",
         survey("type | name | label::Français (fr)", "text | aa | A"),

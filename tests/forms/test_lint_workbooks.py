@@ -156,9 +156,34 @@ def test_deep_nesting_is_no_recursion() -> None:
     assert "FORM003" in codes(workbook(survey=rows, settings=SETTINGS))  # type: ignore[arg-type]
 
 
-def test_every_system_column_of_the_mirror_and_no_other_is_reserved() -> None:
+def test_every_system_column_of_the_mirror_is_told_and_refused_by_nobody() -> None:
     columns = {name for name, _ in (*SYSTEM, *REPEAT_SYSTEM)}
     rows = "".join(f"| | text | {name} | L |\n" for name in sorted({*columns, "parent_index", "rowid"}))
     content = f"| survey |\n| | type | name | label |\n{rows}".encode()
-    found = {finding.message.split("'")[1] for finding in lint(content, "f.md", media={}) if finding.rule == "FORM006"}
-    assert found == columns
+    findings = [finding for finding in lint(content, "f.md", media={}) if finding.rule == "FORM006"]
+    assert {finding.message.split("'")[1] for finding in findings} == columns
+    assert {finding.severity for finding in findings} == {"info"}
+
+
+@pytest.mark.parametrize("name", ["__version__", "_version_", "__version__001"])
+def test_a_version_row_of_the_server_is_no_question(name: str) -> None:
+    rows: list[list[object]] = [[*HEAD, "calculation"], ["text", "aa", "A"], ["calculate", name, None, "'vAbc123'"]]
+    content = workbook(survey=rows, settings=SETTINGS)  # type: ignore[arg-type]
+    assert [question.name for question in read_form(content, "essai.xlsx").questions] == ["aa"]
+    (finding,) = lint(content, "essai.xlsx", media={})
+    assert (finding.rule, finding.severity, finding.where) == (
+        "FORM006",
+        "info",
+        "essai.xlsx, sheet survey, row 3, column name",
+    )
+    assert "delete the row" in finding.hint
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["validation", "position", "__system", "data", "_id", "select", "été", "Жизнь", "عمر", "日本", "a.b-c", "xml", "_"],
+)
+def test_any_name_is_read_and_judged(name: str) -> None:
+    content = f"| survey |\n| | type | name | label |\n| | text | {name} | L |\n".encode()
+    assert [question.path for question in read_form(content, "f.md").questions] == [name]
+    assert all(finding.hint for finding in lint(content, "f.md", media={}))

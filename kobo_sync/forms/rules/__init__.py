@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from types import MappingProxyType
 
@@ -11,23 +11,33 @@ from kobo_sync.forms.rules import cells, kobo, lists, logic, privacy, structure,
 from kobo_sync.forms.rules.subject import CATALOGUE, Rule, read_subject
 from kobo_sync.model import Finding
 
-__all__ = ["RULES", "Rule", "lint"]
+__all__ = ["EDITION", "RULES", "Rule", "lint"]
 
 _MODULES = (structure, texts, logic, lists, kobo, privacy, cells)  # importing a module enters its rules
 RULES: Mapping[str, Rule] = MappingProxyType(dict(sorted(CATALOGUE.items())))
+EDITION = 2  # raise it when a rule strikes otherwise than before: findings kept from earlier runs are then made anew
 _MAX_PER_RULE = 50
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
-def lint(content: bytes, filename: str, *, media: Mapping[str, bytes]) -> tuple[Finding, ...]:
+def lint(
+    content: bytes,
+    filename: str,
+    *,
+    media: Mapping[str, bytes],
+    consents: Collection[str] = (),
+    deploying: bool = True,
+) -> tuple[Finding, ...]:
     """What is wrong with a form, by rule, then in the sheet's order; a file that is no form gives one FORM000.
 
-    Shape: *media* are the files that phones get beside the form, by name, as they would be published.
+    Shape: *media* are the files that phones get beside the form, by name, as they would be published; *consents*
+    the questions that the config calls consent. Without *deploying*, what KoboToolbox alone refuses is a warning.
+    An error is what pyxform, ODK Validate, the server or phones refuse, or what loses data; nothing else is.
     A rule that strikes more than fifty times is cut short, and says so.
     Raises: nothing.
     """
     try:
-        subject = read_subject(content, filename, media)
+        subject = read_subject(content, filename, media, consents=consents, deploying=deploying)
     except FormError as error:
         message = error.message.removeprefix(f"{filename}: ")
         return (Finding("FORM000", "error", filename, message, error.hint),)

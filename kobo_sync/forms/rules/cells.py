@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.headers import column
 from kobo_sync.forms.rules.subject import TECHNICAL, Fault, Line, Subject, rule
-from kobo_sync.forms.xlsform import column
 
 _SMART = re.compile("[‘’‚‛“”„«»]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
@@ -14,7 +14,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SHEETS = ("survey", "choices", "settings")
 
 
-@rule("FORM080", "warning")
+@rule("FORM080", "warning", "advice")
 def outer_blanks(subject: Subject) -> Iterator[Fault]:
     """Types, names and codes have no blank before or behind them."""
     for line, header, name, text in _technical(subject):
@@ -22,7 +22,7 @@ def outer_blanks(subject: Subject) -> Iterator[Fault]:
             yield _place(subject, line, header), f"{text.strip()!r} has a blank before or behind it", "remove it"
 
 
-@rule("FORM081", "warning")
+@rule("FORM081", "warning", "advice")
 def no_break_space(subject: Subject) -> Iterator[Fault]:
     """No no-break space or invisible mark stands in types, names or expressions."""
     for line, header, _, text in _technical(subject):
@@ -36,7 +36,7 @@ def no_break_space(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM082", "warning")
+@rule("FORM082", "warning", "advice")
 def straight_quotes(subject: Subject) -> Iterator[Fault]:
     """Expressions use straight quotes."""
     for line, header, _, text in _technical(subject):
@@ -48,7 +48,7 @@ def straight_quotes(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM083", "warning")
+@rule("FORM083", "warning", "advice")
 def no_formula(subject: Subject) -> Iterator[Fault]:
     """Cells hold text, not formulas of the spreadsheet."""
     for sheet in subject.book.sheets:
@@ -60,7 +60,7 @@ def no_formula(subject: Subject) -> Iterator[Fault]:
             yield f"{subject.filename}, sheet {sheet.name}, cell {cell}", message, "copy, then paste as values"
 
 
-@rule("FORM084", "error")
+@rule("FORM084", "warning", "advice")
 def no_merged_cells(subject: Subject) -> Iterator[Fault]:
     """No cells are merged: only the first of them is read."""
     for sheet in subject.book.sheets:
@@ -74,7 +74,7 @@ def no_merged_cells(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM085", "warning")
+@rule("FORM085", "warning", "advice")
 def no_macros(subject: Subject) -> Iterator[Fault]:
     """The workbook has no macro and no link to another workbook."""
     if subject.book.has_macros:

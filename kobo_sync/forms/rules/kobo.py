@@ -33,14 +33,14 @@ _APPEARANCES: dict[str, frozenset[str]] = {
     "begin_repeat": frozenset("field-list table-list compact pages".split()),
 }
 _FREE = re.compile(
-    r"^(columns-\d+|compact-\d+|autocomplete_chars|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|horizontal.*)$"
+    r"^(columns-\d+|compact-\d+|autocomplete_chars|w\d{1,2}|ex:.*|intent:.*|printer:.*|bearing|dark|no-label|horizontal.*)$"
 )
 _ALONE = ("signature", "draw", "annotate")
 _RANGE_REFUSED = ("tick_interval", "placeholder", "tick_labelset")
 _GEO_REFUSED = ("incremental", "reference-geometry")
 
 
-@rule("FORM060", "warning")
+@rule("FORM060", "warning", "advice")
 def known_appearance(subject: Subject) -> Iterator[Fault]:
     """An appearance is one that this type of question has."""
     for line in subject.survey:
@@ -53,7 +53,7 @@ def known_appearance(subject: Subject) -> Iterator[Fault]:
                 yield subject.at(line, "appearance"), f"{word!r} is no appearance of {kind}; phones ignore it", hint
 
 
-@rule("FORM061", "warning")
+@rule("FORM061", "warning", "advice")
 def image_size(subject: Subject) -> Iterator[Fault]:
     """An image has max-pixels: photos of 5 MB do not leave a village."""
     for line in subject.questions:
@@ -65,7 +65,7 @@ def image_size(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM062", "error")
+@rule("FORM062", "warning", "advice")
 def lone_signature(subject: Subject) -> Iterator[Fault]:
     """signature, draw and annotate are the only appearance of their question (Collect opens the camera otherwise)."""
     for line in subject.questions:
@@ -79,7 +79,7 @@ def lone_signature(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM063", "error")
+@rule("FORM063", "error", "loss")
 def one_trigger(subject: Subject) -> Iterator[Fault]:
     """trigger names one question (KoboToolbox drops several without a word)."""
     for line in subject.questions:
@@ -88,26 +88,32 @@ def one_trigger(subject: Subject) -> Iterator[Fault]:
                 subject.at(line, "trigger"),
                 "several triggers are dropped by KoboToolbox",
                 "name one; calculate the others from it",
+                subject.refused,
             )
 
 
-@rule("FORM064", "error")
+@rule("FORM064", "error", "kobotoolbox")
 def refused_parameters(subject: Subject) -> Iterator[Fault]:
     """Parameters are those that KoboToolbox's pyxform 3.0.0 accepts, without blanks around =."""
     for line in subject.questions:
         text = line.cells.get("parameters", "")
         given = parameters(line)
         if re.search(r"\s=|=\s", text):
-            yield subject.at(line, "parameters"), "KoboToolbox refuses blanks around =", "write key=value"
+            yield (
+                subject.at(line, "parameters"),
+                "KoboToolbox refuses blanks around =",
+                "write key=value",
+                subject.refused,
+            )
         refused = (
             _RANGE_REFUSED if line.kind.kind == "range" else _GEO_REFUSED if line.kind.kind.startswith("geo") else ()
         )
         for key in refused:
             if key in given:
-                yield subject.at(line, "parameters"), f"KoboToolbox refuses {key}", "remove it"
+                yield subject.at(line, "parameters"), f"KoboToolbox refuses {key}", "remove it", subject.refused
 
 
-@rule("FORM065", "error")
+@rule("FORM065", "error", "pyxform")
 def range_steps(subject: Subject) -> Iterator[Fault]:
     """A range's step leads from its start to its end."""
     for line in subject.questions:
@@ -127,10 +133,11 @@ def range_steps(subject: Subject) -> Iterator[Fault]:
                 subject.at(line, "parameters"),
                 f"a step of {step:g} does not lead from {start:g} to {end:g}",
                 "write start=0 end=10 step=1",
+                "warning" if step else "error",
             )
 
 
-@rule("FORM066", "error")
+@rule("FORM066", "error", "kobotoolbox")
 def unsupported_features(subject: Subject) -> Iterator[Fault]:
     """No feature that KoboToolbox refuses or drops: entities, loops, select_one_external, client_editable."""
     if (sheet := subject.book.sheet("entities")) and sheet.rows:
@@ -138,12 +145,14 @@ def unsupported_features(subject: Subject) -> Iterator[Fault]:
             f"{subject.filename}, sheet entities",
             "KoboToolbox refuses entities",
             "remove the sheet; publish a CSV instead",
+            subject.refused,
         )
     for line in subject.survey:
         if line.kind.kind == "begin_group" and line.kind.list_name:
-            yield subject.at(line, "type"), "KoboToolbox knows no loop", "write one group per item, or a repeat"
+            yield subject.at(line, "type"), "KoboToolbox knows no loop", "write one group per item", subject.refused
         if line.kind.kind == "select_one_external":
-            yield subject.at(line, "type"), "KoboToolbox refuses select_one_external", "use select_one_from_file"
+            message = "KoboToolbox refuses select_one_external"
+            yield subject.at(line, "type"), message, "use select_one_from_file", subject.refused
     if subject.settings.cells.get("client_editable"):
         yield (
             subject.at(subject.settings, "client_editable"),
@@ -153,7 +162,7 @@ def unsupported_features(subject: Subject) -> Iterator[Fault]:
         )
 
 
-@rule("FORM067", "warning")
+@rule("FORM067", "warning", "advice")
 def no_encryption(subject: Subject) -> Iterator[Fault]:
     """The form is not encrypted: KoboToolbox could then hand out ciphertext only."""
     if subject.settings.cells.get("public_key"):
@@ -161,7 +170,7 @@ def no_encryption(subject: Subject) -> Iterator[Fault]:
         yield subject.at(subject.settings, "public_key"), message, "remove the key; rely on access rights and TLS"
 
 
-@rule("FORM068", "warning")
+@rule("FORM068", "warning", "advice")
 def colon_headers(subject: Subject) -> Iterator[Fault]:
     """No survey header has a colon but a language or bind:: / body:: (KoboToolbox makes a language of the rest)."""
     sheet = subject.book.survey

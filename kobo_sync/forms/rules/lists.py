@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.kobo_types import MATRIX_LIST
 from kobo_sync.forms.rules.subject import Fault, Line, Subject, guess, parameters, rule
 from kobo_sync.model import Severity
 
 _MANY = 1000
 
 
-@rule("FORM040", "error")
+@rule("FORM040", "error", "pyxform")
 def known_list(subject: Subject) -> Iterator[Fault]:
     """A select names a list of the choices sheet, or a file."""
     for line in subject.questions:
@@ -33,10 +34,11 @@ def known_list(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "type"), f"there is no list {kind.list_name!r}", hint
 
 
-@rule("FORM041", "warning")
+@rule("FORM041", "warning", "advice")
 def orphan_list(subject: Subject) -> Iterator[Fault]:
     """Every list of the choices sheet is asked, or looked up."""
     used = {line.kind.list_name for line in subject.questions}
+    used |= {line.cells.get(MATRIX_LIST, "") for line in subject.typed}
     text = " ".join(cell for line in subject.survey for cell in line.cells.values() if "instance(" in cell)
     for name, items in subject.form.choices.items():
         if name not in used and not re.search(r"instance\(\s*['\"]" + re.escape(name) + r"['\"]", text):
@@ -44,7 +46,7 @@ def orphan_list(subject: Subject) -> Iterator[Fault]:
             yield place, f"no question uses the list {name!r}", "remove its rows, or correct the type of a question"
 
 
-@rule("FORM042", "error")
+@rule("FORM042", "error", "pyxform")
 def unique_choices(subject: Subject) -> Iterator[Fault]:
     """A code stands once in its list."""
     allowed = subject.settings.cells.get("allow_choice_duplicates", "").lower() in ("yes", "true")
@@ -57,7 +59,7 @@ def unique_choices(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "name"), message, "give each choice its own code"
 
 
-@rule("FORM043", "error")
+@rule("FORM043", "error", "pyxform")
 def choice_codes(subject: Subject) -> Iterator[Fault]:
     """A choice has a list and a code without blanks, in ASCII."""
     several = {line.kind.list_name for line in subject.questions if line.kind.kind in ("select_multiple", "rank")}
@@ -67,9 +69,10 @@ def choice_codes(subject: Subject) -> Iterator[Fault]:
             continue
         if not list_name or not name:
             missing = "list_name" if not list_name else "name"
-            yield subject.at(line, missing), f"the choice has no {missing}", "fill the cell"
+            severity: Severity = "warning" if not list_name else "error"  # a row without a list is read by nobody
+            yield subject.at(line, missing), f"the choice has no {missing}", "fill the cell", severity
         elif re.search(r"\s", name):
-            severity: Severity = "error" if list_name in several else "warning"
+            severity = "error" if list_name in several else "warning"
             yield (
                 subject.at(line, "name"),
                 f"the code {name!r} holds a blank; answers are parted by blanks",
@@ -85,7 +88,7 @@ def choice_codes(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM044", "warning")
+@rule("FORM044", "warning", "advice")
 def long_list(subject: Subject) -> Iterator[Fault]:
     """A list of more than a thousand choices lives in a CSV file."""
     for name, items in subject.form.choices.items():
@@ -95,17 +98,19 @@ def long_list(subject: Subject) -> Iterator[Fault]:
             yield place, f"the list {name!r} has {len(items)} choices: phones open the form slowly", hint
 
 
-@rule("FORM045", "error")
+@rule("FORM045", "error", "phones")
 def media_present(subject: Subject) -> Iterator[Fault]:
-    """Every file that the form names is at hand."""
+    """Every file that the form names is at hand: without its lists it opens on no phone."""
     for name in subject.form.media:
         if name not in subject.media:
             line = next((q for q in subject.questions if q.kind.file_name == name), None)
             place = subject.at(line, "type") if line else subject.filename
-            yield place, f"the file {name} is missing", f"{guess(name, subject.media)}put it in config/ or forms/media/"
+            hint = f"{guess(name, subject.media)}put it in config/ or forms/media/"
+            is_list = name.lower().endswith((".csv", ".xml", ".geojson"))
+            yield place, f"the file {name} is missing", hint, subject.refused if is_list else "warning"
 
 
-@rule("FORM046", "error")
+@rule("FORM046", "error", "phones")
 def csv_readable(subject: Subject) -> Iterator[Fault]:
     """A CSV of choices can be read, has rows and the columns that hold code and label."""
     for line, name in _files(subject):
@@ -135,31 +140,32 @@ def csv_readable(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM047", "error")
+@rule("FORM047", "error", "loss")
 def csv_unique(subject: Subject) -> Iterator[Fault]:
     """A code stands once in a CSV of choices, and is not empty."""
     for line, name in _files(subject):
         for row, code, first in _keys(subject, line, name):
             if not code:
-                yield f"{name}, row {row}", "the code is empty", "fill the cell, or remove the line"
+                yield f"{name}, row {row}", "the code is empty", "fill the cell, or remove the line", subject.refused
             elif first != row:
-                yield f"{name}, row {row}", f"{code!r} stands already in row {first}", "give each line its own code"
+                # Filtered by an earlier answer, the two are told apart by that one.
+                severity: Severity = "warning" if line.cells.get("choice_filter") else subject.refused
+                message = f"{code!r} stands already in row {first}"
+                yield f"{name}, row {row}", message, "give each line its own code", severity
 
 
-@rule("FORM048", "error")
+@rule("FORM048", "error", "loss")
 def csv_ascii(subject: Subject) -> Iterator[Fault]:
-    """Codes in a CSV of choices are ASCII without blanks."""
+    """Codes in a CSV of choices are ASCII without blanks (blanks part the answers of a select_multiple)."""
     for line, name in _files(subject):
         for row, code, _ in _keys(subject, line, name):
             if not code.isascii() or re.search(r"\s", code):
-                yield (
-                    f"{name}, row {row}",
-                    f"the code {code!r} is not plain ASCII without blanks",
-                    "use a-z, 0-9, _ and -",
-                )
+                is_lost = bool(re.search(r"\s", code)) and line.kind.kind.startswith("select_multiple")
+                message = f"the code {code!r} is not plain ASCII without blanks"
+                yield f"{name}, row {row}", message, "use a-z, 0-9, _ and -", subject.refused if is_lost else "warning"
 
 
-@rule("FORM049", "warning")
+@rule("FORM049", "warning", "advice")
 def or_other(subject: Subject) -> Iterator[Fault]:
     """or_other is not used: its « Other » is never translated."""
     for line in subject.questions:

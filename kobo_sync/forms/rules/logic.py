@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.headers import TRANSLATED
+from kobo_sync.forms.headers import column as meaning
 from kobo_sync.forms.rules.subject import EXPRESSIONS, REFERENCE, Fault, Line, Subject, Table, guess, rule
+from kobo_sync.model import Severity
 
 _COMPARED = re.compile(r"\$\{\s*([^}]+?)\s*\}\s*!?=\s*(['\"])(.*?)\2|(['\"])([^'\"]*)\4\s*!?=\s*\$\{\s*([^}]+?)\s*\}")
 _SELECTED = re.compile(r"selected\(\s*(?:\$\{\s*([^}]+?)\s*\}|(\.))\s*,\s*(['\"])(.*?)\3\s*\)")
@@ -19,22 +22,20 @@ _WORD = re.compile(r"(?<![\w./$:@-])([A-Za-z_][\w.-]*)(?![\w:.-])(?!\s*\()")
 _OPERATORS = frozenset("and or div mod true false yes no".split())
 
 
-@rule("FORM030", "error")
+@rule("FORM030", "error", "pyxform")
 def known_references(subject: Subject) -> Iterator[Fault]:
-    """${name} names a question of this form, in every cell."""
+    """${name} names a question of this form, in every cell that is read."""
     for line in (*subject.survey, *subject.choices, subject.settings):
         for header, text in line.raw.items():
+            is_read = line.sheet == "survey" or meaning(header).name in TRANSLATED
             for name in dict.fromkeys(REFERENCE.findall(text)):
-                if name not in subject.by_name:
+                if name not in subject.by_name and name != "instanceID":  # which every form has
                     place = f"{subject.at(line)}, column {header}"
-                    yield (
-                        place,
-                        f"${{{name}}} is no question of this form",
-                        f"{guess(name, subject.by_name)}correct the name",
-                    )
+                    message, hint = f"${{{name}}} is no question of this form", guess(name, subject.by_name)
+                    yield place, message, f"{hint}correct the name", "error" if is_read else "warning"
 
 
-@rule("FORM031", "error")
+@rule("FORM031", "warning", "advice")
 def known_choices(subject: Subject) -> Iterator[Fault]:
     """A code that an expression compares with a question is one of that question's choices."""
     for line in subject.survey:
@@ -56,7 +57,7 @@ def _comparisons(line: Line, text: str) -> Iterator[tuple[str, str]]:
         yield line.name, match[2]
 
 
-@rule("FORM032", "error")
+@rule("FORM032", "warning", "advice")
 def filter_columns(subject: Subject) -> Iterator[Fault]:
     """A choice_filter uses columns that the list has."""
     for line in subject.questions:
@@ -78,7 +79,7 @@ def filter_columns(subject: Subject) -> Iterator[Fault]:
                 yield subject.at(line, "choice_filter"), f"{where} has no column {name!r}", hint
 
 
-@rule("FORM033", "error")
+@rule("FORM033", "error", "validate")
 def instance_columns(subject: Subject) -> Iterator[Fault]:
     """instance() and pulldata() name a list that the form has, and its columns."""
     for line in subject.survey:
@@ -87,7 +88,9 @@ def instance_columns(subject: Subject) -> Iterator[Fault]:
             for name in dict.fromkeys(_ANY_INSTANCE.findall(text)):
                 if name not in subject.instances:
                     hint = f"{guess(name, subject.instances)}add a select_one_from_file {name}.csv or a csv-external called {name}"
-                    yield subject.at(line, column), f"there is no instance {name!r}", hint
+                    # A calculation with a trigger is not worked out when the form opens: ODK Validate lets it pass.
+                    severity: Severity = "warning" if line.cells.get("trigger") else "error"
+                    yield subject.at(line, column), f"there is no instance {name!r}", hint, severity
             for name, words in _used_columns(text):
                 table = subject.instances.get(name)
                 known = _columns_of(subject, name, table)
@@ -97,6 +100,7 @@ def instance_columns(subject: Subject) -> Iterator[Fault]:
                             subject.at(line, column),
                             f"{name!r} has no column {word!r}",
                             f"{guess(word, known)}correct the name",
+                            "warning",
                         )
 
 
@@ -120,7 +124,7 @@ def _words(text: str) -> list[str]:
     return [word for word in dict.fromkeys(_WORD.findall(text)) if word not in _OPERATORS]
 
 
-@rule("FORM034", "error")
+@rule("FORM034", "error", "validate")
 def xpath(subject: Subject) -> Iterator[Fault]:
     """Expressions are XPath: one =, and / or in words, brackets and quotes in pairs."""
     for line in subject.survey:
@@ -147,7 +151,7 @@ def _xpath_fault(text: str) -> str:
     return f"{depth[-1]!r} is not closed" if depth else ""
 
 
-@rule("FORM035", "error")
+@rule("FORM035", "error", "validate")
 def acyclic(subject: Subject) -> Iterator[Fault]:
     """No calculation needs its own result, directly or through others."""
     needs = {
@@ -192,7 +196,7 @@ def _cycle(start: str, needs: dict[str, list[str]], done: set[str]) -> list[str]
     return []
 
 
-@rule("FORM036", "error")
+@rule("FORM036", "warning", "advice")
 def defaults(subject: Subject) -> Iterator[Fault]:
     """A fixed default is an answer that the question accepts."""
     for line in subject.questions:
@@ -213,7 +217,7 @@ def defaults(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "default"), f"{text!r} is not a date", "write it as 2025-02-11, or today()"
 
 
-@rule("FORM037", "warning")
+@rule("FORM037", "warning", "advice")
 def outside_repeat(subject: Subject) -> Iterator[Fault]:
     """A question of a repeat is used outside of it only through sum(), count(), join() and the like."""
     repeats = {s.name for s in subject.form.repeats}
@@ -236,7 +240,7 @@ def outside_repeat(subject: Subject) -> Iterator[Fault]:
                     )
 
 
-@rule("FORM038", "error")
+@rule("FORM038", "warning", "advice")
 def position_in_repeat(subject: Subject) -> Iterator[Fault]:
     """position(..) stands directly in its repeat: in a group of it, .. is the group, and the number is always 1."""
     repeats = {section.name for section in subject.form.repeats}

@@ -18,11 +18,11 @@ _IDENTITY = re.compile(r"(?:^|_)(?:cin|cnie|nin|passport|passeport|ssn|id_card|n
 _ASKING = ("text", "integer", "image", "date", "email", "phonenumber", "barcode", "video", "audio")
 
 
-@rule("FORM070", "warning")
+@rule("FORM070", "warning", "advice")
 def consent_first(subject: Subject) -> Iterator[Fault]:
     """Personal data are asked after a question of consent."""
     for line in subject.questions:
-        if _is_consent(line):
+        if _is_consent(subject, line):
             return
         if _is_personal(line):
             message = f"{line.name!r} asks personal data before any consent"
@@ -30,7 +30,7 @@ def consent_first(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "name"), message, hint
 
 
-@rule("FORM071", "warning")
+@rule("FORM071", "warning", "advice")
 def no_identity_number(subject: Subject) -> Iterator[Fault]:
     """No identity number is asked."""
     for line in subject.questions:
@@ -42,11 +42,13 @@ def no_identity_number(subject: Subject) -> Iterator[Fault]:
             )
 
 
-@rule("FORM072", "warning")
+@rule("FORM072", "warning", "advice")
 def gated(subject: Subject) -> Iterator[Fault]:
     """Personal data are asked only of those who consent: they, or a group around them, depend on the consent."""
     consents = [
-        line.name for line in subject.questions if _is_consent(line) and line.kind.kind.startswith("select_one")
+        line.name
+        for line in subject.questions
+        if _is_consent(subject, line) and line.kind.kind.startswith("select_one")
     ]
     if not consents:
         return
@@ -63,7 +65,10 @@ def gated(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "relevant"), message, f"make it, or its group, relevant to ${{{consents[0]}}}"
 
 
-def _is_consent(line: Line) -> bool:
+def _is_consent(subject: Subject, line: Line) -> bool:
+    """Whether the config calls it consent; where it calls none, whether its name does."""
+    if subject.consents & subject.by_name.keys():
+        return line.name in subject.consents
     return line.kind.kind.startswith(("select_one", "acknowledge", "trigger")) and bool(
         _CONSENT.search(line.name.lower())
     )

@@ -6,13 +6,26 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
+from typing import Literal
 
+from kobo_sync.forms.headers import EXPRESSIONS as EXPRESSION_COLUMNS
+from kobo_sync.forms.headers import (
+    TRANSLATED,
+    Column,
+    SurveyType,
+    clean,
+    column,
+    expression,
+    is_disabled,
+    survey_type,
+)
+from kobo_sync.forms.kobo_types import written_out
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
-from kobo_sync.forms.xlsform import TRANSLATED, Column, SurveyType, clean, column, form_of, survey_type
+from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Finding, Form, Severity
 
 REFERENCE = re.compile(r"\$\{\s*(?:last-saved#)?([^}]*?)\s*\}")
@@ -64,17 +77,35 @@ class Table:
 
 @dataclass(frozen=True)
 class Subject:
-    """One workbook under the rules; *media* are the bytes of the files that it may name."""
+    """One workbook under the rules; *media* are the bytes of the files that it may name.
+
+    *deploying*: it goes to KoboToolbox as it is, so what that server alone refuses, or phones there, is an error.
+    *book* has KoboToolbox's own rows written out, *as_typed* is the workbook itself. *consents* are the questions
+    that the mission's config calls consent.
+    """
 
     filename: str
     book: Book
     form: Form
     media: Mapping[str, bytes]
+    as_typed: Book
+    consents: frozenset[str] = frozenset()
+    deploying: bool = True
+
+    @property
+    def refused(self) -> Severity:
+        """The severity of what pyxform and ODK Validate accept, and KoboToolbox or its phones do not."""
+        return "error" if self.deploying else "warning"
 
     @cached_property
     def survey(self) -> tuple[Line, ...]:
         """The rows of the survey sheet, each with the sections around it."""
         return tuple(_nested(self._lines(self.book.survey, "survey")))
+
+    @cached_property
+    def typed(self) -> tuple[Line, ...]:
+        """The rows of the survey sheet as people typed them, KoboToolbox's own rows too."""
+        return tuple(_nested(self._lines(self.as_typed.survey, "survey")))
 
     @cached_property
     def questions(self) -> tuple[Line, ...]:
@@ -170,13 +201,18 @@ class Subject:
             return
         columns = [column(header) for header in sheet.header]
         for row in sheet.rows:
-            yield _line(row, columns, name)
+            line = _line(row, columns, name)
+            if not is_disabled(line.cells):
+                yield line
 
 
-def read_subject(content: bytes, filename: str, media: Mapping[str, bytes]) -> Subject:
+def read_subject(
+    content: bytes, filename: str, media: Mapping[str, bytes], *, consents: Collection[str] = (), deploying: bool = True
+) -> Subject:
     """The workbook made ready for the rules. Raises: FormError when it cannot be read as a form."""
     book = read_book(content, filename)
-    return Subject(filename, book, form_of(book, content, filename), media)
+    form = form_of(book, content, filename)
+    return Subject(filename, written_out(book), form, media, book, frozenset(consents), deploying)
 
 
 def parameters(line: Line) -> dict[str, str]:
@@ -198,7 +234,7 @@ def _line(row: Row, columns: Iterable[Column], sheet: str) -> Line:
     for col in columns:
         if col.header not in row.cells:
             continue
-        text = clean(row.cells[col.header])
+        text = (expression if col.name in EXPRESSION_COLUMNS else clean)(row.cells[col.header])
         if col.name in TRANSLATED:
             texts[col.name, col.language] = text
         if not col.language:
@@ -238,15 +274,18 @@ def _read_table(content: bytes) -> Table:
     return Table(header, rows)
 
 
+# Why a rule is an error: who refuses such a form, or what is lost with it; the rest is advice, and stops nothing.
+Reason = Literal["pyxform", "validate", "kobotoolbox", "phones", "loss", "advice"]
 Check = Callable[[Subject], Iterator[Finding]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the catalogue: stable *code*, usual *severity*, one line of *doc*, and its function."""
+    """A rule of the catalogue: stable *code*, worst *severity* and its *reason*, one line of *doc*, and its function."""
 
     code: str
     severity: Severity
+    reason: Reason
     doc: str
     check: Check
 
@@ -256,9 +295,12 @@ Fault = tuple[str, str, str] | tuple[str, str, str, Severity]
 
 
 def rule(
-    code: str, severity: Severity
+    code: str, severity: Severity, reason: Reason
 ) -> Callable[[Callable[[Subject], Iterator[Fault]]], Callable[[Subject], Iterator[Fault]]]:
-    """Enter a function into the catalogue; it yields (where, message, hint[, another severity]), its docstring is the rule's text."""
+    """Enter a function into the catalogue; it yields (where, message, hint[, another severity]).
+
+    Its docstring's first line is the rule's text. *severity* is the worst that it gives, *reason* says why.
+    """
 
     def enter(function: Callable[[Subject], Iterator[Fault]]) -> Callable[[Subject], Iterator[Fault]]:
         def check(subject: Subject) -> Iterator[Finding]:
@@ -267,7 +309,7 @@ def rule(
 
         if code in CATALOGUE:
             raise ValueError(f"{code} stands twice in the catalogue")
-        CATALOGUE[code] = Rule(code, severity, (function.__doc__ or "").strip().partition("\n")[0], check)
+        CATALOGUE[code] = Rule(code, severity, reason, (function.__doc__ or "").strip().partition("\n")[0], check)
         return function
 
     return enter

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.headers import TRANSLATED, column
+from kobo_sync.forms.languages import knows_language
+from kobo_sync.forms.languages import language_code as find_code
 from kobo_sync.forms.rules.subject import REFERENCE, Fault, Subject, rule
-from kobo_sync.forms.xlsform import TRANSLATED, column
 from kobo_sync.model import Severity
 
 _MEDIA = ("image", "big-image", "audio", "video")
+_SHOWN = ("label", "hint", *_MEDIA)
 
 
-@rule("FORM020", "warning")
+@rule("FORM020", "warning", "advice")
 def per_cell_translation(subject: Subject) -> Iterator[Fault]:
     """A text that stands in one language stands in all (phones show « - » in its place)."""
     languages = [language for language in subject.form.languages if language]
@@ -24,16 +27,11 @@ def per_cell_translation(subject: Subject) -> Iterator[Fault]:
                 if not line.texts.get((name, language)):
                     label = line.name or "the row"
                     place = subject.at(line, name, language)
-                    severity: Severity = "error" if name == "label" else "warning"
-                    yield (
-                        place,
-                        f"{label!r} has no {name} in {language!r}; phones show a dash",
-                        "translate the cell",
-                        severity,
-                    )
+                    message = f"{label!r} has no {name} in {language!r}; phones show a dash"
+                    yield place, message, "translate the cell"
 
 
-@rule("FORM021", "error")
+@rule("FORM021", "warning", "advice")
 def plain_beside_translated(subject: Subject) -> Iterator[Fault]:
     """Where one column has a language, all text columns have one (Kobo makes a nameless language of the rest)."""
     for sheet, title in ((subject.book.survey, "survey"), (subject.book.sheet("choices"), "choices")):
@@ -48,9 +46,9 @@ def plain_beside_translated(subject: Subject) -> Iterator[Fault]:
                 )
 
 
-@rule("FORM022", "error")
+@rule("FORM022", "error", "kobotoolbox")
 def default_language(subject: Subject) -> Iterator[Fault]:
-    """default_language is exactly the language of a column (Kobo refuses the form otherwise)."""
+    """default_language is exactly the language of a column (KoboToolbox refuses a form of several languages otherwise)."""
     wanted = subject.settings.cells.get("default_language", "")
     written = _languages_as_written(subject)
     if wanted and written and wanted not in written:
@@ -58,33 +56,42 @@ def default_language(subject: Subject) -> Iterator[Fault]:
             subject.at(subject.settings, "default_language"),
             f"{wanted!r} is not the language of any column",
             f"write exactly one of: {', '.join(written)}",
+            subject.refused if len(written) > 1 else "warning",
         )
 
 
-@rule("FORM023", "warning")
+@rule("FORM023", "warning", "advice")
 def language_code(subject: Subject) -> Iterator[Fault]:
-    """A language carries its code: Français (fr)."""
+    """A language carries its code, Français (fr), or a name that is known to have one, French."""
     for name in _languages_as_written(subject):
-        if not re.search(r"\([A-Za-z]{2,3}(-[A-Za-z0-9]+)*\)$", name) and name.lower() != "default":
-            yield (
-                f"{subject.filename}, sheet survey, row 1",
-                f"the language {name!r} has no code",
-                f"write {name} (xx), with its ISO code",
-            )
+        if re.search(r"\([A-Za-z]{2,3}(-[A-Za-z0-9]+)*\)$", name) or name.lower() == "default":
+            continue
+        place = f"{subject.filename}, sheet survey, row 1"
+        if knows_language(name):
+            code = find_code(name)
+            yield place, f"the language {name!r} has no code; it is taken for {code}", f"write {name} ({code})", "info"
+        else:
+            message = f"the language {name!r} has no code: no document or export finds its labels by mission.languages"
+            yield place, message, f"write {name} (xx), with its ISO code"
 
 
-@rule("FORM024", "error")
+@rule("FORM024", "error", "pyxform")
 def labelled(subject: Subject) -> Iterator[Fault]:
     """What people see has a label: questions, notes, choices."""
     for line in subject.questions:
-        if line.is_visible and not line.texts and line.kind.kind.lower() not in ("range", "osm"):
-            yield subject.at(line, "label"), f"{line.name or line.kind.kind!r} has no label", "write what is asked"
+        is_shown = any(name in _SHOWN and text for (name, _), text in line.texts.items())
+        if line.is_visible and not is_shown and line.kind.kind.lower() not in ("range", "osm"):
+            is_quiet = bool(line.cells.get("calculation") or line.cells.get("trigger") or line.cells.get("media"))
+            severity: Severity = "warning" if is_quiet or ":" in line.kind.kind else "error"
+            message = f"{line.name or line.kind.kind!r} has no label"
+            yield subject.at(line, "label"), message, "write what is asked", severity
     for line in subject.choices:
         if line.name and not line.texts:
-            yield subject.at(line, "label"), f"the choice {line.name!r} has no label", "write what people read"
+            message = f"the choice {line.name!r} has no label"
+            yield subject.at(line, "label"), message, "write what people read", "warning"
 
 
-@rule("FORM025", "warning")
+@rule("FORM025", "warning", "advice")
 def constraint_message(subject: Subject) -> Iterator[Fault]:
     """A constraint tells what is expected."""
     for line in subject.questions:
@@ -93,7 +100,7 @@ def constraint_message(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "constraint"), message, "fill constraint_message in every language"
 
 
-@rule("FORM026", "warning")
+@rule("FORM026", "warning", "advice")
 def same_references(subject: Subject) -> Iterator[Fault]:
     """Every translation of a text uses the same ${…}."""
     for line in (*subject.survey, *subject.choices):
