@@ -11,11 +11,16 @@ UNKNOWN = "non précisé"
 
 
 def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> str:
-    """The first non-empty label in *languages*, else the unnamed language's, else *default*."""
-    for language in (*languages, ""):
-        if labels.get(language, "").strip():
-            return labels[language].strip()
-    return default
+    """The first non-empty label in *languages*, else the unnamed language's, else the first one there is, else *default*.
+
+    A region is no matter: ``fr-MA`` is ``fr``.
+    """
+    for language in languages:
+        near = (label for code, label in labels.items() if code.partition("-")[0] == language)
+        for label in (labels.get(language, ""), *near):
+            if label.strip():
+                return label.strip()
+    return next((label.strip() for label in (labels.get("", ""), *labels.values()) if label.strip()), default)
 
 
 def group(facts: Facts, code: str, *, short: bool = False) -> str:

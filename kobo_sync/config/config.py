@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, time
@@ -14,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
+from kobo_sync.config.languages import language_code
 from kobo_sync.config.service import Notices, Schedule, Service
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
@@ -46,6 +48,18 @@ class Mission(Settings):
     timezone: str = "UTC"
     starts_on: date
     ends_on: date
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _languages_by_code(cls, value: Any) -> Any:
+        """A language by its name is taken for its code; what is neither is refused with the cure."""
+        if not isinstance(value, list):
+            return value
+        codes = [language_code(item) if isinstance(item, str) else item for item in value]
+        for written, code in zip(value, codes, strict=True):
+            if isinstance(code, str) and not re.fullmatch(r"[a-z]{2,3}", code):
+                raise ValueError(f"{written!r} is no language; write its code, such as fr, en or ar")
+        return list(dict.fromkeys(codes)) if all(isinstance(code, str) for code in codes) else codes
 
     @field_validator("timezone")
     @classmethod

@@ -365,7 +365,11 @@ def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, 
     languages = facts.config.mission.languages
     found = () if _lists_people(facts, question) else labels.choices(facts, form_id, question.name)
     if found:
-        return [(item.name, [item.labels.get(language, "") for language in languages]) for item in found]
+        others = languages[1:]
+        return [
+            (item.name, [labels.pick(item.labels, languages[:1], ""), *(item.labels.get(each, "") for each in others)])
+            for item in found
+        ]
     if question.name == facts.config.forms[form_id].fields.get("zone"):
         return [(zone.code, [zone.labels.get(language, "") for language in languages]) for zone in facts.config.zones]
     return []

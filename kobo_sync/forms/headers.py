@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kobo_sync.forms.languages import language_code
+from kobo_sync.config.languages import language_code
 
 EXPRESSIONS = (
     "relevant",

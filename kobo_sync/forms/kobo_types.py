@@ -23,6 +23,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 INSIDE: Mapping[str, str] = {"begin_score": "score__row", "begin_rank": "rank__level"}  # the only rows there
 KINDS = frozenset({*NEEDS, *(kind.replace("begin", "end") for kind in NEEDS), *INSIDE.values()})
+_OR_OTHER = re.compile(r"\s+or[ _](specify )?other\s*$")
 _AUTONAME, _AUTOVALUE = "$autoname", "$autovalue"
 _LONGEST_NAME = 40
 
@@ -80,7 +81,7 @@ class _Writer:
             columns = [self.name(row) for row in inside]
             for row, own in zip(inside, columns, strict=True):
                 cells = {
-                    "type": self.text(row, "type"),
+                    "type": _OR_OTHER.sub("", self.text(row, "type")),  # which is lost there too
                     "name": f"{base}_{own}",
                     "appearance": "w2",
                     **{

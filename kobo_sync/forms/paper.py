@@ -21,6 +21,7 @@ from kobo_sync.forms.paper_blocks import (
 )
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import Voice, in_words, references, words_of
+from kobo_sync.forms.xlsform import OTHER
 from kobo_sync.model import Choice, Form, Question, Section
 
 HIDDEN = frozenset(
@@ -74,12 +75,12 @@ class _Writer:
     ) -> None:
         self.form, self.details, self.language, self.lists, self.copies = form, details, language, lists, copies
         self.words = words_of(language)
-        self.entries: list[_Entry] = sorted([*form.questions, *form.sections], key=lambda entry: entry.sheet_row)
+        self.entries = _in_order(form)
         self.questions = {question.name: question for question in form.questions}
-        asked = [question for question in form.questions if _is_asked(question)]
-        self.by_row = {question.sheet_row: str(number) for number, question in enumerate(asked, 1)}
+        numbered = [question for question in form.questions if _is_asked(question)]
+        self.by_path = {question.path: str(number) for number, question in enumerate(numbered, 1)}
         # Two groups may each have a question of one name: a reference means the first.
-        self.numbers = {question.name: self.by_row[question.sheet_row] for question in reversed(asked)}
+        self.numbers = {question.name: self.by_path[question.path] for question in reversed(numbered)}
 
     def blocks(self, entries: Sequence[_Entry], depth: int, known: Mapping[str, str]) -> Iterator[Block]:
         """The blocks of *entries*, which stand *depth* levels deep; *known* are values certain in this copy."""
@@ -142,7 +143,7 @@ class _Writer:
         hints = [self.text(question.hints, known), self.text(detail.guidance, known)]
         rule = self.text(detail.messages, known)
         return Ask(
-            self.by_row[question.sheet_row],
+            self.by_path[question.path],
             question.name,
             label or question.name,
             self.answer(question, detail, known),
@@ -173,11 +174,13 @@ class _Writer:
         return Answer("lines", lines=3 if "multiline" in appearance else 1)
 
     def _select(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
-        options = [self.text(choice.labels, known) or choice.name for choice in self.choices(question)]
+        is_open = detail.or_other and question.kind != "rank"  # its code « other » is the line below the others
+        choices = [choice for choice in self.choices(question) if not (is_open and choice.name == OTHER)]
+        options = [self.text(choice.labels, known) or choice.name for choice in choices]
         options = [option if option != _BLANK else _BLANK * 6 for option in options]
         if not options or len(options) > _MOST_OPTIONS:
             return Answer("lines", lines=1 if question.kind.startswith("select_one") else 2)
-        if detail.or_other and question.kind != "rank":
+        if is_open:
             options.append(f"{self.words['other']} {_BLANK}{_BLANK}")
         kind: AnswerKind = "rank" if question.kind == "rank" else "many"
         if question.kind.startswith("select_one"):
@@ -306,7 +309,23 @@ def columns_for(options: Sequence[str]) -> int:
     return 3 if longest <= 22 else 2 if longest <= 44 else 1
 
 
+def _in_order(form: Form) -> list[_Entry]:
+    """Questions and sections as they follow each other: a section just before the first question inside it."""
+    holders = {
+        "/".join(parts[:n]) for q in form.questions if (parts := q.path.split("/")) for n in range(1, len(parts))
+    }
+    sections = [section for section in form.sections if section.path in holders]
+    entries: list[_Entry] = []
+    for question in form.questions:
+        while sections and question.path.startswith(f"{sections[0].path}/"):
+            entries.append(sections.pop(0))
+        entries.append(question)
+    return entries
+
+
 def _is_asked(question: Question) -> bool:
+    if question.origin:  # a line stands beside the choice already, and nobody counts a repeat's copies
+        return False
     # In a table-list, the row with the appearance "label" only repeats the options above the others.
     is_header = question.kind.startswith("select") and "label" in question.appearance.split()
     return (

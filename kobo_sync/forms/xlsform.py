@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from kobo_sync.config.languages import language_code
 from kobo_sync.errors import FormError
 from kobo_sync.forms.headers import (
     EXPRESSIONS,
@@ -22,7 +23,6 @@ from kobo_sync.forms.headers import (
     survey_type,
 )
 from kobo_sync.forms.kobo_types import written_out
-from kobo_sync.forms.languages import language_code
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
 from kobo_sync.model import Choice, Form, Question, Section
 
@@ -50,7 +50,6 @@ def read_form(content: bytes, filename: str) -> Form:
 
 def form_of(book: Book, content: bytes, filename: str) -> Form:
     """The form in sheets already read from *content*. Raises: FormError without a filled survey sheet."""
-    book = written_out(book)
     survey = book.survey
     if survey is None:
         names = ", ".join(sheet.name for sheet in book.sheets) or "none"
@@ -69,6 +68,8 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
         raise FormError(
             "the survey sheet has no column type", form=filename, hint="write type, name and label in row 1"
         )
+    book = written_out(book)
+    survey = book.survey or survey
     settings = _settings(book)
     walked = _walk(survey)
     choices = _choices(book.sheet("choices"))

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kobo_sync.config.config import Config
+from kobo_sync.config.languages import language_code
 from kobo_sync.deliverables.letterhead import known_logos
 from kobo_sync.documents.colours import readable
 from kobo_sync.documents.pdf.pages import Logo
@@ -127,12 +128,13 @@ def _language(form: Form, wanted: str, where: str) -> str:
         return wanted or "fr"
     if not wanted:
         return form.default_language if form.default_language in named else named[0]
-    found = next((language for language in named if language.lower() == wanted.lower()), None)
-    if found is None:
+    codes = {wanted.lower(), language_code(wanted).lower()}
+    language = next((each for each in named if {each.lower(), each.lower().partition("-")[0]} & codes), None)
+    if language is None:
         raise FormError(
             f"it has no language {wanted!r}", form=where, hint=f"its languages are: {', '.join(named)} (--lang)"
         )
-    return found
+    return language
 
 
 def _signature(config: Config | None) -> tuple[str, str]:

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from kobo_sync.config.languages import language_code
 from kobo_sync.errors import FormError
 from kobo_sync.forms.compiler import compile_form
 from kobo_sync.forms.headers import column, survey_type
-from kobo_sync.forms.languages import language_code
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.forms.xlsform import read_form
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.config.languages import knows_language
+from kobo_sync.config.languages import language_code as find_code
 from kobo_sync.forms.headers import TRANSLATED, column
-from kobo_sync.forms.languages import knows_language
-from kobo_sync.forms.languages import language_code as find_code
 from kobo_sync.forms.rules.subject import REFERENCE, Fault, Subject, rule
 from kobo_sync.model import Severity
 
