@@ -35,6 +35,7 @@ class Question:
     (``identite/nom``). *kind* is the canonical type without its list (``select_one``, ``image``,
     ``start``, …). *labels* and *hints* map a language code (``fr``) to text; a form without
     languages uses the code ``""``. *repeat* is the path of the innermost enclosing repeat.
+    *parameters* are the cell of that name (``value=code label=nom``).
     *origin* names the row that the compiler makes it for (the text of an or_other, the count of a repeat), else "".
     """
 
@@ -53,6 +54,7 @@ class Question:
     repeat: str = ""
     sheet_row: int = 0
     origin: str = ""
+    parameters: str = ""
 
 
 @dataclass(frozen=True)

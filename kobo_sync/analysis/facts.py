@@ -22,7 +22,8 @@ class Facts:
     *tables* maps a flat table's name (the form_id, or ``form_id__repeat``) to its rows (of one zone
     when *zone* is set; the whole mission otherwise), columns named by question, plus the system
     columns of `store.tables.layout`. *attachment* gives the bytes of a file by root_uuid and file name.
-    *catalogues* maps a list published from config/ (``besoins.csv``) to its items, labels and columns.
+    *catalogues* maps a list that phones get as a file (``besoins.csv`` of config/, ``villages.csv`` of forms/media/) to its
+    items, labels and columns; *earlier_choices* maps (form_id, question) to the choices that its form offers no more.
     *as_of* is the data's time (the newest submission or validation), not the clock's. *templates* and
     *annexes* map the paths of what staff keep in exports/ to bytes; *previous_files* is what the set's folder holds
     from the last build, for a document that is patched in place; *fresh* asks for a new one beside it; *unchanged*: nothing that
@@ -42,6 +43,7 @@ class Facts:
     tables: Mapping[str, pd.DataFrame]
     attachment: Callable[[str, str], bytes | None]
     catalogues: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
+    earlier_choices: Mapping[tuple[str, str], tuple[Choice, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     form_versions: Mapping[str, str] = field(default_factory=dict)

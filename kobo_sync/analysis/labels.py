@@ -59,9 +59,16 @@ def choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
     return form.choices.get(asked_as.list_name, ()) or facts.catalogues.get(asked_as.file_name, ())
 
 
+def all_choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
+    """`choices`, then those that earlier versions of the form offered, with their last labels."""
+    offered = choices(facts, form_id, name)
+    codes = {item.name for item in offered}
+    return offered + tuple(c for c in facts.earlier_choices.get((form_id, name), ()) if c.name not in codes)
+
+
 def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
     """The label of answer *code* to question *name*; the code when unknown, or when phones fill the label in."""
-    for item in choices(facts, form_id, name):
+    for item in all_choices(facts, form_id, name):
         if item.name == code:
             label = pick(item.labels, facts.config.mission.languages[:1], code)
             return code if "${" in label else label

@@ -70,7 +70,7 @@ def memo_in_process(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Con
 
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        parts = (facts.tables, facts.config, facts.forms, facts.catalogues)
+        parts = (facts.tables, facts.config, facts.forms, facts.catalogues, facts.earlier_choices)
         key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of)
         if key not in by_facts:
             # Holding the parts keeps their ids from being given to others.

@@ -16,6 +16,7 @@ from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.model import Class, Document, Form, Question, Scope
+from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables
 
 NAME = "data_workbook"
 TITLE = "Données"
@@ -34,8 +35,7 @@ _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 _COORDINATES = ("_lat", "_lon", "_alt", "_acc")
 _PHONE_FROM = 10_000_000
 RETIRED = "question retirée du formulaire"
-_SYSTEM = ("root_uuid", "submission_id", "submitted_at", "form_version", "validation")
-_REPEAT_SYSTEM = ("root_uuid", "parent_position", "position")
+_UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SYSTEM_TITLES = {
     "root_uuid": "Identifiant technique de la soumission",
     "submission_id": "Numéro de la soumission",
@@ -75,9 +75,9 @@ def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.S
             table = facts.tables.get(name, pd.DataFrame())
             if left_out and "root_uuid" in table:
                 table = table[~table["root_uuid"].isin(left_out)]
-            kept, dropped = _split_columns(facts, form_id, table, names)
+            kept, dropped = _split_columns(facts, form_id, name, table, names)
             if nominative:
-                system = {*_SYSTEM, *_REPEAT_SYSTEM}
+                system = set(_system(facts, form_id, name)) - set(_UNSHOWN)
                 kept, dropped = [str(column) for column in table.columns if column not in system], []
             sheets.append(_data_sheet(facts, form_id, name, table, kept, nominative=nominative))
             removed[name] = dropped
@@ -86,7 +86,7 @@ def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.S
 
 def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
     """The choices of every question that *sheets* show, with their labels."""
-    made = _codebook(facts, {column.name for sheet in sheets for column in sheet.columns})
+    made = _codebook(facts, {column.question for sheet in sheets for column in sheet.columns})
     retired = [
         [sheet.name.partition("__")[0], column.name, "", column.title]
         for sheet in sheets
@@ -100,19 +100,37 @@ def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
 # ── what may be shown ───────────────────────────────────────────────────────
 
 
-def _split_columns(facts: Facts, form_id: str, table: pd.DataFrame, names: set[str]) -> tuple[list[str], list[str]]:
+def _asked(facts: Facts, form_id: str, name: str) -> dict[str, Question]:
+    """Column → question, of the table *name*: of what the form asks now. No name of a question is the columns' own."""
+    form = facts.forms.get(form_id)
+    return {
+        column.name: question
+        for table in (flat_tables(form) if form else ())
+        if table.name == name
+        for column in table.columns
+        if form and (question := form.question(column.question)) is not None
+    }
+
+
+def _system(facts: Facts, form_id: str, name: str) -> list[str]:
+    """The columns of the table *name* that hold no answer."""
+    return [column for column, _ in (SYSTEM if name == form_id else REPEAT_SYSTEM)]
+
+
+def _split_columns(
+    facts: Facts, form_id: str, name: str, table: pd.DataFrame, names: set[str]
+) -> tuple[list[str], list[str]]:
     """The question columns of *table* to keep, and those to drop because they could name somebody."""
     settings, form = facts.config.forms[form_id], facts.forms.get(form_id)
-    system = {*_SYSTEM, *_REPEAT_SYSTEM, "submitted_by"}
+    system, asked = set(_system(facts, form_id, name)), _asked(facts, form_id, name)
     banned = nominative_questions(settings, form)
     kept, dropped = [], []
-    for column in (str(name) for name in table.columns if name not in system):
-        question = re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
+    for column in (str(each) for each in table.columns if each not in system):
+        question = asked[column].name if column in asked else re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
         # Of a question that is asked no more nothing tells whether its words name somebody; its small numbers do not.
-        is_known = not _is_retired(form, column) or _is_small_number(column, table[column])
+        is_known = form is None or column in asked or _is_small_number(column, table[column])
         if (
-            column in banned
-            or question in banned
+            question in banned
             or not is_known
             or _holds_names(table[column], names)
             or (form is None and column not in _declared(settings))
@@ -149,14 +167,6 @@ def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
         grew = bool(more)
         banned |= more
     return banned - harmless
-
-
-def _is_retired(form: Form | None, column: str) -> bool:
-    """Whether the form, which is known, asks no question (nor position) that gives *column*."""
-    if form is None or form.question(column) is not None:
-        return False
-    place = re.fullmatch(f"(.+)(?:{'|'.join(_COORDINATES)})", column)
-    return place is None or form.question(place[1]) is None
 
 
 def _is_small_number(column: str, values: pd.Series) -> bool:
@@ -198,7 +208,8 @@ def _data_sheet(
     facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept: list[str], *, nominative: bool = False
 ) -> excel.Sheet:
     settings = facts.config.forms[form_id]
-    system = [column for column in (_REPEAT_SYSTEM if name != form_id else _SYSTEM) if column in table]
+    asked = _asked(facts, form_id, name)
+    system = [c for c in _system(facts, form_id, name) if c in table and c not in _UNSHOWN]
     columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
     values: list[list[excel.Value]] = [
         [_plain(facts, value, _system_kind(column)) for value in table[column]] for column in system
@@ -207,35 +218,62 @@ def _data_sheet(
     written = _written(settings)
     reader = quoting.reader_of(facts) if written & set(kept) and not nominative else None
     pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" and not nominative else {}
+    taken = {str(column).lower() for column in table.columns}
     for column in kept:
-        asked = _question(facts, form_id, column)
-        kind = _kind(asked, table[column])
+        question = asked.get(column)
+        named = question.name if question else column
+        kind = _kind(question, table[column])
         cells = [
-            None if no and column not in _always(settings) else _plain(facts, value, kind)
+            None if no and named not in _always(settings) else _plain(facts, value, kind)
             for value, no in zip(table[column], refused, strict=True)
         ]
-        if column == settings.fields.get("person") and "root_uuid" in table:
+        if named == settings.fields.get("person") and "root_uuid" in table:
             cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
-        if reader is not None and column in written:
+        if reader is not None and named in written:
             cells = [reader.quoted(cell).text if isinstance(cell, str) else cell for cell in cells]
-        columns.append(excel.Column(column, _title(facts, form_id, column), kind))
+        columns.append(excel.Column(column, _title(facts, form_id, column, question), kind, question=named))
         values.append(cells)
-        if asked is not None and asked.kind.startswith(("select", "rank")) and not _lists_people(facts, asked):
-            columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
-            values.append([_labelled(facts, form_id, column, cell) for cell in cells])
-        elif column == settings.fields.get("need"):
-            columns.append(excel.Column(f"{column}_libelle", "Libellé en français", width=24))
-            values.append([labels.need(facts, str(cell)) if cell else None for cell in cells])
+        if (labelled := _labels(facts, form_id, question, cells)) is not None:
+            header = _free(f"{column}_libelle", taken)
+            columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
+            values.append(labelled)
     if not columns:
         columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
     return excel.Sheet(name, columns, list(zip(*values, strict=True)))
 
 
-def _title(facts: Facts, form_id: str, column: str) -> str:
+def _labels(
+    facts: Facts, form_id: str, question: Question | None, cells: list[excel.Value]
+) -> list[excel.Value] | None:
+    """The labels of *cells*; None when the question has no choices, or none whose labels are at hand."""
+    settings = facts.config.forms[form_id]
+    if question is None:
+        return None
+    if question.kind.startswith(("select", "rank")):
+        if _lists_people(facts, question) or (
+            question.file_name and not any(c.labels for c in labels.all_choices(facts, form_id, question.name))
+        ):
+            return None
+        return [_labelled(facts, form_id, question, cell) for cell in cells]
+    if question.name == settings.fields.get("need"):
+        return [labels.need(facts, str(cell)) if cell else None for cell in cells]
+    return None
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """*name*, or with a number that makes it unlike all *taken*, whatever the case; it is added to them."""
+    candidate, number = name, 2
+    while candidate.lower() in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    taken.add(candidate.lower())
+    return candidate
+
+
+def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:
     """The question's label; one that is asked no more says so."""
-    if _is_retired(facts.forms.get(form_id), column):
+    if question is None and form_id in facts.forms:
         return f"{column} ({RETIRED})"
-    return labels.question(facts, form_id, column)
+    return labels.question(facts, form_id, question.name if question else column)
 
 
 def _written(settings: FormSettings) -> set[str]:
@@ -255,22 +293,18 @@ def _refusals(facts: Facts, settings: FormSettings, table: pd.DataFrame) -> list
     return [meaning.text(value) not in ("", facts.config.codes.yes) for value in table[column]]
 
 
-def _labelled(facts: Facts, form_id: str, column: str, cell: excel.Value) -> str | None:
+def _labelled(facts: Facts, form_id: str, question: Question, cell: excel.Value) -> str | None:
     if cell is None:
         return None
-    if column == facts.config.forms[form_id].fields.get("session"):
+    if question.name == facts.config.forms[form_id].fields.get("session"):
         return labels.session(facts, str(cell))
-    return " ; ".join(labels.choice(facts, form_id, column, code) for code in str(cell).split())
+    codes = [str(cell)] if question.kind.startswith("select_one") else str(cell).split()
+    return " ; ".join(labels.choice(facts, form_id, question.name, code) for code in codes)
 
 
 def _lists_people(facts: Facts, question: Question) -> bool:
     """Whether the question's choices are the roster: their labels are names."""
     return facts.config.roster is not None and question.file_name == facts.config.roster.file
-
-
-def _question(facts: Facts, form_id: str, column: str) -> Question | None:
-    form = facts.forms.get(form_id)
-    return form.question(column) if form else None
 
 
 def _kind(question: Question | None, values: pd.Series) -> excel.Kind:
@@ -312,11 +346,10 @@ def _plain(facts: Facts, value: object, kind: excel.Kind) -> excel.Value:
 # ── what it is ──────────────────────────────────────────────────────────────
 
 
-def _read_me(
-    facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]], *, nominative: bool
-) -> excel.Sheet:
+def read_me_lines(facts: Facts, *, nominative: bool) -> list[str]:
+    """What these data are, in sentences for their reader: what was left out, and how cells are to be read."""
     as_of = french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA
-    intro = [
+    lines = [
         f"Données {'nominatives : diffusion restreinte' if nominative else 'pseudonymisées'} – {letterhead.place_name(facts)}",
         letterhead.action(facts),
         f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
@@ -326,9 +359,20 @@ def _read_me(
         else "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
         "(HL-01, HL-02… pour les personnes hors liste).",
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
-        "Chaque question à choix a deux colonnes : le code, puis le libellé. La feuille « Codes » donne toutes les listes.",
-        "Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.",
+        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne toutes les listes.",
+        "Excel ne connaît pas les jours avant mars 1900 : ces dates sont des textes sur fond jaune. Un texte de plus de 32 000 signes continue "
+        "dans la colonne « (suite) ».",
+        "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe (') ; l’ôter rend la réponse telle quelle. "
+        "Téléphones (+212…), nombres et tiret seul restent tels quels.",
     ]
+    if not nominative:
+        lines.append("Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.")
+    return [french.typography(line) for line in lines]
+
+
+def _read_me(
+    facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]], *, nominative: bool
+) -> excel.Sheet:
     columns = [
         excel.Column("Feuille", width=30),
         excel.Column("Lignes", kind="integer", width=9),
@@ -340,7 +384,7 @@ def _read_me(
         form_id = sheet.name.partition("__")[0]
         dropped = ", ".join(removed[sheet.name]) or french.NOTHING
         rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), dropped])
-    return excel.Sheet("Lisez-moi", columns, rows, intro=[french.typography(line) for line in intro], filtered=False)
+    return excel.Sheet("Lisez-moi", columns, rows, intro=read_me_lines(facts, nominative=nominative), filtered=False)
 
 
 def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
@@ -363,12 +407,12 @@ def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
 def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
     """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
     languages = facts.config.mission.languages
-    found = () if _lists_people(facts, question) else labels.choices(facts, form_id, question.name)
-    if found:
+    offered = () if _lists_people(facts, question) else labels.all_choices(facts, form_id, question.name)
+    if offered:
         others = languages[1:]
         return [
             (item.name, [labels.pick(item.labels, languages[:1], ""), *(item.labels.get(each, "") for each in others)])
-            for item in found
+            for item in offered
         ]
     if question.name == facts.config.forms[form_id].fields.get("zone"):
         return [(zone.code, [zone.labels.get(language, "") for language in languages]) for zone in facts.config.zones]

@@ -151,6 +151,7 @@ def _question(
         appearance=cells.get("appearance", ""),
         repeat=repeat,
         sheet_row=row.number,
+        parameters=cells.get("parameters", ""),
     )
 
 

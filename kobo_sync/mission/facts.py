@@ -20,6 +20,7 @@ from kobo_sync.model import Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.history import store_as_of
+from kobo_sync.store.labels import earlier_choices
 from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
@@ -85,7 +86,9 @@ def gather_facts(
         forms=mission.forms,
         tables=tables,
         attachment=partial(_attachment, files, mission.workspace.attachments),
-        catalogues=mission.workspace.catalogues(mission.config),
+        catalogues=mission.workspace.media_lists(mission.config, mission.forms)
+        | mission.workspace.catalogues(mission.config),
+        earlier_choices=earlier_choices(mission.store, mission.forms),
         counts=here.counts,
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},
         fingerprint=here.fingerprint,
@@ -112,7 +115,7 @@ def rests_on(mission: Mission, facts: Facts) -> str:
     """
     settings = facts.config.model_dump_json(exclude={"secrets"})
     forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
-    others = (facts.catalogues, facts.versions, facts.reworked)
+    others = (facts.catalogues, facts.earlier_choices, facts.versions, facts.reworked)
     return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in others)])
 
 

@@ -27,6 +27,7 @@ class Inputs:
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
         parts += [repr(item) for item in sorted(whole.catalogues.items())]
+        parts += [repr(item) for item in sorted(whole.earlier_choices.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         self._shared = hashed(parts)
         zones: list[str] = [repr(zone) for zone in mission.config.zones]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook
+from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook, read_me_lines
 from kobo_sync.documents.spreadsheets import tabular
 from kobo_sync.documents.spreadsheets.excel import Sheet
 from kobo_sync.mission.facts import gather_facts
@@ -71,6 +71,7 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     }
     files = {f"{sheet.name}.{shape}": writers[shape](sheet) for sheet in sheets}
     files["codes.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
+    files["lisez-moi.txt"] = ("\n".join(read_me_lines(facts, nominative=nominative)) + "\n").encode("utf-8-sig")
     return files
 
 
@@ -79,23 +80,23 @@ def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
     drawings = []
     for sheet in sheets if nominative else data_sheets(facts, nominative=True)[0]:
         form = facts.forms.get(sheet.name.partition("__")[0])
-        asked = {column.name: form.question(column.name) for column in sheet.columns} if form else {}
+        asked = {column.name: form.question(column.question) for column in sheet.columns} if form else {}
         drawn = {name: _DRAWN[q.kind] for name, q in asked.items() if q is not None and q.kind in _DRAWN}
         drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
     return tabular.geojson_bytes(sheets, drawings)
 
 
 def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:
-    """Question → choice → label, of the questions of *sheet* whose kind is *kind* (``select_one``, ``select_multiple``)."""
+    """Column → choice → label, of the columns of *sheet* whose question is of *kind* (``select_one``, ``select_multiple``)."""
     form_id = sheet.name.partition("__")[0]
     form = facts.forms.get(form_id)
-    found = {}
+    codes = {}
     for column in sheet.columns:
-        asked = form.question(column.name) if form else None
-        if asked is not None and asked.kind.startswith(kind):
-            choices = labels.choices(facts, form_id, column.name)
-            found[column.name] = {c.name: labels.choice(facts, form_id, column.name, c.name) for c in choices}
-    return found
+        question = form.question(column.question) if form and not column.labels_of else None
+        if question is not None and question.kind.startswith(kind):
+            choices = labels.all_choices(facts, form_id, question.name)
+            codes[column.name] = {c.name: labels.choice(facts, form_id, question.name, c.name) for c in choices}
+    return codes
 
 
 def _spss_bytes(facts: Facts, sheet: Sheet) -> bytes:

@@ -13,6 +13,7 @@ from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import bulk_load, schema
 from kobo_sync.store.database import SQL_TYPES, Store
 from kobo_sync.store.derive_worker import DeriveWorker, spare_processor
+from kobo_sync.store.labels import write_labels
 from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.submissions import Tally
 from kobo_sync.store.tables.bulk import insert, quoted
@@ -30,7 +31,7 @@ from kobo_sync.store.tables.layout import (
     merge_tables,
 )
 
-S, L = schema.submissions, schema.labels
+S = schema.submissions
 BATCH = 500
 MOMENTS = frozenset({"start", "end", "dateTime"})
 
@@ -94,7 +95,7 @@ class Flat:
                 name = CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
                 connection.exec_driver_sql(f"CREATE TABLE {quoted(name)} ({columns})")
-        self._write_labels(connection)
+        write_labels(connection, self.form)
         for table in self.tables:
             connection.exec_driver_sql(_view(self.form, table))
 
@@ -103,22 +104,6 @@ class Flat:
         for name in self._names():
             index = f"CREATE INDEX IF NOT EXISTS {quoted(f'{name}_by_root')} ON {quoted(name)} (root_uuid)"
             connection.exec_driver_sql(index)
-
-    def _write_labels(self, connection: sa.Connection) -> None:
-        connection.execute(L.delete().where(L.c.form_id == self.form.form_id))
-        rows = {}
-        for question in self.form.questions:
-            named = [("", question.labels)]
-            named += [(choice.name, choice.labels) for choice in self.form.choices.get(question.list_name, ())]
-            for code, labels in named:
-                for language, label in labels.items():
-                    rows[question.name, code, language] = label
-        values = [
-            {"form_id": self.form.form_id, "question": question, "code": code, "language": language, "label": label}
-            for (question, code, language), label in rows.items()
-        ]
-        if values:
-            connection.execute(L.insert(), values)
 
     # ── rows ──
 

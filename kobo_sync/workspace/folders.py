@@ -274,6 +274,23 @@ class Workspace:
             )
         return catalogues
 
+    def media_lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
+        """The lists of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; the roster, which names people, is none.
+
+        A file that is missing or cannot be read has no labels: lint and the deployment say so.
+        """
+        from kobo_sync.forms.file_choices import choices_in
+
+        roster = config.roster.file if config.roster else ""
+        lists: dict[str, tuple[Choice, ...]] = {}
+        for form in forms.values():
+            for question in form.questions:
+                name = question.file_name
+                path = self.root / "forms" / "media" / name
+                if name and name != roster and name not in lists and path.is_file():
+                    lists[name] = choices_in(path.read_bytes(), name, question.parameters)
+        return lists
+
     def templates(self) -> dict[str, bytes]:
         """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
         packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_analysis_facts import PERSON, make_config, make_facts, table
+from invented_facts import PERSON, make_config, make_facts, table
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis.facts import Facts

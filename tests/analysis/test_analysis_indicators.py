@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_analysis_facts import make_facts
+from invented_facts import make_facts
 
 from kobo_sync.analysis.attendance import attendance
 from kobo_sync.analysis.indicators import indicators

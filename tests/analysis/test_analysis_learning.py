@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from invented_facts import ITEMS, make_config, make_facts, table
 from scipy import stats
-from test_analysis_facts import ITEMS, make_config, make_facts, table
 
 from kobo_sync.analysis import learning
 from kobo_sync.analysis.facts import Facts

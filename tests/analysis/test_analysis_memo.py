@@ -43,7 +43,10 @@ class Tables(dict[str, int]):
 def facts_of(memory: PreviousSet | None, **changed: int) -> Facts:
     tables = Tables(memory)
     tables.update(changed)
-    return cast(Facts, SimpleNamespace(tables=tables, config=1, forms=2, catalogues=3, zone=None, as_of=None))
+    return cast(
+        Facts,
+        SimpleNamespace(tables=tables, config=1, forms=2, catalogues=3, earlier_choices=4, zone=None, as_of=None),
+    )
 
 
 @memo_over_runs

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from docx import Document as open_docx
 from docx.oxml.ns import qn
-from test_analysis_facts import make_facts, table
+from invented_facts import make_facts, table
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import MAIL, NAME, PHONE, Reader, review

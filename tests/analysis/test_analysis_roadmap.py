@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from test_analysis_facts import make_actions, make_facts
+from invented_facts import make_actions, make_facts
 
 from kobo_sync.analysis.roadmap import road_map
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_analysis_facts import make_facts, table
+from invented_facts import make_facts, table
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.rates import wilson

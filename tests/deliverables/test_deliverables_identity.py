@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from docx import Document as open_docx
+from invented_facts import make_facts, make_tables, signature_png
 from PIL import Image
-from test_analysis_facts import make_facts, make_tables, signature_png
 from test_deliverables_zone import built, cells, words
 
 from kobo_sync.analysis.by_zone import zone_views

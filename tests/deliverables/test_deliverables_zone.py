@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from docx import Document as open_docx
 from docx.oxml.ns import qn
-from test_analysis_facts import FAMILIES, make_config, make_facts, make_forms, signature_png, table
+from invented_facts import FAMILIES, make_config, make_facts, make_forms, signature_png, table
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Identity, ReportSettings

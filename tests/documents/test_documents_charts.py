@@ -6,8 +6,8 @@ import io
 from itertools import pairwise
 
 import pytest
+from invented_facts import signature_png
 from PIL import Image
-from test_analysis_facts import signature_png
 
 from kobo_sync.documents import pictures
 from kobo_sync.documents.colours import contrast_with_white, ramp, readable

@@ -53,10 +53,28 @@ def test_arabic_cells_read_from_the_right() -> None:
 
 def test_odd_values_are_kept_as_text() -> None:
     sheet = read(make([["x" * 40_000, 10**18, None], ["a\x00b", float("inf"), None], [None, None, None]]))
-    assert len(sheet["A3"].value) < 32_767
-    assert sheet["B3"].value == str(10**18)
-    assert (sheet["A4"].value, sheet["B4"].value) == ("ab", "inf")
-    assert sheet["A5"].value is None
+    assert sheet["A3"].value + sheet["B3"].value == "x" * 40_000, "a long text goes on in a column beside its own"
+    assert sheet["B2"].value == f"{sheet['A2'].value} (suite)"
+    assert sheet["C3"].value == str(10**18)
+    assert (sheet["A4"].value, sheet["C4"].value) == ("ab", "inf")
+    assert sheet["A5"].value is None and sheet["B5"].value is None
+
+
+def test_days_before_excel_s_calendar_are_marked_text() -> None:
+    days: list[excel.Value] = [
+        date(1890, 5, 1),
+        date(1446, 8, 12),
+        datetime.fromisoformat("1900-02-28T12:00"),
+        date(1900, 3, 1),
+    ]
+    column = excel.Column("le", kind="date")
+    content = excel.workbook(
+        [excel.Sheet("Feuille", [column], [[day] for day in days])], title="t", author="", when=None
+    )
+    cells = [cell for (cell,) in read(content)["A2:A5"]]
+    assert [cell.value for cell in cells[:3]] == ["1890-05-01", "1446-08-12", "1900-02-28T12:00:00"]
+    assert cells[3].value.date() == date(1900, 3, 1) and cells[3].is_date
+    assert {cell.fill.fgColor.rgb for cell in cells[:3]} == {"FFFFF2CC"} != {cells[3].fill.fgColor.rgb}
 
 
 def test_sheet_names_are_what_excel_allows() -> None:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from invented_facts import make_facts
 from lxml import etree
 from openxml_audit import OpenXmlValidator
-from test_analysis_facts import make_facts
 from test_documents_living import begun
 
 from kobo_sync.deliverables import deliverable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -18,7 +19,7 @@ SHEET = Sheet(
     "visites",
     [
         Column("zone", "Zone"),
-        Column("zone_libelle", "Libellé"),
+        Column("zone_libelle", "Libellé", labels_of="zone"),
         Column("end", "Fin", "datetime"),
         Column("n", "Nombre", "integer"),
         Column("gps_lat", kind="decimal"),
@@ -39,6 +40,37 @@ def test_csv_cells_never_become_formulas() -> None:
     assert rows[0][:2] == ["zone", "zone_libelle"]
     assert rows[1][-1].startswith("'=") and rows[1][2] == "2025-02-11 09:00:00" and rows[1][5] == "-4.98765"
     assert rows[2][3] == "" and rows[2][-1] == "شكرا\nbien"
+
+
+RISKY = [
+    "=1+1",
+    "@SUM(A1)",
+    "\n=1",
+    " \t =cmd|' /C calc'!A0",
+    "-2+3+cmd",
+    "+A1",
+    "'=1",
+    "＝1",
+    "\u200b=1",
+    "--x",
+    "+ =1",
+]
+SAFE = ["+212612345678", "+212 6 12-34-56-78", "-", "--", "-3,5", "+1", "0612", "- ", "a=b", "'a", "مرحبا"]
+
+
+@pytest.mark.parametrize("answer", RISKY + SAFE)
+def test_the_guard_of_csv_cells_is_reversible_and_spares_phones(answer: str) -> None:
+    sheet = Sheet("s", [Column("mot")], [[answer]])
+    (_, (cell,)) = csv.reader(io.StringIO(tabular.csv_bytes(sheet).decode("utf-8-sig"), newline=""))
+    assert cell == (f"'{answer}" if answer in RISKY else answer)
+    back = cell[1:] if re.match(r"'['\s\u200b\u200e\u200f\ufeff]*[=+\-@＝＋－＠]", cell) else cell
+    assert back == answer
+
+
+def test_codes_that_nobody_knows_any_more_keep_their_column() -> None:
+    sheet = Sheet("s", [Column("besoins")], [["eau ecole"], ["ecole"], [None]])
+    table = tabular.coded(sheet, {}, {"besoins": {"eau": "Eau"}}).table
+    assert list(table["besoins_eau"]) == [1, 0, pd.NA] and list(table["besoins_ecole"]) == [1, 1, pd.NA]
 
 
 def test_stata_has_numbers_with_labels_and_is_reproducible(tmp_path: object) -> None:

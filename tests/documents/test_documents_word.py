@@ -12,8 +12,8 @@ from docx import Document as open_docx
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from docx.shared import Pt
+from invented_facts import signature_png
 from lxml import etree
-from test_analysis_facts import signature_png
 
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.styles import complete

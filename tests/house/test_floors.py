@@ -20,7 +20,7 @@ FOLDERS = {
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "databases", "phones", "workspace", "kobo", *KNOWLEDGE},
     "notices": {"mission", "documents", "desk", *KNOWLEDGE},
     "mission": {"deliverables", "checks", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
-    "deliverables": {"checks", "documents", "analysis", "forms", "config"},
+    "deliverables": {"checks", "documents", "analysis", "store/tables", "forms", "config"},
     "checks": {"analysis", "forms", "config"},
     "documents": {"forms", "config"},
     "analysis": {"forms", "config"},

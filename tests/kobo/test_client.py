@@ -6,78 +6,37 @@ import contextlib
 import gzip
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from loopback import answer, client_of, loopback_server
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo import transport as transport_module
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission, split_page
 
-Handle = Callable[[BaseHTTPRequestHandler, int], None]
 EMPTY = b'{"count":0,"next":null,"previous":null,"results":[]}'
-
-
-@contextmanager
-def _server(handle: Handle) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    seen: list[BaseHTTPRequestHandler] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            seen.append(self)
-            handle(self, len(seen))
-
-        do_POST = do_PATCH = do_DELETE = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def _client(url: str, slept: list[float] | None = None, **options: float) -> KoboClient:
-    kept: list[float] = [] if slept is None else slept
-    return KoboClient(url, url, "canary", sleep=kept.append, jitter=lambda: 0.5, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_passing_faults_are_repeated_with_the_server_s_patience(status: int) -> None:
     def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
-        _answer(handler, status if n < 3 else 200, EMPTY, Retry_After="7")
+        answer(handler, status if n < 3 else 200, EMPTY, Retry_After="7")
 
     slept: list[float] = []
-    with _server(handle) as (url, seen):
-        assert _client(url, slept).count("a1") == 0
+    with loopback_server(handle) as (url, seen):
+        assert client_of(url, slept).count("a1") == 0
     assert len(seen) == 3 and slept == [7, 7]
 
 
 def test_retries_end_and_say_what_to_look_at() -> None:
     slept: list[float] = []
-    with _server(lambda handler, _n: _answer(handler, 503, b"busy")) as (url, seen):
+    with loopback_server(lambda handler, _n: answer(handler, 503, b"busy")) as (url, seen):
         with pytest.raises(KoboUnreachable) as failure:
-            _client(url, slept).count("a1")
+            client_of(url, slept).count("a1")
     assert len(seen) == 5 and slept == [0.5, 1, 2, 4]
     assert failure.value.status == 503 and "canary" not in str(failure.value)
 
@@ -93,9 +52,12 @@ def test_retries_end_and_say_what_to_look_at() -> None:
     ],
 )
 def test_a_no_is_a_no_at_once(status: int, body: bytes, error: type[Exception]) -> None:
-    with _server(lambda handler, _n: _answer(handler, status, body, Location="http://evil.invalid/")) as (url, seen):
+    with loopback_server(lambda handler, _n: answer(handler, status, body, Location="http://evil.invalid/")) as (
+        url,
+        seen,
+    ):
         with pytest.raises(error):
-            _client(url).count("a1")
+            client_of(url).count("a1")
     assert len(seen) == 1
 
 
@@ -110,8 +72,8 @@ def test_a_no_is_a_no_at_once(status: int, body: bytes, error: type[Exception]) 
     ],
 )
 def test_what_is_no_page_is_never_taken_for_an_empty_one(body: bytes) -> None:
-    with _server(lambda handler, _n: _answer(handler, 200, body)) as (url, _seen), pytest.raises(KoboUnexpected):
-        _client(url).count("a1")
+    with loopback_server(lambda handler, _n: answer(handler, 200, body)) as (url, _seen), pytest.raises(KoboUnexpected):
+        client_of(url).count("a1")
 
 
 def test_a_truncated_body_is_asked_again() -> None:
@@ -123,34 +85,34 @@ def test_a_truncated_body_is_asked_again() -> None:
             handler.wfile.write(EMPTY)
             handler.close_connection = True
         else:
-            _answer(handler, 200, EMPTY)
+            answer(handler, 200, EMPTY)
 
-    with _server(handle) as (url, seen):
-        assert _client(url).count("a1") == 0
+    with loopback_server(handle) as (url, seen):
+        assert client_of(url).count("a1") == 0
     assert len(seen) == 2
 
 
 def test_a_truncated_gzip_is_asked_again() -> None:
     def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
         packed = gzip.compress(EMPTY)
-        _answer(handler, 200, packed[:-9] if n == 1 else packed, Content_Encoding="gzip")
+        answer(handler, 200, packed[:-9] if n == 1 else packed, Content_Encoding="gzip")
 
-    with _server(handle) as (url, seen):
-        assert _client(url).count("a1") == 0
+    with loopback_server(handle) as (url, seen):
+        assert client_of(url).count("a1") == 0
     assert len(seen) == 2
 
 
 def test_a_gzip_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport_module, "MAX_BODY", 100_000)
     bomb = gzip.compress(b" " * 5_000_000)
-    with _server(lambda handler, _n: _answer(handler, 200, bomb, Content_Encoding="gzip")) as (url, _seen):
+    with loopback_server(lambda handler, _n: answer(handler, 200, bomb, Content_Encoding="gzip")) as (url, _seen):
         with pytest.raises(KoboUnexpected, match="larger"):
-            _client(url).count("a1")
+            client_of(url).count("a1")
 
 
 def test_a_slow_drip_is_cut_off_by_the_clock() -> None:
     ticks = iter(range(0, 10_000, 50))
-    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
+    with loopback_server(lambda handler, _n: answer(handler, 200, EMPTY)) as (url, seen):
         client = KoboClient(url, url, "t", timeout_s=10, sleep=lambda _s: None, monotonic=lambda: float(next(ticks)))
         with pytest.raises(KoboUnreachable):
             client.count("a1")
@@ -170,9 +132,9 @@ def test_a_true_drip_never_outlasts_the_deadline(how: str) -> None:
             while not stop.wait(0.02):
                 handler.wfile.write(b" " if how == "length" else b"1\r\n \r\n")
 
-    with _server(drip) as (url, _seen):
+    with loopback_server(drip) as (url, _seen):
         with pytest.raises(KoboUnreachable):
-            _client(url, timeout_s=0.3, retries=1).get("/api/v2/me/")
+            client_of(url, timeout_s=0.3, retries=1).get("/api/v2/me/")
         stop.set()
 
 
@@ -217,7 +179,7 @@ def test_an_answer_that_drips_before_it_begins_is_cut_off(
     monkeypatch.setattr(transport_module, "CONNECT_S", 0.3)
     with _dripping(said) as place:
         with pytest.raises(KoboUnreachable) as failure:
-            _client(f"{scheme}://{place}", timeout_s=0.3, retries=1).get("/api/v2/me/")
+            client_of(f"{scheme}://{place}", timeout_s=0.3, retries=1).get("/api/v2/me/")
     assert transport_module.is_slow(failure.value)
 
 
@@ -227,30 +189,30 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for_with_pages_as_large() 
     def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
         limits.append(handler.path.partition("limit=")[2].partition("&")[0])
         status = {1: 502, 2: 503, 3: 429, 4: 502}.get(n, 200)
-        _answer(handler, status, EMPTY if status == 200 else b"<html>Bad Gateway</html>")
+        answer(handler, status, EMPTY if status == 200 else b"<html>Bad Gateway</html>")
 
     slept: list[float] = []
-    with _server(handle) as (url, _seen):
-        assert list(_client(url, slept).pages("a1", above=-1, limit=1000)) == []
+    with loopback_server(handle) as (url, _seen):
+        assert list(client_of(url, slept).pages("a1", above=-1, limit=1000)) == []
     assert limits == ["250"] * 5 and slept == [0.5, 1, 2, 4]
 
 
 def test_a_server_that_asks_to_stay_away_for_long_is_left_alone() -> None:
     slept: list[float] = []
-    with _server(lambda handler, _n: _answer(handler, 429, b"", Retry_After="300" if _n < 2 else "86400")) as (
+    with loopback_server(lambda handler, _n: answer(handler, 429, b"", Retry_After="300" if _n < 2 else "86400")) as (
         url,
         seen,
     ):
         with pytest.raises(KoboUnreachable):
-            _client(url, slept).count("a1")
+            client_of(url, slept).count("a1")
     assert len(seen) == 2 and slept == [300]
 
 
 def test_integers_of_any_size_stay_digits() -> None:
     large = 2**70 + 1
     body = f'{{"count":1,"results":[{{"_id":1,"_uuid":"u","_submission_time":"2025-02-11T08:00:00","n":{large}}}]}}'.encode()
-    with _server(lambda handler, n: _answer(handler, 200, body if n == 1 else EMPTY)) as (url, _seen):
-        ((page),) = _client(url).pages("a1", above=-1, limit=100)
+    with loopback_server(lambda handler, n: answer(handler, 200, body if n == 1 else EMPTY)) as (url, _seen):
+        ((page),) = client_of(url).pages("a1", above=-1, limit=100)
     ((_, raw),) = page.rows
     assert str(large).encode() in raw and parse_submission(raw, "f").answers["n"] == large
     odd = body.replace(b'"_uuid":"u"', b'"_uuid":"u","x":"\\ud800"')
@@ -259,15 +221,15 @@ def test_integers_of_any_size_stay_digits() -> None:
 
 
 def test_an_import_is_never_posted_twice() -> None:
-    with _server(lambda handler, _n: _answer(handler, 502, b"")) as (url, seen), pytest.raises(KoboUnreachable):
-        _client(url).import_form(b"x", "f.xlsx", name="F")
+    with loopback_server(lambda handler, _n: answer(handler, 502, b"")) as (url, seen), pytest.raises(KoboUnreachable):
+        client_of(url).import_form(b"x", "f.xlsx", name="F")
     assert len(seen) == 1
 
 
 def test_the_token_goes_to_the_configured_host_only() -> None:
-    with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (elsewhere, strangers):
-        with _server(lambda handler, _n: _answer(handler, 200, b"bytes")) as (url, seen):
-            with _client(url).download(f"{elsewhere}/api/v2/assets/a/data/1/attachments/x/") as stream:
+    with loopback_server(lambda handler, _n: answer(handler, 200, b"bytes")) as (elsewhere, strangers):
+        with loopback_server(lambda handler, _n: answer(handler, 200, b"bytes")) as (url, seen):
+            with client_of(url).download(f"{elsewhere}/api/v2/assets/a/data/1/attachments/x/") as stream:
                 assert b"".join(stream.chunks) == b"bytes"
     assert not strangers and seen[0].path == "/api/v2/assets/a/data/1/attachments/x/"
 
@@ -278,31 +240,31 @@ def test_a_netrc_entry_does_not_replace_the_token(tmp_path: object, monkeypatch:
     netrc = Path(str(tmp_path)) / "netrc"
     netrc.write_text("machine 127.0.0.1 login x password y\n", "utf-8")
     monkeypatch.setenv("NETRC", str(netrc))
-    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
-        _client(url).count("a1")
+    with loopback_server(lambda handler, _n: answer(handler, 200, EMPTY)) as (url, seen):
+        client_of(url).count("a1")
     assert seen[0].headers["Authorization"] == "Token canary"
 
 
 def test_a_lone_surrogate_does_not_cost_the_page() -> None:
     body = b'{"count":2,"results":[{"_id":1,"nom":"\\ud800"},{"_id":2,"nom":"ok"}]}'
-    with _server(lambda handler, _n: _answer(handler, 200, body)) as (url, _seen):
-        (page,) = list(_client(url).rows("a1", [1, 2]))
+    with loopback_server(lambda handler, _n: answer(handler, 200, body)) as (url, _seen):
+        (page,) = list(client_of(url).rows("a1", [1, 2]))
     assert [submission_id for submission_id, _ in page.rows] == [1, 2]
 
 
 def test_long_id_lists_are_asked_in_parts() -> None:
-    with _server(lambda handler, _n: _answer(handler, 200, EMPTY)) as (url, seen):
-        list(_client(url).rows("a1", list(range(10_000_000, 10_000_700))))
+    with loopback_server(lambda handler, _n: answer(handler, 200, EMPTY)) as (url, seen):
+        list(client_of(url).rows("a1", list(range(10_000_000, 10_000_700))))
     assert len(seen) == 3 and all(len(handler.path) < 8000 for handler in seen)
 
 
 def test_an_address_that_is_too_long_is_asked_in_halves() -> None:
     def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
         too_long = handler.path.count("%2C") > 60
-        _answer(handler, 414 if too_long else 200, b"<html>414</html>" if too_long else EMPTY)
+        answer(handler, 414 if too_long else 200, b"<html>414</html>" if too_long else EMPTY)
 
-    with _server(handle) as (url, seen):
-        assert list(_client(url).rows("a1", list(range(100)))) and len(seen) == 3
+    with loopback_server(handle) as (url, seen):
+        assert list(client_of(url).rows("a1", list(range(100)))) and len(seen) == 3
 
 
 def test_a_slow_server_is_asked_for_smaller_pages() -> None:
@@ -311,10 +273,10 @@ def test_a_slow_server_is_asked_for_smaller_pages() -> None:
     def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
         limit = int(handler.path.partition("limit=")[2].partition("&")[0])
         asked.append(limit)
-        _answer(handler, 504 if limit > 70 else 200, b"" if limit > 70 else EMPTY)
+        answer(handler, 504 if limit > 70 else 200, b"" if limit > 70 else EMPTY)
 
-    with _server(handle) as (url, _seen):
-        assert list(_client(url).pages("a1", above=-1, limit=1000)) == []
+    with loopback_server(handle) as (url, _seen):
+        assert list(client_of(url).pages("a1", above=-1, limit=1000)) == []
     assert sorted(set(asked), reverse=True) == [250, 125, 62]
 
 
@@ -326,19 +288,19 @@ def test_pages_keep_to_some_megabytes_whatever_a_row_weighs() -> None:
         limits.append(limit)
         row = '{"_id":%d,"x":"' + "a" * 40_000 + '"}'
         rows = ",".join(row % (n * 10_000 + at) for at in range(limit)) if n < 4 else ""
-        _answer(handler, 200, f'{{"count":9,"results":[{rows}]}}'.encode())
+        answer(handler, 200, f'{{"count":9,"results":[{rows}]}}'.encode())
 
-    with _server(handle) as (url, _seen):
-        pages = list(_client(url).pages("a1", above=-1, limit=1000))
+    with loopback_server(handle) as (url, _seen):
+        pages = list(client_of(url).pages("a1", above=-1, limit=1000))
     assert len(pages) == 3 and limits[0] == 250 and all(50 <= limit <= 100 for limit in limits[1:])
 
 
 def test_an_error_page_with_a_good_status_is_asked_again() -> None:
     def handle(handler: BaseHTTPRequestHandler, n: int) -> None:
-        _answer(handler, 200, b"<html>Sorry</html>" if n == 1 else b'{"count":7,"results":[]}')
+        answer(handler, 200, b"<html>Sorry</html>" if n == 1 else b'{"count":7,"results":[]}')
 
-    with _server(handle) as (url, seen):
-        assert _client(url).count("a1") == 7 and len(seen) == 2
+    with loopback_server(handle) as (url, seen):
+        assert client_of(url).count("a1") == 7 and len(seen) == 2
 
 
 def test_patience_may_be_a_date() -> None:
@@ -354,9 +316,9 @@ def test_patience_may_be_a_date() -> None:
                 handler.send_header(name, value)
             handler.end_headers()
         else:
-            _answer(handler, 200, EMPTY)
+            answer(handler, 200, EMPTY)
 
     slept: list[float] = []
-    with _server(handle) as (url, _seen):
-        assert _client(url, slept).count("a1") == 0
+    with loopback_server(handle) as (url, _seen):
+        assert client_of(url, slept).count("a1") == 0
     assert slept == [20]

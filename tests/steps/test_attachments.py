@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from test_client import _answer, _client, _server
+from loopback import answer, client_of, loopback_server
 
 from kobo_sync.steps.pulling.attachments import AHEAD, PARTS, SILENT, Fetched, fetch_files
 from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
@@ -21,7 +21,7 @@ def _wanted(*names: str) -> list[WantedFile]:
 
 
 def _fetch(url: str, folder: Path, wanted: Sequence[WantedFile]) -> list[Fetched]:
-    client = _client(url)
+    client = client_of(url)
     found = list(fetch_files(client, folder, wanted))
     client.close()
     return found
@@ -40,7 +40,7 @@ def test_a_file_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
         handler.wfile.write(PHOTO[start:] if n > 1 else PHOTO[:600_000])
         handler.close_connection = True
 
-    with _server(handle) as (url, _seen):
+    with loopback_server(handle) as (url, _seen):
         (file,) = _fetch(url, tmp_path, _wanted("a.png"))
     assert (file.error, file.sha256, file.n_bytes, file.sniffed) == ("", SHA, len(PHOTO), "image/png")
     assert attachment_path(tmp_path, SHA).read_bytes() == PHOTO
@@ -56,7 +56,7 @@ def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:
         handler.wfile.write(PHOTO if n > 1 else PHOTO[:600_000])
         handler.close_connection = True
 
-    with _server(handle) as (url, _seen):
+    with loopback_server(handle) as (url, _seen):
         (file,) = _fetch(url, tmp_path, _wanted("a.png"))
     assert file.sha256 == SHA
 
@@ -66,9 +66,9 @@ def test_an_error_page_is_no_photo_and_a_wicked_name_is_no_path(tmp_path: Path) 
 
     def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
         page = b"<html>Sign in</html>"
-        _answer(handler, 200, page if handler.path.endswith("/0") else PHOTO)
+        answer(handler, 200, page if handler.path.endswith("/0") else PHOTO)
 
-    with _server(handle) as (url, _seen):
+    with loopback_server(handle) as (url, _seen):
         first, second = _fetch(url, folder, _wanted("a.png", "../../../etc/passwd"))
     assert "HTML" in first.error and second.sha256 == SHA
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {SHA}
@@ -77,15 +77,15 @@ def test_an_error_page_is_no_photo_and_a_wicked_name_is_no_path(tmp_path: Path) 
 def test_what_is_gone_or_redirects_is_missing_with_its_reason(tmp_path: Path) -> None:
     def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
         gone = handler.path.endswith("/0")
-        _answer(handler, 404 if gone else 302, b"", Location="http://127.0.0.1:1/elsewhere")
+        answer(handler, 404 if gone else 302, b"", Location="http://127.0.0.1:1/elsewhere")
 
-    with _server(handle) as (url, _seen):
+    with loopback_server(handle) as (url, _seen):
         gone, moved = _fetch(url, tmp_path, _wanted("a.png", "b.png"))
     assert "404" in gone.error and "redirects" in moved.error
 
 
 def test_of_a_server_that_fell_silent_nothing_more_is_asked(tmp_path: Path) -> None:
-    with _server(lambda handler, _n: _answer(handler, 503, b"away")) as (url, seen):
+    with loopback_server(lambda handler, _n: answer(handler, 503, b"away")) as (url, seen):
         files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(300))))
     assert [file.wanted.filename for file in files] == [f"{n}.png" for n in range(300)]
     assert all(file.error for file in files) and files[-1].error == "the server no longer answered"
@@ -96,19 +96,19 @@ def test_files_that_a_living_server_lacks_stand_in_nobody_s_way(tmp_path: Path) 
     def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
         number = handler.path.rpartition("/")[2]
         if not handler.path.startswith("/file/"):
-            _answer(handler, 200, b'{"username": "agent"}')
+            answer(handler, 200, b'{"username": "agent"}')
         elif int(number) < 40:
-            _answer(handler, 500, b"the file is lost")
+            answer(handler, 500, b"the file is lost")
         else:
-            _answer(handler, 200, PHOTO)
+            answer(handler, 200, PHOTO)
 
-    with _server(handle) as (url, _seen):
+    with loopback_server(handle) as (url, _seen):
         files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(60))))
     assert [bool(file.error) for file in files] == [True] * 40 + [False] * 20
 
 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
-    with _server(lambda handler, _n: _answer(handler, 200, handler.path.encode())) as (url, _seen):
+    with loopback_server(lambda handler, _n: answer(handler, 200, handler.path.encode())) as (url, _seen):
         found = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(40))))
     assert [file.wanted.filename for file in found] == [f"{n}.png" for n in range(40)]
     assert len({file.sha256 for file in found}) == 40

@@ -209,3 +209,59 @@ def test_lines_and_surfaces_are_drawn_and_no_exact_position_stays_beside_them(fi
         drawn = [f["geometry"] for f in json.loads(text)["features"] if f["properties"]["table"] == "personnes"]
         assert [geometry["type"] for geometry in drawn] == ["LineString", "Polygon", "Point"]
         assert [exact in text for exact in ("32.1234", "32.5432", "32.6543")] == [nominative] * 3
+
+
+ODD = """|        | text                           | position | Fonction             | الوظيفة             |          |                   |
+|        | text                           | validation | Avis               | رأي                 |          |                   |
+|        | select_one avis                | choix | Choix                   | اختيار              |          |                   |
+|        | text                           | choix_libelle | Autre mot       | كلمة                |          |                   |
+|        | select_one_from_file villages.csv | village | Village            | دوار                |          |                   |
+|        | select_multiple besoin         | besoins | Besoins               | حاجات               |          |                   |
+"""
+ODD_CHOICES = """|        | avis      | o    | Oui                  | نعم                 |
+|        | besoin    | eau  | Eau                  | ماء                 |
+"""
+DROPPED = "|        | besoin    | ecole | École               | مدرسة               |\n"
+
+
+@pytest.fixture
+def odd(field_team: Field) -> Iterator[Mission]:
+    """Questions called like our own columns, labels from a file, and a choice that a second version has no more."""
+    root = field_team.mission.workspace.root
+    (root / "forms" / "media").mkdir(exist_ok=True)
+    (root / "forms" / "media" / "villages.csv").write_text("name,label\nv1,Douar X\nv2,Oued Y\n", "utf-8")
+    form = root / "forms" / "personnes.md"
+    form.write_text(_form(ODD, 2, ODD_CHOICES + DROPPED), "utf-8")
+    deploy(field_team.reopen())
+    field_team.mission = field_team.reopen()
+    answers = {"position": "Infirmier", "validation": "bon", "choix": "o", "choix_libelle": "mot", "village": "v2"}
+    field_team.person("N1", **answers, besoins="eau ecole")
+    field_team.person("N2", **answers, besoins="ecole")
+    pull(field_team.reopen())
+    form.write_text(_form(ODD, 3, ODD_CHOICES), "utf-8")
+    mission = field_team.reopen()
+    deploy(mission, force=True)
+    pull(mission)
+    yield mission
+
+
+def test_every_question_has_a_column_of_its_own_and_labels_last(odd: Mission, tmp_path: Path) -> None:
+    export(odd, "csv", output=tmp_path, nominative=True)
+    header, first, second = csv.reader(io.StringIO((tmp_path / "personnes.csv").read_text("utf-8-sig"), newline=""))
+    assert len(header) == len({name.lower() for name in header})
+    row = dict(zip(header, first, strict=True))
+    assert row["position"] == "Infirmier" and row["validation_2"] == "bon" and row["validation"] == ""
+    assert (row["choix"], row["choix_libelle"], row["choix_libelle_2"]) == ("o", "mot", "Oui")
+    assert (row["village"], row["village_libelle"]) == ("v2", "Oued Y")
+    labels = [dict(zip(header, cells, strict=True))["besoins_libelle"] for cells in (first, second)]
+    assert sorted(labels) == ["Eau ; École", "École"]
+    assert "apostrophe" in (tmp_path / "lisez-moi.txt").read_text("utf-8-sig")
+
+
+@with_readers
+def test_a_choice_that_is_gone_keeps_its_column_and_label(odd: Mission, tmp_path: Path) -> None:
+    export(odd, "dta", output=tmp_path, nominative=True)
+    table = pd.read_stata(tmp_path / "personnes.dta", convert_categoricals=False)
+    assert sorted(table["besoins_ecole"]) == [1, 1] and sorted(table["besoins_eau"]) == [0, 1]
+    with pd.read_stata(tmp_path / "personnes.dta", iterator=True) as reader:
+        assert reader.variable_labels()["besoins_ecole"] == "École – Besoins"

@@ -6,7 +6,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -22,7 +22,10 @@ Value = str | int | float | date | datetime | None
 INK = "#1F4E79"
 _RULE, _PALE = "#B8C2CC", 0.9
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
-_LONGEST_CELL, _SHORT = 32_000, 200  # characters
+_LONGEST_CELL, _SHORT = 32_000, 200  # characters; Excel holds 32,767 in a cell
+_FIRST_DAY = date(1900, 3, 1)  # of Excel's calendar as other programs count it
+_NOT_A_DATE = "#FFF2CC"  # fill of a date that is text, because Excel has no such day
+NEXT_PART = "(suite)"
 _MOST_DIGITS = 10**15
 _FORMATS: dict[Kind, dict[str, Any]] = {
     "text": {},
@@ -35,13 +38,18 @@ _FORMATS: dict[Kind, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its header *name*, what it means (*title*, a line above the header), how it is shown."""
+    """A column: its header *name*, what it means (*title*, a line above the header), how it is shown.
+
+    *question* is the question that it answers, where its name is another; *labels_of* the column whose labels it has.
+    """
 
     name: str
     title: str = ""
     kind: Kind = "text"
     width: float = 0
     choices: tuple[str, ...] = ()
+    question: str = ""
+    labels_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def workbook(
     book.set_size(2000, 1400)
     formats = _Formats(book, colour)
     taken: set[str] = set()
-    for sheet in sheets:
+    for sheet in map(_fitted, sheets):
         _write_sheet(book.add_worksheet(sheet_name(sheet.name, taken)), sheet, formats)
     book.close()
     return out.getvalue()
@@ -172,6 +180,10 @@ def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, fo
     elif isinstance(value, str):
         shown, arabic = _shown(value) if len(value) <= _SHORT else _looked_at(value)
         target.write_string(row, column, shown, formats.cell(kind, text=True, arabic=arabic))
+    elif isinstance(value, date) and _day(value) < _FIRST_DAY:
+        target.write_string(
+            row, column, value.isoformat(), formats.get(border=1, border_color=_RULE, bg_color=_NOT_A_DATE)
+        )
     elif isinstance(value, date):
         target.write_datetime(row, column, value, formats.cell(kind))
     elif abs(value) >= _MOST_DIGITS or not math.isfinite(value):
@@ -220,6 +232,39 @@ _shown = lru_cache(maxsize=4096)(_looked_at)  # of short texts: labels and codes
 
 
 def _cut(text: str) -> str:
-    """A text that fits a cell (Excel holds 32,767 characters), without XML's forbidden characters."""
+    """A text without XML's forbidden characters; one of a header, a title or an intro in what a cell holds."""
     text = clean(text)
     return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + " […]"
+
+
+def _day(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _fitted(sheet: Sheet) -> Sheet:
+    """The sheet with longer texts than a cell holds going on in columns beside theirs: nothing is lost, all can be joined."""
+    longest = [
+        max((len(row[index]) for row in sheet.rows if isinstance(row[index], str)), default=0)  # type: ignore[arg-type]
+        for index in range(len(sheet.columns))
+    ]
+    parts = [max(1, -(-length // _LONGEST_CELL)) for length in longest]
+    if max(parts, default=1) == 1:
+        return sheet
+    columns = [
+        column
+        if number == 0
+        else replace(column, name=f"{column.name} {NEXT_PART}" + (f" {number}" if number > 1 else ""))
+        for column, n in zip(sheet.columns, parts, strict=True)
+        for number in range(n)
+    ]
+    rows = [
+        [cell for value, n in zip(row, parts, strict=True) for cell in (_pieces(value, n) if n > 1 else [value])]
+        for row in sheet.rows
+    ]
+    return replace(sheet, columns=columns, rows=rows)
+
+
+def _pieces(value: Value, n: int) -> list[Value]:
+    if not isinstance(value, str):
+        return [value, *[None] * (n - 1)]
+    return [value[at : at + _LONGEST_CELL] or None for at in range(0, n * _LONGEST_CELL, _LONGEST_CELL)]

@@ -18,9 +18,10 @@ from kobo_sync.documents.script import clean
 from kobo_sync.documents.spreadsheets.excel import Kind, Sheet, Value
 from kobo_sync.errors import DocumentError
 
-LABEL_SUFFIX = "_libelle"
 Geometry = dict[str, Any]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet may take for a formula, spaces and apostrophes before it included; not numbers, phones or a dash alone.
+_FORMULA = re.compile(r"['\s\u200b\u200e\u200f\ufeff]*[=+\-@＝＋－＠\t\r]")
+_HARMLESS = re.compile(r"[+-]?[\d\s().,/-]*|-+")
 # Words that Stata and SPSS keep for themselves, among those that a question could be called.
 _RESERVED = frozenset(
     "array boolean break byte case catch class complex const continue default delete do double else end enum export external float "
@@ -41,7 +42,11 @@ def needs(module: str, shape: str) -> None:
 
 
 def csv_bytes(sheet: Sheet) -> bytes:
-    """Comma-separated UTF-8 with a mark that spreadsheets know; a cell that would start a formula starts with ``'``."""
+    """Comma-separated UTF-8 with a mark that spreadsheets know; a cell that could start a formula starts with ``'``.
+
+    To have such an answer back: of a cell that begins with ``'`` and then, after spaces or more ``'``, with one of
+    ``= + - @``, take away the first ``'``. Numbers, phone numbers (``+212…``) and a dash alone are left as they are.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.name for column in sheet.columns])
@@ -108,7 +113,7 @@ def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
             labels[short] = {number: clean(text)[:_LONGEST_CODE] for number, text in said.items()}
 
     for column in sheet.columns:
-        if column.name.endswith(LABEL_SUFFIX):
+        if column.labels_of:
             continue
         title, known, many = column.title or column.name, codes.get(column.name, {}), several.get(column.name, {})
         values = [None if pd.isna(value) else str(value) for value in plain[column.name]]
@@ -124,7 +129,9 @@ def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
             )
         else:
             add(column.name, title, plain[column.name], column.kind if plain[column.name].dtype != object else "text")
-        for code, text in many.items():
+        answered = {code for value in values if value for code in value.split()} if column.name in several else set()
+        unlisted = {code: code for code in sorted(answered - set(many))}  # nobody knows their labels any more
+        for code, text in {**many, **unlisted}.items():
             chosen: list[Any] = [None if v is None else int(code in v.split()) for v in values]
             add(
                 f"{column.name}_{code}",
@@ -255,7 +262,8 @@ def _csv_cell(value: Value) -> str:
     if isinstance(value, date):
         return value.isoformat()
     text = clean(str(value))
-    return f"'{text}" if isinstance(value, str) and value.startswith(_FORMULA) else text
+    is_risky = isinstance(value, str) and _FORMULA.match(text) and not _HARMLESS.fullmatch(text)
+    return f"'{text}" if is_risky else text
 
 
 def _json_value(value: Value) -> str | int | float | None:
