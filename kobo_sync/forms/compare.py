@@ -79,7 +79,8 @@ def compare(old: Form, new: Form) -> tuple[Change, ...]:
 
 
 def _counts(question: Question) -> bool:
-    return question.kind not in METADATA and not question.name.startswith("_")
+    is_count = bool(question.origin) and question.kind == "calculate"  # the number of a repeat's items is no answer
+    return question.kind not in METADATA and not is_count
 
 
 def _languages(old: Form, new: Form) -> Iterator[Change]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kobo_sync.errors import FormError, KoboRejected
+from kobo_sync.errors import ConfigError, FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.kobo.client import KoboClient
@@ -22,6 +22,7 @@ from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
 VERIFY_TRIES = 12  # media reach phones by a task of the server's, usually at once [c32]
+LISTS = (".csv", ".xml", ".geojson")
 MIMETYPES = {
     ".csv": "text/csv",
     ".xml": "application/xml",
@@ -37,12 +38,16 @@ MIMETYPES = {
 
 @dataclass(frozen=True)
 class LocalForm:
-    """A form as it lies here: *media* are the bytes that phones must get beside it."""
+    """A form as it lies here: *media* are the bytes that phones must get beside it.
+
+    *absent* are the pictures and sounds that it names and that are not here: phones show it without them.
+    """
 
     form: Form
     file: str
     content: bytes
     media: Mapping[str, bytes]
+    absent: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -112,7 +117,8 @@ def deploy(
     harm: list[Finding] = []
     if not force:
         actions = [_spared(mission, action, remote[action.form_id].asset, harm) for action in actions]
-    findings = harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
+    findings = [_without_pictures(each) for each in local.values() if each.absent]
+    findings += harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
     lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
     counts = {
         act: sum(action.act == act for action in actions)
@@ -143,12 +149,18 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     form = mission.forms[form_id]
     roster = mission.config.roster
     media = {}
+    absent = []
     for name in form.media:
         if roster and name == roster.file:
             media[name] = roster_csv(mission.participants().rows)
-        else:
+            continue
+        try:
             media[name] = mission.workspace.media_bytes(name, mission.config)
-    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media)
+        except ConfigError:
+            if name.lower().endswith(LISTS):  # without its lists a form opens on no phone
+                raise
+            absent.append(name)
+    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent))
 
 
 def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str], *, force: bool) -> dict[str, RemoteForm]:
@@ -350,6 +362,13 @@ def _refusal(action: DeployAction) -> Finding:
         "look at it on the server, then run again with --force to replace it",
         form_id=action.form_id,
     )
+
+
+def _without_pictures(local: LocalForm) -> Finding:
+    form_id = local.form.form_id
+    message = f"the form names files that are not here: {', '.join(local.absent)}"
+    hint = "put them in forms/media/, then deploy again; phones show the form without them"
+    return Finding("DEPLOY004", "warning", form_id, message, hint, form_id=form_id)
 
 
 def _not_published(form_id: str, missing: Sequence[str]) -> Finding:

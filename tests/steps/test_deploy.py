@@ -137,6 +137,18 @@ def test_the_roster_reaches_the_other_form_and_no_phone_number_does(field_team: 
     assert refresh_roster(field_team.mission).counts["published"] == 0
 
 
+def test_a_missing_picture_stops_nothing_and_is_told(field_team: Field) -> None:
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    text = PERSONNES.replace("| required |", "| required | image    |", 1)
+    text = text.replace("| yes      |                   |", "| yes | logo.png | |", 1)
+    text = text.replace("| yes      |", "| yes | |").replace("| السن                |          |", "| السن | | |")
+    path.write_text(text.replace("| ملاحظة              |          |", "| ملاحظة | | |"), "utf-8")
+    report = deploy(field_team.reopen())
+    (finding,) = report.findings
+    assert (finding.rule, finding.severity, finding.form_id) == ("DEPLOY004", "warning", "personnes")
+    assert "logo.png" in finding.message and report.counts["replace"] == 1
+
+
 def test_a_missing_list_is_named_with_its_cure(field_team: Field) -> None:
     (field_team.mission.workspace.root / "config" / "zones.csv").unlink()
     with pytest.raises(ConfigError) as failure:

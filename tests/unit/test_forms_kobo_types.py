@@ -90,7 +90,11 @@ def test_a_rank_is_a_group_of_selects_that_differ() -> None:
 def test_they_compile_and_lint_refuses_nothing(content: bytes) -> None:
     assert compile_form(content, "f.md", validate=True).form.form_id == "essai"
     findings = lint(content, "f.md", media={})
-    assert {(f.rule, f.severity) for f in findings} <= {("FORM018", "warning"), ("FORM041", "warning"), ("FORM070", "warning")}
+    assert {(f.rule, f.severity) for f in findings} <= {
+        ("FORM018", "warning"),
+        ("FORM041", "warning"),
+        ("FORM070", "warning"),
+    }
 
 
 def test_a_row_without_a_name_gets_that_of_the_server() -> None:
