@@ -62,7 +62,10 @@ def unique_choices(subject: Subject) -> Iterator[Fault]:
 @rule("FORM043", "error", "pyxform")
 def choice_codes(subject: Subject) -> Iterator[Fault]:
     """A choice has a list and a code without blanks, in ASCII."""
-    several = {line.kind.list_name for line in subject.questions if line.kind.kind in ("select_multiple", "rank")}
+    lists = {
+        kind: {line.kind.list_name for line in subject.questions if line.kind.kind == kind}
+        for kind in ("select_multiple", "rank")
+    }
     for line in subject.choices:
         name, list_name = line.name, line.cells.get("list_name", "")
         if not list_name and not name and not line.texts:
@@ -72,7 +75,8 @@ def choice_codes(subject: Subject) -> Iterator[Fault]:
             severity: Severity = "warning" if not list_name else "error"  # a row without a list is read by nobody
             yield subject.at(line, missing), f"the choice has no {missing}", "fill the cell", severity
         elif re.search(r"\s", name):
-            severity = "error" if list_name in several else "warning"
+            severity = subject.refused if list_name in lists["rank"] else "warning"
+            severity = "error" if list_name in lists["select_multiple"] else severity
             yield (
                 subject.at(line, "name"),
                 f"the code {name!r} holds a blank; answers are parted by blanks",
