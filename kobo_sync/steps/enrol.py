@@ -74,8 +74,8 @@ def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: 
     started_at = mission.clock()
     config = mission.config
     if zone and config.zone(zone) is None:
-        known = ", ".join(item.code for item in config.zones)
-        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {known}")
+        codes = ", ".join(item.code for item in config.zones)
+        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
     sheets = (
         {
             f"badges-{item.code}-vierges.pdf": blank_badges(item, n_blank)

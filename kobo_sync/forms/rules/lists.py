@@ -121,9 +121,9 @@ def csv_readable(subject: Subject) -> Iterator[Fault]:
         table = subject.tables.get(name)
         if table is None:
             continue
-        given = parameters(line)
-        wanted = [given.get("value", "name"), given.get("label", "label")]
-        lacking = [column for column in wanted if column not in table.header]
+        options = parameters(line)
+        needed = [options.get("value", "name"), options.get("label", "label")]
+        lacking = [column for column in needed if column not in table.header]
         if table.fault:
             yield name, table.fault, "save it as UTF-8 with commas"
         elif not table.header:
@@ -180,11 +180,11 @@ def or_other(subject: Subject) -> Iterator[Fault]:
 
 def _files(subject: Subject) -> Iterator[tuple[Line, str]]:
     """The first question that selects from each file, with the file's name."""
-    found: dict[str, Line] = {}
+    first_lines: dict[str, Line] = {}
     for line in subject.questions:
         if line.kind.file_name.lower().endswith(".csv"):
-            found.setdefault(line.kind.file_name, line)
-    for name, line in found.items():
+            first_lines.setdefault(line.kind.file_name, line)
+    for name, line in first_lines.items():
         yield line, name
 
 
