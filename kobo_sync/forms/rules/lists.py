@@ -50,10 +50,10 @@ def orphan_list(subject: Subject) -> Iterator[Fault]:
 def unique_choices(subject: Subject) -> Iterator[Fault]:
     """A code stands once in its list."""
     allowed = subject.settings.cells.get("allow_choice_duplicates", "").lower() in ("yes", "true")
-    seen: dict[tuple[str, str], int] = {}
+    first_rows: dict[tuple[str, str], int] = {}
     for line in subject.choices:
         key = (line.cells.get("list_name", ""), line.name)
-        first = seen.setdefault(key, line.number)
+        first = first_rows.setdefault(key, line.number)
         if all(key) and first != line.number and not allowed:
             message = f"{line.name!r} stands in the list {key[0]!r} already, in row {first}"
             yield subject.at(line, "name"), message, "give each choice its own code"
@@ -116,7 +116,7 @@ def media_present(subject: Subject) -> Iterator[Fault]:
 
 @rule("FORM046", "error", "phones")
 def csv_readable(subject: Subject) -> Iterator[Fault]:
-    """A CSV of choices can be read, has rows and the columns that hold code and label."""
+    """A CSV of choices can be read, has rows and the columns that hold code and label: phones open no form otherwise."""
     for line, name in _files(subject):
         table = subject.tables.get(name)
         if table is None:
@@ -125,15 +125,17 @@ def csv_readable(subject: Subject) -> Iterator[Fault]:
         needed = [options.get("value", "name"), options.get("label", "label")]
         lacking = [column for column in needed if column not in table.header]
         if table.fault:
-            yield name, table.fault, "save it as UTF-8 with commas"
+            yield name, table.fault, "save it as UTF-8 with commas", subject.refused
         elif not table.header:
-            yield name, "the file is empty", "write the header name,label and one line per choice"
+            hint = "write the header name,label and one line per choice"
+            yield name, "the file is empty", hint, subject.refused
         elif lacking:
             message = f"the column {lacking[0]!r} is missing (there are: {', '.join(table.header)})"
             yield (
                 f"{name}, row 1",
                 message,
                 f"add it, or name the columns in parameters: value=… label=… ({subject.at(line)})",
+                subject.refused,
             )
         elif not table.rows:
             yield (
