@@ -296,7 +296,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
             )
     reader.fieldnames = header
     rows: list[dict[str, str]] = []
-    seen: dict[str, int] = {}
+    first_rows: dict[str, int] = {}
     for number, row in enumerate(reader, 2):
         cells = {
             name: (value or "").strip()
@@ -308,14 +308,14 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
         key = cells[required[0]]
         if not key:
             raise ConfigError("the cell is empty", file=file, key=f"row {number}, {required[0]}", hint="give it a code")
-        if key in seen:
+        if key in first_rows:
             raise ConfigError(
-                f"{key!r} stands already in row {seen[key]}",
+                f"{key!r} stands already in row {first_rows[key]}",
                 file=file,
                 key=f"row {number}, {required[0]}",
                 hint="codes must differ",
             )
-        seen[key] = number
+        first_rows[key] = number
         rows.append(cells)
     if not rows:
         raise ConfigError("there is no row below the header", file=file, hint="add one line per item")

@@ -147,9 +147,9 @@ def language_code(text: str) -> str:
     if code.partition("-")[0] in CODES:
         return code
     for part in (name, re.sub(r"[(\[].*?[)\]]", " ", name), *re.split(r"[/|,;–—-]", name)):
-        known = _KNOWN.get(_folded(part))
-        if known:
-            return known
+        by_name = _KNOWN.get(_folded(part))
+        if by_name:
+            return by_name
     return code if bracketed else name
 
 

@@ -51,10 +51,10 @@ def trigger(expression: str, zone: tzinfo) -> BaseTrigger:
 
 def slots(expression: str, after: datetime, until: datetime, zone: tzinfo) -> Iterator[Slot]:
     """The slots in (*after*, *until*], oldest first, each name once."""
-    asked, names = trigger(expression, zone), set()
-    by_wall_clock = isinstance(asked, CronTrigger)
+    rule, names = trigger(expression, zone), set()
+    by_wall_clock = isinstance(rule, CronTrigger)
     moment = after.astimezone(UTC) + timedelta(microseconds=1)
-    while (fires_at := asked.get_next_fire_time(None, moment)) is not None:
+    while (fires_at := rule.get_next_fire_time(None, moment)) is not None:
         at = fires_at.astimezone(UTC)
         if at > until:
             return
@@ -70,9 +70,9 @@ def due(expressions: Sequence[str], after: datetime, now: datetime, zone: tzinfo
     """The newest slot in (*after*, *now*]: those before it are made up for by the same run. None when none is."""
     for window in WINDOWS:
         start = max(after, now - window)
-        found = [slot for expression in expressions for slot in slots(expression, start, now, zone)]
-        if found:
-            return max(found)
+        moments = [slot for expression in expressions for slot in slots(expression, start, now, zone)]
+        if moments:
+            return max(moments)
         if start == after:
             break
     return None
@@ -81,8 +81,8 @@ def due(expressions: Sequence[str], after: datetime, now: datetime, zone: tzinfo
 def next_at(expressions: Sequence[str], now: datetime, zone: tzinfo) -> datetime | None:
     """When the job is next due, aware UTC; None when never."""
     times = [trigger(expression, zone).get_next_fire_time(None, now) for expression in expressions]
-    found = [at.astimezone(UTC) for at in times if at is not None]
-    return min(found, default=None)
+    moments = [at.astimezone(UTC) for at in times if at is not None]
+    return min(moments, default=None)
 
 
 def delay(mission: str, job: str, slot: Slot, jitter_s: float) -> timedelta:

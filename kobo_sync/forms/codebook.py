@@ -153,10 +153,10 @@ def _meanings(name: str, settings: FormSettings | None) -> list[str]:
     """What the config calls the question: its meanings, ``item``, ``likert``, ``open_question``."""
     if settings is None:
         return []
-    found = [meaning for meaning, question in settings.fields.items() if question == name]
-    found += ["item"] if name in settings.items else []
-    found += ["likert"] if name in settings.likert else []
-    return found + (["open_question"] if name in settings.open_questions else [])
+    meanings = [meaning for meaning, question in settings.fields.items() if question == name]
+    meanings += ["item"] if name in settings.items else []
+    meanings += ["likert"] if name in settings.likert else []
+    return meanings + (["open_question"] if name in settings.open_questions else [])
 
 
 def _options(form: Form, lists: Mapping[str, Sequence[Choice]]) -> Iterator[Option]:

@@ -58,17 +58,17 @@ def compare(old: Form, new: Form) -> tuple[Change, ...]:
     before = {question.name: question for question in old.questions if _counts(question)}
     after = {question.name: question for question in new.questions if _counts(question)}
     changes = [*_languages(old, new)]
-    gone = [question for name, question in before.items() if name not in after]
+    removed = [question for name, question in before.items() if name not in after]
     fresh = [question for name, question in after.items() if name not in before]
-    renamed = _renames(gone, fresh, old, new)
-    for question in gone:
+    renamed = _renames(removed, fresh, old, new)
+    for question in removed:
         other = renamed.get(question.name)
         if other:
             changes.append(Change("renamed", other.name, f"from {question.name}", question.name, is_guess=True))
         else:
             changes.append(Change("removed", question.name, question.kind, question.name))
-    taken = {other.name for other in renamed.values()}
-    changes += [Change("added", question.name, question.kind) for question in fresh if question.name not in taken]
+    new_names = {other.name for other in renamed.values()}
+    changes += [Change("added", question.name, question.kind) for question in fresh if question.name not in new_names]
     for name, question in before.items():
         if name in after:
             changes += _question(question, after[name])
@@ -79,7 +79,8 @@ def compare(old: Form, new: Form) -> tuple[Change, ...]:
 
 
 def _counts(question: Question) -> bool:
-    return question.kind not in METADATA and not question.name.startswith("_")
+    is_count = bool(question.origin) and question.kind == "calculate"  # the number of a repeat's items is no answer
+    return question.kind not in METADATA and not is_count
 
 
 def _languages(old: Form, new: Form) -> Iterator[Change]:
@@ -91,22 +92,22 @@ def _languages(old: Form, new: Form) -> Iterator[Change]:
             yield Change("language removed", code)
 
 
-def _renames(gone: list[Question], fresh: list[Question], old: Form, new: Form) -> dict[str, Question]:
+def _renames(removed: list[Question], fresh: list[Question], old: Form, new: Form) -> dict[str, Question]:
     """Removed name → the added question that it likely became: same kind and place, same label or list."""
-    found: dict[str, Question] = {}
-    for question in gone:
+    renames: dict[str, Question] = {}
+    for question in removed:
         candidates = [
             other
             for other in fresh
-            if other.kind == question.kind and other.repeat == question.repeat and other not in found.values()
+            if other.kind == question.kind and other.repeat == question.repeat and other not in renames.values()
         ]
         alike = [other for other in candidates if _same_text(question, other)]
         same_list = [other for other in candidates if question.list_name and other.list_name == question.list_name]
         neighbours = [other for other in same_list if _neighbour(question, old) == _neighbour(other, new)]
         best = alike or neighbours
         if len(best) == 1:
-            found[question.name] = best[0]
-    return found
+            renames[question.name] = best[0]
+    return renames
 
 
 def _same_text(one: Question, other: Question) -> bool:
@@ -161,10 +162,10 @@ def _lists(old: Form, new: Form) -> Iterator[Change]:
         codes = {choice.name: choice for choice in choices}
         current = {choice.name: choice for choice in new.choices[name]}
         removed = tuple(code for code in codes if code not in current)
-        asked = ", ".join(users.get(name, ()))
+        askers = ", ".join(users.get(name, ()))
         if removed:
             yield Change(
-                "choice removed", name, f"{', '.join(removed)} (asked by {asked or 'no question'})", codes=removed
+                "choice removed", name, f"{', '.join(removed)} (asked by {askers or 'no question'})", codes=removed
             )
         added = [code for code in current if code not in codes]
         if added:

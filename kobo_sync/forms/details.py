@@ -28,18 +28,18 @@ def details(book: Book) -> dict[int, Details]:
     if survey is None:
         return {}
     columns = [column(header) for header in survey.header]
-    found = {}
+    by_row = {}
     for row in survey.rows:
         plain = {c.name: clean(row.cells[c.header]) for c in columns if not c.language and c.header in row.cells}
 
         def texts(name: str, cells: Mapping[str, str] = row.cells) -> dict[str, str]:
             return {c.language: clean(cells[c.header]) for c in columns if c.name == name and c.header in cells}
 
-        found[row.number] = Details(
+        by_row[row.number] = Details(
             texts("constraint_message"),
             texts("guidance_hint"),
             dict(re.findall(r"(\w+)\s*=\s*([^\s;,]+)", plain.get("parameters", ""))),
             plain.get("repeat_count", ""),
             survey_type(plain.get("type", "")).or_other,
         )
-    return found
+    return by_row

@@ -44,9 +44,9 @@ def evaluate(expression: str, answers: Mapping[str, str], current: str = "", lis
 
 def _looked_up(match: re.Match[str], answers: Mapping[str, str], current: str, lists: Lists) -> str:
     """The cell that a look-up names, as a quoted text; empty when no row fits, as on a phone."""
-    wanted = text_of(evaluate(match["value"], answers, current, lists))
+    key = text_of(evaluate(match["value"], answers, current, lists))
     for row in lists.get(match["list"], ()):
-        if row.get(match["key"]) == wanted:
+        if row.get(match["key"]) == key:
             return "'" + row.get(match["column"], "").replace("'", "’") + "'"
     return "''"
 
@@ -170,9 +170,9 @@ class _Parser:
         )
 
     def takes(self, word: str) -> bool:
-        found = self.peek() == word
-        self.at += found
-        return found
+        is_next = self.peek() == word
+        self.at += is_next
+        return is_next
 
     def expect(self, word: str) -> None:
         if not self.takes(word):

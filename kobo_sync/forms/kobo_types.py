@@ -174,9 +174,9 @@ class _Writer:
 
     def name(self, row: Row) -> str:
         """The row's name; else the one that KoboToolbox gave it, or would make of its label."""
-        given = self.text(row, "name") or clean(row.cells.get(_AUTONAME, ""))
-        if given:
-            return given
+        own = self.text(row, "name") or clean(row.cells.get(_AUTONAME, ""))
+        if own:
+            return own
         slug = _slug(next(iter(self.texts(row).values()), "") or self.text(row, "type"))
         name, n = slug, 0
         while name in self.names:

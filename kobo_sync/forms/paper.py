@@ -82,8 +82,8 @@ class _Writer:
         # Two groups may each have a question of one name: a reference means the first.
         self.numbers = {question.name: self.by_path[question.path] for question in reversed(numbered)}
 
-    def blocks(self, entries: Sequence[_Entry], depth: int, known: Mapping[str, str]) -> Iterator[Block]:
-        """The blocks of *entries*, which stand *depth* levels deep; *known* are values certain in this copy."""
+    def blocks(self, entries: Sequence[_Entry], depth: int, certain: Mapping[str, str]) -> Iterator[Block]:
+        """The blocks of *entries*, which stand *depth* levels deep; *certain* are values certain in this copy."""
         at, open_path = 0, ""
         while at < len(entries):
             entry = entries[at]
@@ -91,11 +91,11 @@ class _Writer:
                 inside = [e for e in entries[at + 1 :] if e.path.startswith(f"{entry.path}/")]
                 open_path = ""
                 if not _is_never(entry.relevant):
-                    yield from self._section(entry, inside, depth, known)
+                    yield from self._section(entry, inside, depth, certain)
                     open_path = entry.path
                 at += 1 + len(inside)
                 continue
-            block = self._question(entry, known)
+            block = self._question(entry, certain)
             if block is not None:
                 if open_path:
                     yield Heading("", depth + 1)
@@ -104,13 +104,13 @@ class _Writer:
             at += 1
 
     def _section(
-        self, section: Section, inside: Sequence[_Entry], depth: int, known: Mapping[str, str]
+        self, section: Section, inside: Sequence[_Entry], depth: int, certain: Mapping[str, str]
     ) -> Iterator[Block]:
-        label, condition = self.text(section.labels, known), self.condition(section.relevant, known)
+        label, condition = self.text(section.labels, certain), self.condition(section.relevant, certain)
         if section.kind != "repeat":
             if label or condition:
                 yield Heading(label, depth + 1, condition)
-            yield from self.blocks(inside, depth + 1, known)
+            yield from self.blocks(inside, depth + 1, certain)
             return
         items = self._items(section)
         n_copies = len(items) or self._fixed_count(section) or self.copies
@@ -121,32 +121,32 @@ class _Writer:
             yield grid
             return
         for number in range(1, n_copies + 1):
-            values = self._computed(inside, number, known)
+            values = self._computed(inside, number, certain)
             name = self.words["copy"].format(x=title, n=f"{number}/{n_copies}")
             note = self.words["blank_copies"] if number == 1 and not items else ""
             yield Heading(name, depth + 1, condition if number == 1 else "", note)
             yield from self.blocks(inside, depth + 1, values)
 
-    def _question(self, question: Question, known: Mapping[str, str]) -> Block | None:
+    def _question(self, question: Question, certain: Mapping[str, str]) -> Block | None:
         if question.kind in HIDDEN or _is_never(question.relevant):
             return None
-        label = self.text(question.labels, known)
-        condition = self.condition(question.relevant, known)
+        label = self.text(question.labels, certain)
+        condition = self.condition(question.relevant, certain)
         if question.kind == "note":
-            shown = (*_piped(question.labels), *references(question.relevant))
-            if any(self._is_computed(name) and name not in known for name in shown):
+            shown_names = (*_piped(question.labels), *references(question.relevant))
+            if any(self._is_computed(name) and name not in certain for name in shown_names):
                 return None
             return Text(label, condition) if label else None
         if not _is_asked(question):
             return None
         detail = self.details.get(question.sheet_row, Details())
-        hints = [self.text(question.hints, known), self.text(detail.guidance, known)]
-        rule = self.text(detail.messages, known)
+        hints = [self.text(question.hints, certain), self.text(detail.guidance, certain)]
+        rule = self.text(detail.messages, certain)
         return Ask(
             self.by_path[question.path],
             question.name,
             label or question.name,
-            self.answer(question, detail, known),
+            self.answer(question, detail, certain),
             " ".join(filter(None, hints)),
             is_required(question.required),
             condition,
@@ -155,11 +155,11 @@ class _Writer:
 
     # ── answers ──
 
-    def answer(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
+    def answer(self, question: Question, detail: Details, certain: Mapping[str, str]) -> Answer:
         """Where the answer to *question* is ticked or written."""
         kind = question.kind
         if kind in ("select_one", "select_multiple", "rank", "select_one_external"):
-            return self._select(question, detail, known)
+            return self._select(question, detail, certain)
         appearance = question.appearance.split()
         if kind == "range":
             return self._range(detail)
@@ -173,10 +173,10 @@ class _Writer:
             return Answer(_SIMPLE[kind])
         return Answer("lines", lines=3 if "multiline" in appearance else 1)
 
-    def _select(self, question: Question, detail: Details, known: Mapping[str, str]) -> Answer:
+    def _select(self, question: Question, detail: Details, certain: Mapping[str, str]) -> Answer:
         is_open = detail.or_other and question.kind != "rank"  # its code « other » is the line below the others
         choices = [choice for choice in self.choices(question) if not (is_open and choice.name == OTHER)]
-        options = [self.text(choice.labels, known) or choice.name for choice in choices]
+        options = [self.text(choice.labels, certain) or choice.name for choice in choices]
         options = [option if option != _BLANK else _BLANK * 6 for option in options]
         if not options or len(options) > _MOST_OPTIONS:
             return Answer("lines", lines=1 if question.kind.startswith("select_one") else 2)
@@ -207,34 +207,34 @@ class _Writer:
 
     # ── texts ──
 
-    def text(self, labels: Mapping[str, str], known: Mapping[str, str]) -> str:
+    def text(self, labels: Mapping[str, str], certain: Mapping[str, str]) -> str:
         """The label in this language without marks; what a phone would fill in is a question's number or blank."""
-        found = next(
+        label = next(
             (labels[key] for key in (self.language, self.form.default_language, *labels) if labels.get(key)), ""
         )
-        return plain(_PIPE.sub(lambda match: self._filled(match[1], known), found))
+        return plain(_PIPE.sub(lambda match: self._filled(match[1], certain), label))
 
-    def _filled(self, name: str, known: Mapping[str, str]) -> str:
-        if name in known:
-            return known[name]
+    def _filled(self, name: str, certain: Mapping[str, str]) -> str:
+        if name in certain:
+            return certain[name]
         return f"[{self.words['question'].format(n=self.numbers[name])}]" if name in self.numbers else _BLANK
 
-    def condition(self, relevant: str, known: Mapping[str, str]) -> str:
+    def condition(self, relevant: str, certain: Mapping[str, str]) -> str:
         """*relevant* in words; empty when there is none, or it always holds."""
         if not relevant or relevant.strip() in ("true()", "1"):
             return ""
-        return in_words(relevant, Voice(self.words, self._called, self._choice_label(known), known))
+        return in_words(relevant, Voice(self.words, self._called, self._choice_label(certain), certain))
 
     def _called(self, name: str) -> str:
         if name in self.numbers:
             return self.words["question"].format(n=self.numbers[name])
         return self.words["calculated"].format(x=name)
 
-    def _choice_label(self, known: Mapping[str, str]) -> Callable[[str, str], str]:
+    def _choice_label(self, certain: Mapping[str, str]) -> Callable[[str, str], str]:
         def label(name: str, code: str) -> str:
             question = self.questions.get(name)
-            found = next((c for c in self.choices(question) if c.name == code), None) if question else None
-            return self.text(found.labels, known) or found.name if found else ""
+            choice = next((c for c in self.choices(question) if c.name == code), None) if question else None
+            return self.text(choice.labels, certain) or choice.name if choice else ""
 
         return label
 
@@ -253,9 +253,9 @@ class _Writer:
         count = self.details.get(section.sheet_row, Details()).repeat_count
         return min(int(count), _MOST_COPIES) if count.isdigit() else 0
 
-    def _computed(self, inside: Sequence[_Entry], number: int, known: Mapping[str, str]) -> dict[str, str]:
-        """*known*, and what the repeat's own calculations give in copy *number* without any answer."""
-        values = dict(known)
+    def _computed(self, inside: Sequence[_Entry], number: int, certain: Mapping[str, str]) -> dict[str, str]:
+        """*certain*, and what the repeat's own calculations give in copy *number* without any answer."""
+        values = dict(certain)
         lists = {
             name.removesuffix(".csv"): [
                 {**item.extra, "name": item.name, "label": self.text(item.labels, {})} for item in items

@@ -62,8 +62,8 @@ class Book:
     @property
     def survey(self) -> Sheet | None:
         """The survey sheet; a workbook of one sheet needs not call it so (pyxform reads it the same way)."""
-        found = self.sheet("survey")
-        return self.sheets[0] if found is None and len(self.sheets) == 1 else found
+        survey = self.sheet("survey")
+        return self.sheets[0] if survey is None and len(self.sheets) == 1 else survey
 
 
 @lru_cache(maxsize=16)

@@ -68,13 +68,13 @@ class Unsaid(Exception):
 class Voice:
     """How a form's own things are called: *question* by its name, *choice* by question name and code.
 
-    *known* are values already certain where the words stand (a repeat's printed item).
+    *certain* are values already certain where the words stand (a repeat's printed item).
     """
 
     words: Mapping[str, str]
     question: Callable[[str], str]
     choice: Callable[[str, str], str]
-    known: Mapping[str, str] = field(default_factory=dict)
+    certain: Mapping[str, str] = field(default_factory=dict)
 
 
 _Node = tuple[str, tuple["_Node", ...]] | tuple[str, str]  # (kind, parts) or (kind, text)
@@ -92,7 +92,7 @@ def in_words(expression: str, voice: Voice) -> str:
     try:
         return f"{words['if']} {_say(_parse(expression), voice)}"
     except Unsaid:
-        named = re.sub(r"\$\{\s*([^}\s]+)\s*\}", lambda found: voice.question(found[1]), expression)
+        named = re.sub(r"\$\{\s*([^}\s]+)\s*\}", lambda reference: voice.question(reference[1]), expression)
         return words["raw"].format(x=" ".join(named.split()))
 
 
@@ -189,7 +189,7 @@ def _say(node: _Node, voice: Voice) -> str:
 
 def _value(kind: str, text: str, voice: Voice) -> str:
     if kind == "ref":
-        return voice.words["quoted"].format(x=voice.known[text]) if text in voice.known else voice.question(text)
+        return voice.words["quoted"].format(x=voice.certain[text]) if text in voice.certain else voice.question(text)
     if kind == "number":
         return text
     if kind == "text" and text:
@@ -210,7 +210,7 @@ def _comparison(operator: str, left: _Node, right: _Node, voice: Voice) -> str:
 def _answer(subject: _Node, value: _Node, voice: Voice) -> str:
     """The value that a question is compared with: a choice by its label."""
     if subject[0] == "ref" and isinstance(subject[1], str):
-        code = voice.known.get(str(value[1]), "") if value[0] == "ref" else str(value[1])
+        code = voice.certain.get(str(value[1]), "") if value[0] == "ref" else str(value[1])
         if code and value[0] in ("text", "number", "ref"):
             label = voice.choice(subject[1], code)
             if label:

@@ -212,12 +212,14 @@ def _choices(sheet: Sheet | None) -> dict[str, tuple[Choice, ...]]:
     if sheet is None:
         return {}
     columns = [column(header) for header in sheet.header]
-    known = {"list_name", "name", *TRANSLATED}
+    own_columns = {"list_name", "name", *TRANSLATED}
     for row in sheet.rows:
         cells = _plain(row, columns)
         if cells.get("list_name") and cells.get("name"):
             extra = {
-                c.header: clean(row.cells[c.header]) for c in columns if c.name not in known and c.header in row.cells
+                c.header: clean(row.cells[c.header])
+                for c in columns
+                if c.name not in own_columns and c.header in row.cells
             }
             lists.setdefault(cells["list_name"], []).append(
                 Choice(cells["name"], _translated(row, columns, "label"), extra, row.number)
@@ -253,7 +255,7 @@ def _media(book: Book, questions: Iterable[Question]) -> tuple[str, ...]:
         for row in sheet.rows:
             names.update(clean(row.cells[header]) for header in pictures if header in row.cells)
             for text in row.cells.values():
-                names.update(_as_csv(found) for found in _PULLDATA.findall(text))
+                names.update(_as_csv(name) for name in _PULLDATA.findall(text))
     return tuple(sorted(names))
 
 

@@ -45,15 +45,15 @@ class Phone:
         """What formList offers. Raises: KoboUnexpected, KoboRejected."""
         offered = []
         for xform in fromstring(self._get(protocol.FORM_LIST)):
-            found = {child.tag.rpartition("}")[2]: child.text or "" for child in xform}
+            texts = {child.tag.rpartition("}")[2]: child.text or "" for child in xform}
             offered.append(
                 OfferedForm(
-                    found["formID"],
-                    found["name"],
-                    found.get("version", ""),
-                    found.get("hash", ""),
-                    protocol.path_of(found["downloadUrl"]),
-                    protocol.path_of(found.get("manifestUrl", "")),
+                    texts["formID"],
+                    texts["name"],
+                    texts.get("version", ""),
+                    texts.get("hash", ""),
+                    protocol.path_of(texts["downloadUrl"]),
+                    protocol.path_of(texts.get("manifestUrl", "")),
                 )
             )
         return offered
@@ -66,8 +66,8 @@ class Phone:
         """File name → bytes of the form's media."""
         files = {}
         for media in fromstring(self._get(form.manifest_path)):
-            found = {child.tag.rpartition("}")[2]: child.text or "" for child in media}
-            files[found["filename"]] = self._get(protocol.path_of(found["downloadUrl"]))
+            texts = {child.tag.rpartition("}")[2]: child.text or "" for child in media}
+            files[texts["filename"]] = self._get(protocol.path_of(texts["downloadUrl"]))
         return files
 
     def send(self, xml: bytes, files: Mapping[str, tuple[bytes, str]], *, incomplete: bool = False) -> int:

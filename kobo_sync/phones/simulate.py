@@ -27,12 +27,12 @@ _FILES = frozenset({"image", "audio", "video", "file", "background-audio"})
 class Sample:
     """What answers are drawn from.
 
-    *given* maps a question's name to its answer (None: leave it empty), a repeat's name to a list of
+    *inputs* maps a question's name to its answer (None: leave it empty), a repeat's name to a list of
     such mappings; *lists* a file name to its items; *texts* a question's name to sentences;
     *weights* a choice list's name to the relative frequency of its choices.
     """
 
-    given: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     lists: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -40,11 +40,11 @@ class Sample:
 
 def draw_answers(form: Form, rng: Random, sample: Sample) -> Answers:
     """Answers to every relevant question, in the form's order; keys are paths, as in Kobo's data."""
-    return _draw(form, rng, sample, "", sample.given, {})
+    return _draw(form, rng, sample, "", sample.inputs, {})
 
 
 def _draw(
-    form: Form, rng: Random, sample: Sample, repeat: str, given: Mapping[str, Any], known: dict[str, str]
+    form: Form, rng: Random, sample: Sample, repeat: str, inputs: Mapping[str, Any], context: dict[str, str]
 ) -> Answers:
     answers: Answers = {}
     drawn: set[str] = set()
@@ -52,17 +52,18 @@ def _draw(
         inner = _inner_repeat(form, question, repeat)
         if inner and inner not in drawn:
             drawn.add(inner)
-            items = given.get(inner.rpartition("/")[2], [{}] if _holds(form, inner, known) else [])
+            items = inputs.get(inner.rpartition("/")[2], [{}] if _holds(form, inner, context) else [])
             answers[inner] = [
-                _draw(form, rng, sample, inner, item, {**known, _POSITION: str(at)}) for at, item in enumerate(items, 1)
+                _draw(form, rng, sample, inner, item, {**context, _POSITION: str(at)})
+                for at, item in enumerate(items, 1)
             ]
         if question.repeat != repeat or question.kind in _SILENT:
             continue
-        if not _is_shown(form, question, known):
+        if not _is_shown(form, question, context):
             continue
-        value = _answer(form, question, rng, sample, given, known)
+        value = _answer(form, question, rng, sample, inputs, context)
         if value:
-            answers[question.path] = known[question.name] = value
+            answers[question.path] = context[question.name] = value
     return answers
 
 
@@ -72,32 +73,32 @@ def _inner_repeat(form: Form, question: Question, repeat: str) -> str:
     return inside[0] if question.repeat != repeat and inside else ""
 
 
-def _is_shown(form: Form, question: Question, known: Mapping[str, str]) -> bool:
-    return _holds(form, question.path.rpartition("/")[0], known) and _true(question.relevant, known)
+def _is_shown(form: Form, question: Question, context: Mapping[str, str]) -> bool:
+    return _holds(form, question.path.rpartition("/")[0], context) and _true(question.relevant, context)
 
 
-def _holds(form: Form, path: str, known: Mapping[str, str]) -> bool:
+def _holds(form: Form, path: str, context: Mapping[str, str]) -> bool:
     """Whether the section at *path* and all around it are relevant."""
-    return all(_true(s.relevant, known) for s in form.sections if f"{path}/".startswith(f"{s.path}/"))
+    return all(_true(s.relevant, context) for s in form.sections if f"{path}/".startswith(f"{s.path}/"))
 
 
-def _true(expression: str, known: Mapping[str, str]) -> bool:
+def _true(expression: str, context: Mapping[str, str]) -> bool:
     try:
-        return not expression or is_true(evaluate(expression, known))
+        return not expression or is_true(evaluate(expression, context))
     except Unsupported:
         return True
 
 
 def _answer(
-    form: Form, question: Question, rng: Random, sample: Sample, given: Mapping[str, Any], known: Mapping[str, str]
+    form: Form, question: Question, rng: Random, sample: Sample, inputs: Mapping[str, Any], context: Mapping[str, str]
 ) -> str | None:
     if question.kind == "calculate":
         try:
-            return text_of(evaluate(_with_position(question.calculation, known), known, lists=_instances(sample)))
+            return text_of(evaluate(_with_position(question.calculation, context), context, lists=_instances(sample)))
         except Unsupported:
             pass
-    if question.name in given:
-        value = given[question.name]
+    if question.name in inputs:
+        value = inputs[question.name]
         return None if value is None else str(value)
     if question.kind == "calculate":
         return None
@@ -110,8 +111,8 @@ def _answer(
     return _random_answer(form, question, rng, sample)
 
 
-def _with_position(calculation: str, known: Mapping[str, str]) -> str:
-    return calculation.replace("position(..)", known.get(_POSITION, "1"))
+def _with_position(calculation: str, context: Mapping[str, str]) -> str:
+    return calculation.replace("position(..)", context.get(_POSITION, "1"))
 
 
 def _instances(sample: Sample) -> dict[str, list[dict[str, str]]]:
@@ -170,12 +171,12 @@ def instance_xml(xform: str, answers: Answers, *, instance_id: str, deprecated_i
 
 def _constants(xform: str, root: str) -> Answers:
     """What the server lets the phone compute by itself: ``__version__`` and the like, plain quoted texts."""
-    found: Answers = {}
+    constants: Answers = {}
     for element in fromstring(xform).iter():
         match = _QUOTED.fullmatch(element.get("calculate", "")) if _local(element.tag) == "bind" else None
         if match:
-            found[element.get("nodeset", "").removeprefix(f"/{root}/")] = match[1]
-    return found
+            constants[element.get("nodeset", "").removeprefix(f"/{root}/")] = match[1]
+    return constants
 
 
 def _primary_instance(xform: str) -> Element:
@@ -190,12 +191,12 @@ def _plain(element: Element) -> Element:
     """The element without namespaces or repeat templates."""
     plain = Element(_local(element.tag), {k: v for k, v in element.attrib.items() if not k.startswith("{")})
     plain.text = element.text if element.text and element.text.strip() else None
-    seen = set()
+    tags = set()
     for child in element:
         is_template = any(key.endswith("}template") for key in child.attrib)
-        if is_template and _local(child.tag) in seen:
+        if is_template and _local(child.tag) in tags:
             continue
-        seen.add(_local(child.tag))
+        tags.add(_local(child.tag))
         plain.append(_plain(child))
     return plain
 

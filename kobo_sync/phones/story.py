@@ -71,7 +71,7 @@ class Person:
     group: str
     is_woman: bool
     family: Pair
-    given: Pair
+    forename: Pair
     organisation: str
     function: str
     commune: str
@@ -82,14 +82,14 @@ class Person:
 class Visit:
     """One thing that happens: a submission, an edit of *edits*, or with *deletes* its removal on the server.
 
-    *given* is by question name; *files* by question name: file name, bytes, media type. A name in
+    *inputs* is by question name; *files* by question name: file name, bytes, media type. A name in
     *late* is sent in a later post, as from a phone that lost the network. *key* names the visit.
     """
 
     key: str
     form_id: str
     at: datetime
-    given: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, tuple[str, bytes, str]] = field(default_factory=dict)
     late: bool = False
     edits: str = ""
@@ -173,16 +173,16 @@ class Story:
         )
         twin = replace(first, code=f"{first.code[:-2]}{98:02}")
         yield self._registration(form_id, "duplicate", twin, end + timedelta(minutes=30))
-        moved = replace(last, commune=self._rng.choice(self.words.people.communes), function="")
-        edited = self._registration(form_id, "edit-registration", moved, end + timedelta(minutes=40))
+        elsewhere = replace(last, commune=self._rng.choice(self.words.people.communes), function="")
+        edited = self._registration(form_id, "edit-registration", elsewhere, end + timedelta(minutes=40))
         yield replace(edited, edits=f"registration-{last.code}")
 
     def _identity(self, person: Person) -> dict[str, str]:
         codes = self.config.codes
         return {
             "family_name": person.family[0],
-            "given_name": person.given[0],
-            "name_ar": " ".join(part for part in (person.given[1], person.family[1]) if part),
+            "given_name": person.forename[0],
+            "name_ar": " ".join(part for part in (person.forename[1], person.family[1]) if part),
             "sex": codes.female if person.is_woman else codes.male,
             "group": person.group,
             "organisation": person.organisation,
@@ -223,7 +223,7 @@ class Story:
                     if self._rng.random() < 0.05:
                         continue
                     key = f"{form_id}-{zone.code}-{session.code}-{n:02}"
-                    given = {
+                    inputs = {
                         "zone": zone.code,
                         "session": session.code,
                         "person": person.code,
@@ -231,7 +231,7 @@ class Story:
                         "day": self._day(zone).isoformat(),
                     }
                     if person is walk_in:
-                        given |= self._identity(person)
+                        inputs |= self._identity(person)
                     signature = (
                         f"signature-{key}.png",
                         signature_png(Random(person.code + person.phone), self._rng),
@@ -241,7 +241,7 @@ class Story:
                         key,
                         form_id,
                         starts + timedelta(seconds=50 * n),
-                        self.named(form_id, given),
+                        self.named(form_id, inputs),
                         {question: signature} if question else {},
                     )
 
@@ -253,27 +253,32 @@ class Story:
                 for n, person in enumerate(present):
                     if self._rng.random() < 0.06:
                         continue
-                    given = self.named(
+                    inputs = self.named(
                         form_id, {"zone": zone.code, "moment": moment, "person": person.code, "consent": codes.yes}
                     )
-                    given |= {name: item.answer for name, item in settings.items.items() if self._rng.random() < right}
+                    inputs |= {name: item.answer for name, item in settings.items.items() if self._rng.random() < right}
                     yield Visit(
                         f"{form_id}-{zone.code}-{moment}-{n:02}",
                         form_id,
                         self._at(self._day(zone), starts, minutes=n),
-                        given,
+                        inputs,
                     )
 
     def _satisfaction(self, zone: Zone, present: Sequence[Person]) -> Iterator[Visit]:
         for form_id in self.config.forms_with_role("satisfaction"):
             for n, person in enumerate(present[:-1]):
                 score = min(10, max(0, round(self._rng.gauss(8.2, 1.8))))
-                given = {"zone": zone.code, "group": person.group, "recommend": score, "consent": self.config.codes.yes}
+                inputs = {
+                    "zone": zone.code,
+                    "group": person.group,
+                    "recommend": score,
+                    "consent": self.config.codes.yes,
+                }
                 yield Visit(
                     f"{form_id}-{zone.code}-{n:02}",
                     form_id,
                     self._at(self._day(zone), time(17, 40), minutes=n),
-                    self.named(form_id, given),
+                    self.named(form_id, inputs),
                 )
 
     def _needs(self, zone: Zone, present: Sequence[Person]) -> Iterator[Visit]:
@@ -286,7 +291,7 @@ class Story:
             ):
                 hurry = [(self._rng.expovariate(weight), need.name) for need, weight in zip(needs, liking, strict=True)]
                 order = [name for _, name in sorted(hurry)]
-                given = self.named(
+                inputs = self.named(
                     form_id,
                     {
                         "zone": zone.code,
@@ -297,12 +302,12 @@ class Story:
                         "ranking": " ".join(order[:3]),
                     },
                 )
-                given |= self._ratings(form_id, needs, order)
+                inputs |= self._ratings(form_id, needs, order)
                 yield Visit(
                     f"{form_id}-{zone.code}-{n:02}",
                     form_id,
                     self._at(self._day(zone), time(10, 30), minutes=2 * n),
-                    given,
+                    inputs,
                 )
 
     def _ratings(self, form_id: str, needs: Sequence[Choice], order: Sequence[str]) -> dict[str, Any]:
@@ -330,7 +335,7 @@ class Story:
         for form_id in self.config.forms_with_role("focus_group"):
             photo = self.config.forms[form_id].fields.get("photo", "")
             for n, group in enumerate(self.config.groups):
-                given = {
+                inputs = {
                     "zone": zone.code,
                     "group": group.code,
                     "groups": group.code,
@@ -343,7 +348,7 @@ class Story:
                     f"{form_id}-{zone.code}-{n}",
                     form_id,
                     self._at(self._day(zone), time(11, 30), minutes=10 * n),
-                    self.named(form_id, given),
+                    self.named(form_id, inputs),
                     files,
                     late=zone is self.config.zones[-1],
                 )
@@ -351,10 +356,10 @@ class Story:
             fields = self.config.forms[form_id].fields
             needs = [need.name for catalogue in self._need_lists() for need in catalogue]
             actions = [self._action(form_id, zone, needs) for _ in range(4)]
-            given = self.named(form_id, {"zone": zone.code, "consent": self.config.codes.yes}) | {
+            inputs = self.named(form_id, {"zone": zone.code, "consent": self.config.codes.yes}) | {
                 fields.get("actions", "actions"): actions
             }
-            yield Visit(f"{form_id}-{zone.code}", form_id, self._at(self._day(zone), time(16, 15)), given)
+            yield Visit(f"{form_id}-{zone.code}", form_id, self._at(self._day(zone), time(16, 15)), inputs)
 
     def _need_lists(self) -> list[Sequence[Choice]]:
         names = [self.config.forms[form_id].catalogue for form_id in self.config.forms_with_role("needs")]
@@ -363,17 +368,17 @@ class Story:
     def _action(self, form_id: str, zone: Zone, needs: Sequence[str]) -> dict[str, Any]:
         """One action of a road map, most of it filled in; objective and action go together in the words."""
         deadline = self._day(zone) + timedelta(days=self._rng.choice((-10, 30, 60, 120, 200)))
-        given: dict[str, Any] = {"deadline": deadline.isoformat()}
+        inputs: dict[str, Any] = {"deadline": deadline.isoformat()}
         if needs:
-            given["need"] = self._rng.choice(needs)
+            inputs["need"] = self._rng.choice(needs)
         fields, at = self.config.forms[form_id].fields, self._rng.randrange(1000)
         for meaning in ("objective", "action", "target", "responsible_function", "indicator", "verification", "allies"):
             sentences = self.words.texts.get(fields.get(meaning, ""))
             if sentences:
-                given[meaning] = (
+                inputs[meaning] = (
                     sentences[at % len(sentences)] if self._rng.random() < 0.88 or meaning == "objective" else None
                 )
-        return self.named(form_id, given)
+        return self.named(form_id, inputs)
 
     def _corrections(self, visits: Sequence[Visit]) -> list[Visit]:
         """An edit that blanks an answer, and a row that is deleted on the server."""
@@ -381,33 +386,35 @@ class Story:
             return []
         end = visits[-1].at + timedelta(hours=1)
         optional = {"note", "proposal", "steps"}
-        found = []
+        corrections = []
         for visit in reversed(visits):
             fields = self.config.forms[visit.form_id].fields
             blanks = {fields[meaning]: None for meaning in sorted(optional & fields.keys())}
             if blanks and not visit.files:
-                found.append(
-                    replace(visit, key="edit-answer", at=end, given={**visit.given, **blanks}, edits=visit.key)
+                corrections.append(
+                    replace(visit, key="edit-answer", at=end, inputs={**visit.inputs, **blanks}, edits=visit.key)
                 )
                 break
         anonymous = [visit for visit in visits if self.config.forms[visit.form_id].role == "satisfaction"] or list(
             visits
         )
-        found.append(Visit("deletion", anonymous[-1].form_id, end + timedelta(minutes=5), deletes=anonymous[-1].key))
-        return found
+        corrections.append(
+            Visit("deletion", anonymous[-1].form_id, end + timedelta(minutes=5), deletes=anonymous[-1].key)
+        )
+        return corrections
 
     # ── words and times ──
 
     def named(self, form_id: str, meant: Mapping[str, Any]) -> dict[str, Any]:
         """Answers by meaning become answers by question name; meanings that the form lacks are left out."""
         fields = self.config.forms[form_id].fields
-        given = {fields[meaning]: value for meaning, value in meant.items() if meaning in fields}
+        inputs = {fields[meaning]: value for meaning, value in meant.items() if meaning in fields}
         is_listed = meant.get("person") != self.config.codes.not_listed
         templates = self.words.inputs.get(form_id, {}) | ({} if is_listed else self.words.walk_ins.get(form_id, {}))
-        known = {meaning: "" if value is None else str(value) for meaning, value in meant.items()}
-        number = known.get("person", "").rpartition("-")[2].lstrip("0")
-        typed = {name: _filled(template, {**known, "number": number}) for name, template in templates.items()}
-        return given | {name: value for name, value in typed.items() if value}
+        texts = {meaning: "" if value is None else str(value) for meaning, value in meant.items()}
+        number = texts.get("person", "").rpartition("-")[2].lstrip("0")
+        typed = {name: _filled(template, {**texts, "number": number}) for name, template in templates.items()}
+        return inputs | {name: value for name, value in typed.items() if value}
 
     def _day(self, zone: Zone) -> date:
         return zone.training_on or self.config.mission.starts_on
@@ -417,10 +424,10 @@ class Story:
         return local.astimezone(UTC)
 
 
-def _filled(template: str, known: Mapping[str, str]) -> str:
+def _filled(template: str, texts: Mapping[str, str]) -> str:
     """The template with its ``{meaning}`` replaced; empty when one of them is not known."""
     try:
-        return template.format_map(known)
+        return template.format_map(texts)
     except (KeyError, ValueError, IndexError):
         return ""
 

@@ -20,6 +20,7 @@ from pyxform.xls2json_backends import get_xlsform
 from pyxform.xls2xform import convert
 
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.station.kobo_rows import is_own, written_out
 
 Sheets = dict[str, list[dict[str, str]]]
 _SHEETS = ("survey", "choices", "settings", "external_choices", "entities", "osm")
@@ -113,6 +114,7 @@ def _is_known(kind: str) -> bool:
     control = len(words) > 1 and words[0] in ("begin", "end") and words[1] in ("group", "repeat", "lgroup", "looped")
     return (
         control
+        or is_own(kind)
         or bool(_SELECT.match(kind))
         or kind in QUESTION_TYPE_DICT
         or kind in aliases._type_alias_map
@@ -268,6 +270,10 @@ def _settings(sheets: Sheets, *without: str) -> dict[str, str]:
 
 
 def _compile(book: Sheets, root: str) -> str:
+    try:
+        book = written_out(book)
+    except (KeyError, TypeError) as error:
+        raise Undeployable(str(error)) from error
     # Without headers pyxform guesses them from the first 100 rows, and refuses a column first used further down.
     headers = {f"{name}_header": [dict.fromkeys(key for row in rows for key in row)] for name, rows in book.items()}
     try:

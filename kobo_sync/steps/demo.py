@@ -82,8 +82,8 @@ class Crowd:
         deprecated, root = "", instance_id
         if visit.edits:
             _, deprecated, root = self.sent[visit.edits]
-        visit_answers = {**self._device(visit), **visit.given, **{name: file[0] for name, file in visit.files.items()}}
-        sample = Sample(visit_answers, self.story.catalogues, self.story.words.texts, self.story.words.weights)
+        answered = {**self._device(visit), **visit.inputs, **{name: file[0] for name, file in visit.files.items()}}
+        sample = Sample(answered, self.story.catalogues, self.story.words.texts, self.story.words.weights)
         answers = draw_answers(self.mission.forms[visit.form_id], self.rng, sample)
         xml = instance_xml(xform, answers, instance_id=instance_id, deprecated_id=deprecated)
         files = {name: (content, mimetype) for name, content, mimetype in visit.files.values()}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kobo_sync.errors import FormError, KoboRejected
+from kobo_sync.errors import ConfigError, FormError, KoboRejected
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.kobo.client import KoboClient
@@ -22,6 +22,7 @@ from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
 VERIFY_TRIES = 12  # media reach phones by a task of the server's, usually at once [c32]
+LISTS = (".csv", ".xml", ".geojson")
 MIMETYPES = {
     ".csv": "text/csv",
     ".xml": "application/xml",
@@ -37,12 +38,16 @@ MIMETYPES = {
 
 @dataclass(frozen=True)
 class LocalForm:
-    """A form as it lies here: *media* are the bytes that phones must get beside it."""
+    """A form as it lies here: *media* are the bytes that phones must get beside it.
+
+    *absent* are the pictures and sounds that it names and that are not here: phones show it without them.
+    """
 
     form: Form
     file: str
     content: bytes
     media: Mapping[str, bytes]
+    absent: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -112,7 +117,8 @@ def deploy(
     harm: list[Finding] = []
     if not force:
         actions = [_spared(mission, action, remote[action.form_id].asset, harm) for action in actions]
-    findings = harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
+    findings = [_without_pictures(each) for each in local.values() if each.absent]
+    findings += harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
     lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
     counts = {
         act: sum(action.act == act for action in actions)
@@ -132,8 +138,8 @@ def deploy(
     if not media_only:
         hooked = {form_id: state.asset.asset_uid for form_id, state in remote.items() if state.asset}
         hooked |= {form_id: uid for form_id, (uid, _) in published.items()}
-        told, refused = put_hooks(mission, client, hooked, dry_run=dry_run)
-        lines, findings = lines + told, findings + refused
+        hook_lines, refused = put_hooks(mission, client, hooked, dry_run=dry_run)
+        lines, findings = lines + hook_lines, findings + refused
     return mission.report("deploy", started_at, counts, findings, lines)
 
 
@@ -143,12 +149,18 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     form = mission.forms[form_id]
     roster = mission.config.roster
     media = {}
+    absent = []
     for name in form.media:
         if roster and name == roster.file:
             media[name] = roster_csv(mission.participants().rows)
-        else:
+            continue
+        try:
             media[name] = mission.workspace.media_bytes(name, mission.config)
-    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media)
+        except ConfigError:
+            if name.lower().endswith(LISTS):  # without its lists a form opens on no phone
+                raise
+            absent.append(name)
+    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent))
 
 
 def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str], *, force: bool) -> dict[str, RemoteForm]:
@@ -157,8 +169,8 @@ def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str], *, fo
     assets = find_assets(mission, client, form_ids)
     remote = {}
     for form_id in form_ids:
-        known = remembered.get(form_id)
-        unfinished = bool(known and known.deployed_at is None and known.asset_uid == assets.get(form_id))
+        last = remembered.get(form_id)
+        unfinished = bool(last and last.deployed_at is None and last.asset_uid == assets.get(form_id))
         remote[form_id] = RemoteForm()
         if form_id in assets:
             remote[form_id] = _ask(client, assets[form_id], unfinished=unfinished, force=force)
@@ -169,9 +181,11 @@ def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: l
     """The action, or a refusal when it would break stored answers; *harm* gathers why."""
     if action.act != "replace" or asset is None or not asset.is_deployed:
         return action
-    found = harm_of_replacing(mission, action.form_id, asset)
-    harm += found
-    return replace(action, act="refuse", reason="it would break stored answers", is_harmful=True) if found else action
+    findings = harm_of_replacing(mission, action.form_id, asset)
+    harm += findings
+    return (
+        replace(action, act="refuse", reason="it would break stored answers", is_harmful=True) if findings else action
+    )
 
 
 def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool, force: bool) -> RemoteForm:
@@ -193,12 +207,12 @@ def plan_deploy(
 ) -> DeployAction:
     """The one action that brings *remote* to *local*: pure."""
     form_id, asset, here = local.form.form_id, remote.asset, local.sha256
-    wanted = local.media_md5
-    stale = tuple(m for m in remote.media if m.filename in wanted and wanted[m.filename] != m.md5)
+    md5s = local.media_md5
+    stale = tuple(m for m in remote.media if m.filename in md5s and md5s[m.filename] != m.md5)
     current = {m.filename for m in remote.media} - {m.filename for m in stale}
-    new = tuple(name for name in wanted if name not in current)
+    new = tuple(name for name in md5s if name not in current)
     if asset is None:
-        return DeployAction("create", form_id, "not on the server yet", (), tuple(wanted), form_sha256=here)
+        return DeployAction("create", form_id, "not on the server yet", (), tuple(md5s), form_sha256=here)
     mark = asset.fingerprint
     ours = mark.get("form_id") == form_id and mark.get("mission") == mission_code
     live = mark.get("sha256", "") if media_only else here
@@ -214,7 +228,7 @@ def plan_deploy(
     if stale or new:
         return DeployAction("media", form_id, f"media differ: {', '.join(new)}", stale, new, form_sha256=live)
     reason = ""
-    if mark.get("media") != media_digest(wanted):
+    if mark.get("media") != media_digest(md5s):
         reason = "media not yet published to phones"
     elif not asset.is_deployed or asset.version_id != asset.deployed_version:
         reason = "the newest version is not deployed"
@@ -298,13 +312,13 @@ def _verify(
     waiting: dict[str, list[str]] = {form_id: [] for form_id in published}
     for attempt in range(VERIFY_TRIES):
         for form_id in list(waiting):
-            (uid, sha256), wanted = published[form_id], local[form_id].media_md5
+            (uid, sha256), md5s = published[form_id], local[form_id].media_md5
             manifest = client.manifest(uid)
-            waiting[form_id] = sorted(name for name, md5 in wanted.items() if (manifest or {}).get(name) != md5)
+            waiting[form_id] = sorted(name for name, md5 in md5s.items() if (manifest or {}).get(name) != md5)
             if manifest is not None and not waiting[form_id]:
                 del waiting[form_id]
                 version = client.asset(uid)[0].version_id
-                mark = _mark(mission, form_id=form_id, sha256=sha256, version_id=version, media_md5=wanted)
+                mark = _mark(mission, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
                 client.write_fingerprint(uid, mark)
                 _remember(mission, local[form_id], uid, sha256, version, done=True)
             elif attempt == VERIFY_TRIES // 2:
@@ -350,6 +364,13 @@ def _refusal(action: DeployAction) -> Finding:
         "look at it on the server, then run again with --force to replace it",
         form_id=action.form_id,
     )
+
+
+def _without_pictures(local: LocalForm) -> Finding:
+    form_id = local.form.form_id
+    message = f"the form names files that are not here: {', '.join(local.absent)}"
+    hint = "put them in forms/media/, then deploy again; phones show the form without them"
+    return Finding("DEPLOY004", "warning", form_id, message, hint, form_id=form_id)
 
 
 def _not_published(form_id: str, missing: Sequence[str]) -> Finding:

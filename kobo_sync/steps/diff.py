@@ -28,15 +28,15 @@ def diff(mission: Mission, *, form_ids: Sequence[str] = (), against: Path | None
     Raises: FormError, ConfigError, KoboError.
     """
     started_at = mission.clock()
-    wanted = list(form_ids or mission.config.forms)
-    if against and len(wanted) != 1:
+    ids = list(form_ids or mission.config.forms)
+    if against and len(ids) != 1:
         raise ConfigError(
             "--against compares one form", file=str(against), hint="name the form: kobo-sync diff FORM --against FILE"
         )
-    assets = {} if against else find_assets(mission, mission.deployer(), wanted)
+    assets = {} if against else find_assets(mission, mission.deployer(), ids)
     findings: list[Finding] = []
     lines: list[str] = []
-    for form_id in wanted:
+    for form_id in ids:
         old = _read(against) if against else _deployed(mission, form_id, assets.get(form_id, ""))
         if old is None:
             lines.append(f"{form_id}: not on the server yet")
@@ -64,10 +64,10 @@ def harm(mission: Mission, new: Form, old: Form, changes: Iterable[Change]) -> l
         if change.kind == "choice removed":
             names = [question.name for question in old.questions if question.list_name == change.name]
             n = sum(mission.store.count_answers(old.form_id, name, change.codes) for name in names)
-            told = f"removing the choice {', '.join(change.codes)} of {change.name}"
+            summary = f"removing the choice {', '.join(change.codes)} of {change.name}"
         else:
             n = mission.store.count_answers(new.form_id, change.before)
-            told = {
+            summary = {
                 "removed": f"removing `{change.before}`",
                 "renamed": f"renaming `{change.before}` to `{change.name}`",
             }.get(change.kind, f"changing `{change.before}` {change.detail}")
@@ -77,7 +77,7 @@ def harm(mission: Mission, new: Form, old: Form, changes: Iterable[Change]) -> l
                     "DIFF001",
                     "error",
                     new.form_id,
-                    f"{told} orphans {n} answers",
+                    f"{summary} orphans {n} answers",
                     CURES[change.kind],
                     form_id=new.form_id,
                 )
@@ -93,21 +93,21 @@ def harm_of_replacing(mission: Mission, form_id: str, asset: Asset) -> list[Find
     """
     old, new = deployed_form(mission, form_id, asset.asset_uid), mission.forms[form_id]
     changes = [change for change in compare(old, new) if change.is_breaking]
-    found = harm(mission, new, old, changes)
-    (held,) = mission.store.holdings([form_id])
-    if changes and not found and held.n_live < asset.n_submissions:
-        told = "; ".join(described(changes))
-        found.append(
+    findings = harm(mission, new, old, changes)
+    (holdings,) = mission.store.holdings([form_id])
+    if changes and not findings and holdings.n_live < asset.n_submissions:
+        summary = "; ".join(described(changes))
+        findings.append(
             Finding(
                 "DIFF002",
                 "error",
                 form_id,
-                f"{told}: the server holds {asset.n_submissions} submissions, the mirror {held.n_live}",
+                f"{summary}: the server holds {asset.n_submissions} submissions, the mirror {holdings.n_live}",
                 "run `kobo-sync pull` first, then deploy again",
                 form_id=form_id,
             )
         )
-    return found
+    return findings
 
 
 def _deployed(mission: Mission, form_id: str, asset_uid: str) -> Form | None:

@@ -51,13 +51,13 @@ def print_form(
     started_at = _clock(mission)
     source = _source(mission, form)
     chosen = _language(source.form, language, form)
-    made = paper(source.form, source.book, chosen, source.lists, copies)
+    questionnaire = paper(source.form, source.book, chosen, source.lists, copies)
     subtitle, author = _signature(source.config)
     colour, logos = _identity(mission)
     name = f"{_file_name(source.form.form_id)}-{chosen or 'x'}"
     files = {
-        f"{name}.docx": questionnaire_docx(made, subtitle=subtitle, author=author, colour=colour, logos=logos),
-        f"{name}.pdf": questionnaire_pdf(made, subtitle=subtitle, colour=colour, logos=logos),
+        f"{name}.docx": questionnaire_docx(questionnaire, subtitle=subtitle, author=author, colour=colour, logos=logos),
+        f"{name}.pdf": questionnaire_pdf(questionnaire, subtitle=subtitle, colour=colour, logos=logos),
     }
     return _written(mission, "print", started_at, files, output)
 
@@ -85,12 +85,12 @@ def _source(mission: Mission | None, form: str) -> _Source:
     else:
         path = Path(form)
         if not path.is_file():
-            known = (
+            cure = (
                 f"the mission's forms are: {', '.join(config.forms)}"
                 if config
                 else "no mission found here (--workspace)"
             )
-            raise FormError("there is no such form or file", form=form, hint=f"give a form_id or a path; {known}")
+            raise FormError("there is no such form or file", form=form, hint=f"give a form_id or a path; {cure}")
         try:
             content, file = path.read_bytes(), path.name
         except OSError as error:
@@ -102,7 +102,7 @@ def _source(mission: Mission | None, form: str) -> _Source:
 
 def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:
     """The CSV lists beside a form, or in a folder media/ there, as far as they have a name and a label."""
-    found: dict[str, Sequence[Choice]] = {}
+    lists: dict[str, Sequence[Choice]] = {}
     for folder in (path.parent / "media", path.parent):
         for file in sorted(folder.glob("*.csv")):
             try:
@@ -110,7 +110,7 @@ def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:
             except (OSError, ValueError, csv.Error):
                 continue  # what is no list is none of the form's: it prints a line to write on
             if rows and {"name", "label"} <= rows[0].keys():
-                found[file.name] = tuple(
+                lists[file.name] = tuple(
                     Choice(
                         row["name"] or "",
                         {"": row["label"] or ""},
@@ -119,20 +119,20 @@ def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:
                     )
                     for number, row in enumerate(rows, 2)
                 )
-    return found
+    return lists
 
 
-def _language(form: Form, wanted: str, where: str) -> str:
+def _language(form: Form, option: str, where: str) -> str:
     named = [language for language in form.languages if language]
     if not named:
-        return wanted or "fr"
-    if not wanted:
+        return option or "fr"
+    if not option:
         return form.default_language if form.default_language in named else named[0]
-    codes = {wanted.lower(), language_code(wanted).lower()}
+    codes = {option.lower(), language_code(option).lower()}
     language = next((each for each in named if {each.lower(), each.lower().partition("-")[0]} & codes), None)
     if language is None:
         raise FormError(
-            f"it has no language {wanted!r}", form=where, hint=f"its languages are: {', '.join(named)} (--lang)"
+            f"it has no language {option!r}", form=where, hint=f"its languages are: {', '.join(named)} (--lang)"
         )
     return language
 

@@ -17,18 +17,18 @@ def find_assets(
     """form_id → asset uid of those on the server: *remembered* (by the mirror), named in the config, or marked as ours."""
     remembered = mission.store.deployments() if remembered is None else remembered
     listed: list[Asset] | None = None
-    found = {}
+    uids = {}
     for form_id in form_ids:
-        known = remembered.get(form_id)
+        deployment = remembered.get(form_id)
         uid = mission.adopted.get(form_id, "")
-        if not uid and known and known.server == mission.kf:
-            uid = known.asset_uid
+        if not uid and deployment and deployment.server == mission.kf:
+            uid = deployment.asset_uid
         if not uid:
             listed = client.assets() if listed is None else listed
             uid = _ours(listed, mission, form_id)
         if uid:
-            found[form_id] = uid
-    return found
+            uids[form_id] = uid
+    return uids
 
 
 def deployed_form(mission: Mission, form_id: str, asset_uid: str) -> Form:

@@ -137,6 +137,18 @@ def test_the_roster_reaches_the_other_form_and_no_phone_number_does(field_team: 
     assert refresh_roster(field_team.mission).counts["published"] == 0
 
 
+def test_a_missing_picture_stops_nothing_and_is_told(field_team: Field) -> None:
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    text = PERSONNES.replace("| required |", "| required | image    |", 1)
+    text = text.replace("| yes      |                   |", "| yes | logo.png | |", 1)
+    text = text.replace("| yes      |", "| yes | |").replace("| السن                |          |", "| السن | | |")
+    path.write_text(text.replace("| ملاحظة              |          |", "| ملاحظة | | |"), "utf-8")
+    report = deploy(field_team.reopen())
+    (finding,) = report.findings
+    assert (finding.rule, finding.severity, finding.form_id) == ("DEPLOY004", "warning", "personnes")
+    assert "logo.png" in finding.message and report.counts["replace"] == 1
+
+
 def test_a_missing_list_is_named_with_its_cure(field_team: Field) -> None:
     (field_team.mission.workspace.root / "config" / "zones.csv").unlink()
     with pytest.raises(ConfigError) as failure:
@@ -192,3 +204,37 @@ def test_a_project_deleted_on_the_server_is_made_again_only_by_force(field_team:
     assert deploy(field_team.reopen(), form_ids=["personnes"], force=True).counts["create"] == 1
     assert _acts(field_team.reopen()) == ["skip", "skip"]
     assert field_team.reopen().store.deployments()["personnes"].asset_uid != uid
+
+
+MATRIX = """
+| survey |                    |        |                      |                   |
+|        | type               | name   | label::Français (fr) | kobo--matrix_list |
+|        | text               | nom    | Nom                  |                   |
+|        | begin_kobomatrix   | m1     | Tableau              | produits          |
+|        | select_one oui_non | achete | Acheté ?             |                   |
+|        | integer            | prix   | Prix ?               |                   |
+|        | end_kobomatrix     |        |                      |                   |
+| choices |
+|        | list_name | name | label::Français (fr) |
+|        | oui_non   | oui  | Oui                  |
+|        | oui_non   | non  | Non                  |
+|        | produits  | riz  | Riz                  |
+|        | produits  | ble  | Blé                  |
+| settings |
+|        | form_title | form_id   | version |
+|        | Personnes  | personnes | 9       |
+"""
+
+
+def test_rows_of_the_servers_own_go_as_they_are_and_are_read_as_phones_answer_them(field_team: Field) -> None:
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    path.write_text(MATRIX, "utf-8")
+    mission = field_team.reopen()
+    assert deploy(mission, form_ids=["personnes"], force=True).counts["replace"] == 1
+    offered = {form.name: form for form in field_team.phone.forms()}
+    xform = field_team.phone.xform(offered["Personnes"])
+    paths = [question.path for question in field_team.reopen().forms["personnes"].questions]
+    assert paths[1:] == ["m1_riz/m1_riz_achete", "m1_riz/m1_riz_prix", "m1_ble/m1_ble_achete", "m1_ble/m1_ble_prix"]
+    uid = field_team.uid("personnes")
+    assert all(f'nodeset="/{uid}/{path}"' in xform for path in paths)
+    assert deploy(field_team.reopen(), form_ids=["personnes"]).counts["skip"] == 1

@@ -41,15 +41,15 @@ def lint(
     except FormError as error:
         message = error.message.removeprefix(f"{filename}: ")
         return (Finding("FORM000", "error", filename, message, error.hint),)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for code, entry in RULES.items():
         strikes = entry.check(subject)
         first = list(islice(strikes, _MAX_PER_RULE))
-        found += first
+        findings += first
         more = sum(1 for _ in strikes)
         if more:
             worst = min((finding.severity for finding in first), key=_ORDER.__getitem__)
-            found.append(
+            findings.append(
                 Finding(code, worst, filename, f"{more} more of the same", first[0].hint, form_id=subject.form.form_id)
             )
-    return tuple(found)
+    return tuple(findings)

@@ -45,11 +45,11 @@ def known_appearance(subject: Subject) -> Iterator[Fault]:
     """An appearance is one that this type of question has."""
     for line in subject.survey:
         kind = line.kind.kind.removesuffix("_from_file").removesuffix("_external")
-        known = _APPEARANCES.get(kind)
+        appearances = _APPEARANCES.get(kind)
         text = re.sub(r"\w+\([^)]*\)|\$\{[^}]*\}", "", line.cells.get("appearance", ""))
-        for word in text.split() if known is not None else ():
-            if word not in known and not _FREE.match(word):  # type: ignore[operator]
-                hint = f"{guess(word, known or ())}see docs.getodk.org for the appearances of {kind}"
+        for word in text.split() if appearances is not None else ():
+            if word not in appearances and not _FREE.match(word):  # type: ignore[operator]
+                hint = f"{guess(word, appearances or ())}see docs.getodk.org for the appearances of {kind}"
                 yield subject.at(line, "appearance"), f"{word!r} is no appearance of {kind}; phones ignore it", hint
 
 
@@ -97,7 +97,7 @@ def refused_parameters(subject: Subject) -> Iterator[Fault]:
     """Parameters are those that KoboToolbox's pyxform 3.0.0 accepts, without blanks around =."""
     for line in subject.questions:
         text = line.cells.get("parameters", "")
-        given = parameters(line)
+        options = parameters(line)
         if re.search(r"\s=|=\s", text):
             yield (
                 subject.at(line, "parameters"),
@@ -109,7 +109,7 @@ def refused_parameters(subject: Subject) -> Iterator[Fault]:
             _RANGE_REFUSED if line.kind.kind == "range" else _GEO_REFUSED if line.kind.kind.startswith("geo") else ()
         )
         for key in refused:
-            if key in given:
+            if key in options:
                 yield subject.at(line, "parameters"), f"KoboToolbox refuses {key}", "remove it", subject.refused
 
 
@@ -119,10 +119,10 @@ def range_steps(subject: Subject) -> Iterator[Fault]:
     for line in subject.questions:
         if line.kind.kind != "range":
             continue
-        given = parameters(line)
+        options = parameters(line)
         try:
             start, end, step = (
-                float(given.get(key, usual)) for key, usual in (("start", "0"), ("end", "10"), ("step", "1"))
+                float(options.get(key, usual)) for key, usual in (("start", "0"), ("end", "10"), ("step", "1"))
             )
         except ValueError:
             yield subject.at(line, "parameters"), "start, end and step are numbers", "write start=0 end=10 step=1"

@@ -50,10 +50,10 @@ def orphan_list(subject: Subject) -> Iterator[Fault]:
 def unique_choices(subject: Subject) -> Iterator[Fault]:
     """A code stands once in its list."""
     allowed = subject.settings.cells.get("allow_choice_duplicates", "").lower() in ("yes", "true")
-    seen: dict[tuple[str, str], int] = {}
+    first_rows: dict[tuple[str, str], int] = {}
     for line in subject.choices:
         key = (line.cells.get("list_name", ""), line.name)
-        first = seen.setdefault(key, line.number)
+        first = first_rows.setdefault(key, line.number)
         if all(key) and first != line.number and not allowed:
             message = f"{line.name!r} stands in the list {key[0]!r} already, in row {first}"
             yield subject.at(line, "name"), message, "give each choice its own code"
@@ -62,7 +62,10 @@ def unique_choices(subject: Subject) -> Iterator[Fault]:
 @rule("FORM043", "error", "pyxform")
 def choice_codes(subject: Subject) -> Iterator[Fault]:
     """A choice has a list and a code without blanks, in ASCII."""
-    several = {line.kind.list_name for line in subject.questions if line.kind.kind in ("select_multiple", "rank")}
+    lists = {
+        kind: {line.kind.list_name for line in subject.questions if line.kind.kind == kind}
+        for kind in ("select_multiple", "rank")
+    }
     for line in subject.choices:
         name, list_name = line.name, line.cells.get("list_name", "")
         if not list_name and not name and not line.texts:
@@ -72,7 +75,8 @@ def choice_codes(subject: Subject) -> Iterator[Fault]:
             severity: Severity = "warning" if not list_name else "error"  # a row without a list is read by nobody
             yield subject.at(line, missing), f"the choice has no {missing}", "fill the cell", severity
         elif re.search(r"\s", name):
-            severity = "error" if list_name in several else "warning"
+            severity = subject.refused if list_name in lists["rank"] else "warning"
+            severity = "error" if list_name in lists["select_multiple"] else severity
             yield (
                 subject.at(line, "name"),
                 f"the code {name!r} holds a blank; answers are parted by blanks",
@@ -112,24 +116,26 @@ def media_present(subject: Subject) -> Iterator[Fault]:
 
 @rule("FORM046", "error", "phones")
 def csv_readable(subject: Subject) -> Iterator[Fault]:
-    """A CSV of choices can be read, has rows and the columns that hold code and label."""
+    """A CSV of choices can be read, has rows and the columns that hold code and label: phones open no form otherwise."""
     for line, name in _files(subject):
         table = subject.tables.get(name)
         if table is None:
             continue
-        given = parameters(line)
-        wanted = [given.get("value", "name"), given.get("label", "label")]
-        lacking = [column for column in wanted if column not in table.header]
+        options = parameters(line)
+        needed = [options.get("value", "name"), options.get("label", "label")]
+        lacking = [column for column in needed if column not in table.header]
         if table.fault:
-            yield name, table.fault, "save it as UTF-8 with commas"
+            yield name, table.fault, "save it as UTF-8 with commas", subject.refused
         elif not table.header:
-            yield name, "the file is empty", "write the header name,label and one line per choice"
+            hint = "write the header name,label and one line per choice"
+            yield name, "the file is empty", hint, subject.refused
         elif lacking:
             message = f"the column {lacking[0]!r} is missing (there are: {', '.join(table.header)})"
             yield (
                 f"{name}, row 1",
                 message,
                 f"add it, or name the columns in parameters: value=… label=… ({subject.at(line)})",
+                subject.refused,
             )
         elif not table.rows:
             yield (
@@ -176,11 +182,11 @@ def or_other(subject: Subject) -> Iterator[Fault]:
 
 def _files(subject: Subject) -> Iterator[tuple[Line, str]]:
     """The first question that selects from each file, with the file's name."""
-    found: dict[str, Line] = {}
+    first_lines: dict[str, Line] = {}
     for line in subject.questions:
         if line.kind.file_name.lower().endswith(".csv"):
-            found.setdefault(line.kind.file_name, line)
-    for name, line in found.items():
+            first_lines.setdefault(line.kind.file_name, line)
+    for name, line in first_lines.items():
         yield line, name
 
 

@@ -41,8 +41,8 @@ def known_choices(subject: Subject) -> Iterator[Fault]:
     for line in subject.survey:
         for column in EXPRESSIONS:
             for name, value in _comparisons(line, line.cells.get(column, "")):
-                asked = subject.by_name.get(name)
-                codes = subject.values(asked) if asked else None
+                question = subject.by_name.get(name)
+                codes = subject.values(question) if question else None
                 if codes and value and value not in codes:
                     message = f"{value!r} is not a choice of {name!r}, so this is never true"
                     yield subject.at(line, column), message, f"{guess(value, codes)}use a code of its list"
@@ -93,13 +93,13 @@ def instance_columns(subject: Subject) -> Iterator[Fault]:
                     yield subject.at(line, column), f"there is no instance {name!r}", hint, severity
             for name, words in _used_columns(text):
                 table = subject.instances.get(name)
-                known = _columns_of(subject, name, table)
+                columns = _columns_of(subject, name, table)
                 for word in words:
-                    if known and word not in known:
+                    if columns and word not in columns:
                         yield (
                             subject.at(line, column),
                             f"{name!r} has no column {word!r}",
-                            f"{guess(word, known)}correct the name",
+                            f"{guess(word, columns)}correct the name",
                             "warning",
                         )
 
@@ -167,10 +167,10 @@ def acyclic(subject: Subject) -> Iterator[Fault]:
     for start in needs:
         trail = _cycle(start, needs, done)
         if trail:
-            told = " → ".join(trail)
+            circle = " → ".join(trail)
             yield (
                 subject.at(subject.by_name[start], "calculation"),
-                f"the calculation needs itself: {told}",
+                f"the calculation needs itself: {circle}",
                 "break the circle",
             )
 
@@ -204,8 +204,8 @@ def defaults(subject: Subject) -> Iterator[Fault]:
         if not text or re.search(r"[$(]", text):
             continue
         codes = subject.values(line)
-        given = text.split() if line.kind.kind.startswith(("select_multiple", "rank")) else [text]
-        unknown = [code for code in given if codes and code not in codes]
+        default_codes = text.split() if line.kind.kind.startswith(("select_multiple", "rank")) else [text]
+        unknown = [code for code in default_codes if codes and code not in codes]
         if unknown:
             hint = f"{guess(unknown[0], codes or ())}use a code of the list, not its label"
             yield subject.at(line, "default"), f"{unknown[0]!r} is not a choice of {line.name!r}", hint
@@ -229,8 +229,8 @@ def outside_repeat(subject: Subject) -> Iterator[Fault]:
             ):
                 continue
             for name in REFERENCE.findall(text):
-                asked = subject.by_name.get(name)
-                inside = [part for part in asked.parents if part in repeats] if asked else []
+                question = subject.by_name.get(name)
+                inside = [part for part in question.parents if part in repeats] if question else []
                 if inside and inside[-1] not in line.parents and line.name != inside[-1]:
                     message = f"{name!r} is inside the repeat {inside[-1]!r}: which of its items is meant?"
                     yield (

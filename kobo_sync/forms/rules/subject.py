@@ -125,11 +125,11 @@ class Subject:
     @cached_property
     def by_name(self) -> Mapping[str, Line]:
         """The first row of each name, sections too."""
-        found: dict[str, Line] = {}
+        first_rows: dict[str, Line] = {}
         for line in self.survey:
             if line.name and not line.kind.kind.startswith("end_"):
-                found.setdefault(line.name, line)
-        return found
+                first_rows.setdefault(line.name, line)
+        return first_rows
 
     @cached_property
     def choice_names(self) -> Mapping[str, frozenset[str]]:
@@ -151,17 +151,17 @@ class Subject:
     @cached_property
     def instances(self) -> Mapping[str, Table | None]:
         """What ``instance('…')`` may name; None where the columns are those of the choices sheet or unknown."""
-        known: dict[str, Table | None] = dict.fromkeys([*self.form.choices, "__last-saved", "__session"])
+        names: dict[str, Table | None] = dict.fromkeys([*self.form.choices, "__last-saved", "__session"])
         for line in self.questions:
             if line.kind.file_name:
-                known[PurePath(line.kind.file_name).stem] = self.tables.get(line.kind.file_name)
+                names[PurePath(line.kind.file_name).stem] = self.tables.get(line.kind.file_name)
             elif line.kind.kind == "csv-external":
-                known[line.name] = self.tables.get(f"{line.name}.csv")
+                names[line.name] = self.tables.get(f"{line.name}.csv")
             elif line.kind.kind == "xml-external":
-                known[line.name] = None
+                names[line.name] = None
         for name in self.form.media:
-            known.setdefault(PurePath(name).stem, self.tables.get(name))
-        return known
+            names.setdefault(PurePath(name).stem, self.tables.get(name))
+        return names
 
     def values(self, line: Line) -> frozenset[str] | None:
         """The codes that *line* can hold, or None when they are not known."""
@@ -178,7 +178,7 @@ class Subject:
     def at(self, line: Line, name: str = "", language: str = "") -> str:
         """The place of a cell, as people find it: file, sheet, row, column as its header is written."""
         headers = self._headers.get(line.sheet, {})
-        any_language = next((header for (found, _), header in headers.items() if found == name), name)
+        any_language = next((header for (column_name, _), header in headers.items() if column_name == name), name)
         header = headers.get((name, language), f"{name}::{language}" if language else any_language)
         column_text = f", column {header}" if name else ""
         return f"{self.filename}, sheet {line.sheet}, row {line.number}{column_text}"
@@ -222,9 +222,9 @@ def parameters(line: Line) -> dict[str, str]:
     return {key.lower(): value for key, _, value in pairs}
 
 
-def guess(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'x'?`` when *word* is close to one of *known*; else an empty text."""
-    close = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.75)
+def guess(word: str, names: Iterable[str]) -> str:
+    """`` Did you mean 'x'?`` when *word* is close to one of *names*; else an empty text."""
+    close = difflib.get_close_matches(word, sorted(set(names)), n=1, cutoff=0.75)
     return f"did you mean {close[0]!r}? " if close else ""
 
 

@@ -49,12 +49,12 @@ def plain_beside_translated(subject: Subject) -> Iterator[Fault]:
 @rule("FORM022", "error", "kobotoolbox")
 def default_language(subject: Subject) -> Iterator[Fault]:
     """default_language is exactly the language of a column (KoboToolbox refuses a form of several languages otherwise)."""
-    wanted = subject.settings.cells.get("default_language", "")
+    default = subject.settings.cells.get("default_language", "")
     written = _languages_as_written(subject)
-    if wanted and written and wanted not in written:
+    if default and written and default not in written:
         yield (
             subject.at(subject.settings, "default_language"),
-            f"{wanted!r} is not the language of any column",
+            f"{default!r} is not the language of any column",
             f"write exactly one of: {', '.join(written)}",
             subject.refused if len(written) > 1 else "warning",
         )
@@ -111,10 +111,12 @@ def same_references(subject: Subject) -> Iterator[Fault]:
                 if n == name and text
             }
             if len({tuple(names) for names in used.values()}) > 1:
-                told = "; ".join(f"{lang or 'plain'}: {', '.join(names) or 'none'}" for lang, names in used.items())
+                by_language = "; ".join(
+                    f"{lang or 'plain'}: {', '.join(names) or 'none'}" for lang, names in used.items()
+                )
                 yield (
                     subject.at(line, name),
-                    f"the translations of {line.name!r} use different questions ({told})",
+                    f"the translations of {line.name!r} use different questions ({by_language})",
                     "use the same ${…} in each",
                 )
 
