@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 
+from kobo_sync import __version__
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
 from kobo_sync.desk.migrations import DESK, fact
@@ -82,15 +83,17 @@ class Desk:
     # ── snapshots ──
 
     def snapshot(self, name: str) -> tuple[dict[str, Any], str, datetime] | None:
-        """(content, fingerprint, made_at) of what pages show under *name*, or None."""
+        """(content, fingerprint, made_at) of what pages show under *name*; None also when another version made it."""
         table = schema.snapshots
         with self.begin() as connection:
             row = connection.execute(sa.select(table).where(table.c.name == name)).first()
-        return (json.loads(row.content), row.fingerprint, row.made_at) if row else None
+        version, _, fingerprint = row.fingerprint.rpartition(" ") if row else ("", "", "")
+        return (json.loads(row.content), fingerprint, row.made_at) if row and version == __version__ else None
 
     def put_snapshot(self, name: str, content: Mapping[str, Any], fingerprint: str, now: datetime) -> None:
         """Keep *content* under *name* in place of the one before."""
-        values = {"made_at": now, "fingerprint": fingerprint, "content": json.dumps(content, ensure_ascii=False)}
+        stamp = f"{__version__} {fingerprint}"  # what is in it changes with the pages
+        values = {"made_at": now, "fingerprint": stamp, "content": json.dumps(content, ensure_ascii=False)}
         with self.begin() as connection:
             put(connection, schema.snapshots, {"name": name}, values)
 

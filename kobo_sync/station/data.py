@@ -324,7 +324,7 @@ def find(context: Context, request: Asked, uid: str, key: str) -> Row:
     else:
         row = one(
             context.db.reader,
-            "SELECT * FROM submissions WHERE asset = ?1 AND (root_uuid = ?2 OR uuid = ?2) ORDER BY id DESC LIMIT 1",
+            "SELECT * FROM submissions WHERE asset = ? AND ? IN (root_uuid, uuid) ORDER BY id DESC LIMIT 1",
             uid,
             key.removeprefix("uuid:"),
         )

@@ -189,8 +189,8 @@ def load_blob(connection: Connection, sha: str) -> bytes:
 def drop_unused_blobs(connection: Connection, shas: list[str]) -> None:
     """Forget those of *shas* that nothing names any more."""
     connection.executemany(
-        "DELETE FROM blobs WHERE sha = ?1 AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?1)",
-        [(sha,) for sha in shas],
+        "DELETE FROM blobs WHERE sha = ? AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?)",
+        [(sha,) * 4 for sha in shas],
     )

@@ -40,10 +40,10 @@ def form_list(context: Context, request: Asked, user: str | None = None) -> Resp
         return _openrosa("", 204)
     sql = (
         "SELECT deployments.* FROM deployments JOIN assets ON assets.uid = deployments.asset WHERE active"
-        " AND (?1 = '' OR assets.uid = ?1) AND (?2 IS NULL OR assets.owner = ?2) ORDER BY pk"
+        " AND (:uid = '' OR assets.uid = :uid) AND (:owner IS NULL OR assets.owner = :owner) ORDER BY pk"
     )
-    form_id = request.args.get("formID", "")
-    forms = context.db.reader.execute(sql, (form_id, user)).fetchall()
+    values = {"uid": request.args.get("formID", ""), "owner": user}
+    forms = context.db.reader.execute(sql, values).fetchall()
     whom = None if user is not None else request.username
     open_to = [form for form in forms if may_submit(context.db.reader, form["asset"], whom, "add_submissions")]
     return _openrosa(render.form_list(request.base, open_to, f"/{user}" if user else ""))

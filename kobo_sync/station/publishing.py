@@ -48,8 +48,9 @@ def files(context: Context, request: Asked, uid: str) -> Response:
     """``…/files/``: list, or upload; the same name twice is refused [c01-c10]."""
     if request.method == "GET":
         access.need(context, request, uid, "view_asset")
-        sql = "SELECT * FROM files WHERE asset = ?1 AND (?2 IS NULL OR file_type = ?2) ORDER BY id"
-        rows = context.db.reader.execute(sql, (uid, request.args.get("file_type"))).fetchall()
+        sql = "SELECT * FROM files WHERE asset = :asset AND (:type IS NULL OR file_type = :type) ORDER BY id"
+        values = {"asset": uid, "type": request.args.get("file_type")}
+        rows = context.db.reader.execute(sql, values).fetchall()
         return json_answer(render.page([render.media_file(request.base, uid, row) for row in rows], len(rows)))
     if request.method != "POST":
         raise wrong_method(request.method)

@@ -153,8 +153,11 @@ def _bulk_edit(context: Context, request: Asked, form: Row, payload: Mapping[str
     ids = _ids(payload)
     if not ids and not payload.get("confirm"):
         raise Refused(400, {"payload": ["`submission_ids` must be specified"]})
-    sql = "SELECT * FROM submissions WHERE asset = ?1 AND (?2 = '[]' OR id IN (SELECT value FROM json_each(?2)))"
-    rows = context.db.reader.execute(f"{sql} ORDER BY id", (form["asset"], json.dumps(ids))).fetchall()
+    sql = (
+        "SELECT * FROM submissions WHERE asset = :asset AND (:ids = '[]' OR id IN (SELECT value FROM json_each(:ids)))"
+    )
+    values = {"asset": form["asset"], "ids": json.dumps(ids)}
+    rows = context.db.reader.execute(f"{sql} ORDER BY id", values).fetchall()
     if not rows:
         raise Refused(400, ["No submissions match the given `submission_ids`"])
     changes = {str(key): "" if value is None else str(value) for key, value in payload["data"].items()}

@@ -168,9 +168,8 @@ def edit(
         raise Rejected(404, "Invalid submission - deprecatedID not found")
     other = one(
         connection,
-        "SELECT 1 FROM submissions WHERE asset = ?1 AND uuid = ?2 UNION SELECT 1 FROM retired WHERE asset = ?1 AND uuid = ?2",
-        uid,
-        instance.uuid,
+        "SELECT 1 FROM submissions WHERE asset = ? AND uuid = ? UNION SELECT 1 FROM retired WHERE asset = ? AND uuid = ?",
+        *(uid, instance.uuid) * 2,
     )
     if other:
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)

@@ -101,7 +101,8 @@ class Store:
     def begin(self, *, at_once: bool = False) -> Iterator[sa.Connection]:
         """One transaction: all of it is stored, or nothing; *at_once* waits for other writers before it reads."""
         try:
-            with self.engine.execution_options(at_once=at_once).begin() as connection:
+            engine = self.engine.execution_options(at_once=True) if at_once else self.engine
+            with engine.begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
             reason = str(getattr(error, "orig", error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -231,7 +232,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file.sqlite"
-    record = _older(".sql")[[_kind(name) for name in _older(".sql")].index(kind)]
+    record = next(name for name in _older(".sql") if _kind(name) == kind)
     _make_older(f"sqlite:///{path}", record)
     before = _shapes(f"sqlite:///{path}")
 
@@ -254,6 +255,18 @@ def test_a_current_file_is_opened_while_another_writes(kind: str, tmp_path: Path
         writer.execute("BEGIN IMMEDIATE")
         OPEN[kind](path).close()  # a writer of its own would wait 30 s, then be refused
         writer.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_programs_that_open_an_older_file_at_once_bring_it_up_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.sqlite"
+    record = next(name for name in _older(".sql") if _kind(name) == kind)
+    before = _make_older(f"sqlite:///{path}", record)
+    with ThreadPoolExecutor(4) as pool:
+        for opened in [pool.submit(OPEN[kind], path) for _ in range(4)]:
+            opened.result(timeout=60).close()
+    assert _counted(path, kind) == TABLES[kind].version
+    _assert_kept(f"sqlite:///{path}", before)
 
 
 def test_a_station_takes_no_other_programs_database(tmp_path: Path) -> None:

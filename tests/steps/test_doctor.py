@@ -10,12 +10,14 @@ import pytest
 from conftest import Field
 
 from kobo_sync.desk.database import open_desk
+from kobo_sync.desk.migrations import DESK
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
-from kobo_sync.station.database import Database
+from kobo_sync.station.database import STATION, Database
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.init import init
 from kobo_sync.store.database import open_store
+from kobo_sync.store.migrations import MIRROR
 from kobo_sync.workspace.folders import Workspace, find
 
 
@@ -51,9 +53,9 @@ def _change(path: Path, sql: str) -> None:
 
 def test_version_and_rows_of_every_database(three_databases: Workspace) -> None:
     report = _looked(three_databases)
-    assert _line(report, "mirror") == "✓ mirror: mirror.sqlite, version 4, 0 rows, 0 files"
-    assert _line(report, "desk") == "✓ desk: desk.sqlite, version 2, 0 runs, 0 findings, 0 accounts"
-    assert _line(report, "station") == "✓ station: station.sqlite, version 2, 0 submissions"
+    assert _line(report, "mirror") == f"✓ mirror: mirror.sqlite, version {MIRROR.version}, 0 rows, 0 files"
+    assert _line(report, "desk") == f"✓ desk: desk.sqlite, version {DESK.version}, 0 runs, 0 findings, 0 accounts"
+    assert _line(report, "station") == f"✓ station: station.sqlite, version {STATION.version}, 0 submissions"
 
 
 def test_older_databases_are_told_and_left_as_they_are(three_databases: Workspace) -> None:
@@ -63,9 +65,9 @@ def test_older_databases_are_told_and_left_as_they_are(three_databases: Workspac
     files = sorted(three_databases.state.glob("*.sqlite*"))
     before = [path.read_bytes() for path in files]
     report = _looked(three_databases)
-    for name, version in (("mirror", 4), ("desk", 2), ("station", 2)):
+    for name, tables in (("mirror", MIRROR), ("desk", DESK), ("station", STATION)):
         line = _line(report, name)
-        assert line.startswith("✓") and f"will be brought up to version {version} at the next run" in line
+        assert line.startswith("✓") and f"will be brought up to version {tables.version} at the next run" in line
     assert sorted(three_databases.state.glob("*.sqlite*")) == files
     assert [path.read_bytes() for path in files] == before
 
@@ -78,7 +80,9 @@ def test_newer_and_damaged_databases_are_told_with_their_cure(three_databases: W
     report = _looked(three_databases)
     mirror, desk, station_line = (_line(report, name) for name in ("mirror", "desk", "station"))
     assert (
-        mirror.startswith("✗") and "version 99" in mirror and "newer than this program, which knows version 4" in mirror
+        mirror.startswith("✗")
+        and "version 99" in mirror
+        and f"newer than this program, which knows version {MIRROR.version}" in mirror
     )
     assert desk.startswith("✗") and "desk.sqlite cannot be read" in desk
     assert station_line.startswith("✗") and "station.sqlite cannot be read" in station_line
@@ -113,4 +117,4 @@ def test_a_desk_on_a_server_that_cannot_be_reached(three_databases: Workspace) -
 @pytest.mark.postgres
 def test_a_desk_on_a_server(three_databases: Workspace, postgres: str) -> None:
     open_desk(three_databases.desk_database, postgres).close()
-    assert "version 2, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")
+    assert f"version {DESK.version}, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")

@@ -12,8 +12,10 @@ from flask.testing import FlaskClient
 from web_office import Office, made, post, token_of
 
 from kobo_sync.desk import access_log, accounts, runs, schedules, share_links, worklist
+from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.runs import Order
 from kobo_sync.model import Finding
+from kobo_sync.steps.analyse import analyse
 from kobo_sync.web.app import MENU
 from kobo_sync.web.sign_in import local_address
 from kobo_sync.web.texts import catalogue
@@ -539,3 +541,17 @@ def test_an_unknown_share_age_is_refused(office: Office) -> None:
     refused: Any = post(client, "/livrables/lien", "/livrables", path="nord/fiche-zone.pdf", days="4000")
     assert refused.status_code == 400
     assert timedelta(days=office.field.mission.config.service.share_days) == timedelta(days=14)
+
+
+def test_figures_that_an_older_program_kept_are_not_shown_but_worked_out_again(office: Office) -> None:
+    desk = office.field.mission.desk
+    with desk.begin() as connection:  # as version 0.1.0 wrote it, before collections counted what is gone
+        old = {"fingerprint": "0" * 32, "content": '{"forms": [{"form_id": "visites"}], "zones": []}'}
+        connection.execute(desk_schema.snapshots.update().values(**old))
+    browser = office.client("maha")
+    assert desk.snapshot("dashboard") is None
+    for path in ("/", "/collecte"):
+        assert browser.get(path).status_code == 200
+    analyse(office.field.mission)
+    snapshot = desk.snapshot("collection")
+    assert snapshot is not None and {form["form_id"] for form in snapshot[0]["forms"]} == {"personnes", "visites"}
