@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from kobo_sync.config.files import SECRETS_FILE
 from kobo_sync.errors import ConfigError, KoboSyncError
@@ -127,6 +128,10 @@ class Mission:
                 self.kf, self.kc, token, timeout_s=settings.timeout_s, retries=settings.retries
             )
         return self._clients[name]
+
+    def local(self, moment: datetime) -> str:
+        """*moment* as people of the mission read it: day, hour and name of their time zone."""
+        return f"{moment.astimezone(ZoneInfo(self.config.mission.timezone)):%Y-%m-%d %H:%M %Z}"
 
     def participants(self) -> RosterPlan:
         """The roster as the mirror's registrations make it; empty without a roster in the config."""

@@ -25,8 +25,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
-from kobo_sync.workspace.folders import MANIFEST, PreviousSet
-from kobo_sync.workspace.manifests import manifest_bytes
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"

@@ -20,8 +20,8 @@ from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
-from kobo_sync.workspace.folders import MANIFEST, PreviousSet, write_atomic
-from kobo_sync.workspace.manifests import manifest_bytes
+from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"

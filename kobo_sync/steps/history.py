@@ -19,7 +19,7 @@ def history(mission: Mission, submission: str) -> Report:
         if revision.number == 1:
             lines.append(f"{revision.form_id}, submission {revision.root_uuid}")
             before = None
-        lines.append(f"revision {revision.number} · {revision.kind} · seen {revision.seen_at:%Y-%m-%d %H:%M:%S} UTC")
+        lines.append(f"revision {revision.number} · {revision.kind} · seen {mission.local(revision.seen_at)}")
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)

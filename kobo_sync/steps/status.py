@@ -11,11 +11,14 @@ from kobo_sync.store.database import Holding
 
 
 def status(mission: Mission) -> Report:
-    """Per form the server's and the local count, files missing and age; then the last runs. Raises: StoreError."""
+    """Per form the server's and the local count, files missing and age; then the last runs. Raises: StoreError.
+
+    Lines say times in the mission's zone; counts and the runs' own records are in UTC.
+    """
     started_at = mission.clock()
     holdings = mission.store.holdings(list(mission.config.forms))
-    lines = [_holding(holding, started_at) for holding in holdings]
-    lines += [_run(run) for run in last_runs(mission.desk)]
+    lines = [_holding(mission, holding, started_at) for holding in holdings]
+    lines += [_run(mission, run) for run in last_runs(mission.desk)]
     counts = {
         "live": sum(holding.n_live for holding in holdings),
         "deleted": sum(holding.n_gone for holding in holdings),
@@ -28,14 +31,14 @@ def status(mission: Mission) -> Report:
     return mission.report("status", started_at, counts, [], lines)
 
 
-def _holding(holding: Holding, now: datetime) -> str:
+def _holding(mission: Mission, holding: Holding, now: datetime) -> str:
     if holding.pulled_at is None:
         return f"{holding.form_id}: never pulled"
     sign = "=" if holding.server_n == holding.n_live else "≠"
     complete = f"{_ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
     return (
         f"{holding.form_id}: server {holding.server_n} {sign} local {holding.n_live} · {holding.n_gone} deleted · "
-        f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {holding.pulled_at:%Y-%m-%d %H:%M} UTC"
+        f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {mission.local(holding.pulled_at)}"
         f" ({_ago(now, holding.pulled_at)} ago, complete {complete})"
     )
 
@@ -58,7 +61,7 @@ def _ago(now: datetime, then: datetime) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
-def _run(run: Run) -> str:
+def _run(mission: Mission, run: Run) -> str:
     took = f"{(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else "not ended"
     error = f": {run.report['error']}" if run.status == "failed" and "error" in run.report else ""
-    return f"run {run.run_id} {run.job} {run.started_at:%Y-%m-%d %H:%M} UTC · {run.status} · {took}{error}"
+    return f"run {run.run_id} {run.job} {mission.local(run.started_at)} · {run.status} · {took}{error}"

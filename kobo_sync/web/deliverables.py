@@ -19,7 +19,7 @@ from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.texts import t
 from kobo_sync.web.words import CLASSES
-from kobo_sync.workspace.folders import MANIFEST
+from kobo_sync.workspace.manifests import MANIFEST
 
 READERS_SEE = ("aggregate", "public")
 TYPES = {

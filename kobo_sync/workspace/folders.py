@@ -10,9 +10,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -22,64 +21,15 @@ from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
-from kobo_sync.model import Choice, Form, Manifest, ManifestFile
-from kobo_sync.workspace.manifests import manifest_bytes, manifest_of
+from kobo_sync.model import Choice, Form
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of
 from kobo_sync.workspace.result_cache import ResultCache, digest
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
 STATE = ".kobo_sync"
-MANIFEST = "MANIFEST.json"
 ASIDE = ".sauvegardes"
-
-
-@dataclass(frozen=True)
-class PreviousSet:
-    """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file."""
-
-    manifest: Manifest | None
-    folder: Path
-
-    @cached_property
-    def files(self) -> dict[str, Callable[[], bytes]]:
-        """How to read each file but the manifest, by its path below the folder. Raises: DocumentError."""
-        try:
-            paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-        except OSError as error:
-            raise DocumentError(f"{self.folder} cannot be read: {error.strerror}", hint="check its rights") from error
-        return {
-            str(PurePosixPath(path.relative_to(self.folder))): path.read_bytes
-            for path in paths
-            if _is_content(path.name)
-        }
-
-    @property
-    def listed(self) -> Mapping[str, ManifestFile]:
-        """The files of the manifest."""
-        return self.manifest.files if self.manifest else {}
-
-    @property
-    def complete(self) -> bool:
-        """Whether every file of the manifest is still there."""
-        return self.manifest is not None and all((self.folder / name).is_file() for name in self.listed)
-
-    def digest(self, path: str) -> str:
-        """The SHA-256 of a file as it lies there now, or nothing."""
-        return hashlib.sha256(self.files[path]()).hexdigest() if path in self.files else ""
-
-    def is_edited(self, path: str) -> bool:
-        """Whether a file of the manifest is no longer what was built."""
-        built = self.listed.get(path)
-        return built is not None and path in self.files and self.digest(path) != built.sha256
-
-    def changed_by(self, files: Mapping[str, bytes]) -> bool:
-        """Whether putting *files* in place would change anything."""
-        there = {**self.files, MANIFEST: lambda: b""}
-        if set(there) != set(files):
-            return True
-        before = manifest_bytes(self.manifest) if self.manifest else b""
-        return before != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
 
 
 @dataclass(frozen=True)
@@ -294,7 +244,7 @@ class Workspace:
     def templates(self) -> dict[str, bytes]:
         """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
         packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"
-        templates = {name: item.read_bytes() for name, item in _tree(packaged, "") if _is_content(name)}
+        templates = {name: item.read_bytes() for name, item in _tree(packaged, "") if is_content(name)}
         return templates | _folder_bytes(self.root / "exports" / "templates")
 
     def annexes(self) -> dict[str, bytes]:
@@ -381,14 +331,9 @@ def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
             yield f"{prefix}{item.name}", item
 
 
-def _is_content(name: str) -> bool:
-    """Not hidden, and not the lock file that Word leaves beside an open document."""
-    return not any(part.startswith((".", "~$")) for part in name.split("/"))
-
-
 def _folder_bytes(folder: Path) -> dict[str, bytes]:
     try:
-        return {name: item.read_bytes() for name, item in _tree(folder, "") if _is_content(name)}
+        return {name: item.read_bytes() for name, item in _tree(folder, "") if is_content(name)}
     except OSError as error:
         raise DocumentError(
             f"{error.filename or folder} cannot be read: {error.strerror}", hint="check its rights"

@@ -1,12 +1,73 @@
-"""MANIFEST.json, as bytes and back: what a folder or a zip of deliverables says of itself."""
+"""A set of deliverables on disk and its MANIFEST.json, as bytes and back."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from kobo_sync.errors import DocumentError
 from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Severity
+
+MANIFEST = "MANIFEST.json"
+
+
+@dataclass(frozen=True)
+class PreviousSet:
+    """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file."""
+
+    manifest: Manifest | None
+    folder: Path
+
+    @cached_property
+    def files(self) -> dict[str, Callable[[], bytes]]:
+        """How to read each file but the manifest, by its path below the folder. Raises: DocumentError."""
+        try:
+            paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        except OSError as error:
+            raise DocumentError(f"{self.folder} cannot be read: {error.strerror}", hint="check its rights") from error
+        return {
+            str(PurePosixPath(path.relative_to(self.folder))): path.read_bytes
+            for path in paths
+            if is_content(path.name)
+        }
+
+    @property
+    def listed(self) -> Mapping[str, ManifestFile]:
+        """The files of the manifest."""
+        return self.manifest.files if self.manifest else {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file of the manifest is still there."""
+        return self.manifest is not None and all((self.folder / name).is_file() for name in self.listed)
+
+    def digest(self, path: str) -> str:
+        """The SHA-256 of a file as it lies there now, or nothing."""
+        return hashlib.sha256(self.files[path]()).hexdigest() if path in self.files else ""
+
+    def is_edited(self, path: str) -> bool:
+        """Whether a file of the manifest is no longer what was built."""
+        built = self.listed.get(path)
+        return built is not None and path in self.files and self.digest(path) != built.sha256
+
+    def changed_by(self, files: Mapping[str, bytes]) -> bool:
+        """Whether putting *files* in place would change anything."""
+        there = {**self.files, MANIFEST: lambda: b""}
+        if set(there) != set(files):
+            return True
+        before = manifest_bytes(self.manifest) if self.manifest else b""
+        return before != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
+
+
+def is_content(name: str) -> bool:
+    """Not hidden, and not the lock file that Word leaves beside an open document."""
+    return not any(part.startswith((".", "~$")) for part in name.split("/"))
 
 
 class _File(msgspec.Struct):
