@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,12 +13,13 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.model import Manifest
 from kobo_sync.steps.deliver import NOMINATIVE
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.texts import t
 from kobo_sync.web.words import CLASSES
-from kobo_sync.workspace.manifests import MANIFEST
+from kobo_sync.workspace.manifests import MANIFEST, manifest_of
 
 READERS_SEE = ("aggregate", "public")
 TYPES = {
@@ -166,10 +166,10 @@ def find_file(path: str) -> File | None:
         return next((file for code in codes for file in _zips(code) if file.path == path), None)
     if place not in codes:
         return None
-    entry = _manifest(place).get("files", {}).get(name)
+    entry = _manifest(place).files.get(name)
     if entry is None or not (site().mission.workspace.out / place / name).is_file():
         return None
-    return File(f"{place}/{name}", name, entry["class"], entry["bytes"])
+    return File(f"{place}/{name}", name, entry.classification, entry.n_bytes)
 
 
 def read_file(file: File) -> bytes:
@@ -188,12 +188,12 @@ def sent(file: File, content: bytes) -> Response:
     return answer
 
 
-def _manifest(place: str) -> dict[str, Any]:
+def _manifest(place: str) -> Manifest:
+    """What is built there; an empty manifest where nothing is."""
     try:
-        manifest = json.loads((site().mission.workspace.out / place / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
+        return manifest_of((site().mission.workspace.out / place / MANIFEST).read_bytes()) or Manifest()
+    except OSError:
+        return Manifest()
 
 
 def _zips(place: str) -> list[File]:
@@ -210,8 +210,8 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
     code = place["code"]
     manifest, user = _manifest(code), person()
     files = [
-        File(f"{code}/{name}", name, about["class"], about["bytes"])
-        for name, about in sorted(manifest.get("files", {}).items())
+        File(f"{code}/{name}", name, entry.classification, entry.n_bytes)
+        for name, entry in sorted(manifest.files.items())
     ]
     visible = [file for file in files if file.may_be_seen_by(user)]
     pdfs = [file for file in visible if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
@@ -222,14 +222,14 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
             folders.setdefault(file.name.partition("/")[0], []).append(file)
     return {
         **place,
-        "as_of": manifest.get("as_of"),
-        "n_submissions": sum(manifest.get("submissions", {}).values()),
-        "fingerprint": manifest.get("fingerprint", ""),
+        "as_of": manifest.as_of,
+        "n_submissions": sum(manifest.submissions.values()),
+        "fingerprint": manifest.fingerprint,
         "preview": pdfs[0].path if pdfs else None,
         "changes": next((file.path for file in visible if file.name.startswith("changements")), None),
         "files": main,
         "folders": folders,
         "zips": [file for file in _zips(code) if file.may_be_seen_by(user)],
         "n_hidden": len(files) - len(visible),
-        "is_built": bool(manifest),
+        "is_built": bool(manifest.files),
     }
