@@ -124,8 +124,8 @@ def attendance(facts: Facts) -> Attendance:
     walk_ins: dict[tuple[str, str], Person] = {}
     n_unsigned = 0
     cells = {str(name): signed.table[name].tolist() for name in signed.table}
-    asked = (map(meaning.text, cells[name]) for name in ("zone", "person", "session", "signature", "root_uuid"))
-    for at, (zone, code, half_day, filename, root) in enumerate(zip(*asked, strict=True)):
+    columns = (map(meaning.text, cells[name]) for name in ("zone", "person", "session", "signature", "root_uuid"))
+    for at, (zone, code, half_day, filename, root) in enumerate(zip(*columns, strict=True)):
         person_of_code = people.get(code) if code != facts.config.codes.not_listed else None
         if person_of_code is not None and zone in ("", person_of_code.zone):  # nearly everybody
             place = (person_of_code.zone, person_of_code.key)

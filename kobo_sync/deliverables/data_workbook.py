@@ -75,32 +75,32 @@ def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.S
             table = facts.tables.get(name, pd.DataFrame())
             if left_out and "root_uuid" in table:
                 table = table[~table["root_uuid"].isin(left_out)]
-            kept, dropped = _split_columns(facts, form_id, name, table, names)
+            shown_columns, dropped = _split_columns(facts, form_id, name, table, names)
             if nominative:
                 system = set(_system(facts, form_id, name)) - set(_UNSHOWN)
-                kept, dropped = [str(column) for column in table.columns if column not in system], []
-            sheets.append(_data_sheet(facts, form_id, name, table, kept, nominative=nominative))
+                shown_columns, dropped = [str(column) for column in table.columns if column not in system], []
+            sheets.append(_data_sheet(facts, form_id, name, table, shown_columns, nominative=nominative))
             removed[name] = dropped
     return sheets, removed
 
 
 def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
     """The choices of every question that *sheets* show, with their labels."""
-    made = _codebook(facts, {column.question for sheet in sheets for column in sheet.columns})
+    codebook = _codebook(facts, {column.question for sheet in sheets for column in sheet.columns})
     retired = [
         [sheet.name.partition("__")[0], column.name, "", column.title]
         for sheet in sheets
         for column in sheet.columns
         if column.title.endswith(f"({RETIRED})")
     ]
-    blank = [""] * (len(made.columns) - 4)
-    return excel.Sheet(made.name, made.columns, [*made.rows, *([*row, *blank] for row in retired)])
+    blank = [""] * (len(codebook.columns) - 4)
+    return excel.Sheet(codebook.name, codebook.columns, [*codebook.rows, *([*row, *blank] for row in retired)])
 
 
 # ── what may be shown ───────────────────────────────────────────────────────
 
 
-def _asked(facts: Facts, form_id: str, name: str) -> dict[str, Question]:
+def _questions(facts: Facts, form_id: str, name: str) -> dict[str, Question]:
     """Column → question, of the table *name*: of what the form asks now. No name of a question is the columns' own."""
     form = facts.forms.get(form_id)
     return {
@@ -122,13 +122,13 @@ def _split_columns(
 ) -> tuple[list[str], list[str]]:
     """The question columns of *table* to keep, and those to drop because they could name somebody."""
     settings, form = facts.config.forms[form_id], facts.forms.get(form_id)
-    system, asked = set(_system(facts, form_id, name)), _asked(facts, form_id, name)
+    system, questions = set(_system(facts, form_id, name)), _questions(facts, form_id, name)
     banned = nominative_questions(settings, form)
-    kept, dropped = [], []
+    shown_columns, dropped = [], []
     for column in (str(each) for each in table.columns if each not in system):
-        question = asked[column].name if column in asked else re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
+        question = questions[column].name if column in questions else re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
         # Of a question that is asked no more nothing tells whether its words name somebody; its small numbers do not.
-        is_known = form is None or column in asked or _is_small_number(column, table[column])
+        is_known = form is None or column in questions or _is_small_number(column, table[column])
         if (
             question in banned
             or not is_known
@@ -137,8 +137,8 @@ def _split_columns(
         ):
             dropped.append(column)
         else:
-            kept.append(column)
-    return kept, dropped
+            shown_columns.append(column)
+    return shown_columns, dropped
 
 
 def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
@@ -205,10 +205,10 @@ def _holds_names(values: pd.Series, names: set[str]) -> bool:
 
 
 def _data_sheet(
-    facts: Facts, form_id: str, name: str, table: pd.DataFrame, kept: list[str], *, nominative: bool = False
+    facts: Facts, form_id: str, name: str, table: pd.DataFrame, shown_columns: list[str], *, nominative: bool = False
 ) -> excel.Sheet:
     settings = facts.config.forms[form_id]
-    asked = _asked(facts, form_id, name)
+    questions = _questions(facts, form_id, name)
     system = [c for c in _system(facts, form_id, name) if c in table and c not in _UNSHOWN]
     columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
     values: list[list[excel.Value]] = [
@@ -216,11 +216,11 @@ def _data_sheet(
     ]
     refused = _refusals(facts, settings, table)
     written = _written(settings)
-    reader = quoting.reader_of(facts) if written & set(kept) and not nominative else None
+    reader = quoting.reader_of(facts) if written & set(shown_columns) and not nominative else None
     pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" and not nominative else {}
-    taken = {str(column).lower() for column in table.columns}
-    for column in kept:
-        question = asked.get(column)
+    headers = {str(column).lower() for column in table.columns}
+    for column in shown_columns:
+        question = questions.get(column)
         named = question.name if question else column
         kind = _kind(question, table[column])
         cells = [
@@ -234,7 +234,7 @@ def _data_sheet(
         columns.append(excel.Column(column, _title(facts, form_id, column, question), kind, question=named))
         values.append(cells)
         if (labelled := _labels(facts, form_id, question, cells)) is not None:
-            header = _free(f"{column}_libelle", taken)
+            header = _free(f"{column}_libelle", headers)
             columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
             values.append(labelled)
     if not columns:
@@ -260,12 +260,12 @@ def _labels(
     return None
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """*name*, or with a number that makes it unlike all *taken*, whatever the case; it is added to them."""
+def _free(name: str, headers: set[str]) -> str:
+    """*name*, or with a number that makes it unlike all *headers*, whatever the case; it is added to them."""
     candidate, number = name, 2
-    while candidate.lower() in taken:
+    while candidate.lower() in headers:
         candidate, number = f"{name}_{number}", number + 1
-    taken.add(candidate.lower())
+    headers.add(candidate.lower())
     return candidate
 
 
@@ -387,7 +387,7 @@ def _read_me(
     return excel.Sheet("Lisez-moi", columns, rows, intro=read_me_lines(facts, nominative=nominative), filtered=False)
 
 
-def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
+def _codebook(facts: Facts, question_names: set[str]) -> excel.Sheet:
     languages = facts.config.mission.languages
     columns = [excel.Column("Formulaire", width=16), excel.Column("Question", width=22), excel.Column("Type", width=16)]
     columns += [excel.Column("Libellé de la question", width=46), excel.Column("Code", width=20)]
@@ -396,11 +396,11 @@ def _codebook(facts: Facts, shown: set[str]) -> excel.Sheet:
     for form_id in facts.config.forms:
         form = facts.forms.get(form_id)
         for question in form.questions if form else ():
-            if question.name not in shown or question.kind in _NO_CHOICE_KINDS:
+            if question.name not in question_names or question.kind in _NO_CHOICE_KINDS:
                 continue
             start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
-            found = _choices(facts, form_id, question)
-            rows += [[*start, code, *texts] for code, texts in found] or [[*start, "", *[""] * len(languages)]]
+            offered = _choices(facts, form_id, question)
+            rows += [[*start, code, *texts] for code, texts in offered] or [[*start, "", *[""] * len(languages)]]
     return excel.Sheet("Codes", columns, rows)
 
 

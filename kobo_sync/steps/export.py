@@ -80,8 +80,8 @@ def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
     drawings = []
     for sheet in sheets if nominative else data_sheets(facts, nominative=True)[0]:
         form = facts.forms.get(sheet.name.partition("__")[0])
-        asked = {column.name: form.question(column.question) for column in sheet.columns} if form else {}
-        drawn = {name: _DRAWN[q.kind] for name, q in asked.items() if q is not None and q.kind in _DRAWN}
+        questions = {column.name: form.question(column.question) for column in sheet.columns} if form else {}
+        drawn = {name: _DRAWN[q.kind] for name, q in questions.items() if q is not None and q.kind in _DRAWN}
         drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
     return tabular.geojson_bytes(sheets, drawings)
 
@@ -103,10 +103,10 @@ def _spss_bytes(facts: Facts, sheet: Sheet) -> bytes:
     """An SPSS file with variable and value labels. Raises: DocumentError without pyreadstat."""
     tabular.needs("pyreadstat", "sav")
     one, several = _codes(facts, sheet, "select_one"), _codes(facts, sheet, "select_multiple")
-    table, told = tabular.spss_table(sheet, one, several)
+    table, options = tabular.spss_table(sheet, one, several)
     with tempfile.TemporaryDirectory(prefix="kobo-sync-sav-") as folder:
         path = Path(folder) / "table.sav"
-        importlib.import_module("pyreadstat").write_sav(table, str(path), **told)
+        importlib.import_module("pyreadstat").write_sav(table, str(path), **options)
         content = bytearray(path.read_bytes())
     content[_SAV_DATE] = b"01 Jan 8000:00:00"
     return bytes(content)

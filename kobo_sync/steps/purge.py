@@ -57,19 +57,19 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     due = what_is_due(settings, ends_on, today)
     if not due:
         return mission.report("purge", started_at, {"erased": 0}, [], [*lines, "nothing is due yet"])
-    said = _erase(mission, settings, due, dry_run=True)
+    erased = _erase(mission, settings, due, dry_run=True)
     if not dry_run:
-        receipt = _receipt(mission, started_at, due, said)  # before: a run that dies has said what it was at
+        receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
             vacuum(engine)
-        _receipt(mission, started_at, due, said, ended_at=mission.clock())
+        _receipt(mission, started_at, due, erased, ended_at=mission.clock())
     counts = {
-        "answers": sum(form["answers"] for form in said["forms"].values()),
-        "rows": sum(form["rows"] for form in said["forms"].values()),
-        "files": len(said.get("files", ())),
-        "documents": len(said.get("documents", ())),
-        "notes": said.get("notes", 0),
+        "answers": sum(form["answers"] for form in erased["forms"].values()),
+        "rows": sum(form["rows"] for form in erased["forms"].values()),
+        "files": len(erased.get("files", ())),
+        "documents": len(erased.get("documents", ())),
+        "notes": erased.get("notes", 0),
     }
     lines += [
         f"{name}: {n} {'would be erased' if dry_run else 'erased'}" for name, n in counts.items() if name != "rows"
@@ -126,20 +126,20 @@ def what_is_due(settings: Retention, ends_on: date, today: date) -> Due:
 
 def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, Any]:
     """What there is to erase, by place; it is erased unless *dry_run*."""
-    said: dict[str, Any] = {"forms": _answers(mission, settings, due, dry_run=dry_run)}
+    erased: dict[str, Any] = {"forms": _answers(mission, settings, due, dry_run=dry_run)}
     if not dry_run:
         mission.workspace.cache.clear()
     if due.files:
-        said["files"] = _files(mission, dry_run=dry_run)
+        erased["files"] = _files(mission, dry_run=dry_run)
     if due.personal:
-        said["documents"] = _documents(mission.workspace, dry_run=dry_run)
-        said["notes"] = forget_notes(mission.desk, dry_run=dry_run)
-    return said
+        erased["documents"] = _documents(mission.workspace, dry_run=dry_run)
+        erased["notes"] = forget_notes(mission.desk, dry_run=dry_run)
+    return erased
 
 
 def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, dict[str, Any]]:
     """Take answers out of the rows as received, and derive the tables anew; what was erased, by form."""
-    found = {}
+    counts = {}
     for done, (form_id, form) in enumerate(mission.forms.items()):
         mission.progress("purge", done, len(mission.forms))
         goes: Judge | None = None
@@ -156,9 +156,9 @@ def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) 
         erased = redact(mission.store, form_id, goes, dry_run=dry_run)
         if not dry_run:
             Mirror(mission.store, form).rebuild()
-        said = {"rows": erased.rows, "states": erased.states, "answers": erased.answers}
-        found[form_id] = {**said, "questions": names, "sha256_before": erased.sha256}
-    return found
+        tally = {"rows": erased.rows, "states": erased.states, "answers": erased.answers}
+        counts[form_id] = {**tally, "questions": names, "sha256_before": erased.sha256}
+    return counts
 
 
 def _files(mission: Mission, *, dry_run: bool) -> list[str]:
@@ -206,7 +206,7 @@ def _named(path: Path, workspace: Workspace) -> str:
 
 
 def _receipt(
-    mission: Mission, began_at: datetime, due: Due, said: Mapping[str, Any], ended_at: datetime | None = None
+    mission: Mission, began_at: datetime, due: Due, erased: Mapping[str, Any], ended_at: datetime | None = None
 ) -> Path:
     """Write what is erased, and once it is, when that ended; returns the file."""
     began = began_at.astimezone(UTC)
@@ -215,7 +215,7 @@ def _receipt(
         "began_at": began.isoformat(),
         "ended_at": ended_at.astimezone(UTC).isoformat() if ended_at else None,
         "what": {"files": due.files, "personal": due.personal, "all_answers_of": sorted(due.forms)},
-        **said,
+        **erased,
     }
     path = mission.workspace.state_folder() / RECEIPTS / f"purge-{began:%Y%m%dT%H%M%SZ}.json"
     write_atomic(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
@@ -224,11 +224,13 @@ def _receipt(
 
 def _elsewhere(mission: Mission) -> list[Finding]:
     """Places that a purge does not reach, where the same content may still lie."""
-    found = [("the server", "delete the submissions, or the project, there as well: another pull may bring edits back")]
+    places = [
+        ("the server", "delete the submissions, or the project, there as well: another pull may bring edits back")
+    ]
     if (mission.workspace.state / BACKUPS).is_dir() or mission.config.backup.folder:
-        found.append(("backups", "remove those made before, and make a new one"))
+        places.append(("backups", "remove those made before, and make a new one"))
     if mission.workspace.state.joinpath("station.sqlite").is_file():
-        found.append(("the field station", "once all is relayed, remove .kobo_sync/station.sqlite"))
+        places.append(("the field station", "once all is relayed, remove .kobo_sync/station.sqlite"))
     return [
-        Finding("PURGE001", "info", where, "what was erased here may still lie there", hint) for where, hint in found
+        Finding("PURGE001", "info", where, "what was erased here may still lie there", hint) for where, hint in places
     ]

@@ -26,16 +26,16 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
     lines: list[str] = []
     counts = {"participants": len(plan.rows)}
     if roster and roster.media_of:
-        held = mission.store.deployments()
+        deployments = mission.store.deployments()
         due: list[str] = []
         waiting: list[str] = []
         for form_id in roster.media_of:
-            known = held.get(form_id)
-            if known is None or known.deployed_at is None:
+            deployment = deployments.get(form_id)
+            if deployment is None or deployment.deployed_at is None:
                 continue  # `deploy` publishes it with the form
-            if known.media.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
+            if deployment.media.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
                 continue
-            young = mission.clock() - known.deployed_at < timedelta(minutes=roster.min_minutes_between_deployments)
+            young = mission.clock() - deployment.deployed_at < timedelta(minutes=roster.min_minutes_between_deployments)
             (waiting if young and not force else due).append(form_id)
         if due:
             report = deploy(mission, form_ids=due, media_only=True, dry_run=dry_run)
@@ -63,5 +63,5 @@ def import_roster(mission: Mission, path: Path, *, dry_run: bool = False) -> Rep
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors and not dry_run:
         write_atomic(mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode())
-    told = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
-    return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [told])
+    outcome = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
+    return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [outcome])

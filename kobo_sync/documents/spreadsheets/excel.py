@@ -95,21 +95,21 @@ def workbook(
     )
     book.set_size(2000, 1400)
     formats = _Formats(book, colour)
-    taken: set[str] = set()
+    sheet_names: set[str] = set()
     for sheet in map(_fitted, sheets):
-        _write_sheet(book.add_worksheet(sheet_name(sheet.name, taken)), sheet, formats)
+        _write_sheet(book.add_worksheet(sheet_name(sheet.name, sheet_names)), sheet, formats)
     book.close()
     return out.getvalue()
 
 
-def sheet_name(name: str, taken: set[str]) -> str:
-    """*name* as Excel allows it: 31 characters, none of ``[]:*?/\\``, unlike those *taken* (to which it is added)."""
+def sheet_name(name: str, sheet_names: set[str]) -> str:
+    """*name* as Excel allows it: 31 characters, none of ``[]:*?/\\``, unlike those *sheet_names* (to which it is added)."""
     base = re.sub(r"[\[\]:*?/\\]", "-", clean(name)).strip("' ")[:31] or "Feuille"
     candidate, number = base, 2
-    while candidate.casefold() in taken:
+    while candidate.casefold() in sheet_names:
         suffix = f" ({number})"
         candidate, number = base[: 31 - len(suffix)] + suffix, number + 1
-    taken.add(candidate.casefold())
+    sheet_names.add(candidate.casefold())
     return candidate
 
 
@@ -178,8 +178,8 @@ def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, fo
     if value is None or value == "":
         target.write_blank(row, column, None, formats.cell(kind))
     elif isinstance(value, str):
-        shown, arabic = _shown(value) if len(value) <= _SHORT else _looked_at(value)
-        target.write_string(row, column, shown, formats.cell(kind, text=True, arabic=arabic))
+        text, arabic = _shown(value) if len(value) <= _SHORT else _looked_at(value)
+        target.write_string(row, column, text, formats.cell(kind, text=True, arabic=arabic))
     elif isinstance(value, date) and _day(value) < _FIRST_DAY:
         target.write_string(
             row, column, value.isoformat(), formats.get(border=1, border_color=_RULE, bg_color=_NOT_A_DATE)

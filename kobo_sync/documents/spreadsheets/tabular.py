@@ -106,26 +106,26 @@ def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
     labels: dict[str, Mapping[int, str]] = {}
     kinds: dict[str, Kind] = {}
 
-    def add(name: str, title: str, values: Any, kind: Kind, said: Mapping[int, str] | None = None) -> None:
+    def add(name: str, title: str, values: Any, kind: Kind, value_labels: Mapping[int, str] | None = None) -> None:
         short = _short_name(name, data)
         data[short], titles[short], kinds[short] = values, clean(title)[:_LONGEST_LABEL], kind
-        if said:
-            labels[short] = {number: clean(text)[:_LONGEST_CODE] for number, text in said.items()}
+        if value_labels:
+            labels[short] = {number: clean(text)[:_LONGEST_CODE] for number, text in value_labels.items()}
 
     for column in sheet.columns:
         if column.labels_of:
             continue
-        title, known, many = column.title or column.name, codes.get(column.name, {}), several.get(column.name, {})
+        title, choices, many = column.title or column.name, codes.get(column.name, {}), several.get(column.name, {})
         values = [None if pd.isna(value) else str(value) for value in plain[column.name]]
-        if known and all(value is None or value in known for value in values):
-            places = {code: number for number, code in enumerate(known, 1)}
+        if choices and all(value is None or value in choices for value in values):
+            places = {code: number for number, code in enumerate(choices, 1)}
             numbers: list[Any] = [None if v is None else places[v] for v in values]
             add(
                 column.name,
                 title,
                 pd.array(numbers, dtype="Int64"),
                 "integer",
-                {places[code]: text or code for code, text in known.items()},
+                {places[code]: text or code for code, text in choices.items()},
             )
         else:
             add(column.name, title, plain[column.name], column.kind if plain[column.name].dtype != object else "text")
@@ -145,16 +145,18 @@ def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
 
 def stata_bytes(sheet: Sheet, codes: Codes, several: Codes, when: datetime | None) -> bytes:
     """A Stata 14+ file with variable and value labels, dated by the data."""
-    made = coded(sheet, codes, several)
-    table = made.table
-    dates: Any = {name: "td" if kind == "date" else "tc" for name, kind in made.kinds.items() if _is_time(table[name])}
+    coding = coded(sheet, codes, several)
+    table = coding.table
+    dates: Any = {
+        name: "td" if kind == "date" else "tc" for name, kind in coding.kinds.items() if _is_time(table[name])
+    }
     for name in table.columns:
         if table[name].dtype == object:
             table[name] = ["" if value is None else value for value in table[name]]
         elif not _is_time(table[name]):
             table[name] = table[name].astype("float64")
-    named: Any = made.labels
-    titles: Any = made.titles
+    named: Any = coding.labels
+    titles: Any = coding.titles
     out = io.BytesIO()
     moment = (when or _EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     long = [name for name in table.columns if table[name].dtype == object and table[name].str.len().max() > 2000]
@@ -167,20 +169,20 @@ def stata_bytes(sheet: Sheet, codes: Codes, several: Codes, when: datetime | Non
 
 def spss_table(sheet: Sheet, codes: Codes, several: Codes) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The table as SPSS takes it, and what `pyreadstat.write_sav` is told of its labels and formats."""
-    made = coded(sheet, codes, several)
-    table, formats = made.table, {}
-    for name, kind in made.kinds.items():
+    coding = coded(sheet, codes, several)
+    table, formats = coding.table, {}
+    for name, kind in coding.kinds.items():
         if kind == "date" and _is_time(table[name]) and table[name].notna().any():
             table[name] = pd.Series([None if pd.isna(v) else v.date() for v in table[name]], dtype=object)
         elif str(table[name].dtype) in ("Int64", "Float64"):
             table[name] = table[name].astype("float64")
             formats[name] = "F11.0" if kind == "integer" else "F14.6"
     labels = {
-        name: {number: _cut(text, _SAV_LABEL_BYTES) for number, text in said.items()}
-        for name, said in made.labels.items()
+        name: {number: _cut(text, _SAV_LABEL_BYTES) for number, text in value_labels.items()}
+        for name, value_labels in coding.labels.items()
     }
-    told = {"column_labels": dict(made.titles), "variable_value_labels": labels, "variable_format": formats}
-    return table, told
+    options = {"column_labels": dict(coding.titles), "variable_value_labels": labels, "variable_format": formats}
+    return table, options
 
 
 def _is_time(values: pd.Series) -> bool:
@@ -198,8 +200,8 @@ def geojson_bytes(sheets: Sequence[Sheet], geometries: Sequence[Sequence[Geometr
     for sheet, mine in zip(sheets, geometries, strict=True):
         names = [column.name for column in sheet.columns]
         for row, geometry in zip(sheet.rows, mine, strict=True):
-            told = {name: _json_value(value) for name, value in zip(names, row, strict=True) if value is not None}
-            features.append({"type": "Feature", "geometry": geometry, "properties": {"table": sheet.name} | told})
+            properties = {name: _json_value(value) for name, value in zip(names, row, strict=True) if value is not None}
+            features.append({"type": "Feature", "geometry": geometry, "properties": {"table": sheet.name} | properties})
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1)
     return (text + "\n").encode("utf-8", "replace")
 
@@ -212,30 +214,31 @@ def geometries(sheet: Sheet, drawn: Mapping[str, str], digits: int) -> list[Geom
     """
     names = [column.name for column in sheet.columns]
     points = {name: name[:-4] for name in names if name.endswith("_lat") and f"{name[:-4]}_lon" in names}
-    asked = [points.get(name, name) for name in names if name in points or name in drawn]
-    found = []
+    position_names = [points.get(name, name) for name in names if name in points or name in drawn]
+    drawn_rows = []
     for row in sheet.rows:
-        told = dict(zip(names, row, strict=True))
+        answer_of = dict(zip(names, row, strict=True))
         answers = (
-            (name, [(told[f"{name}_lat"], told[f"{name}_lon"])] if name not in drawn else told[name]) for name in asked
+            (name, [(answer_of[f"{name}_lat"], answer_of[f"{name}_lon"])] if name not in drawn else answer_of[name])
+            for name in position_names
         )
-        made = (_geometry(drawn.get(name, "Point"), _corners(answer, digits)) for name, answer in answers)
-        found.append(next(filter(None, made), None))
-    return found
+        shapes = (_geometry(drawn.get(name, "Point"), _corners(answer, digits)) for name, answer in answers)
+        drawn_rows.append(next(filter(None, shapes), None))
+    return drawn_rows
 
 
 def _corners(answer: Any, digits: int) -> list[list[float]]:
     """[longitude, latitude] of each corner of an answer (``lat lon alt acc;…``, or pairs of numbers), no corner twice in a row."""
     pairs = [part.split()[:2] for part in answer.split(";")] if isinstance(answer, str) else answer or []
-    found: list[list[float]] = []
+    corners: list[list[float]] = []
     for pair in pairs:
         try:
             lat, lon = (round(float(number), digits) for number in pair)
         except (TypeError, ValueError):
             continue
-        if abs(lat) <= 90 and abs(lon) <= 180 and [lon, lat] != (found[-1] if found else None):
-            found.append([lon, lat])
-    return found
+        if abs(lat) <= 90 and abs(lon) <= 180 and [lon, lat] != (corners[-1] if corners else None):
+            corners.append([lon, lat])
+    return corners
 
 
 def _geometry(kind: str, corners: list[list[float]]) -> Geometry | None:
@@ -272,9 +275,9 @@ def _json_value(value: Value) -> str | int | float | None:
     return clean(value) if isinstance(value, str) else value
 
 
-def _short_name(name: str, taken: Iterable[str]) -> str:
-    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *taken*, whatever the case."""
-    lower = {other.lower() for other in taken}
+def _short_name(name: str, names: Iterable[str]) -> str:
+    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *names*, whatever the case."""
+    lower = {other.lower() for other in names}
     base = re.sub(r"\W", "_", name)[:_LONGEST_NAME] or "v"
     is_free = base[0].isalpha() and base.lower() not in _RESERVED and not re.fullmatch(r"str\d+", base.lower())
     base = base if is_free else f"v_{base}"[:_LONGEST_NAME]
