@@ -23,6 +23,7 @@ from kobo_sync.store.tables.layout import (
     CHOSEN_PREFIX,
     FLAT_PREFIX,
     VIEW_PREFIX,
+    Column,
     FlatTable,
     dump_tables,
     flat_tables,
@@ -222,13 +223,15 @@ def _view(form: Form, table: FlatTable) -> str:
     language = language or next(iter(form.languages), "")
     shown = [f"t.{quoted(name)}" for name, _ in table.system]
     taken = {name for name, _ in table.system}
+    questions = {question.name: question for question in reversed(form.questions)}
+    questions |= {question.path: question for question in form.questions}
     for column in table.columns:
-        question = form.question(column.question)
+        question = questions.get(column.path or column.question)
         label = " ".join((question.labels.get(language, "") if question else "").split()) or column.name
         if column.part >= 0:
             label = f"{label} ({column.name})"
         label = _free(label, column.name, taken)
-        shown.append(f"{_shown(form, table, column.name, question, language)} AS {quoted(label)}")
+        shown.append(f"{_shown(form, table, column, question, language)} AS {quoted(label)}")
         if question and question.kind in MOMENTS:
             utc = _free(f"{label} (UTC)", column.name, taken)
             shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
@@ -236,20 +239,20 @@ def _view(form: Form, table: FlatTable) -> str:
     return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {quoted(FLAT_PREFIX + table.name)} t"
 
 
-def _shown(form: Form, table: FlatTable, name: str, question: Question | None, language: str) -> str:
-    cell = f"t.{quoted(name)}"
+def _shown(form: Form, table: FlatTable, column: Column, question: Question | None, language: str) -> str:
+    cell = f"t.{quoted(column.name)}"
     if question is None or not form.choices.get(question.list_name):
         return cell
     of = f"l.form_id = {_text(form.form_id)} AND l.question = {_text(question.name)} AND l.language = {_text(language)}"
     if question.kind == "select_one":
         return f"coalesce((SELECT l.label FROM labels l WHERE {of} AND l.code = {cell}), {cell})"
-    if not any(column.many and column.question == question.name for column in table.columns):
+    if not column.many:
         return cell
     position = "t.position" if table.repeat else "0"
     return (
         f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(CHOSEN_PREFIX + table.name)} c"
         f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
-        f" AND c.position = {position} AND c.question = {_text(question.name)})"
+        f" AND c.position = {position} AND c.question = {_text(column.chosen_as)})"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -46,7 +47,8 @@ SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a co
 class Column:
     """A column and the question it comes from; *part* is set for one of a geopoint's four numbers.
 
-    *many* is ``choices`` or ``rank`` for answers of several codes: split in the table of `CHOSEN` too.
+    *many* is ``choices`` or ``rank`` for answers of several codes: split in the table of `CHOSEN` too. *path* is
+    the question's where several of its table have one name, each in a group of its own.
     """
 
     name: str
@@ -54,6 +56,12 @@ class Column:
     question: str
     part: int = -1
     many: str = ""
+    path: str = ""
+
+    @property
+    def chosen_as(self) -> str:
+        """What the question is called in the table of `CHOSEN`."""
+        return self.name if self.path else self.question
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ class FlatTable:
 def flat_tables(form: Form) -> tuple[FlatTable, ...]:
     """The form's table, then one per repeat, outer before inner.
 
-    Columns carry the question's name, which is unique form-wide; a name that a system column or
-    another letter case has taken gets a suffix, because SQL compares names without case.
+    Columns carry the question's name; a name that a system column, another letter case or another group's question
+    has taken gets a suffix, because SQL compares names without case.
     """
     tables = [FlatTable(form.form_id, "", "", _columns(form.questions, "", SYSTEM))]
     taken = {form.form_id.lower()}
@@ -87,19 +95,19 @@ def flat_tables(form: Form) -> tuple[FlatTable, ...]:
 
 def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str, Kind], ...]) -> tuple[Column, ...]:
     taken = {name for name, _ in system}
+    mine = [question for question in questions if question.repeat == repeat and question.kind not in SILENT]
+    n_named = Counter(question.name for question in mine)
     columns = []
-    for question in questions:
-        if question.repeat != repeat or question.kind in SILENT:
-            continue
+    for question in mine:
+        name, path = question.name, question.path if n_named[question.name] > 1 else ""
         if question.kind in GEOPOINTS:
             columns += [
-                Column(_free(f"{question.name}_{part}", taken), "decimal", question.name, at)
+                Column(_free(f"{name}_{part}", taken), "decimal", name, at, path=path)
                 for at, part in enumerate(GEO_PARTS)
             ]
         else:
-            columns.append(
-                Column(_free(question.name, taken), _kind(question), question.name, many=MANY.get(question.kind, ""))
-            )
+            many = MANY.get(question.kind, "")
+            columns.append(Column(_free(name, taken), _kind(question), name, many=many, path=path))
     return tuple(columns)
 
 
