@@ -72,6 +72,7 @@ class Holding:
 
 
 _ROWS_AT_ONCE = 2_000
+_OF_A_STATEMENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 
 
 class Store:
@@ -104,7 +105,7 @@ class Store:
             with self.engine.execution_options(at_once=at_once).begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            reason = str(getattr(error, "orig", error))
+            reason = _reason(error)
             hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
             raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
 
@@ -285,6 +286,17 @@ class Store:
         with self.begin() as connection:
             connection.execute(table.delete().where(table.c.form_id == deployment.form_id))
             connection.execute(table.insert().values(**values))
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error))
+
+
+def is_about_the_file(error: StoreError) -> bool:
+    """Whether the disk or the file is at fault, and not what was asked of it (a table with too many columns, say)."""
+    cause = getattr(error.__cause__, "orig", error.__cause__)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is None or code & 0xFF not in _OF_A_STATEMENT
 
 
 def open_store(path: Path) -> Store:
