@@ -30,6 +30,7 @@ REPEAT_SYSTEM: tuple[tuple[str, Kind], ...] = (
     ("parent_position", "integer"),
     ("position", "integer"),
 )
+KEY = ("root_uuid", "position")  # what tells a row, of those that its table has
 CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its place in a rank question
     ("root_uuid", "text"),
     ("position", "integer"),
@@ -38,6 +39,7 @@ CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its
     ("rank", "integer"),
 )
 MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "rank": "rank"}
+PART_WIDTH = 1_900  # columns in one table of the database: SQLite has 2,000 to a table, and to an answer
 GEO_PARTS = ("lat", "lon", "alt", "acc")
 GEOPOINTS = frozenset({"geopoint", "start-geopoint"})
 SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a column for
@@ -77,6 +79,48 @@ class FlatTable:
     def system(self) -> tuple[tuple[str, Kind], ...]:
         """The columns that come before the questions'."""
         return REPEAT_SYSTEM if self.repeat else SYSTEM
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the database that holds *columns* of a flat table, behind its *system* columns or its key.
+
+    *places* says where the values of all these stand in a row of the flat table.
+    """
+
+    name: str
+    view: str
+    system: tuple[tuple[str, Kind], ...]
+    columns: tuple[Column, ...]
+    places: tuple[int, ...]
+
+
+def parts_of(table: FlatTable) -> tuple[Part, ...]:
+    """The tables of the database that a flat table is kept in: one, or several of one row each that share its key."""
+    system, width = table.system, PART_WIDTH - len(table.system)
+    keys = tuple(at for at, (name, _) in enumerate(system) if name in KEY)
+    parts: list[Part] = []
+    for start in range(0, max(1, len(table.columns)), width):
+        columns = table.columns[start : start + width]
+        before = tuple(range(len(system))) if not start else keys
+        places = (*before, *range(len(system) + start, len(system) + start + len(columns)))
+        n = len(parts) + 1
+        parts.append(
+            Part(
+                part_name(table.name, n), view_name(table.name, n), tuple(system[at] for at in before), columns, places
+            )
+        )
+    return tuple(parts)
+
+
+def part_name(table: str, n: int = 1) -> str:
+    """What the *n*-th part of a flat table is called in the database: no form_id can collide with it."""
+    return FLAT_PREFIX + table if n == 1 else f"data{n}_{table}"
+
+
+def view_name(table: str, n: int = 1) -> str:
+    """What the view of that part is called."""
+    return VIEW_PREFIX + table if n == 1 else f"v{n}_{table}"
 
 
 def flat_tables(form: Form) -> tuple[FlatTable, ...]:
