@@ -103,12 +103,15 @@ def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
 def _questions(facts: Facts, form_id: str, name: str) -> dict[str, Question]:
     """Column → question, of the table *name*: of what the form asks now. No name of a question is the columns' own."""
     form = facts.forms.get(form_id)
+    if form is None:
+        return {}
+    by_path = {question.path: question for question in form.questions}
     return {
         column.name: question
-        for table in (flat_tables(form) if form else ())
+        for table in flat_tables(form)
         if table.name == name
         for column in table.columns
-        if form and (question := form.question(column.question)) is not None
+        if (question := by_path.get(column.path) or form.question(column.question)) is not None
     }
 
 

@@ -21,7 +21,8 @@ from kobo_sync.store.approval import reworked
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.labels import earlier_choices
-from kobo_sync.store.zones import ELSEWHERE, EVERYWHERE, Mark, condition, marks
+from kobo_sync.store.reading import EVERYWHERE
+from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
@@ -178,7 +179,7 @@ class _Tables(Mapping[str, pd.DataFrame]):
         note(form_id)
         if name not in self._read:
             question = self._questions[form_id]
-            where = condition(table, form_id, question, self._zones, self._all) if self._zones else EVERYWHERE
+            where = condition(self._flat[form_id][0], question, self._zones, self._all) if self._zones else EVERYWHERE
             self._read[name] = self._store.read_table(table, only=self._only, where=where)
         return self._read[name]
 

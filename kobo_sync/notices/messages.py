@@ -16,7 +16,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
 
 log = logging.getLogger("kobo_sync.notices.messages")
-INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009")
+INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
 TITLES = {
     "run": "Travail complet",
     "pull": "Relève",

@@ -43,6 +43,7 @@ _ROOT = (
     " transcription-services translation-services audit-logs access-logs access-logs/me project-history-logs"
     " access-logs/export access-logs/me/export authorized_application/users"
 ).split()
+_ADDED_LATER = ("_id", "_attachments", "_validation_status")  # by `row_text`: like the other facts they hide an answer
 _HERE = "\x01"  # stands for the base in stored attachments; JSON text never holds a bare control character
 
 
@@ -320,7 +321,8 @@ def history_entry(base: str, row: Record) -> dict[str, Any]:
 
 def row_head(answers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """What of a row stays as long as its XML: stored ready-made, without the closing brace."""
-    return dumps({**answers, **facts})[:-1]
+    asked = {key: answer for key, answer in answers.items() if key not in _ADDED_LATER}
+    return dumps({**asked, **facts})[:-1]
 
 
 def row_text(submission_id: int, head: str, attachments: str, validation: str, base: str) -> str:

@@ -6,18 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from kobo_sync.errors import KoboError, KoboUnreachable
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
-from kobo_sync.steps.pulling.attachments import fetch_files
+from kobo_sync.steps.pulling.attachments import fetch_files, lives
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
+from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
 from kobo_sync.store.attachments import WantedFile, file_here, file_missing, n_wanted, wanted_files
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison
-from kobo_sync.store.submissions import Cursor
+from kobo_sync.store.submissions import Cursor, Tally
 
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
 
@@ -33,8 +33,8 @@ def pull(
 ) -> Report:
     """Bring the mirror to what the server holds: new, edited, re-validated, deleted rows, and files.
 
-    Rows and cursor commit together per page; every page can be read again. A form that the server
-    refuses is a finding and the others go on; an unreachable server ends the run.
+    Rows and cursor commit together per page; every page can be read again. A form that cannot be pulled is a
+    finding and the others go on; an unreachable server, a refused token or a disk at fault ends the run.
     Raises: KoboUnreachable, ConfigError, FormError, StoreError.
     """
     started_at = mission.clock()
@@ -49,24 +49,17 @@ def pull(
         if form_id not in assets:
             lines.append(f"{form_id}: not on the server yet (kobo-sync deploy)")
             continue
-        mirror = Mirror(mission.store, mission.forms[form_id])
-        wish = Wish(quick, full, accept_deletions)
-        work = Work(mission, client, mirror, assets[form_id], wish, mission.clock())
-        try:
-            line = _pull_form(work)
-        except KoboUnreachable:
-            raise
-        except KoboError as error:
-            if error.status == 401:  # the token is wrong for every form alike
-                raise
-            work.find("PULL001", error.message, error.hint, is_error=True)
-            line = f"{form_id}: not pulled"
-        finally:
-            mirror.close()
-        findings += work.findings
-        lines.append(line)
-        lines += [f"  {reason}" for reason in work.why] if explain else []
-        counts.update(mirror.tally.counts)
+        tally = Tally()
+        with one_form(form_id, findings, lines, "not pulled", lambda: lives(client)):
+            mirror = Mirror(mission.store, mission.forms[form_id], tally)
+            wish = Wish(quick, full, accept_deletions)
+            work = Work(mission, client, mirror, assets[form_id], wish, mission.clock(), findings=findings)
+            try:
+                lines.append(_pull_form(work))
+            finally:
+                mirror.close()
+                lines += [f"  {reason}" for reason in work.why] if explain else []
+        counts.update(tally.counts)
     mission.progress("pull", len(wanted), len(wanted))
     n_requests, n_bytes = client.traffic()
     return mission.report("pull", started_at, {**counts, "requests": n_requests, "bytes": n_bytes}, findings, lines)
@@ -82,13 +75,14 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
     started_at = mission.clock()
     counts: Counter[str] = Counter()
     findings: list[Finding] = []
-    lines = []
+    lines: list[str] = []
     for form_id in form_ids or mission.config.forms:
-        mirror = Mirror(mission.store, mission.forms[form_id])
-        n = mirror.rebuild()
-        counts["rebuilt"] += n
-        lines.append(f"{form_id}: tables derived again from {n} submissions")
-        findings += _misshapen(mirror)
+        with one_form(form_id, findings, lines, "tables left as they were"):
+            mirror = Mirror(mission.store, mission.forms[form_id])
+            n = mirror.rebuild()
+            counts["rebuilt"] += n
+            lines.append(f"{form_id}: tables derived again from {n} submissions")
+            findings += _misshapen(mirror)
     return mission.report("pull", started_at, counts, findings, lines)
 
 

@@ -22,19 +22,13 @@ from kobo_sync.model import Form
 from kobo_sync.store import schema
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.raw_pages import RawPages
-from kobo_sync.store.tables.layout import FLAT_PREFIX, FlatTable, Kind, flat_tables, load_tables, merge_tables
+from kobo_sync.store.reading import EVERYWHERE, ROWS_AT_ONCE, Where, count_answers, read_columns, stored_tables
+from kobo_sync.store.tables.layout import FlatTable, flat_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BUSY_S = 30
-SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
-    "text": sa.Text,
-    "integer": sa.BigInteger,
-    "decimal": sa.Float,
-}
-
-
 CURES = {
     "full": "free some disk space, then run again: nothing that was stored is lost",
     "disk I/O": "free some disk space and look at the disk, then run again: nothing that was stored is lost",
@@ -71,7 +65,7 @@ class Holding:
     reconciled_at: datetime | None = None
 
 
-_ROWS_AT_ONCE = 2_000
+_OF_A_STATEMENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 
 
 class Store:
@@ -105,7 +99,7 @@ class Store:
             with engine.begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            reason = str(getattr(error, "orig", error))
+            reason = _reason(error)
             hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
             raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
 
@@ -126,42 +120,17 @@ class Store:
 
     # ── flat tables ──
 
-    def flat(self, table: FlatTable) -> sa.Table:
-        """The SQL table of a flat table; names are those of `store.tables.layout` behind a prefix."""
-        columns: list[sa.Column[Any]] = [sa.Column(name, SQL_TYPES[kind]) for name, kind in table.system]
-        columns += [sa.Column(column.name, SQL_TYPES[column.kind]) for column in table.columns]
-        return sa.Table(FLAT_PREFIX + table.name, sa.MetaData(), *columns)
-
-    def ensure_flat(self, connection: sa.Connection, tables: Sequence[FlatTable]) -> None:
-        """Make the flat tables that are missing, and add the columns that are: never remove one."""
-        inspector = sa.inspect(connection)
-        for flat in tables:
-            table = self.flat(flat)
-            if not inspector.has_table(table.name):
-                table.create(connection)
-                continue
-            held = {column["name"].lower() for column in inspector.get_columns(table.name)}
-            for column in table.columns:
-                if column.name.lower() not in held:
-                    kind = column.type.compile(self.engine.dialect)
-                    quote = connection.dialect.identifier_preparer.quote
-                    connection.execute(
-                        sa.text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}")
-                    )
-
     def tables(self, form: Form) -> tuple[FlatTable, ...]:
         """The flat tables of *form* and of its versions before: a question that is asked no more keeps its column."""
-        layouts = schema.flat_layouts
         with self.begin() as connection:
-            held = connection.execute(sa.select(layouts.c.layout).where(layouts.c.form_id == form.form_id)).scalar()
-        return merge_tables(load_tables(held or ""), flat_tables(form))[0]
+            return merge_tables(stored_tables(connection, form.form_id), flat_tables(form))[0]
 
     def read_table(
-        self, table: FlatTable, *, only: Container[str] | None = None, where: tuple[str, Sequence[str]] = ("", ())
+        self, table: FlatTable, *, only: Container[str] | None = None, where: Where = EVERYWHERE
     ) -> pd.DataFrame:
         """The rows of a flat table in order of submission: `model.Facts.tables` gives their columns.
 
-        *only* names the question columns to read (all when None); *where* is an SQL condition with its values.
+        *only* names the question columns to read (all when None), *where* the rows.
         Shape: text columns are ``object`` with None, integers ``Int64``, decimals ``float64``;
         ``submitted_at`` is an aware UTC Timestamp.
         """
@@ -169,17 +138,13 @@ class Store:
 
         kinds = dict(table.system)
         kinds |= {column.name: column.kind for column in table.columns if only is None or column.name in only}
-        columns: dict[str, list[Any]] = {name: [] for name in kinds}
-        known: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
         with self.begin() as connection:
-            for batch in _batches(connection, table, list(kinds), where):
-                for values, kind, part in zip(columns.values(), kinds.values(), zip(*batch, strict=True), strict=True):
-                    values.extend(map(known.setdefault, part, part) if kind == "text" else part)
+            columns = read_columns(connection, table, kinds, where)
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
         # Each list goes as its column comes. Blocks of columns are quick to work on, and take a copy to make: of a
         # mission's tables that is too much.
         data = {name: pd.Series(columns.pop(name), dtype=dtypes[kind]) for name, kind in kinds.items()}
-        frame = pd.DataFrame(data, columns=list(kinds), copy=len(next(iter(data.values()))) < _ROWS_AT_ONCE)
+        frame = pd.DataFrame(data, columns=list(kinds), copy=len(next(iter(data.values()))) < ROWS_AT_ONCE)
         if "submitted_at" in frame and not table.repeat:
             frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
         return frame
@@ -189,27 +154,8 @@ class Store:
 
         The columns are those that the database holds, so a question that forms/ no longer has still counts.
         """
-        total = 0
         with self.begin() as connection:
-            inspector = sa.inspect(connection)
-            own = FLAT_PREFIX + form_id
-            for name in inspector.get_table_names():
-                if name != own and not name.startswith(f"{own}__"):
-                    continue
-                held = {column["name"] for column in inspector.get_columns(name)}
-                wanted = question if question in held else f"{question}_lat" if f"{question}_lat" in held else None
-                if wanted is None:
-                    continue
-                table = sa.table(name, sa.column(wanted))
-                cell = sa.cast(table.c[wanted], sa.Text)
-                chosen = [(" " + cell + " ").contains(f" {code} ", autoescape=True) for code in codes]
-                query = (
-                    sa.select(sa.func.count())
-                    .select_from(table)
-                    .where(table.c[wanted].is_not(None), sa.or_(sa.false(), *chosen) if codes else sa.true())
-                )
-                total += int(connection.execute(query).scalar_one())
-        return total
+            return count_answers(connection, stored_tables(connection, form_id), question, codes)
 
     # ── what is held ──
 
@@ -288,6 +234,17 @@ class Store:
             connection.execute(table.insert().values(**values))
 
 
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error))
+
+
+def is_about_the_file(error: StoreError) -> bool:
+    """Whether the disk or the file is at fault, and not what was asked of it (a table with too many columns, say)."""
+    cause = getattr(error.__cause__, "orig", error.__cause__)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is None or code & 0xFF not in _OF_A_STATEMENT
+
+
 def open_store(path: Path) -> Store:
     """The mirror at *path*, made if need be. Raises: StoreError."""
     try:
@@ -312,28 +269,6 @@ def hash_contents(connection: sa.Connection, form_id: str) -> None:
         connection.exec_driver_sql(
             "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
         )
-
-
-def _batches(
-    connection: sa.Connection, table: FlatTable, names: Sequence[str], where: tuple[str, Sequence[str]]
-) -> Iterator[Sequence[Any]]:
-    """Rows of a flat table, some thousands at a time, straight from the driver; columns that it lacks are NULL."""
-    quote = connection.dialect.identifier_preparer.quote
-    sql_name = quote(FLAT_PREFIX + table.name)
-    held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({sql_name})")}
-    if not held:
-        return
-    shown = ", ".join(quote(name) if name.lower() in held else "NULL" for name in names)
-    order = "root_uuid, position" if table.repeat else "submission_id"
-    condition, values = where
-    query = f"SELECT {shown} FROM {sql_name} {condition and f'WHERE {condition}'} ORDER BY {order}"
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(query, tuple(values))
-        while batch := cursor.fetchmany(_ROWS_AT_ONCE):
-            yield batch
-    finally:
-        cursor.close()
 
 
 def _begin(connection: sa.Connection) -> None:

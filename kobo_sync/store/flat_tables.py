@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -11,10 +11,11 @@ from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import Page
 from kobo_sync.model import Form, Question, Submission
 from kobo_sync.store import bulk_load, schema
-from kobo_sync.store.database import SQL_TYPES, Store
+from kobo_sync.store.database import Store
 from kobo_sync.store.derive_worker import DeriveWorker, spare_processor
 from kobo_sync.store.labels import write_labels
 from kobo_sync.store.raw_pages import RawPages
+from kobo_sync.store.reading import SQL_TYPES, stored_parts
 from kobo_sync.store.submissions import Tally
 from kobo_sync.store.tables.bulk import insert, quoted
 from kobo_sync.store.tables.derive import Derived, derive, table_inserts
@@ -22,17 +23,21 @@ from kobo_sync.store.tables.flatten import Flattener, Placed
 from kobo_sync.store.tables.layout import (
     CHOSEN,
     CHOSEN_PREFIX,
-    FLAT_PREFIX,
-    VIEW_PREFIX,
+    Column,
     FlatTable,
+    Part,
     dump_tables,
     flat_tables,
     load_tables,
     merge_tables,
+    part_name,
+    parts_of,
+    view_name,
 )
 
 S = schema.submissions
 BATCH = 500
+VIEW_WIDTH = 2_000
 MOMENTS = frozenset({"start", "end", "dateTime"})
 
 
@@ -74,7 +79,7 @@ class Flat:
         held = load_tables(known.layout) if known else ()
         tables, conflicts = merge_tables(held, flat_tables(self.form))
         self._flattener = Flattener(tables, self.form)
-        if known and known.form_sha256 == self.form.sha256 and held == tables:
+        if known and known.form_sha256 == self.form.sha256 and held == tables and self._has_its_parts(connection):
             return True, True
         self.tally.conflicts |= set(conflicts)
         connection.execute(layouts.delete().where(mine))
@@ -83,21 +88,34 @@ class Flat:
         )
         return known is not None, False
 
+    def _has_its_parts(self, connection: sa.Connection) -> bool:
+        """Whether wide tables are kept as they are now: 1,900 to 2,000 columns were once in a table of their own."""
+        wide = [(table.name, parts) for table in self.tables if len(parts := parts_of(table)) > 1]
+        return all(len(stored_parts(connection, name)) == len(parts) for name, parts in wide)
+
     def _lay_out(self, connection: sa.Connection) -> None:
         """Make the tables and views, empty: a column's type cannot be changed, and rows are quickly derived again."""
         for table in self.tables:
-            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(VIEW_PREFIX + table.name)}")
-            for prefix in (FLAT_PREFIX, CHOSEN_PREFIX):
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(prefix + table.name)}")
-        self.store.ensure_flat(connection, self.tables)
+            n_parts = max(len(parts_of(table)), len(stored_parts(connection, table.name)))
+            for n in range(1, n_parts + 1):
+                connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(view_name(table.name, n))}")
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(part_name(table.name, n))}")
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(CHOSEN_PREFIX + table.name)}")
+        for part in (part for table in self.tables for part in parts_of(table)):
+            fields = [*part.system, *((column.name, column.kind) for column in part.columns)]
+            columns = ", ".join(f"{quoted(name)} {SQL_TYPES[kind]().compile()}" for name, kind in fields)
+            connection.exec_driver_sql(f"CREATE TABLE {quoted(part.name)} ({columns})")
         for table in self.tables:
             if any(column.many for column in table.columns):
                 name = CHOSEN_PREFIX + table.name
                 columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
                 connection.exec_driver_sql(f"CREATE TABLE {quoted(name)} ({columns})")
         write_labels(connection, self.form)
+        questions = {question.name: question for question in reversed(self.form.questions)}
+        questions |= {question.path: question for question in self.form.questions}
         for table in self.tables:
-            connection.exec_driver_sql(_view(self.form, table))
+            for part in parts_of(table):
+                connection.exec_driver_sql(_view(self.form, table, part, questions))
 
     def index(self, connection: sa.Connection) -> None:
         """Index the tables by submission, once a first reading has filled them: far cheaper than row by row."""
@@ -195,46 +213,47 @@ class Flat:
 
     def _names(self) -> list[str]:
         chosen = [CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)]
-        return [FLAT_PREFIX + table.name for table in self.tables] + chosen
+        return [part.name for table in self.tables for part in parts_of(table)] + chosen
 
 
 # ── views for people ──
 
 
-def _view(form: Form, table: FlatTable) -> str:
+def _view(form: Form, table: FlatTable, part: Part, questions: Mapping[str, Question]) -> str:
     """A view with the form's labels, in French where it has them: codes by their labels, moments in UTC besides."""
     language = next((each for each in ("fr", form.default_language) if each in form.languages), "")
     language = language or next(iter(form.languages), "")
-    shown = [f"t.{quoted(name)}" for name, _ in table.system]
-    taken = {name for name, _ in table.system}
-    for column in table.columns:
-        question = form.question(column.question)
+    shown = [f"t.{quoted(name)}" for name, _ in part.system]
+    taken = {name for name, _ in part.system}
+    n_spare = VIEW_WIDTH - len(part.system) - len(part.columns)
+    for column in part.columns:
+        question = questions.get(column.path or column.question)
         label = " ".join((question.labels.get(language, "") if question else "").split()) or column.name
         if column.part >= 0:
             label = f"{label} ({column.name})"
         label = _free(label, column.name, taken)
-        shown.append(f"{_shown(form, table, column.name, question, language)} AS {quoted(label)}")
-        if question and question.kind in MOMENTS:
+        shown.append(f"{_shown(form, table, column, question, language)} AS {quoted(label)}")
+        if question and question.kind in MOMENTS and n_spare > 0:
+            n_spare -= 1
             utc = _free(f"{label} (UTC)", column.name, taken)
             shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
-    name = quoted(VIEW_PREFIX + table.name)
-    return f"CREATE VIEW {name} AS SELECT {', '.join(shown)} FROM {quoted(FLAT_PREFIX + table.name)} t"
+    return f"CREATE VIEW {quoted(part.view)} AS SELECT {', '.join(shown)} FROM {quoted(part.name)} t"
 
 
-def _shown(form: Form, table: FlatTable, name: str, question: Question | None, language: str) -> str:
-    cell = f"t.{quoted(name)}"
+def _shown(form: Form, table: FlatTable, column: Column, question: Question | None, language: str) -> str:
+    cell = f"t.{quoted(column.name)}"
     if question is None or not form.choices.get(question.list_name):
         return cell
     of = f"l.form_id = {_text(form.form_id)} AND l.question = {_text(question.name)} AND l.language = {_text(language)}"
     if question.kind == "select_one":
         return f"coalesce((SELECT l.label FROM labels l WHERE {of} AND l.code = {cell}), {cell})"
-    if not any(column.many and column.question == question.name for column in table.columns):
+    if not column.many:
         return cell
     position = "t.position" if table.repeat else "0"
     return (
         f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(CHOSEN_PREFIX + table.name)} c"
         f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
-        f" AND c.position = {position} AND c.question = {_text(question.name)})"
+        f" AND c.position = {position} AND c.question = {_text(column.chosen_as)})"
     )
 
 

@@ -111,8 +111,14 @@ class Mirror:
         A page without *advance* holds rows that a complete scan asked for, by id.
         """
         if page.rows:
-            with _no_collector():
-                self._write_page(page, now, advance=advance)
+            counts = self.tally.counts.copy()
+            try:
+                with _no_collector():
+                    self._write_page(page, now, advance=advance)
+            except BaseException:
+                self.tally.counts.clear()  # what is not stored does not count
+                self.tally.counts.update(counts)
+                raise
             self._unflushed += len(page.body)
             if self._unflushed > FLUSHED_BYTES:
                 self._unflushed = 0

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.store.database import Store, hash_contents
-from kobo_sync.store.tables.layout import FLAT_PREFIX, FlatTable
+from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
+from kobo_sync.store.tables.bulk import quoted
+from kobo_sync.store.tables.layout import FlatTable
 
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
-EVERYWHERE: tuple[str, Sequence[str]] = ("", ())
 # A line per zone: SQLite puts the words of its rows side by side in a third of the time that looking at each takes here.
 # Rows and files are read as they lie (NOT INDEXED): by an index of random uuids each would be a page of its own.
 _ROWS = """SELECT d.zone, count(*), max(s.submitted_at), max(s.validated_at),
@@ -105,10 +106,18 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
 
 def _zones_of(connection: sa.Connection, form_id: str, question: str) -> str:
     """The query for root uuid and zone of a form's rows; there are none before its first pull, and no zone where none is asked."""
-    table = _quoted(FLAT_PREFIX + form_id)
-    held = {str(row[1]).lower() for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
-    zone = _quoted(question) if question.lower() in held else "NULL"
-    return f"SELECT root_uuid, {zone} AS zone FROM {table}" if held else "SELECT NULL AS root_uuid, NULL AS zone"
+    parts = stored_parts(connection, form_id)
+    tables = stored_tables(connection, form_id)
+    if not parts:
+        return "SELECT NULL AS root_uuid, NULL AS zone"
+    column = _column_of(tables[0], question) if tables and question else ""
+    part = part_with(parts, column) if column else ""
+    return f"SELECT root_uuid, {quoted(column) if part else 'NULL'} AS zone FROM {quoted(part or parts[0][0])}"
+
+
+def _column_of(table: FlatTable, question: str) -> str:
+    """The column that a question has in its form's table; empty when it has none."""
+    return next((column.name for column in table.columns if column.question == question), "")
 
 
 def _read(connection: sa.Connection, query: str, rows: str, form_id: str) -> Iterator[Any]:
@@ -128,24 +137,14 @@ def _lines(*texts: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
-def condition(
-    table: FlatTable, form_id: str, question: str, zones: Sequence[str], known: Sequence[str]
-) -> tuple[str, Sequence[str]]:
-    """The rows of *table* (of the form, or of a repeat of it) that are in *zones*, as `Store.read_table` takes it.
+def condition(form_table: FlatTable, question: str, zones: Sequence[str], all_zones: Sequence[str]) -> Where:
+    """The rows of a form, or of a repeat of it, that are in *zones*; *form_table* is the form's own.
 
-    *zones* may be `ELSEWHERE` alone: the rows that are in none of those *known*. A form whose rows say no zone
+    *zones* may be `ELSEWHERE` alone: the rows that are in none of *all_zones*. A form whose rows say no zone
     (*question* is empty) is elsewhere.
     """
     is_elsewhere = list(zones) == [ELSEWHERE]
-    if not question:
-        return EVERYWHERE if is_elsewhere else ("0", ())
-    column, values = _quoted(question), known if is_elsewhere else zones
-    marks = ",".join("?" * len(values))
-    mine = f"({column} IS NULL OR {column} NOT IN ({marks}))" if is_elsewhere else f"{column} IN ({marks})"
-    if not table.repeat:
-        return mine, values
-    return f"root_uuid IN (SELECT root_uuid FROM {_quoted(FLAT_PREFIX + form_id)} WHERE {mine})", values
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    column = (_column_of(form_table, question) or question) if question else ""
+    if not column:
+        return EVERYWHERE if is_elsewhere else Where("root_uuid", (), form_id=form_table.name)
+    return Where(column, all_zones if is_elsewhere else zones, is_elsewhere, form_table.name)

@@ -73,8 +73,9 @@ def _held(mission: Mission, form_id: str) -> State:
         flat = {}
         chosen = []
         for table in tables:
-            sql = mission.store.flat(table)
-            flat[table.name] = sorted(repr(tuple(row)) for row in connection.execute(sa.select(sql)))
+            fields = [*(name for name, _ in table.system), *(column.name for column in table.columns)]
+            query = sa.select(*map(sa.column, fields)).select_from(sa.table(f"data_{table.name}"))
+            flat[table.name] = sorted(repr(tuple(row)) for row in connection.execute(query))
             if any(column.many for column in table.columns):
                 chosen += connection.exec_driver_sql(f'SELECT * FROM "chosen_{table.name}"').all()
     folder = mission.workspace.attachments

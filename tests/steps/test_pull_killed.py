@@ -102,9 +102,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from conftest import TOKEN
 from kobo_sync.errors import StoreError
-from kobo_sync.mission import Mission
+from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace import Workspace
+from kobo_sync.workspace.folders import Workspace
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 root, state, url, limit = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])

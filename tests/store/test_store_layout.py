@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from conftest import VISITES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.wire.listing import parse_submission
-from kobo_sync.model import Form
+from kobo_sync.model import Form, Question
 from kobo_sync.store.tables.flatten import Flattened, Flattener, Placed
-from kobo_sync.store.tables.layout import FlatTable, flat_tables, merge_tables
+from kobo_sync.store.tables.layout import SYSTEM, FlatTable, flat_tables, merge_tables
 
 ODD = """
 | survey |              |           |        |
@@ -238,3 +240,55 @@ def test_what_is_no_text_is_read_key_by_key_and_nothing_is_rounded() -> None:
     assert not isinstance(row, Placed)
     values = [value for (value,) in flattener.flatten([row]).columns[form.form_id]]
     assert {12, str(2**70), 1.5} <= set(values)
+
+
+def test_what_a_phone_writes_under_a_key_of_the_server_is_an_answer_where_a_question_asks_for_it() -> None:
+    form = read_form(KINDS.encode(), "kinds.md")
+    names = ("__version__", "formhub/uuid", "_id", "_status", "_tags")
+    asked = tuple(Question(name, name.rpartition("/")[2], "text") for name in names)
+    form = replace(form, questions=(*form.questions, *asked))
+    flattener = Flattener(flat_tables(form), form)
+    for answers in ({}, {"a/entier": 12}):  # by place, and key by key
+        row = flattener.decode(json.dumps({**HEAD, **answers}).encode())
+        assert isinstance(row, Placed) == (not answers)
+        columns = [*(name for name, _ in SYSTEM), *(column.name for column in flattener.tables[0].columns)]
+        values = dict(zip(columns, (value for (value,) in flattener.flatten([row]).columns["kinds"]), strict=True))
+        shown = [values[name] for name in ("__version__", "uuid", "_id", "_status", "_tags", "submission_id")]
+        assert shown == ["v1", "x", None, None, None, 7]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["__version__", "_version_", "g/_version_", "_version__001", "meta/audit", "meta/x", "formhub/uuid", "_edited"],
+)
+def test_what_servers_and_phones_add_is_no_unknown_question(key: str) -> None:
+    form = read_form(MANY.encode(), "many.md")
+    assert _flattened({key: "x"}, form).unknown == set()
+    assert _flattened({f"{key}_x": "x"}, form).unknown == ({f"{key}_x"} if "/" not in key else _unknown_of(f"{key}_x"))
+
+
+def _unknown_of(key: str) -> set[str]:
+    return set() if key.startswith(("meta/", "formhub/")) else {key.rpartition("/")[2]}
+
+
+TWICE = """
+| survey |                        |        |        |
+|        | type                   | name   | label  |
+|        | begin_group            | a      | A      |
+|        | text                   | nom    | Nom    |
+|        | geopoint               | lieu   | Lieu   |
+|        | end_group              |        |        |
+|        | begin_group            | b      | B      |
+|        | integer                | nom    | Nombre |
+|        | geopoint               | lieu   | Lieu   |
+|        | end_group              |        |        |
+"""
+
+
+def test_questions_of_one_name_in_two_groups_keep_their_own_answers() -> None:
+    form = read_form(TWICE.encode(), "twice.md")
+    answers = {"a/nom": "Ali", "b/nom": "3", "a/lieu": "1 2 3 4", "b/lieu": "5 6 7 8"}
+    (row,) = _rows(answers, form, "twice")
+    assert (row["nom"], row["nom_2"], row["lieu_lat"], row["lieu_lat_2"]) == ("Ali", 3, 1.0, 5.0)
+    (row,) = _rows({"c/nom": "Ali"}, form, "twice")  # of a version in which the group was another
+    assert (row["nom"], row["nom_2"]) == ("Ali", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -36,6 +36,12 @@ SERVER_FIELDS = frozenset(
     "_xform_id_string _supplementalDetails formhub/uuid __version__ meta/instanceID meta/rootUuid "
     "meta/deprecatedID meta/instanceName".split()
 ) | {MODIFIED}
+# Of these, what the phone writes: a form may have a question there.
+PHONE_FIELDS = frozenset("formhub/uuid __version__ meta/instanceID meta/deprecatedID meta/instanceName".split())
+is_added = re.compile(  # whether KoboToolbox or a phone adds this key to every form's rows by itself
+    r"(.+/)?__?version__?(\d{3})?|(.+/)?(meta|formhub)/.+|_(bamboo_dataset_id|deleted_at|duration|edited|index|"
+    r"media_all_received|media_count|parent_index|parent_table_name|total_media|xform_id)"
+).fullmatch
 
 
 # ── pages ───────────────────────────────────────────────────────────────────
@@ -269,8 +275,11 @@ def head_of(row: HeadRow) -> Head:
 # ── whole rows ──────────────────────────────────────────────────────────────
 
 
-def parse_submission(raw: bytes, form_id: str) -> Submission:
-    """One row. Raises: KoboUnexpected when its identity is missing or a part has no known shape."""
+def parse_submission(raw: bytes, form_id: str, asked: Collection[str] = ()) -> Submission:
+    """One row; *asked* are those of `PHONE_FIELDS` that are questions of the form.
+
+    Raises: KoboUnexpected when its identity is missing or a part has no known shape.
+    """
     try:
         row = msgspec.json.decode(raw)
     except NOT_READ:
@@ -279,7 +288,8 @@ def parse_submission(raw: bytes, form_id: str) -> Submission:
         status = row.get("_validation_status") or {}
         answers = dict(row)
         for key in SERVER_FIELDS & row.keys():
-            del answers[key]
+            if key not in asked:
+                del answers[key]
         return Submission(
             submission_id=int(row["_id"]),
             form_id=form_id,

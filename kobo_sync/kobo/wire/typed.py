@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +10,7 @@ from msgspec.structs import astuple
 
 from kobo_sync.kobo.wire.listing import (
     NOT_READ,
+    PHONE_FIELDS,
     SERVER_FIELDS,
     Head,
     HeadRow,
@@ -22,6 +23,7 @@ from kobo_sync.model import Attachment
 
 HeadColumns = tuple[Sequence[Any], ...]  # a column for each part of `Head` but the last
 _HEAD = msgspec.json.Decoder(HeadRow)
+_HEAD_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(HeadRow)}
 
 
 class File(msgspec.Struct, gc=False):
@@ -58,10 +60,11 @@ class RowType:
     """Decodes rows that have no keys but those named.
 
     *texts* maps the path of a repeat (``""``: the form) to the keys of the answers in it, *repeats* to the keys
-    of the repeats in it, which are their paths. *places* maps each path to key → place.
+    of the repeats in it, which are their paths. *places* maps each path to key → place. Keys may be anything: one
+    under which the server writes something of its own has no place.
     """
 
-    def __init__(self, texts: Mapping[str, Sequence[str]], repeats: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, texts: Mapping[str, Iterable[str]], repeats: Mapping[str, Iterable[str]]) -> None:
         self.places: dict[str, dict[str, int]] = {}
         self._texts, self._repeats = texts, repeats
         row = self._struct("")
@@ -73,19 +76,22 @@ class RowType:
         """A type for the rows of *path* that refuses every other key and every answer that is no text."""
         types: dict[str, Any] = dict.fromkeys(self._texts[path], str | None)
         types |= {key: list[self._struct(key)] | None for key in self._repeats[path]}  # type: ignore[misc]
-        names = {f"f{at}": key for at, key in enumerate(types)}
+        if not path:
+            types = {key: type_ for key, type_ in types.items() if key in PHONE_FIELDS or key not in SERVER_FIELDS}
+        in_head = {} if path else {_HEAD_FIELDS[key]: key for key in types.keys() & _HEAD_FIELDS.keys()}
+        names = {f"f{at}": key for at, key in enumerate(key for key in types if key not in in_head.values())}
         fields: list[Any] = [(name, types[key], None) for name, key in names.items()]
         if not path:
-            held = {field.encode_name for field in msgspec.structs.fields(HeadRow)}
-            ignored = {f"s{at}": key for at, key in enumerate(sorted(SERVER_FIELDS - held - types.keys()))}
+            unread = SERVER_FIELDS - _HEAD_FIELDS.keys() - types.keys() - {"_attachments"}
+            ignored = {f"s{at}": key for at, key in enumerate(sorted(unread))}
             files: Any = msgspec.field(name="_attachments", default_factory=list)
             fields += [("attachments", list[File], files), *((name, msgspec.Raw, msgspec.Raw()) for name in ignored)]
             names |= ignored
         bases = None if path else (HeadRow,)
-        made = msgspec.defstruct("Row", fields, bases=bases, rename=names, forbid_unknown_fields=True, gc=False)
-        at_field = {name: at for at, name in enumerate(made.__struct_fields__)}
-        self.places[path] = {key: at_field[name] for name, key in names.items() if key in types}
-        return made
+        row = msgspec.defstruct("Row", fields, bases=bases, rename=names, forbid_unknown_fields=True, gc=False)
+        at_field = {name: at for at, name in enumerate(row.__struct_fields__)}
+        self.places[path] = {key: at_field[name] for name, key in (names | in_head).items() if key in types}
+        return row
 
     def decode(self, raw: bytes) -> tuple[Head, tuple[Any, ...], Sequence[File]] | None:
         """A row's head, its answers by place, and its files; None when it has other keys or kinds of value."""

@@ -49,7 +49,7 @@ def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) 
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
         for each in wanted:
             if n_silent >= SILENT and not is_gone:
-                n_silent, is_gone = 0, not _lives(client)
+                n_silent, is_gone = 0, not lives(client)
             if is_gone:
                 while waiting:
                     yield waiting.popleft().result()
@@ -64,7 +64,8 @@ def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) 
             yield waiting.popleft().result()
 
 
-def _lives(client: KoboClient) -> bool:
+def lives(client: KoboClient) -> bool:
+    """Whether the server answers a plain question."""
     with suppress(KoboError):
         client.me()
         return True

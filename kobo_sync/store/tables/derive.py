@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns
 from kobo_sync.store.tables.bulk import Inserts, inserts_of
 from kobo_sync.store.tables.flatten import Flattened, Flattener
-from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FLAT_PREFIX, FlatTable
+from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FlatTable, parts_of
 
 FILE_TABLE = "attachments"
 FILE_COLUMNS = (
@@ -40,8 +40,10 @@ def table_inserts(tables: Sequence[FlatTable], flat: Flattened) -> Inserts:
     chosen = [name for name, _ in CHOSEN]
     inserts: Inserts = []
     for table in tables:
-        names = [name for name, _ in table.system] + [column.name for column in table.columns]
-        inserts += inserts_of(FLAT_PREFIX + table.name, names, flat.columns[table.name])
+        columns = flat.columns[table.name]
+        for part in parts_of(table):
+            names = [name for name, _ in part.system] + [column.name for column in part.columns]
+            inserts += inserts_of(part.name, names, [columns[at] for at in part.places])
         inserts += inserts_of(CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
     return inserts
 

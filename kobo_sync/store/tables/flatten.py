@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.wire.listing import Head, parse_submission
+from kobo_sync.kobo.wire.listing import PHONE_FIELDS, Head, is_added, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
 from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
@@ -21,6 +21,7 @@ LESSONS = 100  # so many times a row with new keys makes the known ones more
 _INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _Target = tuple[int, Column]  # where in a row an answer goes
+_Keys = dict[str, None]
 Numbers = dict[str, int]  # how many rows of a repeat's table a submission has so far
 
 
@@ -66,12 +67,14 @@ class Flattener:
         self._root = _Columns(tables[0])
         self._columns = {table.repeat: _Columns(table) for table in tables[1:]}
         self._by_name = {path.rpartition("/")[2]: columns for path, columns in self._columns.items()}
-        self._texts: dict[str, list[str]] = {path: [] for path in ("", *(repeat.path for repeat in form.repeats))}
-        self._repeats: dict[str, list[str]] = {path: [] for path in self._texts}
+        # The keys of each repeat ("": the form) in order; dictionaries, since a form may have ten thousand.
+        self._texts: dict[str, _Keys] = {path: {} for path in ("", *(repeat.path for repeat in form.repeats))}
+        self._repeats: dict[str, _Keys] = {path: {} for path in self._texts}
         for each in form.repeats:
-            self._repeats[each.parent].append(each.path)
+            self._repeats[each.parent][each.path] = None
         for question in form.questions:
-            self._texts[question.repeat].append(question.path)
+            self._texts[question.repeat][question.path] = None
+        self._asked = PHONE_FIELDS & self._texts[""].keys()
         self._lessons = LESSONS
         self._plan()
 
@@ -83,7 +86,7 @@ class Flattener:
         if row:
             head, values, files = row
             return Placed(head, values, files, self._placed)
-        submission = parse_submission(raw, self.form_id)
+        submission = parse_submission(raw, self.form_id, self._asked)
         if self._lessons and self._learn("", submission.answers):
             self._lessons -= 1
             self._plan()
@@ -95,12 +98,12 @@ class Flattener:
         learnt = False
         for key, value in item.items():
             if type(value) is str and key not in texts and key not in repeats:
-                texts.append(key)
+                texts[key] = None
                 learnt = True
             elif type(value) is list and all(type(each) is dict for each in value) and key not in texts:
                 if key not in repeats and key not in self._texts:
-                    self._texts[key], self._repeats[key] = [], []
-                    repeats.append(key)
+                    self._texts[key], self._repeats[key] = {}, {}
+                    repeats[key] = None
                     learnt = True
                 for each in value if key in repeats else ():
                     learnt = self._learn(key, each) or learnt
@@ -113,7 +116,7 @@ class Flattener:
     def _by_place(self, path: str, columns: _Columns) -> _ByPlace:
         places = self._type.places[path]
         plan = _ByPlace(columns, places, self._texts[path], self._silent)
-        for key in self._repeats[path]:
+        for key in (each for each in self._repeats[path] if each in places):
             inner = self._inner(key)
             plan.inner.append((places[key], self._by_place(key, inner) if inner else None, _name(key)))
         return plan
@@ -178,9 +181,9 @@ class Flattener:
                 continue
             if value is None:
                 continue
-            targets = columns.targets.get(_name(key))
-            if targets is None:
-                flat.unknown |= {_name(key)} - self._silent
+            targets = columns.targets(key)
+            if not targets:
+                flat.unknown |= set() if is_added(key) else {_name(key)} - self._silent
                 continue
             text = value if type(value) is str else str(value)
             for at, column in targets:
@@ -192,37 +195,52 @@ class Flattener:
 
 
 class _Columns:
-    """One table's columns by the name of their question."""
+    """One table's columns by the name of their question, or by its path where several have one name."""
 
     def __init__(self, table: FlatTable) -> None:
         self.name = table.name
         self.blank: list[Value] = [None] * (len(table.system) + len(table.columns))
-        self.targets: dict[str, list[_Target]] = {}
+        self._by_name: dict[str, list[_Target]] = {}
+        self._by_path: dict[str, list[_Target]] = {}
+        first: dict[str, str] = {}  # the first path of a name
         for at, column in enumerate(table.columns, len(table.system)):
-            self.targets.setdefault(column.question, []).append((at, column))
+            names = self._by_path if column.path else self._by_name
+            names.setdefault(column.path or column.question, []).append((at, column))
+            if column.path:
+                first.setdefault(column.question, column.path)
+        self._elsewhere = {name: self._by_path[path] for name, path in first.items() if name not in self._by_name}
+
+    def targets(self, key: str) -> Sequence[_Target]:
+        """Where the answer under *key* goes."""
+        name = _name(key)
+        found = self._by_name.get(name, ())
+        if self._by_path:
+            return [*self._by_path.get(key, ()), *found] or self._elsewhere.get(name, ())
+        return found
 
 
 class _ByPlace:
     """One table's columns by the place of their answers in decoded rows, worked on column by column."""
 
     def __init__(
-        self, columns: _Columns, places: Mapping[str, int], texts: Sequence[str], silent: frozenset[str]
+        self, columns: _Columns, places: Mapping[str, int], texts: Iterable[str], silent: frozenset[str]
     ) -> None:
         self.name = columns.name
         self.inner: list[tuple[int, _ByPlace | None, str]] = []
         self._n_columns = len(columns.blank)
         self._unknown: list[tuple[int, str]] = []
-        self._places: list[tuple[list[int], list[_Target]]] = []  # where answers stand (first or else), their columns
-        of_name: dict[str, list[int]] = {}
+        sources: dict[int, tuple[Column, list[int]]] = {}  # several where a question stood in another group
         for key in texts:
-            name, place = _name(key), places[key]
-            if name in of_name:  # a question that stood in another group
-                of_name[name].append(place)
-            elif name in columns.targets:
-                of_name[name] = [place]
-                self._places.append((of_name[name], columns.targets[name]))
-            elif name not in silent:
-                self._unknown.append((place, name))
+            if key in places:
+                targets = columns.targets(key)
+                for at, column in targets:
+                    sources.setdefault(at, (column, []))[1].append(places[key])
+                if not targets and _name(key) not in silent and not is_added(key):
+                    self._unknown.append((places[key], _name(key)))
+        together: dict[tuple[int, ...], list[_Target]] = {}
+        for at, (column, stands) in sources.items():
+            together.setdefault(tuple(stands), []).append((at, column))
+        self._places = list(together.items())  # where answers stand (the last of them counts), and their columns
 
     def place(
         self,
@@ -240,7 +258,7 @@ class _ByPlace:
             texts = answers[places[0]]
             for other in places[1:]:
                 texts = list(map(_either, answers[other], texts))
-            if targets[0][1].part >= 0:
+            if all(column.part >= 0 for _, column in targets):
                 for (at, _), coordinates in zip(targets, _points(flat, targets, texts), strict=True):
                     placed[at] = coordinates
                 continue
@@ -346,7 +364,7 @@ def _choose(
     n = sum(counts)
     chosen[0].extend(chain.from_iterable(map(repeat, roots, counts)))
     chosen[1].extend(chain.from_iterable(map(repeat, positions, counts)))
-    chosen[2].extend([column.question] * n)
+    chosen[2].extend([column.chosen_as] * n)
     chosen[3].extend(chain.from_iterable(codes))
     is_rank = column.many == "rank"
     chosen[4].extend(chain.from_iterable(range(1, count + 1) for count in counts) if is_rank else [None] * n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -29,6 +30,7 @@ REPEAT_SYSTEM: tuple[tuple[str, Kind], ...] = (
     ("parent_position", "integer"),
     ("position", "integer"),
 )
+KEY = ("root_uuid", "position")  # what tells a row, of those that its table has
 CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its place in a rank question
     ("root_uuid", "text"),
     ("position", "integer"),
@@ -37,6 +39,7 @@ CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its
     ("rank", "integer"),
 )
 MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "rank": "rank"}
+PART_WIDTH = 1_900  # columns in one table of the database: SQLite has 2,000 to a table, and to an answer
 GEO_PARTS = ("lat", "lon", "alt", "acc")
 GEOPOINTS = frozenset({"geopoint", "start-geopoint"})
 SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a column for
@@ -46,7 +49,8 @@ SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a co
 class Column:
     """A column and the question it comes from; *part* is set for one of a geopoint's four numbers.
 
-    *many* is ``choices`` or ``rank`` for answers of several codes: split in the table of `CHOSEN` too.
+    *many* is ``choices`` or ``rank`` for answers of several codes: split in the table of `CHOSEN` too. *path* is
+    the question's where several of its table have one name, each in a group of its own.
     """
 
     name: str
@@ -54,6 +58,12 @@ class Column:
     question: str
     part: int = -1
     many: str = ""
+    path: str = ""
+
+    @property
+    def chosen_as(self) -> str:
+        """What the question is called in the table of `CHOSEN`."""
+        return self.name if self.path else self.question
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,53 @@ class FlatTable:
         return REPEAT_SYSTEM if self.repeat else SYSTEM
 
 
+@dataclass(frozen=True)
+class Part:
+    """A table of the database that holds *columns* of a flat table, behind its *system* columns or its key.
+
+    *places* says where the values of all these stand in a row of the flat table.
+    """
+
+    name: str
+    view: str
+    system: tuple[tuple[str, Kind], ...]
+    columns: tuple[Column, ...]
+    places: tuple[int, ...]
+
+
+def parts_of(table: FlatTable) -> tuple[Part, ...]:
+    """The tables of the database that a flat table is kept in: one, or several of one row each that share its key."""
+    system, width = table.system, PART_WIDTH - len(table.system)
+    keys = tuple(at for at, (name, _) in enumerate(system) if name in KEY)
+    parts: list[Part] = []
+    for start in range(0, max(1, len(table.columns)), width):
+        columns = table.columns[start : start + width]
+        before = tuple(range(len(system))) if not start else keys
+        places = (*before, *range(len(system) + start, len(system) + start + len(columns)))
+        n = len(parts) + 1
+        parts.append(
+            Part(
+                part_name(table.name, n), view_name(table.name, n), tuple(system[at] for at in before), columns, places
+            )
+        )
+    return tuple(parts)
+
+
+def part_name(table: str, n: int = 1) -> str:
+    """What the *n*-th part of a flat table is called in the database: no form_id can collide with it."""
+    return FLAT_PREFIX + table if n == 1 else f"data{n}_{table}"
+
+
+def view_name(table: str, n: int = 1) -> str:
+    """What the view of that part is called."""
+    return VIEW_PREFIX + table if n == 1 else f"v{n}_{table}"
+
+
 def flat_tables(form: Form) -> tuple[FlatTable, ...]:
     """The form's table, then one per repeat, outer before inner.
 
-    Columns carry the question's name, which is unique form-wide; a name that a system column or
-    another letter case has taken gets a suffix, because SQL compares names without case.
+    Columns carry the question's name; a name that a system column, another letter case or another group's question
+    has taken gets a suffix, because SQL compares names without case.
     """
     tables = [FlatTable(form.form_id, "", "", _columns(form.questions, "", SYSTEM))]
     taken = {form.form_id.lower()}
@@ -87,19 +139,19 @@ def flat_tables(form: Form) -> tuple[FlatTable, ...]:
 
 def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str, Kind], ...]) -> tuple[Column, ...]:
     taken = {name for name, _ in system}
+    mine = [question for question in questions if question.repeat == repeat and question.kind not in SILENT]
+    n_named = Counter(question.name for question in mine)
     columns = []
-    for question in questions:
-        if question.repeat != repeat or question.kind in SILENT:
-            continue
+    for question in mine:
+        name, path = question.name, question.path if n_named[question.name] > 1 else ""
         if question.kind in GEOPOINTS:
             columns += [
-                Column(_free(f"{question.name}_{part}", taken), "decimal", question.name, at)
+                Column(_free(f"{name}_{part}", taken), "decimal", name, at, path=path)
                 for at, part in enumerate(GEO_PARTS)
             ]
         else:
-            columns.append(
-                Column(_free(question.name, taken), _kind(question), question.name, many=MANY.get(question.kind, ""))
-            )
+            many = MANY.get(question.kind, "")
+            columns.append(Column(_free(name, taken), _kind(question), name, many=many, path=path))
     return tuple(columns)
 
 
