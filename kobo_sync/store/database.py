@@ -79,11 +79,15 @@ class Store:
         self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
         sa.event.listen(self.engine, "connect", _tune)
         sa.event.listen(self.engine, "begin", _begin)
-        with self.begin() as connection:
-            needs_nothing = is_current(MIRROR, connection, str(path))
-        if not needs_nothing:
-            with self.begin(at_once=True) as connection:
-                bring_up(MIRROR, connection, str(path))
+        try:
+            with self.begin() as connection:
+                needs_nothing = is_current(MIRROR, connection, str(path))
+            if not needs_nothing:
+                with self.begin(at_once=True) as connection:
+                    bring_up(MIRROR, connection, str(path))
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     def close(self) -> None:
         """Give the file back."""
