@@ -176,7 +176,7 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
     if comparison is None:
         n_live = server_n = mirror.cursor().n_live
     else:
-        n_live, server_n = mirror.n_live(), comparison.n_distinct
+        n_live, server_n = mirror.recount_live(), comparison.n_distinct
         values |= {
             "reconciled_at": work.began,
             "doubles": comparison.n_rows - comparison.n_distinct,

@@ -203,7 +203,7 @@ class Store:
             .order_by(s.c.root_uuid)
         )
         with self.begin() as connection:
-            hash_contents(connection, form_id)
+            ensure_hashes(connection, form_id)
             return [tuple(row) for row in connection.execute(query)]
 
     def attachment_index(self, form_id: str = "", roots: Iterable[str] = ()) -> dict[tuple[str, str], str]:
@@ -252,7 +252,7 @@ def open_store(path: Path) -> Store:
         raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
 
 
-def hash_contents(connection: sa.Connection, form_id: str) -> None:
+def ensure_hashes(connection: sa.Connection, form_id: str) -> None:
     """Hash the contents of the rows that came or changed since this was last asked."""
     s = schema.submissions
     unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")

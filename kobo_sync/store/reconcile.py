@@ -1,4 +1,4 @@
-"""A complete light scan held against the mirror, in the database: what to fetch, and what is absent."""
+"""A complete light scan compared with the mirror, in the database: what to fetch, and what is absent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ABSENT = """SELECT s.root_uuid, s.submission_id FROM submissions s
 
 @dataclass(frozen=True)
 class Comparison:
-    """A complete light scan held against the mirror.
+    """A complete light scan compared with the mirror.
 
     *wanted* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
     lacks to their id; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
@@ -43,8 +43,8 @@ class Comparison:
     modified: str
 
 
-def compare(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
-    """Hold the pages of a complete light scan against the live rows of a form."""
+def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
+    """Compare a complete light scan with the live rows of a form; forgets rows set aside that are listed no longer."""
     scanned, last_id, modified = 0, -1, ""
     with store.begin() as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS temp.seen")

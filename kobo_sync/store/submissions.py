@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from kobo_sync.kobo.wire.listing import Head, Page, content_hash, parse_submission, same_files
+from kobo_sync.kobo.wire.listing import HEAD_FIELDS, Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import raw_pages, schema
 from kobo_sync.store.tables.bulk import insert, insert_rows, inserts_of
@@ -24,10 +25,10 @@ _LISTED = "IN (SELECT value FROM json_each(?))"
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
 _IDENTITY = ("form_id", "root_uuid")
-_STATE = (
-    *("submission_id", "uuid", "submitted_at", "submitted_by", "form_version", "validation", "validated_at"),
-    *("signature", "raw_sha256", "body_id", "body_at", "body_n", "revision", "changed_at"),
-)
+_HEAD = tuple(name for name in HEAD_FIELDS if name not in _IDENTITY)
+_BODY = ("body_id", "body_at", "body_n")
+_STATE = (*_HEAD, "raw_sha256", *_BODY, "revision", "changed_at")
+_head_state = attrgetter(*_HEAD)
 _INSERTED = (*_IDENTITY, *_STATE, "first_seen_at")
 _UPDATE = f"""UPDATE submissions SET {", ".join(f"{name} = ?" for name in _STATE)}, content_sha256 = '',
  missed_at = NULL, gone_at = NULL WHERE row_id = ?"""
@@ -153,21 +154,18 @@ class SubmissionTable:
     ) -> None:
         """Store all the rows of *page*, none of which is held; *heads* are columns, see `typed.Columns`."""
         places = raw_pages.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
-        ids, roots, *rest = heads
         n = len(page.rows)
         stamps = [_text(now)] * n
-        said = [
-            [self.form_id] * n,
-            roots,
-            ids,
-            *rest,
-            list(map(bytearray, digests)),
-            *zip(*places, strict=True),
-            [1] * n,
-            stamps,
-            stamps,
-        ]
-        insert(connection, inserts_of(S.name, _INSERTED, said))
+        columns: dict[str, Sequence[Any]] = {
+            "form_id": [self.form_id] * n,
+            **dict(zip(HEAD_FIELDS, heads, strict=True)),
+            "raw_sha256": list(map(bytearray, digests)),
+            **dict(zip(_BODY, zip(*places, strict=True), strict=True)),
+            "revision": [1] * n,
+            "changed_at": stamps,
+            "first_seen_at": stamps,
+        }
+        insert(connection, inserts_of(S.name, _INSERTED, [columns[name] for name in _INSERTED]))
         self.tally.counts["new"] += n
         self._count(connection, n)
 
@@ -356,7 +354,7 @@ class SubmissionTable:
         held = self._held(connection, root_uuids)
         return {root: int(row.submission_id) for root, row in held.items() if row.gone_at is None}
 
-    def n_live(self, connection: sa.Connection) -> int:
+    def recount_live(self, connection: sa.Connection) -> int:
         """How many live rows are held, counted one by one; the cursor is set right with it."""
         query = sa.select(sa.func.count()).select_from(S).where(S.c.form_id == self.form_id, S.c.gone_at.is_(None))
         n_live = int(connection.execute(query).scalar() or 0)
@@ -379,18 +377,4 @@ def _text(moment: datetime) -> str:
 
 def _state(row: Row, place: raw_pages.Place, revision: int, stamp: str) -> tuple[Any, ...]:
     """The values of `_STATE`."""
-    head = row.head
-    return (
-        head.submission_id,
-        head.uuid,
-        head.submitted_at,
-        head.submitted_by,
-        head.form_version,
-        head.validation,
-        head.validated_at,
-        head.signature,
-        row.digest,
-        *place,
-        revision,
-        stamp,
-    )
+    return (*_head_state(row.head), row.digest, *place, revision, stamp)

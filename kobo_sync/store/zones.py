@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.store.database import Store, hash_contents
+from kobo_sync.store.database import Store, ensure_hashes
 from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
 from kobo_sync.store.tables.bulk import quoted
 from kobo_sync.store.tables.layout import FlatTable
@@ -92,7 +92,7 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
     with store.begin() as connection:
         for form_id, question in sorted(questions.items()):
-            hash_contents(connection, form_id)
+            ensure_hashes(connection, form_id)
             rows = _zones_of(connection, form_id, question)
             for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
                 told = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))

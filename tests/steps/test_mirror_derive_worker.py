@@ -176,8 +176,8 @@ def test_an_empty_page_is_no_work() -> None:
 ORPHAN = """
 import sys, time
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.store.aside import DeriveWorker
-from kobo_sync.store.rows import flat_tables
+from kobo_sync.store.derive_worker import DeriveWorker
+from kobo_sync.store.tables.layout import flat_tables
 form = read_form(sys.stdin.buffer.read(), "visites.md")
 print(DeriveWorker(flat_tables(form), form)._process.pid, flush=True)
 time.sleep(60)

@@ -230,6 +230,9 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     modified: str
 
 
+HEAD_FIELDS = Head.__struct_fields__[:-1]  # the columns of many heads side by side: what the mirror files rows by
+
+
 def parse_head(raw: bytes) -> Head:
     """A row's head, its answers left unread. Raises: KoboUnexpected when its identity has no known shape."""
     try:
@@ -259,16 +262,16 @@ def head_of(row: HeadRow) -> Head:
     if uuid.startswith("uuid:"):
         uuid = uuid[5:]
     return Head(
-        row.submission_id,
-        root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
-        uuid,
-        f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
-        row.submitted_by or "",
-        row.form_version or "",
-        validation_of(status.uid) if status else "",
-        status.timestamp if status else 0,
-        signature(row) if row.attachments or (status and status.uid) else uuid,
-        row.modified,
+        submission_id=row.submission_id,
+        root_uuid=root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
+        uuid=uuid,
+        submitted_at=f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
+        submitted_by=row.submitted_by or "",
+        form_version=row.form_version or "",
+        validation=validation_of(status.uid) if status else "",
+        validated_at=status.timestamp if status else 0,
+        signature=signature(row) if row.attachments or (status and status.uid) else uuid,
+        modified=row.modified,
     )
 
 

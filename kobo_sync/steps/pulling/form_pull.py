@@ -130,7 +130,7 @@ def _read_rows(work: Work, ids: Sequence[int]) -> None:
 
 
 def compare_all(work: Work, cursor: Cursor, plan: PullPlan) -> Comparison:
-    """Hold a light scan of everything against the mirror, and read what differs."""
+    """Compare a light scan of everything with the mirror, and read what differs."""
     mirror = work.mirror
     if plan.restart and cursor.last_id < 0:
         # A first reading from end to end is a complete scan when the count agrees.
@@ -139,7 +139,7 @@ def compare_all(work: Work, cursor: Cursor, plan: PullPlan) -> Comparison:
         if not doubt(listed, held.n_live, doubles, mirror.n_set_aside()):
             work.why.append(f"the server lists {listed} rows and all were read: no scan is needed")
             return Comparison((), {}, listed, listed - doubles, held.last_id, "")
-    comparison = mirror.compare(work.client.light_pages(work.asset_uid))
+    comparison = mirror.reconcile(work.client.light_pages(work.asset_uid))
     work.why.append(
         f"light scan: {comparison.n_rows} rows, {len(comparison.wanted)} differ, {len(comparison.absent)} absent"
     )

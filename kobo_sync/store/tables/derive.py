@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns
+from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns, head_column
 from kobo_sync.store.tables.bulk import Inserts, inserts_of
 from kobo_sync.store.tables.flatten import Flattened, Flattener
 from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FlatTable, parts_of
@@ -30,7 +30,7 @@ class Derived(NamedTuple):
 def derive(flattener: Flattener, columns: Columns) -> Derived:
     """What many rows say, none of which is held: *columns* is what *flattener* gave last."""
     flat = flattener.flatten_columns(columns)
-    files = _file_inserts(flattener.form_id, columns.heads[1], columns.files)
+    files = _file_inserts(flattener.form_id, head_column(columns.heads, "root_uuid"), columns.files)
     inserts = table_inserts(flattener.tables, flat) + files
     return Derived(columns.heads, inserts, sorted(flat.unknown), sorted(flat.misfits))
 

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.wire.listing import PHONE_FIELDS, Head, is_added, parse_submission
+from kobo_sync.kobo.wire.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
-from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
+from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
 _INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
@@ -315,9 +315,10 @@ def _position(system: tuple[Value, ...]) -> int:
 
 
 def _systems(heads: Iterable[Sequence[Any]]) -> tuple[Sequence[Value], ...]:
-    """The system columns of the form's table, of columns in the order of `Head`."""
-    ids, roots, _, submitted, by, versions, validations, *_ = heads
-    return roots, ids, [f"{moment[:19]}Z" for moment in submitted], by, versions, validations
+    """The system columns of the form's table, of columns in the order of `HEAD_FIELDS`."""
+    columns = dict(zip(HEAD_FIELDS, heads, strict=False))
+    columns["submitted_at"] = [f"{moment[:19]}Z" for moment in columns["submitted_at"]]
+    return tuple([columns[name] for name, _ in SYSTEM])
 
 
 # ── answers ─────────────────────────────────────────────────────────────────
@@ -399,11 +400,5 @@ def _number(text: str) -> float | None:
 
 
 def _system(submission: Submission) -> tuple[Value, ...]:
-    return (
-        submission.root_uuid,
-        submission.submission_id,
-        f"{submission.submitted_at.isoformat()[:19]}Z",
-        submission.submitted_by,
-        submission.form_version,
-        submission.validation,
-    )
+    submitted_at = f"{submission.submitted_at.isoformat()[:19]}Z"
+    return tuple([submitted_at if name == "submitted_at" else getattr(submission, name) for name, _ in SYSTEM])
