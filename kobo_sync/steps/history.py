@@ -14,8 +14,8 @@ def history(mission: Mission, submission: str) -> Report:
     started_at = mission.clock()
     lines: list[str] = []
     before: Submission | None = None
-    found = revisions_of(mission.store, submission)
-    for revision in found:
+    revisions = revisions_of(mission.store, submission)
+    for revision in revisions:
         if revision.number == 1:
             lines.append(f"{revision.form_id}, submission {revision.root_uuid}")
             before = None
@@ -23,20 +23,20 @@ def history(mission: Mission, submission: str) -> Report:
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)
-        lines += [f"  {path}: {old} → {new}" for path, old, new in changes(_said(before), _said(now))]
+        lines += [f"  {path}: {old} → {new}" for path, old, new in changes(_content(before), _content(now))]
         before = now
-    if not found:
+    if not revisions:
         lines.append(f"no submission {submission} is held")
-    return mission.report("history", started_at, {"revisions": len(found)}, [], lines)
+    return mission.report("history", started_at, {"revisions": len(revisions)}, [], lines)
 
 
-def _said(submission: Submission | None) -> dict[str, object]:
+def _content(submission: Submission | None) -> dict[str, object]:
     """Answers, status and files as one mapping."""
     if submission is None:
         return {}
-    said: dict[str, object] = dict(submission.answers)
+    content: dict[str, object] = dict(submission.answers)
     if submission.validation:
-        said["(validation)"] = submission.validation
+        content["(validation)"] = submission.validation
     for file in submission.attachments:
-        said[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
-    return said
+        content[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
+    return content

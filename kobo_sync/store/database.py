@@ -161,7 +161,7 @@ class Store:
     def holdings(self, form_ids: Sequence[str]) -> list[Holding]:
         """What is held of each form, in the given order."""
         s, a, q, c = schema.submissions, schema.attachments, schema.quarantine, schema.cursors
-        found = []
+        holdings = []
         with self.begin() as connection:
 
             def n(query: sa.Select[Any]) -> int:
@@ -179,7 +179,7 @@ class Store:
                 cursor = connection.execute(
                     sa.select(c.c.server_n, c.c.pulled_at, c.c.reconciled_at).where(c.c.form_id == form_id)
                 ).first()
-                found.append(
+                holdings.append(
                     Holding(
                         form_id,
                         n(rows.where(live)),
@@ -192,7 +192,7 @@ class Store:
                         cursor.reconciled_at if cursor else None,
                     )
                 )
-        return found
+        return holdings
 
     def live_marks(self, form_id: str) -> list[tuple[str, str, str, datetime, int]]:
         """(root_uuid, content_sha256, form_version, submitted_at, validated_at) of the live rows, sorted."""

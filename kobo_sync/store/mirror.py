@@ -167,16 +167,16 @@ class Mirror:
             self._ledger.let_in(connection, [row.head.submission_id for row in rows])
             written, stale = self._ledger.write(connection, rows, page, now, force=force, unseen=unseen)
             if self._derive:
-                said = [row.said for row in written if row.said]
-                self._flat.write(connection, said, stale)
-                listed = ((row.head.root_uuid, row.said.attachments) for row in written if row.said)
+                submissions = [row.submission for row in written if row.submission]
+                self._flat.write(connection, submissions, stale)
+                listed = ((row.head.root_uuid, row.submission.attachments) for row in written if row.submission)
                 list_files(connection, self.form.form_id, listed, stale)
 
     def _read(self, raw: bytes, digest: bytes) -> Row:
         if not self._derive:
             return Row(parse_head(raw), raw, digest)
-        said = self._flat.decode(raw)
-        return Row(said.head if isinstance(said, Placed) else parse_head(raw), raw, digest, said)
+        submission = self._flat.decode(raw)
+        return Row(submission.head if isinstance(submission, Placed) else parse_head(raw), raw, digest, submission)
 
     def _loads(self, connection: sa.Connection, page: Page, *, may: bool) -> bool:
         """Whether the page's rows are appended unseen: in a first reading, as long as none has an id that is held."""

@@ -54,7 +54,7 @@ def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Seque
         for root, some in zip(root_uuids, files, strict=True)
         for file in (some if len(some) < 2 else {file.uid: file for file in some}.values())
     ]
-    said: list[list[object]] = [
+    columns: list[list[object]] = [
         [root for root, _ in listed],
         [file.uid for _, file in listed],
         [file.name for _, file in listed],
@@ -64,4 +64,4 @@ def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Seque
         [int(file.is_deleted) for _, file in listed],  # to `sqlite3` a bool is a stranger, and slow
     ]
     n = len(listed)
-    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *said, [1] * n])
+    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *columns, [1] * n])
