@@ -58,7 +58,7 @@ def _zone_questions(mission: Mission) -> dict[str, str]:
     names = {}
     for form_id, tables in mission.tables.items():
         question = mission.config.forms[form_id].fields.get("zone", "")
-        names[form_id] = question if any(column.name == question for column in tables[0].columns) else ""
+        names[form_id] = question if any(column.question == question for column in tables[0].columns) else ""
     return names
 
 

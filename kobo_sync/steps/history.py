@@ -23,23 +23,20 @@ def history(mission: Mission, submission: str) -> Report:
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)
-        lines += [
-            f"  {path}: {old} → {new}"
-            for path, old, new in changes(_answers_and_state(before), _answers_and_state(now))
-        ]
+        lines += [f"  {path}: {old} → {new}" for path, old, new in changes(_content(before), _content(now))]
         before = now
     if not revisions:
         lines.append(f"no submission {submission} is held")
     return mission.report("history", started_at, {"revisions": len(revisions)}, [], lines)
 
 
-def _answers_and_state(submission: Submission | None) -> dict[str, object]:
+def _content(submission: Submission | None) -> dict[str, object]:
     """Answers, status and files as one mapping."""
     if submission is None:
         return {}
-    answers: dict[str, object] = dict(submission.answers)
+    content: dict[str, object] = dict(submission.answers)
     if submission.validation:
-        answers["(validation)"] = submission.validation
+        content["(validation)"] = submission.validation
     for file in submission.attachments:
-        answers[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
-    return answers
+        content[f"(file) {file.filename}"] = "deleted on the server" if file.is_deleted else "there"
+    return content

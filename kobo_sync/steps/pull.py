@@ -39,13 +39,13 @@ def pull(
     """
     started_at = mission.clock()
     client = mission.reader()
-    wanted = list(form_ids or mission.config.forms)
-    assets = find_assets(mission, client, wanted)
+    to_pull = list(form_ids or mission.config.forms)
+    assets = find_assets(mission, client, to_pull)
     findings: list[Finding] = []
     lines: list[str] = []
     counts: Counter[str] = Counter()
-    for done, form_id in enumerate(wanted):
-        mission.progress("pull", done, len(wanted))
+    for done, form_id in enumerate(to_pull):
+        mission.progress("pull", done, len(to_pull))
         if form_id not in assets:
             lines.append(f"{form_id}: not on the server yet (kobo-sync deploy)")
             continue
@@ -60,7 +60,7 @@ def pull(
                 mirror.close()
                 lines += [f"  {reason}" for reason in work.why] if explain else []
         counts.update(tally.counts)
-    mission.progress("pull", len(wanted), len(wanted))
+    mission.progress("pull", len(to_pull), len(to_pull))
     n_requests, n_bytes = client.traffic()
     return mission.report("pull", started_at, {**counts, "requests": n_requests, "bytes": n_bytes}, findings, lines)
 
@@ -116,11 +116,11 @@ def _pull_form(work: Work) -> str:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)
     work.findings += _oddities(mirror, comparison, server_n, n_live)
-    said = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
-    said += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
+    shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
+    shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
     sign = "=" if server_n == n_live else "≠"
     mission.progress(work.form_id, n_live, n_live)
-    return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(said)}"
+    return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(shown_counts)}"
 
 
 # ── files ──
@@ -129,16 +129,16 @@ def _pull_form(work: Work) -> str:
 def _fetch_files(work: Work) -> None:
     mission, store, tally = work.mission, work.mission.store, work.mirror.tally
     missing: list[WantedFile] = []
-    n, wanted = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
-    for done, fetched in enumerate(fetch_files(work.client, mission.workspace.attachments, wanted), 1):
+    n, files = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
+    for done, fetched in enumerate(fetch_files(work.client, mission.workspace.attachments, files), 1):
         if fetched.error:
-            file_missing(store, work.form_id, fetched.wanted, fetched.error)
-            missing.append(fetched.wanted)
+            file_missing(store, work.form_id, fetched.file, fetched.error)
+            missing.append(fetched.file)
         else:
             file_here(
                 store,
                 work.form_id,
-                fetched.wanted,
+                fetched.file,
                 sha256=fetched.sha256,
                 n_bytes=fetched.n_bytes,
                 sniffed=fetched.sniffed,
@@ -176,7 +176,7 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
     if comparison is None:
         n_live = server_n = mirror.cursor().n_live
     else:
-        n_live, server_n = mirror.n_live(), comparison.n_distinct
+        n_live, server_n = mirror.recount_live(), comparison.n_distinct
         values |= {
             "reconciled_at": work.began,
             "doubles": comparison.n_rows - comparison.n_distinct,
@@ -194,10 +194,10 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
 
 def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_live: int) -> list[Finding]:
     form_id = mirror.form.form_id
-    found = _misshapen(mirror)
+    findings = _misshapen(mirror)
     n_set_aside = mirror.n_set_aside()
     if server_n != n_live + n_set_aside:
-        found.append(
+        findings.append(
             Finding(
                 "PULL004",
                 "error",
@@ -208,7 +208,7 @@ def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_li
             )
         )
     if n_set_aside:
-        found.append(
+        findings.append(
             Finding(
                 "PULL007",
                 "error",
@@ -219,7 +219,7 @@ def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_li
             )
         )
     if comparison and comparison.n_rows != comparison.n_distinct:
-        found.append(
+        findings.append(
             Finding(
                 "PULL008",
                 "warning",
@@ -229,13 +229,13 @@ def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_li
                 form_id=form_id,
             )
         )
-    return sorted(found, key=lambda finding: finding.rule)
+    return sorted(findings, key=lambda finding: finding.rule)
 
 
 def _misshapen(mirror: Mirror) -> list[Finding]:
     """What the flat tables could not hold as it came."""
     form_id, tally = mirror.form.form_id, mirror.tally
-    said = (
+    rules = (
         (
             "PULL005",
             "answers to questions that forms/ does not have",
@@ -257,6 +257,6 @@ def _misshapen(mirror: Mirror) -> list[Finding]:
     )
     return [
         Finding(rule, "warning", form_id, f"{what}: {', '.join(sorted(names))}", hint, form_id=form_id)
-        for rule, what, names, hint in said
+        for rule, what, names, hint in rules
         if names
     ]

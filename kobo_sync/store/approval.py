@@ -37,7 +37,7 @@ def reworked(store: Store) -> dict[str, str]:
         for row in connection.execute(query).all():
             head = parse_head(bodies.row((row.body_id, row.body_at, row.body_n)))
             if (head.validation, head.validated_at) == ("approved", row.validated_at):
-                found = (row.revision, row.then != row.uuid)
-                first[row.root_uuid] = min(first.get(row.root_uuid, found), found)
+                approval = (row.revision, row.then != row.uuid)
+                first[row.root_uuid] = min(first.get(row.root_uuid, approval), approval)
                 uuids[row.root_uuid] = row.uuid
     return {root: uuids[root] for root, (_, edited) in sorted(first.items()) if edited}

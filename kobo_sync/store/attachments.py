@@ -48,21 +48,21 @@ def list_files(
 
     *stale* are the root uuids that were held before.
     """
-    known: set[tuple[str, str]] = set()
+    listed_before: set[tuple[str, str]] = set()
     for at in range(0, len(stale), BATCH):
         mine = (A.c.form_id == form_id) & A.c.root_uuid.in_(stale[at : at + BATCH])
-        known |= set(map(tuple, connection.execute(sa.select(A.c.root_uuid, A.c.attachment_uid).where(mine))))
-        if known:
+        listed_before |= set(map(tuple, connection.execute(sa.select(A.c.root_uuid, A.c.attachment_uid).where(mine))))
+        if listed_before:
             connection.execute(A.update().where(mine).values(is_current=False))
     fresh, changed = [], []
     for root_uuid, files in listed:
         for item in files if len(files) < 2 else {item.attachment_uid: item for item in files}.values():
             uid = item.attachment_uid
-            said = (item.filename, item.question_path, item.mimetype, item.url, item.is_deleted, True)
-            if (root_uuid, uid) in known:
-                changed.append((*said, form_id, root_uuid, uid))
+            description = (item.filename, item.question_path, item.mimetype, item.url, item.is_deleted, True)
+            if (root_uuid, uid) in listed_before:
+                changed.append((*description, form_id, root_uuid, uid))
             else:
-                fresh.append((form_id, root_uuid, uid, *said))
+                fresh.append((form_id, root_uuid, uid, *description))
     insert_rows(connection, FILE_TABLE, FILE_COLUMNS, fresh)
     if changed:
         connection.exec_driver_sql(_UPDATE, changed)
@@ -71,7 +71,7 @@ def list_files(
 def n_wanted(store: Store, form_id: str) -> int:
     """How many current attachments of live rows have no bytes here."""
     with store.begin() as connection:
-        return int(connection.execute(_wanted(form_id, sa.func.count())).scalar_one())
+        return int(connection.execute(_missing(form_id, sa.func.count())).scalar_one())
 
 
 def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
@@ -82,7 +82,7 @@ def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
     columns = (A.c.row_id, A.c.root_uuid, A.c.attachment_uid, A.c.filename, A.c.mimetype, A.c.url)
     last = 0
     while True:
-        query = _wanted(form_id, *columns).where(A.c.row_id > last).order_by(A.c.row_id).limit(BATCH)
+        query = _missing(form_id, *columns).where(A.c.row_id > last).order_by(A.c.row_id).limit(BATCH)
         with store.begin() as connection:
             rows = connection.execute(query).all()
         if not rows:
@@ -91,29 +91,27 @@ def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
         yield from (WantedFile(*row[1:]) for row in rows)
 
 
-def _wanted(form_id: str, *columns: Any) -> sa.Select[Any]:
+def _missing(form_id: str, *columns: Any) -> sa.Select[Any]:
     joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
-    wanted = (A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
-    return sa.select(*columns).select_from(joined).where(*wanted)
+    conditions = (A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
+    return sa.select(*columns).select_from(joined).where(*conditions)
 
 
 def file_here(
-    store: Store, form_id: str, wanted: WantedFile, *, sha256: str, n_bytes: int, sniffed: str, now: datetime
+    store: Store, form_id: str, file: WantedFile, *, sha256: str, n_bytes: int, sniffed: str, now: datetime
 ) -> None:
     """Record that the bytes are on disk."""
     values = {"sha256": sha256, "n_bytes": n_bytes, "sniffed": sniffed, "stored_at": now, "error": None}
-    _update(store, form_id, wanted, values)
+    _update(store, form_id, file, values)
 
 
-def file_missing(store: Store, form_id: str, wanted: WantedFile, reason: str) -> None:
+def file_missing(store: Store, form_id: str, file: WantedFile, reason: str) -> None:
     """Record why the bytes could not be had; the next run asks again."""
-    _update(store, form_id, wanted, {"error": reason})
+    _update(store, form_id, file, {"error": reason})
 
 
-def _update(store: Store, form_id: str, wanted: WantedFile, values: Mapping[str, Any]) -> None:
-    mine = (
-        (A.c.form_id == form_id) & (A.c.root_uuid == wanted.root_uuid) & (A.c.attachment_uid == wanted.attachment_uid)
-    )
+def _update(store: Store, form_id: str, file: WantedFile, values: Mapping[str, Any]) -> None:
+    mine = (A.c.form_id == form_id) & (A.c.root_uuid == file.root_uuid) & (A.c.attachment_uid == file.attachment_uid)
     with store.begin() as connection:
         connection.execute(A.update().where(mine).values(**values))
 

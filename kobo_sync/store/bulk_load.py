@@ -33,8 +33,8 @@ def may_load(connection: sa.Connection, form_id: str, listed: int) -> bool:
     """Whether a form of which *listed* rows are announced is to be loaded: nothing of it is held, and it is large."""
     if connection.execute(sa.select(S.c.row_id).where(S.c.form_id == form_id).limit(1)).first():
         return False
-    held = connection.execute(sa.select(sa.func.max(S.c.row_id))).scalar() or 0
-    return listed * WORTH >= held
+    n_stored = connection.execute(sa.select(sa.func.max(S.c.row_id))).scalar() or 0
+    return listed * WORTH >= n_stored
 
 
 def begin(connection: sa.Connection, form_id: str) -> None:

@@ -166,7 +166,7 @@ class Store:
     def holdings(self, form_ids: Sequence[str]) -> list[Holding]:
         """What is held of each form, in the given order."""
         s, a, q, c = schema.submissions, schema.attachments, schema.quarantine, schema.cursors
-        found = []
+        holdings = []
         with self.begin() as connection:
 
             def n(query: sa.Select[Any]) -> int:
@@ -184,7 +184,7 @@ class Store:
                 cursor = connection.execute(
                     sa.select(c.c.server_n, c.c.pulled_at, c.c.reconciled_at).where(c.c.form_id == form_id)
                 ).first()
-                found.append(
+                holdings.append(
                     Holding(
                         form_id,
                         n(rows.where(live)),
@@ -197,7 +197,7 @@ class Store:
                         cursor.reconciled_at if cursor else None,
                     )
                 )
-        return found
+        return holdings
 
     def live_marks(self, form_id: str) -> list[tuple[str, str, str, datetime, int]]:
         """(root_uuid, content_sha256, form_version, submitted_at, validated_at) of the live rows, sorted."""
@@ -208,7 +208,7 @@ class Store:
             .order_by(s.c.root_uuid)
         )
         with self.begin() as connection:
-            hash_contents(connection, form_id)
+            ensure_hashes(connection, form_id)
             return [tuple(row) for row in connection.execute(query)]
 
     def attachment_index(self, form_id: str = "", roots: Iterable[str] = ()) -> dict[tuple[str, str], str]:
@@ -257,7 +257,7 @@ def open_store(path: Path) -> Store:
         raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
 
 
-def hash_contents(connection: sa.Connection, form_id: str) -> None:
+def ensure_hashes(connection: sa.Connection, form_id: str) -> None:
     """Hash the contents of the rows that came or changed since this was last asked."""
     s = schema.submissions
     unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")

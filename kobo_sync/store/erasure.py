@@ -47,7 +47,7 @@ def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) ->
     with store.begin() as connection:
         places = _places(connection, form_id)
         bodies = RawPages(connection)
-        moved: dict[Place, Place] = {}
+        new_places: dict[Place, Place] = {}
         digest, n_answers, n_states = hashlib.sha256(), 0, 0
         batch: list[tuple[Place, bytes]] = []
         for place in sorted(places):
@@ -57,11 +57,11 @@ def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) ->
             n_answers, n_states = n_answers + n, n_states + bool(n)
             batch.append((place, clean))
             if len(batch) == ROWS_PER_BODY and not dry_run:
-                moved |= _stored(connection, batch)
+                new_places |= _stored(connection, batch)
                 batch = []
         if not dry_run:
-            moved |= _stored(connection, batch)
-            _point(connection, form_id, moved)
+            new_places |= _stored(connection, batch)
+            _point(connection, form_id, new_places)
         n_odd, n_odd_answers = _odd_rows(connection, form_id, goes, dry_run=dry_run)
         n_rows = int(connection.execute(sa.select(sa.func.count()).where(S.c.form_id == form_id)).scalar_one())
     return Erased(n_rows + n_odd, n_states + n_odd, n_answers + n_odd_answers, digest.hexdigest())
@@ -112,14 +112,14 @@ def _stored(connection: sa.Connection, batch: list[tuple[Place, bytes]]) -> dict
 _MOVED = "FROM moved WHERE moved.body_id = {0}.body_id AND moved.body_at = {0}.body_at"
 
 
-def _point(connection: sa.Connection, form_id: str, moved: dict[Place, Place]) -> None:
+def _point(connection: sa.Connection, form_id: str, new_places: dict[Place, Place]) -> None:
     """Let rows and revisions say where their content lies now, and remove the bodies that nothing uses any more."""
     connection.exec_driver_sql(
         "CREATE TEMP TABLE moved (body_id INTEGER, body_at INTEGER, new_id INTEGER, new_at INTEGER, new_n INTEGER,"
         " PRIMARY KEY (body_id, body_at)) WITHOUT ROWID"
     )
-    if moved:
-        rows = [(*old[:2], *new) for old, new in moved.items()]
+    if new_places:
+        rows = [(*old[:2], *new) for old, new in new_places.items()]
         connection.exec_driver_sql("INSERT INTO moved VALUES (?, ?, ?, ?, ?)", rows)
     for table in ("submissions", "revisions"):
         here = _MOVED.format(table)

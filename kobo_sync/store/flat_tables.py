@@ -75,18 +75,23 @@ class Flat:
         """Merge the form's tables into those held; returns whether there were any, and whether nothing changed."""
         layouts = schema.flat_layouts
         mine = layouts.c.form_id == self.form.form_id
-        known = connection.execute(sa.select(layouts).where(mine)).first()
-        held = load_tables(known.layout) if known else ()
-        tables, conflicts = merge_tables(held, flat_tables(self.form))
+        recorded = connection.execute(sa.select(layouts).where(mine)).first()
+        stored = load_tables(recorded.layout) if recorded else ()
+        tables, conflicts = merge_tables(stored, flat_tables(self.form))
         self._flattener = Flattener(tables, self.form)
-        if known and known.form_sha256 == self.form.sha256 and held == tables and self._has_its_parts(connection):
+        if (
+            recorded
+            and recorded.form_sha256 == self.form.sha256
+            and stored == tables
+            and self._has_its_parts(connection)
+        ):
             return True, True
         self.tally.conflicts |= set(conflicts)
         connection.execute(layouts.delete().where(mine))
         connection.execute(
             layouts.insert().values(form_id=self.form.form_id, form_sha256=self.form.sha256, layout=dump_tables(tables))
         )
-        return known is not None, False
+        return recorded is not None, False
 
     def _has_its_parts(self, connection: sa.Connection) -> bool:
         """Whether wide tables are kept as they are now: 1,900 to 2,000 columns were once in a table of their own."""
@@ -223,21 +228,21 @@ def _view(form: Form, table: FlatTable, part: Part, questions: Mapping[str, Ques
     """A view with the form's labels, in French where it has them: codes by their labels, moments in UTC besides."""
     language = next((each for each in ("fr", form.default_language) if each in form.languages), "")
     language = language or next(iter(form.languages), "")
-    shown = [f"t.{quoted(name)}" for name, _ in part.system]
-    taken = {name for name, _ in part.system}
+    selected = [f"t.{quoted(name)}" for name, _ in part.system]
+    used_names = {name for name, _ in part.system}
     n_spare = VIEW_WIDTH - len(part.system) - len(part.columns)
     for column in part.columns:
         question = questions.get(column.path or column.question)
         label = " ".join((question.labels.get(language, "") if question else "").split()) or column.name
         if column.part >= 0:
             label = f"{label} ({column.name})"
-        label = _free(label, column.name, taken)
-        shown.append(f"{_shown(form, table, column, question, language)} AS {quoted(label)}")
+        label = _free(label, column.name, used_names)
+        selected.append(f"{_shown(form, table, column, question, language)} AS {quoted(label)}")
         if question and question.kind in MOMENTS and n_spare > 0:
             n_spare -= 1
-            utc = _free(f"{label} (UTC)", column.name, taken)
-            shown.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
-    return f"CREATE VIEW {quoted(part.view)} AS SELECT {', '.join(shown)} FROM {quoted(part.name)} t"
+            utc = _free(f"{label} (UTC)", column.name, used_names)
+            selected.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
+    return f"CREATE VIEW {quoted(part.view)} AS SELECT {', '.join(selected)} FROM {quoted(part.name)} t"
 
 
 def _shown(form: Form, table: FlatTable, column: Column, question: Question | None, language: str) -> str:
@@ -257,11 +262,11 @@ def _shown(form: Form, table: FlatTable, column: Column, question: Question | No
     )
 
 
-def _free(label: str, name: str, taken: set[str]) -> str:
+def _free(label: str, name: str, used_names: set[str]) -> str:
     candidate, n = label, 2
-    while candidate.casefold() in taken:
+    while candidate.casefold() in used_names:
         candidate, n = f"{label} ({name})" if n == 2 else f"{label} ({name} {n})", n + 1
-    taken.add(candidate.casefold())
+    used_names.add(candidate.casefold())
     return candidate
 
 

@@ -40,18 +40,18 @@ def form_statuses(store: Store, form_ids: Sequence[str]) -> list[FormStatus]:
         missing = {row[0]: int(row[1]) for row in connection.execute(waiting)}
         aside = sa.select(Q.c.form_id, sa.func.count()).group_by(Q.c.form_id)
         odd = {row[0]: int(row[1]) for row in connection.execute(aside)}
-    found = []
+    statuses = []
     for form_id in form_ids:
-        known = cursors.get(form_id)
-        found.append(
+        cursor = cursors.get(form_id)
+        statuses.append(
             FormStatus(
                 form_id,
-                known.n_live if known else 0,
-                known.server_n if known else None,
+                cursor.n_live if cursor else 0,
+                cursor.server_n if cursor else None,
                 missing.get(form_id, 0),
                 odd.get(form_id, 0),
-                known.pulled_at if known else None,
-                known.reconciled_at if known else None,
+                cursor.pulled_at if cursor else None,
+                cursor.reconciled_at if cursor else None,
             )
         )
-    return found
+    return statuses

@@ -89,8 +89,8 @@ def _rows_as_of(connection: sa.Connection, form_id: str, moment: datetime) -> li
     alone = sa.select(S).where(S.c.form_id == form_id, S.c.revision == 1, S.c.first_seen_at <= moment)
     for row in connection.execute(alone):
         places[row.root_uuid] = (row.body_id, row.body_at, row.body_n)
-    seen = sa.select(R).where(R.c.form_id == form_id, R.c.seen_at <= moment).order_by(R.c.root_uuid, R.c.revision)
-    for row in connection.execute(seen):
+    states = sa.select(R).where(R.c.form_id == form_id, R.c.seen_at <= moment).order_by(R.c.root_uuid, R.c.revision)
+    for row in connection.execute(states):
         places[row.root_uuid] = (row.body_id, row.body_at, row.body_n) if row.body_id is not None else None
     bodies = RawPages(connection)
     raws = [bodies.row(place) for place in sorted(place for place in places.values() if place)]

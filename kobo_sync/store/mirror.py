@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
-from kobo_sync.kobo.wire.typed import head_columns
+from kobo_sync.kobo.wire.typed import head_column, head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import bulk_load
 from kobo_sync.store.attachments import list_files
 from kobo_sync.store.database import Store
 from kobo_sync.store.derive_worker import WORTH
 from kobo_sync.store.flat_tables import Flat
-from kobo_sync.store.reconcile import Comparison, compare
+from kobo_sync.store.reconcile import Comparison, reconcile
 from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable, Tally
 from kobo_sync.store.tables.flatten import Placed
 
@@ -138,9 +138,9 @@ class Mirror:
         """Store a page of a first reading, its rows side by side; returns whether that could be."""
         derived = self._flat.derive(page) if self._derive else None
         heads = derived.heads if derived else None if self._derive else head_columns([raw for _, raw in page.rows])
-        if heads is None or len(set(heads[1])) < len(page.rows):
+        if heads is None or len(set(head_column(heads, "root_uuid"))) < len(page.rows):
             return False
-        self._ledger.let_in(connection, heads[0])
+        self._ledger.let_in(connection, head_column(heads, "submission_id"))
         self._ledger.append(connection, heads, page.digests, page, now)
         if derived:
             self._flat.append(connection, derived)
@@ -167,16 +167,16 @@ class Mirror:
             self._ledger.let_in(connection, [row.head.submission_id for row in rows])
             written, stale = self._ledger.write(connection, rows, page, now, force=force, unseen=unseen)
             if self._derive:
-                said = [row.said for row in written if row.said]
-                self._flat.write(connection, said, stale)
-                listed = ((row.head.root_uuid, row.said.attachments) for row in written if row.said)
+                submissions = [row.submission for row in written if row.submission]
+                self._flat.write(connection, submissions, stale)
+                listed = ((row.head.root_uuid, row.submission.attachments) for row in written if row.submission)
                 list_files(connection, self.form.form_id, listed, stale)
 
     def _read(self, raw: bytes, digest: bytes) -> Row:
         if not self._derive:
             return Row(parse_head(raw), raw, digest)
-        said = self._flat.decode(raw)
-        return Row(said.head if isinstance(said, Placed) else parse_head(raw), raw, digest, said)
+        submission = self._flat.decode(raw)
+        return Row(submission.head if isinstance(submission, Placed) else parse_head(raw), raw, digest, submission)
 
     def _loads(self, connection: sa.Connection, page: Page, *, may: bool) -> bool:
         """Whether the page's rows are appended unseen: in a first reading, as long as none has an id that is held."""
@@ -193,9 +193,9 @@ class Mirror:
 
     # ── reconcile ──
 
-    def compare(self, pages: Iterable[Sequence[LightRow]]) -> Comparison:
-        """Hold a complete light scan against the mirror, in the database."""
-        return compare(self.store, self.form.form_id, pages)
+    def reconcile(self, pages: Iterable[Sequence[LightRow]]) -> Comparison:
+        """Compare a complete light scan with the mirror, in the database; see `reconcile.reconcile`."""
+        return reconcile(self.store, self.form.form_id, pages)
 
     def bury(self, root_uuids: Sequence[str], now: datetime) -> None:
         """Turn live rows into tombstones: content and revisions stay, flat rows go."""
@@ -209,10 +209,10 @@ class Mirror:
         with self.store.begin() as connection:
             self._ledger.miss(connection, root_uuids, now)
 
-    def n_live(self) -> int:
-        """How many live rows are held, counted one by one."""
+    def recount_live(self) -> int:
+        """How many live rows are held, counted one by one; the cursor is set right with it."""
         with self.store.begin() as connection:
-            return self._ledger.n_live(connection)
+            return self._ledger.recount_live(connection)
 
     def n_set_aside(self) -> int:
         """How many rows could not be understood and are kept apart."""

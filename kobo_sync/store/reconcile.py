@@ -1,4 +1,4 @@
-"""A complete light scan held against the mirror, in the database: what to fetch, and what is absent."""
+"""A complete light scan compared with the mirror, in the database: what to fetch, and what is absent."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _ABSENT = """SELECT s.root_uuid, s.submission_id FROM submissions s
 
 @dataclass(frozen=True)
 class Comparison:
-    """A complete light scan held against the mirror.
+    """A complete light scan compared with the mirror.
 
-    *wanted* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
+    *to_read* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
     lacks to their id; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
     *last_id* is the highest id seen, -1 when nothing is listed; *modified* the newest modification date,
     empty where rows have none.
     """
 
-    wanted: tuple[int, ...]
+    to_read: tuple[int, ...]
     absent: Mapping[str, int]
     n_rows: int
     n_distinct: int
@@ -43,8 +43,8 @@ class Comparison:
     modified: str
 
 
-def compare(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
-    """Hold the pages of a complete light scan against the live rows of a form."""
+def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
+    """Compare a complete light scan with the live rows of a form; forgets rows set aside that are listed no longer."""
     scanned, last_id, modified = 0, -1, ""
     with store.begin() as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS temp.seen")
@@ -60,7 +60,7 @@ def compare(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> 
                 [(row.submission_id, row.root_uuid, row.signature) for row in page],
             )
         mine = {"form_id": form_id}
-        wanted = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
+        to_read = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
         absent = {row.root_uuid: row.submission_id for row in connection.execute(sa.text(_ABSENT), mine)}
         distinct = int(connection.exec_driver_sql("SELECT count(DISTINCT root_uuid) FROM seen").scalar() or 0)
         # Rows that were set aside and are listed no longer have nothing left to be tried again.
@@ -71,17 +71,17 @@ def compare(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> 
             mine,
         )
         connection.exec_driver_sql("DROP TABLE temp.seen")
-    return Comparison(wanted, absent, scanned, distinct, last_id, modified)
+    return Comparison(to_read, absent, scanned, distinct, last_id, modified)
 
 
 def differing(store: Store, form_id: str, rows: Sequence[LightRow]) -> list[int]:
     """The ids among some light rows whose row is not held as they show it."""
-    wanted = []
+    to_read = []
     with store.begin() as connection:
         for row in rows:
             query = "SELECT signature, submission_id FROM submissions WHERE form_id = ? AND root_uuid = ? AND gone_at IS NULL"
-            held = connection.exec_driver_sql(query, (form_id, row.root_uuid)).first()
-            is_double = held is not None and held.submission_id > row.submission_id
-            if held is None or (held.signature != row.signature and not is_double):
-                wanted.append(row.submission_id)
-    return wanted
+            row_here = connection.exec_driver_sql(query, (form_id, row.root_uuid)).first()
+            is_double = row_here is not None and row_here.submission_id > row.submission_id
+            if row_here is None or (row_here.signature != row.signature and not is_double):
+                to_read.append(row.submission_id)
+    return to_read

@@ -176,7 +176,7 @@ flat_layouts = Table(  # the tables of each form over all its versions so far, a
     metadata,
     Column("form_id", String, primary_key=True),
     Column("form_sha256", String, nullable=False),
-    Column("layout", Text, nullable=False, server_default=""),  # JSON, see store.rows
+    Column("layout", Text, nullable=False, server_default=""),  # JSON, see store.tables.layout
 )
 
 labels = Table(  # what questions (code "") and their choices are called

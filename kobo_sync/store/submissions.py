@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from kobo_sync.kobo.wire.listing import Head, Page, content_hash, parse_submission, same_files
+from kobo_sync.kobo.wire.listing import HEAD_FIELDS, Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import raw_pages, schema
 from kobo_sync.store.tables.bulk import insert, insert_rows, inserts_of
@@ -24,10 +25,10 @@ _LISTED = "IN (SELECT value FROM json_each(?))"
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
 _IDENTITY = ("form_id", "root_uuid")
-_STATE = (
-    *("submission_id", "uuid", "submitted_at", "submitted_by", "form_version", "validation", "validated_at"),
-    *("signature", "raw_sha256", "body_id", "body_at", "body_n", "revision", "changed_at"),
-)
+_HEAD = tuple(name for name in HEAD_FIELDS if name not in _IDENTITY)
+_BODY = ("body_id", "body_at", "body_n")
+_STATE = (*_HEAD, "raw_sha256", *_BODY, "revision", "changed_at")
+_head_state = attrgetter(*_HEAD)
 _INSERTED = (*_IDENTITY, *_STATE, "first_seen_at")
 _UPDATE = f"""UPDATE submissions SET {", ".join(f"{name} = ?" for name in _STATE)}, content_sha256 = '',
  missed_at = NULL, gone_at = NULL WHERE row_id = ?"""
@@ -46,12 +47,12 @@ class Tally:
 
 
 class Row(msgspec.Struct, gc=False):
-    """A row that differs from what is held; *said* is all of it, decoded, where tables are to follow."""
+    """A row that differs from what is held; *submission* is all of it, decoded, where tables are to follow."""
 
     head: Head
     raw: bytes
     digest: bytes
-    said: Submission | Placed | None = None
+    submission: Submission | Placed | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,10 @@ class SubmissionTable:
             " AND gone_at IS NULL AND missed_at IS NULL"
         )
         # Straight from the driver: asked of every row of every page, and a dictionary is all that is wanted.
-        held: dict[int, bytes] = dict(connection.connection.cursor().execute(query, (self.form_id, *values)))
+        stored: dict[int, bytes] = dict(connection.connection.cursor().execute(query, (self.form_id, *values)))
         hashed = zip(page.rows, page.digests, strict=True)
-        changed = [(*row, digest) for row, digest in hashed if held.get(row[0]) != digest]
-        return changed, bool(held) and any(item[0] in held for item in changed)
+        changed = [(*row, digest) for row, digest in hashed if stored.get(row[0]) != digest]
+        return changed, bool(stored) and any(item[0] in stored for item in changed)
 
     def write(
         self, connection: sa.Connection, rows: Sequence[Row], page: Page, now: datetime, *, force: bool, unseen: bool
@@ -118,12 +119,12 @@ class SubmissionTable:
         if unseen:
             self._append(connection, list(newest.values()), page, now)
             return list(newest.values()), []
-        held = self._held(connection, list(newest))
+        stored = self._stored_rows(connection, list(newest))
         old = raw_pages.RawPages(connection)
         fresh: list[tuple[Row, str, Any]] = []
         same: list[tuple[Row, Any]] = []
         for root_uuid, row in newest.items():
-            before = held.get(root_uuid)
+            before = stored.get(root_uuid)
             if before and not before.gone_at and before.submission_id > row.head.submission_id and not force:
                 self.tally.counts["doubles"] += 1
                 continue
@@ -136,9 +137,9 @@ class SubmissionTable:
         self._store(connection, fresh, page, now)
         self._touch(connection, same, page)
         written = [row for row, _, _ in fresh] + [row for row, _ in same]
-        return written, [row.head.root_uuid for row in written if row.head.root_uuid in held]
+        return written, [row.head.root_uuid for row in written if row.head.root_uuid in stored]
 
-    def _held(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
+    def _stored_rows(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
         query = f"SELECT * FROM submissions WHERE form_id = ? AND root_uuid {_LISTED}"
         rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
         return {row.root_uuid: row for row in rows}
@@ -153,21 +154,18 @@ class SubmissionTable:
     ) -> None:
         """Store all the rows of *page*, none of which is held; *heads* are columns, see `typed.Columns`."""
         places = raw_pages.keep(connection, [raw for _, raw in page.rows], page.body, page.packed)
-        ids, roots, *rest = heads
         n = len(page.rows)
         stamps = [_text(now)] * n
-        said = [
-            [self.form_id] * n,
-            roots,
-            ids,
-            *rest,
-            list(map(bytearray, digests)),
-            *zip(*places, strict=True),
-            [1] * n,
-            stamps,
-            stamps,
-        ]
-        insert(connection, inserts_of(S.name, _INSERTED, said))
+        columns: dict[str, Sequence[Any]] = {
+            "form_id": [self.form_id] * n,
+            **dict(zip(HEAD_FIELDS, heads, strict=True)),
+            "raw_sha256": list(map(bytearray, digests)),
+            **dict(zip(_BODY, zip(*places, strict=True), strict=True)),
+            "revision": [1] * n,
+            "changed_at": stamps,
+            "first_seen_at": stamps,
+        }
+        insert(connection, inserts_of(S.name, _INSERTED, [columns[name] for name in _INSERTED]))
         self.tally.counts["new"] += n
         self._count(connection, n)
 
@@ -205,10 +203,10 @@ class SubmissionTable:
         connection.exec_driver_sql(_INSERT_REVISION, revisions)
         self._count(connection, sum(kind == "restored" for _, kind, _ in old))
 
-    def _first_revision(self, held: Any) -> tuple[Any, ...]:
+    def _first_revision(self, row: Any) -> tuple[Any, ...]:
         """Told only once a submission changes: until then its row says the same."""
-        place = (held.body_id, held.body_at, held.body_n)
-        return (self.form_id, held.root_uuid, 1, "new", held.first_seen_at, held.uuid, *place)
+        place = (row.body_id, row.body_at, row.body_n)
+        return (self.form_id, row.root_uuid, 1, "new", row.first_seen_at, row.uuid, *place)
 
     def _kind(self, old: raw_pages.RawPages, before: Any, row: Row) -> str:
         head = row.head
@@ -223,25 +221,26 @@ class SubmissionTable:
         if not same_files(before.signature, head.signature):
             return "files"
         # Answers that change under one uuid: no server should do that; kept as an edit.
-        held = old.row((before.body_id, before.body_at, before.body_n))
-        same = held == row.raw or self._said(held) == self._said(row.raw)
+        raw = old.row((before.body_id, before.body_at, before.body_n))
+        same = raw == row.raw or self._content(raw) == self._content(row.raw)
         return "unchanged" if same else "edited"
 
-    def _said(self, raw: bytes) -> str:
+    def _content(self, raw: bytes) -> str:
         return content_hash(parse_submission(raw, self.form_id))
 
     def _touch(self, connection: sa.Connection, same: Sequence[tuple[Row, Any]], page: Page) -> None:
         """Rows that say the same in other bytes: kept anew (another id, other addresses) unless only key order differs."""
         if not same:
             return
-        held = raw_pages.RawPages(connection)
-        moved = [
-            not _equal_json(held.row((before.body_id, before.body_at, before.body_n)), row.raw) for row, before in same
+        bodies = raw_pages.RawPages(connection)
+        are_other = [
+            not _equal_json(bodies.row((before.body_id, before.body_at, before.body_n)), row.raw)
+            for row, before in same
         ]
-        raws = [row.raw for (row, _), is_moved in zip(same, moved, strict=True) if is_moved]
+        raws = [row.raw for (row, _), is_moved in zip(same, are_other, strict=True) if is_moved]
         places = iter(raw_pages.keep(connection, raws, page.body, page.packed))
         values = []
-        for (row, before), is_moved in zip(same, moved, strict=True):
+        for (row, before), is_moved in zip(same, are_other, strict=True):
             place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
             values.append(
                 (row.digest, row.head.submission_id, row.head.signature, *place, self.form_id, row.head.root_uuid)
@@ -254,7 +253,7 @@ class SubmissionTable:
 
     def bury(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
         """Turn live rows into tombstones: content and revisions stay."""
-        for root_uuid, row in sorted(self._held(connection, list(root_uuids)).items()):
+        for root_uuid, row in sorted(self._stored_rows(connection, list(root_uuids)).items()):
             if row.gone_at:
                 continue
             mine = (S.c.form_id == self.form_id) & (S.c.root_uuid == root_uuid)
@@ -353,10 +352,10 @@ class SubmissionTable:
 
     def ids_of(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, int]:
         """root_uuid → id of those among *root_uuids* that are held and live."""
-        held = self._held(connection, root_uuids)
-        return {root: int(row.submission_id) for root, row in held.items() if row.gone_at is None}
+        stored = self._stored_rows(connection, root_uuids)
+        return {root: int(row.submission_id) for root, row in stored.items() if row.gone_at is None}
 
-    def n_live(self, connection: sa.Connection) -> int:
+    def recount_live(self, connection: sa.Connection) -> int:
         """How many live rows are held, counted one by one; the cursor is set right with it."""
         query = sa.select(sa.func.count()).select_from(S).where(S.c.form_id == self.form_id, S.c.gone_at.is_(None))
         n_live = int(connection.execute(query).scalar() or 0)
@@ -379,18 +378,4 @@ def _text(moment: datetime) -> str:
 
 def _state(row: Row, place: raw_pages.Place, revision: int, stamp: str) -> tuple[Any, ...]:
     """The values of `_STATE`."""
-    head = row.head
-    return (
-        head.submission_id,
-        head.uuid,
-        head.submitted_at,
-        head.submitted_by,
-        head.form_version,
-        head.validation,
-        head.validated_at,
-        head.signature,
-        row.digest,
-        *place,
-        revision,
-        stamp,
-    )
+    return (*_head_state(row.head), row.digest, *place, revision, stamp)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.store.database import Store, hash_contents
+from kobo_sync.store.database import Store, ensure_hashes
 from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
 from kobo_sync.store.tables.bulk import quoted
 from kobo_sync.store.tables.layout import FlatTable
@@ -86,22 +86,22 @@ class _Sum:
 def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) -> tuple[Mark, dict[str, Mark]]:
     """The mark of the whole mirror, and that of each of *zones* and of what lies `ELSEWHERE`.
 
-    *questions* maps each form to the question that says a row's zone, or to nothing. AnalysisCache grows with the rows that
+    *questions* maps each form to the question that says a row's zone, or to nothing. Memory grows with the rows that
     a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
     with store.begin() as connection:
         for form_id, question in sorted(questions.items()):
-            hash_contents(connection, form_id)
+            ensure_hashes(connection, form_id)
             rows = _zones_of(connection, form_id, question)
             for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
-                told = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
+                figures = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
-                    place.add(form_id, *told)
+                    place.add(form_id, *figures)
             for zone, files in _read(connection, _FILES, rows, form_id):
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
                     place.add_files(form_id, _lines(files))
-    return whole.mark(questions), {zone: found.mark(questions) for zone, found in sums.items()}
+    return whole.mark(questions), {zone: total.mark(questions) for zone, total in sums.items()}
 
 
 def _zones_of(connection: sa.Connection, form_id: str, question: str) -> str:

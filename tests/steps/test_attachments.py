@@ -87,7 +87,7 @@ def test_what_is_gone_or_redirects_is_missing_with_its_reason(tmp_path: Path) ->
 def test_of_a_server_that_fell_silent_nothing_more_is_asked(tmp_path: Path) -> None:
     with loopback_server(lambda handler, _n: answer(handler, 503, b"away")) as (url, seen):
         files = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(300))))
-    assert [file.wanted.filename for file in files] == [f"{n}.png" for n in range(300)]
+    assert [file.file.filename for file in files] == [f"{n}.png" for n in range(300)]
     assert all(file.error for file in files) and files[-1].error == "the server no longer answered"
     assert len({handler.path for handler in seen}) <= SILENT + AHEAD + 1  # and a sign of life
 
@@ -110,7 +110,7 @@ def test_files_that_a_living_server_lacks_stand_in_nobody_s_way(tmp_path: Path) 
 def test_many_files_keep_their_order(tmp_path: Path) -> None:
     with loopback_server(lambda handler, _n: answer(handler, 200, handler.path.encode())) as (url, _seen):
         found = _fetch(url, tmp_path, _wanted(*(f"{n}.png" for n in range(40))))
-    assert [file.wanted.filename for file in found] == [f"{n}.png" for n in range(40)]
+    assert [file.file.filename for file in found] == [f"{n}.png" for n in range(40)]
     assert len({file.sha256 for file in found}) == 40
 
 

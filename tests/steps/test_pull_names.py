@@ -10,11 +10,13 @@ import pytest
 from conftest import Field
 
 from kobo_sync.kobo.wire.listing import SERVER_FIELDS
+from kobo_sync.mission.facts import facts_of_zones, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM
+from kobo_sync.store.zones import ELSEWHERE
 
 NAMES = [
     *("nom", "Nom", "NOM", "nom_2", "nom.2", "nom-2", "été", "Été", "naïf", "straße", "STRASSE", "Ünal", "İl"),
@@ -117,3 +119,62 @@ def test_a_question_called_like_a_key_of_the_server_ends_no_pull(field_team: Fie
     assert row["zone"] == "nord" and row["submission_id"] == 1
     if name in row and name != "formhub":
         assert row[name] is None  # the server's own value hides the answer; FORM006 says so before
+
+
+HELPED = """
+| survey |
+|        | type                           | name   | label  | repeat_count |
+|        | select_one_from_file zones.csv | zone   | Zone   |              |
+|        | integer                        | n      | N      |              |
+|        | select_one eaux or_other       | eau    | Eau    |              |
+|        | begin_repeat                   | membre | Membre | ${n} + 1     |
+|        | text                           | prenom | Prénom |              |
+|        | end_repeat                     |        |        |              |
+| choices |
+|        | list_name | name  | label |
+|        | eaux      | puits | Puits |
+| settings |
+|        | form_title | form_id | version |
+|        | Visites    | visites | 2       |
+"""
+
+
+def test_what_the_compiler_and_kobotoolbox_add_to_a_form_is_known(field_team: Field) -> None:
+    path = field_team.mission.workspace.root / "forms" / "visites.md"
+    path.write_text(HELPED, "utf-8")
+    mission = field_team.reopen()
+    field_team.phone.send(
+        f"<data id='{field_team.uid('visites')}'><formhub><uuid>f</uuid></formhub><zone>nord</zone><n>0</n><eau>other</eau>"
+        "<eau_other>citerne</eau_other><membre_count>1</membre_count><membre><prenom>Awa</prenom></membre>"
+        "<__version__>v2</__version__><_version_>v1</_version_><_version__001>v0</_version__001><meta><audit>a.csv</audit>"
+        "<instanceName>Awa</instanceName><instanceID>uuid:00000001-0000-4000-8000-000000000001</instanceID></meta></data>"
+        "".encode(),
+        {},
+    )
+    report = pull(mission)
+    assert report.counts["new"] == 1 and not report.findings
+    (row,) = mission.store.read_table(mission.tables["visites"][0]).to_dict("records")
+    assert (row["eau"], row["eau_other"], row["membre_count"], row["form_version"]) == ("other", "citerne", "1", "v2")
+
+
+def test_a_zone_question_whose_column_has_another_name_still_tells_the_zone(field_team: Field) -> None:
+    root = field_team.mission.workspace.root
+    form = FORM.replace("| zone   |", "| validation |").format(root="", group=_rows(["nom"]), repeat=_rows(["prenom"]))
+    (root / "forms" / "visites.md").write_text(form, "utf-8")
+    config = (root / "config" / "mission.toml").read_text("utf-8")
+    before, _, after = config.partition("[forms.visites.fields]")
+    text = before + "[forms.visites.fields]" + after.replace('zone = "zone"', 'zone = "validation"', 1)
+    (root / "config" / "mission.toml").write_text(text, "utf-8")
+    mission = field_team.reopen()
+    for n, zone in enumerate(("nord", "sud", "nord", "ailleurs"), 1):
+        field_team.phone.send(
+            f"<data id='{field_team.uid('visites')}'><validation>{zone}</validation><membre><prenom>P{n}</prenom></membre>"
+            f"<meta><instanceID>uuid:{n:08}-0000-4000-8000-000000000001</instanceID></meta></data>".encode(),
+            {},
+        )
+    pull(mission)
+    marks, facts = gather_marks(mission), gather_facts(mission)
+    assert [marks.zones[zone].counts["visites"] for zone in ("nord", "sud", ELSEWHERE)] == [2, 1, 1]
+    for zones, expected in ((["nord"], ["P1", "P3"]), (["nord", "sud"], ["P1", "P2", "P3"]), ([ELSEWHERE], ["P4"])):
+        assert [*facts_of_zones(mission, facts, zones).tables["visites__membre"]["prenom"]] == expected
+    assert mission.store.count_answers("visites", "validation", ["nord"]) == 2

@@ -161,20 +161,20 @@ def signature(row: _Light) -> str:
 
     A project that passes to another account takes its files along, into that account's folder, without another trace.
     """
-    status, said = row.status, _bare(row.uuid)
+    status, text = row.status, _bare(row.uuid)
     if status and status.uid:
-        said = f"{said} {status.uid} {status.timestamp}"
+        text = f"{text} {status.uid} {status.timestamp}"
     if len(row.attachments) == 1:  # as most have, and it is asked of every row
         file = row.attachments[0]
         mark = f"{file.uid}-" if file.is_deleted else file.uid
         if len(mark) < 80:
-            return f"{said} {mark}{_FOLDER}{(file.filename or '').partition('/')[0]}"
+            return f"{text} {mark}{_FOLDER}{(file.filename or '').partition('/')[0]}"
     if row.attachments:
         marks = [f"{file.uid}-" if file.is_deleted else file.uid for file in row.attachments]
         files = " ".join(sorted(marks)) if len(marks) > 1 else marks[0]
-        said += " " + (files if len(files) < 80 else hashlib.sha256(files.encode()).hexdigest()[:32])
-        said += _FOLDER + ",".join(sorted({(file.filename or "").partition("/")[0] for file in row.attachments}))
-    return said
+        text += " " + (files if len(files) < 80 else hashlib.sha256(files.encode()).hexdigest()[:32])
+        text += _FOLDER + ",".join(sorted({(file.filename or "").partition("/")[0] for file in row.attachments}))
+    return text
 
 
 def same_files(one: str, other: str) -> bool:
@@ -196,12 +196,12 @@ STATUS_FIELDS = ("_id", "_validation_status")
 
 def parse_statuses(body: bytes) -> list[RowStatus]:
     """The rows of a page asked with `STATUS_FIELDS` [h03, h06]. Raises: KoboUnexpected."""
-    found = []
+    statuses = []
     for row in take(parse_object(body), "results"):
         status = row.get("_validation_status") or {}
         validation = cast(Validation, _STATUS.get(str(status.get("uid", "")), ""))
-        found.append(RowStatus(int(take(row, "_id")), validation, str(status.get("by_whom") or "")))
-    return found
+        statuses.append(RowStatus(int(take(row, "_id")), validation, str(status.get("by_whom") or "")))
+    return statuses
 
 
 class HeadRow(_Light):
@@ -228,6 +228,9 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     validated_at: int
     signature: str
     modified: str
+
+
+HEAD_FIELDS = Head.__struct_fields__[:-1]  # the columns of many heads side by side: what the mirror files rows by
 
 
 def parse_head(raw: bytes) -> Head:
@@ -259,24 +262,24 @@ def head_of(row: HeadRow) -> Head:
     if uuid.startswith("uuid:"):
         uuid = uuid[5:]
     return Head(
-        row.submission_id,
-        root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
-        uuid,
-        f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
-        row.submitted_by or "",
-        row.form_version or "",
-        validation_of(status.uid) if status else "",
-        status.timestamp if status else 0,
-        signature(row) if row.attachments or (status and status.uid) else uuid,
-        row.modified,
+        submission_id=row.submission_id,
+        root_uuid=root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
+        uuid=uuid,
+        submitted_at=f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
+        submitted_by=row.submitted_by or "",
+        form_version=row.form_version or "",
+        validation=validation_of(status.uid) if status else "",
+        validated_at=status.timestamp if status else 0,
+        signature=signature(row) if row.attachments or (status and status.uid) else uuid,
+        modified=row.modified,
     )
 
 
 # ── whole rows ──────────────────────────────────────────────────────────────
 
 
-def parse_submission(raw: bytes, form_id: str, asked: Collection[str] = ()) -> Submission:
-    """One row; *asked* are those of `PHONE_FIELDS` that are questions of the form.
+def parse_submission(raw: bytes, form_id: str, question_keys: Collection[str] = ()) -> Submission:
+    """One row; *question_keys* are those of `PHONE_FIELDS` that are questions of the form.
 
     Raises: KoboUnexpected when its identity is missing or a part has no known shape.
     """
@@ -288,7 +291,7 @@ def parse_submission(raw: bytes, form_id: str, asked: Collection[str] = ()) -> S
         status = row.get("_validation_status") or {}
         answers = dict(row)
         for key in SERVER_FIELDS & row.keys():
-            if key not in asked:
+            if key not in question_keys:
                 del answers[key]
         return Submission(
             submission_id=int(row["_id"]),
@@ -310,7 +313,7 @@ def parse_submission(raw: bytes, form_id: str, asked: Collection[str] = ()) -> S
 
 def content_hash(submission: Submission) -> str:
     """SHA-256 of what the row says, free of the server's addresses: equal on every server that holds it."""
-    said = [
+    content = [
         submission.root_uuid,
         submission.uuid,
         submission.form_version,
@@ -320,9 +323,9 @@ def content_hash(submission: Submission) -> str:
         [[a.filename, a.question_path, a.is_deleted] for a in submission.attachments],
     ]
     try:
-        text = msgspec.json.encode(said, order="sorted")
+        text = msgspec.json.encode(content, order="sorted")
     except (UnicodeEncodeError, OverflowError):
-        text = json.dumps(said, sort_keys=True, ensure_ascii=True).encode()
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True).encode()
     return hashlib.sha256(text).hexdigest()
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from kobo_sync.kobo.wire.listing import (
+    HEAD_FIELDS,
     NOT_READ,
     PHONE_FIELDS,
     SERVER_FIELDS,
@@ -21,7 +22,7 @@ from kobo_sync.kobo.wire.listing import (
 )
 from kobo_sync.model import Attachment
 
-HeadColumns = tuple[Sequence[Any], ...]  # a column for each part of `Head` but the last
+HeadColumns = tuple[Sequence[Any], ...]  # a column for each of `HEAD_FIELDS`
 _HEAD = msgspec.json.Decoder(HeadRow)
 _HEAD_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(HeadRow)}
 
@@ -125,17 +126,23 @@ def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
     if not all(row.uuid for row in rows) or not all(map(plain_moment, moments)):
         return None
     uuids = [row.uuid.removeprefix("uuid:") for row in rows]
-    return (
-        [row.submission_id for row in rows],
-        [(row.root_uuid or row.uuid).removeprefix("uuid:") for row in rows],
-        uuids,
-        [f"{moment}.000000Z" for moment in moments],
-        [row.submitted_by or "" for row in rows],
-        [row.form_version or "" for row in rows],
-        [validation_of(row.status.uid) if row.status else "" for row in rows],
-        [row.status.timestamp if row.status else 0 for row in rows],
-        [
+    columns: dict[str, Sequence[Any]] = {
+        "submission_id": [row.submission_id for row in rows],
+        "root_uuid": [(row.root_uuid or row.uuid).removeprefix("uuid:") for row in rows],
+        "uuid": uuids,
+        "submitted_at": [f"{moment}.000000Z" for moment in moments],
+        "submitted_by": [row.submitted_by or "" for row in rows],
+        "form_version": [row.form_version or "" for row in rows],
+        "validation": [validation_of(row.status.uid) if row.status else "" for row in rows],
+        "validated_at": [row.status.timestamp if row.status else 0 for row in rows],
+        "signature": [
             signature(row) if row.attachments or (row.status and row.status.uid) else uuid
             for row, uuid in zip(rows, uuids, strict=True)
         ],
-    )
+    }
+    return tuple([columns[name] for name in HEAD_FIELDS])
+
+
+def head_column(heads: HeadColumns, name: str) -> Sequence[Any]:
+    """One of the columns of many heads."""
+    return heads[HEAD_FIELDS.index(name)]

@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 class Fetched:
     """A file that is on disk under its *sha256*, or the reason in *error* why it is not."""
 
-    wanted: WantedFile
+    file: WantedFile
     sha256: str = ""
     n_bytes: int = 0
     sniffed: str = ""
@@ -36,8 +36,8 @@ class Fetched:
     is_silent: bool = False
 
 
-def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) -> Iterator[Fetched]:
-    """Each of *wanted* in order, once its bytes are on disk or cannot be had now.
+def fetch_files(client: KoboClient, folder: Path, files: Iterable[WantedFile]) -> Iterator[Fetched]:
+    """Each of *files* in order, once its bytes are on disk or cannot be had now.
 
     When the server falls silent, what follows is left to the next run: thousands of files, each waited for, take hours.
     Files that it lacks while it lives stand in nobody's way.
@@ -47,7 +47,7 @@ def fetch_files(client: KoboClient, folder: Path, wanted: Iterable[WantedFile]) 
     waiting: deque[Future[Fetched]] = deque()
     n_silent, is_gone = 0, False
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
-        for each in wanted:
+        for each in files:
             if n_silent >= SILENT and not is_gone:
                 n_silent, is_gone = 0, not lives(client)
             if is_gone:
@@ -72,30 +72,30 @@ def lives(client: KoboClient) -> bool:
     return False
 
 
-def _fetch(client: KoboClient, folder: Path, wanted: WantedFile) -> Fetched:
-    key = hashlib.sha256(f"{wanted.root_uuid}/{wanted.attachment_uid}".encode()).hexdigest()
+def _fetch(client: KoboClient, folder: Path, file: WantedFile) -> Fetched:
+    key = hashlib.sha256(f"{file.root_uuid}/{file.attachment_uid}".encode()).hexdigest()
     part = folder / PARTS / f"{key}.part"
     try:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                _receive(client, wanted, part)
-                return _file(folder, wanted, part)
+                _receive(client, file, part)
+                return _file(folder, file, part)
             except KoboUnreachable:
                 if attempt == ATTEMPTS:
                     raise
                 client.pause(0.5 * 2**attempt)
     except KoboError as error:
-        return Fetched(wanted, error=error.message, is_silent=isinstance(error, KoboUnreachable))
+        return Fetched(file, error=error.message, is_silent=isinstance(error, KoboUnreachable))
     except OSError as error:
         raise _refused(error) from error
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _receive(client: KoboClient, wanted: WantedFile, part: Path) -> None:
+def _receive(client: KoboClient, file: WantedFile, part: Path) -> None:
     """Bring *part* to the file's whole length, from where an earlier try broke off."""
     here = part.stat().st_size if part.exists() else 0
     try:
-        with client.download(wanted.url, here) as stream:
+        with client.download(file.url, here) as stream:
             _write(part, stream)
             n = part.stat().st_size
             if stream.length is not None and n != stream.length:
@@ -105,7 +105,7 @@ def _receive(client: KoboClient, wanted: WantedFile, part: Path) -> None:
     except KoboRejected as error:
         if error.status == 416 and here:  # nothing lies beyond what is here: it may be whole, or another file's
             part.unlink()
-            _receive(client, wanted, part)
+            _receive(client, file, part)
             return
         part.unlink(missing_ok=True)
         raise
@@ -134,7 +134,7 @@ def _refused(error: OSError) -> StoreError:
     )
 
 
-def _file(folder: Path, wanted: WantedFile, part: Path) -> Fetched:
+def _file(folder: Path, file: WantedFile, part: Path) -> Fetched:
     """Give a whole file its name."""
     digest = hashlib.sha256()
     with part.open("rb") as handle:
@@ -143,7 +143,7 @@ def _file(folder: Path, wanted: WantedFile, part: Path) -> Fetched:
         while chunk := handle.read(CHUNK):
             digest.update(chunk)
     n_bytes, sniffed, sha256 = part.stat().st_size, sniff(head), digest.hexdigest()
-    if sniffed == "text/html" and not wanted.mimetype.startswith("text/"):
+    if sniffed == "text/html" and not file.mimetype.startswith("text/"):
         part.unlink()
         raise KoboUnexpected("an HTML page in place of the file")
     path = attachment_path(folder, sha256)
@@ -156,4 +156,4 @@ def _file(folder: Path, wanted: WantedFile, part: Path) -> Fetched:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    return Fetched(wanted, sha256, n_bytes, sniffed)
+    return Fetched(file, sha256, n_bytes, sniffed)

@@ -18,7 +18,7 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
     absent, mirror, accept = comparison.absent, work.mirror, work.wish.accept_deletions
     if not absent:
         return []
-    n_held = mirror.n_live()
+    n_held = mirror.recount_live()
     share = work.mission.config.pull.max_gone_share
     cure = "if they were deleted, run `kobo-sync pull --accept-deletions`"
     reason = "" if accept else _less_is_seen(work, cursor)

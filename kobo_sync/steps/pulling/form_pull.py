@@ -57,9 +57,9 @@ class Work:
 def plan_of(work: Work, cursor: Cursor) -> PullPlan:
     """What to read."""
     same = (cursor.asset_uid, cursor.server) in (("", ""), (work.asset_uid, work.mission.kf))
-    known = Known(cursor.last_id >= 0, same, cursor.reconciled_at, cursor.modified)
+    before = Known(cursor.last_id >= 0, same, cursor.reconciled_at, cursor.modified)
     hours = work.mission.config.pull.complete_hours
-    return plan_pull(known, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
+    return plan_pull(before, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
 
 
 def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
@@ -92,16 +92,16 @@ def find_changes(work: Work, cursor: Cursor, plan: PullPlan) -> None:
         "edited": protocol.edited(),
         "validated": protocol.validated_since(int(since.timestamp())),
     }
-    wanted: set[int] = set()
+    ids: set[int] = set()
     for find in plan.finds:
         if find == "history":
-            wanted |= _by_history(work, since)
+            ids |= _by_history(work, since)
             continue
-        found: list[LightRow] = [row for page in client.light_pages(uid, queries[find]) for row in page]
-        differs = differing(mirror.store, work.form_id, found)
-        work.why.append(f"{find}: {len(found)} rows listed, {len(differs)} differ")
-        wanted |= set(differs)
-    _read_rows(work, sorted(wanted))
+        rows: list[LightRow] = [row for page in client.light_pages(uid, queries[find]) for row in page]
+        differs = differing(mirror.store, work.form_id, rows)
+        work.why.append(f"{find}: {len(rows)} rows listed, {len(differs)} differ")
+        ids |= set(differs)
+    _read_rows(work, sorted(ids))
 
 
 def _by_history(work: Work, since: datetime) -> set[int]:
@@ -110,14 +110,14 @@ def _by_history(work: Work, since: datetime) -> set[int]:
     if events is None:
         work.why.append("history: this account may not ask (manage_asset)")
         return set()
-    held = work.mirror.ids_of({root for _, root in events})
-    deleted = sorted({root for action, root in events if action == "delete-submission" and root in held})
-    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, held[root], root)]
-    still = {row.root_uuid for row in work.client.listed(work.asset_uid, [held[root] for root in proved])}
+    ids = work.mirror.ids_of({root for _, root in events})
+    deleted = sorted({root for action, root in events if action == "delete-submission" and root in ids})
+    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, ids[root], root)]
+    still = {row.root_uuid for row in work.client.listed(work.asset_uid, [ids[root] for root in proved])}
     gone = [root for root in proved if root not in still]
     if len(gone) <= max(FEW, int(work.mirror.cursor().n_live * work.mission.config.pull.max_gone_share)):
         work.mirror.bury(gone, work.mission.clock())
-    rows = work.client.listed(work.asset_uid, sorted(held[root] for root in set(held) - set(gone)))
+    rows = work.client.listed(work.asset_uid, sorted(ids[root] for root in set(ids) - set(gone)))
     differs = differing(work.mirror.store, work.form_id, rows)
     work.why.append(f"history: {len(events)} events, {len(gone)} deletions proved, {len(differs)} rows differ")
     return set(differs)
@@ -130,18 +130,18 @@ def _read_rows(work: Work, ids: Sequence[int]) -> None:
 
 
 def compare_all(work: Work, cursor: Cursor, plan: PullPlan) -> Comparison:
-    """Hold a light scan of everything against the mirror, and read what differs."""
+    """Compare a light scan of everything with the mirror, and read what differs."""
     mirror = work.mirror
     if plan.restart and cursor.last_id < 0:
         # A first reading from end to end is a complete scan when the count agrees.
         listed = work.client.count(work.asset_uid)
-        held, doubles = mirror.cursor(), mirror.tally.counts["doubles"]
-        if not doubt(listed, held.n_live, doubles, mirror.n_set_aside()):
+        after, doubles = mirror.cursor(), mirror.tally.counts["doubles"]
+        if not doubt(listed, after.n_live, doubles, mirror.n_set_aside()):
             work.why.append(f"the server lists {listed} rows and all were read: no scan is needed")
-            return Comparison((), {}, listed, listed - doubles, held.last_id, "")
-    comparison = mirror.compare(work.client.light_pages(work.asset_uid))
+            return Comparison((), {}, listed, listed - doubles, after.last_id, "")
+    comparison = mirror.reconcile(work.client.light_pages(work.asset_uid))
     work.why.append(
-        f"light scan: {comparison.n_rows} rows, {len(comparison.wanted)} differ, {len(comparison.absent)} absent"
+        f"light scan: {comparison.n_rows} rows, {len(comparison.to_read)} differ, {len(comparison.absent)} absent"
     )
-    _read_rows(work, comparison.wanted)
+    _read_rows(work, comparison.to_read)
     return comparison

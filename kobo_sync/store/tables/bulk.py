@@ -32,8 +32,8 @@ def inserts_of(table: str, names: Sequence[str], columns: Sequence[Sequence[obje
     n = len(columns[0])
     if not n:
         return []
-    said = [at for at, column in enumerate(columns) if column[0] is not None or column.count(None) < n]
-    names, columns = [names[at] for at in said], [columns[at] for at in said]
+    filled = [at for at, column in enumerate(columns) if column[0] is not None or column.count(None) < n]
+    names, columns = [names[at] for at in filled], [columns[at] for at in filled]
     width = len(names)
     values: list[Any] = [None] * (n * width)
     for at, column in enumerate(columns):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns
+from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns, head_column
 from kobo_sync.store.tables.bulk import Inserts, inserts_of
 from kobo_sync.store.tables.flatten import Flattened, Flattener
 from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FlatTable, parts_of
@@ -30,7 +30,7 @@ class Derived(NamedTuple):
 def derive(flattener: Flattener, columns: Columns) -> Derived:
     """What many rows say, none of which is held: *columns* is what *flattener* gave last."""
     flat = flattener.flatten_columns(columns)
-    files = _file_inserts(flattener.form_id, columns.heads[1], columns.files)
+    files = _file_inserts(flattener.form_id, head_column(columns.heads, "root_uuid"), columns.files)
     inserts = table_inserts(flattener.tables, flat) + files
     return Derived(columns.heads, inserts, sorted(flat.unknown), sorted(flat.misfits))
 
@@ -54,7 +54,7 @@ def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Seque
         for root, some in zip(root_uuids, files, strict=True)
         for file in (some if len(some) < 2 else {file.uid: file for file in some}.values())
     ]
-    said: list[list[object]] = [
+    columns: list[list[object]] = [
         [root for root, _ in listed],
         [file.uid for _, file in listed],
         [file.name for _, file in listed],
@@ -64,4 +64,4 @@ def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Seque
         [int(file.is_deleted) for _, file in listed],  # to `sqlite3` a bool is a stranger, and slow
     ]
     n = len(listed)
-    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *said, [1] * n])
+    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *columns, [1] * n])

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.wire.listing import PHONE_FIELDS, Head, is_added, parse_submission
+from kobo_sync.kobo.wire.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
-from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, Column, FlatTable, Value
+from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
 _INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
@@ -28,7 +28,7 @@ Numbers = dict[str, int]  # how many rows of a repeat's table a submission has s
 @dataclass
 class Flattened:
     """Submissions as rows that lie side by side: per table name its *columns*, system columns first; and likewise
-    those of *chosen* (see `rows.CHOSEN`).
+    those of *chosen* (see `layout.CHOSEN`).
 
     *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
     """
@@ -190,8 +190,8 @@ class Flattener:
                 row[at] = _value(flat, column, text)
                 if column.many:
                     _choose(flat.chosen[columns.name], column, [text], [root], [position])
-        for held, answer in zip(flat.columns[columns.name], row, strict=True):
-            held.append(answer)
+        for cells, answer in zip(flat.columns[columns.name], row, strict=True):
+            cells.append(answer)
 
 
 class _Columns:
@@ -213,10 +213,10 @@ class _Columns:
     def targets(self, key: str) -> Sequence[_Target]:
         """Where the answer under *key* goes."""
         name = _name(key)
-        found = self._by_name.get(name, ())
+        plain = self._by_name.get(name, ())
         if self._by_path:
-            return [*self._by_path.get(key, ()), *found] or self._elsewhere.get(name, ())
-        return found
+            return [*self._by_path.get(key, ()), *plain] or self._elsewhere.get(name, ())
+        return plain
 
 
 class _ByPlace:
@@ -266,8 +266,8 @@ class _ByPlace:
                 placed[at] = _converted(flat, column, texts)
                 if column.many:
                     _choose(flat.chosen[self.name], column, texts, systems[0], positions)
-        for held, added in zip(flat.columns[self.name], placed, strict=True):
-            held.extend(added)
+        for cells, added in zip(flat.columns[self.name], placed, strict=True):
+            cells.extend(added)
         flat.unknown.update(name for place, name in self._unknown if any(text is not None for text in answers[place]))
         for place, inner, name in self.inner:
             if inner and any(answers[place]):
@@ -315,9 +315,10 @@ def _position(system: tuple[Value, ...]) -> int:
 
 
 def _systems(heads: Iterable[Sequence[Any]]) -> tuple[Sequence[Value], ...]:
-    """The system columns of the form's table, of columns in the order of `Head`."""
-    ids, roots, _, submitted, by, versions, validations, *_ = heads
-    return roots, ids, [f"{moment[:19]}Z" for moment in submitted], by, versions, validations
+    """The system columns of the form's table, of columns in the order of `HEAD_FIELDS`."""
+    columns = dict(zip(HEAD_FIELDS, heads, strict=False))
+    columns["submitted_at"] = [f"{moment[:19]}Z" for moment in columns["submitted_at"]]
+    return tuple([columns[name] for name, _ in SYSTEM])
 
 
 # ── answers ─────────────────────────────────────────────────────────────────
@@ -327,12 +328,12 @@ def _converted(flat: Flattened, column: Column, texts: Sequence[str | None]) -> 
     """A column of answers as its type; all at once where they are as plain as most are."""
     if column.kind == "text":
         return texts
-    given = [text for text in texts if text]
-    if column.part < 0 and _plain(given, _INTEGERS if column.kind == "integer" else _NUMBERS, 19):
+    answers = [text for text in texts if text]
+    if column.part < 0 and _plain(answers, _INTEGERS if column.kind == "integer" else _NUMBERS, 19):
         number: Callable[[str], Value] = int if column.kind == "integer" else float
         with suppress(ValueError):
-            if len(given) == len(texts):
-                return list(map(number, given))
+            if len(answers) == len(texts):
+                return list(map(number, answers))
             return [number(text) if text else None for text in texts]
     return [None if text is None else _value(flat, column, text) for text in texts]
 
@@ -346,9 +347,9 @@ def _points(flat: Flattened, targets: Sequence[_Target], texts: Sequence[str | N
     return [[_coordinate(flat, column, parts) for parts in split] for _, column in targets]
 
 
-def _plain(given: Sequence[str], characters: str, length: int) -> bool:
+def _plain(answers: Sequence[str], characters: str, length: int) -> bool:
     """Whether answers have none but these *characters*, and fewer than *length* each."""
-    return not "".join(given).strip(characters) and max(map(len, given), default=0) < length
+    return not "".join(answers).strip(characters) and max(map(len, answers), default=0) < length
 
 
 def _choose(
@@ -358,7 +359,7 @@ def _choose(
     roots: Sequence[Value],
     positions: Sequence[Value],
 ) -> None:
-    """Add the codes of answers of several, one by one, to the columns of `rows.CHOSEN`."""
+    """Add the codes of answers of several, one by one, to the columns of `layout.CHOSEN`."""
     codes = [text.split() if text else () for text in texts]
     counts = list(map(len, codes))
     n = sum(counts)
@@ -399,11 +400,5 @@ def _number(text: str) -> float | None:
 
 
 def _system(submission: Submission) -> tuple[Value, ...]:
-    return (
-        submission.root_uuid,
-        submission.submission_id,
-        f"{submission.submitted_at.isoformat()[:19]}Z",
-        submission.submitted_by,
-        submission.form_version,
-        submission.validation,
-    )
+    submitted_at = f"{submission.submitted_at.isoformat()[:19]}Z"
+    return tuple([submitted_at if name == "submitted_at" else getattr(submission, name) for name, _ in SYSTEM])

@@ -130,15 +130,15 @@ def flat_tables(form: Form) -> tuple[FlatTable, ...]:
     has taken gets a suffix, because SQL compares names without case.
     """
     tables = [FlatTable(form.form_id, "", "", _columns(form.questions, "", SYSTEM))]
-    taken = {form.form_id.lower()}
+    used_names = {form.form_id.lower()}
     for repeat in form.repeats:
-        name = _free(f"{form.form_id}__{repeat.name}", taken)
+        name = _free(f"{form.form_id}__{repeat.name}", used_names)
         tables.append(FlatTable(name, repeat.path, repeat.parent, _columns(form.questions, repeat.path, REPEAT_SYSTEM)))
     return tuple(tables)
 
 
 def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str, Kind], ...]) -> tuple[Column, ...]:
-    taken = {name for name, _ in system}
+    used_names = {name for name, _ in system}
     mine = [question for question in questions if question.repeat == repeat and question.kind not in SILENT]
     n_named = Counter(question.name for question in mine)
     columns = []
@@ -146,12 +146,12 @@ def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str
         name, path = question.name, question.path if n_named[question.name] > 1 else ""
         if question.kind in GEOPOINTS:
             columns += [
-                Column(_free(f"{name}_{part}", taken), "decimal", name, at, path=path)
+                Column(_free(f"{name}_{part}", used_names), "decimal", name, at, path=path)
                 for at, part in enumerate(GEO_PARTS)
             ]
         else:
             many = MANY.get(question.kind, "")
-            columns.append(Column(_free(name, taken), _kind(question), name, many=many, path=path))
+            columns.append(Column(_free(name, used_names), _kind(question), name, many=many, path=path))
     return tuple(columns)
 
 
@@ -161,25 +161,25 @@ def _kind(question: Question) -> Kind:
     return "decimal" if question.kind in ("decimal", "range") else "text"
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, used_names: set[str]) -> str:
     candidate, n = name, 2
-    while candidate.lower() in taken:
+    while candidate.lower() in used_names:
         candidate, n = f"{name}_{n}", n + 1
-    taken.add(candidate.lower())
+    used_names.add(candidate.lower())
     return candidate
 
 
 def merge_tables(
-    held: Sequence[FlatTable], wanted: Sequence[FlatTable]
+    stored: Sequence[FlatTable], current: Sequence[FlatTable]
 ) -> tuple[tuple[FlatTable, ...], tuple[str, ...]]:
-    """The tables of *wanted* with what *held* has beyond them, and the columns whose type has changed.
+    """The tables of *current* with what *stored* has beyond them, and the columns whose type has changed.
 
     A question that a newer form left out, moved into a repeat or out of one keeps its column, so that
     rows of older versions keep their answers. Where types differ the newer form's holds.
     """
-    before = {table.name: table for table in held}
+    before = {table.name: table for table in stored}
     merged, conflicts = [], []
-    for table in wanted:
+    for table in current:
         old = before.pop(table.name, None)
         mine = {column.name.lower(): column for column in table.columns}
         rest = []
