@@ -89,14 +89,14 @@ class KoboClient:
 
     def assets(self) -> list[Asset]:
         """Every survey that the account sees."""
-        found: list[Asset] = []
+        assets: list[Asset] = []
         limit = 100
         for start in range(0, 1_000_000, limit):
             page, more = protocol.parse_assets(self.get(protocol.assets_path("asset_type:survey", limit, start)).body)
-            found += page
+            assets += page
             if not more:
                 break
-        return found
+        return assets
 
     def import_form(self, content: bytes, filename: str, *, name: str, into: str = "") -> str:
         """Import an XLSForm as a new project, or *into* an asset uid; returns the asset uid.
@@ -233,11 +233,11 @@ class KoboClient:
                 return page, ids(page)
 
         with _quick_turns(), ThreadPoolExecutor(1, "page") as ahead:
-            page, found = fetch(above)
-            while found:
-                following = ahead.submit(fetch, max(found))
+            page, page_ids = fetch(above)
+            while page_ids:
+                following = ahead.submit(fetch, max(page_ids))
                 yield page
-                page, found = following.result()
+                page, page_ids = following.result()
 
     def _page(self, path: str, parse: Callable[[Answer], T], *, when_slow: int = 0) -> tuple[Answer, T]:
         for read in range(1, READS + 1):
@@ -258,12 +258,12 @@ class KoboClient:
 
     def listed(self, asset_uid: str, submission_ids: Sequence[int]) -> list[LightRow]:
         """The light rows among these ids that the server lists now."""
-        found: list[LightRow] = []
+        light_rows: list[LightRow] = []
         for at in range(0, len(submission_ids), protocol.IDS_PER_QUERY):
             some = submission_ids[at : at + protocol.IDS_PER_QUERY]
             for rows in self._among(asset_uid, some, LIGHT_FIELDS, _read_light):
-                found += rows
-        return found
+                light_rows += rows
+        return light_rows
 
     def _among(
         self, asset_uid: str, ids: Sequence[int], fields: Sequence[str], parse: Callable[[Answer], T]
@@ -284,17 +284,17 @@ class KoboClient:
 
     def events(self, asset_uid: str, since: datetime) -> list[tuple[str, str]] | None:
         """(action, root_uuid) of edits, validations and deletions since then; None without the right to ask."""
-        found: list[tuple[str, str]] = []
+        events: list[tuple[str, str]] = []
         limit = protocol.PAGE_MAX
         for start in range(0, 1_000_000, limit):
             try:
                 page = list(parse_events(self.get(protocol.history_path(asset_uid, since, limit, start)).body))
             except (KoboRefused, KoboRejected):
                 return None
-            found += page
+            events += page
             if len(page) < limit:
                 break
-        return found
+        return events
 
     def exists(self, asset_uid: str, submission_id: int, root_uuid: str = "") -> bool:
         """Whether the row is still there, asked by itself: 404 is the proof of a deletion.
@@ -349,12 +349,12 @@ class KoboClient:
 
     def statuses(self, asset_uid: str, submission_ids: Sequence[int]) -> dict[int, RowStatus]:
         """The validation status of those among these ids that the server has now, and who set it."""
-        found: list[RowStatus] = []
+        statuses: list[RowStatus] = []
         for at in range(0, len(submission_ids), protocol.IDS_PER_QUERY):
             some = submission_ids[at : at + protocol.IDS_PER_QUERY]
             for page in self._among(asset_uid, some, STATUS_FIELDS, lambda answer: parse_statuses(answer.body)):
-                found += page
-        return {status.submission_id: status for status in found}
+                statuses += page
+        return {status.submission_id: status for status in statuses}
 
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""

@@ -207,9 +207,9 @@ def parse_error(body: bytes) -> str:
 def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
     """The path of a form's media manifest, from formList; None when the form is not listed [e02, d31]."""
     for xform in _xml(body):
-        found = {child.tag.rpartition("}")[2]: (child.text or "") for child in xform}
-        if found.get("formID") == asset_uid:
-            return path_of(found.get("manifestUrl", "")) or None
+        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in xform}
+        if texts.get("formID") == asset_uid:
+            return path_of(texts.get("manifestUrl", "")) or None
     return None
 
 
@@ -217,8 +217,8 @@ def parse_manifest(body: bytes) -> dict[str, str]:
     """File name → md5 (hex) of what phones download [e14]. Raises: KoboUnexpected."""
     files = {}
     for media in _xml(body):
-        found = {child.tag.rpartition("}")[2]: (child.text or "") for child in media}
-        files[found.get("filename", "")] = _md5(found.get("hash", ""))
+        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in media}
+        files[texts.get("filename", "")] = _md5(texts.get("hash", ""))
     return files
 
 

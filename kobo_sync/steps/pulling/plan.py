@@ -37,25 +37,25 @@ class PullPlan:
     reasons: tuple[str, ...]
 
 
-def plan_pull(known: Known, now: datetime, *, quick: bool, full: bool, complete_hours: float) -> PullPlan:
+def plan_pull(before: Known, now: datetime, *, quick: bool, full: bool, complete_hours: float) -> PullPlan:
     """The plan of a pull. *quick* is what was asked for, *full* that every row be read again."""
-    restart = full or not known.is_held or not known.is_same
+    restart = full or not before.is_held or not before.is_same
     reasons = []
     if full:
         reasons.append("every row is read again: asked for")
-    if not known.is_held:
+    if not before.is_held:
         reasons.append("nothing is held yet: every row is read")
-    elif not known.is_same:
+    elif not before.is_same:
         reasons.append("another project or server than last time: every row is read")
     if not quick:
         reasons.append("complete scan: the usual way")
-    elif known.complete_at is None:
+    elif before.complete_at is None:
         reasons.append("complete scan: there was none yet")
-    elif now - known.complete_at >= timedelta(hours=complete_hours):
+    elif now - before.complete_at >= timedelta(hours=complete_hours):
         reasons.append(f"complete scan: the last began more than {complete_hours:g} h ago")
     if restart or len(reasons) > 0:
         return PullPlan(True, restart, (), tuple(reasons))
-    if known.modified:
+    if before.modified:
         return PullPlan(False, False, ("modified", "history"), ("quick: changes by their modification date",))
     return PullPlan(
         False, False, ("edited", "validated", "history"), ("quick: edits by meta/deprecatedID, statuses by their time",)
@@ -67,5 +67,9 @@ def doubt(listed: int, n_live: int, doubles: int, set_aside: int) -> str:
 
     *listed* is what the server counts; *doubles* the rows it lists beyond one per submission.
     """
-    held = n_live + doubles + set_aside
-    return "" if listed == held else f"complete scan: the server lists {listed} rows, {held} are accounted for"
+    n_accounted = n_live + doubles + set_aside
+    return (
+        ""
+        if listed == n_accounted
+        else f"complete scan: the server lists {listed} rows, {n_accounted} are accounted for"
+    )
