@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from kobo_sync import __version__
 from kobo_sync.errors import ConfigError, FormError
-from kobo_sync.forms.rules import EDITION, RULES, lint
 from kobo_sync.model import Finding
 
 if TYPE_CHECKING:
@@ -31,9 +30,20 @@ class LintedForm:
 
 
 def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]:
-    """Every form of the mission with its lists as phones would get them. Raises: ConfigError."""
+    """Every form of the mission with its lists as phones would get them. Raises: ConfigError.
+
+    While no file of config/ and forms/ has changed, nothing is read but the cache: neither settings nor workbooks.
+    """
+    from kobo_sync.workspace.result_cache import hashed
+
+    cache, key = mission.workspace.cache, hashed([mission.workspace.definition_hash(), str(validate)])
+    cached = cache.get("lint", key, tuple[tuple[str, tuple[Finding, ...]], ...])
+    if cached is not None:
+        return [LintedForm(file, findings, cached=True) for file, findings in cached]
     media = mission_media(mission)
-    return [_judged(mission, form_id, media, validate=validate) for form_id in mission.config.forms]
+    linted = [_judged(mission, form_id, media, validate=validate) for form_id in mission.config.forms]
+    cache.put("lint", key, tuple((form.file, form.findings) for form in linted))
+    return linted
 
 
 def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, validate: bool) -> LintedForm:
@@ -94,6 +104,8 @@ def judge(
     deploying: bool = False,
 ) -> LintedForm:
     """One form's findings: the rules, then pyxform and with *validate* ODK Validate, from the cache when unchanged."""
+    from kobo_sync.forms.rules import lint  # a mission whose forms are unchanged does without
+
     key = _key(content, file, media, f"{validate} {deploying} {sorted(consents)}")
     path = cache / f"{key}.json" if cache else None
     if path and path.is_file():
@@ -122,6 +134,8 @@ def _compiled(content: bytes, file: str, *, validate: bool) -> list[Finding]:
 
 
 def _key(content: bytes, file: str, media: Mapping[str, bytes], circumstances: str) -> str:
+    from kobo_sync.forms.rules import EDITION, RULES
+
     digest = hashlib.sha256(f"{__version__} {EDITION} {len(RULES)} {file} {circumstances}".encode())
     for part in (content, *(part for name in sorted(media) for part in (name.encode(), media[name]))):
         digest.update(hashlib.sha256(part).digest())
@@ -130,6 +144,8 @@ def _key(content: bytes, file: str, media: Mapping[str, bytes], circumstances: s
 
 def sarif(linted: Sequence[LintedForm]) -> dict[str, Any]:
     """The findings as SARIF 2.1.0, for code hosts and editors."""
+    from kobo_sync.forms.rules import RULES
+
     rules = [
         {"id": code, "shortDescription": {"text": rule.doc}, "defaultConfiguration": {"level": LEVELS[rule.severity]}}
         for code, rule in RULES.items()

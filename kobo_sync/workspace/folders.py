@@ -23,7 +23,7 @@ from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of
-from kobo_sync.workspace.result_cache import ResultCache, digest
+from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
@@ -101,6 +101,17 @@ class Workspace:
                 with contextlib.suppress(OSError):
                     files.append((path.name, (status := path.stat()).st_mtime_ns, status.st_size))
         return tuple(files)
+
+    def definition_hash(self) -> str:
+        """A hash of the files that define the mission, secrets aside: config/, forms/ and its media, by name and content."""
+        folders = (("config", "*.toml"), ("config", "*.csv"), ("forms", "*"), ("forms/media", "*"))
+        paths = [path for folder, pattern in folders for path in sorted((self.root / folder).glob(pattern))]
+        parts = []
+        for path in paths:
+            if path.is_file():
+                with contextlib.suppress(OSError):  # whoever needs it will say so
+                    parts.append(f"{path.relative_to(self.root)} {digest(path.read_bytes())}")
+        return hashed(parts)
 
     def _secrets(self) -> dict[str, str]:
         from kobo_sync.config.config import parse_secrets

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from kobo_sync.workspace.folders import Workspace
+
 HEAVY = {"sqlalchemy", "pandas", "numpy", "scipy", "lxml", "flask", "pyxform", "pydantic", "requests", "docx", "typst", "rich", "openpyxl"}  # fmt: skip
 _LIST = (
     "import sys, runpy\n"
@@ -33,6 +35,15 @@ def test_help_and_version_load_nothing_heavy(words: tuple[str, ...]) -> None:
     loaded = _loaded(*words)
     assert "kobo_sync" in loaded and "click" in loaded
     assert not loaded & HEAVY
+
+
+def test_lint_of_unchanged_forms_reads_its_cache_alone(workspace: Workspace) -> None:
+    words = ("lint", "--fast", "--workspace", str(workspace.root))
+    assert "pyxform" in _loaded(*words)
+    assert not _loaded(*words) & HEAVY
+    form = workspace.root / "forms" / "personnes.md"
+    form.write_text(form.read_text("utf-8").replace("Âge", "Ages"), "utf-8")
+    assert "pyxform" in _loaded(*words), "a form that was edited is judged again"
 
 
 def test_completion_loads_nothing_heavy() -> None:
