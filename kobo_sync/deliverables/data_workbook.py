@@ -41,6 +41,7 @@ _SYSTEM_TITLES = {
     "submission_id": "Numéro de la soumission",
     "submitted_at": "Reçue le (heure locale)",
     "form_version": "Version du formulaire",
+    "submitted_by": "Compte qui a envoyé la soumission",
     "validation": "Validation",
     "parent_position": "Position dans la boucle parente",
     "position": "Position dans la boucle",
@@ -274,6 +275,8 @@ def _free(name: str, headers: set[str]) -> str:
 
 def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:
     """The question's label; one that is asked no more says so."""
+    if question is None and column in _UNSHOWN:
+        return _SYSTEM_TITLES[column]
     if question is None and form_id in facts.forms:
         return f"{column} ({RETIRED})"
     return labels.question(facts, form_id, question.name if question else column)
@@ -365,7 +368,8 @@ def read_me_lines(facts: Facts, *, nominative: bool) -> list[str]:
         "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne toutes les listes.",
         "Excel ne connaît pas les jours avant mars 1900 : ces dates sont des textes sur fond jaune. Un texte de plus de 32 000 signes continue "
         "dans la colonne « (suite) ».",
-        "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe (') ; l’ôter rend la réponse telle quelle. "
+        "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe droite (U+0027) ; l’ôter rend la réponse "
+        "telle quelle. "
         "Téléphones (+212…), nombres et tiret seul restent tels quels.",
     ]
     if not nominative:

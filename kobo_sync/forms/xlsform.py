@@ -27,7 +27,7 @@ from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
 from kobo_sync.model import Choice, Form, Question, Section
 
 # The version row that KoboToolbox wrote into workbooks for years, and metadata that phones make: no question of the form.
-SERVER_ROWS = re.compile(r"__?version__?(\d{3})?|(meta|formhub)/\w+")
+_SERVER_ROWS = re.compile(r"__?version__?(\d{3})?|(meta|formhub)/\w+")
 OTHER = "other"  # the code that or_other adds to a list
 OTHER_WORDS = {  # language → label of that code, and what is asked then
     "fr": ("Autre", "autre, préciser"),
@@ -112,7 +112,7 @@ def _walk(survey: Sheet) -> _Walked:
                 stack.pop()
             continue
         name = cells.get("name", "")
-        if not kind.kind or (not name and not kind.kind.startswith("begin_")) or SERVER_ROWS.fullmatch(name):
+        if not kind.kind or (not name and not kind.kind.startswith("begin_")) or is_server_row(kind.kind, name):
             continue
         parents = [part for part, _ in stack if part]
         repeat = _innermost_repeat(stack)
@@ -153,6 +153,11 @@ def _question(
         sheet_row=row.number,
         parameters=cells.get("parameters", ""),
     )
+
+
+def is_server_row(kind: str, name: str) -> bool:
+    """Whether a row of the sheet is one that KoboToolbox writes itself: a calculation, never a question of anybody's."""
+    return kind == "calculate" and bool(_SERVER_ROWS.fullmatch(name))
 
 
 def _is_counted(repeat_count: str) -> bool:

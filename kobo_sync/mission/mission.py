@@ -102,6 +102,10 @@ class Mission:
         """The projects that the config names, form_id → asset uid; none on a stand-in server."""
         return {} if self.server else dict(self.config.server.assets)
 
+    def form(self, form_id: str) -> Form:
+        """One form, whatever is wrong with the others. Raises: FormError, ConfigError."""
+        return self.forms[form_id] if "forms" in self.__dict__ else self.workspace.form(form_id, self.config)
+
     def reader(self) -> KoboClient:
         """The client of the account that reads. Raises: ConfigError without a token."""
         return self._client("KOBO_TOKEN", self.config.secret("KOBO_TOKEN"))

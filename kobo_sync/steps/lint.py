@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kobo_sync.mission.mission import Mission
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+LISTS = (".csv", ".geojson", ".xml")  # files of a form that rules look into; of others the names are enough
 PROBE = {"name": "X-01", "label": "…", "zone": "…", "group": "…", "sex": "…"}  # a roster has rows once people register
 
 
@@ -83,9 +84,10 @@ def lint_files(
         try:
             content = path.read_bytes()
             beside = {
-                p.name: p.read_bytes()
-                for folder in (path.parent, path.parent / "media")
-                for p in sorted(folder.glob("*.csv"))
+                p.name: p.read_bytes() if p.suffix.lower() in LISTS else b""
+                for folder, pattern in ((path.parent, "*.csv"), (path.parent, "*.[gx]*"), (path.parent / "media", "*"))
+                for p in sorted(folder.glob(pattern))
+                if p.is_file()
             }
         except OSError as error:
             raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error

@@ -51,7 +51,7 @@ def pull(
             continue
         tally = Tally()
         with one_form(form_id, findings, lines, "not pulled", lambda: lives(client)):
-            mirror = Mirror(mission.store, mission.forms[form_id], tally)
+            mirror = Mirror(mission.store, mission.form(form_id), tally)
             wish = Wish(quick, full, accept_deletions)
             work = Work(mission, client, mirror, assets[form_id], wish, mission.clock(), findings=findings)
             try:
@@ -78,7 +78,7 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
     lines: list[str] = []
     for form_id in form_ids or mission.config.forms:
         with one_form(form_id, findings, lines, "tables left as they were"):
-            mirror = Mirror(mission.store, mission.forms[form_id])
+            mirror = Mirror(mission.store, mission.form(form_id))
             n = mirror.rebuild()
             counts["rebuilt"] += n
             lines.append(f"{form_id}: tables derived again from {n} submissions")

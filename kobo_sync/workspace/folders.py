@@ -141,18 +141,20 @@ class Workspace:
 
     def forms(self, config: Config) -> dict[str, Form]:
         """Every form of the mission, read from its workbook, by form_id. Raises: FormError, ConfigError."""
-        forms = {}
-        for form_id, settings in config.forms.items():
-            form = self._form(settings.file)
-            if form.form_id != form_id:
-                raise ConfigError(
-                    f"forms/{settings.file} calls itself {form.form_id!r}",
-                    file=MISSION_FILE,
-                    key=f"forms.{form_id}",
-                    hint="make the key and the workbook's settings.form_id equal",
-                )
-            forms[form_id] = form
-        return forms
+        return {form_id: self.form(form_id, config) for form_id in config.forms}
+
+    def form(self, form_id: str, config: Config) -> Form:
+        """One form of the mission, read from its workbook. Raises: FormError, ConfigError."""
+        settings = config.forms[form_id]
+        form = self._form(settings.file)
+        if form.form_id != form_id:
+            raise ConfigError(
+                f"forms/{settings.file} calls itself {form.form_id!r}",
+                file=MISSION_FILE,
+                key=f"forms.{form_id}",
+                hint="make the key and the workbook's settings.form_id equal",
+            )
+        return form
 
     def _form(self, file: str) -> Form:
         """The form in forms/*file*, read once for each state of the workbook."""

@@ -179,6 +179,11 @@ def test_a_version_row_of_the_server_is_no_question(name: str) -> None:
     assert "delete the row" in finding.hint
 
 
+def test_a_question_of_that_name_is_one_all_the_same() -> None:
+    content = workbook(survey=[HEAD, ["text", "_version_", "Version"]], settings=SETTINGS)
+    assert [question.name for question in read_form(content, "essai.xlsx").questions] == ["_version_"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["validation", "position", "__system", "data", "_id", "select", "été", "Жизнь", "عمر", "日本", "a.b-c", "xml", "_"],

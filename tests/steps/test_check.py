@@ -295,3 +295,13 @@ def test_a_rule_to_hold_that_no_check_has_is_named(team: Field) -> None:
     (team.mission.workspace.root / "config" / "mission.toml").write_text(MISSION + '\n[checks]\nhold = ["DATA999"]\n')
     with pytest.raises(ConfigError, match="DATA999"):
         check(team.reopen())
+
+
+def test_a_photo_that_was_named_and_never_sent_is_told(field_team: Field) -> None:
+    field_team.submit("visites", {"zone": "nord", "photo": "late.jpg"})
+    field_team.submit(
+        "visites", {"zone": "nord", "photo": "here.png"}, files={"here.png": (b"\x89PNG\r\n", "image/png")}
+    )
+    pull(field_team.mission)
+    (finding,) = [each for each in check(field_team.mission).findings if each.rule == "DATA024"]
+    assert finding.severity == "warning" and "photo" in finding.message and "late" not in finding.message

@@ -64,7 +64,7 @@ def test_an_unchanged_form_is_not_judged_again(
     workspace: Workspace, field_team: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = lint_mission(field_team.reopen())
-    monkeypatch.setattr(step, "lint", lambda *_, **__: pytest.fail("judged again"))
+    monkeypatch.setattr(step, "judge", lambda *_, **__: pytest.fail("judged again"))
     monkeypatch.setattr(compiler, "compile_form", lambda *_, **__: pytest.fail("compiled again"))
     again = lint_mission(field_team.reopen())
     assert all(form.cached for form in again) and [f.findings for f in again] == [f.findings for f in first]

@@ -125,3 +125,21 @@ def _raising(error: Exception) -> object:
         raise error
 
     return fail
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "missing", "renamed"])
+def test_a_workbook_at_fault_keeps_no_other_form_from_its_rows(field_team: Field, fault: str) -> None:
+    field_team.person("NOR-01", note=ANSWER)
+    field_team.submit("visites", {"zone": "nord"})
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    text = path.read_text("utf-8")
+    if fault == "missing":
+        path.unlink()
+    else:
+        path.write_text("no form" if fault == "unreadable" else text.replace("| personnes |", "| people |"), "utf-8")
+    mission = field_team.reopen()
+    report = pull(mission)
+    _is_told(report, "PULL011", "personnes.md")
+    assert report.lines[1].startswith("visites: server 1 = local 1") and report.counts["new"] == 1
+    path.write_text(text, "utf-8")
+    assert pull(field_team.reopen()).counts["new"] == 1

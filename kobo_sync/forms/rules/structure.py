@@ -10,7 +10,7 @@ from kobo_sync.forms.compiler import known_types
 from kobo_sync.forms.headers import TRANSLATED, column
 from kobo_sync.forms.kobo_types import INSIDE, NEEDS
 from kobo_sync.forms.rules.subject import INVISIBLE, Fault, Line, Subject, guess, rule
-from kobo_sync.forms.xlsform import SERVER_ROWS
+from kobo_sync.forms.xlsform import is_server_row
 from kobo_sync.model import Severity
 
 _STYLE = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -121,7 +121,7 @@ def name_style(subject: Subject) -> Iterator[Fault]:
                 f"{name!r} is refused by phones and servers",
                 "use a-z, 0-9 and _, beginning with a letter",
             )
-        elif not _STYLE.fullmatch(name) and not SERVER_ROWS.fullmatch(name):
+        elif not _STYLE.fullmatch(name) and not is_server_row(line.kind.kind, name):
             hint = "use 2 to 40 of a-z, 0-9 and _; a dot is rewritten in Kobo's database, capitals differ between databases"
             yield subject.at(line, "name"), f"{name!r} travels badly", hint, "warning"
 
@@ -148,7 +148,7 @@ def unique_names(subject: Subject) -> Iterator[Fault]:
 def reserved_names(subject: Subject) -> Iterator[Fault]:
     """No question outside of groups is called like a key of KoboToolbox's records: its answers would be lost."""
     for name, line in subject.by_name.items():
-        if SERVER_ROWS.fullmatch(name):
+        if is_server_row(line.kind.kind, name):
             message = f"{name!r} is a row that KoboToolbox writes itself; it is not read"
             yield subject.at(line, "name"), message, "delete the row: KoboToolbox adds its own", "info"
         elif name in _KOBO_KEYS and not line.parents:

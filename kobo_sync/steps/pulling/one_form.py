@@ -29,8 +29,12 @@ def one_form(
     """
     try:
         yield
-    except (RunStopped, ConfigError):
+    except RunStopped:
         raise
+    except ConfigError as error:
+        if not error.key.startswith("forms"):  # the mission's other settings concern every form
+            raise
+        findings.append(_finding("PULL011", form_id, error.message, error.hint or CURE))
     except KoboError as error:
         is_alone = error.status is not None and server_lives() if isinstance(error, KoboUnreachable) else True
         if not is_alone or error.status == 401:  # no server, or a token that is wrong for every form alike
