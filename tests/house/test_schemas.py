@@ -254,6 +254,7 @@ def test_a_current_file_is_opened_while_another_writes(kind: str, tmp_path: Path
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         OPEN[kind](path).close()  # a writer of its own would wait 30 s, then be refused
+        assert writer.in_transaction and _counted(path, kind) == TABLES[kind].version
         writer.execute("ROLLBACK")
 
 
