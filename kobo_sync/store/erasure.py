@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.errors import StoreError
+from kobo_sync.kobo.wire.listing import SERVER_FIELDS
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.raw_pages import Place, RawPages, keep
@@ -86,7 +87,7 @@ def redacted(raw: bytes, goes: Judge) -> tuple[bytes, int]:
 
 def _strip(row: dict[str, Any], goes: Judge) -> int:
     n = 0
-    for key in [key for key in row if key not in SYSTEM and not key.startswith("_")]:
+    for key in [key for key in row if key not in SYSTEM and key not in SERVER_FIELDS]:  # a question may be called _nom
         value = row[key]
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             n += sum(_strip(item, goes) for item in value)
