@@ -96,3 +96,35 @@ def test_drop_downs_and_highlights() -> None:
 
 def test_no_rows_still_make_a_sheet() -> None:
     assert read(make([]))["A2"].value == "a"
+
+
+def test_a_sheet_wider_than_excel_goes_on_in_another_with_the_same_keys() -> None:
+    columns = [excel.Column("root_uuid"), *(excel.Column(f"q{number}") for number in range(16_500))]
+    row = ["u1", *(str(number) for number in range(16_500))]
+    content = excel.workbook([excel.Sheet("large", columns, [row])], title="", author="", when=None)
+    cells: dict[str, str] = {}
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+    for sheet in book:
+        header, values = sheet.iter_rows(values_only=True)
+        assert header[0] == "root_uuid"
+        cells |= dict(zip(map(str, header), map(str, values), strict=True))
+    assert book.sheetnames == ["large", "large (2)"] and cells == dict(
+        zip((column.name for column in columns), row, strict=True)
+    )
+
+
+def test_the_next_part_of_a_long_text_has_a_header_of_its_own() -> None:
+    columns = [excel.Column("x"), excel.Column("x (suite)")]
+    content = excel.workbook([excel.Sheet("s", columns, [["a" * 40_000, "z"]])], title="", author="", when=None)
+    header = [cell.value for cell in openpyxl.load_workbook(io.BytesIO(content))["s"][1]]
+    assert header == ["x", "x (suite) bis", "x (suite)"]
+
+
+def test_more_rows_than_excel_holds_go_on_in_another_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(excel, "_MOST_ROWS", 4)  # a million real ones take a minute
+    rows: list[list[excel.Value]] = [["u", number] for number in range(7)]
+    sheet = excel.Sheet("s", [excel.Column("root_uuid"), excel.Column("n", kind="integer")], rows)
+    book = openpyxl.load_workbook(io.BytesIO(excel.workbook([sheet], title="", author="", when=None)))
+    parts = [list(part.iter_rows(values_only=True)) for part in book]
+    assert [part[0] for part in parts] == [("root_uuid", "n")] * 3
+    assert [row for part in parts for row in part[1:]] == [("u", number) for number in range(7)]

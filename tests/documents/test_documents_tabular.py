@@ -126,3 +126,32 @@ def test_a_missing_package_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch
 def test_dates_that_are_none_stay_text() -> None:
     sheet = Sheet("x", [Column("le", kind="date")], [[date(2025, 1, 2)], ["bientôt"]])
     assert list(tabular.frame(sheet)["le"]) == ["2025-01-02", "bientôt"]
+
+
+def test_names_fit_the_bytes_of_spss_and_the_letters_of_stata() -> None:
+    sheet = Sheet(
+        "s", [Column("名" * 40), Column("名" * 40 + "二"), Column("aª"), Column("ب" * 40)], [["1", "2", "3", "4"]]
+    )
+    names = list(tabular.coded(sheet, {}, {}).table)
+    assert names == ["名" * 21, "名" * 20 + "_2", "a_", "ب" * 32]
+    assert all(len(name.encode()) <= 64 for name in names)
+    assert list(pd.read_stata(io.BytesIO(tabular.stata_bytes(sheet, {}, {}, WHEN)))) == names
+
+
+def test_stata_takes_more_variables_than_its_usual_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabular, "_MOST_STATA_118", 6)  # 32,768 real ones take pandas a minute
+    content = tabular.stata_bytes(Sheet("s", [Column(f"q{n}") for n in range(7)], [["1"] * 7]), {}, {}, WHEN)
+    assert content.startswith(b"<stata_dta><header><release>119</release>")
+
+
+def test_a_question_called_like_a_coordinate_or_like_the_table_hides_nothing() -> None:
+    columns = [
+        Column("gps_lat", question="gps_lat"),
+        Column("gps_lat_2", kind="decimal", question="gps"),
+        Column("gps_lon", kind="decimal", question="gps"),
+        Column("table", question="table"),
+    ]
+    sheet = Sheet("visites", columns, [["ici", 32.1, -4.9, "ronde"]])
+    feature = json.loads(tabular.geojson_bytes([sheet], [tabular.geometries(sheet, {}, 7)]))["features"][0]
+    assert feature["geometry"] == {"type": "Point", "coordinates": [-4.9, 32.1]}
+    assert (feature["properties"]["table"], feature["properties"]["table_2"]) == ("visites", "ronde")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -26,6 +26,8 @@ _LONGEST_CELL, _SHORT = 32_000, 200  # characters; Excel holds 32,767 in a cell
 _FIRST_DAY = date(1900, 3, 1)  # of Excel's calendar as other programs count it
 _NOT_A_DATE = "#FFF2CC"  # fill of a date that is text, because Excel has no such day
 NEXT_PART = "(suite)"
+_MOST_COLUMNS, _MOST_ROWS = 16_384, 1_048_576  # of a sheet: XlsxWriter leaves out what is beyond, without a word
+_KEYS = ("root_uuid", "parent_position", "position")  # columns that say which row it is, on every part of a wide sheet
 _MOST_DIGITS = 10**15
 _FORMATS: dict[Kind, dict[str, Any]] = {
     "text": {},
@@ -96,7 +98,7 @@ def workbook(
     book.set_size(2000, 1400)
     formats = _Formats(book, colour)
     sheet_names: set[str] = set()
-    for sheet in map(_fitted, sheets):
+    for sheet in (part for whole in sheets for part in _parts(_fitted(whole))):
         _write_sheet(book.add_worksheet(sheet_name(sheet.name, sheet_names)), sheet, formats)
     book.close()
     return out.getvalue()
@@ -250,10 +252,9 @@ def _fitted(sheet: Sheet) -> Sheet:
     parts = [max(1, -(-length // _LONGEST_CELL)) for length in longest]
     if max(parts, default=1) == 1:
         return sheet
+    headers = {column.name for column in sheet.columns}
     columns = [
-        column
-        if number == 0
-        else replace(column, name=f"{column.name} {NEXT_PART}" + (f" {number}" if number > 1 else ""))
+        column if number == 0 else replace(column, name=_next_name(column.name, number, headers))
         for column, n in zip(sheet.columns, parts, strict=True)
         for number in range(n)
     ]
@@ -262,6 +263,32 @@ def _fitted(sheet: Sheet) -> Sheet:
         for row in sheet.rows
     ]
     return replace(sheet, columns=columns, rows=rows)
+
+
+def _parts(sheet: Sheet) -> Iterator[Sheet]:
+    """The sheet, or as many as Excel needs to hold all its columns and rows: each has the columns of `_KEYS`."""
+    most_rows = _MOST_ROWS - sheet.first_row + 1
+    if len(sheet.columns) <= _MOST_COLUMNS and len(sheet.rows) <= most_rows:
+        yield sheet
+        return
+    keys = [index for index, column in enumerate(sheet.columns[:10]) if column.name in _KEYS]
+    others = [index for index in range(len(sheet.columns)) if index not in keys]
+    width = _MOST_COLUMNS - len(keys)
+    for start in range(0, max(1, len(others)), width):
+        places = keys + others[start : start + width]
+        columns = [sheet.columns[place] for place in places]
+        for first in range(0, max(1, len(sheet.rows)), most_rows):
+            rows = [[row[place] for place in places] for row in sheet.rows[first : first + most_rows]]
+            yield replace(sheet, columns=columns, rows=rows)
+
+
+def _next_name(name: str, number: int, headers: set[str]) -> str:
+    """The header of a text's next part, unlike all *headers*, to which it is added."""
+    candidate = f"{name} {NEXT_PART}" + (f" {number}" if number > 1 else "")
+    while candidate in headers:
+        candidate += " bis"
+    headers.add(candidate)
+    return candidate
 
 
 def _pieces(value: Value, n: int) -> list[Value]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,6 +29,8 @@ _RESERVED = frozenset(
     "for function global goto if in inline int local long null protected short using virtual with all and by eq ge gt le lt ne not or to".split()
 )
 _LONGEST_NAME, _LONGEST_LABEL, _LONGEST_CODE, _SAV_LABEL_BYTES = 32, 80, 30_000, 120
+_SAV_NAME_BYTES, _MOST_STATA_118 = 64, 32_767  # bytes of a name; variables of a file of the usual version
+_UNNAMABLE = re.compile(r"\W|[\u0080-\u00bf×÷]")  # Stata takes no letter below À
 _YES_NO = {0: "Non", 1: "Oui"}
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 Codes = Mapping[str, Mapping[str, str]]
@@ -105,9 +108,10 @@ def coded(sheet: Sheet, codes: Codes, several: Codes) -> Coded:
     titles: dict[str, str] = {}
     labels: dict[str, Mapping[int, str]] = {}
     kinds: dict[str, Kind] = {}
+    names: set[str] = set()  # in lower case
 
     def add(name: str, title: str, values: Any, kind: Kind, value_labels: Mapping[int, str] | None = None) -> None:
-        short = _short_name(name, data)
+        short = _short_name(name, names)
         data[short], titles[short], kinds[short] = values, clean(title)[:_LONGEST_LABEL], kind
         if value_labels:
             labels[short] = {number: clean(text)[:_LONGEST_CODE] for number, text in value_labels.items()}
@@ -160,8 +164,9 @@ def stata_bytes(sheet: Sheet, codes: Codes, several: Codes, when: datetime | Non
     out = io.BytesIO()
     moment = (when or _EPOCH).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     long = [name for name in table.columns if table[name].dtype == object and table[name].str.len().max() > 2000]
+    version: Any = 118 if len(table.columns) <= _MOST_STATA_118 else 119
     table.to_stata(
-        out, write_index=False, version=118, time_stamp=moment, convert_dates=dates, variable_labels=titles,
+        out, write_index=False, version=version, time_stamp=moment, convert_dates=dates, variable_labels=titles,
         value_labels=named, convert_strl=long,
     )  # fmt: skip
     return out.getvalue()
@@ -198,7 +203,7 @@ def geojson_bytes(sheets: Sequence[Sheet], geometries: Sequence[Sequence[Geometr
     """Every row of *sheets* as a feature; *geometries* gives each row's in the same order, None where there is none."""
     features = []
     for sheet, mine in zip(sheets, geometries, strict=True):
-        names = [column.name for column in sheet.columns]
+        names = _property_names([column.name for column in sheet.columns])
         for row, geometry in zip(sheet.rows, mine, strict=True):
             properties = {name: _json_value(value) for name, value in zip(names, row, strict=True) if value is not None}
             features.append({"type": "Feature", "geometry": geometry, "properties": {"table": sheet.name} | properties})
@@ -212,19 +217,39 @@ def geometries(sheet: Sheet, drawn: Mapping[str, str], digits: int) -> list[Geom
     A row draws the first of its answers that is a position: a point (``_lat`` and ``_lon``), or a column of *drawn*, which
     names those of lines (``LineString``) and surfaces (``Polygon``). What rounding makes one point is a point.
     """
-    names = [column.name for column in sheet.columns]
-    points = {name: name[:-4] for name in names if name.endswith("_lat") and f"{name[:-4]}_lon" in names}
-    position_names = [points.get(name, name) for name in names if name in points or name in drawn]
+    latitudes, longitudes = _coordinates(sheet, "lat"), _coordinates(sheet, "lon")
+    points = {at: longitudes[position] for position, at in latitudes.items() if position in longitudes}
+    places: list[tuple[str, int, int]] = []  # what is drawn, and the columns that say where
+    for at, column in enumerate(sheet.columns):
+        if column.name in drawn:
+            places.append((drawn[column.name], at, at))
+        elif at in points:
+            places.append(("Point", at, points[at]))
     drawn_rows = []
     for row in sheet.rows:
-        answer_of = dict(zip(names, row, strict=True))
-        answers = (
-            (name, [(answer_of[f"{name}_lat"], answer_of[f"{name}_lon"])] if name not in drawn else answer_of[name])
-            for name in position_names
-        )
-        shapes = (_geometry(drawn.get(name, "Point"), _corners(answer, digits)) for name, answer in answers)
+        answers = ((kind, row[at] if at == other else [(row[at], row[other])]) for kind, at, other in places)
+        shapes = (_geometry(kind, _corners(answer, digits)) for kind, answer in answers)
         drawn_rows.append(next(filter(None, shapes), None))
     return drawn_rows
+
+
+def _coordinates(sheet: Sheet, part: str) -> dict[str, int]:
+    """Position → its column of latitudes (``lat``) or longitudes (``lon``); a question that is called so but is text is none."""
+    by_name: dict[str, int] = {}
+    by_question: dict[str, int] = {}
+    for at, column in enumerate(sheet.columns):
+        match = re.fullmatch(rf"(.+)_{part}(_\d+)?", column.name) if column.kind != "text" else None
+        if match and match[1] == column.question:
+            by_question[match[1]] = at
+        elif match and not match[2]:
+            by_name[match[1]] = at
+    return by_name | by_question
+
+
+def _property_names(names: Sequence[str]) -> list[str]:
+    """The columns' names as a feature has them: ``table`` says which table it is of, a question of that name gets a number."""
+    number = next(number for number in itertools.count(2) if f"table_{number}" not in names)
+    return [f"table_{number}" if name == "table" else name for name in names]
 
 
 def _corners(answer: Any, digits: int) -> list[list[float]]:
@@ -275,14 +300,15 @@ def _json_value(value: Value) -> str | int | float | None:
     return clean(value) if isinstance(value, str) else value
 
 
-def _short_name(name: str, names: Iterable[str]) -> str:
-    """A name as statistics programs allow: letters, digits, _; at most 32; unlike those *names*, whatever the case."""
-    lower = {other.lower() for other in names}
-    base = re.sub(r"\W", "_", name)[:_LONGEST_NAME] or "v"
+def _short_name(name: str, names: set[str]) -> str:
+    """A name as statistics programs allow: letters, digits, _; at most 32, in 64 bytes; unlike *names*, to which it is added."""
+    base = _cut(_UNNAMABLE.sub("_", name)[:_LONGEST_NAME], _SAV_NAME_BYTES) or "v"
     is_free = base[0].isalpha() and base.lower() not in _RESERVED and not re.fullmatch(r"str\d+", base.lower())
-    base = base if is_free else f"v_{base}"[:_LONGEST_NAME]
+    base = base if is_free else _cut(f"v_{base}"[:_LONGEST_NAME], _SAV_NAME_BYTES)
     candidate, number = base, 2
-    while candidate.lower() in lower:
+    while candidate.lower() in names:
         suffix = f"_{number}"
-        candidate, number = base[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
+        start = _cut(base[: _LONGEST_NAME - len(suffix)], _SAV_NAME_BYTES - len(suffix))
+        candidate, number = start + suffix, number + 1
+    names.add(candidate.lower())
     return candidate
