@@ -60,3 +60,12 @@ class Facts:
     reworked: Mapping[str, str] = field(default_factory=dict)
     triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     zone_sets: Mapping[str, Manifest] = field(default_factory=dict)
+
+    def form_of(self, table: str) -> str:
+        """The form whose table or repeat *table* is: the longest form_id that its name begins with; "" for none."""
+        owners = [form_id for form_id in self.config.forms if table == form_id or table.startswith(f"{form_id}__")]
+        return max(owners, key=len, default="")
+
+    def tables_of(self, form_id: str) -> list[str]:
+        """The names of the form's tables, its own first, then its repeats' by name."""
+        return sorted(table for table in self.tables if self.form_of(table) == form_id)

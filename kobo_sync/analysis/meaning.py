@@ -156,7 +156,7 @@ def written(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     role = facts.config.forms[form_id].role
     usable = set(rows(facts, role).table["root_uuid"].dropna())
     texts: list[str] = []
-    for name in sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__")):
+    for name in facts.tables_of(form_id):
         table = facts.tables[name]
         if question in table:
             answers = table[_column(table, "root_uuid").isin(usable)]

@@ -204,9 +204,7 @@ def _awaited_files(facts: Facts) -> dict[str, int]:
     n_missing: dict[str, int] = {}
     for form_id, form in facts.forms.items():
         kinds = {question.name for question in form.questions if question.kind in ("image", "audio", "video", "file")}
-        for name, table in facts.tables.items():
-            if name != form_id and not name.startswith(f"{form_id}__"):
-                continue
+        for table in map(facts.tables.__getitem__, facts.tables_of(form_id)):
             for column in sorted(kinds & set(table.columns)):
                 named = table[["root_uuid", column]].dropna()
                 missing = sum(

@@ -11,12 +11,13 @@ import pandas as pd
 
 from kobo_sync.analysis import attendance, labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.model import Class, Document, Form, Question, Scope
-from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables
+from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables, free_name
 
 NAME = "data_workbook"
 TITLE = "Données"
@@ -32,7 +33,7 @@ _NOMINATIVE_KINDS = frozenset(
 )
 _WRITTEN = ("note", "proposal", "steps", "other", "agreements", "disagreements", "quotations", "themes_other")
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
-_COORDINATES = ("_lat", "_lon", "_alt", "_acc")
+_COORDINATE = re.compile(r"_(?:lat|lon|alt|acc)(?:_\d+)?$")  # of a geopoint, with the number of a name that was taken
 _PHONE_FROM = 10_000_000
 RETIRED = "question retirée du formulaire"
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
@@ -71,7 +72,7 @@ def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.S
     names, left_out = _registered_names(facts), meaning.excluded(facts)
     sheets, removed = [], {}
     for form_id in facts.config.forms:
-        tables = sorted(name for name in facts.tables if name == form_id or name.startswith(f"{form_id}__"))
+        tables = facts.tables_of(form_id)
         for name in tables or [form_id]:
             table = facts.tables.get(name, pd.DataFrame())
             if left_out and "root_uuid" in table:
@@ -89,7 +90,7 @@ def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
     """The choices of every question that *sheets* show, with their labels."""
     codebook = _codebook(facts, {column.question for sheet in sheets for column in sheet.columns})
     retired = [
-        [sheet.name.partition("__")[0], column.name, "", column.title]
+        [facts.form_of(sheet.name), column.name, "", column.title]
         for sheet in sheets
         for column in sheet.columns
         if column.title.endswith(f"({RETIRED})")
@@ -130,7 +131,7 @@ def _split_columns(
     banned = nominative_questions(settings, form)
     shown_columns, dropped = [], []
     for column in (str(each) for each in table.columns if each not in system):
-        question = questions[column].name if column in questions else re.sub(f"({'|'.join(_COORDINATES)})$", "", column)
+        question = questions[column].name if column in questions else _COORDINATE.sub("", column)
         # Of a question that is asked no more nothing tells whether its words name somebody; its small numbers do not.
         is_known = form is None or column in questions or _is_small_number(column, table[column])
         if (
@@ -175,7 +176,7 @@ def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
 
 def _is_small_number(column: str, values: pd.Series) -> bool:
     """Numbers that are no position and no phone number."""
-    if not pd.api.types.is_numeric_dtype(values) or column.endswith(_COORDINATES):
+    if not pd.api.types.is_numeric_dtype(values) or _COORDINATE.search(column):
         return False
     return bool((values.dropna().astype(float).abs() < _PHONE_FROM).all())
 
@@ -193,6 +194,7 @@ def _declared(settings: FormSettings) -> set[str]:
     return {*settings.fields.values(), *settings.items, *settings.likert, *settings.open_questions}
 
 
+@memo_in_process
 def _registered_names(facts: Facts) -> set[str]:
     table = meaning.rows(facts, "registration").table
     full = {meaning.normal_name(a, b) for a, b in zip(table["family_name"], table["given_name"], strict=True)}
@@ -238,7 +240,7 @@ def _data_sheet(
         columns.append(excel.Column(column, _title(facts, form_id, column, question), kind, question=named))
         values.append(cells)
         if (labelled := _labels(facts, form_id, question, cells)) is not None:
-            header = _free(f"{column}_libelle", headers)
+            header = free_name(f"{column}_libelle", headers)
             columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
             values.append(labelled)
     if not columns:
@@ -254,7 +256,7 @@ def _labels(
     if question is None:
         return None
     if question.kind.startswith(("select", "rank")):
-        if _lists_people(facts, question) or (
+        if lists_people(facts, question) or (
             question.file_name and not any(c.labels for c in labels.all_choices(facts, form_id, question.name))
         ):
             return None
@@ -262,15 +264,6 @@ def _labels(
     if question.name == settings.fields.get("need"):
         return [labels.need(facts, str(cell)) if cell else None for cell in cells]
     return None
-
-
-def _free(name: str, headers: set[str]) -> str:
-    """*name*, or with a number that makes it unlike all *headers*, whatever the case; it is added to them."""
-    candidate, number = name, 2
-    while candidate.lower() in headers:
-        candidate, number = f"{name}_{number}", number + 1
-    headers.add(candidate.lower())
-    return candidate
 
 
 def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:
@@ -308,9 +301,15 @@ def _labelled(facts: Facts, form_id: str, question: Question, cell: excel.Value)
     return " ; ".join(labels.choice(facts, form_id, question.name, code) for code in codes)
 
 
-def _lists_people(facts: Facts, question: Question) -> bool:
-    """Whether the question's choices are the roster: their labels are names."""
-    return facts.config.roster is not None and question.file_name == facts.config.roster.file
+def lists_people(facts: Facts, question: Question) -> bool:
+    """Whether the question's choices are the roster, or a file with the name of somebody registered: their labels are names."""
+    if not question.file_name:
+        return False
+    if facts.config.roster is not None and question.file_name == facts.config.roster.file:
+        return True
+    names = _registered_names(facts)
+    offered = facts.catalogues.get(question.file_name, ())
+    return any(meaning.normal_name(text) in names for choice in offered for text in choice.labels.values())
 
 
 def _kind(question: Question | None, values: pd.Series) -> excel.Kind:
@@ -365,7 +364,8 @@ def read_me_lines(facts: Facts, *, nominative: bool) -> list[str]:
         else "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
         "(HL-01, HL-02… pour les personnes hors liste).",
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
-        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne toutes les listes.",
+        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne les listes ; "
+        "celles qui semblent nommer des personnes restent des codes.",
         "Excel ne connaît pas les jours avant mars 1900 : ces dates sont des textes sur fond jaune. Un texte de plus de 32 000 signes continue "
         "dans la colonne « (suite) ».",
         "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe droite (U+0027) ; l’ôter rend la réponse "
@@ -388,7 +388,7 @@ def _read_me(
     ]
     rows: list[list[excel.Value]] = []
     for sheet in sheets:
-        form_id = sheet.name.partition("__")[0]
+        form_id = facts.form_of(sheet.name)
         dropped = ", ".join(removed[sheet.name]) or french.NOTHING
         rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), dropped])
     return excel.Sheet("Lisez-moi", columns, rows, intro=read_me_lines(facts, nominative=nominative), filtered=False)
@@ -414,7 +414,7 @@ def _codebook(facts: Facts, question_names: set[str]) -> excel.Sheet:
 def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
     """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
     languages = facts.config.mission.languages
-    offered = () if _lists_people(facts, question) else labels.all_choices(facts, form_id, question.name)
+    offered = () if lists_people(facts, question) else labels.all_choices(facts, form_id, question.name)
     if offered:
         others = languages[1:]
         return [

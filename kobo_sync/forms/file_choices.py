@@ -33,7 +33,8 @@ def choices_in(content: bytes, file: str, parameters: str = "") -> tuple[Choice,
         code = str(row.get(value, "")).strip()
         if code:
             texts = dict(_labels(row, label))
-            choices.setdefault(code, Choice(code, {language: text for language, text in texts.items() if text}))
+            extra = {column: str(text) for column, text in row.items() if column not in (value, label) and column}
+            choices.setdefault(code, Choice(code, {language: text for language, text in texts.items() if text}, extra))
     return tuple(choices.values())
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook, read_me_lines
+from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook, lists_people, read_me_lines
 from kobo_sync.documents.spreadsheets import tabular
 from kobo_sync.documents.spreadsheets.excel import Sheet
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.store.tables.layout import free_name
 from kobo_sync.workspace.folders import write_atomic
 
 log = logging.getLogger("kobo_sync")
@@ -70,7 +71,8 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
         "sav": lambda sheet: _spss_bytes(facts, sheet),
     }
     files = {f"{sheet.name}.{shape}": writers[shape](sheet) for sheet in sheets}
-    files["codes.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
+    codebook = free_name("codes", {sheet.name.lower() for sheet in sheets})  # a form may be called so
+    files[f"{codebook}.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
     files["lisez-moi.txt"] = ("\n".join(read_me_lines(facts, nominative=nominative)) + "\n").encode("utf-8-sig")
     return files
 
@@ -79,7 +81,7 @@ def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
     """A position says who; GeoJSON exists for positions, so each row draws one, rounded to about a kilometre."""
     drawings = []
     for sheet in sheets if nominative else data_sheets(facts, nominative=True)[0]:
-        form = facts.forms.get(sheet.name.partition("__")[0])
+        form = facts.forms.get(facts.form_of(sheet.name))
         questions = {column.name: form.question(column.question) for column in sheet.columns} if form else {}
         drawn = {name: _DRAWN[q.kind] for name, q in questions.items() if q is not None and q.kind in _DRAWN}
         drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
@@ -88,12 +90,12 @@ def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
 
 def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:
     """Column → choice → label, of the columns of *sheet* whose question is of *kind* (``select_one``, ``select_multiple``)."""
-    form_id = sheet.name.partition("__")[0]
+    form_id = facts.form_of(sheet.name)
     form = facts.forms.get(form_id)
     codes = {}
     for column in sheet.columns:
         question = form.question(column.question) if form and not column.labels_of else None
-        if question is not None and question.kind.startswith(kind):
+        if question is not None and question.kind.startswith(kind) and not lists_people(facts, question):
             choices = labels.all_choices(facts, form_id, question.name)
             codes[column.name] = {c.name: labels.choice(facts, form_id, question.name, c.name) for c in choices}
     return codes

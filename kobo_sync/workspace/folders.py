@@ -238,21 +238,28 @@ class Workspace:
         return catalogues
 
     def media_lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
-        """The lists of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; the roster, which names people, is none.
+        """The lists of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; those that name people are none.
 
         A file that is missing or cannot be read has no labels: lint and the deployment say so.
         """
         from kobo_sync.forms.file_choices import choices_in
+        from kobo_sync.forms.personal import lists_people
 
         roster = config.roster.file if config.roster else ""
         lists: dict[str, tuple[Choice, ...]] = {}
+        personal: set[str] = set()  # a list is one of people as soon as one question shows it as such
         for form in forms.values():
             for question in form.questions:
                 name = question.file_name
                 path = self.root / "forms" / "media" / name
-                if name and name != roster and name not in lists and path.is_file():
-                    lists[name] = choices_in(path.read_bytes(), name, question.parameters)
-        return lists
+                if not name or name == roster or not path.is_file():
+                    continue
+                choices = choices_in(path.read_bytes(), name, question.parameters)
+                columns = {column for choice in choices for column in choice.extra}
+                if lists_people(name, question.name, columns):
+                    personal.add(name)
+                lists.setdefault(name, choices)
+        return {name: choices for name, choices in lists.items() if name not in personal}
 
     def templates(self) -> dict[str, bytes]:
         """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""

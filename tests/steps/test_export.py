@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -265,3 +266,38 @@ def test_a_choice_that_is_gone_keeps_its_column_and_label(odd: Mission, tmp_path
     assert sorted(table["besoins_ecole"]) == [1, 1] and sorted(table["besoins_eau"]) == [0, 1]
     with pd.read_stata(tmp_path / "personnes.dta", iterator=True) as reader:
         assert reader.variable_labels()["besoins_ecole"] == "École – Besoins"
+
+
+PEOPLE = {
+    "by the file": ("menages.csv", "choix_m", "name,label\nm1,Zineb Marquée\nm2,Autre Marquée\n"),
+    "by the question": ("liste.csv", "NomChef", "name,label\nm1,Zineb Marquée\nm2,Autre Marquée\n"),
+    "by a column": ("liste.csv", "choix_m", "name,label,Téléphone\nm1,Zineb Marquée,0661\nm2,Autre Marquée,0662\n"),
+    "by a name": ("liste.csv", "choix_m", "name,label\nm1,Nom N1\nm2,Autre Marquée\n"),
+}
+
+
+@pytest.mark.parametrize("told_by", PEOPLE)
+def test_a_list_of_people_stays_codes_in_every_shape(field_team: Field, told_by: str, tmp_path: Path) -> None:
+    file, question, content = PEOPLE[told_by]
+    root = field_team.mission.workspace.root
+    (root / "forms" / "media").mkdir(exist_ok=True)
+    (root / "forms" / "media" / file).write_text(content, "utf-8")
+    row = f"|        | select_one_from_file {file} | {question} | Qui | من | | |\n"
+    (root / "forms" / "personnes.md").write_text(_form(row, 2), "utf-8")
+    deploy(field_team.reopen(), force=True)
+    field_team.mission = field_team.reopen()
+    field_team.person("N1", **{question: "m1"})  # whose name is « Nom N1 »
+    mission = field_team.reopen()
+    pull(mission)
+    for shape in ("csv", "dta", "xlsx", "geojson"):
+        export(mission, shape, output=tmp_path / shape)
+        for path in (tmp_path / shape).iterdir():
+            assert b"Marqu" not in _unpacked(path), path.name
+    assert "m1" in (tmp_path / "csv" / "personnes.csv").read_text("utf-8-sig")
+
+
+def _unpacked(path: Path) -> bytes:
+    if path.suffix != ".xlsx":
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as book:
+        return b"".join(map(book.read, book.namelist()))

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kobo_sync.forms.personal import IDENTITY, PERSONAL
 from kobo_sync.forms.rules.subject import Fault, Line, Subject, rule
 
 _CONSENT = re.compile(r"consent|accord|accept|agree|autoris|موافق")
-# A village or a school has a name too: only persons' names count.
-_PERSONAL = re.compile(
-    r"^(?:nom|noms|name|mobile)$|^nom_(?:famille|complet|prenom|personne|participante?|enquetee?|ar)$|"
-    r"(?:^|_)(?:first|last|full|family|given|middle|your|respondent|person|participant|patient|head|mother|father|child)_?name$|"
-    r"(?:^|_)(?:prenoms?|surname|phone|telephone|tel|gsm|whatsapp|email|courriel|adresse|birth|naissance|dob|signature)(?:_|$)"
-)
-_IDENTITY = re.compile(r"(?:^|_)(?:cin|cnie|nin|passport|passeport|ssn|id_card|national_id|carte_identite)(?:_|$)")
 _ASKING = ("text", "integer", "image", "date", "email", "phonenumber", "barcode", "video", "audio")
 
 
@@ -34,7 +28,7 @@ def consent_first(subject: Subject) -> Iterator[Fault]:
 def no_identity_number(subject: Subject) -> Iterator[Fault]:
     """No identity number is asked."""
     for line in subject.questions:
-        if line.kind.kind in _ASKING and _IDENTITY.search(line.name.lower()):
+        if line.kind.kind in _ASKING and IDENTITY.search(line.name.lower()):
             yield (
                 subject.at(line, "name"),
                 f"{line.name!r} asks an identity number",
@@ -76,7 +70,7 @@ def _is_consent(subject: Subject, line: Line) -> bool:
 
 def _is_personal(line: Line) -> bool:
     return line.kind.kind in _ASKING and (
-        bool(_PERSONAL.search(line.name.lower())) or "signature" in line.cells.get("appearance", "").split()
+        bool(PERSONAL.search(line.name.lower())) or "signature" in line.cells.get("appearance", "").split()
     )
 
 

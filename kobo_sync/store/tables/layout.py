@@ -132,7 +132,7 @@ def flat_tables(form: Form) -> tuple[FlatTable, ...]:
     tables = [FlatTable(form.form_id, "", "", _columns(form.questions, "", SYSTEM))]
     used_names = {form.form_id.lower()}
     for repeat in form.repeats:
-        name = _free(f"{form.form_id}__{repeat.name}", used_names)
+        name = free_name(f"{form.form_id}__{repeat.name}", used_names)
         tables.append(FlatTable(name, repeat.path, repeat.parent, _columns(form.questions, repeat.path, REPEAT_SYSTEM)))
     return tuple(tables)
 
@@ -146,12 +146,12 @@ def _columns(questions: Sequence[Question], repeat: str, system: tuple[tuple[str
         name, path = question.name, question.path if n_named[question.name] > 1 else ""
         if question.kind in GEOPOINTS:
             columns += [
-                Column(_free(f"{name}_{part}", used_names), "decimal", name, at, path=path)
+                Column(free_name(f"{name}_{part}", used_names), "decimal", name, at, path=path)
                 for at, part in enumerate(GEO_PARTS)
             ]
         else:
             many = MANY.get(question.kind, "")
-            columns.append(Column(_free(name, used_names), _kind(question), name, many=many, path=path))
+            columns.append(Column(free_name(name, used_names), _kind(question), name, many=many, path=path))
     return tuple(columns)
 
 
@@ -161,7 +161,8 @@ def _kind(question: Question) -> Kind:
     return "decimal" if question.kind in ("decimal", "range") else "text"
 
 
-def _free(name: str, used_names: set[str]) -> str:
+def free_name(name: str, used_names: set[str]) -> str:
+    """*name*, or with a number that makes it unlike all *used_names*, which are in small letters; it is added to them."""
     candidate, n = name, 2
     while candidate.lower() in used_names:
         candidate, n = f"{name}_{n}", n + 1
