@@ -104,12 +104,11 @@ def test_a_row_type_that_cannot_be_made_concerns_its_form_alone(
 def test_a_damaged_file_and_a_silent_server_end_the_run(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     field_team.person("NOR-01")
     client = field_team.mission.reader()
-    monkeypatch.setattr(client, "count", _raising(KoboUnreachable("no answer")))
-    with pytest.raises(KoboUnreachable):
-        pull(field_team.mission)
-    monkeypatch.setattr(client, "count", _raising(KoboUnreachable("no answer", status=500)))
-    report = pull(field_team.mission)
-    assert {finding.rule for finding in report.findings} == {"PULL001"}  # the server answers all else
+    with monkeypatch.context() as silent:
+        for question in ("count", "me"):
+            silent.setattr(client, question, _raising(KoboUnreachable("no answer")))
+        with pytest.raises(KoboUnreachable):
+            pull(field_team.mission)
     field_team.mission.store.close()
     path = field_team.mission.workspace.database
     content = path.read_bytes()
@@ -118,6 +117,27 @@ def test_a_damaged_file_and_a_silent_server_end_the_run(field_team: Field, monke
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     with pytest.raises(StoreError):
         pull(field_team.reopen())
+
+
+@pytest.mark.parametrize("status", [None, 500])
+def test_a_project_that_never_answers_keeps_no_other_form_from_its_rows(
+    field_team: Field, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    field_team.person("NOR-01")
+    field_team.submit("visites", {"zone": "nord"})
+    client = field_team.mission.reader()
+    count, silent = client.count, field_team.mission.store.deployments()["personnes"].asset_uid
+
+    def counted(asset_uid: str, *rest: object) -> int:
+        if asset_uid == silent:
+            raise KoboUnreachable("no answer", status=status, hint="wait")
+        return count(asset_uid, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client, "count", counted)
+    report = pull(field_team.mission)
+    _is_told(report, "PULL001", "no answer")
+    assert report.lines[1].startswith("visites: server 1 = local 1")
+    assert report.counts["new"] == 2, "the page that came before the silence is stored too"
 
 
 def _raising(error: Exception) -> object:

@@ -36,7 +36,8 @@ def one_form(
             raise
         findings.append(_finding("PULL011", form_id, error.message, error.hint or CURE))
     except KoboError as error:
-        is_alone = error.status is not None and server_lives() if isinstance(error, KoboUnreachable) else True
+        # A project may time out for ever while its server answers all else: the forms after it are pulled all the same.
+        is_alone = server_lives() if isinstance(error, KoboUnreachable) else True
         if not is_alone or error.status == 401:  # no server, or a token that is wrong for every form alike
             raise
         findings.append(_finding("PULL001", form_id, error.message, error.hint))
