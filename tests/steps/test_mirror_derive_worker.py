@@ -159,7 +159,11 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
                 raise KoboUnreachable("gone", method="GET", url="/")
             yield page
 
+    def gone(_client: KoboClient) -> str:
+        raise KoboUnreachable("gone", method="GET", url="/")
+
     monkeypatch.setattr(KoboClient, "pages", broken)
+    monkeypatch.setattr(KoboClient, "me", gone)  # the whole server: one project alone would be a finding
     with pytest.raises(KoboUnreachable):
         pull(field_team.mission, form_ids=["personnes"])
     assert len(helped) == 1

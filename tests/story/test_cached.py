@@ -123,12 +123,12 @@ def test_all_that_is_kept_comes_back_as_it_was(state: Path, monkeypatch: pytest.
 
 def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What else they read of the facts would not be missed by what is kept: it would be stale."""
-    parsed_report: set[str] = set()
+    read_names: set[str] = set()
 
     def spied(self: Facts, name: str) -> Any:
         caller = sys._getframe(1).f_globals["__name__"]
         if memo._reading.forms and not name.startswith("__") and caller not in (memo.__name__, "dataclasses"):
-            parsed_report.add(name)
+            read_names.add(name)
         return object.__getattribute__(self, name)
 
     mission = opened(state)
@@ -139,4 +139,5 @@ def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monke
     monkeypatch.undo()
     mission.close()
     told_besides = {"versions", "file_digests", "reworked"}  # by the hash of what all rests on, and by the forms' own
-    assert parsed_report <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides
+    methods = {"form_of", "tables_of"}  # what these read is seen here as well
+    assert read_names <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides | methods
