@@ -32,7 +32,7 @@ def reworked(store: Store) -> dict[str, str]:
     )
     first: dict[str, tuple[int, bool]] = {}  # the first revision with the present approval; edited since?
     uuids: dict[str, str] = {}
-    with store.begin() as connection:
+    with store.read() as connection:
         bodies = RawPages(connection)
         for row in connection.execute(query).all():
             head = parse_head(bodies.row((row.body_id, row.body_at, row.body_n)))

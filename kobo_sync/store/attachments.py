@@ -70,7 +70,7 @@ def list_files(
 
 def n_wanted(store: Store, form_id: str) -> int:
     """How many current attachments of live rows have no bytes here."""
-    with store.begin() as connection:
+    with store.read() as connection:
         return int(connection.execute(_missing(form_id, sa.func.count())).scalar_one())
 
 
@@ -83,7 +83,7 @@ def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
     last = 0
     while True:
         query = _missing(form_id, *columns).where(A.c.row_id > last).order_by(A.c.row_id).limit(BATCH)
-        with store.begin() as connection:
+        with store.read() as connection:
             rows = connection.execute(query).all()
         if not rows:
             return

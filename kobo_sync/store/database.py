@@ -80,10 +80,10 @@ class Store:
         sa.event.listen(self.engine, "connect", _tune)
         sa.event.listen(self.engine, "begin", _begin)
         try:
-            with self.begin() as connection:
+            with self.read() as connection:
                 needs_nothing = is_current(MIRROR, connection, str(path))
             if not needs_nothing:
-                with self.begin(at_once=True) as connection:
+                with self.begin() as connection:
                     bring_up(MIRROR, connection, str(path))
         except BaseException:
             self.engine.dispose()
@@ -96,11 +96,21 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def begin(self, *, at_once: bool = False) -> Iterator[sa.Connection]:
-        """One transaction: all of it is stored, or nothing; *at_once* waits for other writers before it reads."""
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is stored, or nothing. It waits up to `BUSY_S` for another writer, before it reads."""
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One transaction that only reads: it never waits for one that writes, nor makes it wait."""
+        with self._transaction(reads_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, **options: bool) -> Iterator[sa.Connection]:
         try:
-            engine = self.engine.execution_options(at_once=True) if at_once else self.engine
-            with engine.begin() as connection:
+            with self.engine.execution_options(**options).begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
             reason = _reason(error)
@@ -126,7 +136,7 @@ class Store:
 
     def tables(self, form: Form) -> tuple[FlatTable, ...]:
         """The flat tables of *form* and of its versions before: a question that is asked no more keeps its column."""
-        with self.begin() as connection:
+        with self.read() as connection:
             return merge_tables(stored_tables(connection, form.form_id), flat_tables(form))[0]
 
     def read_table(
@@ -142,7 +152,7 @@ class Store:
 
         kinds = dict(table.system)
         kinds |= {column.name: column.kind for column in table.columns if only is None or column.name in only}
-        with self.begin() as connection:
+        with self.read() as connection:
             columns = read_columns(connection, table, kinds, where)
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
         # Each list goes as its column comes. Blocks of columns are quick to work on, and take a copy to make: of a
@@ -158,7 +168,7 @@ class Store:
 
         The columns are those that the database holds, so a question that forms/ no longer has still counts.
         """
-        with self.begin() as connection:
+        with self.read() as connection:
             return count_answers(connection, stored_tables(connection, form_id), question, codes)
 
     # ── what is held ──
@@ -167,7 +177,7 @@ class Store:
         """What is held of each form, in the given order."""
         s, a, q, c = schema.submissions, schema.attachments, schema.quarantine, schema.cursors
         holdings = []
-        with self.begin() as connection:
+        with self.read() as connection:
 
             def n(query: sa.Select[Any]) -> int:
                 return int(connection.execute(query).scalar_one())
@@ -207,8 +217,8 @@ class Store:
             .where(s.c.form_id == form_id, s.c.gone_at.is_(None))
             .order_by(s.c.root_uuid)
         )
-        with self.begin() as connection:
-            ensure_hashes(connection, form_id)
+        ensure_hashes(self, form_id)
+        with self.read() as connection:
             return [tuple(row) for row in connection.execute(query)]
 
     def attachment_index(self, form_id: str = "", roots: Iterable[str] = ()) -> dict[tuple[str, str], str]:
@@ -218,14 +228,14 @@ class Store:
         if form_id:
             query += " AND form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
             values = (form_id, json.dumps(list(roots)))
-        with self.begin() as connection:
+        with self.read() as connection:
             return {(root, name): sha256 for root, name, sha256 in connection.exec_driver_sql(query, values)}
 
     # ── deployments ──
 
     def deployments(self) -> dict[str, Deployment]:
         """What was deployed, by form_id."""
-        with self.begin() as connection:
+        with self.read() as connection:
             rows = connection.execute(sa.select(schema.deployments)).mappings().all()
         return {row["form_id"]: Deployment(**{**row, "media": json.loads(row["media"])}) for row in rows}
 
@@ -257,27 +267,33 @@ def open_store(path: Path) -> Store:
         raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
 
 
-def ensure_hashes(connection: sa.Connection, form_id: str) -> None:
-    """Hash the contents of the rows that came or changed since this was last asked."""
+def ensure_hashes(store: Store, form_id: str) -> None:
+    """Hash the contents of the rows that came or changed since this was last asked. Raises: StoreError."""
     s = schema.submissions
     unhashed = (s.c.form_id == form_id) & s.c.gone_at.is_(None) & (s.c.content_sha256 == "")
     columns = sa.select(s.c.root_uuid, s.c.body_id, s.c.body_at, s.c.body_n)
-    bodies = RawPages(connection)
-    hashed = [
-        (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
-        for root_uuid, body_id, at, n in connection.execute(
-            columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
-        ).all()
-    ]
-    if hashed:
-        connection.exec_driver_sql(
-            "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
-        )
+    with store.read() as connection:
+        if not connection.execute(sa.select(sa.exists().where(unhashed))).scalar():
+            return  # as nearly always: then nobody who writes is waited for
+    with store.begin() as connection:
+        bodies = RawPages(connection)
+        hashed = [
+            (content_hash(parse_submission(bodies.row((body_id, at, n)), form_id)), form_id, root_uuid)
+            for root_uuid, body_id, at, n in connection.execute(
+                columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
+            ).all()
+        ]
+        if hashed:
+            connection.exec_driver_sql(
+                "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
+            )
 
 
 def _begin(connection: sa.Connection) -> None:
-    at_once = connection.get_execution_options().get("at_once")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if at_once else "BEGIN")
+    # A transaction that reads and then writes is refused at once when another one wrote meanwhile, however long it
+    # would have waited: whoever may write says so before it reads.
+    reads_only = connection.get_execution_options().get("reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
 def _tune(connection: Any, _record: Any) -> None:

@@ -154,7 +154,7 @@ def _odd_rows(connection: sa.Connection, form_id: str, goes: Judge, *, dry_run: 
 def files_of(store: Store) -> dict[str, int]:
     """SHA-256 → bytes of every file that is on disk for a submission, by the ledger."""
     query = sa.select(A.c.sha256, A.c.n_bytes).where(A.c.sha256.is_not(None))
-    with store.begin() as connection:
+    with store.read() as connection:
         return {sha256: int(n or 0) for sha256, n in connection.execute(query).all()}
 
 

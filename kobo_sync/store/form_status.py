@@ -35,7 +35,7 @@ def form_statuses(store: Store, form_ids: Sequence[str]) -> list[FormStatus]:
         .where(A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
         .group_by(A.c.form_id)
     )
-    with store.begin() as connection:
+    with store.read() as connection:
         cursors = {row.form_id: row for row in connection.execute(sa.select(C))}
         missing = {row[0]: int(row[1]) for row in connection.execute(waiting)}
         aside = sa.select(Q.c.form_id, sa.func.count()).group_by(Q.c.form_id)

@@ -44,7 +44,7 @@ def revisions_of(store: Store, submission: str) -> list[Revision]:
         which = S.c.submission_id == int(submission)
     elif not uuid:
         return []
-    with store.begin() as connection:
+    with store.read() as connection:
         rows = connection.execute(sa.select(S).where(which).order_by(S.c.form_id)).all()
         if not rows and uuid:
             older = sa.select(R.c.root_uuid).where(R.c.uuid == uuid)
@@ -74,7 +74,7 @@ def store_as_of(store: Store, forms: Mapping[str, Form], moment: datetime) -> St
     for form_id, form in forms.items():
         mirror = Mirror(past, form)
         mirror.prepare()
-        with store.begin() as connection:
+        with store.read() as connection:
             rows = _rows_as_of(connection, form_id, moment)
         for at in range(0, len(rows), BATCH):
             some = rows[at : at + BATCH]
@@ -99,7 +99,7 @@ def _rows_as_of(connection: sa.Connection, form_id: str, moment: datetime) -> li
 
 def _lend_files(store: Store, past: Store) -> None:
     here = sa.select(A.c.form_id, A.c.root_uuid, A.c.attachment_uid, A.c.sha256).where(A.c.sha256.is_not(None))
-    with store.begin() as connection:
+    with store.read() as connection:
         files = [(row.sha256, row.form_id, row.root_uuid, row.attachment_uid) for row in connection.execute(here)]
     if files:
         with past.begin() as connection:

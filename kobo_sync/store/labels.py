@@ -39,7 +39,7 @@ def earlier_choices(store: Store, forms: Mapping[str, Form]) -> dict[tuple[str, 
     """(form_id, question) → the choices that its form offers no more, by code, with their last labels."""
     texts: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     query = sa.select(labels).where(labels.c.code != "").order_by(labels.c.form_id, labels.c.question, labels.c.code)
-    with store.begin() as connection:
+    with store.read() as connection:
         for row in connection.execute(query):
             texts.setdefault((row.form_id, row.question), {}).setdefault(row.code, {})[row.language] = row.label
     earlier = {}

@@ -88,7 +88,7 @@ class Mirror:
 
     def cursor(self) -> Cursor:
         """How far the form was read."""
-        with self.store.begin() as connection:
+        with self.store.read() as connection:
             return self._ledger.cursor(connection) or NO_CURSOR
 
     def note(self, values: Mapping[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Mirror:
 
     def low_water(self, overlap: timedelta) -> int:
         """The id to read above: rows that the last reading may have missed lie above it."""
-        with self.store.begin() as connection:
+        with self.store.read() as connection:
             return self._ledger.low_water(connection, overlap)
 
     def ahead(self, page: Page) -> None:
@@ -216,10 +216,10 @@ class Mirror:
 
     def n_set_aside(self) -> int:
         """How many rows could not be understood and are kept apart."""
-        with self.store.begin() as connection:
+        with self.store.read() as connection:
             return self._ledger.n_set_aside(connection)
 
     def ids_of(self, root_uuids: Iterable[str]) -> dict[str, int]:
         """root_uuid → id of those among *root_uuids* that are held and live."""
-        with self.store.begin() as connection:
+        with self.store.read() as connection:
             return self._ledger.ids_of(connection, sorted(root_uuids))

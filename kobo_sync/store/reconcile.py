@@ -46,7 +46,7 @@ class Comparison:
 def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -> Comparison:
     """Compare a complete light scan with the live rows of a form; forgets rows set aside that are listed no longer."""
     scanned, last_id, modified = 0, -1, ""
-    with store.begin() as connection:
+    with store.read() as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS temp.seen")
         connection.exec_driver_sql(
             "CREATE TEMP TABLE seen (submission_id INTEGER PRIMARY KEY, root_uuid TEXT, signature TEXT)"
@@ -60,16 +60,17 @@ def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -
                 [(row.submission_id, row.root_uuid, row.signature) for row in page],
             )
         mine = {"form_id": form_id}
-        to_read = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
-        absent = {row.root_uuid: row.submission_id for row in connection.execute(sa.text(_ABSENT), mine)}
-        distinct = int(connection.exec_driver_sql("SELECT count(DISTINCT root_uuid) FROM seen").scalar() or 0)
-        # Rows that were set aside and are listed no longer have nothing left to be tried again.
+        # Rows that were set aside and are listed no longer have nothing left to be tried again. The first statement that
+        # touches the file itself, so that it waits for other writers; the scan, which may take minutes, locks nothing.
         connection.execute(
             sa.text(
                 "DELETE FROM quarantine WHERE form_id = :form_id AND submission_id NOT IN (SELECT submission_id FROM seen)"
             ),
             mine,
         )
+        to_read = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
+        absent = {row.root_uuid: row.submission_id for row in connection.execute(sa.text(_ABSENT), mine)}
+        distinct = int(connection.exec_driver_sql("SELECT count(DISTINCT root_uuid) FROM seen").scalar() or 0)
         connection.exec_driver_sql("DROP TABLE temp.seen")
     return Comparison(to_read, absent, scanned, distinct, last_id, modified)
 
@@ -77,7 +78,7 @@ def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -
 def differing(store: Store, form_id: str, rows: Sequence[LightRow]) -> list[int]:
     """The ids among some light rows whose row is not held as they show it."""
     to_read = []
-    with store.begin() as connection:
+    with store.read() as connection:
         for row in rows:
             query = "SELECT signature, submission_id FROM submissions WHERE form_id = ? AND root_uuid = ? AND gone_at IS NULL"
             row_here = connection.exec_driver_sql(query, (form_id, row.root_uuid)).first()

@@ -90,9 +90,10 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
     a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
-    with store.begin() as connection:
+    for form_id in questions:
+        ensure_hashes(store, form_id)
+    with store.read() as connection:
         for form_id, question in sorted(questions.items()):
-            ensure_hashes(connection, form_id)
             rows = _zones_of(connection, form_id, question)
             for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
                 figures = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
