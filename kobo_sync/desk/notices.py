@@ -54,7 +54,9 @@ def raise_notice(desk: Desk, notice: Notice, now: datetime) -> bool:
 
 def claim(desk: Desk, now: datetime) -> Notice | None:
     """The next mail to send, taken by one sender alone; None when there is none."""
-    waiting = (N.c.sent_at.is_(None)) & (N.c.next_try_at <= now)
+    # An hour further off than any wait is one of a clock that was set back since.
+    is_due = (N.c.next_try_at <= now) | (N.c.next_try_at > now + WAITS[-1] + CLAIM)
+    waiting = (N.c.sent_at.is_(None)) & is_due
     with desk.begin() as connection:
         row = connection.execute(sa.select(N).where(waiting).order_by(N.c.raised_at, N.c.event).limit(1)).first()
         if row is None:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ R, LEASES = schema.runs, schema.leases
 BEAT_S = 1.0
 DEAD_S = 30.0  # a holder on another machine that has not moved for so long is taken for dead
 LEASE = "run"
+MOST_LOST = 3  # so many runs of a slot may die before it counts as done: what kills its process must not do so for ever
+AHEAD = timedelta(hours=1)  # a run that began so much after "now" was recorded before the clock was set back
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def start_run(desk: Desk, job: str, order: Order, now: datetime, host: str, pid:
     becomes *lost*. Raises: SlotTaken when the slot was run before.
     """
     with desk.begin() as connection:
-        connection.execute(R.update().where(R.c.status == "running").values(status="lost", ended_at=now))
+        _lose(connection, now)
         return _insert(connection, job, order, now, "running", host, pid)
 
 
@@ -90,12 +92,65 @@ def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, st
 
 
 def end_run(desk: Desk, run_id: int, now: datetime, status: str, report: Mapping[str, Any]) -> None:
-    """Record how a run ended."""
-    report_json = json.dumps(report, ensure_ascii=False)
+    """Record how a run ended; one that was stopped gives its slot back: it is still due."""
     with desk.begin() as connection:
+        if status == "stopped":
+            row = connection.execute(sa.select(R).where(R.c.run_id == run_id)).one()
+            report = {**report, **_slot_given_back(connection, row)}
+        report_json = json.dumps(report, ensure_ascii=False)
         connection.execute(
             R.update().where(R.c.run_id == run_id).values(ended_at=now, status=status, report=report_json)
         )
+
+
+def end_dead_runs(desk: Desk, lease: Lease | None, now: datetime) -> int:
+    """Record as *lost* what still says running, and free *lease*, whose holder the caller takes for dead.
+
+    A run that was lost gives its slot back. Returns how many; none when the lease has moved or changed hands meanwhile.
+    """
+    with desk.begin() as connection:
+        if _lease(connection) != lease:
+            return 0
+        connection.execute(LEASES.delete().where(LEASES.c.name == LEASE))
+        return _lose(connection, now)
+
+
+def free_slots_ahead(desk: Desk, host: str, now: datetime) -> int:
+    """Give back the slots of this machine's runs that began after *now*: the clock was set back. Returns how many.
+
+    Else each of these hours, when it comes, would count as done: a day's work, for a clock that was a day ahead.
+    """
+    ahead = (R.c.host == host) & R.c.slot.is_not(None) & (R.c.started_at > now + AHEAD)
+    with desk.read() as connection:
+        if not connection.execute(sa.select(sa.exists().where(ahead))).scalar():
+            return 0
+    with desk.begin() as connection:
+        rows = connection.execute(sa.select(R).where(ahead)).all()
+        for row in rows:
+            report = {**json.loads(row.report), "slot": row.slot}
+            values = {"slot": None, "report": json.dumps(report, ensure_ascii=False)}
+            connection.execute(R.update().where(R.c.run_id == row.run_id).values(**values))
+    return len(rows)
+
+
+def _lose(connection: sa.Connection, now: datetime) -> int:
+    rows = connection.execute(sa.select(R).where(R.c.status == "running")).all()
+    for row in rows:
+        report = json.dumps(_slot_given_back(connection, row))
+        values = {"status": "lost", "ended_at": now, "report": report}
+        connection.execute(R.update().where(R.c.run_id == row.run_id).values(**values))
+    return len(rows)
+
+
+def _slot_given_back(connection: sa.Connection, row: Any) -> dict[str, str]:
+    """Take the slot's name off a run that did not end, so that it is due again; returns it for the run's report."""
+    if row.slot is None:
+        return {}
+    lost = connection.execute(sa.select(R.c.report).where(R.c.job == row.job, R.c.status == "lost")).scalars()
+    n_lost = sum(json.loads(report).get("slot") == row.slot for report in lost)
+    if n_lost + 1 < MOST_LOST:
+        connection.execute(R.update().where(R.c.run_id == row.run_id).values(slot=None))
+    return {"slot": row.slot}
 
 
 def last_runs(
@@ -136,11 +191,18 @@ def last_success(desk: Desk, jobs: Sequence[str]) -> datetime | None:
         return connection.execute(query).scalar()
 
 
-def last_slot_at(desk: Desk, job: str, now: datetime) -> datetime | None:
-    """The newest slot of *job* that was run or missed and is not in the future (a clock may have been wrong)."""
-    query = sa.select(sa.func.max(R.c.slot_at)).where(R.c.job == job, R.c.slot_at <= now)
-    with desk.begin() as connection:
-        return connection.execute(query).scalar()
+def due_after(desk: Desk, job: str, now: datetime) -> datetime | None:
+    """The moment after which slots of *job* are due: its newest slot that was run or missed; None when it has none.
+
+    A slot in the future says nothing: a clock may have been wrong. Where no slot ended, the first that was given back is due.
+    """
+    past = (R.c.job == job) & (R.c.slot_at <= now)
+    with desk.read() as connection:
+        newest: datetime | None = connection.execute(
+            sa.select(sa.func.max(R.c.slot_at)).where(past, R.c.slot.is_not(None))
+        ).scalar()
+        first: datetime | None = connection.execute(sa.select(sa.func.min(R.c.slot_at)).where(past)).scalar()
+    return newest or (first - timedelta(seconds=1) if first else None)
 
 
 def counts_by_status(desk: Desk) -> dict[tuple[str, str], int]:
@@ -173,6 +235,43 @@ def _run(row: Any) -> Run:
 
 
 # ── the lease ───────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who is at work; *beat* grows while it lives."""
+
+    holder: str
+    host: str
+    beat: int
+
+
+class LeaseWatch:
+    """Tells a holder that lives from one that died, by its beat and our own monotonic clock."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._lease: Lease | None = None
+        self._since = monotonic()
+
+    def is_dead(self, lease: Lease) -> bool:
+        """Whether *lease*, just read, has stood still for `DEAD_S` since it was first shown."""
+        if lease != self._lease:
+            self._lease, self._since = lease, self._monotonic()
+        return self._monotonic() - self._since >= DEAD_S
+
+
+def at_work(desk: Desk) -> tuple[bool, Lease | None]:
+    """Whether a run is recorded as running, and the lease that its process took."""
+    with desk.read() as connection:
+        is_running = connection.execute(sa.select(sa.exists().where(R.c.status == "running"))).scalar()
+        return bool(is_running), _lease(connection)
+
+
+def _lease(connection: sa.Connection) -> Lease | None:
+    columns = (LEASES.c.holder, LEASES.c.host, LEASES.c.beat)
+    row = connection.execute(sa.select(*columns).where(LEASES.c.name == LEASE)).first()
+    return Lease(*row) if row else None
 
 
 def take_lease(

@@ -11,7 +11,7 @@ from typing import Any
 
 from kobo_sync.desk import runs
 from kobo_sync.desk.runs import Order
-from kobo_sync.errors import KoboSyncError, RunStopped, StoreError
+from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import Mission, random_uuid
 from kobo_sync.model import Report
 
@@ -45,6 +45,24 @@ def recorded(
         status = "findings" if report.has_errors else "done"
         runs.end_run(mission.desk, tracker.run_id, mission.clock(), status, report.as_json())
         return report
+
+
+def end_dead_runs(mission: Mission, watch: runs.LeaseWatch | None = None) -> int:
+    """Record as *lost* the runs whose process died, and free their lease; returns how many.
+
+    On this machine a free workspace says that the process is dead; another machine's, with *watch*, that its beat
+    stands still. Raises: StoreError.
+    """
+    is_running, lease = runs.at_work(mission.desk)
+    if not (is_running or lease):
+        return 0
+    if lease and lease.host != mission.host and not (watch and watch.is_dead(lease)):
+        return 0
+    try:
+        with mission.workspace.exclusive():
+            return runs.end_dead_runs(mission.desk, lease, mission.clock())
+    except Busy:  # it lives
+        return 0
 
 
 @contextmanager

@@ -34,6 +34,12 @@ TITLES = {
     "export": "Export",
     "restore": "Restauration",
 }
+INTERRUPTED = {
+    "lost": "a été interrompu : la machine ou le programme s’est arrêté au milieu",
+    "stopped": "a été arrêté au milieu, avec le service",
+    "missed": "n’a pas eu lieu : la machine ou le service était arrêté",
+}
+TOLD_WITHIN = timedelta(days=1)
 MOST_ATTACHED_BYTES = 10_000_000
 
 
@@ -47,6 +53,17 @@ def after_run(mission: Mission, job: str, now: datetime) -> None:
     for notice in events:
         if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
             log.info("mail to send: %s", notice.kind)
+
+
+def tell_of_interruptions(mission: Mission, now: datetime) -> None:
+    """Raise a notice for each scheduled run that was cut short, or whose hour passed, since yesterday. Raises: StoreError."""
+    if mission.config.notices.smtp is None:
+        return
+    for run in runs.last_runs(mission.desk, 50):
+        if run.status in INTERRUPTED and run.ended_at and now - run.ended_at < TOLD_WITHIN:
+            notice = _interruption(mission, run)
+            if notice and (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
+                log.info("mail to send: %s", notice.kind)
 
 
 def send_waiting(mission: Mission, now: datetime) -> int:
@@ -102,6 +119,22 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
         "Ce qui était reçu est en sûreté. Vous ne recevrez pas d’autre message tant que ce travail n’a pas réussi.",
     ]
     return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", f"{TITLES.get(job, job)} : échec", lines)]
+
+
+def _interruption(mission: Mission, run: runs.Run) -> Notice | None:
+    slot = run.slot or run.report.get("slot")
+    if slot is None:  # a person's or a command's: whoever asked for it sees it
+        return None
+    title = TITLES.get(run.job, run.job)
+    what = INTERRUPTED[run.status]
+    again = (
+        "Il aura lieu à sa prochaine heure. La page Synchronisations permet de le lancer tout de suite."
+        if run.slot  # its hour counts as passed
+        else "Le service le rattrape dès qu’il est en marche : la page Synchronisations le montre."
+    )
+    lines = [f"« {title} », prévu le {_moment(mission, run.started_at)}, {what}.", "", again]
+    lines += ["Ce qui était reçu est en sûreté."]
+    return _notice(mission, f"interrupted:{run.run_id}", "failed", f"{title} : interrompu", lines)
 
 
 def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:

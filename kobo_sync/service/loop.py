@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import Slot, delay, due
 from kobo_sync.desk import runs, schedules
-from kobo_sync.desk.runs import Order, SlotTaken
+from kobo_sync.desk.runs import LeaseWatch, Order, SlotTaken
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import CurrentMission, Mission
-from kobo_sync.mission.run_log import recorded
-from kobo_sync.notices.messages import after_run, send_waiting
+from kobo_sync.mission.run_log import end_dead_runs, recorded
+from kobo_sync.notices.messages import after_run, send_waiting, tell_of_interruptions
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
 
@@ -46,12 +42,7 @@ class Service:
         self._wake = threading.Event()
         self._not_before: datetime | None = None
         self._worker = threading.Thread(target=self._work, name="kobo-sync-jobs")
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 60},
-        )
-        self._scheduler.add_job(self._wake.set, IntervalTrigger(seconds=HEARTBEAT_S, timezone=UTC), name="heartbeat")
+        self._watch = LeaseWatch()
 
     @property
     def _mission(self) -> Mission:
@@ -61,7 +52,6 @@ class Service:
         """Begin to look for jobs that are due."""
         for job, at in sorted(self.next_runs().items(), key=lambda pair: pair[1]):
             log.info("%s: next at %s", job, at.isoformat())
-        self._scheduler.start()
         self._wake.set()
         self._worker.start()
 
@@ -73,8 +63,6 @@ class Service:
         """End: a job at work stops at its next safe point, and is recorded as stopped."""
         self._stopping.set()
         self._wake.set()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
         if self._worker.is_alive():
             self._worker.join()
         self._current.close()
@@ -87,7 +75,8 @@ class Service:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait()
+            # Not by the wall clock: one that is set back would silence it until that hour comes again.
+            self._wake.wait(HEARTBEAT_S)
             self._wake.clear()
             try:
                 while not self._stopping.is_set() and self.carry_out_next():
@@ -104,6 +93,7 @@ class Service:
             return False
         self._not_before = None
         desk = self._mission.desk
+        self._take_stock(now)
         send_waiting(self._mission, now)
         for wish in schedules.wishes(desk):
             if wish.job in JOBS:
@@ -124,6 +114,16 @@ class Service:
             return self._carry_out(job, order)
         return False
 
+    def _take_stock(self, now: datetime) -> None:
+        """See what died or was recorded by a wrong clock since the last look, so that its hours are due again."""
+        desk = self._mission.desk
+        if n_lost := end_dead_runs(self._mission, self._watch):
+            log.warning("%d runs were cut short: what is due is made up for", n_lost)
+        self._began_at = min(self._began_at, now)
+        if runs.free_slots_ahead(desk, self._mission.host, now):
+            log.warning("the clock was set back: the hours that were recorded ahead of it will run when they come")
+        tell_of_interruptions(self._mission, now)
+
     def _due(self, now: datetime) -> list[tuple[str, Slot]]:
         """(job, slot) of what is due, the oldest first; several missed slots of a job are the newest of them."""
         config, settings = self._mission.config, schedules.settings(self._mission.desk)
@@ -133,7 +133,7 @@ class Service:
             expressions = hours(config, settings, job) if job in JOBS else ()
             if not expressions:
                 continue
-            since = [runs.last_slot_at(self._mission.desk, job, now) or self._began_at]
+            since = [runs.due_after(self._mission.desk, job, now) or self._began_at]
             since += [settings[job].changed_at] if job in settings else []
             after = max((moment for moment in since if moment <= now), default=now)
             slot = due(expressions, after, now, zone)

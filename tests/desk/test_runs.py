@@ -38,8 +38,8 @@ def test_a_run_whose_process_died_is_lost(desk: Desk) -> None:
 def test_the_clock_of_yesterday_does_not_hide_what_is_due(desk: Desk) -> None:
     tomorrow = Order("schedule", "", "2026-11-26T06:00", NOW + timedelta(days=1))
     runs.note_missed(desk, "pull", tomorrow, NOW, "a")
-    assert runs.last_slot_at(desk, "pull", NOW) is None
-    assert runs.last_slot_at(desk, "pull", NOW + timedelta(days=2)) == NOW + timedelta(days=1)
+    assert runs.due_after(desk, "pull", NOW) is None
+    assert runs.due_after(desk, "pull", NOW + timedelta(days=2)) == NOW + timedelta(days=1)
 
 
 def test_a_dead_process_of_this_machine_holds_nobody_back(desk: Desk) -> None:
@@ -73,12 +73,15 @@ def test_another_machine_that_died_is_taken_over(desk: Desk) -> None:
 
 
 def test_of_many_that_want_to_start_one_does(desk: Desk) -> None:
-    ready, started = threading.Barrier(6), []
+    ready, started, one_at_a_time = threading.Barrier(6), [], threading.Lock()
 
     def want(n: int) -> None:
         ready.wait()
         with suppress(SlotTaken):
-            started.append(runs.start_run(desk, "pull", SLOT, NOW, "a", n))
+            with one_at_a_time:  # as the lease does
+                run_id = runs.start_run(desk, "pull", SLOT, NOW, "a", n)
+                runs.end_run(desk, run_id, NOW, "done", {})
+            started.append(run_id)
 
     threads = [threading.Thread(target=want, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -112,3 +115,44 @@ def test_old_runs_are_forgotten_but_the_newest_of_each_job(desk: Desk) -> None:
         runs.end_run(desk, runs.start_run(desk, job, Order(), NOW, "a", 1), NOW, "done", {})
     assert runs.forget_before(desk, NOW + timedelta(days=1)) == 1
     assert {run.job for run in runs.last_runs(desk)} == {"pull", "build"}
+
+
+def test_a_run_that_died_or_was_stopped_gives_its_slot_back_and_says_which(desk: Desk) -> None:
+    """Part 7, C13: the evening's work counted as done, although its process was killed in the middle."""
+    runs.start_run(desk, "pull", SLOT, NOW, "a", 1)
+    stopped = runs.start_run(desk, "pull", SLOT, NOW, "a", 2)
+    runs.end_run(desk, stopped, NOW, "stopped", {"error": "RunStopped"})
+    after = runs.due_after(desk, "pull", NOW + timedelta(days=1))
+    assert SLOT.slot_at and after and after < SLOT.slot_at
+    done = runs.start_run(desk, "pull", SLOT, NOW, "a", 3)
+    runs.end_run(desk, done, NOW, "done", {})
+    with pytest.raises(SlotTaken):
+        runs.start_run(desk, "pull", SLOT, NOW, "a", 4)
+    rows = [(run.status, run.slot, run.report.get("slot")) for run in reversed(runs.last_runs(desk))]
+    assert rows == [("lost", None, SLOT.slot), ("stopped", None, SLOT.slot), ("done", SLOT.slot, None)]
+
+
+def test_a_slot_whose_runs_die_each_time_is_given_up(desk: Desk) -> None:
+    """What kills its process (memory, say) must not do so for ever."""
+    for n in range(runs.MOST_LOST):
+        runs.start_run(desk, "pull", SLOT, NOW, "a", n)
+    with pytest.raises(SlotTaken):
+        runs.start_run(desk, "pull", SLOT, NOW, "a", 9)
+
+
+def test_a_dead_machine_s_run_is_lost_once_its_beat_stands_still(desk: Desk) -> None:
+    now = [0.0]
+    runs.take_lease(desk, "far", "office", 1, NOW)
+    run_id = runs.start_run(desk, "pull", SLOT, NOW, "office", 1)
+    watch = runs.LeaseWatch(lambda: now[0])
+    is_running, lease = runs.at_work(desk)
+    assert is_running and lease and not watch.is_dead(lease)
+    now[0] += runs.DEAD_S
+    runs.beat(desk, "far", run_id, {})
+    _, moved = runs.at_work(desk)
+    assert moved and not watch.is_dead(moved)
+    assert runs.end_dead_runs(desk, lease, NOW) == 0  # it has moved since: it lives
+    now[0] += runs.DEAD_S
+    assert watch.is_dead(moved)
+    assert runs.end_dead_runs(desk, moved, NOW) == 1
+    assert runs.at_work(desk) == (False, None)

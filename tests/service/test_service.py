@@ -18,10 +18,10 @@ from conftest import MISSION, ZONES, Field
 
 from kobo_sync.cli.signals import StopSignal
 from kobo_sync.config.config import parse_config
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import notices, runs, schedules
 from kobo_sync.errors import Busy, ConfigError, RunStopped
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.run_log import recorded
+from kobo_sync.mission.run_log import end_dead_runs, recorded
 from kobo_sync.model import Report
 from kobo_sync.service import jobs
 from kobo_sync.service.jobs import Job
@@ -104,7 +104,52 @@ def test_a_clock_set_back_repeats_nothing_and_set_forward_hides_nothing(
         assert service.carry_out_next()
         field_team.clock.forward(days=-300, hours=2)
         assert service.carry_out_next()
-    assert len({slot for _, _, slot in _runs(field_team)}) == 3
+    newest = runs.last_runs(field_team.mission.desk)
+    assert len({run.slot or run.report["slot"] for run in newest}) == 3
+
+
+def test_a_clock_set_back_a_day_silences_nothing(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part 7, C13: the hours that a clock a day ahead has recorded counted as done when they came."""
+    field_team.clock.forward(days=1)
+    with _service(field_team, monkeypatch) as service:
+        field_team.clock.forward(hours=1)
+        assert service.carry_out_next()
+        field_team.clock.forward(days=-1)
+        assert not service.carry_out_next()
+        for _ in range(3):
+            field_team.clock.forward(hours=1)
+            assert service.carry_out_next() and not service.carry_out_next()
+        field_team.clock.forward(hours=21)
+        assert service.carry_out_next()  # the hour of the first run, now that it comes
+    assert [status for status, _, _ in _runs(field_team)] == ["done"] * 5
+
+
+def test_a_killed_evening_is_caught_up(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part 7, C13: its process died in the middle; the service that starts next makes up for it, and says so."""
+    path = field_team.mission.workspace.root / "config" / "mission.toml"
+    mail = '\n[notices]\nstaff = ["equipe@exemple.org"]\n[notices.smtp]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nsender = "a@exemple.org"\n'
+    path.write_text(path.read_text("utf-8") + SCHEDULE + mail, "utf-8")
+    field_team.clock.forward(hours=1)
+    desk, now = field_team.mission.desk, field_team.clock()
+    order = runs.Order("schedule", "", "2025-02-11T10:00", now)
+    runs.take_lease(desk, "dead", field_team.mission.host, 1, now)
+    runs.start_run(desk, "pull", order, now, field_team.mission.host, 1)
+    field_team.clock.forward(minutes=20)
+    with _service(field_team, monkeypatch) as service:
+        assert service.carry_out_next() and not service.carry_out_next()
+    assert _runs(field_team) == [("lost", "schedule", None), ("done", "catch_up", "2025-02-11T10:00")]
+    assert runs.at_work(desk) == (False, None)
+    (notice,) = [each for each in notices.last_notices(desk) if each.event.startswith("interrupted:")]
+    assert "Le service le rattrape" in notice.body
+
+
+def test_a_live_process_is_no_dead_one(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    mission = field_team.reopen()
+    with mission.workspace.exclusive():
+        runs.take_lease(mission.desk, "busy", mission.host, 1, mission.clock())
+        runs.start_run(mission.desk, "pull", runs.Order(), mission.clock(), mission.host, 1)
+        assert end_dead_runs(mission) == 0
+    assert end_dead_runs(mission) == 1
 
 
 def test_a_pause_holds_and_what_passed_meanwhile_is_not_made_up_for(
@@ -274,7 +319,7 @@ def test_a_killed_service_leaves_a_run_that_the_next_calls_lost(field_team: Fiel
     """SIGKILL in the middle of a job: its lease is taken over at once, its row says lost, the job runs again."""
     code = (
         "import sys, time; from pathlib import Path; from kobo_sync.mission.mission import open_mission\n"
-        "from kobo_sync.mission.run_log import recorded\n"
+        "from kobo_sync.mission.run_log import end_dead_runs, recorded\n"
         "def act(mission):\n    print('at work', flush=True)\n    time.sleep(600)\n"
         "with open_mission(Path(sys.argv[1])) as mission:\n    recorded(mission, 'pull', act)\n"
     )
