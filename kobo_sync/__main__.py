@@ -17,15 +17,17 @@ def main() -> NoReturn:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()
-    from kobo_sync.cli.verbs import main as command
-
-    gc.set_threshold(50_000, 20, 100)
-    gc.enable()
     try:
+        from kobo_sync.cli.verbs import main as command
+
+        gc.set_threshold(50_000, 20, 100)
+        gc.enable()
         command()
         code: object = 0
     except SystemExit as end:
         code = end.code
+    except KeyboardInterrupt:  # before the first line of the command, or twice
+        code = 130
     if logging := sys.modules.get("logging"):
         logging.shutdown()
     sys.stdout.flush()

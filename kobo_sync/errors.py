@@ -1,6 +1,6 @@
 """The failures of a run, one tree; a fault in the data is a `model.Finding` instead.
 
-KoboSyncError            message, hint, exit_code
+KoboSyncError 6          message, hint, exit_code
 ├ ConfigError 3          file, key
 ├ FormError 4            form, findings
 ├ KoboError 5            method, url, status, excerpt; never the token
@@ -11,11 +11,14 @@ KoboSyncError            message, hint, exit_code
 ├ StoreError 6
 │ └ Busy                 another run is at work
 ├ DocumentError 7
-└ RunStopped 1           asked to stop, at a point where all is stored
+└ RunStopped 6           asked to stop, at a point where all is stored
+
+Exit code 1 is none of a failure's: it says that a verb was carried out and found errors in the data.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 class KoboSyncError(Exception):
     """A run that cannot go on: what happened, where, and how to mend it."""
 
-    exit_code = 1
+    exit_code = 6
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -125,3 +128,35 @@ class DocumentError(KoboSyncError):
 
 class RunStopped(KoboSyncError):
     """The run was asked to stop and did so between two writes; the next run goes on from there."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where nobody waits for it: the verb ends as after Ctrl-C."""
+
+
+CURES = {
+    errno.EACCES: "give this account the right to it (ls -l shows whose it is), then run again",
+    errno.EPERM: "give this account the right to it (ls -l shows whose it is), then run again",
+    errno.EROFS: "the disk is read-only: mount it writable, or work in a folder on another disk",
+    errno.ENOSPC: "free some disk space, then run again: nothing that was stored is lost",
+    errno.EDQUOT: "free some disk space (this account's quota is used up), then run again: nothing that was stored is lost",
+    errno.EISDIR: "a folder is where a file belongs: move it away, then run again",
+    errno.ENOTDIR: "a file is where a folder belongs: move it away, then run again",
+    errno.EEXIST: "a file is where a folder belongs: move it away, then run again",
+    errno.ENOTEMPTY: "something else is in the way there: move it away, then run again",
+    errno.ENOENT: "check the path; if the folder was moved, put it back",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n), then run again",
+    errno.EIO: "the disk has a fault: look at it (dmesg), copy what matters, restore a backup",
+}
+
+
+def cure_of(error: OSError) -> str:
+    """How to mend what the disk refused."""
+    return CURES.get(error.errno or 0, "check the disk and its rights, then run again")
+
+
+def disk_error(error: OSError, place: object = "") -> StoreError:
+    """The failure that *error* means: the place it happened at (*place* where the system names none), and the cure."""
+    where = error.filename if isinstance(error.filename, str) else place
+    reason = error.strerror or type(error).__name__
+    return StoreError(f"{where or 'the disk'}: {reason}", hint=cure_of(error))

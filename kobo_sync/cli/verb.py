@@ -41,6 +41,7 @@ Exit codes (the same for every verb):
     6  the local database or disk refuses
     7  a deliverable cannot be built
    70  the program itself is at fault: please report it
+  130  ended by Ctrl-C; 143 by SIGTERM: run it again, it goes on from there
 """
 SEE_EXIT_CODES = "Exit codes: kobo-sync --help."
 FOLDER = click.Path(file_okay=False, path_type=Path)

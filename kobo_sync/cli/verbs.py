@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
 
 from kobo_sync.cli import collection, data, documents, forms, keeping, mission, service
 from kobo_sync.cli.verb import cli
-from kobo_sync.errors import KoboSyncError
+from kobo_sync.errors import KoboSyncError, Terminated, disk_error
 
 __all__ = ["cli", "collection", "data", "documents", "forms", "keeping", "main", "mission", "service"]
 
 
-def main() -> None:
-    """Run a verb: a failure becomes one message with its cure, and an exit code."""
-    try:
-        cli(standalone_mode=True)
-    except KoboSyncError as error:
-        from kobo_sync.cli.console import print_error, print_finding
+CTRL_C, SIGTERM, SIGPIPE = 130, 143, 141  # as shells say it: 128 and the signal's number
 
-        print_error(error.message, error.hint or "")
-        for finding in getattr(error, "findings", ()):
-            print_finding(finding)
-        sys.exit(error.exit_code)
+
+def main() -> None:
+    """Run a verb: a failure becomes one message with its cure, and an exit code that is never 1."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit:
+        if "PacifyFlushWrapper" in type(sys.stdout).__name__:  # click met a closed pipe: `… | head`
+            sys.exit(SIGPIPE)
+        raise
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if isinstance(error, click.UsageError) else 2)
+    except (click.Abort, KeyboardInterrupt, EOFError) as error:
+        _interrupted(error.__cause__ or error)
+    except KoboSyncError as error:
+        _failed(error)
+    except OSError as error:
+        if os.environ.get("KOBO_SYNC_DEBUG"):
+            raise
+        _failed(disk_error(error))
     except Exception as error:
         if os.environ.get("KOBO_SYNC_DEBUG"):
             raise
@@ -33,3 +51,30 @@ def main() -> None:
             "set KOBO_SYNC_DEBUG=1, run it again, and report what it prints",
         )
         sys.exit(70)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _failed(error: KoboSyncError) -> NoReturn:
+    from kobo_sync.cli.console import print_error, print_finding
+
+    print_error(error.message, error.hint or "")
+    for finding in getattr(error, "findings", ()):
+        print_finding(finding)
+    sys.exit(error.exit_code)
+
+
+def _interrupted(cause: BaseException) -> NoReturn:
+    from kobo_sync.cli.console import print_error
+
+    if isinstance(cause, EOFError):
+        print_error("a question had no answer: the input ended", "answer it, or see --help for an option that does")
+        sys.exit(2)
+    by_ctrl_c = not isinstance(cause, Terminated)
+    print_error(
+        f"ended by {'Ctrl-C' if by_ctrl_c else 'SIGTERM'}; what was stored is safe",
+        "run it again: it goes on from there",
+    )
+    sys.exit(CTRL_C if by_ctrl_c else SIGTERM)

@@ -13,20 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 
 from kobo_sync import __version__
+from kobo_sync.databases.refusals import refusal
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
 from kobo_sync.desk.migrations import DESK, fact
 from kobo_sync.errors import ConfigError, StoreError
 
 BUSY_S = 30
-CURES = {
-    "full": "free some disk space, then run again: nothing that was stored is lost",
-    "disk I/O": "free some disk space and look at the disk, then run again: nothing that was stored is lost",
-    "locked": "another program has the file open (a SQL tool?): close it, then run again",
-    "malformed": "restore a backup: `kobo-sync restore --help`",
-    "not a database": "restore a backup: `kobo-sync restore --help`",
-    "": "check the disk, or the database server; then run again",
-}
 
 
 class Desk:
@@ -64,7 +57,7 @@ class Desk:
             with self.engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            raise _refusal(error) from error
+            raise self._refusal(error) from error
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -73,7 +66,12 @@ class Desk:
             with self.engine.connect().execution_options(reads_only=True) as connection, connection.begin():
                 yield connection
         except DatabaseError as error:
-            raise _refusal(error) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: DatabaseError) -> StoreError:
+        reason = " ".join(str(error.orig).split())[:200]
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        return refusal("the desk's database", reason, file)
 
     def signing_key(self) -> str:
         """The key that signs cookies and links; made with the desk, never shown."""
@@ -113,10 +111,7 @@ def engine(url: str) -> sa.Engine:
 
 def open_desk(path: Path, url: str = "") -> Desk:
     """The desk at *url*, or in the SQLite file *path*. Raises: StoreError, ConfigError."""
-    try:
-        return Desk(url or f"sqlite:///{path}")
-    except DatabaseError as error:
-        raise StoreError(f"the desk cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
+    return Desk(url or f"sqlite:///{path}")
 
 
 def put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -134,12 +129,6 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str,
     except IntegrityError:
         return False
     return True
-
-
-def _refusal(error: DatabaseError) -> StoreError:
-    reason = " ".join(str(error.orig).split())[:200]
-    hint = next(cure for word, cure in CURES.items() if word in reason)
-    return StoreError(f"the desk's database refuses: {reason}", hint=hint)
 
 
 def _begin(connection: sa.Connection) -> None:

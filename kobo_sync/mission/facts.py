@@ -247,10 +247,12 @@ def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: s
     digest = index.get((root_uuid, filename))
     if digest is None:
         return None
-    path = attachment_path(folder, digest)
-    content = path.read_bytes() if path.is_file() else None
+    try:
+        content = attachment_path(folder, digest).read_bytes()
+    except OSError:
+        return None
     # A file that the disk has damaged is as good as missing: the document says so.
-    return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
 def _named(mission: Mission) -> frozenset[str]:

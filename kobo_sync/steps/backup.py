@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.workspace.archive import BACKUPS, make_backup, remove_surplus
+from kobo_sync.workspace.archive import make_backup, remove_surplus
+from kobo_sync.workspace.folders import BACKUPS
 
 
 def backup(mission: Mission, *, output: Path | None = None) -> Report:

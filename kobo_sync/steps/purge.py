@@ -23,8 +23,7 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.workspace.archive import BACKUPS
-from kobo_sync.workspace.folders import ASIDE, Workspace, write_atomic
+from kobo_sync.workspace.folders import ASIDE, BACKUPS, Workspace, write_atomic
 from kobo_sync.workspace.manifests import MANIFEST
 
 RECEIPTS = "receipts"

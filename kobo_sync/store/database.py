@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
+from kobo_sync.databases.refusals import refusal
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BUSY_S = 30
-CURES = {
-    "full": "free some disk space, then run again: nothing that was stored is lost",
-    "disk I/O": "free some disk space and look at the disk, then run again: nothing that was stored is lost",
-    "locked": "another program holds the file (a SQL tool?): close it, then run again",
-    "": "check the disk; restore a backup if it is damaged",
-}
 
 
 @dataclass(frozen=True)
@@ -113,9 +108,7 @@ class Store:
             with self.engine.execution_options(**options).begin() as connection:
                 yield connection
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            reason = _reason(error)
-            hint = next((cure for word, cure in CURES.items() if word in reason), CURES[""])
-            raise StoreError(f"the local database refuses: {reason}", hint=hint) from error
+            raise refusal("the local database", _reason(error), self.engine.url.database) from error
 
     def flush_behind(self) -> threading.Thread:
         """Let a thread copy what was committed from the log into the file, unless one is at it; returns that thread.
@@ -261,10 +254,7 @@ def is_about_the_file(error: StoreError) -> bool:
 
 def open_store(path: Path) -> Store:
     """The mirror at *path*, made if need be. Raises: StoreError."""
-    try:
-        return Store(path)
-    except DatabaseError as error:
-        raise StoreError(f"{path} cannot be opened: {error.orig}", hint="check the disk; restore a backup") from error
+    return Store(path)
 
 
 def ensure_hashes(store: Store, form_id: str) -> None:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from kobo_sync.errors import StoreError
-from kobo_sync.workspace.folders import STATE, Workspace, write_atomic
+from kobo_sync.errors import StoreError, disk_error
+from kobo_sync.workspace.folders import BACKUPS, STATE, Workspace, write_atomic
+from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 
 MANIFEST = "MANIFEST.json"
 SECRETS = "config/secrets.env"
-BACKUPS = "backups"
 NAME = re.compile(r"(?P<mission>.+)-(?P<at>\d{8}T\d{6}Z)")
 CHUNK = 1 << 20
 
@@ -46,6 +46,7 @@ def make_backup(
     target = folder / name
     if target.exists():
         raise StoreError(f"{target} is there already", hint="wait a second and try again")
+    staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for stale in folder.glob(".making-*"):  # what a killed run left
@@ -56,15 +57,16 @@ def make_backup(
         write_atomic(staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
         staging.replace(target)
     except OSError as error:
-        raise StoreError(
-            f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
-        ) from error
+        raise disk_error(error, target) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
     return Backup(target, len(entries), sum(int(str(each["bytes"])) for each in entries.values()))
 
 
 def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], None]) -> dict[str, dict[str, str | int]]:
-    for name in ("mirror.sqlite", "desk.sqlite"):
-        if (workspace.state / name).is_file():
+    for name in ("mirror.sqlite", "desk.sqlite", "station.sqlite"):
+        if (workspace.state / name).exists():
             _copy_database(workspace.state / name, staging / STATE / name)
     files = {name: path for name, path in _sources(workspace) if not path.is_relative_to(staging.parent)}
     entries: dict[str, dict[str, str | int]] = {}
@@ -112,6 +114,13 @@ def _copy_database(source: Path, target: Path) -> None:
     try:
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
             live.backup(copy)
+            if (
+                source.name == "desk.sqlite"
+            ):  # the run that makes the backup is at work, and will not be once it is restored
+                for table, condition in (("leases", "1"), ("runs", "status = 'running'")):
+                    with suppress(sqlite3.OperationalError):  # a desk of an old version may lack the table
+                        copy.execute(f"DELETE FROM {table} WHERE {condition}")
+                copy.commit()
             copy.execute("PRAGMA journal_mode=DELETE")
             verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
@@ -173,32 +182,29 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
     """
     digests = read_manifest(archive)
     target = target.resolve()
+    finish_restore(target, f"{STATE}/{BACKUPS}")
     occupied = target.exists() and any(target.iterdir())
     if occupied and not force:
         raise StoreError(f"{target} is not empty", hint="restore into an empty folder, or give --force to replace it")
     staging = target.with_name(f".{target.name}.restoring")
-    old = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    old = target.with_name(f"{target.name}{ASIDE_BY_RESTORE}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
     try:
         shutil.rmtree(staging, ignore_errors=True)
         _unpack(archive, staging, digests)
         if occupied:
             _take_over(target, staging)
+            write_atomic(journal_of(target), old.name.encode(), private=True)  # from here on it is finished, or undone
             target.replace(old)
         elif target.exists():
             target.rmdir()
-        try:
-            staging.replace(target)
-        except OSError:
-            if occupied:
-                old.replace(target)
-            raise
-        if occupied and (old / STATE / BACKUPS).is_dir():
-            (old / STATE / BACKUPS).replace(target / STATE / BACKUPS)
+        finish_restore(target, f"{STATE}/{BACKUPS}") if occupied else staging.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            if not target.exists() and old.exists():
+                old.replace(target)
+            journal_of(target).unlink(missing_ok=True)
         shutil.rmtree(staging, ignore_errors=True)
-        raise StoreError(
-            f"{target} cannot be restored: {error.strerror}", hint="check the disk and its rights"
-        ) from error
+        raise disk_error(error, target) from error
     return len(digests), old if occupied else None
 
 

@@ -18,17 +18,19 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
-from kobo_sync.errors import Busy, ConfigError, DocumentError, KoboSyncError, StoreError
+from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_error
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of
+from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
 STATE = ".kobo_sync"
+BACKUPS = "backups"
 ASIDE = ".sauvegardes"
 
 
@@ -73,9 +75,7 @@ class Workspace:
         try:
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise StoreError(
-                f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights"
-            ) from error
+            raise disk_error(error, self.state) from error
         return self.state
 
     def config(self, environ: Mapping[str, str]) -> Config:
@@ -274,7 +274,11 @@ class Workspace:
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
-        handle = (self.state_folder() / "lock").open("a+b")
+        path = self.state_folder() / "lock"
+        try:
+            handle = path.open("a+b")
+        except OSError as error:
+            raise disk_error(error, path) from error
         try:
             try:
                 _lock(handle.fileno())
@@ -293,7 +297,7 @@ class Workspace:
             self._finish_replacement(name)
             manifest = manifest_of((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else None
         except OSError as error:
-            raise DocumentError(f"{folder} cannot be read: {error.strerror}", hint="check its rights") from error
+            raise disk_error(error, folder) from error
         return PreviousSet(manifest, folder)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
@@ -307,7 +311,7 @@ class Workspace:
     def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
         """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.
 
-        Raises: DocumentError for a path outside the folder, or when the disk refuses.
+        Raises: DocumentError for a path outside the folder; StoreError when the disk refuses, and the old set is there.
         """
         target = self.out / name
         try:
@@ -329,9 +333,9 @@ class Workspace:
             staging.replace(target)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise DocumentError(
-                f"{target} cannot be written: {error.strerror}", hint="check the disk and its rights"
-            ) from error
+            with contextlib.suppress(OSError):
+                self._finish_replacement(name)
+            raise disk_error(error, target) from error
 
     def _finish_replacement(self, name: str) -> None:
         """Mend what a killed run left: the old set goes back when the new one never came."""
@@ -355,17 +359,16 @@ def _folder_bytes(folder: Path) -> dict[str, bytes]:
     try:
         return {name: item.read_bytes() for name, item in _tree(folder, "") if is_content(name)}
     except OSError as error:
-        raise DocumentError(
-            f"{error.filename or folder} cannot be read: {error.strerror}", hint="check its rights"
-        ) from error
+        raise disk_error(error, folder) from error
 
 
 def find(start: Path) -> Workspace:
     """The workspace that holds *start*: the nearest folder upward with config/mission.toml.
 
-    Raises: ConfigError when there is none.
+    Raises: ConfigError when there is none; StoreError when a restore that was killed cannot be ended.
     """
     for folder in (start.resolve(), *start.resolve().parents):
+        _finish_restore(folder)
         if (folder / MISSION_FILE).is_file():
             return Workspace(folder, folder / STATE, folder / "exports" / "out")
     raise ConfigError(
@@ -375,8 +378,25 @@ def find(start: Path) -> Workspace:
     )
 
 
+def _finish_restore(folder: Path) -> None:
+    """End a restore of *folder*, or of what *folder* was until it was set aside, that was killed between its renames."""
+    target = folder.with_name(folder.name.partition(ASIDE_BY_RESTORE)[0]) if folder.name else folder
+    if not folder.name or not journal_of(target).is_file():
+        return
+    try:
+        finish_restore(target, f"{STATE}/{BACKUPS}")
+    except OSError as error:
+        raise disk_error(error, target) from error
+    if target != folder:
+        raise ConfigError(
+            "a restore has set this folder aside; it was ended just now",
+            file=MISSION_FILE,
+            hint=f"go to {target} (cd), and run again",
+        )
+
+
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: KoboSyncError."""
+    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: StoreError."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -390,9 +410,7 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
     except OSError as error:
         if temporary:
             temporary.unlink(missing_ok=True)
-        raise KoboSyncError(
-            f"{path} cannot be written: {error.strerror}", hint="check the disk and its rights"
-        ) from error
+        raise disk_error(error, path) from error
 
 
 def _read_text(path: Path, name: str) -> str:

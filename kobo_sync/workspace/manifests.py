@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from kobo_sync.errors import DocumentError
+from kobo_sync.errors import disk_error
 from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Severity
 
 MANIFEST = "MANIFEST.json"
@@ -26,11 +26,11 @@ class PreviousSet:
 
     @cached_property
     def files(self) -> dict[str, Callable[[], bytes]]:
-        """How to read each file but the manifest, by its path below the folder. Raises: DocumentError."""
+        """How to read each file but the manifest, by its path below the folder. Raises: StoreError."""
         try:
             paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
         except OSError as error:
-            raise DocumentError(f"{self.folder} cannot be read: {error.strerror}", hint="check its rights") from error
+            raise disk_error(error, self.folder) from error
         return {
             str(PurePosixPath(path.relative_to(self.folder))): path.read_bytes
             for path in paths

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import zlib
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from conftest import MISSION, Field, write_workspace
 from mirror_truth import mirror_state
 
 from kobo_sync.cli.verbs import cli
+from kobo_sync.desk import runs
+from kobo_sync.desk.database import open_desk
 from kobo_sync.desk.worklist import page, set_state
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.run_log import recorded
 from kobo_sync.steps import purge as purge_step
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
@@ -32,7 +36,7 @@ from kobo_sync.steps.restore import restore
 from kobo_sync.store import schema
 from kobo_sync.workspace import archive
 from kobo_sync.workspace.archive import read_manifest, surplus
-from kobo_sync.workspace.folders import Workspace
+from kobo_sync.workspace.folders import Workspace, find
 
 PHOTO = b"\x89PNG\r\n\x1a\nzzyzx-image"
 NAMES = ("Zzyzxien", "Qwortalub", "Vexilmarg", "Plofontar")
@@ -138,13 +142,55 @@ def test_restore_spares_what_is_there_unless_forced(
     assert (tmp_path / "held.before-20250211T110000Z" / "config").is_dir()
 
 
+@pytest.mark.parametrize("n_renames", range(6))
+def test_a_restore_killed_between_its_renames_is_ended_by_the_next_run(
+    team: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_renames: int
+) -> None:
+    """Part 7, C18: the mission was gone, its secrets and backups with it. Now it is the old one or the new, whole."""
+    backup(team.mission)
+    (folder,) = (team.mission.workspace.state / "backups").iterdir()
+    target = write_workspace(tmp_path / "held").root
+    (target / "config" / "secrets.env").write_text("KOBO_TOKEN=mine\n")
+    (target / ".kobo_sync" / "backups" / "old").mkdir(parents=True)
+    real, renames = Path.replace, iter(range(100))
+
+    class Killed(BaseException): ...
+
+    def dies(self: Path, to: Path) -> Path:
+        if next(renames) == n_renames:
+            raise Killed
+        return real(self, to)
+
+    with monkeypatch.context() as killing, suppress(Killed):
+        killing.setattr(Path, "replace", dies)
+        restore(folder, target, force=True, now=team.clock.now)
+    aside = tmp_path / "held.before-20250211T110000Z"
+    if aside.exists() and not target.exists():  # a shell that stood in the folder stands in the one set aside now
+        with pytest.raises(ConfigError, match="set this folder aside"):
+            find(aside / "config")
+    assert find(target).root == target
+    assert (target / "config" / "secrets.env").read_text() == "KOBO_TOKEN=mine\n"
+    assert (target / ".kobo_sync" / "backups" / "old").is_dir()
+    assert (target / ".kobo_sync" / "mirror.sqlite").is_file() == aside.exists()
+    assert not (tmp_path / ".held.restore").exists()
+    assert not aside.exists() or not (tmp_path / ".held.restoring").exists()
+
+
+def test_a_backup_holds_no_run_at_work(team: Field, tmp_path: Path) -> None:
+    recorded(team.mission, "backup", backup)
+    (folder,) = (team.mission.workspace.state / "backups").iterdir()
+    copy = open_desk(folder / ".kobo_sync" / "desk.sqlite")
+    assert runs.at_work(copy) == (False, None) and runs.last_runs(copy) == []
+    copy.close()
+
+
 def test_a_backup_that_dies_leaves_no_backup(team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = team.mission.workspace.state / "backups"
     with monkeypatch.context() as dying:
         dying.setattr(archive, "_link", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             backup(team.mission)
-    assert [path.name[:8] for path in folder.iterdir()] == [".making-"]
+    assert list(folder.iterdir()) == []
     backup(team.mission)
     assert [path.name for path in folder.iterdir()] == ["essai-20250211T110000Z"]
 
