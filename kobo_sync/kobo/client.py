@@ -92,7 +92,10 @@ class KoboClient:
         assets: list[Asset] = []
         limit = 100
         for start in range(0, 1_000_000, limit):
-            page, more = protocol.parse_assets(self.get(protocol.assets_path("asset_type:survey", limit, start)).body)
+            path = protocol.assets_path("asset_type:survey", limit, start)
+            page, more = protocol.parse_assets(self.get(path).body)
+            if assets and page and page[0] in assets:
+                raise _repeats("the next projects were asked for, and the same came", path)
             assets += page
             if not more:
                 break
@@ -233,11 +236,16 @@ class KoboClient:
                 return page, ids(page)
 
         with _quick_turns(), ThreadPoolExecutor(1, "page") as ahead:
-            page, page_ids = fetch(above)
+            last, (page, page_ids) = above, fetch(above)
             while page_ids:
-                following = ahead.submit(fetch, max(page_ids))
+                real_ids = [submission_id for submission_id in page_ids if submission_id >= 0]
+                if any(submission_id <= last for submission_id in real_ids):
+                    path = protocol.asset_path(asset_uid, "data")
+                    raise _repeats(f"rows after id {last} were asked for, and others came", path)
+                last = max(real_ids, default=last)
+                following = ahead.submit(fetch, last) if real_ids else None
                 yield page
-                page, page_ids = following.result()
+                page, page_ids = following.result() if following else (page, ())
 
     def _page(self, path: str, parse: Callable[[Answer], T], *, when_slow: int = 0) -> tuple[Answer, T]:
         for read in range(1, READS + 1):
@@ -286,12 +294,17 @@ class KoboClient:
         """(action, root_uuid) of edits, validations and deletions since then; None without the right to ask."""
         events: list[tuple[str, str]] = []
         limit = protocol.PAGE_MAX
+        before: list[tuple[str, str]] = []
         for start in range(0, 1_000_000, limit):
+            path = protocol.history_path(asset_uid, since, limit, start)
             try:
-                page = list(parse_events(self.get(protocol.history_path(asset_uid, since, limit, start)).body))
+                page = list(parse_events(self.get(path).body))
             except (KoboRefused, KoboRejected):
                 return None
+            if page and page == before:
+                raise _repeats("the next events were asked for, and the same came", path)
             events += page
+            before = page
             if len(page) < limit:
                 break
         return events
@@ -418,6 +431,12 @@ class _PageSize:
             self.limit = max(MIN_PAGE, min(self.limit, self.limit * (low + high) // 2 // n_bytes))
         elif n_bytes < low:
             self.limit = min(self._most, self.limit * 2)
+
+
+def _repeats(what: str, path: str) -> KoboUnexpected:
+    """An answer to another question than the one asked: without this, the same page is asked for without end."""
+    hint = "a cache or proxy between here and the server answers in its place: let it pass the API through (no caching)"
+    return KoboUnexpected(what, method="GET", url=path, hint=hint)
 
 
 def _read_page(answer: Answer) -> Page:

@@ -102,7 +102,7 @@ def _pull_form(work: Work) -> str:
     else:
         find_changes(work, cursor, plan)
         listed = work.client.count(work.asset_uid)
-        reason = doubt(listed, mirror.cursor().n_live, cursor.doubles, mirror.n_set_aside())
+        reason = doubt(listed, mirror.cursor().n_live, cursor.doubles, mirror.n_set_aside(held_too=False))
         if not newest_is_there:
             reason = f"complete scan: the newest row held, {cursor.last_id}, is no longer listed"
         work.why.append(reason or f"quick was enough: the server lists {listed} rows, all accounted for")
@@ -196,7 +196,7 @@ def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_li
     form_id = mirror.form.form_id
     findings = _misshapen(mirror)
     n_set_aside = mirror.n_set_aside()
-    if server_n != n_live + n_set_aside:
+    if server_n != n_live + mirror.n_set_aside(held_too=False):
         findings.append(
             Finding(
                 "PULL004",

@@ -10,13 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.errors import KoboUnexpected
+from kobo_sync.errors import KoboUnexpected, StoreError
 from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
 from kobo_sync.kobo.wire.typed import head_column, head_columns
 from kobo_sync.model import Form
 from kobo_sync.store import bulk_load
 from kobo_sync.store.attachments import list_files
-from kobo_sync.store.database import Store
+from kobo_sync.store.database import Store, is_about_the_file
 from kobo_sync.store.derive_worker import WORTH
 from kobo_sync.store.flat_tables import Flat
 from kobo_sync.store.reconcile import Comparison, reconcile
@@ -24,6 +24,13 @@ from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable,
 from kobo_sync.store.tables.flatten import Placed
 
 FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
+
+
+def _is_of_a_row(error: BaseException) -> bool:
+    """Whether *error* may be the fault of a row, and not that of the disk, of another process or of who stops the run."""
+    if isinstance(error, StoreError):
+        return not is_about_the_file(error)
+    return isinstance(error, Exception) and not isinstance(error, OSError | MemoryError)
 
 
 @contextmanager
@@ -111,21 +118,44 @@ class Mirror:
         A page without *advance* holds rows that a complete scan asked for, by id.
         """
         if page.rows:
-            counts = self.tally.counts.copy()
             try:
                 with _no_collector():
                     self._write_page(page, now, advance=advance)
-            except BaseException:
-                self.tally.counts.clear()  # what is not stored does not count
-                self.tally.counts.update(counts)
-                raise
+            except BaseException as error:
+                if not _is_of_a_row(error):
+                    raise
+                self._write_singly(page, now, advance=advance, error=error)
             self._unflushed += len(page.body)
             if self._unflushed > FLUSHED_BYTES:
                 self._unflushed = 0
                 self.store.flush_behind()
 
-    def _write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
+    def _write_singly(self, page: Page, now: datetime, *, advance: bool, error: BaseException) -> None:
+        """Store a page of which some row makes trouble that nobody foresaw: each by itself, and that one set aside.
+
+        Raises: *error* when all of several rows do: then the fault is none of theirs, and the page is read again.
+        """
+        refused: list[tuple[int, bytes, str]] = []
+        for submission_id, raw in page.rows:
+            try:
+                self._write_page(Page(1, ((submission_id, raw),)), now, advance=False)
+            except Exception as of_row:
+                if not _is_of_a_row(of_row):
+                    raise
+                # The error's own words may quote an answer: its kind does not.
+                refused.append((submission_id, raw, f"the program cannot store it ({type(of_row).__name__})"))
+        if len(refused) == len(page.rows) > 1:
+            raise error
         with self.store.begin() as connection:
+            for submission_id, raw, reason in refused:
+                self._ledger.set_aside(connection, submission_id, raw, reason, now)
+            if advance:
+                self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
+
+    def _write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
+        with self._counted(), self.store.begin() as connection:
+            # What came poisoned once may come well again: it is judged anew.
+            self._ledger.let_in(connection, [submission_id for submission_id, _ in page.rows])
             changed, clash = self._ledger.changed(connection, page, in_order=advance)
             self.tally.counts["unchanged"] += len(page.rows) - len(changed)
             unseen = self._loads(connection, page, may=advance and not clash) if changed else False
@@ -134,13 +164,23 @@ class Mirror:
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """What is not stored does not count."""
+        counts = self.tally.counts.copy()
+        try:
+            yield
+        except BaseException:
+            self.tally.counts.clear()
+            self.tally.counts.update(counts)
+            raise
+
     def _append(self, connection: sa.Connection, page: Page, now: datetime) -> bool:
         """Store a page of a first reading, its rows side by side; returns whether that could be."""
         derived = self._flat.derive(page) if self._derive else None
         heads = derived.heads if derived else None if self._derive else head_columns([raw for _, raw in page.rows])
         if heads is None or len(set(head_column(heads, "root_uuid"))) < len(page.rows):
             return False
-        self._ledger.let_in(connection, head_column(heads, "submission_id"))
         self._ledger.append(connection, heads, page.digests, page, now)
         if derived:
             self._flat.append(connection, derived)
@@ -164,7 +204,6 @@ class Mirror:
             except KoboUnexpected as error:
                 self._ledger.set_aside(connection, submission_id, raw, error.message, now)
         if rows:
-            self._ledger.let_in(connection, [row.head.submission_id for row in rows])
             written, stale = self._ledger.write(connection, rows, page, now, force=force, unseen=unseen)
             if self._derive:
                 submissions = [row.submission for row in written if row.submission]
@@ -214,10 +253,10 @@ class Mirror:
         with self.store.begin() as connection:
             return self._ledger.recount_live(connection)
 
-    def n_set_aside(self) -> int:
-        """How many rows could not be understood and are kept apart."""
+    def n_set_aside(self, *, held_too: bool = True) -> int:
+        """How many rows could not be understood and are kept apart; see `SubmissionTable.n_set_aside`."""
         with self.store.read() as connection:
-            return self._ledger.n_set_aside(connection)
+            return self._ledger.n_set_aside(connection, held_too=held_too)
 
     def ids_of(self, root_uuids: Iterable[str]) -> dict[str, int]:
         """root_uuid → id of those among *root_uuids* that are held and live."""

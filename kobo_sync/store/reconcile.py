@@ -68,7 +68,8 @@ def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -
             ),
             mine,
         )
-        to_read = tuple(connection.execute(sa.text(_WANTED), mine).scalars())
+        # Ids below zero stand in for some that cannot be asked for.
+        to_read = tuple(id_ for id_ in connection.execute(sa.text(_WANTED), mine).scalars() if id_ >= 0)
         absent = {row.root_uuid: row.submission_id for row in connection.execute(sa.text(_ABSENT), mine)}
         distinct = int(connection.exec_driver_sql("SELECT count(DISTINCT root_uuid) FROM seen").scalar() or 0)
         connection.exec_driver_sql("DROP TABLE temp.seen")

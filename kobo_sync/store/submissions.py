@@ -91,7 +91,7 @@ class SubmissionTable:
 
         *in_order*: the page is a stretch of the listing, rather than rows picked by id.
         """
-        ids = [submission_id for submission_id, _ in page.rows]
+        ids = [submission_id for submission_id, _ in page.rows if submission_id >= 0] or [-1]
         among, values = ("BETWEEN ? AND ?", (min(ids), max(ids))) if in_order else (_LISTED, (json.dumps(ids),))
         query = (
             f"SELECT submission_id, raw_sha256 FROM submissions WHERE form_id = ? AND submission_id {among}"
@@ -362,9 +362,12 @@ class SubmissionTable:
         self.put_cursor(connection, {"n_live": n_live})
         return n_live
 
-    def n_set_aside(self, connection: sa.Connection) -> int:
-        """How many rows are in quarantine."""
+    def n_set_aside(self, connection: sa.Connection, *, held_too: bool = True) -> int:
+        """How many rows are in quarantine; without *held_too* those alone of which no earlier state is held live."""
         query = sa.select(sa.func.count()).select_from(Q).where(Q.c.form_id == self.form_id)
+        if not held_too:
+            same = (S.c.form_id == Q.c.form_id) & (S.c.submission_id == Q.c.submission_id) & S.c.gone_at.is_(None)
+            query = query.where(~sa.exists().where(same))
         return int(connection.execute(query).scalar() or 0)
 
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import MISSION, Field
 from docx import Document as open_docx
 
-from kobo_sync.errors import ConfigError, DocumentError
+from kobo_sync.errors import ConfigError, DocumentError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps import build as build_step
 from kobo_sync.steps import build_worker
@@ -228,7 +228,7 @@ def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: p
         return real(self, target)
 
     monkeypatch.setattr(workspace_module.Path, "replace", dies)
-    with pytest.raises(DocumentError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         built.again("NOR-03")
     monkeypatch.undo()
     held = built.mission.workspace.previous_set("nord")

@@ -33,6 +33,7 @@ def test_an_unexpected_error_in_one_form_is_a_finding_and_the_next_form_is_pulle
     field_team: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     field_team.person("NOR-01", note=ANSWER)
+    field_team.person("NOR-02", note=ANSWER)
     field_team.submit("visites", {"zone": "nord"})
     mission = field_team.mission
     with monkeypatch.context() as patch:
@@ -44,6 +45,7 @@ def test_an_unexpected_error_in_one_form_is_a_finding_and_the_next_form_is_pulle
             append(flat, *rows)
 
         patch.setattr(Flat, "append", failing)
+        patch.setattr(Flat, "write", failing)
         report = pull(mission)
     _is_told(report, "PULL011", "RuntimeError", "in mirror.py, line ")
     assert report.lines[0] == "personnes: not pulled" and report.lines[1].startswith("visites: server 1 = local 1")
@@ -56,7 +58,7 @@ def test_an_unexpected_error_in_one_form_is_a_finding_and_the_next_form_is_pulle
         1,
     ]
     healed = pull(mission)
-    assert healed.counts["new"] == 1 and not healed.findings and _n_rows(field_team, "data_personnes") == 1
+    assert healed.counts["new"] == 2 and not healed.findings and _n_rows(field_team, "data_personnes") == 2
 
 
 def test_a_table_that_the_database_refuses_concerns_its_form_alone(

@@ -17,6 +17,7 @@ from typing import Any, cast
 import msgspec
 
 from kobo_sync.errors import KoboUnexpected
+from kobo_sync.kobo.wire.odd_rows import MOST_ID, cut, id_of, is_row
 from kobo_sync.kobo.wire.protocol import parse_object, take, unexpected
 from kobo_sync.model import Attachment, Submission, Validation
 
@@ -52,17 +53,14 @@ class _Page(msgspec.Struct):
     count: int = 0
 
 
-class _Identity(msgspec.Struct):
-    submission_id: int = msgspec.field(name="_id")
-
-
-_PAGE, _IDENTITY = msgspec.json.Decoder(_Page), msgspec.json.Decoder(_Identity)
+_PAGE = msgspec.json.Decoder(_Page)
 
 
 @dataclass(frozen=True)
 class Page:
     """One page of ``data/``: *rows* are (submission_id, the row's own JSON bytes), never decoded here.
 
+    An id below zero stands in for one that is none (`odd_rows.id_of`): such a row can only be set aside.
     *body* is what the rows were cut from, *packed* the same as the server compressed it; both empty
     when the rows had to be written anew.
     """
@@ -81,33 +79,26 @@ class Page:
 def split_page(body: bytes, packed: bytes = b"") -> Page:
     """The rows of a page without building them: decoding 1,000 rows costs more than fetching them.
 
-    A page that the fast splitter refuses (a lone surrogate, NaN) is read by the standard library,
-    so that one odd row does not stop the others.
+    A page that the fast splitter refuses (a lone surrogate, NaN, ten thousand brackets) is cut at its commas, so that
+    one odd row does not stop the others.
     Raises: KoboUnexpected when it is no page at all (an HTML login page, half a body).
     """
     try:
         page = _PAGE.decode(body)
         rows = tuple([_identified(bytes(raw)) for raw in page.results])
-        return Page(page.count, rows, body, packed)
+        split = Page(page.count, rows, body, packed)
     except NOT_READ:
-        return _split_slowly(body)
+        count, raws = cut(body)
+        split = Page(count, tuple([(id_of(raw), raw) for raw in raws]))
+    if split.rows and not any(is_row(raw) for _, raw in split.rows):
+        unexpected("rows without _id and _uuid", body)
+    return split
 
 
 def _identified(raw: bytes) -> tuple[int, bytes]:
     # The id is the server's usual first key: no need to read on.
-    number = raw[7 : raw.find(b",", 7, 40)] if raw.startswith(b'{"_id":') else b""
-    return int(number) if number.isdigit() else _IDENTITY.decode(raw).submission_id, raw
-
-
-def _split_slowly(body: bytes) -> Page:
-    data = parse_object(body)
-    results = take(data, "results")
-    rows = []
-    for row in results if isinstance(results, list) else unexpected("results are no list", body):
-        if not isinstance(row, dict) or type(row.get("_id")) is not int:
-            unexpected("a row without _id", body)
-        rows.append((row["_id"], json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode()))
-    return Page(int(data.get("count") or 0), tuple(rows))
+    number = raw[7 : raw.find(b",", 7, 26)] if raw.startswith(b'{"_id":') else b""
+    return int(number) if number.isdigit() else id_of(raw), raw
 
 
 # ── what a light scan tells of a row ────────────────────────────────────────
@@ -150,10 +141,24 @@ class LightRow:
 def parse_light_page(body: bytes) -> list[LightRow]:
     """The rows of a page asked with `LIGHT_FIELDS`. Raises: KoboUnexpected."""
     try:
-        rows = _LIGHT_PAGE.decode(body).results
+        return [_light(row) for row in _LIGHT_PAGE.decode(body).results]
     except NOT_READ:
-        unexpected("not a page of submissions", body)
-    return [LightRow(row.submission_id, _bare(row.root_uuid or row.uuid), signature(row), row.modified) for row in rows]
+        return [_odd_light(raw) for raw in cut(body)[1]]
+
+
+def _light(row: _Light) -> LightRow:
+    if not 0 <= row.submission_id <= MOST_ID:
+        raise msgspec.ValidationError("_id")
+    return LightRow(row.submission_id, _bare(row.root_uuid or row.uuid), signature(row), row.modified)
+
+
+def _odd_light(raw: bytes) -> LightRow:
+    """A row of a page of which one is odd: this one as it is, or a submission of its own that no row can match."""
+    try:
+        return _light(_LIGHT.decode(raw))
+    except NOT_READ:
+        submission_id = id_of(raw)
+        return LightRow(submission_id, f"?{submission_id}", "?")
 
 
 def signature(row: _Light) -> str:
@@ -212,7 +217,8 @@ class HeadRow(_Light):
     form_version: str | None = msgspec.field(name="__version__", default=None)
 
 
-_LIGHT_PAGE, _HEAD = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(HeadRow)
+_LIGHT_PAGE, _LIGHT = msgspec.json.Decoder(_LightPage), msgspec.json.Decoder(_Light)
+_HEAD = msgspec.json.Decoder(HeadRow)
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -245,7 +251,7 @@ def parse_head(raw: bytes) -> Head:
         except (ValueError, RecursionError):
             raise KoboUnexpected(f"a row has no known shape ({type(error).__name__})") from error
     except ValueError as error:
-        raise KoboUnexpected("a row has no known shape (_submission_time)") from error
+        raise KoboUnexpected(f"a row has no known shape ({error})") from error
 
 
 def validation_of(uid: str) -> Validation:
@@ -254,10 +260,12 @@ def validation_of(uid: str) -> Validation:
 
 
 def head_of(row: HeadRow) -> Head:
-    """What the mirror files a row by. Raises: ValueError when it has no identity or no moment."""
-    uuid, status, moment = row.uuid, row.status, row.submitted_at
+    """What the mirror files a row by. Raises: ValueError naming the key that is no identity, or no moment."""
+    uuid, status = row.uuid, row.status
     if not uuid:
         raise ValueError("_uuid")
+    if not 0 <= row.submission_id <= MOST_ID:
+        raise ValueError("_id")
     root_uuid = row.root_uuid or uuid
     if uuid.startswith("uuid:"):
         uuid = uuid[5:]
@@ -265,7 +273,7 @@ def head_of(row: HeadRow) -> Head:
         submission_id=row.submission_id,
         root_uuid=root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
         uuid=uuid,
-        submitted_at=f"{moment}.000000Z" if len(moment) == 19 and plain_moment(moment) else _moment(moment),
+        submitted_at=utc_text(row.submitted_at),
         submitted_by=row.submitted_by or "",
         form_version=row.form_version or "",
         validation=validation_of(status.uid) if status else "",
@@ -306,7 +314,7 @@ def parse_submission(raw: bytes, form_id: str, question_keys: Collection[str] = 
             answers=answers,
             attachments=tuple(_attachment(item) for item in row.get("_attachments") or ()),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__  # a message may quote
         raise KoboUnexpected(f"a row of {form_id} has no known shape ({what})") from error
 
@@ -363,8 +371,13 @@ def _bare(uuid: str) -> str:
     return uuid[5:] if uuid.startswith("uuid:") else uuid
 
 
-def _moment(text: str) -> str:
-    return _utc(text).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def utc_text(text: str) -> str:
+    """A moment as the mirror files it. Raises: ValueError when it is none (a day of zeros), or beyond the year 9999."""
+    try:
+        moment = _utc(text)
+    except (ValueError, OverflowError) as error:  # its words would quote what came
+        raise ValueError("_submission_time") from error
+    return f"{text}.000000Z" if len(text) == 19 and plain_moment(text) else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _utc(text: str) -> datetime:

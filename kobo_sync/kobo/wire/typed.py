@@ -16,10 +16,11 @@ from kobo_sync.kobo.wire.listing import (
     Head,
     HeadRow,
     head_of,
-    plain_moment,
     signature,
+    utc_text,
     validation_of,
 )
+from kobo_sync.kobo.wire.odd_rows import MOST_ID
 from kobo_sync.model import Attachment
 
 HeadColumns = tuple[Sequence[Any], ...]  # a column for each of `HEAD_FIELDS`
@@ -123,14 +124,18 @@ def head_columns(raws: Sequence[bytes]) -> HeadColumns | None:
 
 def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
     moments = [row.submitted_at for row in rows]
-    if not all(row.uuid for row in rows) or not all(map(plain_moment, moments)):
+    if not all(row.uuid for row in rows) or not all(0 <= row.submission_id <= MOST_ID for row in rows):
+        return None
+    try:
+        submitted_at = list(map(utc_text, moments))
+    except ValueError:
         return None
     uuids = [row.uuid.removeprefix("uuid:") for row in rows]
     columns: dict[str, Sequence[Any]] = {
         "submission_id": [row.submission_id for row in rows],
         "root_uuid": [(row.root_uuid or row.uuid).removeprefix("uuid:") for row in rows],
         "uuid": uuids,
-        "submitted_at": [f"{moment}.000000Z" for moment in moments],
+        "submitted_at": submitted_at,
         "submitted_by": [row.submitted_by or "" for row in rows],
         "form_version": [row.form_version or "" for row in rows],
         "validation": [validation_of(row.status.uid) if row.status else "" for row in rows],
