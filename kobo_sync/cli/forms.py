@@ -86,13 +86,27 @@ def diff_command(mission: Mission, form_ids: tuple[str, ...], against: Path | No
 @verb("deploy", name="deploy")
 @click.argument("form_ids", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Print the plan; send nothing.")
-@click.option("--force", is_flag=True, help="Replace a form that was changed or archived on the server.")
-def deploy_command(mission: Mission, form_ids: tuple[str, ...], dry_run: bool, force: bool) -> Report:
-    """Compile, validate and publish forms and media; skip the unchanged."""
-    from kobo_sync.steps.deploy import deploy
+@click.option(
+    "--despite", multiple=True, metavar="CODE", help="Do what the finding CODE refuses (DEPLOY001, …); may be repeated."
+)
+@click.option(
+    "--force", is_flag=True, help="Replace a form that was changed or archived on the server (DEPLOY001, 005)."
+)
+def deploy_command(
+    mission: Mission, form_ids: tuple[str, ...], dry_run: bool, despite: tuple[str, ...], force: bool
+) -> Report:
+    """Compile, validate and publish forms and media; skip the unchanged.
+
+    What would lose or replace something is refused, each kind by a code of its own; --despite names it.
+    """
+    from kobo_sync.steps.deploy import ARCHIVED, CHANGED, REFUSALS, deploy
 
     refuse_unknown_forms(mission, form_ids)
-    return deploy(mission, form_ids=form_ids, dry_run=dry_run, force=force)
+    for code in despite:
+        if code not in REFUSALS:
+            raise click.BadParameter(f"{code!r} refuses nothing: {', '.join(sorted(REFUSALS))}", param_hint="--despite")
+    overridden = {*despite, *((CHANGED, ARCHIVED) if force else ())}
+    return deploy(mission, form_ids=form_ids, dry_run=dry_run, despite=overridden)
 
 
 @cli.command(name="print", epilog=SEE_EXIT_CODES)

@@ -37,9 +37,10 @@ FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
 
 
 class Mission(Settings):
-    """What the mission is called, its languages (the first is the documents'), and its dates."""
+    """What the mission is called, its languages (the first is the documents'), and its dates; *id* is drawn by ``init``."""
 
     code: Code
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = ""
     title: str = Field(min_length=1)
     programme: str = ""
     trainer: str = ""

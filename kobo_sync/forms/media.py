@@ -9,6 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from kobo_sync.config.config import read_csv
 from kobo_sync.errors import ConfigError
 
+MIMETYPES = {
+    ".csv": "text/csv",
+    ".xml": "application/xml",
+    ".geojson": "application/geo+json",
+    ".zip": "application/zip",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+}
+
 ROSTER_COLUMNS = ("name", "label", "zone", "group", "sex")
 _JOINT = " / "
 
@@ -57,3 +69,8 @@ def _csv_bytes(header: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return out.getvalue().encode("utf-8")
+
+
+def mimetype(name: str) -> str:
+    """The media type by the file's ending, among those that the server takes."""
+    return MIMETYPES.get(name[name.rfind(".") :].lower(), "application/octet-stream")

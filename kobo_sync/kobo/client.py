@@ -181,6 +181,12 @@ class KoboClient:
         listed = protocol.parse_manifest_path(self._phone(path), asset_uid)
         return protocol.parse_manifest(self._phone(listed)) if listed else None
 
+    def phone_file(self, asset_uid: str, filename: str) -> bytes | None:
+        """A form media file as phones download it now; None when they are offered none of that name [e14]."""
+        listed = protocol.parse_manifest_path(self._phone(f"{protocol.FORM_LIST}?formID={asset_uid}"), asset_uid)
+        path = protocol.parse_manifest_links(self._phone(listed)).get(filename) if listed else None
+        return self._phone(path) if path else None
+
     def _phone(self, path: str) -> bytes:
         headers = {**protocol.OPENROSA_HEADERS, "Accept": "*/*"}
         return self._send("GET", self.kc + path, headers=headers).body

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from kobo_sync.errors import ConfigError, FormError, KoboRejected
-from kobo_sync.forms.media import roster_csv
+from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
+from kobo_sync.forms.media import mimetype, roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
@@ -17,30 +18,31 @@ from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
 from kobo_sync.steps.diff import harm_of_replacing
 from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
-from kobo_sync.steps.projects import find_assets
+from kobo_sync.steps.projects import Projects
+from kobo_sync.steps.roster_guard import SHRINKS, judge
 from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
+CHANGED, ARCHIVED, HARMFUL, GONE, OTHERS, DOUBLED = (f"DEPLOY{n:03}" for n in (1, 5, 6, 7, 8, 9))
+REFUSALS = {  # rule → what to see to before it is overridden
+    CHANGED: "look at it on the server: what was changed there is replaced",
+    ARCHIVED: "ask whoever archived it: phones get it again",
+    HARMFUL: "read what it would do to the answers, above",
+    GONE: "make sure that it was deleted: it is made again, empty",
+    OTHERS: "ask whose workspace that is; on another machine of this mission copy its config/ (mission.id)",
+    DOUBLED: "deploy with the account that owns the projects",
+    SHRINKS: "look whether their registrations were deleted on purpose",
+}
 VERIFY_TRIES = 12  # media reach phones by a task of the server's, usually at once [c32]
 LISTS = (".csv", ".xml", ".geojson")
-MIMETYPES = {
-    ".csv": "text/csv",
-    ".xml": "application/xml",
-    ".geojson": "application/geo+json",
-    ".zip": "application/zip",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".mp3": "audio/mpeg",
-    ".mp4": "video/mp4",
-}
 
 
 @dataclass(frozen=True)
 class LocalForm:
     """A form as it lies here: *media* are the bytes that phones must get beside it.
 
-    *absent* are the pictures and sounds that it names and that are not here: phones show it without them.
+    *absent* are the pictures and sounds that it names and that are not here: phones show it without them. *published*
+    maps the files that stay as the server has them to their md5, whatever lies here.
     """
 
     form: Form
@@ -48,6 +50,7 @@ class LocalForm:
     content: bytes
     media: Mapping[str, bytes]
     absent: tuple[str, ...] = ()
+    published: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -61,8 +64,9 @@ class LocalForm:
 
     @property
     def media_md5(self) -> dict[str, str]:
-        """File name → md5 in hex, as the server computes it."""
-        return {name: hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in sorted(self.media.items())}
+        """File name → md5 in hex, as the server computes it, of what phones are to get."""
+        here = {name: hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in sorted(self.media.items())}
+        return here | dict(self.published)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ class DeployAction:
     reason: str
     stale_media: tuple[MediaFile, ...] = ()
     new_media: tuple[str, ...] = ()
-    is_harmful: bool = False
     form_sha256: str = ""
+    rule: str = ""
 
 
 def deploy(
@@ -95,13 +99,14 @@ def deploy(
     *,
     form_ids: Sequence[str] = (),
     dry_run: bool = False,
-    force: bool = False,
+    despite: Collection[str] = (),
     media_only: bool = False,
 ) -> Report:
     """Bring the server's forms and media to what lies in forms/ and config/.
 
     With *media_only* the forms stay as they are deployed, whatever lies in forms/: a run by the clock
-    must not publish a workbook that somebody is still editing.
+    must not publish a workbook that somebody is still editing. What is refused (`REFUSALS`) is done all the same when
+    *despite* names its rule.
 
     A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent.
     Raises: FormError, ConfigError, KoboError.
@@ -109,16 +114,19 @@ def deploy(
     started_at = mission.clock()
     client = mission.deployer()
     local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
-    remote = _gather(mission, client, local, force=force)
+    projects = Projects(mission, client)
+    remote = _gather(mission, client, projects, local, despite)
+    findings = _spare_rosters(mission, client, projects, local, remote, despite)
+    owner = (mission.config.mission.code, mission.config.mission.id)
     actions = [
-        plan_deploy(local[form_id], remote[form_id], mission.config.mission.code, force=force, media_only=media_only)
-        for form_id in local
+        plan_deploy(local[form_id], remote[form_id], owner, despite=despite, media_only=media_only) for form_id in local
     ]
+    actions = [_not_doubled(action, projects, despite) for action in actions]
     harm: list[Finding] = []
-    if not force:
+    if HARMFUL not in despite:
         actions = [_spared(mission, action, remote[action.form_id].asset, harm) for action in actions]
-    findings = [_without_pictures(each) for each in local.values() if each.absent]
-    findings += harm + [_refusal(action) for action in actions if action.act == "refuse" and not action.is_harmful]
+    findings += [_without_pictures(each) for each in local.values() if each.absent]
+    findings += harm + [_refusal(action) for action in actions if action.act == "refuse"]
     lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
     counts = {
         act: sum(action.act == act for action in actions)
@@ -127,7 +135,7 @@ def deploy(
     published: dict[str, tuple[str, str]] = {}
     if not dry_run:
         gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
-        _adopt(mission, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
+        _adopt(mission, client, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
@@ -163,18 +171,56 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent))
 
 
-def _gather(mission: Mission, client: KoboClient, form_ids: Iterable[str], *, force: bool) -> dict[str, RemoteForm]:
+def _gather(
+    mission: Mission, client: KoboClient, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
+) -> dict[str, RemoteForm]:
     """What the server has of each form."""
     remembered = mission.store.deployments()
-    assets = find_assets(mission, client, form_ids)
     remote = {}
     for form_id in form_ids:
-        last = remembered.get(form_id)
-        unfinished = bool(last and last.deployed_at is None and last.asset_uid == assets.get(form_id))
-        remote[form_id] = RemoteForm()
-        if form_id in assets:
-            remote[form_id] = _ask(client, assets[form_id], unfinished=unfinished, force=force)
+        last, uid = remembered.get(form_id), projects.uid(form_id)
+        unfinished = bool(last and last.deployed_at is None and last.asset_uid == uid)
+        remote[form_id] = _ask(client, uid, may_be_gone=unfinished or GONE in despite) if uid else RemoteForm()
+        remote[form_id] = replace(remote[form_id], unfinished=unfinished)
     return remote
+
+
+def _spare_rosters(
+    mission: Mission,
+    client: KoboClient,
+    projects: Projects,
+    local: dict[str, LocalForm],
+    remote: Mapping[str, RemoteForm],
+    despite: Collection[str],
+) -> list[Finding]:
+    """Let the list of participants stay as phones have it, in *local*, where ours must not replace it; returns why."""
+    roster = mission.config.roster
+    findings = []
+    for form_id, form in local.items() if roster else ():
+        assert roster is not None
+        on_phones = {media.filename: media.md5 for media in remote[form_id].media}.get(roster.file)
+        asset = remote[form_id].asset
+        if asset is None or on_phones is None or form.media_md5.get(roster.file, on_phones) == on_phones:
+            continue
+        assets = {roster.form: projects.uid(roster.form), form_id: asset.asset_uid}
+        verdict = judge(mission, client, form_id, assets, despite)
+        if not verdict.may_go:
+            local[form_id] = replace(form, published={roster.file: on_phones})
+        findings += [verdict.finding] if verdict.finding else []
+    return findings
+
+
+def _not_doubled(action: DeployAction, projects: Projects, despite: Collection[str]) -> DeployAction:
+    """The action, or a refusal to make a project where this account may not change those that it sees of the mission."""
+    if action.act != "create" or DOUBLED in despite:
+        return action
+    if not projects.foreign:
+        return action
+    reason = (
+        f"this account sees {len(projects.visible)} projects of the mission and may not change "
+        f"{projects.foreign[0].asset_uid}: the one of this form is there too, most likely, and a second would be made"
+    )
+    return replace(action, act="refuse", reason=reason, rule=DOUBLED)
 
 
 def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: list[Finding]) -> DeployAction:
@@ -183,29 +229,34 @@ def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: l
         return action
     findings = harm_of_replacing(mission, action.form_id, asset)
     harm += findings
-    return (
-        replace(action, act="refuse", reason="it would break stored answers", is_harmful=True) if findings else action
-    )
+    return replace(action, act="refuse", reason="it would break stored answers", rule=HARMFUL) if findings else action
 
 
-def _ask(client: KoboClient, asset_uid: str, *, unfinished: bool, force: bool) -> RemoteForm:
-    """The project, or nothing when it is gone and may be made again: cut short before, or asked for by force."""
+def _ask(client: KoboClient, asset_uid: str, *, may_be_gone: bool) -> RemoteForm:
+    """The project, or nothing when it is gone and may be made again: cut short before, or asked for by name."""
     try:
         asset, media = client.asset(asset_uid)
     except KoboRejected as error:
         if error.status != 404:
             raise
-        if not unfinished and not force:
-            error.hint = "give the account its rights on the project; if it was deleted, deploy --force makes it again"
+        if not may_be_gone:
+            error.hint = (
+                f"give the account its rights on the project; if it was deleted, deploy --despite {GONE} makes it again"
+            )
             raise
         return RemoteForm()
-    return RemoteForm(asset, tuple(media), unfinished)
+    return RemoteForm(asset, tuple(media))
 
 
 def plan_deploy(
-    local: LocalForm, remote: RemoteForm, mission_code: str, *, force: bool, media_only: bool = False
+    local: LocalForm,
+    remote: RemoteForm,
+    owner: tuple[str, str],
+    *,
+    despite: Collection[str] = (),
+    media_only: bool = False,
 ) -> DeployAction:
-    """The one action that brings *remote* to *local*: pure."""
+    """The one action that brings *remote* to *local*: pure. *owner* is the mission's code and id."""
     form_id, asset, here = local.form.form_id, remote.asset, local.sha256
     md5s = local.media_md5
     stale = tuple(m for m in remote.media if m.filename in md5s and md5s[m.filename] != m.md5)
@@ -214,15 +265,22 @@ def plan_deploy(
     if asset is None:
         return DeployAction("create", form_id, "not on the server yet", (), tuple(md5s), form_sha256=here)
     mark = asset.fingerprint
-    ours = mark.get("form_id") == form_id and mark.get("mission") == mission_code
+    marked = mark if mark.get("asset", asset.asset_uid) == asset.asset_uid else {}  # else KoboToolbox copied it
+    workspace = marked.get("workspace", "")
+    if OTHERS not in despite and (
+        (workspace and workspace != owner[1]) or (marked and not workspace and marked.get("mission") != owner[0])
+    ):
+        whose = f"{marked.get('mission')}{f' ({workspace})' if workspace else ''}"
+        return DeployAction("refuse", form_id, f"another workspace deployed it: {whose}", rule=OTHERS)
+    ours = marked.get("form_id") == form_id and marked.get("mission") == owner[0] and workspace in ("", owner[1])
     live = mark.get("sha256", "") if media_only else here
     touched = ours and mark.get("version_id") != asset.version_id
-    if touched and not (remote.unfinished and not media_only) and not force:
-        return DeployAction("refuse", form_id, "it was changed on the server since our last deployment")
+    if touched and not (remote.unfinished and not media_only) and CHANGED not in despite:
+        return DeployAction("refuse", form_id, "it was changed on the server since our last deployment", rule=CHANGED)
     if media_only and not ours:
-        return DeployAction("refuse", form_id, "it was not deployed from here yet")
-    if asset.is_deployed and not asset.is_active and not force:
-        return DeployAction("refuse", form_id, "it was archived on the server")
+        return DeployAction("refuse", form_id, "it was not deployed from here yet", rule=CHANGED)
+    if asset.is_deployed and not asset.is_active and ARCHIVED not in despite:
+        return DeployAction("refuse", form_id, "it was archived on the server", rule=ARCHIVED)
     if not ours or mark.get("sha256") != live or touched:
         return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new, form_sha256=here)
     if stale or new:
@@ -239,10 +297,17 @@ def plan_deploy(
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)
 
 
-def _adopt(mission: Mission, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
-    """Remember what stands deployed already, so that a lost store or a second machine knows it too."""
+def _adopt(mission: Mission, client: KoboClient, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
+    """Remember what stands deployed already, so that a lost store or a second machine knows it too.
+
+    A mark of an older version is signed: from then on no other workspace, and no copy, is taken for it.
+    """
     remembered = mission.store.deployments()
     for local, asset in unchanged:
+        if asset and "asset" not in asset.fingerprint:
+            with suppress(KoboRefused, KoboRejected):  # an account that may only look
+                more = {"workspace": mission.config.mission.id, "asset": asset.asset_uid}
+                client.write_fingerprint(asset.asset_uid, {**asset.fingerprint, **more})
         if asset and local.form.form_id not in remembered:
             _remember(mission, local, asset.asset_uid, local.sha256, asset.version_id, done=True)
 
@@ -278,7 +343,9 @@ def apply_action(
     _publish(client, asset, local, previous)
     client.write_fingerprint(
         uid,
-        _mark(mission, form_id=action.form_id, sha256=action.form_sha256, version_id=asset.version_id, media_md5={}),
+        _mark(
+            mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=asset.version_id, media_md5={}
+        ),
     )
     return uid
 
@@ -318,7 +385,7 @@ def _verify(
             if manifest is not None and not waiting[form_id]:
                 del waiting[form_id]
                 version = client.asset(uid)[0].version_id
-                mark = _mark(mission, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
+                mark = _mark(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
                 client.write_fingerprint(uid, mark)
                 _remember(mission, local[form_id], uid, sha256, version, done=True)
             elif attempt == VERIFY_TRIES // 2:
@@ -330,11 +397,13 @@ def _verify(
 
 
 def _mark(
-    mission: Mission, *, form_id: str, sha256: str, version_id: str, media_md5: Mapping[str, str]
+    mission: Mission, asset_uid: str, *, form_id: str, sha256: str, version_id: str, media_md5: Mapping[str, str]
 ) -> dict[str, str]:
     """Our mark on the server; *media_md5* are the media that phones are known to get."""
     return {
         "mission": mission.config.mission.code,
+        "workspace": mission.config.mission.id,
+        "asset": asset_uid,
         "form_id": form_id,
         "sha256": sha256,
         "version_id": version_id,
@@ -350,20 +419,10 @@ def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, v
     )
 
 
-def mimetype(name: str) -> str:
-    """The media type by the file's ending, among those that the server takes."""
-    return MIMETYPES.get(name[name.rfind(".") :].lower(), "application/octet-stream")
-
-
 def _refusal(action: DeployAction) -> Finding:
-    return Finding(
-        "DEPLOY001",
-        "error",
-        action.form_id,
-        f"not deployed: {action.reason}",
-        "look at it on the server, then run again with --force to replace it",
-        form_id=action.form_id,
-    )
+    rule = action.rule or CHANGED
+    message, hint = f"not deployed: {action.reason}", f"{REFUSALS[rule]}, then run again with --despite {rule}"
+    return Finding(rule, "error", action.form_id, message, hint, form_id=action.form_id)
 
 
 def _without_pictures(local: LocalForm) -> Finding:

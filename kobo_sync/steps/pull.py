@@ -8,17 +8,25 @@ from collections.abc import Sequence
 
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.projects import find_assets
-from kobo_sync.steps.pulling.attachments import fetch_files, lives
+from kobo_sync.steps.projects import Projects, uid_or_finding
+from kobo_sync.steps.pulling.attachments import fetch_files, lives, unreadable
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
 from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
-from kobo_sync.store.attachments import WantedFile, file_here, file_missing, n_wanted, wanted_files
+from kobo_sync.store.attachments import (
+    WantedFile,
+    file_here,
+    file_missing,
+    files_here,
+    n_wanted,
+    wanted_files,
+)
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison
 from kobo_sync.store.submissions import Cursor, Tally
 
+SHOWN_FILES = 5  # of those that could not be had; the others are counted
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
 
 
@@ -40,20 +48,23 @@ def pull(
     started_at = mission.clock()
     client = mission.reader()
     to_pull = list(form_ids or mission.config.forms)
-    assets = find_assets(mission, client, to_pull)
     findings: list[Finding] = []
+    projects = Projects(mission, client)
     lines: list[str] = []
     counts: Counter[str] = Counter()
     for done, form_id in enumerate(to_pull):
         mission.progress("pull", done, len(to_pull))
-        if form_id not in assets:
-            lines.append(f"{form_id}: not on the server yet (kobo-sync deploy)")
+        n_findings = len(findings)
+        asset_uid = uid_or_finding(projects, form_id, findings)
+        if not asset_uid:
+            is_told = len(findings) > n_findings
+            lines.append(f"{form_id}: not pulled" if is_told else projects.absence(form_id))
             continue
         tally = Tally()
         with one_form(form_id, findings, lines, "not pulled", lambda: lives(client)):
             mirror = Mirror(mission.store, mission.form(form_id), tally)
             wish = Wish(quick, full, accept_deletions)
-            work = Work(mission, client, mirror, assets[form_id], wish, mission.clock(), findings=findings)
+            work = Work(mission, client, mirror, asset_uid, wish, mission.clock(), findings=findings)
             try:
                 lines.append(_pull_form(work))
             finally:
@@ -116,6 +127,7 @@ def _pull_form(work: Work) -> str:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)
     work.findings += _oddities(mirror, comparison, server_n, n_live)
+    mirror.told()
     shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
     shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
     sign = "=" if server_n == n_live else "≠"
@@ -128,12 +140,14 @@ def _pull_form(work: Work) -> str:
 
 def _fetch_files(work: Work) -> None:
     mission, store, tally = work.mission, work.mission.store, work.mirror.tally
-    missing: list[WantedFile] = []
+    missing: list[tuple[WantedFile, str]] = []
+    if not work.wish.quick:
+        _examine_files(work)
     n, files = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
     for done, fetched in enumerate(fetch_files(work.client, mission.workspace.attachments, files), 1):
         if fetched.error:
             file_missing(store, work.form_id, fetched.file, fetched.error)
-            missing.append(fetched.file)
+            missing.append((fetched.file, fetched.error))
         else:
             file_here(
                 store,
@@ -147,18 +161,23 @@ def _fetch_files(work: Work) -> None:
             tally.counts["files_stored"] += 1
         mission.progress(f"{work.form_id}: files", done, n)
     tally.counts["files_missing"] += len(missing)
-    work.findings += [
-        Finding(
+    if missing:
+        shown = ", ".join(f"{file.filename} ({error})" for file, error in missing[:SHOWN_FILES])
+        more = f" and {len(missing) - SHOWN_FILES} more" if len(missing) > SHOWN_FILES else ""
+        work.find(
             "PULL003",
-            "warning",
-            f"{work.form_id}, submission {each.root_uuid}",
-            "an attached file could not be downloaded",
+            f"{len(missing)} attached files could not be downloaded: {shown}{more}",
             "the next pull asks again",
-            form_id=work.form_id,
-            root_uuid=each.root_uuid,
         )
-        for each in missing
-    ]
+
+
+def _examine_files(work: Work) -> None:
+    """See that the files received can be read: a document that needs one goes without it, and this says why."""
+    refused = unreadable(work.mission.workspace.attachments, files_here(work.mission.store, work.form_id))
+    if refused:
+        file, reason = refused[0]
+        message = f"{len(refused)} attached files that were received cannot be read: {file} ({reason})"
+        work.find("PULL013", message, "give this account the right to .kobo_sync/attachments, or restore a backup")
 
 
 # ── the end ──
@@ -252,7 +271,7 @@ def _misshapen(mirror: Mirror) -> list[Finding]:
             "PULL010",
             "columns whose type changed from one form version to the next",
             tally.conflicts,
-            "the tables follow the new type, the raw data keep the answers; give such a question a new name",
+            "the tables keep the wider type, so that no answer is lost; give such a question a new name",
         ),
     )
     return [

@@ -33,7 +33,9 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
             deployment = deployments.get(form_id)
             if deployment is None or deployment.deployed_at is None:
                 continue  # `deploy` publishes it with the form
-            if deployment.media.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
+            # What the server has, not what this machine remembers: another one may have published since.
+            on_server = {media.filename: media.md5 for media in mission.deployer().asset(deployment.asset_uid)[1]}
+            if on_server.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
                 continue
             young = mission.clock() - deployment.deployed_at < timedelta(minutes=roster.min_minutes_between_deployments)
             (waiting if young and not force else due).append(form_id)

@@ -33,7 +33,8 @@ def status(mission: Mission) -> Report:
 
 def _holding(mission: Mission, holding: Holding, now: datetime) -> str:
     if holding.pulled_at is None:
-        return f"{holding.form_id}: never pulled"
+        cut = f"{holding.n_live} rows, its first pull was cut short: run `kobo-sync pull`"
+        return f"{holding.form_id}: {cut if holding.n_live else 'never pulled'}"
     sign = "=" if holding.server_n == holding.n_live else "≠"
     complete = f"{_ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
     return (

@@ -91,6 +91,15 @@ def wanted_files(store: Store, form_id: str) -> Iterator[WantedFile]:
         yield from (WantedFile(*row[1:]) for row in rows)
 
 
+def files_here(store: Store, form_id: str) -> list[str]:
+    """SHA-256 of the current files of live rows that were received, sorted."""
+    joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
+    here = (A.c.form_id == form_id, A.c.sha256.is_not(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
+    query = sa.select(A.c.sha256).select_from(joined).where(*here).distinct().order_by(A.c.sha256)
+    with store.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def _missing(form_id: str, *columns: Any) -> sa.Select[Any]:
     joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
     conditions = (A.c.form_id == form_id, A.c.sha256.is_(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))

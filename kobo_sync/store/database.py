@@ -224,6 +224,13 @@ class Store:
         with self.read() as connection:
             return {(root, name): sha256 for root, name, sha256 in connection.exec_driver_sql(query, values)}
 
+    def projects_read(self) -> dict[str, tuple[str, str]]:
+        """form_id → (asset uid, server) of the project that the form was last read from."""
+        c = schema.cursors.c
+        with self.read() as connection:
+            rows = connection.execute(sa.select(c.form_id, c.asset_uid, c.server)).all()
+        return {form_id: (asset_uid, server) for form_id, asset_uid, server in rows}
+
     # ── deployments ──
 
     def deployments(self) -> dict[str, Deployment]:

@@ -22,6 +22,7 @@ from kobo_sync.store.flat_tables import Flat
 from kobo_sync.store.reconcile import Comparison, reconcile
 from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable, Tally
 from kobo_sync.store.tables.flatten import Placed
+from kobo_sync.store.untold import Untold
 
 FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
 
@@ -56,6 +57,7 @@ class Mirror:
         self.tally = tally or Tally()
         self._ledger = SubmissionTable(form.form_id, self.tally)
         self._flat = Flat(store, form, self.tally)
+        self._untold = Untold(form.form_id, self.tally)
         self._unflushed = 0
 
     def close(self) -> None:
@@ -69,7 +71,15 @@ class Mirror:
         with self.store.begin() as connection:
             if bulk_load.loading(connection) not in (None, self.form.form_id):
                 bulk_load.settle(connection)  # another form's first reading was killed
-            return self._flat.prepare(connection)
+            self._untold.resume(connection)
+            is_new = self._flat.prepare(connection)
+            self._untold.keep(connection)
+            return is_new
+
+    def told(self) -> None:
+        """What the tally noticed was told: the next pull need not say it again."""
+        with self.store.begin() as connection:
+            self._untold.forget(connection)
 
     def index(self) -> None:
         """End a first reading: put in order what it appended, and index the tables that it filled."""
@@ -161,6 +171,7 @@ class Mirror:
             unseen = self._loads(connection, page, may=advance and not clash) if changed else False
             if not (unseen and len(changed) == len(page.rows) and self._append(connection, page, now)):
                 self._write(connection, changed, page, now, force=not advance, unseen=unseen)
+            self._untold.keep(connection)
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
 

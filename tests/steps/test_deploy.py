@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from typing import Any
 
 import pytest
 from conftest import PERSONNES, Field
@@ -15,7 +16,7 @@ from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster
 
 
-def _acts(mission: Mission, **options: bool) -> list[str]:
+def _acts(mission: Mission, **options: Any) -> list[str]:
     return [line.split(": ")[1].split(" ")[0] for line in deploy(mission, **options).lines]
 
 
@@ -80,8 +81,10 @@ def test_a_form_changed_on_the_server_is_not_overwritten(field_team: Field) -> N
     xls = mission.deployer().workbook(uid)
     mission.deployer().import_form(xls, "p.xls", name="Personnes", into=uid)
     report = deploy(field_team.reopen())
-    assert [finding.rule for finding in report.findings] == ["DEPLOY001"] and "--force" in report.findings[0].hint
-    assert _acts(field_team.reopen(), force=True)[0] == "replace"
+    assert [finding.rule for finding in report.findings] == ["DEPLOY001"] and "--despite DEPLOY001" in report.findings[
+        0
+    ].hint
+    assert _acts(field_team.reopen(), despite=["DEPLOY001"])[0] == "replace"
 
 
 def test_a_lost_store_adopts_by_our_fingerprint(field_team: Field) -> None:
@@ -161,9 +164,9 @@ def test_an_archived_form_stays_archived_unless_forced(field_team: Field) -> Non
     client = field_team.mission.deployer()
     client._send("PATCH", f"{field_team.url}/api/v2/assets/{uid}/deployment/", json={"active": False})
     report = deploy(field_team.reopen())
-    assert [finding.rule for finding in report.findings] == ["DEPLOY001"] and "archived" in report.findings[0].message
+    assert [finding.rule for finding in report.findings] == ["DEPLOY005"] and "archived" in report.findings[0].message
     assert {form.name for form in field_team.phone.forms()} == {"Visites"}
-    assert deploy(field_team.reopen(), force=True).counts["publish"] == 1
+    assert deploy(field_team.reopen(), despite=["DEPLOY005"]).counts["publish"] == 1
     assert {form.name for form in field_team.phone.forms()} == {"Personnes", "Visites"}
 
 
@@ -195,13 +198,13 @@ def test_a_workbook_saved_again_unchanged_is_no_change(field_team: Field) -> Non
     assert _acts(field_team.reopen()) == ["skip", "skip"]
 
 
-def test_a_project_deleted_on_the_server_is_made_again_only_by_force(field_team: Field) -> None:
+def test_a_project_deleted_on_the_server_is_made_again_only_when_asked_by_name(field_team: Field) -> None:
     uid = field_team.uid("personnes")
     field_team.mission.deployer()._send("DELETE", f"{field_team.url}/api/v2/assets/{uid}/")
     with pytest.raises(KoboRejected) as refusal:
         deploy(field_team.reopen())
-    assert "--force" in refusal.value.hint
-    assert deploy(field_team.reopen(), form_ids=["personnes"], force=True).counts["create"] == 1
+    assert "--despite DEPLOY007" in refusal.value.hint
+    assert deploy(field_team.reopen(), form_ids=["personnes"], despite=["DEPLOY007"]).counts["create"] == 1
     assert _acts(field_team.reopen()) == ["skip", "skip"]
     assert field_team.reopen().store.deployments()["personnes"].asset_uid != uid
 
@@ -230,7 +233,7 @@ def test_rows_of_the_servers_own_go_as_they_are_and_are_read_as_phones_answer_th
     path = field_team.mission.workspace.root / "forms" / "personnes.md"
     path.write_text(MATRIX, "utf-8")
     mission = field_team.reopen()
-    assert deploy(mission, form_ids=["personnes"], force=True).counts["replace"] == 1
+    assert deploy(mission, form_ids=["personnes"], despite=["DEPLOY006"]).counts["replace"] == 1
     offered = {form.name: form for form in field_team.phone.forms()}
     xform = field_team.phone.xform(offered["Personnes"])
     paths = [question.path for question in field_team.reopen().forms["personnes"].questions]

@@ -124,7 +124,7 @@ def test_the_roster_does_not_wake_an_archived_form(field_team: Field) -> None:
     field_team.mission.deployer()._send("PATCH", url, json={"active": False})
     field_team.clock.forward(minutes=30)
     report = refresh_roster(field_team.mission)
-    assert [finding.rule for finding in report.findings] == ["DEPLOY001"]
+    assert [finding.rule for finding in report.findings] == ["DEPLOY005"]
     assert {form.name for form in field_team.phone.forms()} == {"Personnes"}
 
 

@@ -222,6 +222,15 @@ def parse_manifest(body: bytes) -> dict[str, str]:
     return files
 
 
+def parse_manifest_links(body: bytes) -> dict[str, str]:
+    """File name → path of what phones download [e14]. Raises: KoboUnexpected."""
+    links = {}
+    for media in _xml(body):
+        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in media}
+        links[texts.get("filename", "")] = path_of(texts.get("downloadUrl", ""))
+    return links
+
+
 # ── submissions ───────────────────────────────────────────────────────────
 
 

@@ -64,6 +64,20 @@ def fetch_files(client: KoboClient, folder: Path, files: Iterable[WantedFile]) -
             yield waiting.popleft().result()
 
 
+def unreadable(folder: Path, sha256s: Iterable[str]) -> list[tuple[str, str]]:
+    """(file, reason) of the received files that the disk refuses; those that are gone were erased, by `purge` or a person."""
+    refused = []
+    for sha256 in sha256s:
+        path = attachment_path(folder, sha256)
+        try:
+            path.open("rb").close()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            refused.append((path.name, error.strerror or type(error).__name__))
+    return refused
+
+
 def lives(client: KoboClient) -> bool:
     """Whether the server answers a plain question."""
     with suppress(KoboError):

@@ -22,6 +22,11 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
     share = work.mission.config.pull.max_gone_share
     cure = "if they were deleted, run `kobo-sync pull --accept-deletions`"
     reason = "" if accept else _less_is_seen(work, cursor)
+    if cursor.asset_uid not in ("", work.asset_uid) or cursor.server not in ("", work.mission.kf):
+        # Never a hint at what would bury all that is held of the project before.
+        cure = (
+            f"if {work.asset_uid} is not the project meant, name the right one under server.assets; what is held stays"
+        )
     if reason:
         work.find("PULL009", f"{len(absent)} rows are no longer listed, but {reason}", cure, is_error=True)
     elif not accept and len(absent) > FEW and len(absent) > n_held * share:

@@ -31,6 +31,7 @@ REPEAT_SYSTEM: tuple[tuple[str, Kind], ...] = (
     ("position", "integer"),
 )
 KEY = ("root_uuid", "position")  # what tells a row, of those that its table has
+WIDTH: tuple[Kind, ...] = ("integer", "decimal", "text")  # each holds what those before it hold
 CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its place in a rank question
     ("root_uuid", "text"),
     ("position", "integer"),
@@ -176,7 +177,8 @@ def merge_tables(
     """The tables of *current* with what *stored* has beyond them, and the columns whose type has changed.
 
     A question that a newer form left out, moved into a repeat or out of one keeps its column, so that
-    rows of older versions keep their answers. Where types differ the newer form's holds.
+    rows of older versions keep their answers. Where types differ the wider one holds (every integer is a decimal, every
+    number a text): what was answered under either stays.
     """
     before = {table.name: table for table in stored}
     merged, conflicts = [], []
@@ -184,13 +186,16 @@ def merge_tables(
         old = before.pop(table.name, None)
         mine = {column.name.lower(): column for column in table.columns}
         rest = []
+        wider: dict[str, Kind] = {}
         for column in old.columns if old else ():
             now = mine.get(column.name.lower())
             if now is None:
                 rest.append(column)
             elif now.kind != column.kind:
+                wider[now.name] = max(now.kind, column.kind, key=WIDTH.index)
                 conflicts.append(f"{column.name} ({column.kind} → {now.kind})")
-        merged.append(replace(table, columns=(*table.columns, *rest)))
+        columns = [replace(column, kind=wider.get(column.name, column.kind)) for column in table.columns]
+        merged.append(replace(table, columns=(*columns, *rest)))
     return (*merged, *before.values()), tuple(conflicts)
 
 

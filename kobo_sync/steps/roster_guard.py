@@ -1,0 +1,96 @@
+"""Whether the list of participants that this machine makes may replace the one that phones have."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kobo_sync.errors import KoboError
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Finding
+
+BEHIND, SHRINKS = "DEPLOY010", "DEPLOY011"
+FEW = 5  # so few people may leave the list without a word of consent, whatever their share
+FRESH = timedelta(minutes=15)  # a mirror pulled within it may lack those who register meanwhile
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the new list may go, and what is to be told of it."""
+
+    may_go: bool
+    finding: Finding | None = None
+
+
+def judge(
+    mission: Mission, client: KoboClient, form_id: str, assets: Mapping[str, str], despite: Collection[str]
+) -> Verdict:
+    """Compare the list made here with that of the project of *form_id*; both differ. *assets*: form_id → asset uid.
+
+    A list made from a mirror that lacks registrations never replaces one that has them; one that loses people for good
+    says so, and many only when *despite* names `SHRINKS`. Raises: KoboError.
+    """
+    roster = mission.config.roster
+    assert roster is not None
+    codes = {row["name"] for row in mission.participants().rows}
+    published = _codes_on_phones(client, assets[form_id], roster.file)
+    lost = published - codes if published is not None else set()
+    behind = _behind(mission, client, roster.form, assets.get(roster.form, ""))
+    if behind and (lost or published is None or not _is_fresh(mission, roster.form)):
+        told = f"; {len(lost)} of the {len(published)} people on it are not here" if lost and published else ""
+        return Verdict(
+            False,
+            Finding(
+                BEHIND,
+                "warning",
+                form_id,
+                f"the list of participants stays as phones have it: {behind}{told}",
+                "run `kobo-sync pull`, then `kobo-sync roster`",
+                form_id=form_id,
+            ),
+        )
+    if not lost or published is None:
+        return Verdict(True)
+    is_much = len(lost) > max(FEW, int(len(published) * mission.config.pull.max_gone_share))
+    may_go = not is_much or SHRINKS in despite
+    message = f"{len(lost)} of the {len(published)} people on the list that phones have are on the new one no longer"
+    cure = "look whether their registrations were deleted on purpose"
+    more = "" if may_go else f"; the list stays as it is until `kobo-sync deploy --despite {SHRINKS}`"
+    severity = "warning" if may_go else "error"
+    return Verdict(may_go, Finding(SHRINKS, severity, form_id, message + more, cure, form_id=form_id))  # type: ignore[arg-type]
+
+
+def _codes_on_phones(client: KoboClient, asset_uid: str, file: str) -> set[str] | None:
+    """The codes of the list that phones download now; None when it cannot be had."""
+    try:
+        content = client.phone_file(asset_uid, file)
+    except KoboError:
+        return None
+    if content is None:
+        return None
+    return {row.get("name") or "" for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))} - {""}
+
+
+def _behind(mission: Mission, client: KoboClient, form_id: str, asset_uid: str) -> str:
+    """What the mirror lacks of the registrations; empty when it holds all, or there are none on the server."""
+    if not asset_uid:
+        return ""
+    (holding,) = mission.store.holdings([form_id])
+    listed = client.count(asset_uid)
+    here = holding.n_live + holding.n_quarantined
+    if listed and holding.reconciled_at is None:
+        return f"the {listed} registrations on the server were never pulled here completely"
+    return f"the server lists {listed} registrations, {here} are here" if listed > here else ""
+
+
+def _is_fresh(mission: Mission, form_id: str) -> bool:
+    (holding,) = mission.store.holdings([form_id])
+    return (
+        holding.reconciled_at is not None
+        and holding.pulled_at is not None
+        and mission.clock() - holding.pulled_at < FRESH
+    )

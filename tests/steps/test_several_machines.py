@@ -1,0 +1,283 @@
+"""Several machines, accounts and projects on one server: what one does must not undo what another did. Part 7, B12 and C12b."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Field
+
+from kobo_sync.config.config import parse_config
+from kobo_sync.errors import KoboRejected, RunStopped
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Report
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.init import init
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.roster import refresh_roster
+from kobo_sync.steps.status import status
+from kobo_sync.workspace.folders import Workspace
+
+
+@contextmanager
+def another_machine(field: Field, folder: Path, *, mission_id: str | None = None) -> Iterator[Mission]:
+    """A fresh clone of the mission's folder on another machine, against the same server."""
+    root = field.mission.workspace.root
+    for name in ("config", "forms"):
+        shutil.copytree(root / name, folder / name)
+    if mission_id is not None:
+        path = folder / "config" / "mission.toml"
+        path.write_text(path.read_text("utf-8").replace("[mission]\n", f'[mission]\nid = "{mission_id}"\n', 1), "utf-8")
+    workspace = Workspace(folder, folder / ".kobo_sync", folder / "exports" / "out")
+    mission = Mission(workspace, field.mission.environ, field.clock, server=field.mission.server)
+    yield mission
+    mission.close()
+
+
+def _rules(report: Report) -> list[str]:
+    return sorted(finding.rule for finding in report.findings)
+
+
+def _list_on_phones(field: Field) -> list[str]:
+    visites = next(form for form in field.phone.forms() if form.name == "Visites")
+    return [line.partition(",")[0] for line in field.phone.media(visites)["participants.csv"].decode().splitlines()[1:]]
+
+
+def _published(field: Field, *codes: str) -> None:
+    for code in codes:
+        field.person(code)
+    pull(field.mission)
+    field.clock.forward(minutes=30)
+    refresh_roster(field.mission)
+    assert set(codes) <= set(_list_on_phones(field))
+
+
+def test_a_fresh_clone_that_deploys_before_it_pulls_leaves_phones_their_list(field_team: Field, tmp_path: Path) -> None:
+    _published(field_team, "NOR-01", "NOR-02")
+    with another_machine(field_team, tmp_path / "clone") as clone:
+        report = deploy(clone)
+        assert _rules(report) == ["DEPLOY010"] and "never pulled here completely" in report.findings[0].message
+        assert _list_on_phones(field_team) == ["NOR-01", "NOR-02"]
+        assert deploy(clone).counts["skip"] == 2
+        pull(clone)
+        assert deploy(clone).counts["skip"] == 2 and not deploy(clone).findings
+
+
+def test_a_mirror_that_is_behind_republishes_no_older_list_and_the_main_machine_sees_the_server_s(
+    field_team: Field, tmp_path: Path
+) -> None:
+    field_team.person("NOR-01")
+    with another_machine(field_team, tmp_path / "clone") as clone:
+        pull(clone)
+        deploy(clone)
+        _published(field_team, "NOR-02", "NOR-03")
+        report = refresh_roster(clone, force=True)
+        assert "DEPLOY010" in _rules(report) and "the server lists 3 registrations, 1 are here" in str(report.findings)
+        assert _list_on_phones(field_team) == ["NOR-01", "NOR-02", "NOR-03"]
+        # Somebody empties the list by hand: the main machine compares with the server, not with its own memory.
+        uid = field_team.uid("visites")
+        client = clone.deployer()
+        (media,) = [each for each in client.asset(uid)[1] if each.filename == "participants.csv"]
+        client.delete_media(uid, media.uid)
+        client.upload_media(uid, "participants.csv", b"name,label,zone,group,sex\n", "text/csv")
+        client.deploy(client.asset(uid)[0])
+    assert _list_on_phones(field_team) == []
+    field_team.clock.forward(minutes=30)
+    assert refresh_roster(field_team.reopen()).counts["published"] == 1
+    assert _list_on_phones(field_team) == ["NOR-01", "NOR-02", "NOR-03"]
+
+
+def test_a_list_that_loses_people_says_so_and_many_only_with_consent(field_team: Field) -> None:
+    codes = [f"NOR-{n:02}" for n in range(1, 11)]
+    _published(field_team, *codes)
+    mission, uid = field_team.mission, field_team.uid("personnes")
+    rows = {row[1]: row[0] for row in _ids(mission)}
+    mission.deployer().delete_submission(uid, rows["NOR-01"])
+    pull(mission)
+    field_team.clock.forward(minutes=30)
+    report = refresh_roster(field_team.reopen())
+    assert _rules(report) == ["DEPLOY011"] and not report.has_errors and "1 of the 10" in str(report.findings)
+    assert len(_list_on_phones(field_team)) == 9
+    for code in codes[1:8]:
+        mission.deployer().delete_submission(uid, rows[code])
+    pull(field_team.reopen(), accept_deletions=True)
+    field_team.clock.forward(minutes=30)
+    refused = refresh_roster(field_team.reopen())
+    assert refused.has_errors and "7 of the 9" in str(refused.findings) and len(_list_on_phones(field_team)) == 9
+    deploy(field_team.reopen(), despite=["DEPLOY011"])
+    assert _list_on_phones(field_team) == ["NOR-09", "NOR-10"]
+
+
+def _ids(mission: Mission) -> list[tuple[str, str]]:
+    from kobo_sync.store.tables.layout import flat_tables
+
+    table = mission.store.read_table(flat_tables(mission.forms["personnes"])[0])
+    return list(zip(table["root_uuid"], table["code"], strict=True))
+
+
+def _cloned(field: Field, form_id: str, *, with_asset: bool) -> str:
+    """A copy of a project as KoboToolbox makes it: mark and all, no submissions; without *with_asset* an old mark."""
+    client, uid = field.mission.deployer(), field.uid(form_id)
+    mark = dict(client.asset(uid)[0].fingerprint)
+    if not with_asset:
+        mark.pop("asset")
+        client.write_fingerprint(uid, mark)
+    copy = client.import_form(client.workbook(uid), "copy.xlsx", name="Copie de Personnes")
+    client.write_fingerprint(copy, mark)
+    client.deploy(client.asset(copy)[0])
+    return copy
+
+
+def test_a_copy_of_a_project_is_none_of_ours(field_team: Field, tmp_path: Path) -> None:
+    for code in ("NOR-01", "NOR-02"):
+        field_team.person(code)
+    _cloned(field_team, "personnes", with_asset=True)
+    with another_machine(field_team, tmp_path / "clone") as clone:
+        assert "personnes: server 2 = local 2" in pull(clone).lines[0]
+        assert _rules(deploy(clone)) == []
+
+
+def test_two_projects_with_one_mark_are_refused_by_name_and_the_one_read_is_remembered(
+    field_team: Field, tmp_path: Path
+) -> None:
+    for code in ("NOR-01", "NOR-02"):
+        field_team.person(code)
+    field_team.submit("visites", {"zone": "nord"})
+    with another_machine(field_team, tmp_path / "reader") as reader:
+        pull(reader)  # this machine only pulls: nothing tells it which project but what it read
+        uid, copy = field_team.uid("personnes"), _cloned(field_team, "personnes", with_asset=False)
+        assert "personnes: server 2 = local 2" in pull(reader).lines[0]
+    with another_machine(field_team, tmp_path / "fresh") as fresh:
+        report = pull(fresh)
+        assert _rules(report) == ["PULL012"] and uid in str(report.findings) and copy in str(report.findings)
+        assert "visites: server 1 = local 1" in report.lines[1]
+        assert "accept-deletions" not in str(report)
+
+
+def test_a_workspace_replaces_nothing_that_another_one_deployed(field_team: Field, tmp_path: Path) -> None:
+    """The starter's code was one for all: two missions on one account overwrote each other's projects, exit 0."""
+    _forget_identity(field_team)
+    with another_machine(field_team, tmp_path / "one", mission_id="aaaa") as one:
+        assert _rules(deploy(one)) == []  # a mark of before is signed by the first that deploys
+        text = (one.workspace.root / "forms" / "personnes.md").read_text("utf-8")
+    with another_machine(field_team, tmp_path / "same", mission_id="aaaa") as same:
+        assert deploy(same).counts["skip"] == 2
+    with another_machine(field_team, tmp_path / "two", mission_id="bbbb") as two:
+        path = two.workspace.root / "forms" / "personnes.md"
+        path.write_text(text.replace("Zone    ", "La zone "), "utf-8")
+        report = deploy(two)
+        assert report.counts["create"] == 2 and report.counts["replace"] == 0
+    assert field_team.mission.deployer().asset(field_team.uid("personnes"))[0].fingerprint["workspace"] == "aaaa"
+
+
+def test_an_adopted_project_of_another_workspace_is_refused_by_name(field_team: Field, tmp_path: Path) -> None:
+    _forget_identity(field_team)
+    with another_machine(field_team, tmp_path / "one", mission_id="aaaa") as one:
+        deploy(one)
+    with another_machine(field_team, tmp_path / "two", mission_id="bbbb") as two:
+        two.__class__ = _Adopting
+        two.__dict__["adopted_uids"] = {"personnes": field_team.uid("personnes")}
+        report = deploy(two, form_ids=["personnes"])
+        assert _rules(report) == ["DEPLOY008"] and "aaaa" in str(report.findings)
+        assert deploy(two, form_ids=["personnes"], despite=["DEPLOY008"]).counts["refuse"] == 0
+
+
+def _forget_identity(field: Field) -> None:
+    """Let the marks be those of before: without a workspace, and without the project that they were written for."""
+    client = field.mission.deployer()
+    for form_id in ("personnes", "visites"):
+        mark = client.asset(field.uid(form_id))[0].fingerprint
+        client.write_fingerprint(field.uid(form_id), {k: v for k, v in mark.items() if k not in ("workspace", "asset")})
+
+
+class _Adopting(Mission):
+    @property
+    def adopted(self) -> dict[str, str]:
+        return dict(self.__dict__["adopted_uids"])
+
+
+def test_two_new_missions_have_codes_and_ids_of_their_own(tmp_path: Path) -> None:
+    identities = set()
+    for name in ("Santé rurale 2", "بني ملال", "x" * 80):
+        init(tmp_path / name)
+        text = (tmp_path / name / "config" / "mission.toml").read_text("utf-8")
+        config = parse_config(
+            text, {"config/zones.csv": (tmp_path / name / "config" / "zones.csv").read_text("utf-8")}, {}
+        )
+        identities |= {config.mission.code, config.mission.id}
+    assert len(identities) == 6 and "" not in identities and "ma-mission" not in identities
+
+
+def test_an_account_that_sees_some_projects_is_told_so_and_makes_no_second_ones(
+    field_team: Field, tmp_path: Path
+) -> None:
+    client = field_team.mission.deployer()
+    url = f"{field_team.url}/api/v2/assets/{field_team.uid('visites')}/permission-assignments/"
+    for right in ("view_asset", "view_submissions"):
+        body = {
+            "user": f"{field_team.url}/api/v2/users/lecteur/",
+            "permission": f"{field_team.url}/api/v2/permissions/{right}/",
+        }
+        client._send("POST", url, json=body)
+    with another_machine(field_team, tmp_path / "viewer") as viewer:
+        viewer.environ = {**viewer.environ, "KOBO_TOKEN": field_team.reader[1], "KOBO_DEPLOY_TOKEN": ""}
+        lines = pull(viewer).lines
+        assert "sees 1 of the mission's 2 projects" in lines[0] and "kobo-sync deploy" not in lines[0], lines
+        report = deploy(viewer)
+        assert "DEPLOY009" in _rules(report) and report.counts["create"] == 0
+    assert len([asset for asset in client.assets() if asset.fingerprint]) == 2
+
+
+def test_what_a_killed_pull_noticed_is_told_by_the_next_and_status_knows_its_rows(
+    field_team: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        field_team.person(f"NOR-{n:02}", age="beaucoup" if n == 0 else n)
+    mission = field_team.mission
+    stopped = []
+
+    def stop(what: str, done: int, _total: int | None) -> None:
+        if what == "personnes" and done:
+            stopped.append(done)
+            raise RunStopped("stopped")
+
+    monkeypatch.setattr(mission, "progress", stop)
+    with pytest.raises(RunStopped):
+        pull(mission)
+    assert stopped
+    (line, *_) = status(field_team.reopen()).lines
+    assert line.startswith("personnes: 6 rows, its first pull was cut short")
+    assert "PULL006" in _rules(pull(field_team.reopen()))
+    assert "PULL006" not in _rules(pull(field_team.reopen()))
+
+
+def test_files_that_did_not_come_are_one_finding_with_their_names_and_why(
+    field_team: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(7):
+        name = f"photo-{n}.jpg"
+        field_team.submit(
+            "visites", {"zone": "nord", "photo": name}, files={name: (b"\xff\xd8\xff" + bytes([n]), "image/jpeg")}
+        )
+
+    def refuse(*_: object) -> None:
+        raise KoboRejected("there is no such file", method="GET", url="/x", status=404)
+
+    monkeypatch.setattr(KoboClient, "download", refuse)
+    (finding,) = [each for each in pull(field_team.mission).findings if each.rule == "PULL003"]
+    assert finding.message.startswith("7 attached files") and finding.message.endswith("and 2 more")
+    assert "photo-0.jpg (" in finding.message and "404" in finding.message
+
+
+def test_a_received_file_that_the_disk_refuses_is_told(field_team: Field) -> None:
+    field_team.submit("visites", {"zone": "nord", "photo": "p.jpg"}, files={"p.jpg": (b"\xff\xd8\xff1", "image/jpeg")})
+    pull(field_team.mission)
+    (file,) = [path for path in field_team.mission.workspace.attachments.rglob("*") if path.is_file()]
+    file.unlink()
+    file.mkdir()
+    report = pull(field_team.mission)
+    assert _rules(report) == ["PULL013"] or (file.is_dir() and "PULL013" in _rules(report))
