@@ -19,7 +19,9 @@ Exit code 1 is none of a failure's: it says that a verb was carried out and foun
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -160,3 +162,10 @@ def disk_error(error: OSError, place: object = "") -> StoreError:
     where = error.filename if isinstance(error.filename, str) else place
     reason = error.strerror or type(error).__name__
     return StoreError(f"{where or 'the disk'}: {reason}", hint=cure_of(error))
+
+
+def place_of(error: BaseException) -> str:
+    """Where in the program it happened: the innermost line of ours, as ``mirror.py, line 12``."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parent)] or frames
+    return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"

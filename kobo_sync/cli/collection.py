@@ -30,13 +30,14 @@ def pull_command(mission: Mission, form_ids: tuple[str, ...], rebuild: bool, pro
     """
     from kobo_sync.cli.progress import Lines
     from kobo_sync.steps import pull
+    from kobo_sync.steps.run import then_figures
 
     refuse_unknown_forms(mission, form_ids)
     if progress:
         mission.progress = Lines().show
     if rebuild:
         return pull.rebuild(mission, form_ids=form_ids)
-    return pull.pull(mission, form_ids=form_ids, **how)
+    return then_figures(mission, pull.pull(mission, form_ids=form_ids, **how))
 
 
 @verb("roster", name="roster")

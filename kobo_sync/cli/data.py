@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def check_command(mission: Mission, write_back: bool, dry_run: bool) -> Report:
     """Look for faults in the data, and bring the worklist up to date."""
     from kobo_sync.steps.check import check
+    from kobo_sync.steps.run import then_figures
 
-    return check(mission, write_back=write_back, dry_run=dry_run)
+    return then_figures(mission, check(mission, write_back=write_back, dry_run=dry_run))
 
 
 @verb(name="history")

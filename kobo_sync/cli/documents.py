@@ -25,22 +25,32 @@ def build_command(mission: Mission, zones: tuple[str, ...], fresh: bool, pdf: bo
     """
     from kobo_sync.steps.as_of import build_as_of
     from kobo_sync.steps.build import build
+    from kobo_sync.steps.run import then_figures
 
     if as_of:
         return build_as_of(mission, as_of, lambda past: build(past, zones=zones, fresh=fresh, pdf=pdf))
-    return build(mission, zones=zones, fresh=fresh, pdf=pdf)
+    return then_figures(mission, build(mission, zones=zones, fresh=fresh, pdf=pdf))
 
 
 @verb("deliver", name="deliver")
 @click.option("--final", is_flag=True, help="Take the draft mark out of what is delivered.")
-def deliver_command(mission: Mission, final: bool) -> Report:
+@click.option(
+    "--despite",
+    multiple=True,
+    metavar="CODE",
+    help="Deliver a final report despite REPORT002, 003 or 004; may be repeated.",
+)
+def deliver_command(mission: Mission, final: bool, despite: tuple[str, ...]) -> Report:
     """Zip what was built, nominative files apart.
 
     Per zone one zip to send and one with the nominative files; one for the mission.
     """
-    from kobo_sync.steps.deliver import deliver
+    from kobo_sync.steps.deliver import UNFINISHED, deliver
 
-    return deliver(mission, final=final)
+    for code in despite:
+        if code not in UNFINISHED:
+            raise click.BadParameter(f"{code!r} refuses nothing: {', '.join(UNFINISHED)}", param_hint="--despite")
+    return deliver(mission, final=final, despite=despite)
 
 
 @verb("run", name="run")

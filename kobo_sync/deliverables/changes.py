@@ -72,6 +72,11 @@ def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
     return letterhead.close_paper(facts, document, PATH, CLASS)
 
 
+def differs(before: Manifest, now: Manifest) -> bool:
+    """Whether there is anything to tell of a zone."""
+    return bool(_rows(before, now))
+
+
 def _rows(before: Manifest, now: Manifest) -> list[list[str]]:
     return [
         *_differing(before.submissions, now.submissions, lambda form_id: f"Soumissions reçues : {form_id}"),

@@ -19,6 +19,7 @@ R, LEASES = schema.runs, schema.leases
 BEAT_S = 1.0
 DEAD_S = 30.0  # a holder on another machine that has not moved for so long is taken for dead
 LEASE = "run"
+COLLECTING = ("run", "pull", "reconcile")
 MOST_LOST = 3  # so many runs of a slot may die before it counts as done: what kills its process must not do so for ever
 AHEAD = timedelta(hours=1)  # a run that began so much after "now" was recorded before the clock was set back
 
@@ -203,6 +204,17 @@ def due_after(desk: Desk, job: str, now: datetime) -> datetime | None:
         ).scalar()
         first: datetime | None = connection.execute(sa.select(sa.func.min(R.c.slot_at)).where(past)).scalar()
     return newest or (first - timedelta(seconds=1) if first else None)
+
+
+def failing(desk: Desk) -> list[Run]:
+    """The newest run of each job, of those whose newest broke off; a collection that worked since makes up for another."""
+    newest = sa.select(sa.func.max(R.c.run_id)).where(R.c.ended_at.is_not(None)).group_by(R.c.job)
+    columns = [column for column in R.c if column.name != "report"]
+    query = sa.select(*columns, R.c.report).where(R.c.run_id.in_(newest)).order_by(R.c.run_id.desc())
+    with desk.read() as connection:
+        last = [_run(row) for row in connection.execute(query)]
+    collected = max((run.run_id for run in last if run.job in COLLECTING and not run.has_failed), default=0)
+    return [run for run in last if run.has_failed and not (run.job in COLLECTING and run.run_id < collected)]
 
 
 def counts_by_status(desk: Desk) -> dict[tuple[str, str], int]:

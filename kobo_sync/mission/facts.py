@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -109,15 +109,21 @@ def gather_facts(
 
 
 def rests_on(mission: Mission, facts: Facts) -> str:
-    """A hash of what checks and analyses rest on besides rows.
+    """A hash of what checks and analyses rest on besides rows: `what_is_read`, what phones get, which approvals are stale."""
+    others = (facts.versions, facts.reworked)
+    return hashed([what_is_read(mission, facts), *(repr(sorted(other.items())) for other in others)])
 
-    Settings, forms, the tables' columns (those of questions asked no more are told by the mirror alone), lists, what
-    phones get, which approvals are stale.
+
+def what_is_read(mission: Mission, facts: Facts, unseen: Collection[str] = ()) -> str:
+    """A hash of what every result is made from besides rows: the one place that lists it.
+
+    Settings (those called *unseen* aside, and secrets), forms, the tables' columns (those of questions asked no more are
+    told by the mirror alone), lists and their labels, earlier choices.
     """
-    settings = facts.config.model_dump_json(exclude={"secrets"})
+    settings = facts.config.model_dump_json(exclude={"secrets", *unseen})
     forms = [f"{form_id} {form.sha256}" for form_id, form in sorted(facts.forms.items())]
-    others = (facts.catalogues, facts.earlier_choices, facts.versions, facts.reworked)
-    return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in others)])
+    lists = (facts.catalogues, facts.earlier_choices)
+    return hashed([settings, *forms, repr(sorted(mission.tables.items())), *(repr(sorted(o.items())) for o in lists)])
 
 
 def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Marks) -> Facts:

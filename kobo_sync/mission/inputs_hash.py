@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.mission.facts import what_is_read
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
@@ -15,19 +15,15 @@ from kobo_sync.store.zones import Mark
 from kobo_sync.workspace.result_cache import digest, hashed, program
 
 # Settings that no zone's document shows.
-_UNSEEN = {"secrets", "server", "pull", "schedule", "zones", "report"}
+_UNSEEN = ("server", "pull", "schedule", "zones", "report")
 
 
 class Inputs:
     """What all sets share, hashed once; `of_zone` and `of_mission` add their own."""
 
     def __init__(self, mission: Mission, whole: Facts) -> None:
-        settings = mission.config.model_dump(mode="json", exclude=_UNSEEN)
-        parts = [json.dumps(settings, sort_keys=True, ensure_ascii=False), program()]
+        parts = [what_is_read(mission, whole, _UNSEEN), program()]
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
-        parts += [f"{form_id} {form.sha256}" for form_id, form in sorted(whole.forms.items())]
-        parts += [repr(item) for item in sorted(whole.catalogues.items())]
-        parts += [repr(item) for item in sorted(whole.earlier_choices.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         self._shared = hashed(parts)
         zones: list[str] = [repr(zone) for zone in mission.config.zones]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
-from kobo_sync import __version__
-from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.overview import collection, dashboard
-from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
+from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks, rests_on
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
+from kobo_sync.workspace.result_cache import hashed, program
 
 
 def analyse(mission: Mission) -> Report:
@@ -21,7 +17,7 @@ def analyse(mission: Mission) -> Report:
     started_at = mission.clock()
     marks = gather_marks(mission)
     whole = gather_facts(mission, marks=marks)
-    stamp = _stamp(whole)
+    stamp = hashed([program(), whole.fingerprint, rests_on(mission, whole)])[:32]
     snapshots = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in snapshots):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
@@ -32,11 +28,3 @@ def analyse(mission: Mission) -> Report:
     mission.desk.put_snapshot("collection", collection(whole, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
-
-
-def _stamp(facts: Facts) -> str:
-    """A hash of what the figures are made of: data, settings, forms, program."""
-    forms = {form_id: form.sha256 for form_id, form in facts.forms.items()}
-    settings = facts.config.model_dump_json(exclude={"secrets"})
-    content = json.dumps([__version__, facts.fingerprint, forms, settings], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents.pdf import typeset
 from kobo_sync.documents.word.living import flattened
-from kobo_sync.errors import ConfigError, DocumentError
+from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
@@ -29,6 +30,7 @@ from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"
+NOT_BUILT = "BUILD002"
 _MANY = 8  # zones made anew in one run
 
 
@@ -130,11 +132,12 @@ class _Run:
             return
         previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
-        documents = _documents(self.mission.config.deliverables.zone, facts)
-        manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts))
+        failures: list[Finding] = []
+        documents = _documents(self.mission.config.deliverables.zone, facts, failures)
+        manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts), failures)
         self.changes.append(changes.Change(code, self.sets.get(code), _compared(manifest)))
         self.sets[code] = _compared(manifest)
-        self.findings += _put(self.mission, code, previous, documents, manifest)
+        self.findings += [*_put(self.mission, code, previous, documents, manifest), *failures]
         self.lines.append(_counted(code, documents, self.counts))
         forget()
         gc.collect()
@@ -157,15 +160,16 @@ class _Run:
             unchanged=is_same,
             zone_sets=self.sets,
         )
-        documents = _documents(names, facts)
-        if self.changes:
-            documents.append((changes.NAME, changes.changes_paper(facts, self.changes)))
+        findings: list[Finding] = []
+        documents = _documents(names, facts, findings)
+        untold, told = self._untold()
+        if untold:
+            documents.append((changes.NAME, changes.changes_paper(facts, untold)))
         elif changes.PATH in previous.files:
             documents.append((changes.NAME, Document(changes.PATH, previous.files[changes.PATH](), changes.CLASS)))
         report = next((document for _, document in documents if document.path == final_report.PATH), None)
         if report is None and (pdf or fresh):
             raise _no_report("config/mission.toml", 'add "final_report"')
-        findings = []
         if report is not None:
             made_pdf = _report_pdf(previous, report, pdf)
             if made_pdf is not None:
@@ -173,13 +177,31 @@ class _Run:
             elif REPORT_PDF in previous.files:
                 findings.append(_late_pdf())
         figures = before.figures if before and is_same else live_values(facts)
-        manifest = manifest_of_set(facts, documents, inputs_hash, figures)
+        manifest = manifest_of_set(facts, documents, inputs_hash, figures, findings)
         self.findings += [
             *_put(self.mission, MISSION_FOLDER, previous, documents, manifest, living=(final_report.PATH,)),
             *findings,
         ]
+        if untold:
+            self.workspace.put_told_sets(told)
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
         forget()
+
+    def _untold(self) -> tuple[list[changes.Change], dict[str, Manifest]]:
+        """What changed in each zone since it was last told, whichever run made its set; and what is told with that."""
+        built = {change.zone: change for change in self.changes}
+        before = self.workspace.told_sets()
+        never_told = not before and self.workspace.previous_set(MISSION_FOLDER).manifest is None
+        untold = []
+        for code, now in self.sets.items():
+            change = built.get(code)
+            # Sets of an older program were told, each by the run that made it.
+            told = before.get(code) if before or never_told else change.before if change else now
+            if change and change.before is None:
+                told = None
+            if change or told is None or changes.differs(told, now):
+                untold.append(changes.Change(code, told, now))
+        return untold, {code: replace(now, inputs_hash="") for code, now in self.sets.items()}
 
 
 def _compared(manifest: Manifest) -> Manifest:
@@ -187,12 +209,33 @@ def _compared(manifest: Manifest) -> Manifest:
     return replace(manifest, findings=(), files={})
 
 
-def _documents(names: Iterable[str], facts: Facts) -> list[tuple[str, Document]]:
+def _documents(names: Iterable[str], facts: Facts, failures: list[Finding]) -> list[tuple[str, Document]]:
+    """What the deliverables called *names* make; one that cannot be made is told in *failures* and stops none of the others.
+
+    Raises: what concerns them all (a setting, the disk, a run that is to stop).
+    """
     documents = []
     for name in names:
-        documents += [(name, document) for document in deliverable(name).build(facts)]
+        try:
+            documents += [(name, document) for document in deliverable(name).build(facts)]
+        except (ConfigError, FormError, StoreError, RunStopped, OSError, MemoryError):
+            raise
+        except Exception as error:
+            if os.environ.get("KOBO_SYNC_DEBUG") and not isinstance(error, DocumentError):
+                raise
+            failures.append(_not_built(facts.zone.code if facts.zone else "", name, error))
         gc.collect(0)  # what the paper leaves is young
     return documents
+
+
+def _not_built(zone: str, name: str, error: Exception) -> Finding:
+    where = f"{zone or MISSION_FOLDER}/{name}"
+    if isinstance(error, DocumentError):
+        message, hint = error.message, error.hint
+    else:  # its own words may quote an answer: its kind and its place do not
+        message = f"le programme lui-même est en défaut ({type(error).__name__}, {place_of(error)})"
+        hint = "KOBO_SYNC_DEBUG=1 kobo-sync build, et signaler ce qui s’affiche"
+    return Finding(NOT_BUILT, "error", where, message, hint, zone=zone)
 
 
 def _no_report(file: str, hint: str) -> ConfigError:
@@ -200,20 +243,28 @@ def _no_report(file: str, hint: str) -> ConfigError:
 
 
 def manifest_of_set(
-    facts: Facts, documents: Sequence[tuple[str, Document]], inputs_hash: str, figures: Mapping[str, str]
+    facts: Facts,
+    documents: Sequence[tuple[str, Document]],
+    inputs_hash: str,
+    figures: Mapping[str, str],
+    findings: Sequence[Finding] = (),
 ) -> Manifest:
-    """The manifest of a set: *documents* with their makers, *figures* the set's `live_values`."""
+    """The manifest of a set: *documents* with their makers, *figures* the set's `live_values`, *findings* of no document.
+
+    A set that lacks a document which could not be made has no hash of its inputs: the next build tries again.
+    """
+    failures = [finding for finding in findings if finding.rule == NOT_BUILT]
     in_order = sorted(documents, key=lambda pair: pair[1].path)
     return Manifest(
         mission=facts.config.mission.code,
         zone=facts.zone.code if facts.zone else None,
         as_of=facts.as_of.isoformat() if facts.as_of else None,
         fingerprint=facts.fingerprint,
-        inputs_hash=inputs_hash,
+        inputs_hash="" if failures else inputs_hash,
         submissions=facts.counts,
         form_versions=facts.form_versions,
         figures={name: text for name, text in figures.items() if name != "provenance"},
-        findings=tuple(finding for _, document in in_order for finding in document.findings),
+        findings=(*(finding for _, document in in_order for finding in document.findings), *failures),
         files={
             document.path: ManifestFile(
                 hashlib.sha256(document.content).hexdigest(), len(document.content), document.classification, maker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,20 +19,23 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
-from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
+from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT, REPORT_PDF
 from kobo_sync.workspace.folders import write_atomic
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
+UNFINISHED = ("REPORT002", "REPORT003", "REPORT004")  # an empty slot, a zone without data, an annex that is missing
+MOST_SHOWN = 5
 
 
-def deliver(mission: Mission, *, final: bool = False) -> Report:
+def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] = ()) -> Report:
     """Zip what `build` made; a file that was edited since is taken as it is, and said.
 
-    *final* drops the draft mark, and prints the final report where LibreOffice is installed.
+    *final* drops the draft mark, and prints the final report where LibreOffice is installed; a report that lacks what it
+    must hold (`UNFINISHED`) is refused unless *despite* names the rule.
 
-    Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since.
+    Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since or the report is not done.
     """
     let_import_own_modules(mission)
     started_at = mission.clock()
@@ -41,6 +44,8 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
     now = _Now(mission)
     folders = [zone.code for zone in mission.config.zones]
     has_mission = bool(mission.config.deliverables.mission)
+    if final and has_mission:
+        _refuse_unfinished(mission.workspace.previous_set(MISSION_FOLDER).manifest, despite)
     for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
         built = mission.workspace.previous_set(folder)
         if built.manifest is None or not built.complete:
@@ -48,6 +53,10 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
                 f"{mission.workspace.out / folder} holds no complete set of deliverables",
                 hint="run `kobo-sync build` first",
             )
+        if lacking := [finding for finding in built.manifest.findings if finding.rule == NOT_BUILT]:
+            findings += [_incomplete(folder, finding) for finding in lacking]
+            lines.append(f"{folder}: not zipped")
+            continue
         files = {name: built.files[name]() for name in built.listed}
         findings += [_edited(folder, name) for name in files if built.is_edited(name) and name != final_report.PATH]
         if final:
@@ -64,6 +73,21 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
             write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
+
+
+def _refuse_unfinished(manifest: Manifest | None, despite: Collection[str]) -> None:
+    """Raises: DocumentError when the final report lacks something that *despite* does not name."""
+    open_points = [each for each in manifest.findings if each.rule in UNFINISHED] if manifest else []
+    refused = [each for each in open_points if each.rule not in despite]
+    if refused:
+        rules = sorted({each.rule for each in refused})
+        points = "; ".join(f"{each.rule} {each.message}" for each in refused[:MOST_SHOWN])
+        more = f"; and {len(refused) - MOST_SHOWN} more" if len(refused) > MOST_SHOWN else ""
+        raise DocumentError(
+            f"the final report is not finished: {points}{more}",
+            hint="complete it in Word and run `kobo-sync build` again; or deliver it so: "
+            + " ".join(f"--despite {rule}" for rule in rules),
+        )
 
 
 def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
@@ -156,6 +180,17 @@ def _edited(folder: str, name: str) -> Finding:
         f"{folder}/{name}",
         "the file was edited since it was built; it is delivered as edited",
         "`kobo-sync build` would replace it once the zone's data change",
+        zone="" if folder == MISSION_FOLDER else folder,
+    )
+
+
+def _incomplete(folder: str, cause: Finding) -> Finding:
+    return Finding(
+        "DELIVER004",
+        "error",
+        f"{folder}/{cause.where.rpartition('/')[2]}",
+        f"the set is not delivered: a document of it could not be made ({cause.message})",
+        "mend it as `kobo-sync build` says, build, deliver again",
         zone="" if folder == MISSION_FOLDER else folder,
     )
 

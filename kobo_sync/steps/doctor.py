@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ from zoneinfo import ZoneInfo
 from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
-from kobo_sync.errors import KoboError, KoboSyncError
+from kobo_sync.errors import ConfigError, KoboError, KoboRefused, KoboRejected, KoboSyncError
+from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases
-from kobo_sync.steps.projects import find_assets
+from kobo_sync.steps.projects import Projects, is_copy, is_of
 from kobo_sync.store.database import Deployment
 
 FREE_BYTES = 1_000_000_000
@@ -74,6 +76,10 @@ def _config(mission: Mission) -> Iterator[Examined]:
         "config",
         f"{len(config.zones)} zones, {len(config.forms)} forms, {sum(zone.target for zone in config.zones)} persons expected",
     )
+    if not config.mission.id:
+        cure = f'write id = "{secrets.token_hex(4)}" under [mission], the same on every machine of this mission'
+        verdict = "the mission has no id: another with its code on the same account would be taken for it"
+        yield Examined("mission.id", verdict, cure, severe=False)
 
 
 def _forms(mission: Mission) -> Iterator[Examined]:
@@ -142,13 +148,35 @@ def _server(mission: Mission) -> Iterator[Examined]:
         return
     yield Examined("server", f"{mission.kf} knows the token as {username}")
     yield from _clock(client.server_time(), mission.clock)
-    for form_id, uid in find_assets(mission, client, mission.config.forms, _remembered(mission)).items():
+    projects = Projects(mission, client, _remembered(mission))
+    for form_id in mission.config.forms:
+        yield _project(mission, client, projects, form_id, username)
+
+
+def _project(mission: Mission, client: KoboClient, projects: Projects, form_id: str, username: str) -> Examined:
+    """One form's project: whether the account sees it and has its rights, and whose it is."""
+    what = f"project {form_id}"
+    try:
+        uid = projects.uid(form_id)
+        if not uid:
+            verdict = projects.absence(form_id).removeprefix(f"{form_id}: ")
+            return Examined(what, verdict, "deploy it, or have its owner share it", severe=False)
         asset, _ = client.asset(uid)
-        lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
-        cure = f"let the project's owner give {username} the right {', '.join(lacking)}" if lacking else ""
-        yield Examined(
-            f"project {form_id}", "rights are complete" if not lacking else f"lacks {', '.join(lacking)}", cure
+    except (KoboRefused, KoboRejected) as error:
+        share = f"let the owner share it with {username} (view submissions, change project)"
+        return Examined(
+            what, f"this account cannot see it ({error.status})", f"{share}; if it was deleted, deploy it again"
         )
+    except (ConfigError, KoboError) as error:
+        return Examined(what, error.message, error.hint or "run doctor again")
+    if asset.fingerprint and not is_of(asset, mission) and not is_copy(asset):
+        whose = " ".join(filter(None, (asset.fingerprint.get("mission"), asset.fingerprint.get("workspace"))))
+        return Examined(
+            what, f"another workspace deployed it: {whose}", "give this mission a code and an id of its own"
+        )
+    lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
+    cure = f"let the project's owner give {username} the right {', '.join(lacking)}" if lacking else ""
+    return Examined(what, "rights are complete" if not lacking else f"lacks {', '.join(lacking)}", cure)
 
 
 def _remembered(mission: Mission) -> dict[str, Deployment]:

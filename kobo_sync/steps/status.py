@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kobo_sync.desk.runs import Run, last_runs
+from kobo_sync.desk import worklist
+from kobo_sync.desk.runs import Run, failing, last_runs
+from kobo_sync.desk.schedules import settings
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.run_log import end_dead_runs
 from kobo_sync.model import Report
 from kobo_sync.store.database import Holding
 
@@ -16,8 +19,19 @@ def status(mission: Mission) -> Report:
     Lines say times in the mission's zone; counts and the runs' own records are in UTC.
     """
     started_at = mission.clock()
+    end_dead_runs(mission)  # what a killed process left is not at work
     holdings = mission.store.holdings(list(mission.config.forms))
     lines = [_holding(mission, holding, started_at) for holding in holdings]
+    lines += [_failing(mission, run) for run in failing(mission.desk)]
+    lines += [
+        f"! {job}: paused by {each.changed_by}" for job, each in sorted(settings(mission.desk).items()) if each.paused
+    ]
+    n_open = sum(n for state, n in worklist.counts(mission.desk).items() if state in worklist.OPEN)
+    lines += (
+        [f"! {n_open} findings are open (the pages' Qualité lists them; `kobo-sync check` prints them)"]
+        if n_open
+        else []
+    )
     lines += [_run(mission, run) for run in last_runs(mission.desk)]
     counts = {
         "live": sum(holding.n_live for holding in holdings),
@@ -60,6 +74,11 @@ def _metrics(holding: Holding, now: datetime) -> dict[str, int]:
 def _ago(now: datetime, then: datetime) -> str:
     minutes = int((now - then).total_seconds() // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def _failing(mission: Mission, run: Run) -> str:
+    error = run.report.get("error") or "its process died"
+    return f"! {run.job}: its last run, {mission.local(run.started_at)}, failed: {error}"
 
 
 def _run(mission: Mission, run: Run) -> str:

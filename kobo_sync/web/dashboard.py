@@ -7,7 +7,8 @@ from typing import Any
 from flask import Flask, render_template
 
 from kobo_sync.analysis.suppression import publishable, shown
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
 
@@ -30,8 +31,8 @@ def dashboard() -> Answer:
     mission, now = site().mission, site().clock()
     snapshot = mission.desk.snapshot("dashboard")
     hours = next_runs(mission.config, schedules.settings(mission.desk), now)
-    success = runs.last_success(mission.desk, ("run", "pull", "reconcile"))
-    failed = [run for run in runs.last_runs(mission.desk, 1, with_reports=False) if run.has_failed]
+    success = runs.last_success(mission.desk, runs.COLLECTING)
+    settings = schedules.settings(mission.desk)
     content = snapshot[0] if snapshot else None
     places = [_seen(place) for place in ([content["mission"], *content["zones"]] if content else [])]
     if any("–" in group["cells"] for place in places[1:] for group in place["groups"]):
@@ -43,7 +44,12 @@ def dashboard() -> Answer:
         made_at=snapshot[2] if snapshot else None,
         next_at=min(hours.values(), default=None),
         success=success,
-        failed=failed[0] if failed else None,
+        failing=[(run, TITLES.get(run.job, run.job)) for run in runs.failing(mission.desk)],
+        paused=[TITLES[job] for job in sorted(settings) if settings[job].paused and job in TITLES],
+        n_open=sum(n for state, n in worklist.counts(mission.desk).items() if state in worklist.OPEN),
+        n_held=sum(holding.n_live for holding in mission.store.holdings(list(mission.config.forms)))
+        if not places
+        else 0,
         rates=RATES,
     )
 

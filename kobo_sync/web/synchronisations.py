@@ -65,6 +65,7 @@ def synchronisations() -> Answer:
         by_hand=BY_HAND,
         every=EVERY,
         running=_running(),
+        last_run_id=_last_run_id(),
         wishes=schedules.wishes(mission.desk),
         mails=notices.last_notices(mission.desk, 8) if person().is_staff else [],
         has_mail=mission.config.notices.smtp is not None,
@@ -85,7 +86,7 @@ def state() -> Answer:
     """What the page asks every two seconds while a run is at work."""
     from flask import jsonify
 
-    return jsonify(_running() | {"waiting": len(schedules.wishes(site().mission.desk))})
+    return jsonify(_running() | {"waiting": len(schedules.wishes(site().mission.desk)), "last": _last_run_id()})
 
 
 @actors
@@ -144,6 +145,11 @@ def set_hours() -> Answer:
     flash(t("Les heures de « {job} » sont changées.", job=t(TITLES[job])))
     site().wake()
     return redirect(_back())
+
+
+def _last_run_id() -> int:
+    """The newest run: one that began and ended between two looks of a page shows in nothing else."""
+    return next((run.run_id for run in runs.last_runs(site().mission.desk, 1, with_reports=False)), 0)
 
 
 def _job() -> str:

@@ -21,8 +21,8 @@ from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_error
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
-from kobo_sync.model import Choice, Form
-from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of
+from kobo_sync.model import Choice, Form, Manifest
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STATE = ".kobo_sync"
 BACKUPS = "backups"
 ASIDE = ".sauvegardes"
+TOLD = "told-sets.json"
 
 
 @dataclass(frozen=True)
@@ -299,6 +300,17 @@ class Workspace:
         except OSError as error:
             raise disk_error(error, folder) from error
         return PreviousSet(manifest, folder)
+
+    def told_sets(self) -> dict[str, Manifest]:
+        """Folder → its manifest as `changements.docx` last told of it; empty when nothing was told, or not readably."""
+        try:
+            return sets_of((self.state / TOLD).read_bytes())
+        except OSError:
+            return {}
+
+    def put_told_sets(self, sets: Mapping[str, Manifest]) -> None:
+        """Remember what was told. Raises: StoreError."""
+        write_atomic(self.state_folder() / TOLD, sets_bytes(sets), private=True)
 
     def set_aside(self, name: str, path: str, content: bytes) -> str:
         """Keep a copy of an edited file of ``out/name`` before it is replaced; returns where it lies, below out/."""

@@ -134,3 +134,16 @@ def manifest_bytes(manifest: Manifest, *, for_others: bool = False) -> bytes:
     if for_others:
         del entries["inputs"], entries["findings"]
     return (json.dumps(entries, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def sets_of(content: bytes) -> dict[str, Manifest]:
+    """Manifests by folder, from `sets_bytes`; empty when they are none that this program knows."""
+    try:
+        return msgspec.json.decode(content, type=dict[str, Manifest])
+    except (msgspec.MsgspecError, ValueError):
+        return {}
+
+
+def sets_bytes(sets: Mapping[str, Manifest]) -> bytes:
+    """Manifests by folder as JSON."""
+    return msgspec.json.encode(dict(sets))

@@ -85,6 +85,8 @@ class Table:
     keep_whole: bool = field(default=True)
 
 
+MOST_OF_PROPERTY = 255
+
 # ── the document ────────────────────────────────────────────────────────────
 
 
@@ -100,8 +102,8 @@ def new_document(
     section.top_margin, section.bottom_margin = Cm(1.6), Cm(1.5)
     section.header_distance = section.footer_distance = Cm(0.7)
     core = document.core_properties
-    core.title, core.author, core.last_modified_by = clean(title), clean(author), clean(author)
-    core.subject, core.comments, core.language, core.revision = clean(subject), clean(provenance), "fr-FR", 1
+    core.title, core.author, core.last_modified_by = _property(title), _property(author), _property(author)
+    core.subject, core.comments, core.language, core.revision = _property(subject), _property(provenance), "fr-FR", 1
     core.keywords = core.category = ""
     _running(section.header.paragraphs[0], title)
     footer = section.footer.paragraphs[0]
@@ -112,6 +114,12 @@ def new_document(
     write(footer._p, f"{french.NNBSP}/{french.NNBSP}", size=8, color=MUTED)
     write_field(footer._p, "NUMPAGES")
     return document
+
+
+def _property(text: str) -> str:
+    """*text* as a property of the file: python-docx refuses more than 255 characters, and would take the document with it."""
+    text = clean(text)
+    return text if len(text) <= MOST_OF_PROPERTY else text[: MOST_OF_PROPERTY - 1].rstrip() + "…"
 
 
 def to_bytes(document: WordDocument, when: datetime | None) -> bytes:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from kobo_sync.errors import ConfigError, KoboError, KoboSyncError, KoboUnreachable, RunStopped, StoreError
+from kobo_sync.errors import (
+    ConfigError,
+    KoboError,
+    KoboSyncError,
+    KoboUnreachable,
+    RunStopped,
+    StoreError,
+    place_of,
+)
 from kobo_sync.model import Finding
 from kobo_sync.store.database import is_about_the_file
 
@@ -53,7 +59,9 @@ def one_form(
         if os.environ.get("KOBO_SYNC_DEBUG"):
             raise
         # The error's own words may quote an answer: its kind and its place do not.
-        message = f"the program itself is at fault ({type(error).__name__} in {_place(error)}); what was stored is safe"
+        message = (
+            f"the program itself is at fault ({type(error).__name__} in {place_of(error)}); what was stored is safe"
+        )
         findings.append(_finding("PULL011", form_id, message, CURE))
     else:
         return
@@ -62,11 +70,3 @@ def one_form(
 
 def _finding(rule: str, form_id: str, message: str, hint: str) -> Finding:
     return Finding(rule, "error", form_id, message, hint, form_id=form_id)
-
-
-def _place(error: Exception) -> str:
-    """Where in the program it happened: the innermost line of ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    package = Path(__file__).parents[2]
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)] or frames
-    return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"

@@ -11,8 +11,8 @@ if (live) {
       if (answer.ok) {
         const now = await answer.json();
         const before = live.dataset.run || "";
-        if (String(now.run_id ?? "") !== before) {
-          // Another run, or none any more: the page has more to tell. Not while somebody is choosing.
+        if (String(now.run_id ?? "") !== before || String(now.last) !== live.dataset.last) {
+          // Another run, none any more, or one that began and ended since the last look: the page has more to tell. Not while somebody is choosing.
           const open = document.querySelector("details[open]");
           if (!open || !document.querySelector(".jobs").contains(open)) {
             window.location.reload();
