@@ -358,7 +358,8 @@ def test_hours_are_set_paused_and_put_back(office: Office) -> None:
 
 def test_a_run_at_work_is_shown_live(office: Office) -> None:
     desk, client = office.field.mission.desk, office.client("rachid")
-    assert client.get("/synchronisations/etat.json").json == {"run_id": None, "waiting": 0}
+    before = client.get("/synchronisations/etat.json").json
+    assert before is not None and (before["run_id"], before["waiting"]) == (None, 0)
     runs.take_lease(desk, "me", "here", 1, office.field.clock())
     run_id = runs.start_run(desk, "pull", Order("person", "maha"), office.field.clock(), "here", 1)
     runs.beat(desk, "me", run_id, {"what": "visites", "done": 40, "total": 100})
@@ -373,7 +374,7 @@ def test_a_failed_run_says_what_and_what_to_do(office: Office) -> None:
     run_id = runs.start_run(desk, "pull", Order(), office.field.clock(), "here", 1)
     runs.end_run(desk, run_id, office.field.clock(), "failed", {"error": "no network", "hint": "plug it in"})
     client = office.client("lea")
-    assert "Le dernier travail a échoué" in client.get("/").text
+    assert "a échoué" in client.get("/").text
     text = client.get(f"/synchronisations/{run_id}").text
     assert "no network" in text and "plug it in" in text
     for unknown in ("99999", "9" * 30):
