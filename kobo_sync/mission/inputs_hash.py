@@ -29,6 +29,7 @@ class Inputs:
         parts += [repr(item) for item in sorted(whole.catalogues.items())]
         parts += [repr(item) for item in sorted(whole.earlier_choices.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
+        parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]

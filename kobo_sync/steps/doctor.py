@@ -17,6 +17,7 @@ from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases
+from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import find_assets
 from kobo_sync.store.database import Deployment
 
@@ -44,7 +45,9 @@ def doctor(mission: Mission) -> Report:
     """What a run needs, looked at one by one; nothing is changed, no database made or brought up. Raises: nothing but a broken program."""
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
-    for code, examine in enumerate((_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases), 1):
+    for code, examine in enumerate(
+        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes), 1
+    ):
         try:
             for item in examine(mission):
                 examined.append((code, item))
@@ -160,6 +163,13 @@ def _remembered(mission: Mission) -> dict[str, Deployment]:
 def _databases(mission: Mission) -> Iterator[Examined]:
     for database in databases(mission.workspace, mission.config.secret("DESK_URL")):
         yield Examined(database.name, database.text, database.cure)
+
+
+def _classes(mission: Mission) -> Iterator[Examined]:
+    """What each question tells of persons; ``?`` marks what was guessed. Raises: ConfigError for a name that does not exist."""
+    for form_id, lines in class_lines(mission).items():
+        for line in lines:
+            yield Examined(f"classes of {form_id}", line.removeprefix(f"{form_id}, "))
 
 
 def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:

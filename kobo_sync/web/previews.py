@@ -28,5 +28,5 @@ def preview(folder: Path, content: bytes) -> bytes | None:
         return None
     out = io.BytesIO()
     image.convert("P", palette=1, colors=64).save(out, "PNG", optimize=True)
-    write_atomic(path, out.getvalue())
+    write_atomic(path, out.getvalue(), private=True)
     return out.getvalue()

@@ -11,7 +11,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,7 @@ from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of
+from kobo_sync.workspace.private import FILE, FOLDER, key_in, private_file, private_folder
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 STATE = ".kobo_sync"
 ASIDE = ".sauvegardes"
+PSEUDONYMS = "pseudonyms.key"
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,18 @@ class Workspace:
 
     @property
     def database(self) -> Path:
-        """The mirror's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "mirror.sqlite"
+        """The mirror's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "mirror.sqlite")
 
     @property
     def station_database(self) -> Path:
-        """The field station's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "station.sqlite"
+        """The field station's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "station.sqlite")
 
     @property
     def desk_database(self) -> Path:
-        """The desk's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "desk.sqlite"
+        """The desk's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "desk.sqlite")
 
     @property
     def attachments(self) -> Path:
@@ -69,14 +71,17 @@ class Workspace:
         return ResultCache(self.state / "kept")
 
     def state_folder(self) -> Path:
-        """The state folder, made readable by its owner only."""
-        try:
-            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StoreError(
-                f"{self.state} cannot be made: {error.strerror}", hint="check the disk and its rights"
-            ) from error
-        return self.state
+        """The state folder, made if need be, for its owner alone. Raises: StoreError."""
+        return private_folder(self.state)
+
+    @property
+    def pseudonyms(self) -> Path:
+        """The file of the key that codes of pseudonymised files are made with."""
+        return self.state / PSEUDONYMS
+
+    def pseudonym_key(self) -> bytes:
+        """That key, made at the first asking. Raises: StoreError."""
+        return key_in(self.pseudonyms)
 
     def config(self, environ: Mapping[str, str]) -> Config:
         """The mission's settings; *environ* wins over config/secrets.env.
@@ -154,7 +159,8 @@ class Workspace:
                 key=f"forms.{form_id}",
                 hint="make the key and the workbook's settings.form_id equal",
             )
-        return form
+        consent = settings.fields.get("consent", "")
+        return replace(form, consent=(consent, config.codes.yes)) if consent else form
 
     def _form(self, file: str) -> Form:
         """The form in forms/*file*, read once for each state of the workbook."""
@@ -274,7 +280,7 @@ class Workspace:
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
-        handle = (self.state_folder() / "lock").open("a+b")
+        handle = private_file(self.state_folder() / "lock").open("a+b")
         try:
             try:
                 _lock(handle.fileno())
@@ -301,20 +307,25 @@ class Workspace:
         pure = PurePosixPath(path)
         digest = hashlib.sha256(content).hexdigest()[:8]
         copy = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
-        write_atomic(self.out / copy, content)
+        private_folder(self.out / ASIDE)
+        write_atomic(self.out / copy, content, private=True)
         return str(copy)
 
     def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
         """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.
 
+        What the manifest among them calls nominative, or does not know (people put it there), is its owner's only.
         Raises: DocumentError for a path outside the folder, or when the disk refuses.
         """
         target = self.out / name
+        manifest = manifest_of(files[MANIFEST]) if MANIFEST in files else None
+        listed = manifest.files if manifest else {}
+        open_to_all = {MANIFEST, *(path for path, each in listed.items() if each.classification != "nominative")}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             self._finish_replacement(name)
             staging = self.out / f".{name}.new"
-            staging.mkdir(mode=0o700)
+            staging.mkdir(mode=FOLDER)
             for relative, content in sorted(files.items()):
                 pure = PurePosixPath(relative)
                 if pure.is_absolute() or ".." in pure.parts:
@@ -322,6 +333,7 @@ class Workspace:
                 path = staging / pure
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+                path.chmod(0o644 if relative in open_to_all else FILE)
             staging.chmod(0o755)
             old = self.out / f".{name}.old"
             if target.exists():
@@ -376,16 +388,20 @@ def find(start: Path) -> Workspace:
 
 
 def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: KoboSyncError."""
+    """Write *content* to *path*: whole, flushed to disk, or not at all. Raises: KoboSyncError.
+
+    *private*: for this account's eyes, as the folders are that are made for it.
+    """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in reversed([each for each in (path.parent, *path.parent.parents) if not each.exists()]):
+            folder.mkdir(exist_ok=True, mode=FOLDER if private else 0o777)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}-", delete=False) as handle:
             temporary = Path(handle.name)
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.chmod(0o600 if private else 0o644)
+        temporary.chmod(FILE if private else 0o644)
         temporary.replace(path)
     except OSError as error:
         if temporary:

@@ -1,0 +1,27 @@
+"""The classes of the mission's questions (`forms.classes`), with the lists that its folders hold; names that do not exist refused."""
+
+from __future__ import annotations
+
+from kobo_sync.forms.classes import Asked, check_names, classes, lists_of
+from kobo_sync.mission.mission import Mission
+
+
+def classes_of_mission(mission: Mission) -> dict[str, dict[str, Asked]]:
+    """form_id → path → class. Raises: ConfigError for a setting that names no question, FormError."""
+    check(mission)
+    lists = mission.workspace.media_lists(mission.config, mission.forms) | mission.workspace.catalogues(mission.config)
+    columns = {file: {name for choice in choices for name in choice.extra} for file, choices in lists.items()}
+    known = lists_of(mission.forms.values(), columns)
+    return {form_id: classes(form, mission.config, known) for form_id, form in mission.forms.items()}
+
+
+def check(mission: Mission) -> None:
+    """Refuse settings that name a question which no form asks, and of which the mirror (where there is one) holds nothing.
+
+    Raises: ConfigError.
+    """
+    retired: dict[str, set[str]] = {}
+    if (mission.workspace.state / "mirror.sqlite").is_file():
+        for form_id, tables in mission.tables.items():
+            retired[form_id] = {name for table in tables for c in table.columns for name in (c.name, c.question)}
+    check_names(mission.config, mission.forms, retired)
