@@ -111,7 +111,7 @@ def keys_sheet(facts: Facts) -> excel.Sheet:
         people = pseudonyms.participants(facts, form_id)
         rows += [[pseudonyms.person_code(facts, code), form_id, code] for code in sorted(set(people.values()))]
         table = facts.tables.get(form_id, pd.DataFrame())
-        roots = table["root_uuid"] if "root_uuid" in table else ()
+        roots = table.get("root_uuid", ())
         rows += [[pseudonyms.row_code(facts, form_id, str(root)), form_id, str(root)] for root in roots]
     return excel.Sheet("Clés", columns, rows)
 

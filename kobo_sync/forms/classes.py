@@ -11,7 +11,7 @@ from kobo_sync.config.config import Config, FormSettings
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.privacy import KEPT, PrivacyClass, named_questions
 from kobo_sync.errors import ConfigError
-from kobo_sync.forms.personal import choices_are_people, lists_people, names_age, names_person, names_trait
+from kobo_sync.forms.personal import choices_are_people, counts, lists_people, names_age, names_person, names_trait
 from kobo_sync.model import Form, Question
 
 Source = Literal["config", "retention", "meaning", "name", "label", "list", "derived", "type", "server"]
@@ -64,6 +64,7 @@ _STEP = re.compile(r"/([\w.-]+)(?![\w./(-])")  # the end of a path: /data/identi
 _LOOKED_UP = re.compile(r"(?:instance|pulldata)\(\s*['\"]([^'\"]+)['\"]")
 _COUNTING = re.compile(r"\b(?:count|count-non-empty|count-selected|sum|position|string-length|min|max)\([^()]*\)")
 _OWN_ID = re.compile(r"\b(?:uuid|random|digest|property)\(")
+_SHORT = 6  # words of a label that can be taken for what it asks
 _DIGITS = re.compile(r"regex\(.*(?:\\d|\[0-9\]|0-9)|string-length\(")
 
 
@@ -98,7 +99,7 @@ class Lists:
         return file in self.people or file not in self.others
 
 
-def classes(form: Form, config: Config | None, lists: Lists = Lists()) -> dict[str, Asked]:  # noqa: B008
+def classes(form: Form, config: Config | None, lists: Lists = Lists()) -> dict[str, Asked]:
     """Every question of *form* by its path (repeats, metadata and calculations included; notes have no answer), then the server's fields.
 
     The config decides, then the meanings that it maps, then the words of names and labels, then types; what is calculated
@@ -117,7 +118,7 @@ class _Judge:
 
     def __init__(self, form: Form, config: Config | None, lists: Lists) -> None:
         self.form, self.lists = form, lists
-        self.settings = config.forms.get(form.form_id, FormSettings(file="-")) if config else FormSettings(file="-")
+        self.settings = config.forms.get(form.form_id, FormSettings(file="x")) if config else FormSettings(file="x")
         self.set = config.privacy.of_form(form.form_id) if config else {}
         retention = config.retention if config else None
         self.retained = {
@@ -178,18 +179,20 @@ class _Judge:
         if kind.startswith(("select", "rank")):
             return self._by_list(question)
         spoken: list[tuple[Source, str, str]] = [("name", question.name, "")]
-        spoken += [("label", text, language.partition("-")[0]) for language, text in question.labels.items() if text]
-        if kind in _HARMLESS | _TEXT or kind not in _NO_ANSWER:
-            is_age = kind in _NUMBERS | {"calculate"} and any(names_age(t) for s, t, _ in spoken if _is_short(s, t))
-            for source, text, language in spoken:
-                if names_person(text, is_number=is_number, language=language) and not is_age:
-                    return "nominative", source, "asks who somebody is", ""
-            if is_age:
-                return "sensitive", "name", "an age", "age"
-            for source, text, _ in spoken:
-                if (kind in _TEXT or source == "name") and _is_short(source, text) and names_trait(text):
-                    if not (is_number and names_person(text) is False and _counts(text)):
-                        return "sensitive", source, "tells who, with other answers", ""
+        spoken += [("label", text, code.partition("-")[0]) for code, text in question.labels.items() if text]
+        short = [(source, text) for source, text, _ in spoken if source == "name" or len(text.split()) <= _SHORT]
+        if (
+            is_number
+            and any(names_age(text) for _, text in short)
+            and not any(map(counts, (text for _, text in short)))
+        ):
+            return "sensitive", "name", "an age", "age"
+        for source, text, language in spoken:
+            if names_person(text, is_number=is_number, language=language):
+                return "nominative", source, "asks who somebody is", ""
+        for source, text in short:
+            if (kind in _TEXT or source == "name") and names_trait(text) and not (is_number and counts(text)):
+                return "sensitive", source, "tells who, with other answers", ""
         return None
 
     def _by_list(self, question: Question) -> tuple[PrivacyClass, Source, str, str] | None:
@@ -224,7 +227,7 @@ class _Judge:
     def _is_phone_like(self, question: Question) -> bool:
         if question.kind in _TEXT:
             return "numbers" in question.appearance.split() or bool(_DIGITS.search(question.constraint))
-        return bool(_DIGITS.search(question.constraint)) or "no-calendar" == question.appearance
+        return bool(_DIGITS.search(question.constraint))
 
     # ── what follows from other questions ──
 
@@ -246,7 +249,7 @@ class _Judge:
         mine = asked[question.path]
         if not mine.is_guessed or mine.privacy == "nominative" or mine.trait == "age":
             return
-        sources = [asked[path] for name in _uses(question) for path in paths.get(name, ())]
+        sources = [asked[path] for name in uses(question) for path in paths.get(name, ())]
         if question.kind == "text" and not question.calculation:
             sources = [s for s in sources if s.kind.startswith("select") and s.privacy == "nominative"]  # other: who?
         worst = min((ORDER.index(each.privacy) for each in sources), default=len(ORDER))
@@ -278,7 +281,7 @@ class _Judge:
         mine = asked[question.path]
         if mine.privacy != "nominative" or not question.calculation or mine.source == "derived":
             return
-        for source in (asked[path] for name in _uses(question) for path in paths.get(name, ())):
+        for source in (asked[path] for name in uses(question) for path in paths.get(name, ())):
             asks_it = source.kind in _TEXT | _NUMBERS | {"barcode"} or (
                 source.kind == "calculate" and mine.trait != "person"
             )
@@ -288,17 +291,7 @@ class _Judge:
                 )
 
 
-def _is_short(source: str, text: str) -> bool:
-    return source == "name" or len(text.split()) <= 6
-
-
-def _counts(text: str) -> bool:
-    return not names_person(text, is_number=True) and text.casefold().startswith(
-        ("n_", "nb", "nombre", "num", "count", "total")
-    )
-
-
-def _uses(question: Question) -> set[str]:
+def uses(question: Question) -> set[str]:
     """The names of the questions that *question* is calculated from, chosen among, or (a text) asked because of."""
     text = question.calculation
     while (shorter := _COUNTING.sub("", text)) != text:
@@ -307,6 +300,11 @@ def _uses(question: Question) -> set[str]:
     if question.kind == "text" and not question.calculation:
         named |= set(_REFERENCE.findall(question.relevant))
     return named | ({question.origin} if question.origin and question.kind == "text" else set())
+
+
+SERVER_LINE = "every form, of the server: " + "; ".join(
+    f"{privacy} {', '.join(name for name, each, _ in SERVER if each == privacy)}" for privacy in ORDER
+)
 
 
 # ── asked of the classes ────────────────────────────────────────────────────
@@ -325,14 +323,18 @@ def erased(asked: Mapping[str, Asked]) -> set[str]:
         if each.kind != "server"
         and (each.privacy == "nominative" or each.kind in PLACES)
         and each.privacy != "ordinary"
-        and not each.trait == "person"
+        and each.trait != "person"
     }
 
 
 def in_lines(form_id: str, asked: Mapping[str, Asked]) -> Iterator[str]:
-    """The table of classes as lines, a class each; ``?`` marks what was guessed."""
+    """The table of classes as lines, a class each; ``?`` marks what was guessed. `SERVER_LINE` says the rest, of every form."""
     for privacy in ORDER:
-        mine = [f"{each.path}{'?' * each.is_guessed}" for each in asked.values() if each.privacy == privacy]
+        mine = [
+            f"{each.path}{'?' * each.is_guessed}"
+            for each in asked.values()
+            if each.privacy == privacy and each.kind != "server"
+        ]
         if mine:
             yield f"{form_id}, {privacy}: {', '.join(mine)}"
 

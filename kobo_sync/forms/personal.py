@@ -135,6 +135,11 @@ def names_trait(text: str) -> bool:
     return bool(_TRAIT.search(words) or AGE.search(words)) or bool(_A_NAME.search(words) and _THING.search(words))
 
 
+def counts(text: str) -> bool:
+    """Whether a question called *text*, whose answer is a number, asks how many."""
+    return bool(_COUNTED.search(folded(text)))
+
+
 def names_age(text: str) -> bool:
     """Whether a question called *text* asks an age."""
     return bool(AGE.search(folded(text)))

@@ -14,6 +14,7 @@ from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import KoboError, KoboSyncError
+from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases
@@ -170,6 +171,7 @@ def _classes(mission: Mission) -> Iterator[Examined]:
     for form_id, lines in class_lines(mission).items():
         for line in lines:
             yield Examined(f"classes of {form_id}", line.removeprefix(f"{form_id}, "))
+    yield Examined("classes", f"{SERVER_LINE}; ? was guessed: [privacy.classes] decides")
 
 
 def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:

@@ -63,7 +63,8 @@ def gated(subject: Subject) -> Iterator[Fault]:
 @rule("FORM073", "warning", "advice")
 def anonymous(subject: Subject) -> Iterator[Fault]:
     """A form that promises to be anonymous records nothing that says whose phone sent it, nor when it was filled in."""
-    promise = next((line for line in subject.survey if any(map(promises, line.texts.values()))), None)
+    spoken = (line for line in subject.survey if line.kind.kind == "note" or line.is_section)
+    promise = next((line for line in spoken if any(map(promises, line.texts.values()))), None)
     if promise is None and not promises(subject.form.title):
         return
     where = f"row {promise.number} of sheet survey" if promise else "its title"
