@@ -119,13 +119,13 @@ def groups(facts: Facts) -> Groups:
 
 
 def _subjects(facts: Facts, form_id: str, name: str, table: pd.DataFrame) -> list[Subject | None]:
-    """Who each row is about; None for a row without consent, of which nothing is told."""
+    """Who each row is about; None for one that is not shown, or without consent, of which nothing is told."""
     people = participants(facts, form_id)
-    refused = refusals(facts, form_id)
+    unseen = refusals(facts, form_id) | meaning.excluded(facts)
     positions = table["position"].tolist() if name != form_id else [""] * len(table)
     rows: list[Subject | None] = []
     for root, position in zip(table["root_uuid"].map(meaning.text), positions, strict=True):
-        if root in refused:
+        if root in unseen:
             rows.append(None)
         elif name == form_id and root in people:
             rows.append(("", people[root]))

@@ -12,7 +12,7 @@ import pandas as pd
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
-from kobo_sync.forms.classes import MOMENTS, PLACES, TRAITS, Asked, classes, lists_of
+from kobo_sync.forms.classes import MOMENTS, PLACES, TRAITS, Asked, classes, lists_of, uses
 from kobo_sync.forms.personal import names_person, names_trait
 from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables
@@ -124,7 +124,7 @@ def _asked_now(facts: Facts, form_id: str, question: Question, asked: Asked, val
     if asked.source == "config" and asked.privacy == "ordinary":
         return Treatment("plain", "", asked)
     if asked.privacy == "nominative":
-        return Treatment("coded" if asked.trait == "person" else "left out", "", asked)
+        return Treatment("coded" if asked.trait in ("person", "listed") else "left out", "", asked)
     if asked.privacy == "free text":
         return Treatment("masked", "", asked)
     if asked.privacy == "sensitive":
@@ -139,9 +139,9 @@ def _asked_now(facts: Facts, form_id: str, question: Question, asked: Asked, val
         return Treatment("left out", "", asked)
     if _are_phones(values) and asked.is_guessed:
         return Treatment("left out", "", asked)
-    is_written = (
-        asked.is_guessed and question.kind in ("calculate", "hidden") and not pd.api.types.is_numeric_dtype(values)
-    )
+    # A calculation of nothing is a constant of ours.
+    is_text = question.kind == "hidden" or (question.kind == "calculate" and bool(uses(question)))
+    is_written = asked.is_guessed and is_text and not pd.api.types.is_numeric_dtype(values)
     return Treatment("plain", trait, asked, is_written)
 
 

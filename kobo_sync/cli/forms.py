@@ -64,10 +64,6 @@ def lint_command(files: tuple[Path, ...], shape: str, as_json: bool, fast: bool,
         for form in linted:
             for line in form.classes:
                 say(line)
-        if any(form.classes for form in linted):
-            from kobo_sync.forms.classes import SERVER_LINE
-
-            say(f"{SERVER_LINE}\n?: guessed; [privacy.classes] in config/mission.toml decides")
         for form in linted:
             say(f"{form.file}: {len(form.findings)} findings{' (unchanged)' if form.cached else ''}")
     sys.exit(1 if any(finding.severity == "error" for finding in findings) else 0)

@@ -218,6 +218,8 @@ def _personal(document: WordDocument, facts: Facts) -> None:
     head = ["Formulaire", "Classe", "Questions"]
     writer.table(document, writer.Table(head, rows, [3.2, 2.4, 11.4], caption=caption, size=8.5))
     for each in groups(facts).smallest:
+        if set(each.traits) <= {"zone"}:
+            continue  # a place is nobody
         traits = ", ".join(each.traits) or french.NOTHING
         text = (
             f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {french.number(each.n)} "

@@ -222,7 +222,7 @@ class _Sheet:
             self.told.coarse.append(column)
         if treatment.how == "coded":
             self.told.coded.append(column)
-            return self._coded(cells)
+            return self._listed(question, cells) if _is_listed(treatment) else self._coded(cells)
         if treatment.trait and subjects is not None:
             cells = self._blanked(column, treatment.trait, cells, subjects, rows)
         return self._masked(column, treatment, question, cells)
@@ -245,6 +245,18 @@ class _Sheet:
             is_told = cell is not None or str(root) in people
             coded.append(pseudonyms.person_code(self.facts, who) if is_told and who not in no_code else cell)
         return coded
+
+    def _listed(self, question: Question | None, cells: list[excel.Value]) -> list[excel.Value]:
+        """Codes on a list of persons: the roster's are participant codes, of another the list has codes of its own."""
+        roster = self.facts.config.roster
+        file = (question.file_name or question.list_name) if question else ""
+
+        def code(each: str) -> str:
+            if roster is not None and file == roster.file:
+                return each if each == self.facts.config.codes.not_listed else pseudonyms.person_code(self.facts, each)
+            return pseudonyms.code_of(self.facts, "P", file, each)
+
+        return [None if cell is None else " ".join(map(code, str(cell).split())) for cell in cells]
 
     def _blanked(
         self, column: str, trait: str, cells: list[excel.Value], subjects: Any, rows: Any
@@ -280,6 +292,10 @@ class _Sheet:
         if n or treatment.how == "masked":
             self.told.masked[column] = n
         return ready
+
+
+def _is_listed(treatment: Treatment) -> bool:
+    return treatment.asked is not None and treatment.asked.trait == "listed"
 
 
 def ready_to_leave(facts: Facts, text: str) -> str:

@@ -70,7 +70,9 @@ _DIGITS = re.compile(r"regex\(.*(?:\\d|\[0-9\]|0-9)|string-length\(")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question's class; *source* says what told it, *reason* the same in words; *trait* is ``person`` for the participant code, ``age``."""
+    """A question's class; *source* says what told it, *reason* the same in words.
+
+    *trait*: ``person`` is the participant code, ``listed`` a code on a list of persons, ``age`` an age."""
 
     form_id: str
     path: str
@@ -199,9 +201,9 @@ class _Judge:
         names = [question.name, question.list_name, *question.labels.values()]
         if question.file_name:
             if question.file_name == self.roster or self.lists.names_people(question.file_name):
-                return "nominative", "list", f"{question.file_name} may list persons", ""
+                return "nominative", "list", f"{question.file_name} may list persons", "listed"
         elif choices_are_people(names, self.form.choices.get(question.list_name, ())):
-            return "nominative", "list", f"the choices of {question.list_name} may be persons", ""
+            return "nominative", "list", f"the choices of {question.list_name} may be persons", "listed"
         if len(re.split(r"[\W_]+", question.name)) <= 2 and names_trait(question.name):
             return "sensitive", "name", "tells who, with other answers", ""
         return None
@@ -305,6 +307,7 @@ def uses(question: Question) -> set[str]:
 SERVER_LINE = "every form, of the server: " + "; ".join(
     f"{privacy} {', '.join(name for name, each, _ in SERVER if each == privacy)}" for privacy in ORDER
 )
+SERVER_LINE += " (?: guessed; [privacy.classes] in config/mission.toml decides)"
 
 
 # ── asked of the classes ────────────────────────────────────────────────────

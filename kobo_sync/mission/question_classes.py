@@ -7,8 +7,7 @@ from kobo_sync.mission.mission import Mission
 
 
 def classes_of_mission(mission: Mission) -> dict[str, dict[str, Asked]]:
-    """form_id → path → class. Raises: ConfigError for a setting that names no question, FormError."""
-    check(mission)
+    """form_id → path → class. Raises: FormError, ConfigError."""
     lists = mission.workspace.media_lists(mission.config, mission.forms) | mission.workspace.catalogues(mission.config)
     columns = {file: {name for choice in choices for name in choice.extra} for file, choices in lists.items()}
     known = lists_of(mission.forms.values(), columns)
@@ -16,12 +15,9 @@ def classes_of_mission(mission: Mission) -> dict[str, dict[str, Asked]]:
 
 
 def check(mission: Mission) -> None:
-    """Refuse settings that name a question which no form asks, and of which the mirror (where there is one) holds nothing.
-
-    Raises: ConfigError.
-    """
-    retired: dict[str, set[str]] = {}
-    if (mission.workspace.state / "mirror.sqlite").is_file():
-        for form_id, tables in mission.tables.items():
-            retired[form_id] = {name for table in tables for c in table.columns for name in (c.name, c.question)}
+    """Refuse settings that name a question which no form asks, and of which the mirror holds nothing. Raises: ConfigError, StoreError."""
+    retired = {
+        form_id: {name for table in tables for column in table.columns for name in (column.name, column.question)}
+        for form_id, tables in mission.tables.items()
+    }
     check_names(mission.config, mission.forms, retired)

@@ -17,7 +17,7 @@ from kobo_sync.errors import KoboError, KoboSyncError
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.databases import databases
+from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import find_assets
 from kobo_sync.store.database import Deployment
@@ -157,8 +157,7 @@ def _server(mission: Mission) -> Iterator[Examined]:
 
 def _remembered(mission: Mission) -> dict[str, Deployment]:
     """What the mirror remembers of deployments, if that can be read without making or bringing up a file."""
-    mirrors = [database for database in databases(mission.workspace, "") if database.name == "mirror"]
-    return mission.store.deployments() if mirrors and mirrors[0].state == "current" else {}
+    return mission.store.deployments() if mirror_is_current(mission.workspace) else {}
 
 
 def _databases(mission: Mission) -> Iterator[Examined]:
@@ -171,7 +170,7 @@ def _classes(mission: Mission) -> Iterator[Examined]:
     for form_id, lines in class_lines(mission).items():
         for line in lines:
             yield Examined(f"classes of {form_id}", line.removeprefix(f"{form_id}, "))
-    yield Examined("classes", f"{SERVER_LINE}; ? was guessed: [privacy.classes] decides")
+    yield Examined("classes", SERVER_LINE)
 
 
 def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:

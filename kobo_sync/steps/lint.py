@@ -44,13 +44,20 @@ def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]
         return [LintedForm(file, findings, True, lines) for file, findings, lines in cached]
     media = mission_media(mission)
     linted = [_judged(mission, form_id, media, validate=validate) for form_id in mission.config.forms]
+    linted = _with_classes(mission, linted)
+    cache.put("lint", key, tuple((form.file, form.findings, form.classes) for form in linted))
+    return linted
+
+
+def _with_classes(mission: Mission, linted: Sequence[LintedForm]) -> list[LintedForm]:
+    from kobo_sync.forms.classes import SERVER_LINE
+
     lines = class_lines(mission)
-    linted = [
+    told = [
         replace(form, classes=lines.get(form_id, ()))
         for form_id, form in zip(mission.config.forms, linted, strict=True)
     ]
-    cache.put("lint", key, tuple((form.file, form.findings, form.classes) for form in linted))
-    return linted
+    return [*told[:-1], *(replace(form, classes=(*form.classes, SERVER_LINE)) for form in told[-1:])]
 
 
 def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
@@ -58,13 +65,18 @@ def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
 
     A form that cannot be read has none: its findings say why, and then no form's lists are known.
     """
-    from kobo_sync.forms.classes import in_lines
-    from kobo_sync.mission.question_classes import classes_of_mission
+    from kobo_sync.forms.classes import check_names, in_lines
+    from kobo_sync.mission.question_classes import check, classes_of_mission
+    from kobo_sync.steps.databases import mirror_is_current
 
     try:
         asked = classes_of_mission(mission)
     except FormError:
         return {}
+    if mirror_is_current(mission.workspace):
+        check(mission)
+    else:
+        check_names(mission.config, mission.forms, {})
     return {form_id: tuple(in_lines(form_id, each)) for form_id, each in asked.items()}
 
 
@@ -120,7 +132,7 @@ def lint_files(
 
 def _class_lines(content: bytes, file: str, media: Mapping[str, bytes]) -> tuple[str, ...]:
     """The same for a form without a mission: all is guessed."""
-    from kobo_sync.forms.classes import classes, in_lines, lists_of
+    from kobo_sync.forms.classes import SERVER_LINE, classes, in_lines, lists_of
     from kobo_sync.forms.file_choices import choices_in
     from kobo_sync.forms.xlsform import read_form
 
@@ -131,7 +143,7 @@ def _class_lines(content: bytes, file: str, media: Mapping[str, bytes]) -> tuple
     columns = {
         name: {c for choice in choices_in(each, name) for c in choice.extra} for name, each in media.items() if each
     }
-    return tuple(in_lines(form.form_id, classes(form, None, lists_of([form], columns))))
+    return (*in_lines(form.form_id, classes(form, None, lists_of([form], columns))), SERVER_LINE)
 
 
 def judge(

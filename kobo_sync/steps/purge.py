@@ -19,7 +19,7 @@ from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
-from kobo_sync.mission.question_classes import classes_of_mission
+from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
@@ -140,6 +140,7 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
 def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, dict[str, Any]]:
     """Take answers out of the rows as received, and derive the tables anew; what was erased, by form."""
     counts = {}
+    check(mission)
     asked = classes_of_mission(mission)
     for done, (form_id, form) in enumerate(mission.forms.items()):
         mission.progress("purge", done, len(mission.forms))

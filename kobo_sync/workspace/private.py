@@ -17,7 +17,7 @@ _KEY_BYTES = 32
 def private_folder(path: Path) -> Path:
     """*path* as a folder of its owner's only, made with those above it if need be. Raises: StoreError."""
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        _make(path)
         tighten(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be made: {error.strerror}", hint="check the disk and its rights") from error
@@ -27,13 +27,18 @@ def private_folder(path: Path) -> Path:
 def private_file(path: Path) -> Path:
     """*path* as a file that its owner alone may read, empty if there was none; what writes it later keeps it so. Raises: StoreError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        _make(path.parent)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
         tighten(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be made: {error.strerror}", hint="check the disk and its rights") from error
     return path
+
+
+def _make(folder: Path) -> None:
+    for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        each.mkdir(exist_ok=True, mode=FOLDER)
 
 
 def tighten(path: Path) -> None:
