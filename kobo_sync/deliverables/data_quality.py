@@ -9,10 +9,10 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning
-from kobo_sync.analysis.pseudonyms import ENOUGH, groups
-from kobo_sync.analysis.treatment import classes_of
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
+from kobo_sync.deliverables.treatment import classes_of
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Finding, Scope

@@ -9,11 +9,11 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import Learning
 from kobo_sync.analysis.needs import Needs, Rating
-from kobo_sync.analysis.pseudonyms import person_code
 from kobo_sync.analysis.publication import mentions_hidden, sizes_hidden
 from kobo_sync.analysis.satisfaction import Satisfaction
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.pseudonyms import person_code
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 

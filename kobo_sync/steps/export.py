@@ -14,12 +14,12 @@ from pathlib import Path
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.deliverables.data_sheet import lists_people
 from kobo_sync.deliverables.data_workbook import (
     codebook_sheet,
     data_sheets,
     data_workbook,
     keys_sheet,
-    lists_people,
     read_me_lines,
     steps_lines,
 )

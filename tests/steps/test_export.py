@@ -53,7 +53,9 @@ def changed(field_team: Field) -> Iterator[Mission]:
     """A form that asked a nickname, a phone, an opinion, a house and children; then, in their place, languages and dates."""
     root = field_team.mission.workspace.root
     settings = root / "config" / "mission.toml"
-    settings.write_text(settings.read_text("utf-8") + "\n[privacy]\nsmallest_group = 1\n", "utf-8")  # two persons are few
+    settings.write_text(
+        settings.read_text("utf-8") + "\n[privacy]\nsmallest_group = 1\n", "utf-8"
+    )  # two persons are few
     form = root / "forms" / "personnes.md"
     form.write_text(_form(OLD, 2), "utf-8")
     deploy(field_team.reopen())

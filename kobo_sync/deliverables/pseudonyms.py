@@ -14,7 +14,7 @@ import pandas as pd
 from kobo_sync.analysis import attendance, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
-from kobo_sync.analysis.treatment import Treatment, treatments
+from kobo_sync.deliverables.treatment import Treatment, treatments
 
 Subject = tuple[str, str]  # whose rows are compared with each other (empty: persons by their code), and who of them
 ENOUGH = 3  # persons or rows that show the same, for nobody to be told from them
