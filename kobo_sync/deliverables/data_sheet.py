@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -30,6 +31,7 @@ RETIRED = "question retirée du formulaire"
 ROW_CODE = "code_ligne"
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SERVERS = ("root_uuid", "submission_id")  # ids by which the server, and whoever may look there, knows the row
+_A_CODE = re.compile(r"\w[\w-]*\d")  # participant codes have a number
 _SYSTEM_TITLES = {
     ROW_CODE: "Code de la ligne, propre à ces fichiers",
     "root_uuid": "Identifiant technique de la soumission",
@@ -220,8 +222,14 @@ def _is_listed(treatment: Treatment) -> bool:
 
 
 def ready_to_leave(facts: Facts, text: str) -> str:
-    """A free text as files outside of the nominative ones show it: names, numbers and addresses masked."""
-    return quoting.reader_of(facts).quoted(text).text
+    """A free text as files outside of the nominative ones show it: names, numbers and addresses masked, participant codes by their own."""
+    codes = pseudonyms.participant_codes(facts)
+    return _A_CODE.sub(
+        lambda found: (
+            pseudonyms.person_code(facts, codes[found[0].casefold()]) if found[0].casefold() in codes else found[0]
+        ),
+        quoting.reader_of(facts).quoted(text).text,
+    )
 
 
 def _labels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from kobo_sync.deliverables.treatment import Treatment, treatments
 Subject = tuple[str, str]  # whose rows are compared with each other (empty: persons by their code), and who of them
 ENOUGH = 3  # persons or rows that show the same, for nobody to be told from them
 _LENGTH = 12
+_LIKE_A_CODE = re.compile(r"[^\W\d_][\w-]*\d")  # a letter, then a number at the end: BER-01
 
 
 def code_of(facts: Facts, what: str, *parts: str) -> str:
@@ -51,6 +53,13 @@ def participants(facts: Facts, form_id: str) -> dict[str, str]:
     codes = dict(zip(table["root_uuid"].map(meaning.text), table[question].map(meaning.text), strict=True))
     people = {root: code for root, code in codes.items() if code and code != facts.config.codes.not_listed}
     return people | (attendance.walk_in_keys(facts) if settings.role == "attendance" else {})
+
+
+@memo_in_process
+def participant_codes(facts: Facts) -> dict[str, str]:
+    """The participant codes that no other number or word is taken for: in small letters → as they are."""
+    codes = {code for form_id in facts.config.forms for code in participants(facts, form_id).values()}
+    return {code.casefold(): code for code in codes if _LIKE_A_CODE.fullmatch(code)}
 
 
 # ── groups that are large enough ────────────────────────────────────────────

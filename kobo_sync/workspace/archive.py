@@ -247,9 +247,9 @@ def _unpack(archive: Path, staging: Path, digests: Mapping[str, str], private: C
         shutil.copyfile(source, private_file(path) if relative in private else path)
         if _digest(path) != sha256:
             raise _damaged(archive, staging, f"{relative} is not what was backed up")
-    for folder in (staging / STATE, *(staging / STATE).rglob("*")):
-        if folder.is_dir():
-            folder.chmod(FOLDER)
+    for folder in (path for path in staging.rglob("*") if path.is_dir()):
+        inside = [str(PurePosixPath(path.relative_to(staging))) for path in folder.rglob("*") if path.is_file()]
+        folder.chmod(FOLDER if set(inside) <= set(private) else 0o755)
     staging.chmod(0o755)
 
 
