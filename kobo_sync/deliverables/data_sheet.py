@@ -205,12 +205,9 @@ class DataSheet:
             offered = (
                 {c.name for c in labels.all_choices(self.facts, self.form_id, question.name)} if question else set()
             )
-            ready = [
-                quoting.NAME
-                if isinstance(cell, str) and cell not in offered and meaning.normal_name(cell) in names
-                else cell
-                for cell in cells
-            ]
+            texts = {cell for cell in cells if isinstance(cell, str)} - offered  # few values, many cells
+            named = {text for text in texts if meaning.normal_name(text) in names}
+            ready = [quoting.NAME if cell in named else cell for cell in cells]
         n = sum(one != other for one, other in zip(cells, ready, strict=True))
         if n or treatment.how == "masked":
             self.told.masked[column] = n

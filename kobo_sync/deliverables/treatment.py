@@ -129,7 +129,7 @@ def _asked_now(facts: Facts, form_id: str, question: Question, asked: Asked, val
         return Treatment("masked", "", asked)
     if asked.privacy == "sensitive":
         if trait:
-            return Treatment("plain", trait, asked)
+            return Treatment("plain", trait, asked, question.kind in ("text", "hidden"))
         if asked.trait == "age" and {"age_band", "age"} & set(keep):
             return Treatment("bands", "age_band", asked)
         if question.kind in PLACES:

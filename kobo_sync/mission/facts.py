@@ -89,8 +89,7 @@ def gather_facts(
         forms=mission.forms,
         tables=tables,
         attachment=partial(_attachment, files, mission.workspace.attachments),
-        catalogues=mission.workspace.media_lists(mission.config, mission.forms)
-        | mission.workspace.catalogues(mission.config),
+        catalogues=mission.workspace.lists(mission.config, mission.forms),
         earlier_choices=earlier_choices(mission.store, mission.forms),
         counts=here.counts,
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},

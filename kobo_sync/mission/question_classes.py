@@ -8,7 +8,7 @@ from kobo_sync.mission.mission import Mission
 
 def classes_of_mission(mission: Mission) -> dict[str, dict[str, Asked]]:
     """form_id → path → class. Raises: FormError, ConfigError."""
-    lists = mission.workspace.media_lists(mission.config, mission.forms) | mission.workspace.catalogues(mission.config)
+    lists = mission.workspace.lists(mission.config, mission.forms)
     columns = {file: {name for choice in choices for name in choice.extra} for file, choices in lists.items()}
     known = lists_of(mission.forms.values(), columns)
     return {form_id: classes(form, mission.config, known) for form_id, form in mission.forms.items()}

@@ -32,6 +32,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.tables.layout import free_name
 from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.private import private_folder
 
 log = logging.getLogger("kobo_sync")
 SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
@@ -58,6 +59,8 @@ def export(
     if nominative:
         _note_who_asked(mission, facts, shape, files, asked_by)
     folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
+    if nominative and output is None:
+        private_folder(folder)
     for name, content in files.items():
         write_atomic(folder / name, content, private=nominative)
     findings = []

@@ -21,6 +21,7 @@ from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.errors import FormError
 from kobo_sync.forms.codebook import codebook
 from kobo_sync.forms.paper import COPIES, paper
+from kobo_sync.forms.personal import lists_people
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.mission.mission import Mission, utc_now
@@ -97,7 +98,15 @@ def _source(mission: Mission | None, form: str) -> _Source:
             raise FormError(f"it cannot be read: {error.strerror}", form=form, hint="check its rights") from error
         lists = {**lists, **_lists_beside(path)}
     book = read_book(content, file)
-    return _Source(form_of(book, content, file), book, lists, config)
+    printed = form_of(book, content, file)
+    people = {
+        question.file_name
+        for question in printed.questions
+        if lists_people(
+            question.file_name, question.name, {c for choice in lists.get(question.file_name, ()) for c in choice.extra}
+        )
+    }
+    return _Source(printed, book, {name: each for name, each in lists.items() if name not in people}, config)
 
 
 def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:

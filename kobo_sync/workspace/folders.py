@@ -243,28 +243,29 @@ class Workspace:
             )
         return catalogues
 
-    def media_lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
-        """The lists of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; those that name people are none.
+    def lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
+        """The lists of config/, and those of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; those of persons left out.
 
-        A file that is missing or cannot be read has no labels: lint and the deployment say so.
+        A file that is missing or cannot be read has no labels: lint and the deployment say so. Raises: ConfigError.
         """
         from kobo_sync.forms.file_choices import choices_in
         from kobo_sync.forms.personal import lists_people
 
-        roster = config.roster.file if config.roster else ""
-        lists: dict[str, tuple[Choice, ...]] = {}
-        personal: set[str] = set()  # a list is one of people as soon as one question shows it as such
-        for form in forms.values():
+        lists = self.catalogues(config)
+        personal = {config.roster.file} if config.roster else set()
+        for form_id, form in forms.items():
+            declared = config.privacy.of_form(form_id)
             for question in form.questions:
                 name = question.file_name
                 path = self.root / "forms" / "media" / name
-                if not name or name == roster or not path.is_file():
+                if not name or name in personal or (name not in lists and not path.is_file()):
                     continue
-                choices = choices_in(path.read_bytes(), name, question.parameters)
-                columns = {column for choice in choices for column in choice.extra}
-                if lists_people(name, question.name, columns):
-                    personal.add(name)
-                lists.setdefault(name, choices)
+                if name not in lists:
+                    lists[name] = choices_in(path.read_bytes(), name, question.parameters)
+                columns = {column for choice in lists[name] for column in choice.extra}
+                is_ordinary = "ordinary" in (declared.get(question.path), declared.get(question.name))
+                if not is_ordinary and lists_people(name, question.name, columns):
+                    personal.add(name)  # as soon as one question shows it as such
         return {name: choices for name, choices in lists.items() if name not in personal}
 
     def templates(self) -> dict[str, bytes]:
