@@ -213,8 +213,8 @@ def _personal(document: WordDocument, facts: Facts) -> None:
         for privacy, title in _CLASSES.items():
             mine = [each for each in asked.values() if each.privacy == privacy and each.kind != "server"]
             if mine:
-                rows.append([form_id, title, ", ".join(f"{each.path}{' (?)' * each.is_guessed}" for each in mine)])
-    caption = "Classe de chaque question ; (?) : devinée, un réglage privacy.classes en décide"
+                rows.append([form_id, title, ", ".join(f"{each.path}{'*' * each.is_guessed}" for each in mine)])
+    caption = "Classe de chaque question ; * : devinée, un réglage privacy.classes en décide"
     head = ["Formulaire", "Classe", "Questions"]
     writer.table(document, writer.Table(head, rows, [3.2, 2.4, 11.4], caption=caption, size=8.5))
     for each in groups(facts).smallest:

@@ -122,7 +122,9 @@ class DataSheet:
                 kind = "date" if is_day else kind
             elif column == "root_uuid":
                 column = free_name(ROW_CODE, {str(each).lower() for each in self.table.columns})  # noqa: PLW2901
-                cells = [pseudonyms.row_code(self.facts, self.form_id, str(root)) for root in self.table["root_uuid"]]
+                roots = self.table["root_uuid"]
+                codes = {root: pseudonyms.row_code(self.facts, self.form_id, str(root)) for root in set(roots)}
+                cells = [codes[root] for root in roots]  # a submission has many rows in its repeats
             else:
                 continue
             columns.append(excel.Column(column, _SYSTEM_TITLES.get(column, _SYSTEM_TITLES[ROW_CODE]), kind))

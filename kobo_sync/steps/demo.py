@@ -195,7 +195,7 @@ def _fresh(workspace: Workspace, output: Path) -> Workspace:
             )
         shutil.rmtree(output)
     state.mkdir(parents=True, mode=0o700)
-    (state / MARK).write_text("made by kobo-sync demo; safe to delete\n", "utf-8")
+    write_atomic(state / MARK, b"made by kobo-sync demo; safe to delete\n", private=True)
     return Workspace(workspace.root, state, output)
 
 

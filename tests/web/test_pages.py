@@ -338,6 +338,18 @@ def test_a_nominative_export_is_seen_by_who_reads_the_log(office: Office) -> Non
     assert "nora" in page and "export csv · personnes, visites · nord, sud" in page
 
 
+def test_a_reader_sees_no_account_of_those_who_sent_nor_what_people_noted(office: Office) -> None:
+    """Part 7, A1: the account that sent a row is nominative, a note is free text."""
+    desk = office.field.mission.desk
+    (item, *_) = worklist.page(desk).items
+    worklist.set_state(desk, [item.key], "seen", "maha", "demander à Zineb", office.field.clock())
+    for username, sees in (("maha", True), ("rachid", False)):
+        client = office.client(username)
+        pages = [client.get(path).text for path in ("/qualite?etat=all", f"/qualite/{item.key}", "/collecte/personnes")]
+        assert ["demander à Zineb" in page for page in pages[:2]] == [sees, sees]
+        assert ('name="enumerator"' in pages[0]) == sees and ('scope="row"><bdi>maha</bdi>' in pages[2]) == sees
+
+
 def test_a_reader_shares_and_starts_nothing(office: Office) -> None:
     client = office.client("rachid")
     for path, data in (
