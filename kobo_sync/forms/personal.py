@@ -97,7 +97,7 @@ _TRAIT = _any_of(
     "revenus?", "income", "ingresos?", "salaires?", "salary", "salario", "langue_maternelle", "mother_tongue",
     _arabic("جنس", "نوع", "جنسية", "إعاقة", "اعاقة", "مرض", "دين", "قبيلة", "مهنة", "وظيفة", "دوار", "قرية", "جماعة", "حي", "حالة_عائلية", "دخل"),
 )  # fmt: skip
-_COUNTED = _any_of("combien", "how_many", "number_of", "no_of", "nombre_(?:d|de|des|total)", "nombres", "nbr?e?", "n(?!_(?:tel|cin|phone|id))", "effectifs?", "cuant[oa]s", "cantidad", "count", "total",
+_COUNTED = _any_of("combien", "how_many", "number_of", "no_of", "nombres?", "nbr?e?", "n(?!_(?:tel|cin|phone|id))", "effectifs?", "cuant[oa]s", "cantidad", "count", "total",
                    _arabic("كم", "عدد"))  # fmt: skip
 # French counts with « nombre », Spanish names with it.
 _COUNT_OR_NAME = _any_of("nombres?")

@@ -64,7 +64,7 @@ def test_what_says_who_somebody_is(row: str) -> None:
         ("text | q1 | Que proposez-vous ?", "free text"), ("hidden | h | ", "free text"), ("text | nom_projet | ", "sensitive"), ("text | village | ", "sensitive"),
         ("geopoint | g | Où ?", "sensitive"), ("geotrace | g | Où ?", "sensitive"), ("integer | age | Âge", "sensitive"), ("time | t | Heure", "sensitive"),
         ("start | start | ", "sensitive"), ("select_one oui_non | sexe | Sexe", "sensitive"), ("calculate | id2 | | once(uuid())", "sensitive"),
-        ("select_one oui_non | tel | Avez-vous un téléphone ?", "ordinary"), ("integer | nb_telephones | ", "ordinary"), ("integer | nombre_enfants | ", "ordinary"),
+        ("select_one oui_non | tel | Avez-vous un téléphone ?", "ordinary"), ("integer | nb_telephones | ", "ordinary"), ("integer | nombre_naissances | ", "ordinary"),
         ("integer | q1 | Combien de personnes ont un nom berbère ?", "ordinary"), ("select_one profil | type_enqueteur | Enquêteur", "ordinary"),
         ("integer | q1 | Nombre de chefs de ménage", "ordinary"), ("decimal | surface | Surface", "ordinary"), ("date | jour | Jour", "ordinary"),
         ("calculate | total | | 1 + 1", "ordinary"), ("today | today | ", "ordinary"),

@@ -286,11 +286,7 @@ def test_no_group_is_smaller_than_three(team: Field) -> None:
 
 def test_a_refusal_and_an_anonymous_form_keep_no_phone(team: Field) -> None:
     """In the mirror's tables, so in all that is made of them."""
-    with (
-        team.mission.store.read_only()
-        if hasattr(team.mission.store, "read_only")
-        else team.mission.store.begin() as connection
-    ):
+    with team.mission.store.begin() as connection:
         asked: dict[str, Any] = {
             row[0]: row[1:] for row in connection.exec_driver_sql("SELECT accord, username, deviceid FROM data_menages")
         }
