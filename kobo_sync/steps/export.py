@@ -38,7 +38,7 @@ log = logging.getLogger("kobo_sync")
 SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
 FOLDER = "donnees"
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
-_LONGEST_USER = 64  # of the log
+_LONGEST_USER, _LONGEST_PART = 64, 100  # of the log
 _ROUNDED = "donnees.geojson – les positions sont arrondies à environ un kilomètre."
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
@@ -82,10 +82,16 @@ def export(
 
 def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[str, bytes], asked_by: str) -> None:
     digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()
-    zones = ", ".join(zone.code for zone in facts.config.zones)
-    what = f"export {shape} · {', '.join(facts.config.forms)} · {zones}"
+    codes = ", ".join(zone.code for zone in facts.config.zones)
+    zones = codes if len(codes) <= _LONGEST_PART else f"all {len(facts.config.zones)} zones"
     who = (asked_by or f"{_user()}@{mission.host}")[:_LONGEST_USER]
-    access_log.log_download(mission.desk, what, "nominative", digest, mission.clock(), username=who)
+    lines = [""]
+    for form_id in facts.config.forms:  # the log's lines are short, a mission may have many forms
+        longer = f"{lines[-1]}, {form_id}".removeprefix(", ")
+        lines[-1:] = [longer] if len(longer) <= _LONGEST_PART else [lines[-1], form_id]
+    for forms in lines:
+        what = f"export {shape} · {forms} · {zones}"
+        access_log.log_download(mission.desk, what, "nominative", digest, mission.clock(), username=who)
 
 
 def _user() -> str:

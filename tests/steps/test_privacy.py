@@ -315,6 +315,25 @@ def test_who_asked_for_names_stands_in_the_log(team: Field) -> None:
     )
 
 
+def test_the_log_of_a_large_mission_names_all_its_forms(team: Field) -> None:
+    """The log's lines have a longest length, which PostgreSQL keeps to."""
+    forms = "".join(f'[forms.formulaire_{n}]\nfile = "formulaire_{n}.md"\n' for n in range(40))
+    for n in range(40):
+        text = AVIS.replace("| Avis | avis |", f"| Avis | formulaire_{n} |").replace(
+            "| Avis    | avis", f"| Avis | formulaire_{n}"
+        )
+        (team.mission.workspace.root / "forms" / f"formulaire_{n}.md").write_text(text, "utf-8")
+    zones = team.mission.workspace.root / "config" / "zones.csv"
+    zones.write_text(zones.read_text("utf-8") + "".join(f"zone_{n},Zone {n},,Z{n}\n" for n in range(60)), "utf-8")
+    mission = configured(team, f"\n{forms}")
+    export(mission, "csv", nominative=True, asked_by="maha")
+    paths = [each.path for each in access_log.downloads(mission.desk)]
+    assert all(len(path) <= 255 for path in paths) and all(
+        any(f"formulaire_{n}" in path for path in paths) for n in range(40)
+    )
+    assert all("62 zones" in path for path in paths)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="rights of POSIX")
 def test_what_names_people_and_all_state_is_its_owners_only(team: Field, tmp_path: Path) -> None:
     mission, umask = team.mission, os.umask(0o022)
