@@ -75,7 +75,8 @@ class Form:
     """An XLSForm as read from its workbook.
 
     *languages* are codes in column order (``("fr", "ar")``); *sha256* is that of the file's bytes;
-    *media* are the file names that phones must receive beside the form.
+    *media* are the file names that phones must receive beside the form. *is_anonymous*: it promises so to those who answer.
+    *consent* is the question that asks for it and the code of yes, as the mission has them; empty where it has none.
     """
 
     form_id: str
@@ -88,6 +89,8 @@ class Form:
     choices: Mapping[str, tuple[Choice, ...]]
     media: tuple[str, ...]
     sha256: str
+    is_anonymous: bool = False
+    consent: tuple[str, str] = ("", "")
 
     @property
     def repeats(self) -> tuple[Section, ...]:

@@ -145,24 +145,17 @@ def attendance(facts: Facts) -> Attendance:
     return Attendance(tuple(everyone), sessions, len(signed.table), n_unsigned, registrations.n_refused)
 
 
-def walk_in_codes(facts: Facts) -> dict[str, str]:
-    """A pseudonym for each attendance row of a person not on the list: root_uuid → code.
-
-    The participant code where the name is that of one registered person, else ``HL-01``, ``HL-02``, …
-    by zone and order of arrival; the same person keeps the same code.
+def walk_in_keys(facts: Facts) -> dict[str, str]:
+    """Who an attendance row of a person not on the list is: root_uuid → the participant code where the name is that of one
+    registered person, else a text that is the same for the same person, and may hold their name.
     """
     people = _registered(meaning.rows(facts, "registration").table)
     by_name = _unique_names(people)
-    codes: dict[str, str] = {}
-    numbers: dict[tuple[str, str], int] = {}
-    for row in meaning.records(meaning.rows(facts, "attendance").table):
-        if meaning.text(row["person"]) not in ("", facts.config.codes.not_listed):
-            continue
-        person = _identify(row, facts, people, by_name)
-        before = sum(zone == person.zone for zone, _ in numbers)
-        number = numbers.setdefault((person.zone, person.key), before + 1) if not person.code else 0
-        codes[meaning.text(row["root_uuid"])] = person.code or f"HL-{number:02d}"
-    return codes
+    return {
+        meaning.text(row["root_uuid"]): _identify(row, facts, people, by_name).key
+        for row in meaning.records(meaning.rows(facts, "attendance").table)
+        if meaning.text(row["person"]) in ("", facts.config.codes.not_listed)
+    }
 
 
 def completion(present: Attendance, zones: Sequence[Zone]) -> Completion:

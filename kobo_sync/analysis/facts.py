@@ -34,6 +34,7 @@ class Facts:
     *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
     answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
     of the mission as a whole) and state, those that people decided about and those corrected since included.
+    *pseudonym_key* gives the key that the codes of pseudonymised files are made with.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Facts:
     reworked: Mapping[str, str] = field(default_factory=dict)
     triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     zone_sets: Mapping[str, Manifest] = field(default_factory=dict)
+    pseudonym_key: Callable[[], bytes] = bytes
 
     def form_of(self, table: str) -> str:
         """The form whose table or repeat *table* is: the longest form_id that its name begins with; "" for none."""

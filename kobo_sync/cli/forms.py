@@ -62,6 +62,9 @@ def lint_command(files: tuple[Path, ...], shape: str, as_json: bool, fast: bool,
         for finding in findings:
             print_finding(finding)
         for form in linted:
+            for line in form.classes:
+                say(line)
+        for form in linted:
             say(f"{form.file}: {len(form.findings)} findings{' (unchanged)' if form.cached else ''}")
     sys.exit(1 if any(finding.severity == "error" for finding in findings) else 0)
 

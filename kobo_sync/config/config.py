@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
 from kobo_sync.config.languages import language_code
+from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.service import Notices, Schedule, Service
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
@@ -209,6 +210,7 @@ class Config(Settings):
     report: ReportSettings = ReportSettings()
     checks: Checks = Checks()
     backup: Backup = Backup()
+    privacy: Privacy = Privacy()
     retention: Retention | None = None
     zones: list[Zone] = []
     secrets: dict[str, SecretStr] = {}
@@ -414,11 +416,12 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     for asset in config.server.assets:
         if asset not in config.forms:
             refuse(f"server.assets.{asset}", "there is no such form", f"the forms are: {', '.join(config.forms)}")
-    by_form = [("minutes", name) for name in config.checks.minutes]
-    by_form += [("bounds", name.partition(".")[0]) for name in config.checks.bounds]
+    by_form = [("checks.minutes", name) for name in config.checks.minutes]
+    by_form += [("checks.bounds", name.partition(".")[0]) for name in config.checks.bounds]
+    by_form += [(key, form_id) for key, form_id, _ in named_questions(config.privacy, config.retention)]
     for key, form_id in by_form:
         if form_id not in config.forms:
-            refuse(f"checks.{key}", f"there is no form {form_id!r}", f"the forms are: {', '.join(config.forms)}")
+            refuse(key, f"there is no form {form_id!r}", f"the forms are: {', '.join(config.forms)}")
     if config.roster:
         for key, form_id in [("form", config.roster.form)] + [("media_of", name) for name in config.roster.media_of]:
             if form_id not in config.forms:

@@ -11,6 +11,8 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
+from kobo_sync.deliverables.treatment import classes_of
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Finding, Scope
@@ -57,6 +59,7 @@ def build(facts: Facts) -> list[Document]:
     _findings(document, facts)
     _missing(document, facts, awaited)
     _enumerators(document, facts)
+    _personal(document, facts)
     _provenance(document, facts)
     return [letterhead.close_paper(facts, document, PATH, CLASS)]
 
@@ -197,6 +200,38 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     caption = "Travail de chaque enquêteur ; « sans réponse » sur toutes les questions, celles qui ne lui étaient pas posées comprises"
     widths = [3.0, 3.0, 2.2, 1.6, 2.4, 2.6, 2.2]
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(2, 3, 4, 5, 6), size=8.5))
+
+
+_CLASSES = {"nominative": "Nominative", "sensitive": "Sensible", "free text": "Texte libre", "ordinary": "Ordinaire"}
+
+
+def _personal(document: WordDocument, facts: Facts) -> None:
+    """The class of each question, what was guessed marked, and how small the groups are that pseudonymised files leave."""
+    writer.heading(document, "Données personnelles")
+    rows = []
+    for form_id, asked in classes_of(facts).items():
+        for privacy, title in _CLASSES.items():
+            mine = [each for each in asked.values() if each.privacy == privacy and each.kind != "server"]
+            if mine:
+                rows.append([form_id, title, ", ".join(f"{each.path}{'*' * each.is_guessed}" for each in mine)])
+    caption = "Classe de chaque question ; * : devinée, un réglage privacy.classes en décide"
+    head = ["Formulaire", "Classe", "Questions"]
+    writer.table(document, writer.Table(head, rows, [3.2, 2.4, 11.4], caption=caption, size=8.5))
+    for each in groups(facts).smallest:
+        if set(each.traits) <= {"zone"}:
+            continue  # a place is nobody
+        traits = ", ".join(each.traits) or french.NOTHING
+        text = (
+            f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {french.number(each.n)} "
+            f"({traits}), après {french.count(each.n_blanked, 'réponse laissée vide', 'réponses laissées vides')}."
+        )
+        writer.paragraph(document, text)
+        if each.k < ENOUGH:
+            text = (
+                f"Attention : {french.count(each.n_small, 'ligne ou personne est', 'lignes ou personnes sont')} dans un groupe de moins de "
+                f"{ENOUGH} ; garder moins de réponses (privacy.keep), ou relever privacy.smallest_group."
+            )
+            writer.note(document, text)
 
 
 def _awaited_files(facts: Facts) -> dict[str, int]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from kobo_sync.analysis import attendance, labels, meaning, quoting
+from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process
-from kobo_sync.config.config import FormSettings
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import letterhead, pseudonyms
+from kobo_sync.deliverables.data_sheet import RETIRED, DataSheet, Told, lists_people
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
-from kobo_sync.model import Class, Document, Form, Question, Scope
-from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables, free_name
+from kobo_sync.model import Class, Document, Question, Scope
 
 NAME = "data_workbook"
 TITLE = "Données"
@@ -25,40 +20,20 @@ SCOPE: Scope = "zone"
 CLASS: Class = "pseudonymised"
 PATH = "donnees.xlsx"
 
-# Meanings that say who somebody is; the participant code stands for them.
-NOMINATIVE = ("family_name", "given_name", "name_ar", "phone", "signature", "photo", "email", "name")
-_NOMINATIVE_KINDS = frozenset(
-    "image audio video file audit deviceid username phonenumber email subscriberid simserial background-audio "
-    "geopoint geotrace geoshape start-geopoint".split()
-)
-_WRITTEN = ("note", "proposal", "steps", "other", "agreements", "disagreements", "quotations", "themes_other")
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
-_COORDINATE = re.compile(r"_(?:lat|lon|alt|acc)(?:_\d+)?$")  # of a geopoint, with the number of a name that was taken
-_PHONE_FROM = 10_000_000
-RETIRED = "question retirée du formulaire"
-_UNSHOWN = ("submitted_by",)  # of the columns that every table has
-_SYSTEM_TITLES = {
-    "root_uuid": "Identifiant technique de la soumission",
-    "submission_id": "Numéro de la soumission",
-    "submitted_at": "Reçue le (heure locale)",
-    "form_version": "Version du formulaire",
-    "submitted_by": "Compte qui a envoyé la soumission",
-    "validation": "Validation",
-    "parent_position": "Position dans la boucle parente",
-    "position": "Position dans la boucle",
-}
 
 
 def build(facts: Facts) -> list[Document]:
-    """The workbook. Columns that name somebody are dropped; walk-ins get a code of their own."""
+    """The workbook. Columns that name somebody are left out; persons and rows have codes of these files alone."""
     return [Document(PATH, data_workbook(facts), CLASS)]
 
 
 def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
     """The workbook's bytes; *nominative* keeps every column as it was answered."""
-    sheets, removed = data_sheets(facts, nominative=nominative)
+    sheets, told = data_sheets(facts, nominative=nominative)
+    keys = [keys_sheet(facts)] if nominative else []
     return excel.workbook(
-        [_read_me(facts, sheets, removed, nominative=nominative), *sheets, codebook_sheet(facts, sheets)],
+        [_read_me(facts, sheets, told, nominative=nominative), *sheets, codebook_sheet(facts, sheets), *keys],
         title=f"{TITLE} – {letterhead.place_name(facts)}",
         author=letterhead.organisers(facts),
         when=facts.as_of,
@@ -67,28 +42,45 @@ def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
     )
 
 
-def data_sheets(facts: Facts, *, nominative: bool = False) -> tuple[list[excel.Sheet], dict[str, list[str]]]:
-    """A sheet per form and repeat, and per sheet the columns left out because they could name somebody."""
-    names, left_out = _registered_names(facts), meaning.excluded(facts)
-    sheets, removed = [], {}
+def data_sheets(
+    facts: Facts, *, nominative: bool = False, places: bool = False
+) -> tuple[list[excel.Sheet], dict[str, Told]]:
+    """A sheet per form and repeat, and per sheet what was done to it; *places* keeps positions that are not nominative."""
+    left_out = meaning.excluded(facts)
+    sheets, told = [], {}
     for form_id in facts.config.forms:
-        tables = facts.tables_of(form_id)
-        for name in tables or [form_id]:
+        for name in facts.tables_of(form_id) or [form_id]:
             table = facts.tables.get(name, pd.DataFrame())
+            told[name] = Told()
+            sheet = DataSheet(facts, form_id, name, table, told[name], nominative, places)
+            rows = None
             if left_out and "root_uuid" in table:
-                table = table[~table["root_uuid"].isin(left_out)]
-            shown_columns, dropped = _split_columns(facts, form_id, name, table, names)
-            if nominative:
-                system = set(_system(facts, form_id, name)) - set(_UNSHOWN)
-                shown_columns, dropped = [str(column) for column in table.columns if column not in system], []
-            sheets.append(_data_sheet(facts, form_id, name, table, shown_columns, nominative=nominative))
-            removed[name] = dropped
-    return sheets, removed
+                rows = ~table["root_uuid"].isin(left_out).to_numpy()
+            sheets.append(sheet.made(rows))
+    return sheets, told
 
 
-def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
-    """The choices of every question that *sheets* show, with their labels."""
-    codebook = _codebook(facts, {column.question for sheet in sheets for column in sheet.columns})
+def keys_sheet(facts: Facts) -> excel.Sheet:
+    """Which code of pseudonymised files stands for whom and for which row: nominative."""
+    columns = [
+        excel.Column("code", width=18),
+        excel.Column("formulaire", width=16),
+        excel.Column("identifiant", width=40),
+    ]
+    rows: list[list[excel.Value]] = []
+    for form_id in facts.config.forms:
+        people = pseudonyms.participants(facts, form_id)
+        rows += [[pseudonyms.person_code(facts, code), form_id, code] for code in sorted(set(people.values()))]
+        table = facts.tables.get(form_id, pd.DataFrame())
+        roots = table.get("root_uuid", ())
+        rows += [[pseudonyms.row_code(facts, form_id, str(root)), form_id, str(root)] for root in roots]
+    return excel.Sheet("Clés", columns, rows)
+
+
+def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
+    """The choices of every question that *sheets* show, with their labels; of lists of persons never any."""
+    shown = {(facts.form_of(sheet.name), column.question) for sheet in sheets for column in sheet.columns}
+    codebook = _codebook(facts, shown)
     retired = [
         [facts.form_of(sheet.name), column.name, "", column.title]
         for sheet in sheets
@@ -99,270 +91,19 @@ def codebook_sheet(facts: Facts, sheets: list[excel.Sheet]) -> excel.Sheet:
     return excel.Sheet(codebook.name, codebook.columns, [*codebook.rows, *([*row, *blank] for row in retired)])
 
 
-# ── what may be shown ───────────────────────────────────────────────────────
-
-
-def _questions(facts: Facts, form_id: str, name: str) -> dict[str, Question]:
-    """Column → question, of the table *name*: of what the form asks now. No name of a question is the columns' own."""
-    form = facts.forms.get(form_id)
-    if form is None:
-        return {}
-    by_path = {question.path: question for question in form.questions}
-    return {
-        column.name: question
-        for table in flat_tables(form)
-        if table.name == name
-        for column in table.columns
-        if (question := by_path.get(column.path) or form.question(column.question)) is not None
-    }
-
-
-def _system(facts: Facts, form_id: str, name: str) -> list[str]:
-    """The columns of the table *name* that hold no answer."""
-    return [column for column, _ in (SYSTEM if name == form_id else REPEAT_SYSTEM)]
-
-
-def _split_columns(
-    facts: Facts, form_id: str, name: str, table: pd.DataFrame, names: set[str]
-) -> tuple[list[str], list[str]]:
-    """The question columns of *table* to keep, and those to drop because they could name somebody."""
-    settings, form = facts.config.forms[form_id], facts.forms.get(form_id)
-    system, questions = set(_system(facts, form_id, name)), _questions(facts, form_id, name)
-    banned = nominative_questions(settings, form)
-    shown_columns, dropped = [], []
-    for column in (str(each) for each in table.columns if each not in system):
-        question = questions[column].name if column in questions else _COORDINATE.sub("", column)
-        # Of a question that is asked no more nothing tells whether its words name somebody; its small numbers do not.
-        is_known = form is None or column in questions or _is_small_number(column, table[column])
-        if (
-            question in banned
-            or not is_known
-            or _holds_names(table[column], names)
-            or (form is None and column not in _declared(settings))
-        ):
-            dropped.append(column)
-        else:
-            shown_columns.append(column)
-    return shown_columns, dropped
-
-
-def nominative_questions(settings: FormSettings, form: Form | None) -> set[str]:
-    """The questions of a form that could say who somebody is.
-
-    By meaning (names, phone, signature) with the questions they are calculated from, by kind (pictures,
-    device, position), and calculations made of them or looked up in a published list; but never a
-    question whose meaning is declared and harmless.
-    """
-    banned = {settings.fields[key] for key in NOMINATIVE if settings.fields.get(key)}
-    if form is None:
-        return banned
-    # Pictures, devices and places say who, whatever they were asked for; a bar code only when nothing says it is the code.
-    banned |= {question.name for question in form.questions if question.kind in _NOMINATIVE_KINDS}
-    harmless = _declared(settings) - banned
-    pending = list(banned)
-    while pending:
-        question = form.question(pending.pop())
-        sources = _uses(question) - banned - harmless if question else set()
-        banned |= sources
-        pending += sources
-    banned |= {question.name for question in form.questions if question.kind == "barcode"} - harmless
-    grew = True
-    while grew:
-        more = {q.name for q in form.questions if q.name not in banned | harmless and _derived(q, banned)}
-        grew = bool(more)
-        banned |= more
-    return banned - harmless
-
-
-def _is_small_number(column: str, values: pd.Series) -> bool:
-    """Numbers that are no position and no phone number."""
-    if not pd.api.types.is_numeric_dtype(values) or _COORDINATE.search(column):
-        return False
-    return bool((values.dropna().astype(float).abs() < _PHONE_FROM).all())
-
-
-def _derived(question: Question, banned: set[str]) -> bool:
-    text = question.calculation
-    return bool(_uses(question) & banned) or "pulldata(" in text or "instance(" in text
-
-
-def _uses(question: Question) -> set[str]:
-    return set(re.findall(r"\$\{\s*([^}\s]+)\s*\}", question.calculation))
-
-
-def _declared(settings: FormSettings) -> set[str]:
-    return {*settings.fields.values(), *settings.items, *settings.likert, *settings.open_questions}
-
-
-@memo_in_process
-def _registered_names(facts: Facts) -> set[str]:
-    table = meaning.rows(facts, "registration").table
-    full = {meaning.normal_name(a, b) for a, b in zip(table["family_name"], table["given_name"], strict=True)}
-    arabic = {meaning.normal_name(name) for name in table["name_ar"]}
-    return {name for name in full | arabic if " " in name}
-
-
-def _holds_names(values: pd.Series, names: set[str]) -> bool:
-    """Whether a column holds nothing but the full names of registered persons in some cell."""
-    return any(isinstance(value, str) and meaning.normal_name(value) in names for value in values)
-
-
 # ── sheets ──────────────────────────────────────────────────────────────────
 
 
-def _data_sheet(
-    facts: Facts, form_id: str, name: str, table: pd.DataFrame, shown_columns: list[str], *, nominative: bool = False
-) -> excel.Sheet:
-    settings = facts.config.forms[form_id]
-    questions = _questions(facts, form_id, name)
-    system = [c for c in _system(facts, form_id, name) if c in table and c not in _UNSHOWN]
-    columns = [excel.Column(column, _SYSTEM_TITLES[column], _system_kind(column)) for column in system]
-    values: list[list[excel.Value]] = [
-        [_plain(facts, value, _system_kind(column)) for value in table[column]] for column in system
-    ]
-    refused = _refusals(facts, settings, table)
-    written = _written(settings)
-    reader = quoting.reader_of(facts) if written & set(shown_columns) and not nominative else None
-    pseudonyms = attendance.walk_in_codes(facts) if settings.role == "attendance" and not nominative else {}
-    headers = {str(column).lower() for column in table.columns}
-    for column in shown_columns:
-        question = questions.get(column)
-        named = question.name if question else column
-        kind = _kind(question, table[column])
-        cells = [
-            None if no and named not in _always(settings) else _plain(facts, value, kind)
-            for value, no in zip(table[column], refused, strict=True)
-        ]
-        if named == settings.fields.get("person") and "root_uuid" in table:
-            cells = [pseudonyms.get(str(uuid), cell) for uuid, cell in zip(table["root_uuid"], cells, strict=True)]
-        if reader is not None and named in written:
-            cells = [reader.quoted(cell).text if isinstance(cell, str) else cell for cell in cells]
-        columns.append(excel.Column(column, _title(facts, form_id, column, question), kind, question=named))
-        values.append(cells)
-        if (labelled := _labels(facts, form_id, question, cells)) is not None:
-            header = free_name(f"{column}_libelle", headers)
-            columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
-            values.append(labelled)
-    if not columns:
-        columns, values = [excel.Column("aucune_donnee", french.NO_DATA)], [[]]
-    return excel.Sheet(name, columns, list(zip(*values, strict=True)))
-
-
-def _labels(
-    facts: Facts, form_id: str, question: Question | None, cells: list[excel.Value]
-) -> list[excel.Value] | None:
-    """The labels of *cells*; None when the question has no choices, or none whose labels are at hand."""
-    settings = facts.config.forms[form_id]
-    if question is None:
-        return None
-    if question.kind.startswith(("select", "rank")):
-        if lists_people(facts, question) or (
-            question.file_name and not any(c.labels for c in labels.all_choices(facts, form_id, question.name))
-        ):
-            return None
-        return [_labelled(facts, form_id, question, cell) for cell in cells]
-    if question.name == settings.fields.get("need"):
-        return [labels.need(facts, str(cell)) if cell else None for cell in cells]
-    return None
-
-
-def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:
-    """The question's label; one that is asked no more says so."""
-    if question is None and column in _UNSHOWN:
-        return _SYSTEM_TITLES[column]
-    if question is None and form_id in facts.forms:
-        return f"{column} ({RETIRED})"
-    return labels.question(facts, form_id, question.name if question else column)
-
-
-def _written(settings: FormSettings) -> set[str]:
-    """The questions in which people write sentences: names and numbers in them are masked."""
-    return {*settings.open_questions, *(settings.fields.get(meaning_, "") for meaning_ in _WRITTEN)} - {""}
-
-
-def _always(settings: FormSettings) -> set[str]:
-    """The columns that stay readable on a row without consent."""
-    return {settings.fields.get("zone", ""), settings.fields.get("consent", "")}
-
-
-def _refusals(facts: Facts, settings: FormSettings, table: pd.DataFrame) -> list[bool]:
-    column = settings.fields.get("consent", "")
-    if column not in table:
-        return [False] * len(table)
-    return [meaning.text(value) not in ("", facts.config.codes.yes) for value in table[column]]
-
-
-def _labelled(facts: Facts, form_id: str, question: Question, cell: excel.Value) -> str | None:
-    if cell is None:
-        return None
-    if question.name == facts.config.forms[form_id].fields.get("session"):
-        return labels.session(facts, str(cell))
-    codes = [str(cell)] if question.kind.startswith("select_one") else str(cell).split()
-    return " ; ".join(labels.choice(facts, form_id, question.name, code) for code in codes)
-
-
-def lists_people(facts: Facts, question: Question) -> bool:
-    """Whether the question's choices are the roster, or a file with the name of somebody registered: their labels are names."""
-    if not question.file_name:
-        return False
-    if facts.config.roster is not None and question.file_name == facts.config.roster.file:
-        return True
-    names = _registered_names(facts)
-    offered = facts.catalogues.get(question.file_name, ())
-    return any(meaning.normal_name(text) in names for choice in offered for text in choice.labels.values())
-
-
-def _kind(question: Question | None, values: pd.Series) -> excel.Kind:
-    kind = question.kind if question else ""
-    if kind in ("date", "today"):
-        return "date"
-    if kind in ("start", "end", "datetime", "dateTime"):
-        return "datetime"
-    if pd.api.types.is_integer_dtype(values):
-        return "integer"
-    return "decimal" if pd.api.types.is_float_dtype(values) or kind in ("decimal", "range") else "text"
-
-
-def _system_kind(column: str) -> excel.Kind:
-    if column == "submitted_at":
-        return "datetime"
-    return "integer" if column in ("submission_id", "position", "parent_position") else "text"
-
-
-def _plain(facts: Facts, value: object, kind: excel.Kind) -> excel.Value:
-    """A cell's value for Excel: times local and naive, missing as None; a date that is none stays text."""
-    if meaning.is_missing(value):
-        return None
-    if isinstance(value, str) and kind in ("date", "datetime"):
-        try:
-            value = date.fromisoformat(value) if kind == "date" else datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    if isinstance(value, datetime):
-        aware = value.tzinfo is not None
-        local = value.astimezone(ZoneInfo(facts.config.mission.timezone)) if aware else value
-        return local.replace(tzinfo=None, microsecond=0)
-    if isinstance(value, str | date):
-        return value
-    number = float(str(value))
-    return int(number) if number.is_integer() else number
-
-
-# ── what it is ──────────────────────────────────────────────────────────────
-
-
-def read_me_lines(facts: Facts, *, nominative: bool) -> list[str]:
-    """What these data are, in sentences for their reader: what was left out, and how cells are to be read."""
+def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -> list[str]:
+    """What these data are, in sentences for their reader: what was done to them, sheet by sheet, and how cells are to be read."""
     as_of = french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA
     lines = [
         f"Données {'nominatives : diffusion restreinte' if nominative else 'pseudonymisées'} – {letterhead.place_name(facts)}",
         letterhead.action(facts),
         f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
         f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or french.NOTHING}",
-        "Toutes les colonnes sont gardées : ce fichier nomme des personnes."
-        if nominative
-        else "Les noms, téléphones, signatures, photos, positions et identifiants d’appareil sont retirés ; le code du participant les remplace "
-        "(HL-01, HL-02… pour les personnes hors liste).",
+        *(["Toutes les colonnes sont gardées : ce fichier nomme des personnes. La liste des codes (« Clés ») dit qui est qui dans les fichiers "
+           "pseudonymisés."] if nominative else _what_was_done(facts, told)),
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
         "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne les listes ; "
         "celles qui semblent nommer des personnes restent des codes.",
@@ -371,30 +112,74 @@ def read_me_lines(facts: Facts, *, nominative: bool) -> list[str]:
         "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe droite (U+0027) ; l’ôter rend la réponse "
         "telle quelle. "
         "Téléphones (+212…), nombres et tiret seul restent tels quels.",
-    ]
-    if not nominative:
-        lines.append("Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.")
+    ]  # fmt: skip
     return [french.typography(line) for line in lines]
 
 
-def _read_me(
-    facts: Facts, sheets: list[excel.Sheet], removed: Mapping[str, list[str]], *, nominative: bool
-) -> excel.Sheet:
+def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
+    """What was left out, masked, coded and made coarse, in general; `_steps` says it sheet by sheet."""
+    keep = ", ".join(facts.config.privacy.keep) or french.NOTHING
+    lines = [
+        "Les questions qui disent qui est quelqu’un sont retirées (noms, téléphones, adresses, numéros d’identité, signatures, photos, "
+        "enregistrements, positions, appareil, compte), qu’un réglage le dise ou qu’on le devine au nom, au libellé ou au type de la question.",
+        "Un code propre à ces fichiers remplace celui du participant (P-…) et les identifiants du serveur (L-…) : il est le même d’un envoi à "
+        "l’autre ; la liste des codes n’est que dans l’export nominatif. Les lignes suivent l’ordre des codes, non celui d’arrivée.",
+        "Dans les textes libres, noms inscrits, téléphones et adresses sont masqués. Les heures sont réduites au jour, les âges à des tranches "
+        "de dix ans.",
+        f"Ce qui, réuni, désigne une personne n’est gardé que si privacy.keep le dit : {keep}.",
+    ]
+    if facts.config.privacy.smallest_group > 1:
+        lines.append(
+            f"Une réponse qui laisserait moins de {facts.config.privacy.smallest_group} personnes ensemble est laissée vide : "
+            f"{french.count(sum(sum(t.blanked.values()) for t in told.values()), 'cellule', 'cellules')}."
+        )
+    lines.append("Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.")
+    return lines
+
+
+def steps_lines(told: Mapping[str, Told]) -> list[str]:
+    """What was done to each table, in a line per kind: for files that have no sheet « Lisez-moi »."""
+    return [
+        french.typography(f"{name} – {title.lower()} : {text}")
+        for name, done in told.items()
+        for title, text in zip(_STEPS, _steps(done), strict=True)
+        if text != french.NOTHING
+    ]
+
+
+_STEPS = (
+    "Colonnes retirées",
+    "Textes masqués (cellules)",
+    "Réduites au jour ou par tranches",
+    "Codées",
+    "Cellules laissées vides",
+)
+
+
+def _steps(done: Told) -> list[str]:
+    masked = [f"{column} ({n})" for column, n in done.masked.items()]
+    blanked = [f"{column} ({n})" for column, n in done.blanked.items()]
+    parts = (done.left_out, masked, done.coarse, done.coded, blanked)
+    return [", ".join(part) or french.NOTHING for part in parts]
+
+
+def _read_me(facts: Facts, sheets: list[excel.Sheet], told: Mapping[str, Told], *, nominative: bool) -> excel.Sheet:
     columns = [
         excel.Column("Feuille", width=30),
         excel.Column("Lignes", kind="integer", width=9),
         excel.Column("Version du formulaire", width=22),
-        excel.Column("Colonnes retirées", width=70),
+        *(excel.Column(title, width=50 if at == 0 else 34) for at, title in enumerate(_STEPS)),
     ]
     rows: list[list[excel.Value]] = []
     for sheet in sheets:
         form_id = facts.form_of(sheet.name)
-        dropped = ", ".join(removed[sheet.name]) or french.NOTHING
-        rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), dropped])
-    return excel.Sheet("Lisez-moi", columns, rows, intro=read_me_lines(facts, nominative=nominative), filtered=False)
+        rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), *_steps(told[sheet.name])])
+    return excel.Sheet(
+        "Lisez-moi", columns, rows, intro=read_me_lines(facts, told, nominative=nominative), filtered=False
+    )
 
 
-def _codebook(facts: Facts, question_names: set[str]) -> excel.Sheet:
+def _codebook(facts: Facts, shown: set[tuple[str, str]]) -> excel.Sheet:
     languages = facts.config.mission.languages
     columns = [excel.Column("Formulaire", width=16), excel.Column("Question", width=22), excel.Column("Type", width=16)]
     columns += [excel.Column("Libellé de la question", width=46), excel.Column("Code", width=20)]
@@ -403,7 +188,7 @@ def _codebook(facts: Facts, question_names: set[str]) -> excel.Sheet:
     for form_id in facts.config.forms:
         form = facts.forms.get(form_id)
         for question in form.questions if form else ():
-            if question.name not in question_names or question.kind in _NO_CHOICE_KINDS:
+            if (form_id, question.name) not in shown or question.kind in _NO_CHOICE_KINDS:
                 continue
             start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
             offered = _choices(facts, form_id, question)
@@ -414,7 +199,7 @@ def _codebook(facts: Facts, question_names: set[str]) -> excel.Sheet:
 def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:
     """(code, label per language) of the question's choices; the mission's zones where the list is theirs."""
     languages = facts.config.mission.languages
-    offered = () if lists_people(facts, question) else labels.all_choices(facts, form_id, question.name)
+    offered = () if lists_people(facts, form_id, question) else labels.all_choices(facts, form_id, question.name)
     if offered:
         others = languages[1:]
         return [

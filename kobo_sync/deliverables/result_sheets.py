@@ -13,6 +13,7 @@ from kobo_sync.analysis.publication import mentions_hidden, sizes_hidden
 from kobo_sync.analysis.satisfaction import Satisfaction
 from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.pseudonyms import person_code
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 
@@ -24,7 +25,7 @@ def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, fo
     sheets = [
         _indicators(facts),
         _items(facts, learnt),
-        _scores(learnt),
+        _scores(facts, learnt),
         _scales(judged),
         _comments(facts, judged),
     ]
@@ -186,7 +187,7 @@ def _items(facts: Facts, learnt: Learning) -> excel.Sheet:
     return excel.Sheet("Questions du test", columns, rows)
 
 
-def _scores(learnt: Learning) -> excel.Sheet:
+def _scores(facts: Facts, learnt: Learning) -> excel.Sheet:
     columns = [
         excel.Column("Code du participant", width=20),
         _number("Avant (%)"),
@@ -196,7 +197,8 @@ def _scores(learnt: Learning) -> excel.Sheet:
     rows: list[Row] = []
     for code, (before, after) in learnt.scores.items():
         change = after - before if before is not None and after is not None else None
-        rows.append([code, before, after, change])
+        rows.append([person_code(facts, code), before, after, change])
+    rows.sort(key=lambda row: str(row[0]))  # in another order than that of the list of persons
     return excel.Sheet("Scores", columns, rows)
 
 

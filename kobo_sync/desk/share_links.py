@@ -31,6 +31,11 @@ class Share:
         return self.revoked_at is None and self.created_at <= now < self.expires_at
 
 
+def may_be_shared(classification: str, *, pseudonymised: bool) -> bool:
+    """Whether a link without an account may lead to a file of this class; to rows of people only where the config says so."""
+    return classification != "nominative" and (pseudonymised or classification != "pseudonymised")
+
+
 def share(desk: Desk, path: str, by: str, now: datetime, expires_at: datetime) -> Share:
     """Make a link to *path*."""
     link = Share(secrets.token_urlsafe(12), path, by, now, expires_at, None, "")

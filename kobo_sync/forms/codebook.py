@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.config.config import Config, FormSettings, Role
+from kobo_sync.config.privacy import PrivacyClass
+from kobo_sync.forms.classes import Asked, classes, lists_of
 from kobo_sync.forms.details import Details, details
 from kobo_sync.forms.paper import is_required
 from kobo_sync.forms.sheets import Book
@@ -54,7 +56,6 @@ DELIVERABLES: Mapping[Role, tuple[str, ...]] = {
     "other": (),
 }
 _EVERY_ANSWER = "data_workbook"
-_PRIVATE = {"family_name", "given_name", "name_ar", "phone", "signature", "photo", "sketch"}
 
 
 @dataclass(frozen=True)
@@ -113,18 +114,31 @@ def codebook(
     """
     settings = config.forms.get(form.form_id) if config else None
     cells = details(book)
+    columns = {name: {c for choice in each for c in choice.extra} for name, each in (lists or {}).items()}
+    asked = classes(form, config, lists_of([form], columns))
     entries = tuple(
-        _entry(question, form, cells.get(question.sheet_row, Details()), settings) for question in form.questions
+        _entry(
+            question,
+            form,
+            cells.get(question.sheet_row, Details()),
+            settings,
+            asked[question.path].privacy if question.path in asked else "ordinary",
+        )
+        for question in form.questions
     )
     languages = form.languages or ("",)
-    return Codebook(form.form_id, form.version, form.title, languages, entries, tuple(_options(form, lists or {})))
+    return Codebook(
+        form.form_id, form.version, form.title, languages, entries, tuple(_options(form, lists or {}, asked))
+    )
 
 
-def _entry(question: Question, form: Form, detail: Details, settings: FormSettings | None) -> Entry:
+def _entry(
+    question: Question, form: Form, detail: Details, settings: FormSettings | None, privacy: PrivacyClass
+) -> Entry:
     meanings = _meanings(question.name, settings)
     role: Role = settings.role if settings else "other"
     indicators = [name for meaning in meanings for name in INDICATORS.get((role, meaning), "").split(", ") if name]
-    is_private = bool(_PRIVATE & set(meanings))
+    is_private = privacy == "nominative" and "person" not in meanings
     role = "other" if {"photo", "sketch"} & set(meanings) else role  # pictures of people reach no paper
     used = [name for name in DELIVERABLES[role] if not (is_private and name in _SUMMARIES)] if meanings else []
     if settings and question.kind not in ("note", "calculate") and not is_private:
@@ -159,9 +173,16 @@ def _meanings(name: str, settings: FormSettings | None) -> list[str]:
     return meanings + (["open_question"] if name in settings.open_questions else [])
 
 
-def _options(form: Form, lists: Mapping[str, Sequence[Choice]]) -> Iterator[Option]:
+def _options(form: Form, lists: Mapping[str, Sequence[Choice]], asked: Mapping[str, Asked]) -> Iterator[Option]:
+    """The choices of all lists but those of persons."""
     files = {q.file_name: lists[q.file_name] for q in form.questions if q.file_name in lists}
-    for name, choices in (*form.choices.items(), *files.items()):
+    people = {
+        name
+        for q in form.questions
+        for name in (q.list_name, q.file_name)
+        if q.path in asked and asked[q.path].privacy == "nominative"
+    }
+    for name, choices in (item for item in (*form.choices.items(), *files.items()) if item[0] not in people):
         users = ", ".join(q.name for q in form.questions if name in (q.list_name, q.file_name))
         for choice in choices:
             extra = "; ".join(f"{key} = {value}" for key, value in choice.extra.items() if value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from kobo_sync.config.languages import language_code
 from kobo_sync.errors import FormError
+from kobo_sync.forms.anonymity import is_anonymous
 from kobo_sync.forms.headers import (
     EXPRESSIONS,
     MEDIA_COLUMNS,
@@ -77,7 +78,7 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
         if question.origin and question.kind == "text":
             _add_other(choices, walked, question.origin)
     form_id = settings.get("form_id") or PurePath(filename).stem
-    return Form(
+    form = Form(
         form_id=form_id,
         version=settings.get("version", ""),
         title=settings.get("form_title") or form_id,
@@ -89,6 +90,7 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
         media=_media(book, walked.questions),
         sha256=hashlib.sha256(content).hexdigest(),
     )
+    return replace(form, is_anonymous=is_anonymous(form))
 
 
 @dataclass

@@ -16,6 +16,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import note
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.question_classes import check
 from kobo_sync.model import Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.attachments import attachment_path
@@ -77,6 +78,7 @@ def gather_facts(
         with seen_by(mission, as_of) as past:
             facts_then = gather_facts(past)
             return replace(facts_then, tables=dict(facts_then.tables), file_digests=dict(facts_then.file_digests or {}))
+    check(mission)
     here = (marks or gather_marks(mission)).whole
     files = _Files(mission)
     tables = _Tables(mission, _named(mission) if named_only else None)
@@ -87,8 +89,7 @@ def gather_facts(
         forms=mission.forms,
         tables=tables,
         attachment=partial(_attachment, files, mission.workspace.attachments),
-        catalogues=mission.workspace.media_lists(mission.config, mission.forms)
-        | mission.workspace.catalogues(mission.config),
+        catalogues=mission.workspace.lists(mission.config, mission.forms),
         earlier_choices=earlier_choices(mission.store, mission.forms),
         counts=here.counts,
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},
@@ -103,6 +104,7 @@ def gather_facts(
             if deployed.version_id and deployed.deployed_at
         },
         reworked=reworked(mission.store),
+        pseudonym_key=mission.workspace.pseudonym_key,
     )
     tables.memory = AnalysisCache(mission.workspace.cache, rests_on(mission, facts), here.states)
     return facts

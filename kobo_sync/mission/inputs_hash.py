@@ -25,6 +25,7 @@ class Inputs:
         parts = [what_is_read(mission, whole, _UNSEEN), program()]
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
+        parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]

@@ -77,6 +77,11 @@ def databases(workspace: Workspace, desk_url: str) -> Iterator[Database]:
             yield _in_file(name, tables, path)
 
 
+def mirror_is_current(workspace: Workspace) -> bool:
+    """Whether the mirror is there and as this program has it: it can then be read without making or bringing up a file."""
+    return any(each.name == "mirror" and each.state == "current" for each in databases(workspace, ""))
+
+
 def _in_file(name: str, tables: Versioned[Any], path: Path) -> Database:
     try:
         with read_only(path) as file:

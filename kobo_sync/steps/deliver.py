@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import changes, deliverable, final_report
@@ -17,11 +18,11 @@ from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
-from kobo_sync.model import Finding, Manifest, ManifestFile, Report
+from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT, REPORT_PDF
-from kobo_sync.workspace.folders import write_atomic
-from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
+from kobo_sync.workspace.writing import write_atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
@@ -106,6 +107,17 @@ def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return out.getvalue()
+
+
+def class_of_zip(path: Path) -> Class:
+    """The class of a zip without nominative files: that of its rows of people, if it holds any or does not say."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = manifest_of(archive.read(MANIFEST))
+    except (OSError, KeyError, zipfile.BadZipFile):
+        manifest = None
+    classes = {each.classification for each in manifest.files.values()} if manifest else {"pseudonymised"}
+    return "pseudonymised" if "pseudonymised" in classes else "internal"
 
 
 def _entry(manifest: Manifest, name: str) -> ManifestFile:

@@ -26,6 +26,7 @@ from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import run
 from kobo_sync.workspace.folders import STATE, Workspace
+from kobo_sync.workspace.writing import write_atomic
 
 MARK = "DEMO"
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -128,6 +129,8 @@ def demo(workspace: Workspace, output: Path, seed: int, *, progress: Progress, d
     first_day = workspace.config({}).mission.starts_on
     clock = SimulatedClock(datetime.combine(first_day - timedelta(days=8), time(8), ZoneInfo("UTC")))
     uids = Random(seed + 1)
+    key = hashlib.sha256(f"demo {seed}".encode()).digest()  # of people who do not exist: the same files each time
+    write_atomic(target.pseudonyms, key, private=True)
     with ExitStack() as stack:
         station = Station(
             target.station_database,
@@ -193,7 +196,7 @@ def _fresh(workspace: Workspace, output: Path) -> Workspace:
             )
         shutil.rmtree(output)
     state.mkdir(parents=True, mode=0o700)
-    (state / MARK).write_text("made by kobo-sync demo; safe to delete\n", "utf-8")
+    write_atomic(state / MARK, b"made by kobo-sync demo; safe to delete\n", private=True)
     return Workspace(workspace.root, state, output)
 
 

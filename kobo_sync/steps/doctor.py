@@ -15,10 +15,12 @@ from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import ConfigError, KoboError, KoboRefused, KoboRejected, KoboSyncError
+from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.databases import databases
+from kobo_sync.steps.databases import databases, mirror_is_current
+from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import Projects, is_copy, is_of
 from kobo_sync.store.database import Deployment
 
@@ -46,7 +48,9 @@ def doctor(mission: Mission) -> Report:
     """What a run needs, looked at one by one; nothing is changed, no database made or brought up. Raises: nothing but a broken program."""
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
-    for code, examine in enumerate((_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases), 1):
+    for code, examine in enumerate(
+        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes), 1
+    ):
         try:
             for item in examine(mission):
                 examined.append((code, item))
@@ -181,13 +185,20 @@ def _project(mission: Mission, client: KoboClient, projects: Projects, form_id: 
 
 def _remembered(mission: Mission) -> dict[str, Deployment]:
     """What the mirror remembers of deployments, if that can be read without making or bringing up a file."""
-    mirrors = [database for database in databases(mission.workspace, "") if database.name == "mirror"]
-    return mission.store.deployments() if mirrors and mirrors[0].state == "current" else {}
+    return mission.store.deployments() if mirror_is_current(mission.workspace) else {}
 
 
 def _databases(mission: Mission) -> Iterator[Examined]:
     for database in databases(mission.workspace, mission.config.secret("DESK_URL")):
         yield Examined(database.name, database.text, database.cure)
+
+
+def _classes(mission: Mission) -> Iterator[Examined]:
+    """What each question tells of persons; ``?`` marks what was guessed. Raises: ConfigError for a name that does not exist."""
+    for form_id, lines in class_lines(mission).items():
+        for line in lines:
+            yield Examined(f"classes of {form_id}", line.removeprefix(f"{form_id}, "))
+    yield Examined("classes", SERVER_LINE)
 
 
 def _clock(server_time: datetime | None, clock: Callable[[], datetime]) -> Iterator[Examined]:

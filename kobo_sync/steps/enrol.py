@@ -15,7 +15,7 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
 _USER = re.compile(r"[\w.@+-]{1,64}")
@@ -61,8 +61,6 @@ def enrol(
         )
     lines = _write(folder, files)
     if password:
-        for file in files:
-            (folder / file).chmod(0o600)
         lines.append("these files hold a password: print them, then delete them")
     return mission.report("enrol", started_at, {"enumerators": len(files) // 2}, [], lines)
 
@@ -143,5 +141,5 @@ def _accounts(people: Path) -> list[tuple[str, str]]:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     for name, content in sorted(files.items()):
-        write_atomic(folder / name, content)
+        write_atomic(folder / name, content, private=True)
     return [str(folder / name) for name in sorted(files)]

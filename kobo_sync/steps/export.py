@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import importlib
 import logging
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.deliverables.data_workbook import codebook_sheet, data_sheets, data_workbook, lists_people, read_me_lines
+from kobo_sync.deliverables.data_sheet import lists_people
+from kobo_sync.deliverables.data_workbook import (
+    codebook_sheet,
+    data_sheets,
+    data_workbook,
+    keys_sheet,
+    read_me_lines,
+    steps_lines,
+)
+from kobo_sync.desk import access_log
 from kobo_sync.documents.spreadsheets import tabular
 from kobo_sync.documents.spreadsheets.excel import Sheet
+from kobo_sync.forms.classes import PLACES
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.tables.layout import free_name
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.private import private_folder
+from kobo_sync.workspace.writing import write_atomic
 
 log = logging.getLogger("kobo_sync")
 SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
 FOLDER = "donnees"
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
+_LONGEST_USER, _LONGEST_PART = 64, 100  # of the log
+_ROUNDED = "donnees.geojson – les positions sont arrondies à environ un kilomètre."
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
 
 
-def export(mission: Mission, shape: str, *, output: Path | None = None, nominative: bool = False) -> Report:
+def export(
+    mission: Mission, shape: str, *, output: Path | None = None, nominative: bool = False, asked_by: str = ""
+) -> Report:
     """Write a file per form and repeat (one in all for xlsx and geojson) and the codebook; *shape* is one of `SHAPES`.
 
-    *nominative* keeps names, phones and positions; that is logged, and written in the run's record.
+    *nominative* keeps names, phones and positions: who asked (*asked_by* an account, else the user of this machine), when,
+    and for which forms and zones stands in the log of downloads before the first file does.
     Raises: DocumentError when the format needs a package that is not installed; StoreError, KoboSyncError.
     """
     started_at = mission.clock()
     facts = gather_facts(mission)
     files = _files(facts, shape, nominative)
+    if nominative:
+        _note_who_asked(mission, facts, shape, files, asked_by)
     folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
+    if nominative and output is None:
+        private_folder(folder)
     for name, content in files.items():
         write_atomic(folder / name, content, private=nominative)
     findings = []
@@ -56,12 +80,33 @@ def export(mission: Mission, shape: str, *, output: Path | None = None, nominati
     return mission.report("export", started_at, {"files": len(files), "rows": rows}, findings, lines)
 
 
+def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[str, bytes], asked_by: str) -> None:
+    digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()
+    codes = ", ".join(zone.code for zone in facts.config.zones)
+    zones = codes if len(codes) <= _LONGEST_PART else f"all {len(facts.config.zones)} zones"
+    who = (asked_by or f"{_user()}@{mission.host}")[:_LONGEST_USER]
+    lines = [""]
+    for form_id in facts.config.forms:  # the log's lines are short, a mission may have many forms
+        longer = f"{lines[-1]}, {form_id}".removeprefix(", ")
+        lines[-1:] = [longer] if len(longer) <= _LONGEST_PART else [lines[-1], form_id]
+    for forms in lines:
+        what = f"export {shape} · {forms} · {zones}"
+        access_log.log_download(mission.desk, what, "nominative", digest, mission.clock(), username=who)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # an account without a name, as containers have
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "?"
+
+
 def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     if shape == "xlsx":
         return {"donnees.xlsx": data_workbook(facts, nominative=nominative)}
-    sheets, _ = data_sheets(facts, nominative=nominative)
     if shape == "geojson":
-        return {"donnees.geojson": _geojson(facts, sheets, nominative=nominative)}
+        return _geojson(facts, nominative=nominative)
+    sheets, told = data_sheets(facts, nominative=nominative)
     writers: dict[str, Callable[[Sheet], bytes]] = {
         "csv": tabular.csv_bytes,
         "parquet": tabular.parquet_bytes,
@@ -71,21 +116,40 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
         "sav": lambda sheet: _spss_bytes(facts, sheet),
     }
     files = {f"{sheet.name}.{shape}": writers[shape](sheet) for sheet in sheets}
-    codebook = free_name("codes", {sheet.name.lower() for sheet in sheets})  # a form may be called so
-    files[f"{codebook}.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
-    files["lisez-moi.txt"] = ("\n".join(read_me_lines(facts, nominative=nominative)) + "\n").encode("utf-8-sig")
+    used_names = {sheet.name.lower() for sheet in sheets}  # a form may be called so
+    files[f"{free_name('codes', used_names)}.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
+    if nominative:
+        files[f"{free_name('cles', used_names)}.csv"] = tabular.csv_bytes(keys_sheet(facts))
+    lines = [*read_me_lines(facts, told, nominative=nominative), *([] if nominative else steps_lines(told))]
+    files["lisez-moi.txt"] = ("\n".join(lines) + "\n").encode("utf-8-sig")
     return files
 
 
-def _geojson(facts: Facts, sheets: list[Sheet], *, nominative: bool) -> bytes:
-    """A position says who; GeoJSON exists for positions, so each row draws one, rounded to about a kilometre."""
-    drawings = []
-    for sheet in sheets if nominative else data_sheets(facts, nominative=True)[0]:
+def _geojson(facts: Facts, *, nominative: bool) -> dict[str, bytes]:
+    """A position says who; GeoJSON exists for positions, so each row draws one, rounded to about a kilometre.
+
+    One that the config calls nominative is not drawn.
+    """
+    sheets, told = data_sheets(facts, nominative=nominative, places=True)
+    drawings, shown = [], []
+    for sheet in sheets:
         form = facts.forms.get(facts.form_of(sheet.name))
         questions = {column.name: form.question(column.question) for column in sheet.columns} if form else {}
         drawn = {name: _DRAWN[q.kind] for name, q in questions.items() if q is not None and q.kind in _DRAWN}
         drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
-    return tabular.geojson_bytes(sheets, drawings)
+        places = {name for name, q in questions.items() if q is not None and q.kind in PLACES and not nominative}
+        shown.append(_without(sheet, places))
+    files = {"donnees.geojson": tabular.geojson_bytes(shown, drawings)}
+    if not nominative:
+        lines = [*read_me_lines(facts, told, nominative=False), *steps_lines(told), _ROUNDED]
+        files["lisez-moi.txt"] = ("\n".join(lines) + "\n").encode("utf-8-sig")
+    return files
+
+
+def _without(sheet: Sheet, names: Collection[str]) -> Sheet:
+    places = [at for at, column in enumerate(sheet.columns) if column.name not in names]
+    rows = [[row[at] for at in places] for row in sheet.rows]
+    return replace(sheet, columns=[sheet.columns[at] for at in places], rows=rows)
 
 
 def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:
@@ -95,7 +159,7 @@ def _codes(facts: Facts, sheet: Sheet, kind: str) -> dict[str, dict[str, str]]:
     codes = {}
     for column in sheet.columns:
         question = form.question(column.question) if form and not column.labels_of else None
-        if question is not None and question.kind.startswith(kind) and not lists_people(facts, question):
+        if question is not None and question.kind.startswith(kind) and not lists_people(facts, form_id, question):
             choices = labels.all_choices(facts, form_id, question.name)
             codes[column.name] = {c.name: labels.choice(facts, form_id, question.name, c.name) for c in choices}
     return codes

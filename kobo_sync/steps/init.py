@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.writing import write_atomic
 
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,12 @@ PROBE = {"name": "X-01", "label": "…", "zone": "…", "group": "…", "sex": "
 
 @dataclass(frozen=True)
 class LintedForm:
-    """One form's findings; *cached* when it was judged before, unchanged."""
+    """One form's findings; *cached* when it was judged before, unchanged. *classes*: what its questions tell of persons, in lines."""
 
     file: str
     findings: tuple[Finding, ...]
     cached: bool
+    classes: tuple[str, ...] = ()
 
 
 def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]:
@@ -38,13 +39,45 @@ def lint_mission(mission: Mission, *, validate: bool = True) -> list[LintedForm]
     from kobo_sync.workspace.result_cache import hashed
 
     cache, key = mission.workspace.cache, hashed([mission.workspace.definition_hash(), str(validate)])
-    cached = cache.get("lint", key, tuple[tuple[str, tuple[Finding, ...]], ...])
+    cached = cache.get("lint", key, tuple[tuple[str, tuple[Finding, ...], tuple[str, ...]], ...])
     if cached is not None:
-        return [LintedForm(file, findings, cached=True) for file, findings in cached]
+        return [LintedForm(file, findings, True, lines) for file, findings, lines in cached]
     media = mission_media(mission)
     linted = [_judged(mission, form_id, media, validate=validate) for form_id in mission.config.forms]
-    cache.put("lint", key, tuple((form.file, form.findings) for form in linted))
+    linted = _with_classes(mission, linted)
+    cache.put("lint", key, tuple((form.file, form.findings, form.classes) for form in linted))
     return linted
+
+
+def _with_classes(mission: Mission, linted: Sequence[LintedForm]) -> list[LintedForm]:
+    from kobo_sync.forms.classes import SERVER_LINE
+
+    lines = class_lines(mission)
+    told = [
+        replace(form, classes=lines.get(form_id, ()))
+        for form_id, form in zip(mission.config.forms, linted, strict=True)
+    ]
+    return [*told[:-1], *(replace(form, classes=(*form.classes, SERVER_LINE)) for form in told[-1:])]
+
+
+def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
+    """form_id → what its questions tell of persons, a line per class. Raises: ConfigError for a setting that names no question.
+
+    A form that cannot be read has none: its findings say why, and then no form's lists are known.
+    """
+    from kobo_sync.forms.classes import check_names, in_lines
+    from kobo_sync.mission.question_classes import check, classes_of_mission
+    from kobo_sync.steps.databases import mirror_is_current
+
+    try:
+        asked = classes_of_mission(mission)
+    except FormError:
+        return {}
+    if mirror_is_current(mission.workspace):
+        check(mission)
+    else:
+        check_names(mission.config, mission.forms, {})
+    return {form_id: tuple(in_lines(form_id, each)) for form_id, each in asked.items()}
 
 
 def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, validate: bool) -> LintedForm:
@@ -91,8 +124,26 @@ def lint_files(
             }
         except OSError as error:
             raise FormError(f"it cannot be read: {error.strerror}", form=str(path), hint="check the name") from error
-        linted.append(judge(content, path.name, {**beside, **(media or {})}, cache, validate=validate))
+        files = {**beside, **(media or {})}
+        judged = judge(content, path.name, files, cache, validate=validate)
+        linted.append(replace(judged, classes=_class_lines(content, path.name, files)))
     return linted
+
+
+def _class_lines(content: bytes, file: str, media: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The same for a form without a mission: all is guessed."""
+    from kobo_sync.forms.classes import SERVER_LINE, classes, in_lines, lists_of
+    from kobo_sync.forms.file_choices import choices_in
+    from kobo_sync.forms.xlsform import read_form
+
+    try:
+        form = read_form(content, file)
+    except FormError:
+        return ()  # its findings say why
+    columns = {
+        name: {c for choice in choices_in(each, name) for c in choice.extra} for name, each in media.items() if each
+    }
+    return (*in_lines(form.form_id, classes(form, None, lists_of([form], columns))), SERVER_LINE)
 
 
 def judge(
@@ -118,9 +169,11 @@ def judge(
     strikes = lint(content, file, media=media, consents=consents, deploying=deploying)
     findings = tuple(dict.fromkeys((*strikes, *_compiled(content, file, validate=validate))))
     if path:
-        from kobo_sync.workspace.folders import write_atomic
+        from kobo_sync.workspace.writing import write_atomic
 
-        write_atomic(path, json.dumps([asdict(finding) for finding in findings], ensure_ascii=False).encode())
+        write_atomic(
+            path, json.dumps([asdict(finding) for finding in findings], ensure_ascii=False).encode(), private=True
+        )
     return LintedForm(file, findings, cached=False)
 
 

@@ -19,13 +19,14 @@ from kobo_sync.documents.pdf.questionnaire import HOUSE, questionnaire_pdf
 from kobo_sync.documents.spreadsheets.codebook import codebook_workbook
 from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.errors import FormError
+from kobo_sync.forms.classes import classes, lists_of
 from kobo_sync.forms.codebook import codebook
 from kobo_sync.forms.paper import COPIES, paper
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.mission.mission import Mission, utc_now
 from kobo_sync.model import Choice, Form, Report
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.writing import write_atomic
 
 FOLDER = "questionnaires"
 
@@ -97,7 +98,11 @@ def _source(mission: Mission | None, form: str) -> _Source:
             raise FormError(f"it cannot be read: {error.strerror}", form=form, hint="check its rights") from error
         lists = {**lists, **_lists_beside(path)}
     book = read_book(content, file)
-    return _Source(form_of(book, content, file), book, lists, config)
+    printed = form_of(book, content, file)
+    columns = {name: {c for choice in each for c in choice.extra} for name, each in lists.items()}
+    asked = classes(printed, config, lists_of([printed], columns))
+    people = {q.file_name for q in printed.questions if q.path in asked and asked[q.path].privacy == "nominative"}
+    return _Source(printed, book, {name: each for name, each in lists.items() if name not in people}, config)
 
 
 def _lists_beside(path: Path) -> dict[str, Sequence[Choice]]:

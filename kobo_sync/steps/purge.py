@@ -15,16 +15,18 @@ from zoneinfo import ZoneInfo
 from kobo_sync.config.checks_and_keeping import Retention
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.deliverables.data_workbook import nominative_questions
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
+from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.workspace.folders import ASIDE, BACKUPS, Workspace, write_atomic
+from kobo_sync.workspace.folders import ASIDE, BACKUPS, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
+from kobo_sync.workspace.writing import write_atomic
 
 RECEIPTS = "receipts"
 NOMINATIVE_PATHS = ("**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", f"{ASIDE}/**/*")  # below exports/out/
@@ -87,7 +89,6 @@ def retention(config: Config) -> Retention:
     if settings is None or not list(_terms(settings)):
         raise ConfigError("nothing says what may be erased, and when", file=MISSION_FILE, key="retention", hint=hint)
     named = [("answers_months", form_id) for form_id in settings.answers_months]
-    named += [("personal", name.partition(".")[0]) for name in settings.personal]
     for key, form_id in named:
         if form_id not in config.forms:
             hint = f"the forms are: {', '.join(config.forms)}; a question is written form_id.question"
@@ -139,6 +140,8 @@ def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) ->
 def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, dict[str, Any]]:
     """Take answers out of the rows as received, and derive the tables anew; what was erased, by form."""
     counts = {}
+    check(mission)
+    asked = classes_of_mission(mission)
     for done, (form_id, form) in enumerate(mission.forms.items()):
         mission.progress("purge", done, len(mission.forms))
         goes: Judge | None = None
@@ -146,9 +149,7 @@ def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) 
         if form_id in due.forms:
             goes, names = (lambda _name: True), ["*"]
         elif due.personal:
-            own = f"{form_id}."
-            more = {name.removeprefix(own) for name in settings.personal if name.startswith(own)}
-            names = sorted(nominative_questions(mission.config.forms[form_id], form) | more)
+            names = sorted(classes.erased(asked[form_id]) | _retired(settings, form_id))
             goes = names_in(names)
         if goes is None:
             continue
@@ -158,6 +159,12 @@ def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) 
         tally = {"rows": erased.rows, "states": erased.states, "answers": erased.answers}
         counts[form_id] = {**tally, "questions": names, "sha256_before": erased.sha256}
     return counts
+
+
+def _retired(settings: Retention, form_id: str) -> set[str]:
+    """The questions of the form that the settings name, also where none asks them any more; by name, without their groups."""
+    own = f"{form_id}."
+    return {name.removeprefix(own).rpartition("/")[2] for name in settings.personal if name.startswith(own)}
 
 
 def _files(mission: Mission, *, dry_run: bool) -> list[str]:
@@ -173,7 +180,7 @@ def _files(mission: Mission, *, dry_run: bool) -> list[str]:
 
 def _documents(workspace: Workspace, *, dry_run: bool) -> dict[str, str]:
     """Remove what names people outside of the mirror: nominative documents and zips, set-aside copies, the roster."""
-    paths = [workspace.expected_roster]
+    paths = [workspace.expected_roster, workspace.pseudonyms]
     for pattern in NOMINATIVE_PATHS:
         paths += workspace.out.glob(pattern)
     digests: dict[Path, str] = {}
@@ -217,7 +224,7 @@ def _receipt(
         **erased,
     }
     path = mission.workspace.state_folder() / RECEIPTS / f"purge-{began:%Y%m%dT%H%M%SZ}.json"
-    write_atomic(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+    write_atomic(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode(), private=True)
     return path
 
 

@@ -11,7 +11,7 @@ from kobo_sync.errors import FormError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.deploy import deploy, local_form
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.writing import write_atomic
 
 
 def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:
@@ -64,6 +64,8 @@ def import_roster(mission: Mission, path: Path, *, dry_run: bool = False) -> Rep
     rows, findings = read_roster(content, path.name, mission.config)
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors and not dry_run:
-        write_atomic(mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode())
+        write_atomic(
+            mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode(), private=True
+        )
     outcome = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
     return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [outcome])

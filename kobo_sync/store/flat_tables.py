@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -81,7 +82,7 @@ class Flat:
         self._flattener = Flattener(tables, self.form)
         if (
             recorded
-            and recorded.form_sha256 == self.form.sha256
+            and recorded.form_sha256 == _stamp(self.form)
             and stored == tables
             and self._has_its_parts(connection)
         ):
@@ -89,7 +90,9 @@ class Flat:
         self.tally.conflicts |= set(conflicts)
         connection.execute(layouts.delete().where(mine))
         connection.execute(
-            layouts.insert().values(form_id=self.form.form_id, form_sha256=self.form.sha256, layout=dump_tables(tables))
+            layouts.insert().values(
+                form_id=self.form.form_id, form_sha256=_stamp(self.form), layout=dump_tables(tables)
+            )
         )
         return recorded is not None, False
 
@@ -219,6 +222,16 @@ class Flat:
     def _names(self) -> list[str]:
         chosen = [CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)]
         return [part.name for table in self.tables for part in parts_of(table)] + chosen
+
+
+def _stamp(form: Form) -> str:
+    """What the tables rest on besides their layout: the form, and what it keeps to itself."""
+    hides = form.is_anonymous or form.consent[0]
+    return (
+        hashlib.sha256(f"{form.sha256} {form.is_anonymous} {form.consent}".encode()).hexdigest()
+        if hides
+        else form.sha256
+    )
 
 
 # ── views for people ──

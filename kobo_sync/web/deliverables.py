@@ -14,7 +14,7 @@ from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import Manifest
-from kobo_sync.steps.deliver import NOMINATIVE
+from kobo_sync.steps.deliver import NOMINATIVE, class_of_zip
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.texts import t
@@ -75,6 +75,7 @@ def deliverables() -> Answer:
         taken=access_log.downloads(mission.desk, 30) if person().is_staff else [],
         links=[(link, token, link.is_open(now)) for link, token in links],
         share_days=mission.config.service.share_days,
+        may_be_shared=_may_be_shared,
         public_url=mission.config.service.public_url or request.host_url.rstrip("/"),
     )
 
@@ -124,6 +125,9 @@ def make_link(path: str = "") -> Answer:
     if file.classification == "nominative" or not file.may_be_seen_by(person()):
         flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
         return redirect(url_for("deliverables"))
+    if not _may_be_shared(file):
+        flash(t("Un fichier pseudonymisé ne se partage pas par lien, sauf si la configuration le permet."), "error")
+        return redirect(url_for("deliverables"))
     link = share_links.share(mission.desk, file.path, person().username, now, now + timedelta(days=days))
     flash(t("Lien créé pour {name} : copiez-le ci-dessous.", name=file.name))
     return redirect(url_for("deliverables", _anchor=f"lien-{link.share_id}"))
@@ -155,7 +159,12 @@ def shared_file(token: str) -> tuple[share_links.Share, File] | None:
     if link is None or not link.is_open(site().clock()):
         return None
     file = find_file(link.path)
-    return (link, file) if file and file.classification != "nominative" else None
+    return (link, file) if file and _may_be_shared(file) else None
+
+
+def _may_be_shared(file: File) -> bool:
+    allowed = site().mission.config.privacy.share_pseudonymised
+    return share_links.may_be_shared(file.classification, pseudonymised=allowed)
 
 
 def find_file(path: str) -> File | None:
@@ -199,9 +208,10 @@ def _manifest(place: str) -> Manifest:
 def _zips(place: str) -> list[File]:
     out = site().mission.workspace.out
     bundles = []
-    for suffix, classification in (("", "internal"), (NOMINATIVE, "nominative")):
+    for suffix in ("", NOMINATIVE):
         path = out / f"{place}{suffix}.zip"
         if path.is_file():
+            classification: str = "nominative" if suffix else class_of_zip(path)
             bundles.append(File(path.name, path.name, classification, path.stat().st_size))
     return bundles
 

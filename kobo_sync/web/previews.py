@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pypdfium2
 
-from kobo_sync.workspace.folders import write_atomic
+from kobo_sync.workspace.writing import write_atomic
 
 WIDTH_PX = 480
 _ONE_AT_A_TIME = threading.Lock()  # PDFium is not made for threads
@@ -28,5 +28,5 @@ def preview(folder: Path, content: bytes) -> bytes | None:
         return None
     out = io.BytesIO()
     image.convert("P", palette=1, colors=64).save(out, "PNG", optimize=True)
-    write_atomic(path, out.getvalue())
+    write_atomic(path, out.getvalue(), private=True)
     return out.getvalue()

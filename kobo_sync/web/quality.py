@@ -42,7 +42,9 @@ def add_to(app: Flask) -> None:
 def quality() -> Answer:
     """The findings that match the filters, fifty at a time; the open ones at first."""
     mission = site().mission
-    chosen = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    # Accounts and what people noted are for those who act.
+    filters = {name: title for name, title in FILTERS.items() if name != "enumerator" or person().may_act}
+    chosen = {name: request.args[name] for name in filters if request.args.get(name)}
     state = request.args.get("etat", "open")
     states = (
         worklist.OPEN if state == "open" else () if state == "all" else (state,) if state in STATES else worklist.OPEN
@@ -56,7 +58,7 @@ def quality() -> Answer:
         counts=worklist.counts(mission.desk),
         states=STATES,
         severities=SEVERITIES,
-        filters=FILTERS,
+        filters=filters,
         names=_names(),
         here=request.full_path.rstrip("?"),
     )

@@ -9,15 +9,17 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from kobo_sync.errors import StoreError, disk_error
-from kobo_sync.workspace.folders import BACKUPS, STATE, Workspace, write_atomic
+from kobo_sync.workspace.folders import BACKUPS, PSEUDONYMS, STATE, Workspace
+from kobo_sync.workspace.private import FOLDER, private_file, tighten
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
+from kobo_sync.workspace.writing import write_atomic
 
 MANIFEST = "MANIFEST.json"
 SECRETS = "config/secrets.env"
@@ -39,6 +41,8 @@ def make_backup(
 ) -> Backup:
     """A new backup in *folder*: databases by SQLite's own online copy, the rest as it lies; the token stays out.
 
+    The key of the pseudonyms goes in, beside the names that it stands for: all of a backup is its owner's only.
+
     Attachments are hard links where the disk allows: they never change. The folder appears under its name
     once all is written and flushed. Raises: StoreError.
     """
@@ -48,13 +52,15 @@ def make_backup(
         raise StoreError(f"{target} is there already", hint="wait a second and try again")
     staging = None
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         for stale in folder.glob(".making-*"):  # what a killed run left
             shutil.rmtree(stale, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
         entries = _fill(workspace, staging, progress)
         manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": entries}
-        write_atomic(staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+        write_atomic(
+            staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode(), private=True
+        )
         staging.replace(target)
     except OSError as error:
         raise disk_error(error, target) from error
@@ -75,12 +81,13 @@ def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], No
     for done, (relative, source) in enumerate(sorted(files.items())):
         progress(done, len(files))
         path = staging / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _private_parents(path, staging)
         if "/attachments/" in relative:
             _link(source, path)
         else:
-            shutil.copyfile(source, path)
-        entries[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+            shutil.copyfile(source, private_file(path))
+        is_private = relative.startswith(f"{STATE}/") or not source.stat().st_mode & 0o077
+        entries[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size, "private": int(is_private)}
     progress(len(files), len(files))
     return dict(sorted(entries.items()))
 
@@ -95,8 +102,9 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
                 yield relative, path
     for path in sorted(workspace.root.glob("*.py")):  # a mission's own checks and deliverables
         yield path.name, path
-    if workspace.expected_roster.is_file():
-        yield f"{STATE}/roster.json", workspace.expected_roster
+    for path in (workspace.expected_roster, workspace.pseudonyms):
+        if path.is_file():
+            yield f"{STATE}/{path.name}", path
     for name in ("attachments", "receipts"):
         for path in _files(workspace.state / name):
             inner = path.relative_to(workspace.state)
@@ -110,7 +118,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _copy_database(source: Path, target: Path) -> None:
     """A consistent copy of a SQLite file that others may be writing. Raises: StoreError when it is damaged."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_file(target)
     try:
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
             live.backup(copy)
@@ -132,8 +140,14 @@ def _copy_database(source: Path, target: Path) -> None:
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
+        tighten(target)
     except OSError:  # another disk, or a file system without links
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, private_file(target))
+
+
+def _private_parents(path: Path, top: Path) -> None:
+    for folder in reversed([each for each in path.parents if each.is_relative_to(top)]):
+        folder.mkdir(exist_ok=True, mode=FOLDER)
 
 
 def _digest(path: Path) -> str:
@@ -190,7 +204,7 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
     old = target.with_name(f"{target.name}{ASIDE_BY_RESTORE}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
     try:
         shutil.rmtree(staging, ignore_errors=True)
-        _unpack(archive, staging, digests)
+        _unpack(archive, staging, digests, _private(archive))
         if occupied:
             _take_over(target, staging)
             write_atomic(journal_of(target), old.name.encode(), private=True)  # from here on it is finished, or undone
@@ -224,18 +238,25 @@ def read_manifest(archive: Path) -> dict[str, str]:
     return digests
 
 
-def _unpack(archive: Path, staging: Path, digests: Mapping[str, str]) -> None:
+def _private(archive: Path) -> set[str]:
+    """The files of a backup that are their owner's only; of one that does not say, all state and all that was built."""
+    files = json.loads((archive / MANIFEST).read_bytes())["files"]
+    return {path for path, each in files.items() if each.get("private", path.startswith((f"{STATE}/", "exports/out/")))}
+
+
+def _unpack(archive: Path, staging: Path, digests: Mapping[str, str], private: Collection[str]) -> None:
     staging.mkdir(parents=True, mode=0o700)
     for relative, sha256 in sorted(digests.items()):
         source, path = archive / relative, staging / relative
         if not source.is_file() or source.is_symlink():
             raise _damaged(archive, staging, f"{relative} is missing")
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
+        shutil.copyfile(source, private_file(path) if relative in private else path)
         if _digest(path) != sha256:
             raise _damaged(archive, staging, f"{relative} is not what was backed up")
-    if (staging / STATE).is_dir():
-        (staging / STATE).chmod(0o700)
+    for folder in (path for path in staging.rglob("*") if path.is_dir()):
+        inside = [str(PurePosixPath(path.relative_to(staging))) for path in folder.rglob("*") if path.is_file()]
+        folder.chmod(FOLDER if set(inside) <= set(private) else 0o755)
     staging.chmod(0o755)
 
 
@@ -245,7 +266,10 @@ def _damaged(archive: Path, staging: Path, reason: str) -> StoreError:
 
 
 def _take_over(target: Path, staging: Path) -> None:
-    """What a backup never holds and a mission needs: its secrets."""
+    """What a backup never holds and a mission needs: its secrets; and, where an older backup lacks it, the key of the pseudonyms."""
+    key = staging / STATE / PSEUDONYMS
+    if not key.exists() and (target / STATE / PSEUDONYMS).is_file():
+        shutil.copyfile(target / STATE / PSEUDONYMS, private_file(key))
     with suppress(FileNotFoundError):
         (staging / SECRETS).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(target / SECRETS, staging / SECRETS)

@@ -9,9 +9,8 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -23,8 +22,10 @@ from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
+from kobo_sync.workspace.private import FILE, FOLDER, key_in, private_file, private_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
+from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
@@ -33,6 +34,7 @@ STATE = ".kobo_sync"
 BACKUPS = "backups"
 ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
+PSEUDONYMS = "pseudonyms.key"
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,18 @@ class Workspace:
 
     @property
     def database(self) -> Path:
-        """The mirror's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "mirror.sqlite"
+        """The mirror's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "mirror.sqlite")
 
     @property
     def station_database(self) -> Path:
-        """The field station's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "station.sqlite"
+        """The field station's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "station.sqlite")
 
     @property
     def desk_database(self) -> Path:
-        """The desk's SQLite file; its folder is made if need be."""
-        return self.state_folder() / "desk.sqlite"
+        """The desk's SQLite file; it and its folder are made if need be, for their owner alone."""
+        return private_file(self.state_folder() / "desk.sqlite")
 
     @property
     def attachments(self) -> Path:
@@ -72,12 +74,17 @@ class Workspace:
         return ResultCache(self.state / "kept")
 
     def state_folder(self) -> Path:
-        """The state folder, made readable by its owner only."""
-        try:
-            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise disk_error(error, self.state) from error
-        return self.state
+        """The state folder, made if need be, for its owner alone. Raises: StoreError."""
+        return private_folder(self.state)
+
+    @property
+    def pseudonyms(self) -> Path:
+        """The file of the key that codes of pseudonymised files are made with."""
+        return self.state / PSEUDONYMS
+
+    def pseudonym_key(self) -> bytes:
+        """That key, made at the first asking. Raises: StoreError."""
+        return key_in(self.pseudonyms)
 
     def config(self, environ: Mapping[str, str]) -> Config:
         """The mission's settings; *environ* wins over config/secrets.env.
@@ -155,7 +162,8 @@ class Workspace:
                 key=f"forms.{form_id}",
                 hint="make the key and the workbook's settings.form_id equal",
             )
-        return form
+        consent = settings.fields.get("consent", "")
+        return replace(form, consent=(consent, config.codes.yes)) if consent else form
 
     def _form(self, file: str) -> Form:
         """The form in forms/*file*, read once for each state of the workbook."""
@@ -238,28 +246,29 @@ class Workspace:
             )
         return catalogues
 
-    def media_lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
-        """The lists of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; those that name people are none.
+    def lists(self, config: Config, forms: Mapping[str, Form]) -> dict[str, tuple[Choice, ...]]:
+        """The lists of config/, and those of forms/media/ that selects read (CSV, GeoJSON, XML), by file name; those of persons left out.
 
-        A file that is missing or cannot be read has no labels: lint and the deployment say so.
+        A file that is missing or cannot be read has no labels: lint and the deployment say so. Raises: ConfigError.
         """
         from kobo_sync.forms.file_choices import choices_in
         from kobo_sync.forms.personal import lists_people
 
-        roster = config.roster.file if config.roster else ""
-        lists: dict[str, tuple[Choice, ...]] = {}
-        personal: set[str] = set()  # a list is one of people as soon as one question shows it as such
-        for form in forms.values():
+        lists = self.catalogues(config)
+        personal = {config.roster.file} if config.roster else set()
+        for form_id, form in forms.items():
+            declared = config.privacy.of_form(form_id)
             for question in form.questions:
                 name = question.file_name
                 path = self.root / "forms" / "media" / name
-                if not name or name == roster or not path.is_file():
+                if not name or name in personal or (name not in lists and not path.is_file()):
                     continue
-                choices = choices_in(path.read_bytes(), name, question.parameters)
-                columns = {column for choice in choices for column in choice.extra}
-                if lists_people(name, question.name, columns):
-                    personal.add(name)
-                lists.setdefault(name, choices)
+                if name not in lists:
+                    lists[name] = choices_in(path.read_bytes(), name, question.parameters)
+                columns = {column for choice in lists[name] for column in choice.extra}
+                is_ordinary = "ordinary" in (declared.get(question.path), declared.get(question.name))
+                if not is_ordinary and lists_people(name, question.name, columns):
+                    personal.add(name)  # as soon as one question shows it as such
         return {name: choices for name, choices in lists.items() if name not in personal}
 
     def templates(self) -> dict[str, bytes]:
@@ -277,7 +286,7 @@ class Workspace:
         """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
         path = self.state_folder() / "lock"
         try:
-            handle = path.open("a+b")
+            handle = private_file(path).open("a+b")
         except OSError as error:
             raise disk_error(error, path) from error
         try:
@@ -317,20 +326,25 @@ class Workspace:
         pure = PurePosixPath(path)
         digest = hashlib.sha256(content).hexdigest()[:8]
         copy = PurePosixPath(ASIDE) / name / pure.parent / f"{pure.stem}-{digest}{pure.suffix}"
-        write_atomic(self.out / copy, content)
+        private_folder(self.out / ASIDE)
+        write_atomic(self.out / copy, content, private=True)
         return str(copy)
 
     def replace_folder(self, name: str, files: Mapping[str, bytes]) -> None:
         """Put *files* (relative path → bytes) at ``out/name``: the new set whole, or the old one untouched.
 
+        What the manifest among them calls nominative, or does not know (people put it there), is its owner's only.
         Raises: DocumentError for a path outside the folder; StoreError when the disk refuses, and the old set is there.
         """
         target = self.out / name
+        manifest = manifest_of(files[MANIFEST]) if MANIFEST in files else None
+        listed = manifest.files if manifest else {}
+        open_to_all = {MANIFEST, *(path for path, each in listed.items() if each.classification != "nominative")}
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             self._finish_replacement(name)
             staging = self.out / f".{name}.new"
-            staging.mkdir(mode=0o700)
+            staging.mkdir(mode=FOLDER)
             for relative, content in sorted(files.items()):
                 pure = PurePosixPath(relative)
                 if pure.is_absolute() or ".." in pure.parts:
@@ -338,6 +352,7 @@ class Workspace:
                 path = staging / pure
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+                path.chmod(0o644 if relative in open_to_all else FILE)
             staging.chmod(0o755)
             old = self.out / f".{name}.old"
             if target.exists():
@@ -405,24 +420,6 @@ def _finish_restore(folder: Path) -> None:
             file=MISSION_FILE,
             hint=f"go to {target} (cd), and run again",
         )
-
-
-def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Write *content* to *path*: whole, flushed to disk, or not at all; *private*: for this account's eyes. Raises: StoreError."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}-", delete=False) as handle:
-            temporary = Path(handle.name)
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.chmod(0o600 if private else 0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-        raise disk_error(error, path) from error
 
 
 def _read_text(path: Path, name: str) -> str:

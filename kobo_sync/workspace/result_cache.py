@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 
 import kobo_sync
+from kobo_sync.errors import StoreError
+from kobo_sync.workspace.private import private_file, private_folder
 
 T = TypeVar("T")
 
@@ -57,10 +59,10 @@ class ResultCache:
 
     def put(self, name: str, key: str, value: object) -> None:
         """Keep *value* for the next run; a disk that refuses costs time then, nothing else."""
-        with suppress(OSError, msgspec.MsgspecError, ValueError):
+        with suppress(OSError, StoreError, msgspec.MsgspecError, ValueError):
             content = _head(key) + msgspec.msgpack.encode(value)
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part = self.folder / f".{name}.part"
+            private_folder(self.folder)
+            part = private_file(self.folder / f".{name}.part")
             part.write_bytes(content)
             part.replace(self.folder / name)
 

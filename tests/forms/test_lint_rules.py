@@ -301,6 +301,12 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         survey(f"{TEXT} | relevant", "select_one oui_non | consentement | D’accord ? | ", "begin_group | gg | G | ${consentement} = 'oui'",
                "text | nom | Nom | ", "end_group | | | ") + CHOICES,
     ),
+    "FORM073": (
+        survey(TEXT, "deviceid | deviceid | ", "note | n1 | Ce questionnaire est anonyme.", "text | avis | Avis"),
+        "row 2, column type",
+        "promises to be anonymous",
+        survey(TEXT, "deviceid | deviceid | ", "note | n1 | Ce questionnaire n’est pas anonyme.", "text | avis | Avis"),
+    ),
     "FORM081": (
         survey(f"{TEXT} | relevant", "text | aa | A | ", "text | bb | B | ${aa}\u00a0= 'x'"),
         "row 3, column relevant",

@@ -72,6 +72,7 @@ TABLE = {
     "FORM070": ("warning", "advice"),
     "FORM071": ("warning", "advice"),
     "FORM072": ("warning", "advice"),
+    "FORM073": ("warning", "advice"),
     "FORM080": ("warning", "advice"),
     "FORM081": ("warning", "advice"),
     "FORM082": ("warning", "advice"),

@@ -297,6 +297,7 @@ def test_what_is_purged_is_gone_everywhere_and_the_count_still_proves(team: Fiel
     assert (
         report.counts["files"] == 1 and report.counts["notes"] == 2 and not mission.workspace.expected_roster.exists()
     )
+    assert not mission.workspace.pseudonyms.exists(), "what was sent before can be put to nobody any more (part 7, A4)"
     mission.close()
     left = everything(mission.workspace.state)
     assert not [name for name in (*NAMES, "zzyzx") if name.encode() in left]

@@ -16,6 +16,9 @@ from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.runs import Order
 from kobo_sync.model import Finding
 from kobo_sync.steps.analyse import analyse
+from kobo_sync.steps.build import build
+from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.export import export
 from kobo_sync.web.app import MENU
 from kobo_sync.web.sign_in import local_address
 from kobo_sync.web.texts import catalogue
@@ -306,6 +309,45 @@ def test_nothing_nominative_is_shared(office: Office) -> None:
     for path in ("nord/liste-presence.docx", "nord-nominatif.zip"):
         post(client, "/livrables/lien", "/livrables", path=path)
     assert share_links.shares(office.field.mission.desk) == []
+
+
+def test_rows_of_people_are_shared_only_where_the_config_says_so(office: Office) -> None:
+    """Part 7, A4: a link asks for no account; a link made while it was allowed closes with the setting, too."""
+    settings = office.field.mission.workspace.root / "config" / "mission.toml"
+    text = settings.read_text("utf-8").replace('"zone_sheet"]', '"zone_sheet", "data_workbook"]')
+    settings.write_text(text, "utf-8")
+    mission = office.field.reopen()
+    build(mission)
+    deliver(mission)
+    client = office.client("maha")
+    for path in ("nord/donnees.xlsx", "nord.zip"):
+        post(client, "/livrables/lien", "/livrables", path=path)
+        assert client.get(f"/livrables/fichier/{path}").status_code == 200
+    assert share_links.shares(mission.desk) == [] and "ne se partage pas par lien" in client.get("/livrables").text
+    settings.write_text(f"{text}\n[privacy]\nshare_pseudonymised = true\n", "utf-8")
+    link = _link(office, "nord.zip")
+    assert office.client().get(link).status_code == 200
+    settings.write_text(text, "utf-8")
+    assert office.client().get(link).status_code == 410
+
+
+def test_a_nominative_export_is_seen_by_who_reads_the_log(office: Office) -> None:
+    """Part 7, A6."""
+    export(office.field.mission, "csv", nominative=True, asked_by="nora")
+    page = office.client("maha").get("/livrables").text
+    assert "nora" in page and "export csv · personnes, visites · nord, sud" in page
+
+
+def test_a_reader_sees_no_account_of_those_who_sent_nor_what_people_noted(office: Office) -> None:
+    """Part 7, A1: the account that sent a row is nominative, a note is free text."""
+    desk = office.field.mission.desk
+    (item, *_) = worklist.page(desk).items
+    worklist.set_state(desk, [item.key], "seen", "maha", "demander à Zineb", office.field.clock())
+    for username, sees in (("maha", True), ("rachid", False)):
+        client = office.client(username)
+        pages = [client.get(path).text for path in ("/qualite?etat=all", f"/qualite/{item.key}", "/collecte/personnes")]
+        assert ["demander à Zineb" in page for page in pages[:2]] == [sees, sees]
+        assert ('name="enumerator"' in pages[0]) == sees and ('scope="row"><bdi>maha</bdi>' in pages[2]) == sees
 
 
 def test_a_reader_shares_and_starts_nothing(office: Office) -> None:

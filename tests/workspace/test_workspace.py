@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError
-from kobo_sync.workspace.folders import Workspace, find, write_atomic
+from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.writing import write_atomic
 
 
 def test_a_mission_is_found_from_below(workspace: Workspace) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kobo_sync.forms.personal import IDENTITY, PERSONAL
+from kobo_sync.forms.anonymity import TELLING, promises
+from kobo_sync.forms.personal import IDENTITY, folded, names_person
 from kobo_sync.forms.rules.subject import Fault, Line, Subject, rule
 
 _CONSENT = re.compile(r"consent|accord|accept|agree|autoris|موافق")
@@ -28,7 +29,7 @@ def consent_first(subject: Subject) -> Iterator[Fault]:
 def no_identity_number(subject: Subject) -> Iterator[Fault]:
     """No identity number is asked."""
     for line in subject.questions:
-        if line.kind.kind in _ASKING and IDENTITY.search(line.name.lower()):
+        if line.kind.kind in _ASKING and IDENTITY.search(folded(line.name)):
             yield (
                 subject.at(line, "name"),
                 f"{line.name!r} asks an identity number",
@@ -59,6 +60,24 @@ def gated(subject: Subject) -> Iterator[Fault]:
             yield subject.at(line, "relevant"), message, f"make it, or its group, relevant to ${{{consents[0]}}}"
 
 
+@rule("FORM073", "warning", "advice")
+def anonymous(subject: Subject) -> Iterator[Fault]:
+    """A form that promises to be anonymous records nothing that says whose phone sent it, nor when it was filled in."""
+    spoken = (line for line in subject.survey if line.kind.kind == "note" or line.is_section)
+    promise = next((line for line in spoken if any(map(promises, line.texts.values()))), None)
+    if promise is None and not promises(subject.form.title):
+        return
+    where = f"row {promise.number} of sheet survey" if promise else "its title"
+    for line in subject.questions:
+        if line.kind.kind in TELLING:
+            hint = f"remove the row, or the promise in {where}"
+            yield (
+                subject.at(line, "type"),
+                f"the form promises to be anonymous ({where}) and records {line.kind.kind}",
+                hint,
+            )
+
+
 def _is_consent(subject: Subject, line: Line) -> bool:
     """Whether the config calls it consent; where it calls none, whether its name does."""
     if subject.consents & subject.by_name.keys():
@@ -70,7 +89,8 @@ def _is_consent(subject: Subject, line: Line) -> bool:
 
 def _is_personal(line: Line) -> bool:
     return line.kind.kind in _ASKING and (
-        bool(PERSONAL.search(line.name.lower())) or "signature" in line.cells.get("appearance", "").split()
+        names_person(line.name, is_number=line.kind.kind == "integer")
+        or "signature" in line.cells.get("appearance", "").split()
     )
 
 

@@ -15,6 +15,7 @@ from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpecte
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.transport import Stream
 from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
+from kobo_sync.workspace.private import FILE, private_folder
 
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are
@@ -43,7 +44,7 @@ def fetch_files(client: KoboClient, folder: Path, files: Iterable[WantedFile]) -
     Files that it lacks while it lives stand in nobody's way.
     Raises: StoreError when the disk refuses.
     """
-    (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    private_folder(folder / PARTS)
     waiting: deque[Future[Fetched]] = deque()
     n_silent, is_gone = 0, False
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
@@ -161,8 +162,8 @@ def _file(folder: Path, file: WantedFile, part: Path) -> Fetched:
         part.unlink()
         raise KoboUnexpected("an HTML page in place of the file")
     path = attachment_path(folder, sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.chmod(0o644)
+    private_folder(path.parent)
+    part.chmod(FILE)
     part.replace(path)
     with suppress(OSError):  # some file systems cannot flush a folder
         descriptor = os.open(path.parent, os.O_RDONLY)

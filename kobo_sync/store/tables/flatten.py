@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from kobo_sync.kobo.wire.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
-from kobo_sync.store.tables.layout import CHOSEN, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
+from kobo_sync.store.tables.layout import CHOSEN, PHONES, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
 _INTEGERS, _NUMBERS = "0123456789-", "0123456789.-"  # what plain ones are made of
@@ -76,6 +76,7 @@ class Flattener:
             self._texts[question.repeat][question.path] = None
         self._asked = PHONE_FIELDS & self._texts[""].keys()
         self._lessons = LESSONS
+        self._hidden = _Hidden(tables[0], form)
         self._plan()
 
     # ── decoding ──
@@ -138,7 +139,7 @@ class Flattener:
         for group in placed.values():
             heads = zip(*(astuple(each.head) for each in group), strict=True)
             group[0].plan.place(flat, _systems(heads), list(zip(*(each.values for each in group), strict=True)), {})
-        return flat
+        return self._hidden.taken_out(flat)
 
     def columns(self, body: bytes) -> Columns | None:
         """The rows of a page side by side, for `flatten_columns`; None when one does not have the known keys only."""
@@ -148,7 +149,7 @@ class Flattener:
         """The rows of what `columns` gave last."""
         flat = self._flat()
         self._placed.place(flat, _systems(columns.heads), columns.answers, {})
-        return flat
+        return self._hidden.taken_out(flat)
 
     def _flat(self) -> Flattened:
         columns: dict[str, list[list[Value]]] = {
@@ -192,6 +193,37 @@ class Flattener:
                     _choose(flat.chosen[columns.name], column, [text], [root], [position])
         for cells, answer in zip(flat.columns[columns.name], row, strict=True):
             cells.append(answer)
+
+
+class _Hidden:
+    """What no table says: of a form that promises to be anonymous whose phone and account sent it, of a refusal whose phone.
+
+    A column that no question fills any more is told by its name.
+    """
+
+    def __init__(self, table: FlatTable, form: Form) -> None:
+        kinds = {question.name: question.kind for question in form.questions}
+        places = {column.question: at for at, column in enumerate(table.columns, len(table.system))}
+        self._table, self._is_anonymous = table.name, form.is_anonymous
+        self._phones = [at for name, at in places.items() if kinds.get(name, name) in PHONES]
+        self._account = [name for name, _ in table.system].index("submitted_by")
+        self._consent, self._yes = places.get(form.consent[0], -1), form.consent[1]
+
+    def taken_out(self, flat: Flattened) -> Flattened:
+        """*flat* without it."""
+        columns = flat.columns[self._table]
+        n = len(columns[0])
+        if self._is_anonymous:
+            columns[self._account] = [""] * n
+            refused: Sequence[int] = range(n)
+        else:
+            answers = columns[self._consent] if self._consent >= 0 and self._phones else ()
+            refused = [at for at, answer in enumerate(answers) if answer not in (None, "", self._yes)]
+        for place in self._phones if refused else ():
+            cells = columns[place]
+            for at in refused:
+                cells[at] = None
+        return flat
 
 
 class _Columns:

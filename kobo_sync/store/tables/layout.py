@@ -43,6 +43,9 @@ MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "r
 PART_WIDTH = 1_900  # columns in one table of the database: SQLite has 2,000 to a table, and to an answer
 GEO_PARTS = ("lat", "lon", "alt", "acc")
 GEOPOINTS = frozenset({"geopoint", "start-geopoint"})
+PHONES = frozenset(
+    "username deviceid phonenumber email subscriberid simserial".split()
+)  # what a phone says of its owner
 SILENT = frozenset({"note", "audit"})  # nothing that an analyst would have a column for
 
 

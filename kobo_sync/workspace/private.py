@@ -1,0 +1,76 @@
+"""What is its owner's only: folders that others may not enter, files that they may not read, a key made once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from kobo_sync.errors import StoreError, disk_error
+
+FILE, FOLDER = 0o600, 0o700
+_KEY_BYTES = 32
+
+
+def private_folder(path: Path) -> Path:
+    """*path* as a folder of its owner's only, made with those above it if need be. Raises: StoreError."""
+    try:
+        _make(path)
+        tighten(path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    return path
+
+
+def private_file(path: Path) -> Path:
+    """*path* as a file that its owner alone may read, empty if there was none; what writes it later keeps it so. Raises: StoreError."""
+    try:
+        _make(path.parent)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
+        tighten(path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    return path
+
+
+def _make(folder: Path) -> None:
+    for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        each.mkdir(exist_ok=True, mode=FOLDER)
+
+
+def tighten(path: Path) -> None:
+    """Take from everybody but the owner what they may do with *path*; one that belongs to another stays as it is."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name == "posix" and mode & 0o077:
+        with contextlib.suppress(PermissionError):
+            path.chmod(mode & 0o700)
+
+
+def key_in(path: Path) -> bytes:
+    """The key in the file *path*, made at the first asking by whoever comes first. Raises: StoreError when it is damaged."""
+    if not path.exists():
+        private_folder(path.parent)
+        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE)
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(secrets.token_bytes(_KEY_BYTES))
+                handle.flush()
+                os.fsync(descriptor)
+            with contextlib.suppress(FileExistsError):
+                os.link(part, path)  # never in place of one that another process made meanwhile
+        except OSError as error:
+            raise disk_error(error, path) from error
+        finally:
+            part.unlink(missing_ok=True)
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise disk_error(error, path) from error
+    if len(key) != _KEY_BYTES:
+        hint = "restore it from a backup; or remove it: pseudonymised files then get other codes"
+        raise StoreError(f"{path} is damaged: it is no key", hint=hint)
+    return key
