@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from werkzeug.wrappers import Response
 
 from kobo_sync.station import hooks, render, submissions
-from kobo_sync.station.access import may_submit
+from kobo_sync.station.access import may_submit, takes_anonymous
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
 from kobo_sync.station.instance import Malformed
@@ -102,8 +102,8 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         if request.username is None and user is None:
             raise login_needed()
         return _openrosa("", 204, location)
-    if request.username is None and user is None:
-        raise login_needed()
+    if request.username is None and not takes_anonymous(context.db.reader, user):
+        raise login_needed()  # before the body is looked at
     is_json = request.mimetype == "application/json"
     xml = _xml_of_json(request) if is_json else _xml_of_form(request)
     sender = submissions.Sender(request.username, request.is_superuser, user)
