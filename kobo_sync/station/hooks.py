@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ _SETTINGS: Mapping[str, Any] = {  # name → what an added hook has where nothin
     "settings": {},
     "subset_fields": [],
 }
+_ENDPOINT = re.compile(r"https?://[^\s/?#@\\]+(/[^\s\\]*)?")
 _CHOICES = {"export_type": ("json", "xml"), "auth_level": ("no_auth", "basic_auth")}
 
 
@@ -97,7 +99,7 @@ def _checked(settings: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     for name in ("name", "endpoint") if whole else ():
         if not settings.get(name):
             raise Refused(400, {name: ["This field is required."]})
-    if "endpoint" in settings and not str(settings["endpoint"]).startswith(("http://", "https://")):
+    if "endpoint" in settings and not _ENDPOINT.fullmatch(str(settings["endpoint"])):
         raise Refused(400, {"endpoint": ["Enter a valid URL."]})
     for name, choices in _CHOICES.items():
         if name in settings and settings[name] not in choices:
