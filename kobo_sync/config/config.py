@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.service import Notices, Schedule, Service
@@ -148,16 +149,6 @@ class Roster(Settings):
     min_minutes_between_deployments: int = Field(default=15, ge=0)
 
 
-class Server(Settings):
-    """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid)."""
-
-    kf: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
-    kc: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
-    assets: dict[str, str] = {}
-    timeout_s: float = Field(default=130, gt=0)
-    retries: int = Field(default=5, ge=1, le=20)
-
-
 class Pull(Settings):
     """How submissions are read."""
 
@@ -253,6 +244,9 @@ def parse_config(toml_text: str, csv_texts: Mapping[str, str], environ: Mapping[
     zones = _zones(csv_texts.get(ZONES_FILE), config)
     config = config.model_copy(update={"zones": zones})
     _cross_check(config, csv_texts)
+    for door in open_doors(config):
+        if not door.is_let:
+            raise ConfigError(door.message, file=MISSION_FILE, key=door.key, hint=door.cure)
     return config
 
 

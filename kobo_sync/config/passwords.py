@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
+
+from kobo_sync.config.common_passwords import WORDS
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
@@ -52,8 +53,7 @@ def names_of(config: Config) -> list[str]:
 @cache
 def common() -> frozenset[str]:
     """The words that people take first, in French, English, Spanish, Arabic and its transliterations."""
-    text = (resources.files("kobo_sync.config") / "common_passwords.txt").read_text("utf-8")
-    return frozenset(_letters(word) for line in text.splitlines() if not line.startswith("#") for word in line.split())
+    return frozenset(map(_letters, WORDS.split()))
 
 
 def _plain(text: str) -> str:

@@ -84,6 +84,7 @@ class Smtp(Settings):
     username: str = ""
     sender: Address
     ca_file: str = ""
+    plain_password: bool = False  # let it go unencrypted to another machine
 
 
 class Notices(Settings):

@@ -42,7 +42,8 @@ class KoboClient:
     """One account on one server: *kf* is the API's address, *kc* the one phones use.
 
     Only what is safe to repeat is retried: reads, deletions, and changes that say the whole new state.
-    The token goes to these two addresses and nowhere else; redirects are never followed.
+    The token goes to these two addresses and nowhere else, over plain http to this machine alone unless *plain_http*
+    lets it; redirects are never followed.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
     """
 
@@ -54,13 +55,20 @@ class KoboClient:
         *,
         timeout_s: float = 130,
         retries: int = 5,
+        plain_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kf, self.kc = kf, kc
         self._transport = Transport(
-            token, timeout_s=timeout_s, retries=retries, sleep=sleep, jitter=jitter, monotonic=monotonic
+            token,
+            timeout_s=timeout_s,
+            retries=retries,
+            plain_http=plain_http,
+            sleep=sleep,
+            jitter=jitter,
+            monotonic=monotonic,
         )
 
     def close(self) -> None:
@@ -369,7 +377,7 @@ class KoboClient:
 
     def get(self, path: str, *, when_slow: int = 0) -> Answer:
         """GET a path of the API: the way out for what has no method here."""
-        return self._send("GET", self.kf + path, when_slow=when_slow)
+        return self._send("GET", self.kf + protocol.path_of(path), when_slow=when_slow)
 
     def _send(self, method: str, url: str, **options: Any) -> Answer:
         return self._transport.send(method, url, **options)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
 STATE = ".kobo_sync"
+STATION_TOKEN = "station.token"
 ASIDE = ".sauvegardes"
 
 
@@ -52,6 +53,18 @@ class Workspace:
     def station_database(self) -> Path:
         """The field station's SQLite file; its folder is made if need be."""
         return self.state_folder() / "station.sqlite"
+
+    def station_token(self) -> tuple[int, str] | None:
+        """(port, token) of this workspace's own field station, as it was started last; None without one."""
+        try:
+            port, token = (self.state / STATION_TOKEN).read_text("ascii").split()
+            return int(port), token
+        except (OSError, ValueError):
+            return None
+
+    def put_station_token(self, port: int, token: str) -> None:
+        """Keep what `station_token` gives, readable by its owner only. Raises: KoboSyncError."""
+        write_atomic(self.state_folder() / STATION_TOKEN, f"{port} {token}\n".encode("ascii"), private=True)
 
     @property
     def desk_database(self) -> Path:

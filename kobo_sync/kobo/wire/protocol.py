@@ -6,11 +6,12 @@ Marks such as [b02] name the recorded exchange with a real server (kpi 2e5efb01)
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from defusedxml.ElementTree import ParseError, fromstring
 
@@ -29,12 +30,15 @@ FINGERPRINT_KEY = "kobo_sync"
 HOOK_NAME = "kobo-sync"
 OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
 
+# A path after our own address or any other, without what could make it something else than a path.
+_LINK = re.compile(r"(?:https?://[^\s/?#@\\\x00-\x20\x7f]+)?(/(?!/)[^\\#\x00-\x1f\x7f]*)(?:#[^\x00-\x1f]*)?")
+
 # ── addresses ───────────────────────────────────────────────────────────────
 
 
 def asset_path(asset_uid: str, *parts: str) -> str:
     """The path of an asset, or of something below it; always with the trailing slash [a16]."""
-    return "".join((ASSETS, asset_uid, "/", *(f"{part}/" for part in parts)))
+    return "".join((ASSETS, *(f"{quote(part, safe=':')}/" for part in (asset_uid, *parts))))
 
 
 def assets_path(query: str, limit: int, start: int) -> str:
@@ -105,10 +109,19 @@ def parse_hooks(body: bytes) -> list[Hook]:
     return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
 
 
-def path_of(url: str) -> str:
-    """The path and query of a link in an answer: the host is ours to choose, never the answer's."""
-    parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+def path_of(link: str) -> str:
+    """The path and query of a link in an answer: the host is ours to choose, never the answer's.
+
+    Raises: KoboUnexpected for what is neither an address of the web nor a path: behind our own address it could name
+    another host.
+    """
+    match = _LINK.fullmatch(link)
+    if match is None:
+        raise KoboUnexpected(
+            "the answer names a file or page at what is no address",
+            hint="look at the project on the server: somebody may be after its files",
+        )
+    return match[1]
 
 
 # ── projects ────────────────────────────────────────────────────────────────
@@ -209,7 +222,7 @@ def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
     for xform in _xml(body):
         texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in xform}
         if texts.get("formID") == asset_uid:
-            return path_of(texts.get("manifestUrl", "")) or None
+            return path_of(texts["manifestUrl"]) if texts.get("manifestUrl") else None
     return None
 
 
