@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import ipaddress
+import logging
 import re
 import socket
 import threading
@@ -23,6 +24,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each request that waits is none's business
 ADMITTED = "kobo_sync.admitted"  # where the application finds the porter's note
 CONNECTIONS = 400  # when so many are open, one that waits gives way to the one that comes
 HEAD_BYTES = 64 * 1024  # longest head; the applications refuse addresses long before

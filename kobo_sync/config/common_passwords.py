@@ -29,7 +29,8 @@ friday saturday sunday abc abcd un deux trois quatre cinq one two three four fiv
 bon mon ma mes the my new nouveau nouvelle كلمةالسر كلمةالمرور كلمة السر المرور سر مرور مرحبا اهلا السلام عليكم سلام
 بسم الله الرحمن الرحيم الحمدلله الحمد لله محمد احمد علي عمر حسن حسين فاطمة خديجة عائشة مريم يوسف حمزة كريم سعيد رشيد
 المغرب الجزائر تونس مراكش الرباط الدارالبيضاء فاس حبيبي حبيبتي حب احبك امي ابي حياتي قلبي القران الاسلام رمضان sirr
-kalima kalimat assir almorour marhaba ahlan salamalikom assalam salamou alaykoum bismillah hamdoulillah hamdullah
+kalima kalimat assir almorour marhaba ahlan salamalikom
+salamalikoum salamalaykoum assalam salamou alaykoum bismillah hamdoulillah hamdullah
 inchallah inshallah mashallah machallah habibi habibti hbiba hbibi omri hayati qalbi lhoub hobi bladi maghrib
 almaghrib ramadan islam quran coran
 """
