@@ -120,6 +120,9 @@ class Keyring:
             authorization = None
         username = (authorization.username or "") if authorization else ""
         password = (authorization.password or "") if authorization else ""
+        account = self._by_name.get(username)
+        if (account is None or account.is_phone) and not request.is_secure_wire:
+            raise Unauthenticated(BASIC_NEEDS_TLS)  # it would be read, and used again, by all on the Wi-Fi
         self._may_try(username, request, now)
         if not hmac.compare_digest(_sha256(self._password_of(username)), _sha256(password)):
             raise self._wrong(username, request, now, "Invalid username/password.")

@@ -122,7 +122,7 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         return _openrosa(render.openrosa_message(error.text), error.status, location if error.is_known else None)
     facts = (receipt.form_id, receipt.uuid, receipt.created_at, receipt.modified_at)
     if receipt.is_new:
-        hooks.tell(context, request.base, receipt.form_id, receipt.uuid)
+        hooks.tell(context, receipt.form_id, receipt.uuid)
     answer = _openrosa(render.receipt(*facts), 201, location)
     if is_json:
         answer.data = render.dumps(render.receipt_json(*facts)).encode()
