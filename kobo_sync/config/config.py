@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.service import Notices, Schedule, Service
 from kobo_sync.errors import ConfigError
@@ -281,7 +281,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
     clean = text.lstrip("\ufeff")
     first_line = clean.partition("\n")[0]
     delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
-    _check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
+    check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
     reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
     header = [(name or "").strip() for name in reader.fieldnames or []]
     for column in required:
@@ -315,17 +315,6 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
     if not rows:
         raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
     return rows
-
-
-def _check_readable(reader: Iterator[list[str]], file: str) -> None:
-    """Raises: ConfigError when a cell has 130,000 characters: a quote that is never closed."""
-    number = 0
-    try:
-        for number, _ in enumerate(reader, 1):
-            pass
-    except csv.Error as error:
-        place = f"row {number + 1}"
-        raise ConfigError(f"cannot be read: {error}", file=file, key=place, hint="close the quotes there") from error
 
 
 def labels_of(row: Mapping[str, str]) -> dict[str, str]:
