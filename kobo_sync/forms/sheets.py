@@ -100,7 +100,10 @@ def read_book(content: bytes, filename: str) -> Book:
         raise FormError("the text is not UTF-8", form=filename, hint="save it as UTF-8") from error
     if "\x00" in text:
         raise FormError("this is not a text file", form=filename, hint="give the file the ending that fits its kind")
-    return _book_of(_md_lines(text) if ending == ".md" else _csv_lines(text))
+    try:
+        return _book_of(_md_lines(text) if ending == ".md" else _csv_lines(text))
+    except csv.Error as error:
+        raise FormError(f"the text cannot be read ({error})", form=filename, hint="close the quotes there") from error
 
 
 def cells_sha256(content: bytes, filename: str) -> str:

@@ -71,3 +71,8 @@ def test_a_long_choice_list_may_be_read(tmp_path: Path) -> None:
             choices.write_row(n, 0, ["douar", f"d{n}", f"Douar numéro {n}", "دوار"])
     assert not too_much(target.getvalue())
     assert not any(too_much(path.read_bytes()) for path in (Path(__file__).parents[2] / "forms").glob("*.xlsx"))
+
+
+def test_a_quote_that_is_never_closed_is_told() -> None:
+    with pytest.raises(FormError, match=r"f\.csv: the text cannot be read"):
+        read_book(b'survey\n,"' + b"x" * 140_000, "f.csv")
