@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -106,7 +107,8 @@ def hook_body(endpoint: str) -> dict[str, Any]:
 def parse_hooks(body: bytes) -> list[Hook]:
     """The REST services of a project [i14]. Raises: KoboUnexpected."""
     rows = take(parse_object(body), "results")
-    return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
+    with _known_shape():
+        return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
 
 
 def path_of(link: str) -> str:
@@ -140,11 +142,17 @@ def parse_asset(body: bytes) -> Asset:
 def parse_assets(body: bytes) -> tuple[list[Asset], bool]:
     """One page of projects (surveys only), and whether another follows [b26]. Raises: KoboUnexpected."""
     data = parse_object(body)
-    rows = [row for row in take(data, "results") if row.get("asset_type") == "survey"]
+    with _known_shape():
+        rows = [row for row in take(data, "results") if row.get("asset_type") == "survey"]
     return [_asset(row) for row in rows], bool(data.get("next"))
 
 
 def _asset(data: Any) -> Asset:
+    with _known_shape():
+        return _read_asset(data)
+
+
+def _read_asset(data: Any) -> Asset:
     settings = data.get("settings") or {}
     mark = (settings.get("extra_metadata") or {}).get(FINGERPRINT_KEY) or {}
     return Asset(
@@ -165,12 +173,10 @@ def _asset(data: Any) -> Asset:
 def parse_media(body: bytes) -> list[MediaFile]:
     """The form media of an asset: from its own JSON (``files``) or from ``files/`` [c02]."""
     data = parse_object(body)
-    rows = data["files"] if "files" in data else data.get("results", [])
-    return [
-        MediaFile(str(row["uid"]), str(row["metadata"].get("filename", "")), _md5(str(row["metadata"].get("hash", ""))))
-        for row in rows
-        if row.get("file_type") == "form_media" and isinstance(row.get("metadata"), dict)
-    ]
+    with _known_shape():
+        rows = [row for row in data.get("files", data.get("results", [])) if row.get("file_type") == "form_media"]
+        facts = [(row["uid"], row["metadata"]) for row in rows if isinstance(row.get("metadata"), dict)]
+        return [MediaFile(str(uid), str(m.get("filename", "")), _md5(str(m.get("hash", "")))) for uid, m in facts]
 
 
 def parse_import_uid(body: bytes) -> str:
@@ -204,7 +210,7 @@ def parse_error(body: bytes) -> str:
     """The server's own sentence in an error answer, or the first words of its text; at most 300 characters."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = " ".join(body[:2000].decode("utf-8", "replace").split())
         return "an HTML page" if text.lower().startswith(("<!doctype", "<html")) else text[:300]
     if isinstance(data, dict):
@@ -274,6 +280,18 @@ def take(data: Any, key: str) -> Any:
     if not isinstance(data, dict) or key not in data:
         raise KoboUnexpected(f"the answer has no {key!r}")
     return data[key]
+
+
+@contextmanager
+def _known_shape() -> Iterator[None]:
+    """Raises: KoboUnexpected where an answer that is JSON is not laid out as the server's are."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise KoboUnexpected(
+            f"the answer is not laid out as KoboToolbox does ({type(error).__name__})",
+            hint="check that the address is a KoboToolbox server",
+        ) from error
 
 
 def unexpected(message: str, body: bytes) -> NoReturn:
