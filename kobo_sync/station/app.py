@@ -230,9 +230,7 @@ class Station:
             if error.wait_s:
                 answer.headers["Retry-After"] = str(error.wait_s)
             else:
-                challenge = (
-                    self.keyring.challenge(request, self.now(), is_stale=error.is_stale) if is_phone else "Session"
-                )
+                challenge = self.keyring.challenge(request, self.now(), error.stale_for) if is_phone else "Session"
                 answer.headers["WWW-Authenticate"] = challenge
             return _Signed(refusal=answer)
         return _Signed(account)

@@ -46,11 +46,13 @@ class Account:
 
 
 class Unauthenticated(Exception):
-    """Credentials that are wrong; *is_stale* when only the Digest nonce is; *wait_s*: not looked at before so long."""
+    """Credentials that are wrong; *stale_for* is whose they are when only the Digest nonce is old or used; *wait_s*: not
+    looked at before so long.
+    """
 
-    def __init__(self, detail: str, *, is_stale: bool = False, wait_s: int = 0) -> None:
+    def __init__(self, detail: str, *, stale_for: str = "", wait_s: int = 0) -> None:
         super().__init__(detail)
-        self.detail, self.is_stale, self.wait_s = detail, is_stale, wait_s
+        self.detail, self.stale_for, self.wait_s = detail, stale_for, wait_s
 
 
 class Keyring:
@@ -132,24 +134,28 @@ class Keyring:
         fields = {key: value or "" for key, value in parse_dict_header(rest).items()}
         username, nonce, at = fields.get("username", ""), fields.get("nonce", ""), now.timestamp()
         issued_at = self._issued_at(nonce, request)
-        # Who has shown the right password with this nonce already is not made to wait for what a neighbour tried.
-        if issued_at is None or not self._nonces.is_proven(nonce, username):
+        # Who has shown the right password with this nonce, or to get it, does not wait for what a neighbour tried.
+        is_proven = self._nonces.is_proven(nonce, username) or f"-{self._mark(username)}:" in nonce
+        if issued_at is None or not is_proven:
             self._may_try(username, request, now)
         if not _is_signed(self._password_of(username), request, fields):
             raise self._wrong(username, request, now, "Invalid username/password")
         if issued_at is None or not self._nonces.use(nonce, username, fields.get("nc", ""), issued_at, at):
             # Right, but made for a nonce that is old, not ours, or used for this count before: asked to sign anew.
-            raise Unauthenticated("Invalid username/password", is_stale=True)
+            raise Unauthenticated("Invalid username/password", stale_for=username)
         return self._right(username, request)
 
-    def challenge(self, request: Asked, now: datetime, *, is_stale: bool = False) -> str:
-        """A ``WWW-Authenticate`` header for phones [e01]; its nonce is good for the address that asks."""
-        moment = f"{now.timestamp():.6f}-{secrets.token_hex(8)}"
+    def challenge(self, request: Asked, now: datetime, stale_for: str = "") -> str:
+        """A ``WWW-Authenticate`` header for phones [e01]; its nonce is good for the address that asks.
+
+        *stale_for* is who has just shown the right password with an old nonce; empty: nobody has.
+        """
+        moment = f"{now.timestamp():.6f}-{secrets.token_hex(8)}-{self._mark(stale_for)}"
         opaque = self._sign(f"opaque {moment}")
         nonce = f"{moment}:{self._sign(f'{moment} {request.remote_addr}')}"
         return (
             f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", opaque="{opaque}",'
-            f' algorithm="MD5", stale="{"true" if is_stale else "false"}"'
+            f' algorithm="MD5", stale="{"true" if stale_for else "false"}"'
         )
 
     def _issued_at(self, nonce: str, request: Asked) -> float | None:
@@ -158,6 +164,9 @@ class Keyring:
         if not nonce.isascii() or not hmac.compare_digest(self._sign(f"{moment} {request.remote_addr}"), signature):
             return None
         return float(moment.partition("-")[0])
+
+    def _mark(self, username: str) -> str:
+        return self._sign(f"proven {username}")[:16] if username else "0"
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()[:32]

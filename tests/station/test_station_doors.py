@@ -191,11 +191,17 @@ def test_three_hundred_wrong_passwords_are_not_looked_at_and_no_neighbour_waits(
 
 
 def test_a_phone_that_signed_in_goes_on_beside_an_attacker_at_its_address(separate: tuple[Bench, Clock]) -> None:
-    field, _ = separate
+    """Also when its nonce has aged: the next one is given to who has shown the password."""
+    field, clock = separate
     phone = digest(*PHONE)
     with requests.Session() as session:
         session.auth = phone
         assert session.head(f"{field.url}/submission", timeout=20).status_code == 204
+        for n in range(40):
+            requests.head(f"{field.url}/submission", auth=digest(PHONE[0], f"faux{n}"), timeout=20)
+        assert requests.head(f"{field.url}/submission", auth=digest(*PHONE), timeout=20).status_code == 429
+        assert session.head(f"{field.url}/submission", timeout=20).status_code == 204
+        clock.moment += timedelta(minutes=15)
         for n in range(40):
             requests.head(f"{field.url}/submission", auth=digest(PHONE[0], f"faux{n}"), timeout=20)
         assert requests.head(f"{field.url}/submission", auth=digest(*PHONE), timeout=20).status_code == 429
