@@ -57,7 +57,12 @@ def read_workbook(content: bytes) -> Sheets:
 
     Raises: ImportRefused, with the texts of [b10 b11 b14 b15 b16].
     """
-    if content[:2] not in (b"PK", b"\xd0\xcf") or too_much(content):
+    if reason := too_much(content):
+        raise ImportRefused(
+            "XlsFormatException",
+            f"The workbook is too large for a form: {reason}. Delete what lies below and beside it",
+        )
+    if content[:2] not in (b"PK", b"\xd0\xcf"):
         raise ImportRefused("XlsFormatException", "Unsupported format, or corrupt file")
     try:
         data = get_xlsform(xlsform=content)

@@ -426,6 +426,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused_unpacked(field: Bench) 
     asked = field.session.post(f"{field.url}/api/v2/imports/", data={"library": "false"}, files=files, timeout=20)
     state = field.session.get(asked.json()["url"], timeout=20).json()
     assert (state["status"], state["messages"]["error_type"]) == ("error", "XlsFormatException")
+    assert "too large for a form" in state["messages"]["error"]
 
 
 # ── what is given out, and what is no text (B10) ──
