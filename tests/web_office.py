@@ -20,6 +20,7 @@ from kobo_sync.model import AccountRole
 from kobo_sync.serving import Listening
 from kobo_sync.steps.run import run
 from kobo_sync.web import Site, create_app
+from kobo_sync.web.porter import porter
 from kobo_sync.workspace.folders import find
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def office(made_once: Path, tmp_path: Path) -> Iterator[Office]:
 @pytest.fixture
 def pages(office: Office) -> Iterator[str]:
     """The address of the office's pages, for a real browser."""
-    with Listening(office.app, most_bytes=MOST_BYTES) as listening:
+    with Listening(office.app, most_bytes=MOST_BYTES, porter=porter(office.app)) as listening:
         yield listening.url
 
 

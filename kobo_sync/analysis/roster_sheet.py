@@ -88,9 +88,13 @@ def _rows(content: bytes, filename: str) -> list[Row]:
         raise FormError("the text is not UTF-8", form=filename, hint="save it as “CSV UTF-8”") from error
     first = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",")
-    return [
-        Row(number, {k: v or "" for k, v in row.items() if isinstance(k, str)}) for number, row in enumerate(reader, 2)
-    ]
+    try:
+        return [
+            Row(number, {k: v or "" for k, v in row.items() if isinstance(k, str)})
+            for number, row in enumerate(reader, 2)
+        ]
+    except csv.Error as error:
+        raise FormError(f"the text cannot be read ({error})", form=filename, hint="close the quotes there") from error
 
 
 def _columns(rows: list[Row], filename: str) -> dict[str, str]:

@@ -57,13 +57,21 @@ def add_command(
 ) -> None:
     """Make an account USERNAME; the password is asked for, and never an argument."""
     from kobo_sync.cli.console import say
+    from kobo_sync.config.passwords import names_of
     from kobo_sync.desk import accounts
     from kobo_sync.mission.mission import open_mission
 
     with open_mission(workspace) as mission:
         password = _password(password_stdin, generate)
         accounts.add_user(
-            mission.desk, username, name, cast("AccountRole", role), password, names=names, now=mission.clock()
+            mission.desk,
+            username,
+            name,
+            cast("AccountRole", role),
+            password,
+            names=names,
+            now=mission.clock(),
+            near=names_of(mission.config),
         )
     say(f"account {username} ({role}) made")
 
@@ -76,11 +84,12 @@ def add_command(
 def password_command(workspace: Path | None, username: str, password_stdin: bool, generate: bool) -> None:
     """Give USERNAME another password, unlock the account, and sign its browsers out."""
     from kobo_sync.cli.console import say
+    from kobo_sync.config.passwords import names_of
     from kobo_sync.desk import accounts
     from kobo_sync.mission.mission import open_mission
 
     with open_mission(workspace) as mission:
-        accounts.set_password(mission.desk, username, _password(password_stdin, generate))
+        accounts.set_password(mission.desk, username, _password(password_stdin, generate), names_of(mission.config))
     say(f"the password of {username} is changed")
 
 
@@ -100,14 +109,15 @@ def change_command(
     name: str | None,
     is_open: bool | None,
 ) -> None:
-    """Change USERNAME's role or rights, or close the account: its browsers are signed out."""
+    """Change USERNAME's role or rights, or close the account: its browsers are signed out, its share links end."""
     from kobo_sync.cli.console import say
     from kobo_sync.desk import accounts
     from kobo_sync.mission.mission import open_mission
 
     with open_mission(workspace) as mission:
         if role is not None or names is not None or name is not None:
-            accounts.change_user(mission.desk, username, role=cast("AccountRole | None", role), names=names, name=name)
+            changed = cast("AccountRole | None", role)
+            accounts.change_user(mission.desk, username, role=changed, names=names, name=name, now=mission.clock())
         if is_open is not None:
             accounts.disable_user(mission.desk, username, None if is_open else mission.clock())
     say(f"account {username} changed")
@@ -140,6 +150,7 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
     from kobo_sync.service.loop import Service
     from kobo_sync.serving import Listening
     from kobo_sync.web import Site, create_app
+    from kobo_sync.web.porter import porter
 
     config = mission.config
     write_log(config.service.log_format, [value.get_secret_value() for value in config.secrets.values()])
@@ -160,7 +171,9 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
             app = create_app(Site(current, mission.clock, service.wake if service else lambda: None))
             where, at = host or config.service.host, config.service.port if port is None else port
             try:
-                listening = closing.enter_context(Listening(app, where, at, threads=THREADS, most_bytes=MOST_BYTES))
+                listening = closing.enter_context(
+                    Listening(app, where, at, threads=THREADS, most_bytes=MOST_BYTES, porter=porter(app))
+                )
             except OSError as error:
                 raise ConfigError(
                     f"cannot listen on {where}, port {at} ({error.strerror})",
@@ -184,7 +197,11 @@ def _password(from_stdin: bool, generate: bool) -> str:
     if generate:
         import secrets
 
-        password = "-".join(secrets.token_hex(3) for _ in range(3))
+        from kobo_sync.config.passwords import guessed_first
+
+        password = ""
+        while guessed_first(password):  # a very rare one would be refused
+            password = "-".join(secrets.token_hex(3) for _ in range(3))
         say(f"password: {password}")
         return password
     if from_stdin:

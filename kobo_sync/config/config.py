@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE
+from kobo_sync.config.doors import Server, open_doors
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.service import Notices, Schedule, Service
@@ -150,16 +151,6 @@ class Roster(Settings):
     min_minutes_between_deployments: int = Field(default=15, ge=0)
 
 
-class Server(Settings):
-    """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid)."""
-
-    kf: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
-    kc: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
-    assets: dict[str, str] = {}
-    timeout_s: float = Field(default=130, gt=0)
-    retries: int = Field(default=5, ge=1, le=20)
-
-
 class Pull(Settings):
     """How submissions are read."""
 
@@ -256,6 +247,9 @@ def parse_config(toml_text: str, csv_texts: Mapping[str, str], environ: Mapping[
     zones = _zones(csv_texts.get(ZONES_FILE), config)
     config = config.model_copy(update={"zones": zones})
     _cross_check(config, csv_texts)
+    for door in open_doors(config):
+        if not door.is_let:
+            raise ConfigError(door.message, file=MISSION_FILE, key=door.key, hint=door.cure)
     return config
 
 
@@ -290,6 +284,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
     clean = text.lstrip("\ufeff")
     first_line = clean.partition("\n")[0]
     delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
     reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
     header = [(name or "").strip() for name in reader.fieldnames or []]
     for column in required:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, time
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 
@@ -54,6 +54,7 @@ class Schedule(Settings):
 class Service(Settings):
     """The pages: where they listen, how people reach them, how long a browser stays signed in.
 
+    A share link lives *share_days*, never more than *longest_share_days*.
     *trusted_proxies* is how many reverse proxies of yours stand in front (0: none, their headers are not believed).
     """
 
@@ -64,7 +65,14 @@ class Service(Settings):
     idle_minutes: float = Field(default=30, gt=0)
     session_hours: float = Field(default=12, gt=0)
     share_days: int = Field(default=14, ge=1, le=365)
+    longest_share_days: int = Field(default=30, ge=1, le=365)
     log_format: Literal["plain", "json"] = "plain"
+
+    @model_validator(mode="after")
+    def _no_longer_than_the_longest(self) -> Service:
+        if self.share_days > self.longest_share_days:
+            raise ValueError("share_days is more than longest_share_days; lower the one or raise the other")
+        return self
 
 
 class Smtp(Settings):
@@ -76,6 +84,7 @@ class Smtp(Settings):
     username: str = ""
     sender: Address
     ca_file: str = ""
+    plain_password: bool = False  # let it go unencrypted to another machine
 
 
 class Notices(Settings):

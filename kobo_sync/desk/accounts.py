@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,16 +14,19 @@ from typing import cast
 
 import sqlalchemy as sa
 
+from kobo_sync.config.passwords import guessed_first
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, insert_once, put
+from kobo_sync.desk.share_links import revoke_all_of
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import AccountRole
 
 USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256  # a longer one would only cost time
-LOCK_AFTER, LOCK_FOR = 5, timedelta(minutes=15)
-ADDRESS_MOST, ADDRESS_WINDOW = 20, timedelta(minutes=15)
+FREE_TRIES, FREE_TRIES_OF_ADDRESS = 4, 20  # wrong passwords that cost no wait
+LONGEST_WAIT_S = 120.0
+FORGOTTEN = timedelta(hours=1)  # after so long without a wrong password all is as before
 
 U, S, A = schema.users, schema.sessions, schema.attempts
 
@@ -36,7 +41,6 @@ class User:
     may_see_names: bool
     created_at: datetime
     disabled_at: datetime | None
-    locked_until: datetime | None
 
     @property
     def is_staff(self) -> bool:
@@ -59,40 +63,64 @@ class AccountRefused(KoboSyncError):
 
 
 def add_user(
-    desk: Desk, username: str, name: str, role: AccountRole, password: str, *, names: bool, now: datetime
+    desk: Desk,
+    username: str,
+    name: str,
+    role: AccountRole,
+    password: str,
+    *,
+    names: bool,
+    now: datetime,
+    near: Sequence[str] = (),
 ) -> None:
-    """Make an account. Raises: AccountRefused for a name that is taken or none, or a weak password."""
+    """Make an account. Raises: AccountRefused for a name that is taken or none, or a weak password.
+
+    *near* are names of the mission, which are tried first as passwords.
+    """
     if not USERNAME.fullmatch(username):
         raise AccountRefused(
             f"{username!r} cannot be a user name", hint="2 to 32 of a-z, 0-9, dot, - and _, beginning with a letter"
         )
     values = {"name": name or username, "role": role, "may_see_names": names or role == "staff"}
-    values |= {"password": _hashed(password, username), "n_failures": 0, "created_at": now}
+    values |= {"password": _hashed(password, [username, name, *near]), "created_at": now}
     with desk.begin() as connection:
         is_new = insert_once(connection, U, {"username": username, **values})
     if not is_new:
         raise AccountRefused(f"there is an account {username} already", hint="take another name")
 
 
-def set_password(desk: Desk, username: str, password: str) -> None:
-    """Give an account another password, and sign its browsers out. Raises: AccountRefused."""
-    values = {"password": _hashed(password, username), "n_failures": 0, "locked_until": None}
-    _change(desk, username, values)
+def set_password(desk: Desk, username: str, password: str, near: Sequence[str] = ()) -> None:
+    """Give an account another password, and sign its browsers out. Raises: AccountRefused; *near* as for `add_user`."""
+    account = user(desk, username)
+    _change(desk, username, {"password": _hashed(password, [username, account.name if account else "", *near])})
     sign_out_everywhere(desk, username)
 
 
 def change_user(
-    desk: Desk, username: str, *, role: AccountRole | None = None, names: bool | None = None, name: str | None = None
+    desk: Desk,
+    username: str,
+    *,
+    role: AccountRole | None = None,
+    names: bool | None = None,
+    name: str | None = None,
+    now: datetime | None = None,
 ) -> None:
-    """Change role, name, or whether nominative files may be seen. Raises: AccountRefused."""
+    """Change role, name, or whether nominative files may be seen. Raises: AccountRefused.
+
+    Who may share no more has no open links either.
+    """
     values = {"role": role, "may_see_names": names, "name": name}
     _change(desk, username, {key: value for key, value in values.items() if value is not None})
+    if role == "reader":
+        revoke_all_of(desk, username, now)
 
 
 def disable_user(desk: Desk, username: str, now: datetime | None) -> None:
-    """Close an account (None opens it again) and sign its browsers out. Raises: AccountRefused."""
-    _change(desk, username, {"disabled_at": now, "n_failures": 0, "locked_until": None})
+    """Close an account (None opens it again), sign its browsers out and end its share links. Raises: AccountRefused."""
+    _change(desk, username, {"disabled_at": now})
     sign_out_everywhere(desk, username)
+    if now is not None:
+        revoke_all_of(desk, username, now)
 
 
 def users(desk: Desk) -> list[User]:
@@ -114,14 +142,20 @@ def _change(desk: Desk, username: str, values: dict[str, object]) -> None:
             raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
 
 
-def _hashed(password: str, username: str) -> str:
+def _hashed(password: str, near: Sequence[str]) -> str:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AccountRefused(
             f"the password has {len(password)} characters",
             hint=f"between {MIN_PASSWORD} and {MAX_PASSWORD}: a short sentence is easy to keep in mind",
         )
-    if username.casefold() in password.casefold() or len(set(password)) < 5:
-        raise AccountRefused("the password is easy to guess", hint="take a short sentence without the user name")
+    reason = guessed_first(password, near)
+    if near[0].casefold() in password.casefold():
+        reason = reason or "it has the user name in it"
+    if reason:
+        raise AccountRefused(
+            f"the password is easy to guess: {reason}",
+            hint="take a short sentence of words that do not belong together",
+        )
     return _scrypt(password)
 
 
@@ -145,7 +179,6 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
         bool(row.may_see_names),
         row.created_at,
         row.disabled_at,
-        row.locked_until,
     )
 
 
@@ -154,16 +187,17 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
 
 @dataclass(frozen=True)
 class SignIn:
-    """How a sign-in went: *token* for the browser, or why not: ``wrong``, ``locked`` or ``busy`` (too many tries)."""
+    """How a sign-in went: *token* for the browser, or why not: ``wrong``, or ``wait`` and how many seconds."""
 
     user: User | None = None
     token: str = ""
     reason: str = ""
+    wait_s: int = 0
 
 
-def sign_in(desk: Desk, username: str, password: str, address: str, now: datetime) -> SignIn:
+def sign_in(desk: Desk, username: str, password: str, address: str, now: datetime, browser: str = "") -> SignIn:
     """Check a password as `check` does, and begin a session."""
-    checked = check(desk, username, password, address, now)
+    checked = check(desk, username, password, address, now, browser)
     if checked.user is None:
         return checked
     token = secrets.token_urlsafe(32)
@@ -173,27 +207,27 @@ def sign_in(desk: Desk, username: str, password: str, address: str, now: datetim
     return SignIn(checked.user, token)
 
 
-def check(desk: Desk, username: str, password: str, address: str, now: datetime) -> SignIn:
+def check(desk: Desk, username: str, password: str, address: str, now: datetime, browser: str = "") -> SignIn:
     """Whose password it is, without a token. Whether the name or the password was wrong is never told.
 
-    Five wrong passwords lock the account for a quarter of an hour; twenty failures from one address
-    within it refuse that address. Both outlive a restart.
+    Waits grow with the wrong passwords for one name from one address, and with those of an address for all names;
+    *browser* is one that this account signed in with before: it waits for its own errors alone. While one waits
+    nothing is looked at, nor does a try make the wait longer. All is the same for a name that nobody has.
     """
     from werkzeug.security import check_password_hash
 
     nobody = _nobody()  # made at the first sign-in, whoever tries
-    if _failures(desk, address, now) >= ADDRESS_MOST:
-        return SignIn(reason="busy")
-    with desk.begin() as connection:
+    keys = _keys(username, address, browser)
+    wait_s = _begin_try(desk, keys, now)
+    if wait_s:
+        return SignIn(reason="wait", wait_s=wait_s)
+    with desk.read() as connection:
         row = connection.execute(sa.select(U).where(U.c.username == username)).first()
-    is_locked = row is not None and row.locked_until is not None and row.locked_until > now
-    usable = row is not None and row.disabled_at is None and not is_locked
+    usable = row is not None and row.disabled_at is None
     is_right = check_password_hash(row.password if row and usable else nobody, password[:MAX_PASSWORD])
     if not (is_right and usable and row):
-        _note_failure(desk, username if row and not is_locked else "", address, now)
-        return SignIn(reason="locked" if is_locked else "wrong")
-    with desk.begin() as connection:
-        connection.execute(U.update().where(U.c.username == username).values(n_failures=0, locked_until=None))
+        return SignIn(reason="wrong")
+    _undo_try(desk, keys)
     return SignIn(_user(row))
 
 
@@ -235,24 +269,44 @@ def sweep(desk: Desk, before: datetime) -> None:
         connection.execute(A.delete().where(A.c.since_at < before))
 
 
-def _failures(desk: Desk, address: str, now: datetime) -> int:
-    with desk.begin() as connection:
-        row = connection.execute(sa.select(A).where(A.c.key == address)).first()
-    return row.n if row and now - ADDRESS_WINDOW < row.since_at <= now else 0
+def _keys(username: str, address: str, browser: str) -> dict[str, int]:
+    """What wrong passwords are counted under → how many cost no wait; hashed, so that their length is bounded."""
+    if browser:
+        return {_digest(f"browser {browser} {username}"): FREE_TRIES}
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        network = str(ip) if ip.version == 4 else str(ipaddress.ip_network(f"{ip}/64", strict=False))
+    except ValueError:
+        network = address
+    return {_digest(f"name {username} {network}"): FREE_TRIES, _digest(f"address {network}"): FREE_TRIES_OF_ADDRESS}
 
 
-def _note_failure(desk: Desk, username: str, address: str, now: datetime) -> None:
+def _begin_try(desk: Desk, keys: Mapping[str, int], now: datetime) -> int:
+    """Count a try as wrong until it proves right, so that many at once gain nothing; or the seconds still to wait."""
     with desk.begin() as connection:
-        row = connection.execute(sa.select(A).where(A.c.key == address)).first()
-        runs_on = row is not None and now - ADDRESS_WINDOW < row.since_at <= now
-        values = {"n": row.n + 1, "since_at": row.since_at} if row and runs_on else {"n": 1, "since_at": now}
-        put(connection, A, {"key": address}, values)
-        if username:
-            connection.execute(U.update().where(U.c.username == username).values(n_failures=U.c.n_failures + 1))
-            n = connection.execute(sa.select(U.c.n_failures).where(U.c.username == username)).scalar_one()
-            if n >= LOCK_AFTER:
-                locked = {"locked_until": now + LOCK_FOR, "n_failures": 0}
-                connection.execute(U.update().where(U.c.username == username).values(**locked))
+        query = sa.select(A).where(A.c.key.in_(list(keys))).with_for_update()
+        counts = {
+            row.key: (row.n, row.since_at) for row in connection.execute(query) if now - FORGOTTEN < row.since_at <= now
+        }
+        waits = [_wait_s(n - keys[key]) - (now - last).total_seconds() for key, (n, last) in counts.items()]
+        if max(waits, default=0.0) > 0:
+            return int(max(waits)) + 1
+        for key in keys:
+            put(connection, A, {"key": key}, {"n": counts.get(key, (0, now))[0] + 1, "since_at": now})
+    return 0
+
+
+def _wait_s(n_beyond: int) -> float:
+    return min(LONGEST_WAIT_S, 2.0 ** min(n_beyond, 10)) if n_beyond > 0 else 0.0
+
+
+def _undo_try(desk: Desk, keys: Mapping[str, int]) -> None:
+    """A right password: its name's errors are forgotten; its address has one less."""
+    first, *others = keys
+    with desk.begin() as connection:
+        connection.execute(A.delete().where(A.c.key == first))
+        for key in others:
+            connection.execute(A.update().where((A.c.key == key) & (A.c.n > 0)).values(n=A.c.n - 1))
 
 
 def _digest(token: str) -> str:

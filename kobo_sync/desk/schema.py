@@ -76,7 +76,7 @@ users = Table(
     Column("role", String(16), nullable=False),  # staff, consultant, reader
     Column("may_see_names", Boolean, nullable=False),
     Column("password", String(255), nullable=False),  # scrypt, salted
-    Column("n_failures", Integer, nullable=False),
+    Column("n_failures", Integer, nullable=False, default=0),  # nor this nor the next is used any more
     Column("locked_until", Utc),
     Column("created_at", Utc, nullable=False),
     Column("disabled_at", Utc),
@@ -91,7 +91,7 @@ sessions = Table(  # signed-in browsers, by the hash of their cookie's token
     Column("seen_at", Utc, nullable=False),
 )
 
-attempts = Table(  # failed sign-ins per address and window, so that a restart forgets none
+attempts = Table(  # wrong passwords under a hash of name and address, address, or browser; *since_at*: the last one
     "attempts",
     metadata,
     Column("key", String(128), primary_key=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -71,6 +71,14 @@ def revoke(desk: Desk, share_id: str, by: str, now: datetime) -> bool:
     mine = (H.c.share_id == share_id) & H.c.revoked_at.is_(None)
     with desk.begin() as connection:
         return bool(connection.execute(H.update().where(mine).values(revoked_at=now, revoked_by=by)).rowcount)
+
+
+def revoke_all_of(desk: Desk, username: str, now: datetime | None = None) -> int:
+    """End the open links that *username* made, at *now* or else at once; returns how many."""
+    mine = (H.c.created_by == username) & H.c.revoked_at.is_(None)
+    ended = {"revoked_at": now or datetime.now(UTC), "revoked_by": username}
+    with desk.begin() as connection:
+        return int(connection.execute(H.update().where(mine).values(**ended)).rowcount)
 
 
 def _share(row: sa.Row[tuple[object, ...]]) -> Share:

@@ -59,5 +59,14 @@ def _rows(content: bytes, file: str) -> Sequence[Mapping[str, str]]:
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
         rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
         return [{(key or "").strip(): cell or "" for key, cell in row.items() if isinstance(cell, str)} for row in rows]
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, ParseError, DefusedXmlException):
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        csv.Error,
+        ParseError,
+        DefusedXmlException,
+    ):
         return []

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any
 
 from kobo_sync.errors import FormError
+from kobo_sync.forms.unpacking import MOST_BYTES, MOST_CELLS, too_much
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".md", ".csv")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -79,6 +80,16 @@ def read_book(content: bytes, filename: str) -> Book:
         )
     if not content.strip():
         raise FormError("the file is empty", form=filename, hint="save the workbook again, or copy it from a backup")
+    reason = too_much(content) if ending in (".xlsx", ".xlsm", ".xls") else ""
+    if not reason and len(content) > MOST_BYTES and ending in (".md", ".csv"):
+        reason = f"it has {len(content) // 1_000_000} MB"
+    if reason:
+        raise FormError(
+            f"the file is too large for a form: {reason}",
+            form=filename,
+            hint="delete the rows and columns below and beside the form, or move long choice lists into a CSV of their own"
+            " (select_one_from_file), and save it again",
+        )
     if ending in (".xlsx", ".xlsm"):
         return _read_xlsx(content, filename)
     if ending == ".xls":
@@ -89,7 +100,10 @@ def read_book(content: bytes, filename: str) -> Book:
         raise FormError("the text is not UTF-8", form=filename, hint="save it as UTF-8") from error
     if "\x00" in text:
         raise FormError("this is not a text file", form=filename, hint="give the file the ending that fits its kind")
-    return _book_of(_md_lines(text) if ending == ".md" else _csv_lines(text))
+    try:
+        return _book_of(_md_lines(text) if ending == ".md" else _csv_lines(text))
+    except csv.Error as error:
+        raise FormError(f"the text cannot be read ({error})", form=filename, hint="close the quotes there") from error
 
 
 def cells_sha256(content: bytes, filename: str) -> str:
@@ -209,7 +223,9 @@ def _read_xls(content: bytes, filename: str) -> Book:
     import xlrd  # type: ignore[import-untyped]
 
     try:
-        with xlrd.open_workbook(file_contents=content, formatting_info=False, logfile=io.StringIO()) as book:
+        with xlrd.open_workbook(
+            file_contents=content, formatting_info=False, ragged_rows=True, logfile=io.StringIO()
+        ) as book:
             return Book(
                 tuple(
                     _sheet(
@@ -219,9 +235,11 @@ def _read_xls(content: bytes, filename: str) -> Book:
                             for n in range(sheet.nrows)
                         ),
                     )
-                    for sheet in book.sheets()
+                    for sheet in _bounded(book.sheets(), filename)
                 )
             )
+    except FormError:
+        raise
     except xlrd.XLRDError as error:
         if "encrypted" in str(error).lower():
             raise FormError(
@@ -233,6 +251,13 @@ def _read_xls(content: bytes, filename: str) -> Book:
         raise FormError(
             f"the workbook cannot be read ({type(error).__name__})", form=filename, hint="save it again as .xlsx"
         ) from error
+
+
+def _bounded(sheets: list[Any], filename: str) -> list[Any]:
+    n_cells = sum(sheet.row_len(n) for sheet in sheets for n in range(sheet.nrows))
+    if n_cells > MOST_CELLS:
+        raise FormError(f"the workbook has {n_cells:,} cells", form=filename, hint="delete what is not of the form")
+    return sheets
 
 
 def _xls_value(cell: Any, datemode: int) -> Any:

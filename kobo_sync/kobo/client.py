@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
 from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.kobo.wire import protocol
 from kobo_sync.kobo.wire.listing import (
@@ -30,11 +30,7 @@ from kobo_sync.kobo.wire.listing import (
 )
 from kobo_sync.model import Asset, Hook, MediaFile, Validation
 
-FIRST_PAGE = 250  # before a row is seen, its size is unknown: memory must hold whatever comes
-MIN_PAGE = 25  # a server that cannot give so few rows cannot be read
-TURN_S = 0.001  # see `_quick_turns`
 READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
-PAGE_BYTES = (2 << 20, 4 << 20)  # memory follows a page's bytes, speed its rows
 T = TypeVar("T")
 
 
@@ -42,7 +38,8 @@ class KoboClient:
     """One account on one server: *kf* is the API's address, *kc* the one phones use.
 
     Only what is safe to repeat is retried: reads, deletions, and changes that say the whole new state.
-    The token goes to these two addresses and nowhere else; redirects are never followed.
+    The token goes to these two addresses and nowhere else, over plain http to this machine alone unless *plain_http*
+    lets it; redirects are never followed.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
     """
 
@@ -54,13 +51,20 @@ class KoboClient:
         *,
         timeout_s: float = 130,
         retries: int = 5,
+        plain_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kf, self.kc = kf, kc
         self._transport = Transport(
-            token, timeout_s=timeout_s, retries=retries, sleep=sleep, jitter=jitter, monotonic=monotonic
+            token,
+            timeout_s=timeout_s,
+            retries=retries,
+            plain_http=plain_http,
+            sleep=sleep,
+            jitter=jitter,
+            monotonic=monotonic,
         )
 
     def close(self) -> None:
@@ -95,7 +99,7 @@ class KoboClient:
             path = protocol.assets_path("asset_type:survey", limit, start)
             page, more = protocol.parse_assets(self.get(path).body)
             if assets and page and page[0] in assets:
-                raise _repeats("the next projects were asked for, and the same came", path)
+                raise repeats("the next projects were asked for, and the same came", path)
             assets += page
             if not more:
                 break
@@ -223,7 +227,7 @@ class KoboClient:
         parse: Callable[[Answer], T],
         ids: Callable[[T], Sequence[int]],
     ) -> Iterator[T]:
-        size = _PageSize(limit, light=bool(fields))
+        size = PageSize(limit, light=bool(fields))
 
         def fetch(last: int) -> tuple[T, Sequence[int]]:
             while True:
@@ -241,13 +245,13 @@ class KoboClient:
                 size.adapt(len(answer.body))
                 return page, ids(page)
 
-        with _quick_turns(), ThreadPoolExecutor(1, "page") as ahead:
+        with quick_turns(), ThreadPoolExecutor(1, "page") as ahead:
             last, (page, page_ids) = above, fetch(above)
             while page_ids:
                 real_ids = [submission_id for submission_id in page_ids if submission_id >= 0]
                 if any(submission_id <= last for submission_id in real_ids):
                     path = protocol.asset_path(asset_uid, "data")
-                    raise _repeats(f"rows after id {last} were asked for, and others came", path)
+                    raise repeats(f"rows after id {last} were asked for, and others came", path)
                 last = max(real_ids, default=last)
                 following = ahead.submit(fetch, last) if real_ids else None
                 yield page
@@ -308,7 +312,7 @@ class KoboClient:
             except (KoboRefused, KoboRejected):
                 return None
             if page and page == before:
-                raise _repeats("the next events were asked for, and the same came", path)
+                raise repeats("the next events were asked for, and the same came", path)
             events += page
             before = page
             if len(page) < limit:
@@ -388,7 +392,7 @@ class KoboClient:
 
     def get(self, path: str, *, when_slow: int = 0) -> Answer:
         """GET a path of the API: the way out for what has no method here."""
-        return self._send("GET", self.kf + path, when_slow=when_slow)
+        return self._send("GET", self.kf + protocol.path_of(path), when_slow=when_slow)
 
     def _send(self, method: str, url: str, **options: Any) -> Answer:
         return self._transport.send(method, url, **options)
@@ -407,42 +411,6 @@ class KoboClient:
             yield pause
             total += pause
             pause = min(2.0, pause * 1.6)
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Let the thread that fetches soon have its turn: Python's 5 ms, for each of hundreds of reads and hashes a page, are
-    most of the time that a quick server's pages take.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-class _PageSize:
-    """How many rows to ask for: half when the server is slow, and what makes a page of some megabytes."""
-
-    def __init__(self, limit: int, *, light: bool) -> None:
-        self.limit, self._most = limit if light else min(limit, FIRST_PAGE), limit
-
-    def halve(self) -> None:
-        self.limit = self._most = max(MIN_PAGE, self.limit // 2)
-
-    def adapt(self, n_bytes: int) -> None:
-        low, high = PAGE_BYTES
-        if n_bytes > high:
-            self.limit = max(MIN_PAGE, min(self.limit, self.limit * (low + high) // 2 // n_bytes))
-        elif n_bytes < low:
-            self.limit = min(self._most, self.limit * 2)
-
-
-def _repeats(what: str, path: str) -> KoboUnexpected:
-    """An answer to another question than the one asked: without this, the same page is asked for without end."""
-    hint = "a cache or proxy between here and the server answers in its place: let it pass the API through (no caching)"
-    return KoboUnexpected(what, method="GET", url=path, hint=hint)
 
 
 def _read_page(answer: Answer) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import random
 import socket
 import threading
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -136,11 +138,13 @@ class Transport:
         *,
         timeout_s: float,
         retries: int,
+        plain_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._token, self._timeout_s, self._retries = token, timeout_s, retries
+        self._plain_http = plain_http
         self.sleep, self._jitter, self._monotonic = sleep, jitter, monotonic
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -198,6 +202,13 @@ class Transport:
 
     @contextmanager
     def _open(self, method: str, url: str, **options: Any) -> Iterator[requests.Response]:
+        if self._token and not self._plain_http and _is_plain(url):
+            raise KoboRefused(
+                "the token does not go over plain http to another machine",
+                method=method,
+                url=url.partition("?")[0],
+                hint="write https:// in config/mission.toml, server.kf and server.kc",
+            )
         self.n_requests += 1
         try:
             with self._session().request(
@@ -260,6 +271,16 @@ class Transport:
                 if got < CHUNK:
                     raise TimeoutError("the file comes too slowly")
                 mark, got = self._monotonic() + self._timeout_s, 0
+
+
+def _is_plain(url: str) -> bool:
+    """Whether what goes to *url* can be read on the way; looked at for each request, whoever made its address."""
+    parts = urlsplit(url)
+    try:
+        is_here = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        is_here = False
+    return parts.scheme != "https" and not is_here
 
 
 def _some(response: requests.Response) -> bytes:

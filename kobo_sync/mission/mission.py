@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from kobo_sync.config.files import SECRETS_FILE
@@ -108,12 +109,20 @@ class Mission:
 
     def reader(self) -> KoboClient:
         """The client of the account that reads. Raises: ConfigError without a token."""
-        return self._client("KOBO_TOKEN", self.config.secret("KOBO_TOKEN"))
+        return self._client("KOBO_TOKEN", self._station_token() or self.config.secret("KOBO_TOKEN"))
 
     def deployer(self) -> KoboClient:
         """The client of the account that deploys, or the reader's when there is one account."""
-        token = self.config.secret("KOBO_DEPLOY_TOKEN")
+        token = "" if self._station_token() else self.config.secret("KOBO_DEPLOY_TOKEN")
         return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
+
+    def _station_token(self) -> str:
+        """The token of this workspace's own station, where the API's address is that station's."""
+        from kobo_sync.config.doors import is_this_machine
+
+        address, given = urlsplit(self.kf), self.workspace.station_token()
+        is_here = address.scheme == "http" and is_this_machine(address.hostname or "")
+        return given[1] if given and is_here and address.port == given[0] else ""
 
     def _client(self, name: str, token: str) -> KoboClient:
         if not token:
@@ -125,11 +134,19 @@ class Mission:
                 "KoboToolbox shows it under Account → Security → API key",
             )
         if name not in self._clients:
+            from kobo_sync.config.doors import is_plain
             from kobo_sync.kobo.client import KoboClient  # here: most verbs never meet the network
 
             settings = self.config.server
+            # Phones reach a station on this machine over the Wi-Fi; the token does not take that way.
+            kc = self.kf if is_plain(self.kc) and not settings.plain_http else self.kc
             self._clients[name] = KoboClient(
-                self.kf, self.kc, token, timeout_s=settings.timeout_s, retries=settings.retries
+                self.kf,
+                kc,
+                token,
+                timeout_s=settings.timeout_s,
+                retries=settings.retries,
+                plain_http=settings.plain_http,
             )
         return self._clients[name]
 

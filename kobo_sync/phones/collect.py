@@ -53,7 +53,7 @@ class Phone:
                     texts.get("version", ""),
                     texts.get("hash", ""),
                     protocol.path_of(texts["downloadUrl"]),
-                    protocol.path_of(texts.get("manifestUrl", "")),
+                    protocol.path_of(texts["manifestUrl"]) if texts.get("manifestUrl") else "",
                 )
             )
         return offered

@@ -64,6 +64,15 @@ def may_submit(connection: Connection, asset: str, username: str | None, codenam
     )
 
 
+def takes_anonymous(connection: Connection, owner: str | None) -> bool:
+    """Whether some form of *owner* takes submissions of anybody."""
+    sql = (
+        "SELECT 1 FROM permissions JOIN assets ON assets.uid = permissions.asset"
+        " WHERE owner = ? AND username = ? AND codename IN ('add_submissions', 'change_submissions')"
+    )
+    return one(connection, sql, owner, ANONYMOUS) is not None
+
+
 def need(context: Context, request: Asked, uid: str, codename: str, *, unknown: Refused | None = None) -> Row:
     """The asset *uid*, when the account holds *codename* on it.
 

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import gzip
 import logging
-import secrets as randomness
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Response
 
-from kobo_sync.station import assets, data, history, hooks, openrosa, publishing, render, rows
+from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
+from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
-from kobo_sync.station.database import Database, one
+from kobo_sync.station.database import Database
+from kobo_sync.station.query import TooSlow
 from kobo_sync.station.wire import (
     HTML_TYPE,
+    MAX_ANONYMOUS,
+    MAX_BODY,
+    MAX_JSON,
     MAX_TARGET,
     XML_TYPE,
     Asked,
     Refused,
     from_http,
     json_answer,
+    malformed,
     no_such_page,
     seconds,
     server_error,
@@ -41,9 +47,29 @@ GONE = (
 )
 _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"  # fmt: skip
 _MIN_GZIP = 600
+STALE_LINGER_S = 300.0
 _V1 = ("/assets/", "/imports/", "/exports/", "/permissions/", "/users/", "/api/v1/", "/submissions/", "/hub/")
 
 View = Callable[..., Response]
+
+
+Api = Literal["off", "local", "everyone"]
+
+
+@dataclass(frozen=True)
+class _Signed:
+    """What the porter found out about a request before its body was read: who asks, or how it is refused."""
+
+    account: Account | None = None
+    refusal: Response | None = None
+
+
+class _Answered(Exception):
+    """An answer that needs no view."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
 
 
 class Station:
@@ -51,6 +77,7 @@ class Station:
 
     *accounts* are those who may sign in; *clock* gives aware UTC times; *new_uid(prefix)* 22-character uids;
     *new_uuid* bare uuids. *url_scheme* is that of the links in answers unless ``X-Forwarded-Proto`` says https.
+    *api* is whom the API answers, phones' doors apart: nobody, programs on this machine, or everyone.
     Raises: StoreError when *path* is another program's file.
     """
 
@@ -63,58 +90,92 @@ class Station:
         new_uid: Callable[[str], str],
         new_uuid: Callable[[], str],
         url_scheme: str = "http",
+        api: Api = "local",
     ) -> None:
         self.db = Database(path)
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
-        self.url_scheme = url_scheme
-        self.keyring = Keyring(accounts, self._secret())
-
-    def _secret(self) -> str:
-        """What signs Digest nonces: drawn once per file, from the system and not from the seeded ids."""
-        with self.db.writing() as connection:
-            row = one(connection, "SELECT value FROM secrets WHERE name = 'nonce'")
-            if row:
-                return str(row["value"])
-            fresh = randomness.token_hex(32)
-            connection.execute("INSERT INTO secrets (name, value) VALUES ('nonce', ?)", (fresh,))
-            return fresh
+        self.url_scheme, self.api = url_scheme, api
+        self.keyring = Keyring(accounts)
+        assets.admit_phones(self)
 
     def wsgi(self) -> WSGIApplication:
         """The app: API and OpenRosa on one address."""
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            request = Asked(environ)
-            request.scheme_in_use = self.url_scheme
+            request = self._asked(environ)
             try:
-                answer = self._answer(request)
+                answer = self._answer(request, environ.get(ADMITTED))
             finally:
                 request.close()  # the temporary files of big uploads
             if request.username is not None and "ETag" not in answer.headers:
                 answer.headers["X-Kobonaut"] = request.username
+            # What phones send is nobody's page: no browser may run it in the station's name.
+            answer.headers["X-Content-Type-Options"] = "nosniff"
+            answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
             _compress(request, answer)
             return answer(environ, start_response)
 
         return app
 
+    def admit(self, environ: WSGIEnvironment) -> Admission:
+        """The porter: who asks, and how long a body they may bring; decided when the head is read."""
+        request = self._asked(environ)
+        try:
+            _, is_phone, values = self._door(request)
+            signed = self._sign_in(request, is_phone)
+        except Exception:  # whatever it is, the same comes of it when the request is answered, without its body
+            return Admission(0)
+        if signed.refusal is not None:
+            is_stale = 'stale="true"' in signed.refusal.headers.get("WWW-Authenticate", "")
+            # A phone whose nonce has aged reads its new one when it has sent what it began.
+            return Admission(0, signed, linger_s=STALE_LINGER_S if is_stale else LINGER_S)
+        if signed.account is not None:
+            is_upload = is_phone or request.path.endswith(("/files/", "/imports/"))
+            return Admission(MAX_BODY if is_upload else MAX_JSON, signed, is_trusted=True)
+        is_open = is_phone and access.takes_anonymous(self.db.reader, values.get("user"))
+        return Admission(MAX_ANONYMOUS if is_open else 0, signed)
+
     def knows(self, username: str) -> bool:
         """Whether an account of that name may sign in."""
         return username in self.keyring
+
+    def phones(self) -> list[str]:
+        """The accounts that are for phones alone."""
+        return self.keyring.phones()
 
     def close(self) -> None:
         """Close the file; what was answered is on the disk already."""
         self.db.close()
 
-    def _answer(self, request: Asked) -> Response:
+    def _asked(self, environ: WSGIEnvironment) -> Asked:
+        request = Asked(environ)
+        request.scheme_in_use = self.url_scheme
+        return request
+
+    def _answer(self, request: Asked, signed: _Signed | None) -> Response:
         try:
-            return self._route(request)
+            view, is_phone, values = self._door(request)
+            signed = signed or self._sign_in(request, is_phone)
+            if signed.refusal is not None:
+                return signed.refusal
+            if signed.account is not None:
+                request.username, request.is_superuser = signed.account.username, signed.account.is_superuser
+            if request.method == "HEAD" and not is_phone:
+                request.method = "GET"  # the answer's body is left out when it is sent
+            return view(self, request, **values)
+        except _Answered as answered:
+            return answered.answer
         except Refused as refusal:
             answer = refusal.response()
             if refusal.status == 406 or (refusal.mimetype == HTML_TYPE and refusal.status == 404):
                 request.username = None  # these do not name the user [a13, a15, f40]
             if refusal.status == 401:
                 is_phone = refusal.mimetype == XML_TYPE or request.path.lstrip("/").startswith("xformsMedia")
-                answer.headers["WWW-Authenticate"] = self.keyring.challenge(self.now()) if is_phone else "Session"
+                challenge = self.keyring.challenge(request, self.now()) if is_phone else "Session"
+                answer.headers["WWW-Authenticate"] = challenge
             return answer
+        except TooSlow:
+            return Refused(400, {"detail": "The query takes too long."}).response()
         except HTTPException as error:
             return from_http(error)
         except Exception as error:
@@ -123,42 +184,56 @@ class Station:
             log.error("%s %s failed: %s\n%s", request.method, request.path, type(error).__name__, where)
             return server_error().response()
 
-    def _route(self, request: Asked) -> Response:
+    def _door(self, request: Asked) -> tuple[View, bool, dict[str, Any]]:
+        """The view that answers, whether it is for phones, and what its address says. Raises: Refused, _Answered."""
+        if is_malformed(request.environ):
+            raise malformed()
         if len(request.query_string) + len(request.path) > MAX_TARGET:
-            return Response(_NGINX.format("414 Request-URI Too Large"), 414, content_type=HTML_TYPE)
+            raise _Answered(Response(_NGINX.format("414 Request-URI Too Large"), 414, content_type=HTML_TYPE))
         if request.path.rstrip("/").rpartition("/")[2] in ("submission", "formList") and request.path.endswith("/"):
-            return Response(_NGINX.format("404 Not Found"), 404, content_type=HTML_TYPE)  # [e71, e72]
+            raise _Answered(Response(_NGINX.format("404 Not Found"), 404, content_type=HTML_TYPE))  # [e71, e72]
         if request.path.startswith(_V1):
             raise Refused(410, {"detail": GONE})
         try:
             rule, values = _ROUTES.bind_to_environ(request.environ).match(return_rule=True)
-        except RequestRedirect:
-            return Response("", 301, content_type=HTML_TYPE, headers={"Location": _slashed(request)})
+        except RequestRedirect as error:
+            location = {"Location": _slashed(request)}
+            raise _Answered(Response("", 301, content_type=HTML_TYPE, headers=location)) from error
         except (NotFound, MethodNotAllowed) as error:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
-        if request.method == "HEAD" and not is_phone:
-            request.method = "GET"  # the answer's body is left out when it is sent
-        refusal = self._sign_in(request, is_phone)
-        return refusal or view(self, request, **values)
+        if not is_phone and not self._answers_api(request):
+            raise no_such_page()
+        return view, is_phone, dict(values)
 
-    def _sign_in(self, request: Asked, is_phone: bool) -> Response | None:
-        """Set the request's account; an answer when its credentials are wrong."""
+    def _answers_api(self, request: Asked) -> bool:
+        """Whether the API answers there: a proxy on this machine speaks for others, who are not of it."""
+        if self.api == "local":
+            is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
+            return is_loopback(request.remote_addr or "") and not is_forwarded
+        return self.api == "everyone"
+
+    def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
+        """Who asks (nobody: no account), or the answer to wrong credentials."""
         is_submission = request.path.endswith("/submission")
         try:
             account = self.keyring.identify(request, self.now(), basic_over_http=not is_phone or is_submission)
+            if account is not None and account.is_phone and not is_phone:
+                raise Unauthenticated("Invalid username/password.")
         except Unauthenticated as error:
-            if not is_phone:
-                answer = Refused(401, {"detail": error.detail}).response()
-                answer.headers["WWW-Authenticate"] = "Session"
-                return answer
-            text = render.xml_detail(error.detail, root="root" if is_submission else "xforms")
-            answer = Refused(401, text, XML_TYPE).response()
-            answer.headers["WWW-Authenticate"] = self.keyring.challenge(self.now(), is_stale=error.is_stale)
-            return answer
-        if account is not None:
-            request.username, request.is_superuser = account.username, account.is_superuser
-        return None
+            status = 429 if error.wait_s else 401
+            if is_phone:
+                text = render.xml_detail(error.detail, root="root" if is_submission else "xforms")
+                answer = Refused(status, text, XML_TYPE).response()
+            else:
+                answer = Refused(status, {"detail": error.detail}).response()
+            if error.wait_s:
+                answer.headers["Retry-After"] = str(error.wait_s)
+            else:
+                challenge = self.keyring.challenge(request, self.now(), error.stale_for) if is_phone else "Session"
+                answer.headers["WWW-Authenticate"] = challenge
+            return _Signed(refusal=answer)
+        return _Signed(account)
 
 
 def _slashed(request: Asked) -> str:
@@ -183,6 +258,7 @@ def _token(station: Station, request: Asked) -> Response:
     """``/token/?format=json`` [a02, a03]."""
     if request.username is None:
         raise Refused(401, {"detail": NO_CREDENTIALS})
+    # Accounts of phones do not come so far: of all others this is their own.
     return json_answer({"token": station.keyring[request.username].token})
 
 

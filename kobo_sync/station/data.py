@@ -19,6 +19,7 @@ from kobo_sync.station.wire import (
     Asked,
     Context,
     Refused,
+    check_text,
     empty,
     json_answer,
     no_such_page,
@@ -116,7 +117,7 @@ def _condition(
     if filters is not None:
         rest = {"$and": [{"$or": filters}, rest] if rest else [{"$or": filters}]}
     try:
-        return where, (uid, *values), query.matcher(rest) if rest else None
+        return where, (uid, *values), query.asked(rest) if rest else None
     except (ValueError, AttributeError, TypeError) as error:
         raise Refused(400, {"detail": f"Unsupported query: {error}"}) from error
 
@@ -126,6 +127,7 @@ def _json(text: str | None, name: str, kind: type) -> Any:
         return None
     try:
         value = json.loads(text)
+        check_text(value)
     except (ValueError, RecursionError) as error:
         raise Refused(400, {name: "Value must be valid JSON."}) from error
     if not isinstance(value, kind):

@@ -80,7 +80,7 @@ def parse(text: str) -> tuple[str, list[str]]:
         if match is None or (word == "(" or bool(match[2])) != expects_term or (match[2] and match[2] not in _FIELDS):
             raise Refused(400, {"detail": "Your query is not valid"})
         depth += {"(": 1, ")": -1}.get(word, 0)
-        if depth < 0 or depth > 20:
+        if depth < 0 or depth > 20 or len(values) > 100:
             raise Refused(400, {"detail": "Your query is not valid"})
         if match[2]:
             parts.append(_FIELDS[match[2]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ _SETTINGS: Mapping[str, Any] = {  # name → what an added hook has where nothin
     "settings": {},
     "subset_fields": [],
 }
+_ENDPOINT = re.compile(r"https?://[^\s/?#@\\]+(/[^\s\\]*)?")
 _CHOICES = {"export_type": ("json", "xml"), "auth_level": ("no_auth", "basic_auth")}
 
 
@@ -97,7 +99,7 @@ def _checked(settings: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     for name in ("name", "endpoint") if whole else ():
         if not settings.get(name):
             raise Refused(400, {name: ["This field is required."]})
-    if "endpoint" in settings and not str(settings["endpoint"]).startswith(("http://", "https://")):
+    if "endpoint" in settings and not _ENDPOINT.fullmatch(str(settings["endpoint"])):
         raise Refused(400, {"endpoint": ["Enter a valid URL."]})
     for name, choices in _CHOICES.items():
         if name in settings and settings[name] not in choices:
@@ -105,15 +107,18 @@ def _checked(settings: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     return {name: settings[name] for name in _SETTINGS if name in settings}
 
 
-def tell(context: Context, base: str, asset_uid: str, uuid: str) -> None:
-    """Tell the project's active hooks of a new submission, in the background: the phone does not wait for them."""
+def tell(context: Context, asset_uid: str, uuid: str) -> None:
+    """Tell the project's active hooks of a new submission, in the background: the phone does not wait for them.
+
+    Links in what is told are paths: the phone, which names a host, is not believed.
+    """
     reader = context.db.reader
     hooks = reader.execute("SELECT * FROM hooks WHERE asset = ?", (asset_uid,)).fetchall()
     active = [row for row in hooks if json.loads(row["settings"]).get("active", True)]
     row = one(reader, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", asset_uid, uuid) if active else None
     if row is None or row["root_uuid"] != uuid:  # an edit fires nothing
         return
-    text = render.row_text(row["id"], row["head"], row["attachments"], row["validation"], base)
+    text = render.row_text(row["id"], row["head"], row["attachments"], row["validation"], "")
     threading.Thread(target=_send, args=(active, text), name="station-hooks", daemon=True).start()
 
 

@@ -13,11 +13,17 @@ from defusedxml.ElementTree import fromstring
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(x0*([0-8bcef]|1[0-9a-f])|0*([0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE)  # fmt: skip
 _MAX_DEPTH = 100
-MAX_XML = 20 * 1024 * 1024  # answers are text: photos travel beside them
+MAX_XML = 10_000_000  # answers are text: photos travel beside them; what the station says it takes
+MAX_ELEMENTS = 50_000  # a household of fifty with a hundred questions each has a tenth of it
+_TOO_MUCH = "Submission rejected: it is larger than any form's answers. Delete it on the phone and fill the form again."
 
 
 class Malformed(ValueError):
     """XML that cannot be a submission; its text is what KoboToolbox answers [e31, e32, e60]."""
+
+
+class TooMuch(Malformed):
+    """XML larger than any form's answers."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,20 @@ class Instance:
 def read_instance(xml: bytes) -> Instance:
     """The submission in *xml*.
 
-    Raises: Malformed; also for entity declarations, which no phone sends and which can blow up memory.
+    Raises: Malformed; also for entity declarations, which no phone sends and which can blow up memory. TooMuch, before
+    anything is read.
     """
-    if len(xml) > MAX_XML:
-        raise Malformed("Improperly formatted XML.")
+    # An element has one sign or two that open a tag, an attribute one of these: counted, not parsed.
+    if len(xml) > MAX_XML or xml.count(b"<") > 2 * MAX_ELEMENTS or xml.count(b"=") > 2 * MAX_ELEMENTS:
+        raise TooMuch(_TOO_MUCH)
     if _CONTROL.search(xml):
         raise Malformed("Submission rejected: the form contains unsupported or invisible characters.")
     try:
         root: Element = fromstring(xml, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise Malformed("Improperly formatted XML.") from error
+    if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
+        raise TooMuch(_TOO_MUCH)
     if _depth(root) > _MAX_DEPTH:
         raise Malformed("Improperly formatted XML.")
     meta = {}

@@ -10,11 +10,11 @@ from xml.etree.ElementTree import Element, SubElement
 from werkzeug.wrappers import Response
 
 from kobo_sync.station import hooks, render, submissions
-from kobo_sync.station.access import may_submit
+from kobo_sync.station.access import may_submit, takes_anonymous
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
-from kobo_sync.station.instance import Malformed
-from kobo_sync.station.wire import HTML_TYPE, XML_TYPE, Asked, Context, Refused, disposition
+from kobo_sync.station.instance import MAX_XML, Malformed, TooMuch
+from kobo_sync.station.wire import HTML_TYPE, MAX_JSON, XML_TYPE, Asked, Context, Refused, disposition
 
 ACCEPTED_LENGTH = "10000000"  # advisory; bigger submissions are taken [e58]
 ERROR_PAGE = "<!doctype html>\n<html>\n  <head>\n    <title>KoboToolbox </title>\n  </head>\n</html>\n"
@@ -102,16 +102,18 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         if request.username is None and user is None:
             raise login_needed()
         return _openrosa("", 204, location)
-    if request.username is None and user is None:
-        raise login_needed()
+    if request.username is None and not takes_anonymous(context.db.reader, user):
+        raise login_needed()  # before the body is looked at
     is_json = request.mimetype == "application/json"
+    if is_json and len(request.get_data()) > MAX_JSON:
+        raise Refused(413, {"error": "Request entity too large"})
     xml = _xml_of_json(request) if is_json else _xml_of_form(request)
     sender = submissions.Sender(request.username, request.is_superuser, user)
     uploads = [] if is_json else _uploads(request)
     try:
         receipt = submissions.accept(context, xml, uploads, sender)
     except Malformed as error:
-        return _openrosa(render.openrosa_message(str(error)), 400)
+        return _openrosa(render.openrosa_message(str(error)), 413 if isinstance(error, TooMuch) else 400)
     except submissions.NeedsLogin as error:
         raise login_needed() from error
     except submissions.UnknownForm as error:
@@ -120,7 +122,7 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         return _openrosa(render.openrosa_message(error.text), error.status, location if error.is_known else None)
     facts = (receipt.form_id, receipt.uuid, receipt.created_at, receipt.modified_at)
     if receipt.is_new:
-        hooks.tell(context, request.base, receipt.form_id, receipt.uuid)
+        hooks.tell(context, receipt.form_id, receipt.uuid)
     answer = _openrosa(render.receipt(*facts), 201, location)
     if is_json:
         answer.data = render.dumps(render.receipt_json(*facts)).encode()
@@ -132,7 +134,7 @@ def _xml_of_form(request: Asked) -> bytes:
     file = request.files.get("xml_submission_file")
     if file is None:  # the server breaks here; phones see an HTML page [e34]
         raise Refused(500, ERROR_PAGE, HTML_TYPE)
-    return bytes(file.read())
+    return bytes(file.read(MAX_XML + 1))
 
 
 def _uploads(request: Asked) -> list[submissions.Upload]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from kobo_sync.station.pattern import Pattern
 
 Matcher = Callable[[Mapping[str, Any]], bool]
 _ABSENT: Any = object()
@@ -20,6 +23,31 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 _SQL = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=", "$eq": "="}
 _COLUMNS = {"_id": ("id", int), "_uuid": ("uuid", str), "_submission_time": ("submission_time", str)}
 _MAX_IN = 900  # SQLite's variables per statement
+MOST_PATTERNS = 10  # in one query
+QUERY_S = 20.0  # longest look over the rows
+
+
+class TooSlow(Exception):
+    """A query that takes longer than any honest one."""
+
+
+def asked(query: Mapping[str, Any]) -> Matcher:
+    """As `matcher`, for what a request brings: it ends in time, whatever the query. Raises: ValueError."""
+    try:
+        test = matcher(query)
+        n_patterns = json.dumps(query).count('"$regex"')
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if n_patterns > MOST_PATTERNS:
+        raise ValueError(f"more than {MOST_PATTERNS} $regex")
+    until = time.monotonic() + QUERY_S
+
+    def in_time(row: Mapping[str, Any]) -> bool:
+        if time.monotonic() > until:
+            raise TooSlow
+        return test(row)
+
+    return in_time
 
 
 def matcher(query: Mapping[str, Any]) -> Matcher:
@@ -140,13 +168,7 @@ def _member(name: str, operand: Any) -> Callable[[Any], bool]:
 
 
 def _regex(pattern: Any, options: str) -> Callable[[Any], bool]:
-    flags = 0
-    for letter in options:
-        flags |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}.get(letter, 0)
-    try:
-        compiled = re.compile(str(pattern), flags)
-    except re.error as error:
-        raise ValueError(f"$regex: {error}") from error
+    compiled = Pattern(str(pattern), options)
     return lambda answer: any(isinstance(item, str) and compiled.search(item) for item in _items(answer))
 
 

@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response
 
 from kobo_sync.station import data, history, query, render, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
+from kobo_sync.station.given_files import as_download, type_of
 from kobo_sync.station.instance import leaves, read_instance
 from kobo_sync.station.wire import (
     Asked,
     Context,
     Refused,
-    disposition,
     empty,
     json_answer,
     not_found,
@@ -26,6 +26,7 @@ from kobo_sync.station.wire import (
 )
 
 SIZES = {"large": 1280, "medium": 640, "small": 240}
+_PICTURES = ("JPEG", "PNG", "GIF", "WEBP")
 _MAX_PIXELS = 60_000_000
 _BAD_IDS = {"detail": "One or more submission ids are invalid"}
 
@@ -126,7 +127,7 @@ def _chosen(context: Context, request: Asked, uid: str, payload: Mapping[str, An
     if not criteria:
         return rows
     try:
-        test = query.matcher(criteria)
+        test = query.asked(criteria)
     except (ValueError, AttributeError, TypeError) as error:
         raise Refused(400, {"payload": ["Invalid query"]}) from error
     return [row for row in rows if test(data.parsed(row))]
@@ -207,15 +208,15 @@ def attachment(context: Context, request: Asked, uid: str, key: str, attachment_
         raise not_found()
     if request.args.get("format", "json") not in ("json", "api"):
         raise Refused(400, {"detail": f"Conversion is not supported for {file['mimetype']}"})
-    content, mimetype = load_blob(reader, file["blob"]), file["mimetype"]
+    content = load_blob(reader, file["blob"])
+    mimetype = type_of(content, file["name"])
     if size:
         if not mimetype.startswith("image/"):
             raise not_found()
         content, mimetype = _resized(content, mimetype, SIZES[size])
     answer = Response(io.BytesIO(content), content_type=mimetype, direct_passthrough=True)
     answer.content_length = len(content)
-    answer.headers["Content-Disposition"] = disposition("inline", file["name"])
-    answer.headers["X-Content-Type-Options"] = "nosniff"
+    as_download(answer, file["name"])
     answer.last_modified = datetime.fromisoformat(file["created_at"])
     answer.set_etag(f"{file['blob'][:16]}{size}")
     answer.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
@@ -227,12 +228,12 @@ def _resized(content: bytes, mimetype: str, side: int) -> tuple[bytes, str]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_PICTURES) as image:
             if image.width * image.height > _MAX_PIXELS:
                 return content, mimetype
             small = image.convert("RGB")
             small.thumbnail((side, side))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return content, mimetype
     target = io.BytesIO()
     small.save(target, "JPEG", quality=85)

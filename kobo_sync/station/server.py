@@ -9,4 +9,4 @@ from kobo_sync.station.wire import MAX_BODY
 
 def serve(station: Station, host: str = "127.0.0.1", port: int = 0, *, threads: int = 4) -> Listening:
     """Serve *station* at *host*; *port* 0 takes a free one. Raises: OSError when the port is taken."""
-    return Listening(station.wsgi(), host, port, threads=threads, most_bytes=MAX_BODY)
+    return Listening(station.wsgi(), host, port, threads=threads, most_bytes=MAX_BODY, porter=station.admit)

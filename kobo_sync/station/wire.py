@@ -12,10 +12,13 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
+from kobo_sync.serving import is_amiss
 from kobo_sync.station import render
 from kobo_sync.station.database import Database
 
 MAX_BODY = 100 * 1024 * 1024  # nginx in front of a real server refuses more
+MAX_JSON = 4 * 1024 * 1024  # of the API's other doors
+MAX_ANONYMOUS = 10_000_000  # where a form takes submissions of anybody
 MAX_TARGET = 16 * 1024  # its longest request line [f53, f54]
 JSON_TYPE = "application/json"
 XML_TYPE = "text/xml; charset=utf-8"
@@ -33,6 +36,9 @@ class Context(Protocol):
     def knows(self, username: str) -> bool:
         """Whether an account of that name may sign in."""
 
+    def phones(self) -> list[str]:
+        """The accounts that are for phones alone."""
+
     def new_uid(self, prefix: str) -> str:
         """A fresh Kobo-like uid."""
 
@@ -44,11 +50,18 @@ class Asked(Request):
     """A request, with the account that makes it (None: anonymous)."""
 
     max_content_length = MAX_BODY
-    max_form_memory_size = MAX_BODY
+    max_form_memory_size = 32 * 1024 * 1024
     max_form_parts = 1000
     username: str | None = None
     is_superuser: bool = False
     scheme_in_use: str = "http"
+
+    def _load_form_data(self) -> None:
+        super()._load_form_data()
+        fields = [text for pair in self.__dict__["form"].items(multi=True) for text in pair]
+        names = [file.filename or "" for file in self.__dict__["files"].values()]
+        if any(map(is_amiss, (*fields, *names))):
+            raise malformed()
 
     @property
     def base(self) -> str:
@@ -70,6 +83,7 @@ class Asked(Request):
             return dict(self.form.items())
         try:
             body = json.loads(self.get_data() or b"{}")
+            check_text(body)
         except (ValueError, RecursionError) as error:
             raise Refused(400, {"detail": "JSON parse error"}) from error
         if not isinstance(body, dict):
@@ -88,6 +102,17 @@ class Refused(Exception):
         """The refusal as an answer."""
         text = self.body if isinstance(self.body, str) else render.dumps(self.body)
         return Response(text, status=self.status, content_type=self.mimetype)
+
+
+def check_text(value: Any) -> None:
+    """Raises: ValueError when JSON that came from outside holds a text that cannot be written, or a NUL."""
+    if "\x00" in json.dumps(value, ensure_ascii=False).encode().decode().replace("\\u0000", "\x00"):
+        raise ValueError("NUL")
+
+
+def malformed() -> Refused:
+    """400: no text, in a place where text belongs."""
+    return Refused(400, {"detail": "Malformed request."})
 
 
 def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +18,7 @@ from pyxform.xls2json_backends import get_xlsform
 from pyxform.xls2xform import convert
 
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.forms.unpacking import too_much
 from kobo_sync.station.kobo_rows import is_own, written_out
 
 Sheets = dict[str, list[dict[str, str]]]
@@ -30,7 +29,6 @@ _META = frozenset({"start", "end", "today"})
 _SELECT = re.compile(
     r"^(select[ _]one|select[ _]multiple|select1|rank)(?:[ _](from_file|from file|external))?\s+(\S.*)$"
 )
-_MAX_UNZIPPED = 100_000_000
 _NO_REFERENCE = re.compile(r"Could not find the name '([^']+)'")
 
 
@@ -59,7 +57,12 @@ def read_workbook(content: bytes) -> Sheets:
 
     Raises: ImportRefused, with the texts of [b10 b11 b14 b15 b16].
     """
-    if content[:2] not in (b"PK", b"\xd0\xcf") or _unzipped(content) > _MAX_UNZIPPED:
+    if reason := too_much(content):
+        raise ImportRefused(
+            "XlsFormatException",
+            f"The workbook is too large for a form: {reason}. Delete what lies below and beside it",
+        )
+    if content[:2] not in (b"PK", b"\xd0\xcf"):
         raise ImportRefused("XlsFormatException", "Unsupported format, or corrupt file")
     try:
         data = get_xlsform(xlsform=content)
@@ -78,14 +81,6 @@ def read_workbook(content: bytes) -> Sheets:
         raise ImportRefused("SyntaxError", "xls upload must have one of these sheets: survey, library")
     _check(sheets)
     return sheets
-
-
-def _unzipped(content: bytes) -> int:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile:
-        return 0
 
 
 def _check(sheets: Sheets) -> None:

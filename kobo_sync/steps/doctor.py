@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kobo_sync.checks.mapping import unknown_questions
+from kobo_sync.config.doors import is_plain, open_doors
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.errors import ConfigError, KoboError, KoboRefused, KoboRejected, KoboSyncError
@@ -49,7 +50,7 @@ def doctor(mission: Mission) -> Report:
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
     for code, examine in enumerate(
-        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes), 1
+        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors), 1
     ):
         try:
             for item in examine(mission):
@@ -141,6 +142,18 @@ def _timezone(mission: Mission) -> Iterator[Examined]:
     yield Examined(
         "time zone rules", f"{mission.config.mission.timezone}, {'up to date' if not cure else 'out of date'}", cure
     )
+
+
+def _doors(mission: Mission) -> Iterator[Examined]:
+    """Secrets that would go over the network for all to read, because the config lets them: said each time."""
+    for door in open_doors(mission.config):
+        yield Examined(door.key, f"{door.message} (allowed in {MISSION_FILE})", door.cure, severe=False)
+    public_url = mission.config.service.public_url
+    if is_plain(public_url):
+        message = "people's passwords, and the hook's secret, go over plain http"
+        yield Examined(
+            "service.public_url", message, "put a proxy with a certificate in front: https://…", severe=False
+        )
 
 
 def _server(mission: Mission) -> Iterator[Examined]:

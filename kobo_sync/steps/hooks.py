@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kobo_sync.config.doors import is_plain
 from kobo_sync.errors import KoboRefused, KoboRejected
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.wire.protocol import HOOK_NAME
@@ -22,6 +23,10 @@ def put_hooks(
     secret, url = mission.config.secret("HOOK_SECRET"), mission.config.service.public_url
     lines: list[str] = []
     findings: list[Finding] = []
+    if secret and is_plain(url) and not mission.config.server.plain_http:
+        message = "no hook is made: its secret would go over plain http"
+        cure = "set service.public_url to an https:// address; pulls by the clock go on without hooks"
+        return [], [Finding("DEPLOY003", "warning", "service.public_url", message, cure)]
     for form_id, uid in assets.items() if secret and url else ():
         endpoint = f"{url}/hook/{secret}/{form_id}"
         try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, render_template, request, session
+from flask import Flask, Response, g, redirect, render_template, request, session
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import random_uuid
@@ -24,6 +28,7 @@ from kobo_sync.web import (
     sign_in,
     synchronisations,
 )
+from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Site, filters, load_person
 from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t
 
@@ -52,7 +57,7 @@ FAULTS = {
     405: ("Demande non comprise", "Revenez à la page précédente et réessayez."),
     410: ("Lien expiré", "Demandez un nouveau lien à la personne qui vous l’a envoyé."),
     413: ("Envoi trop volumineux", "Cette page n’accepte pas de fichier."),
-    429: ("Trop d’essais", "Attendez un quart d’heure, puis réessayez."),
+    429: ("Trop d’essais", "Attendez une minute, puis réessayez."),
     503: ("Momentanément indisponible", "Réessayez dans une minute."),
 }
 
@@ -63,10 +68,14 @@ def create_app(site: Site) -> Flask:
     app = Flask("kobo_sync.web")
     app.extensions["kobo_sync"] = site
     is_https = config.public_url.startswith("https://")
+    key = site.mission.desk.signing_key()
+    # Browsers tell hosts apart, not ports: two services on one host must not take each other's cookies for theirs.
+    cookie = f"kobo_sync_{hashlib.sha256(f'cookie {key}'.encode()).hexdigest()[:8]}"
+    app.url_map.merge_slashes = False  # it would redirect to whatever host the request names
     app.config.update(
-        SECRET_KEY=site.mission.desk.signing_key(),
+        SECRET_KEY=key,
         MAX_CONTENT_LENGTH=MOST_BYTES,
-        SESSION_COOKIE_NAME="__Host-kobo_sync" if is_https else "kobo_sync",
+        SESSION_COOKIE_NAME=f"__Host-{cookie}" if is_https else cookie,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
@@ -93,12 +102,18 @@ def create_app(site: Site) -> Flask:
     return app
 
 
-def _begin() -> None:
+def _begin() -> BaseResponse | None:
+    g.user = None
+    refuse_malformed()
+    astray = request.routing_exception
+    if isinstance(astray, RequestRedirect):  # its own answer would lead to whatever host the request names
+        return redirect(urlsplit(astray.new_url).path or "/", 308)
     request_id = request.headers.get("X-Request-ID", "")
     g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else random_uuid()
     g.began = time.perf_counter()
     if request.endpoint not in ("static", "health", "metrics", "hook"):
         load_person()
+    return None
 
 
 def _words() -> dict[str, object]:
@@ -154,10 +169,10 @@ def _forged(_error: CSRFError) -> tuple[str, int]:
     return _page(400, t("Formulaire périmé"), t("Rechargez la page et réessayez : rien n’a été changé."))
 
 
-def _fault(error: HTTPException) -> tuple[str, int] | Response:
+def _fault(error: HTTPException) -> tuple[str, int] | BaseResponse:
     code = error.code or 500
     if error.response is not None or code < 400:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     title, cure = FAULTS.get(code, ("Erreur", "Réessayez."))
     return _page(code, t(title), t(cure))
 

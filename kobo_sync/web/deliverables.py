@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, flash, redirect, render_template, requ
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from kobo_sync.desk import access_log, share_links
-from kobo_sync.desk.accounts import User
+from kobo_sync.desk.accounts import User, user
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import Manifest
 from kobo_sync.steps.deliver import NOMINATIVE, class_of_zip
@@ -60,7 +60,7 @@ def add_to(app: Flask) -> None:
 @members
 def deliverables() -> Answer:
     """A card per zone and one for the mission."""
-    mission, now = site().mission, site().clock()
+    mission = site().mission
     places = [{"code": zone.code, "labels": zone.labels} for zone in mission.config.zones]
     places.append({"code": MISSION, "labels": {}})
     cards = [_card(place) for place in places]
@@ -73,10 +73,10 @@ def deliverables() -> Answer:
         cards=cards,
         classes=CLASSES,
         taken=access_log.downloads(mission.desk, 30) if person().is_staff else [],
-        links=[(link, token, link.is_open(now)) for link, token in links],
+        links=[(link, token, _is_open(link)) for link, token in links],
         share_days=mission.config.service.share_days,
         may_be_shared=_may_be_shared,
-        public_url=mission.config.service.public_url or request.host_url.rstrip("/"),
+        public_url=mission.config.service.public_url,  # never the Host header: whoever asks writes it
     )
 
 
@@ -89,14 +89,15 @@ def take_file(path: str) -> Answer:
     if not file.may_be_seen_by(person()):
         abort(403)
     content = read_file(file)
-    access_log.log_download(
-        site().mission.desk,
-        file.path,
-        file.classification,
-        hashlib.sha256(content).hexdigest(),
-        site().clock(),
-        username=person().username,
-    )
+    if request.method == "GET":  # who asks for the head alone takes nothing
+        access_log.log_download(
+            site().mission.desk,
+            file.path,
+            file.classification,
+            hashlib.sha256(content).hexdigest(),
+            site().clock(),
+            username=person().username,
+        )
     return sent(file, content)
 
 
@@ -120,7 +121,7 @@ def make_link(path: str = "") -> Answer:
     mission, now = site().mission, site().clock()
     file = find_file(request.form.get("path", ""))
     days = request.form.get("days", type=int) or mission.config.service.share_days
-    if file is None or not 1 <= days <= 365:
+    if file is None or not 1 <= days <= mission.config.service.longest_share_days:
         abort(400)
     if file.classification == "nominative" or not file.may_be_seen_by(person()):
         flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
@@ -156,7 +157,7 @@ def shared_file(token: str) -> tuple[share_links.Share, File] | None:
     except BadSignature:
         return None
     link = share_links.find_share(site().mission.desk, share_id)
-    if link is None or not link.is_open(site().clock()):
+    if link is None or not _is_open(link):
         return None
     file = find_file(link.path)
     return (link, file) if file and _may_be_shared(file) else None
@@ -165,6 +166,15 @@ def shared_file(token: str) -> tuple[share_links.Share, File] | None:
 def _may_be_shared(file: File) -> bool:
     allowed = site().mission.config.privacy.share_pseudonymised
     return share_links.may_be_shared(file.classification, pseudonymised=allowed)
+
+
+def _is_open(link: share_links.Share) -> bool:
+    """Whether a link leads to its file: within the longest life that the config gives now, and of one who may share now."""
+    mission, now = site().mission, site().clock()
+    maker = user(mission.desk, link.created_by)
+    longest = timedelta(days=mission.config.service.longest_share_days)
+    is_owned = maker is not None and maker.disabled_at is None and maker.may_act
+    return is_owned and link.is_open(now) and now < link.created_at + longest
 
 
 def find_file(path: str) -> File | None:
@@ -218,12 +228,12 @@ def _zips(place: str) -> list[File]:
 
 def _card(place: dict[str, Any]) -> dict[str, Any]:
     code = place["code"]
-    manifest, user = _manifest(code), person()
+    manifest, viewer = _manifest(code), person()
     files = [
         File(f"{code}/{name}", name, entry.classification, entry.n_bytes)
         for name, entry in sorted(manifest.files.items())
     ]
-    visible = [file for file in files if file.may_be_seen_by(user)]
+    visible = [file for file in files if file.may_be_seen_by(viewer)]
     pdfs = [file for file in visible if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
     main = [file for file in visible if "/" not in file.name]
     folders: dict[str, list[File]] = {}
@@ -239,7 +249,7 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
         "changes": next((file.path for file in visible if file.name.startswith("changements")), None),
         "files": main,
         "folders": folders,
-        "zips": [file for file in _zips(code) if file.may_be_seen_by(user)],
+        "zips": [file for file in _zips(code) if file.may_be_seen_by(viewer)],
         "n_hidden": len(files) - len(visible),
         "is_built": bool(manifest.files),
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, flash, g, redirect, render_template, request, session, url_for
+from flask import Flask, current_app, flash, g, make_response, redirect, render_template, request, session, url_for
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
 
+from kobo_sync.config.passwords import names_of
 from kobo_sync.desk import accounts
 from kobo_sync.web.site import Answer, members, person, site
 from kobo_sync.web.texts import LANGUAGES, t
@@ -14,9 +18,11 @@ from kobo_sync.web.words import ROLES
 
 REFUSALS = {
     "wrong": "Nom ou mot de passe incorrect.",
-    "locked": "Compte bloqué un quart d’heure après cinq erreurs. Réessayez plus tard.",
-    "busy": "Trop d’essais depuis cette adresse. Attendez un quart d’heure.",
+    "wait": "Trop d’essais. Attendez {n} secondes, puis réessayez.",
+    "old": "Le mot de passe actuel est faux.",
 }
+BROWSER_DAYS = 180  # how long a browser is known after its last good sign-in
+MOST_NAMES = 8  # of one browser
 
 
 def add_to(app: Flask) -> None:
@@ -30,24 +36,31 @@ def add_to(app: Flask) -> None:
 def sign_in() -> Answer:
     """The form, and its answer; the session that was there before is not taken over."""
     onward = local_address(request.values.get("suite", ""))
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):  # who only looks has not tried
         if g.user is not None:
             return redirect(onward)
         return render_template("sign_in.html", suite=onward, ended=g.get("session_ended", False))
     now, desk = site().clock(), site().mission.desk
     accounts.sweep(desk, now - timedelta(days=2))
     username = request.form.get("username", "").strip().lower()
-    tried = accounts.sign_in(desk, username, request.form.get("password", ""), request.remote_addr or "?", now)
+    browser, names = known_browser()
+    password, address = request.form.get("password", ""), request.remote_addr or "?"
+    tried = accounts.sign_in(desk, username, password, address, now, browser if username in names else "")
     if tried.user is None:
-        status = 429 if tried.reason == "busy" else 401
-        page = render_template("sign_in.html", suite=onward, refusal=t(REFUSALS[tried.reason]), username=username)
-        return page, status
+        refusal = t(REFUSALS[tried.reason], n=tried.wait_s)
+        page = render_template("sign_in.html", suite=onward, refusal=refusal, username=username)
+        answer = make_response(page, 429 if tried.wait_s else 401)
+        if tried.wait_s:
+            answer.headers["Retry-After"] = str(tried.wait_s)
+        return answer
     chosen = session.get("language")
     session.clear()
     session["token"] = tried.token
     if chosen:
         session["language"] = chosen
-    return redirect(onward)
+    answer = make_response(redirect(onward))
+    _remember_browser(answer, browser, [username, *(name for name in names if name != username)])
+    return answer
 
 
 def sign_out() -> Answer:
@@ -74,15 +87,22 @@ def account() -> Answer:
     """One's own account: role, rights, and another password."""
     if request.method == "POST":
         now, desk, user = site().clock(), site().mission.desk, person()
-        checked = accounts.check(desk, user.username, request.form.get("old", ""), request.remote_addr or "?", now)
+        # Whoever is signed in waits for errors of this session alone.
+        browser, old = str(session.get("token", "")), request.form.get("old", "")
+        checked = accounts.check(desk, user.username, old, request.remote_addr or "?", now, browser)
         if checked.user is None:
-            flash(t("Le mot de passe actuel est faux."), "error")
-            return render_template("account.html", roles=ROLES), 400
+            reason = "wait" if checked.wait_s else "old"
+            flash(t(REFUSALS[reason], n=checked.wait_s), "error")
+            return render_template("account.html", roles=ROLES), 429 if checked.wait_s else 400
         try:
-            accounts.set_password(desk, user.username, request.form.get("new", ""))
+            near = names_of(site().mission.config)
+            accounts.set_password(desk, user.username, request.form.get("new", ""), near)
         except accounts.AccountRefused:
             flash(
-                t("Nouveau mot de passe refusé : au moins 12 caractères, sans votre nom. Une courte phrase convient."),
+                t(
+                    "Nouveau mot de passe refusé : au moins 12 caractères, sans nom, date ni mot de passe courant."
+                    " Une courte phrase convient."
+                ),
                 "error",
             )
             return render_template("account.html", roles=ROLES), 400
@@ -90,6 +110,42 @@ def account() -> Answer:
         flash(t("Mot de passe changé. Connectez-vous à nouveau."))
         return redirect(url_for("sign_in"))
     return render_template("account.html", roles=ROLES)
+
+
+# ── browsers that are known ──
+
+
+def known_browser() -> tuple[str, list[str]]:
+    """What this browser is called, and the accounts that signed in with it; a new name and none for a new one.
+
+    The cookie opens nothing: it says whose wrong passwords make this browser wait, its own and nobody else's.
+    """
+    cookie = request.cookies.get(browser_cookie(), "")
+    try:
+        browser, names = _browser_signer().loads(cookie, max_age=BROWSER_DAYS * 86400)
+    except (BadSignature, ValueError, TypeError):
+        return secrets.token_urlsafe(12), []
+    return str(browser), [str(name) for name in names]
+
+
+def browser_cookie() -> str:
+    """The name of the cookie by which a browser is known."""
+    return f"{current_app.config['SESSION_COOKIE_NAME']}_known"
+
+
+def _browser_signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(site().mission.desk.signing_key(), salt="known browser")
+
+
+def _remember_browser(answer: Response, browser: str, names: list[str]) -> None:
+    answer.set_cookie(
+        browser_cookie(),
+        str(_browser_signer().dumps([browser, names[:MOST_NAMES]])),
+        max_age=BROWSER_DAYS * 86400,
+        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def local_address(address: str) -> str:

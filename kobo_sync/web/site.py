@@ -67,7 +67,7 @@ def members(page: Callable[P, Answer]) -> Callable[P, Answer]:
     @wraps(page)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Answer:
         if g.user is None:
-            if request.method != "GET" or request.path.endswith(".json"):
+            if request.method not in ("GET", "HEAD") or request.path.endswith(".json"):
                 abort(401)
             return redirect(url_for("sign_in", suite=request.full_path.rstrip("?")))
         return page(*args, **kwargs)

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -21,6 +20,7 @@ from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form, Manifest
+from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
 from kobo_sync.workspace.private import FILE, FOLDER, key_in, private_file, private_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 STATE = ".kobo_sync"
 BACKUPS = "backups"
+STATION_TOKEN = "station.token"
 ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"
@@ -57,6 +58,18 @@ class Workspace:
     def station_database(self) -> Path:
         """The field station's SQLite file; it and its folder are made if need be, for their owner alone."""
         return private_file(self.state_folder() / "station.sqlite")
+
+    def station_token(self) -> tuple[int, str] | None:
+        """(port, token) of this workspace's own field station, as it was started last; None without one."""
+        try:
+            port, token = (self.state / STATION_TOKEN).read_text("ascii").split()
+            return int(port), token
+        except (OSError, ValueError):
+            return None
+
+    def put_station_token(self, port: int, token: str) -> None:
+        """Keep what `station_token` gives, readable by its owner only. Raises: KoboSyncError."""
+        write_atomic(self.state_folder() / STATION_TOKEN, f"{port} {token}\n".encode("ascii"), private=True)
 
     @property
     def desk_database(self) -> Path:
@@ -291,7 +304,7 @@ class Workspace:
             raise disk_error(error, path) from error
         try:
             try:
-                _lock(handle.fileno())
+                lock(handle.fileno())
             except OSError as error:
                 raise Busy(
                     "another run is at work in this workspace", hint="wait for its end (kobo-sync status shows it)"
@@ -431,15 +444,3 @@ def _read_text(path: Path, name: str) -> str:
         raise ConfigError("it is not UTF-8 text", file=name, hint="save it as “CSV UTF-8” or plain UTF-8") from error
     except OSError as error:
         raise ConfigError(f"it cannot be read: {error.strerror}", file=name, hint="check its rights") from error
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -98,7 +98,8 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     if "www-authenticate" in found:
         kept["www-authenticate"] = re.sub(r'(nonce|opaque)="[^"]*"', r"\1", found["www-authenticate"])
     if "content-disposition" in found:
-        kept["content-disposition"] = found["content-disposition"].partition(";")[0]
+        # The real server shows attachments inline, of another host than its pages; the station has one (part 7, B10).
+        kept["content-disposition"] = found["content-disposition"].partition(";")[0].replace("inline", "attachment")
     if "content-range" in found:
         kept["content-range"] = found["content-range"].partition("/")[0]
     if "location" in found:

@@ -26,7 +26,7 @@ FOLDERS = {
     "analysis": {"forms", "config"},
     "desk": {"store", "databases", *KNOWLEDGE},
     "store": {"databases", "kobo/wire", "store/tables"},
-    "station": {"databases"},
+    "station": {"databases", "forms"},
     "databases": set(),
     "phones": {"forms", "config", "kobo/wire"},
     "workspace": {"forms", "config"},

@@ -322,3 +322,44 @@ def test_patience_may_be_a_date() -> None:
     with loopback_server(handle) as (url, _seen):
         assert client_of(url, slept).count("a1") == 0
     assert slept == [20]
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["@{host}/x", ".{host}/x", ":1@{host}/x", "//{host}/x", "/\\{host}/x", "\\\\{host}\\x", "http://a@{host}/x", "http://{host}", "http:///x", "{host}/x", "", "/a\nHost: {host}", "ftp://{host}/x"],
+)  # fmt: skip
+def test_what_an_answer_calls_a_path_is_one_before_it_meets_our_address(link: str) -> None:
+    """Part 7, B11: ``@host/…`` made the client ask another host and keep its bytes as signatures."""
+    manifest = '<xforms xmlns="x"><xform><formID>a1</formID><manifestUrl>{}</manifestUrl></xform></xforms>'
+    with loopback_server(lambda handler, _n: answer(handler, 200, b"evil")) as (elsewhere, strangers):
+        host = elsewhere.removeprefix("http://")
+        crooked = link.format(host=host)
+        body = manifest.format(crooked.replace("\n", "&#10;")).encode()
+        with loopback_server(lambda handler, _n: answer(handler, 200, body)) as (url, seen):
+            with pytest.raises(KoboUnexpected), client_of(url).download(crooked) as stream:
+                b"".join(stream.chunks)
+            assert not seen
+            if link:
+                with pytest.raises(KoboUnexpected):
+                    client_of(url).manifest("a1")
+    assert not strangers
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1", "http://kf.example.org:8080", "http://127.0.0.1.example.org"])
+def test_a_token_goes_over_plain_http_to_this_machine_only(url: str) -> None:
+    """Part 7, B10: refused before anything is sent; the address is one that never answers."""
+    with pytest.raises(KoboRefused, match="plain http"):
+        client_of(url).me()
+    assert client_of(url).traffic() == (0, 0)
+
+
+def test_a_redirect_takes_the_token_nowhere() -> None:
+    """Part 7, B10."""
+    with loopback_server(lambda handler, _n: answer(handler, 200, b"{}")) as (elsewhere, strangers):
+        with loopback_server(lambda handler, _n: answer(handler, 302, b"", Location=f"{elsewhere}/me/")) as (
+            url,
+            _seen,
+        ):
+            with pytest.raises(KoboUnexpected, match="redirects"):
+                client_of(url).me()
+    assert not strangers

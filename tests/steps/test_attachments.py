@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import pytest
+from conftest import Field
 from loopback import answer, client_of, loopback_server
 
+from kobo_sync.steps.pull import pull
 from kobo_sync.steps.pulling.attachments import AHEAD, PARTS, SILENT, Fetched, fetch_files
 from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
 
@@ -122,3 +126,21 @@ def test_types_are_told_by_bytes() -> None:
         "video/mp4",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    "link", ["@{host}/x.png", ".{host}/x.png", "//{host}/x.png", "http://a@{host}/x.png", "\\\\{host}\\x.png"]
+)
+def test_a_file_at_what_is_no_path_is_a_finding_and_nobody_else_is_asked(field_team: Field, link: str) -> None:
+    """Part 7, B11: the bytes of another host were kept as signatures."""
+    field_team.submit("visites", {"zone": "nord", "photo": "a.png"}, files={"a.png": (b"\x89PNG", "image/png")})
+    with loopback_server(lambda handler, _n: answer(handler, 200, b"evil")) as (elsewhere, strangers):
+        crooked = link.format(host=elsewhere.removeprefix("http://"))
+        with field_team.station.db.writing() as connection:
+            (text,) = connection.execute("SELECT attachments FROM submissions").fetchone()
+            files = json.loads(text.replace("\x01", ""))
+            changed = json.dumps([{**file, "download_url": crooked} for file in files])
+            connection.execute("UPDATE submissions SET attachments = ?", (changed,))
+        report = pull(field_team.mission)
+    assert not strangers and report.counts["files_missing"] == 1 and not report.counts.get("files_stored")
+    assert {finding.rule for finding in report.findings} == {"PULL003"}

@@ -118,3 +118,17 @@ def test_a_desk_on_a_server_that_cannot_be_reached(three_databases: Workspace) -
 def test_a_desk_on_a_server(three_databases: Workspace, postgres: str) -> None:
     open_desk(three_databases.desk_database, postgres).close()
     assert f"version {DESK.version}, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")
+
+
+def test_a_secret_that_the_config_lets_go_over_plain_http_is_told_each_time(three_databases: Workspace) -> None:
+    """Part 7, B10: an explicit override that doctor repeats."""
+    path = three_databases.root / "config" / "mission.toml"
+    text = (
+        path.read_text("utf-8")
+        .replace("https://kf.kobotoolbox.org", "http://192.0.2.1")
+        .replace("[server]", "[server]\nplain_http = true")
+    )
+    path.write_text(text, "utf-8")
+    for _ in range(2):
+        told = _line(_looked(three_databases), "server.kf")
+        assert told.startswith("! ") and "plain http to 192.0.2.1" in told

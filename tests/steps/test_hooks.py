@@ -66,6 +66,14 @@ def test_deploy_makes_hooks_once_and_mends_them(field_team: Field) -> None:
     assert [hook.endpoint for hook in hooks] == [f"https://other.example.org/hook/{SECRET}/visites"]
 
 
+def test_no_secret_goes_into_a_hook_over_plain_http(field_team: Field) -> None:
+    """Part 7, B10."""
+    _configure(field_team, "http://sync.example.org")
+    report = deploy(field_team.reopen())
+    assert [(finding.rule, finding.where) for finding in report.findings] == [("DEPLOY003", "service.public_url")]
+    assert field_team.mission.deployer().hooks(field_team.uid("visites")) == []
+
+
 def test_without_a_secret_no_hook_is_made(field_team: Field) -> None:
     assert field_team.mission.deployer().hooks(field_team.uid("visites")) == []
 

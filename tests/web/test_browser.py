@@ -154,7 +154,7 @@ def test_a_consultant_judges_findings_and_shares_a_sheet(office: Office, pages: 
     assert Path(taken.value.path()).read_bytes() == made(office, "nord/fiche-zone.pdf").read_bytes()
     assert page.query_selector("text=liste-presence.docx") is None
     page.click("button[aria-label='Créer un lien vers nord/fiche-zone.pdf']")
-    link = page.input_value("input.copy")
+    link = pages + page.input_value("input.copy")  # public_url is empty: no host stands before the path
     stranger = browser.new_context(accept_downloads=True).new_page()
     with stranger.expect_download() as shared:
         stranger.evaluate("url => { window.location = url }", link)

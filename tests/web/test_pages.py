@@ -127,24 +127,6 @@ def test_a_wrong_password_is_not_told_from_a_wrong_name(office: Office) -> None:
     assert len(said) == 1
 
 
-def test_five_errors_lock_the_account_and_a_quarter_of_an_hour_opens_it(office: Office) -> None:
-    client = office.client()
-    for _ in range(5):
-        post(client, "/connexion", "/connexion", username="maha", password="fausse phrase ici")
-    locked: Any = post(client, "/connexion", "/connexion", username="maha", password="une phrase assez longue")
-    assert locked.status_code == 401 and "bloqué" in locked.text
-    office.field.clock.forward(minutes=16)
-    assert office.client("maha").get("/").status_code == 200
-
-
-def test_an_address_that_tries_too_often_is_refused(office: Office) -> None:
-    client = office.client()
-    for n in range(20):
-        post(client, "/connexion", "/connexion", username=f"nom{n}", password="fausse phrase ici")
-    refused: Any = post(client, "/connexion", "/connexion", username="maha", password="une phrase assez longue")
-    assert refused.status_code == 429
-
-
 def test_an_idle_browser_is_signed_out_and_so_is_an_old_one(office: Office) -> None:
     client = office.client("maha")
     office.field.clock.forward(minutes=29)
@@ -163,7 +145,8 @@ def test_an_idle_browser_is_signed_out_and_so_is_an_old_one(office: Office) -> N
 
 def test_a_copied_cookie_is_worth_nothing_after_signing_out(office: Office) -> None:
     client = office.client("maha")
-    cookie = client.get_cookie("kobo_sync")
+    name = str(office.app.config["SESSION_COOKIE_NAME"])
+    cookie = client.get_cookie(name)
     assert cookie is not None
     post(
         client,
@@ -171,7 +154,7 @@ def test_a_copied_cookie_is_worth_nothing_after_signing_out(office: Office) -> N
         "/",
     )
     thief = office.app.test_client()
-    thief.set_cookie("kobo_sync", cookie.value)
+    thief.set_cookie(name, cookie.value)
     assert thief.get("/").status_code == 302
 
 
@@ -231,7 +214,7 @@ def test_a_huge_form_is_refused(office: Office) -> None:
 def test_a_path_that_no_manifest_names_is_no_file(office: Office, path: str) -> None:
     client = office.client("maha")
     for door in ("fichier", "apercu"):
-        assert client.get(f"/livrables/{door}/{path}").status_code in (404, 308)
+        assert client.get(f"/livrables/{door}/{path}").status_code == (400 if "\x00" in path else 404)
     post(client, "/livrables/lien", "/livrables", path=path)
     assert share_links.shares(office.field.mission.desk) == []
 

@@ -6,11 +6,13 @@ Marks such as [b02] name the recorded exchange with a real server (kpi 2e5efb01)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from defusedxml.ElementTree import ParseError, fromstring
 
@@ -29,12 +31,15 @@ FINGERPRINT_KEY = "kobo_sync"
 HOOK_NAME = "kobo-sync"
 OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
 
+# A path after our own address or any other, without what could make it something else than a path.
+_LINK = re.compile(r"(?:https?://[^\s/?#@\\\x00-\x20\x7f]+)?(/(?!/)[^\\#\x00-\x1f\x7f]*)(?:#[^\x00-\x1f]*)?")
+
 # ── addresses ───────────────────────────────────────────────────────────────
 
 
 def asset_path(asset_uid: str, *parts: str) -> str:
     """The path of an asset, or of something below it; always with the trailing slash [a16]."""
-    return "".join((ASSETS, asset_uid, "/", *(f"{part}/" for part in parts)))
+    return "".join((ASSETS, *(f"{quote(part, safe=':')}/" for part in (asset_uid, *parts))))
 
 
 def assets_path(query: str, limit: int, start: int) -> str:
@@ -102,13 +107,23 @@ def hook_body(endpoint: str) -> dict[str, Any]:
 def parse_hooks(body: bytes) -> list[Hook]:
     """The REST services of a project [i14]. Raises: KoboUnexpected."""
     rows = take(parse_object(body), "results")
-    return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
+    with _known_shape():
+        return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
 
 
-def path_of(url: str) -> str:
-    """The path and query of a link in an answer: the host is ours to choose, never the answer's."""
-    parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+def path_of(link: str) -> str:
+    """The path and query of a link in an answer: the host is ours to choose, never the answer's.
+
+    Raises: KoboUnexpected for what is neither an address of the web nor a path: behind our own address it could name
+    another host.
+    """
+    match = _LINK.fullmatch(link)
+    if match is None:
+        raise KoboUnexpected(
+            "the answer names a file or page at what is no address",
+            hint="look at the project on the server: somebody may be after its files",
+        )
+    return match[1]
 
 
 # ── projects ────────────────────────────────────────────────────────────────
@@ -127,11 +142,17 @@ def parse_asset(body: bytes) -> Asset:
 def parse_assets(body: bytes) -> tuple[list[Asset], bool]:
     """One page of projects (surveys only), and whether another follows [b26]. Raises: KoboUnexpected."""
     data = parse_object(body)
-    rows = [row for row in take(data, "results") if row.get("asset_type") == "survey"]
+    with _known_shape():
+        rows = [row for row in take(data, "results") if row.get("asset_type") == "survey"]
     return [_asset(row) for row in rows], bool(data.get("next"))
 
 
 def _asset(data: Any) -> Asset:
+    with _known_shape():
+        return _read_asset(data)
+
+
+def _read_asset(data: Any) -> Asset:
     settings = data.get("settings") or {}
     mark = (settings.get("extra_metadata") or {}).get(FINGERPRINT_KEY) or {}
     return Asset(
@@ -152,12 +173,10 @@ def _asset(data: Any) -> Asset:
 def parse_media(body: bytes) -> list[MediaFile]:
     """The form media of an asset: from its own JSON (``files``) or from ``files/`` [c02]."""
     data = parse_object(body)
-    rows = data["files"] if "files" in data else data.get("results", [])
-    return [
-        MediaFile(str(row["uid"]), str(row["metadata"].get("filename", "")), _md5(str(row["metadata"].get("hash", ""))))
-        for row in rows
-        if row.get("file_type") == "form_media" and isinstance(row.get("metadata"), dict)
-    ]
+    with _known_shape():
+        rows = [row for row in data.get("files", data.get("results", [])) if row.get("file_type") == "form_media"]
+        facts = [(row["uid"], row["metadata"]) for row in rows if isinstance(row.get("metadata"), dict)]
+        return [MediaFile(str(uid), str(m.get("filename", "")), _md5(str(m.get("hash", "")))) for uid, m in facts]
 
 
 def parse_import_uid(body: bytes) -> str:
@@ -191,7 +210,7 @@ def parse_error(body: bytes) -> str:
     """The server's own sentence in an error answer, or the first words of its text; at most 300 characters."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = " ".join(body[:2000].decode("utf-8", "replace").split())
         return "an HTML page" if text.lower().startswith(("<!doctype", "<html")) else text[:300]
     if isinstance(data, dict):
@@ -209,7 +228,7 @@ def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
     for xform in _xml(body):
         texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in xform}
         if texts.get("formID") == asset_uid:
-            return path_of(texts.get("manifestUrl", "")) or None
+            return path_of(texts["manifestUrl"]) if texts.get("manifestUrl") else None
     return None
 
 
@@ -270,6 +289,18 @@ def take(data: Any, key: str) -> Any:
     if not isinstance(data, dict) or key not in data:
         raise KoboUnexpected(f"the answer has no {key!r}")
     return data[key]
+
+
+@contextmanager
+def _known_shape() -> Iterator[None]:
+    """Raises: KoboUnexpected where an answer that is JSON is not laid out as the server's are."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise KoboUnexpected(
+            f"the answer is not laid out as KoboToolbox does ({type(error).__name__})",
+            hint="check that the address is a KoboToolbox server",
+        ) from error
 
 
 def unexpected(message: str, body: bytes) -> NoReturn:

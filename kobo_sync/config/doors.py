@@ -1,0 +1,85 @@
+"""Where secrets go: the servers' addresses, and which of them would carry a token or a password for all to read."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from kobo_sync.config.checks_and_keeping import Settings
+
+if TYPE_CHECKING:
+    from kobo_sync.config.config import Config
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$")]
+
+
+class Server(Settings):
+    """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid).
+
+    *plain_http* lets the token go over plain http to a host that is not this machine; doctor says so each time.
+    """
+
+    kf: Origin
+    kc: Origin
+    assets: dict[str, str] = {}
+    timeout_s: float = Field(default=130, gt=0)
+    retries: int = Field(default=5, ge=1, le=20)
+    plain_http: bool = False
+
+
+class OpenDoor(NamedTuple):
+    """A setting by which a secret would go over the network for all to read; *is_let*: another setting allows it."""
+
+    key: str
+    message: str
+    cure: str
+    is_let: bool
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether *host* is a name or address of this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_plain(url: str) -> bool:
+    """Whether what goes to *url* can be read on the way: http to another machine."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and not is_this_machine(parts.hostname or "")
+    except ValueError:
+        return True
+
+
+def open_doors(config: Config) -> Iterator[OpenDoor]:
+    """The settings of *config* that would show a secret, those that are allowed by name among them."""
+    server, smtp = config.server, config.notices.smtp
+    at_station = not is_plain(server.kf)  # phones reach a station over the Wi-Fi, this program over its own machine
+    for key, url in (("kf", server.kf), ("kc", "" if at_station and _is_http(server.kf) else server.kc)):
+        if is_plain(url):
+            yield OpenDoor(
+                f"server.{key}",
+                f"the token would go over plain http to {urlsplit(url).hostname}, for all on the way to read",
+                "write https://; for a station on this machine server.kf is http://127.0.0.1 with its port. Or set"
+                " server.plain_http = true, if you own every wire to it",
+                server.plain_http,
+            )
+    if smtp and smtp.security == "none" and smtp.username and not is_this_machine(smtp.host):
+        yield OpenDoor(
+            "notices.smtp.security",
+            f"the password would go unencrypted to {smtp.host}",
+            'write security = "starttls" or "tls". Or set notices.smtp.plain_password = true, if you own every wire to it',
+            smtp.plain_password,
+        )
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith("http://")
