@@ -38,7 +38,7 @@ def main() -> None:
     n = parser.parse_args().rows
     workspace = find(Path(__file__).parent)
     config = workspace.config({})
-    facts = _facts(config, workspace.forms(config), n // 3)
+    facts = _facts(config, {form_id: workspace.form(form_id, config) for form_id in config.forms}, n // 3)
     copying = _cpu(lambda: [table.to_dict("list") for table in facts.tables.values()])
     spent = {}
     n_found = {}

@@ -8,6 +8,7 @@ one, add its file here; a mission's own is named in ``checks.extra`` of its conf
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
 import traceback
@@ -21,12 +22,13 @@ from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, KoboSyncError, place_of
 from kobo_sync.model import Finding
 
 _MODULES = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
 CHECKS = tuple(sorted((module for module in _MODULES if hasattr(module, "CODE")), key=lambda module: str(module.CODE)))
 _BY_CODE = {module.CODE: module for module in CHECKS}
+FAULT = "CHECK001"
 CODE_SHAPE = re.compile(r"[A-Z]{2,16}[0-9]{3}")
 
 
@@ -49,12 +51,32 @@ class Check:
 def run_checks(facts: Facts) -> tuple[Finding, ...]:
     """What all checks find, in a stable order: by code, zone, place.
 
-    Raises: ConfigError for a check of the mission's own that cannot be loaded, or fails.
+    A check that fails is a finding itself (`FAULT`), and the others go on. Raises: ConfigError for a check of the
+    mission's own that cannot be loaded.
     """
     findings: list[Finding] = []
     for check in checks_of(facts.config.checks.extra, facts.config.checks.off):
-        findings += _findings_of(check, facts) if check.name else check.find(facts)
+        findings += _findings_of(check, facts) if check.name else _guarded(check.code, lambda c=check: c.find(facts))  # type: ignore[misc]
     return ordered(findings)
+
+
+def _guarded(code: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What *find* gives; a finding of `FAULT` when it fails: one check never stops the others."""
+    try:
+        return list(find())
+    except KoboSyncError:
+        raise
+    except Exception as error:
+        if os.environ.get("KOBO_SYNC_DEBUG"):
+            raise
+        return [_fault(code, f"{type(error).__name__}, {place_of(error)}")]
+
+
+def _fault(check: str, where: str) -> Finding:
+    """*where* is the kind and the place of the error: its own words may quote an answer."""
+    message = f"le contrôle {check} est en défaut ({where}) ; les autres ont été faits"
+    hint = "KOBO_SYNC_DEBUG=1 kobo-sync check, et signaler ce qui s’affiche ; [checks] off l’écarte en attendant"
+    return Finding(FAULT, "error", check, message, hint)
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -77,7 +99,12 @@ class ZonePart:
 def zone_part(facts: Facts) -> ZonePart:
     """The part of the zone whose rows *facts* hold. Raises: ConfigError for a code in ``checks.off`` that is none."""
     chosen = checks_of((), facts.config.checks.off)
-    alone = [finding for check in chosen if check.alone for finding in check.find(facts)]
+    alone = [
+        finding
+        for check in chosen
+        if check.alone
+        for finding in _guarded(check.code, lambda c=check: c.find(facts))  # type: ignore[misc]
+    ]
     return ZonePart(ordered(alone), tuple(missing.gathered(facts)), tuple(enumerators.gathered(facts)))
 
 
@@ -95,9 +122,10 @@ def run_over_zones(whole: Facts, parts: Iterable[ZonePart]) -> tuple[Finding, ..
         elif check.code == enumerators.CODE:
             findings += enumerators.judged(whole, (each for part in zone_parts for each in part.works))
         elif check.in_form:
-            findings += [finding for form_id in whole.config.forms for finding in _in_form(whole, check.code, form_id)]
+            for form_id in whole.config.forms:
+                findings += _guarded(check.code, lambda c=check, f=form_id: _in_form(whole, c.code, f))  # type: ignore[misc]
         elif not check.alone:
-            findings += _over_zones(whole, check.code)
+            findings += _guarded(check.code, lambda c=check: _over_zones(whole, c.code))  # type: ignore[misc]
     return ordered(findings)
 
 
@@ -162,14 +190,14 @@ def _own(name: str) -> Check:
 
 
 def _findings_of(check: Check, facts: Facts) -> list[Finding]:
-    """What a mission's own check finds. Raises: ConfigError when it fails, naming the line but no answer."""
+    """What a mission's own check finds, or that it failed, with the line but no answer. Raises: ConfigError when it gives no findings."""
     try:
         findings = list(check.find(facts))
     except Exception as error:
+        if os.environ.get("KOBO_SYNC_DEBUG"):
+            raise
         last = traceback.extract_tb(error.__traceback__)[-1]
-        raise _refusal(
-            check.name, f"fails with {type(error).__name__} in line {last.lineno} of {last.name}()"
-        ) from error
+        return [_fault(check.name, f"{type(error).__name__}, line {last.lineno}, {last.name}()")]
     for finding in findings:
         if not isinstance(finding, Finding):
             raise _refusal(check.name, f"gives a {type(finding).__name__} where a Finding is due")

@@ -158,6 +158,7 @@ class Pull(Settings):
     overlap_minutes: int = Field(default=120, ge=0)
     max_gone_share: float = Field(default=0.2, ge=0, le=1)
     complete_hours: float = Field(default=24, ge=0)
+    most_hours: float = Field(default=12, gt=0)
 
 
 class Deliverables(Settings):

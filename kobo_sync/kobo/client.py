@@ -37,6 +37,7 @@ T = TypeVar("T")
 class KoboClient:
     """One account on one server: *kf* is the API's address, *kc* the one phones use.
 
+    It asks for *most_s* seconds from its making on at the most: whatever a server answers, a run has an end.
     Only what is safe to repeat is retried: reads, deletions, and changes that say the whole new state.
     The token goes to these two addresses and nowhere else, over plain http to this machine alone unless *plain_http*
     lets it; redirects are never followed.
@@ -51,12 +52,14 @@ class KoboClient:
         *,
         timeout_s: float = 130,
         retries: int = 5,
+        most_s: float = float("inf"),
         plain_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kf, self.kc = kf, kc
+        self._monotonic, self._until, self._most_s = monotonic, monotonic() + most_s, most_s
         self._transport = Transport(
             token,
             timeout_s=timeout_s,
@@ -395,6 +398,11 @@ class KoboClient:
         return self._send("GET", self.kf + protocol.path_of(path), when_slow=when_slow)
 
     def _send(self, method: str, url: str, **options: Any) -> Answer:
+        if self._monotonic() > self._until:
+            raise KoboUnreachable(
+                f"this run has asked for more than {self._most_s / 3600:g} hours and ends here",
+                hint="what was received is stored and the next run goes on; pull.most_hours sets the bound",
+            )
         return self._transport.send(method, url, **options)
 
     def _delete(self, path: str) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from kobo_sync.config.files import SECRETS_FILE
-from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.errors import ConfigError, FormError, KoboSyncError
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
 
@@ -57,6 +57,7 @@ class Mission:
     server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
     stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
     host: str = field(default_factory=socket.gethostname)
+    form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
     _clients: dict[str, KoboClient] = field(default_factory=dict)
 
     @cached_property
@@ -66,8 +67,20 @@ class Mission:
 
     @cached_property
     def forms(self) -> dict[str, Form]:
-        """The forms by form_id. Raises: FormError, ConfigError."""
-        return self.workspace.forms(self.config)
+        """The forms by form_id; one whose workbook is at fault is as it was read last, and `form_faults` says so.
+
+        Raises: FormError for one that was never read well; ConfigError.
+        """
+        forms = {}
+        for form_id in self.config.forms:
+            try:
+                forms[form_id] = self.workspace.form(form_id, self.config)
+            except FormError as error:
+                earlier = self.workspace.earlier_form(form_id, self.config)
+                if earlier is None:
+                    raise
+                forms[form_id], self.form_faults[form_id] = earlier, error
+        return forms
 
     @cached_property
     def tables(self) -> dict[str, tuple[FlatTable, ...]]:
@@ -104,7 +117,9 @@ class Mission:
         return {} if self.server else dict(self.config.server.assets)
 
     def form(self, form_id: str) -> Form:
-        """One form, whatever is wrong with the others. Raises: FormError, ConfigError."""
+        """One form as its workbook is now, whatever is wrong with the others. Raises: FormError, ConfigError."""
+        if form_id in self.form_faults:
+            raise self.form_faults[form_id]
         return self.forms[form_id] if "forms" in self.__dict__ else self.workspace.form(form_id, self.config)
 
     def reader(self) -> KoboClient:
@@ -147,6 +162,7 @@ class Mission:
                 timeout_s=settings.timeout_s,
                 retries=settings.retries,
                 plain_http=settings.plain_http,
+                most_s=self.config.pull.most_hours * 3600,
             )
         return self._clients[name]
 
@@ -168,8 +184,12 @@ class Mission:
     def report(
         self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]
     ) -> Report:
-        """The report of a step that ends now."""
-        return Report(step, started_at, self.clock(), dict(counts), tuple(findings), tuple(lines))
+        """The report of a step that ends now; forms that it took as they were before are findings of it."""
+        faults = [
+            Finding("FORMS001", "error", form_id, f"{error.message}; the form is taken as it was before", error.hint)
+            for form_id, error in self.form_faults.items()
+        ]
+        return Report(step, started_at, self.clock(), dict(counts), (*findings, *faults), tuple(lines))
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -218,7 +238,7 @@ class CurrentMission:
                     self.fault = error
                     fresh.close()
                 else:
-                    self.fault = None
+                    self.fault = next(iter(fresh.form_faults.values()), None)
                     self._mission.close()
                     self._mission = fresh
             return self._mission

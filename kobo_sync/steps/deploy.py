@@ -154,7 +154,7 @@ def deploy(
 def local_form(mission: Mission, form_id: str) -> LocalForm:
     """The form and its media as they lie here. Raises: FormError, ConfigError."""
     settings = mission.config.forms[form_id]
-    form = mission.forms[form_id]
+    form = mission.form(form_id)
     roster = mission.config.roster
     media = {}
     absent = []

@@ -41,9 +41,9 @@ def diff(mission: Mission, *, form_ids: Sequence[str] = (), against: Path | None
         if old is None:
             lines.append(f"{form_id}: not on the server yet")
             continue
-        changes = compare(old, mission.forms[form_id])
+        changes = compare(old, mission.form(form_id))
         lines += [f"{form_id}: {line}" for line in described(changes)] or [f"{form_id}: no difference"]
-        findings += harm(mission, mission.forms[form_id], old, changes)
+        findings += harm(mission, mission.form(form_id), old, changes)
     return mission.report("diff", started_at, {"lines": len(lines), "harmful": len(findings)}, findings, lines)
 
 
@@ -91,7 +91,7 @@ def harm_of_replacing(mission: Mission, form_id: str, asset: Asset) -> list[Find
     A breaking change to a form whose submissions the mirror does not hold yet cannot be judged, and
     counts as harm.
     """
-    old, new = deployed_form(mission, form_id, asset.asset_uid), mission.forms[form_id]
+    old, new = deployed_form(mission, form_id, asset.asset_uid), mission.form(form_id)
     changes = [change for change in compare(old, new) if change.is_breaking]
     findings = harm(mission, new, old, changes)
     (holdings,) = mission.store.holdings([form_id])

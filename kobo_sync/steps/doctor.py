@@ -15,7 +15,7 @@ from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.doors import is_plain, open_doors
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
-from kobo_sync.errors import ConfigError, KoboError, KoboRefused, KoboRejected, KoboSyncError
+from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected, KoboSyncError
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
@@ -88,7 +88,14 @@ def _config(mission: Mission) -> Iterator[Examined]:
 
 
 def _forms(mission: Mission) -> Iterator[Examined]:
-    for form_id, form in mission.forms.items():
+    for form_id in mission.config.forms:
+        try:
+            form = mission.form(form_id)
+        except (FormError, ConfigError) as error:
+            yield Examined(
+                f"form {form_id}", error.message, error.hint or "run `kobo-sync lint`, and mend what it names"
+            )
+            continue
         for name in form.media:
             if not (mission.config.roster and name == mission.config.roster.file):
                 mission.workspace.media_bytes(name, mission.config)

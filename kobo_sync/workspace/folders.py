@@ -160,9 +160,10 @@ class Workspace:
                 hint="put the workbook there, or correct the name",
             ) from error
 
-    def forms(self, config: Config) -> dict[str, Form]:
-        """Every form of the mission, read from its workbook, by form_id. Raises: FormError, ConfigError."""
-        return {form_id: self.form(form_id, config) for form_id in config.forms}
+    def earlier_form(self, form_id: str, config: Config) -> Form | None:
+        """The form as its workbook was when it could be read last; None when that is not known."""
+        form = self.cache.last(f"form-{config.forms[form_id].file}", Form)
+        return form if form and form.form_id == form_id else None
 
     def form(self, form_id: str, config: Config) -> Form:
         """One form of the mission, read from its workbook. Raises: FormError, ConfigError."""

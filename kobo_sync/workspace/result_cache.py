@@ -57,6 +57,13 @@ class ResultCache:
         except (OSError, msgspec.MsgspecError, ValueError):
             return None
 
+    def last(self, name: str, kind: type[T]) -> T | None:
+        """The value of *name* that was kept last, whatever it was made from."""
+        try:
+            return msgspec.msgpack.decode((self.folder / name).read_bytes()[len(_head("")) :], type=kind)
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return None
+
     def put(self, name: str, key: str, value: object) -> None:
         """Keep *value* for the next run; a disk that refuses costs time then, nothing else."""
         with suppress(OSError, StoreError, msgspec.MsgspecError, ValueError):

@@ -409,13 +409,33 @@ def test_a_mission_adds_its_own_check_by_dotted_name(tmp_path: Path, monkeypatch
     sys.modules.pop("wells_checks")
 
 
+def test_a_check_that_fails_stops_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part 7, C14: an error of one check, ours or the mission's own, ended all."""
+    (tmp_path / "failing_check.py").write_text(OWN.replace('facts.tables["wells"]', 'facts.tables["nothing"]'), "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    given = facts('extra = ["failing_check"]\n', wells=[well(), well()])
+    before = [f.rule for f in run_checks(facts(wells=[well(), well()]))]
+    (fault,) = found(given, "CHECK001")
+    assert (
+        fault.severity == "error" and "failing_check" in fault.message and "KeyError, line 5, check()" in fault.message
+    )
+    assert [f.rule for f in run_checks(given) if f.rule != "CHECK001"] == before
+    sys.modules.pop("failing_check")
+
+    def broken(_facts: object) -> object:
+        raise ZeroDivisionError("une réponse")
+
+    monkeypatch.setattr(CHECKS[0], "check", broken)
+    (fault,) = found(facts(wells=[well()]), "CHECK001")
+    assert CHECKS[0].CODE in fault.message and "une réponse" not in str(fault)
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
         ("", "lacks CODE, TITLE, check"),
         (OWN.replace("OURS001", "DATA001"), "another check has"),
         (OWN.replace("OURS001", "ours"), "capital letters and three digits"),
-        (OWN.replace('facts.tables["wells"]', 'facts.tables["nothing"]'), "fails with KeyError in line 5 of check()"),
         (OWN.replace("def check", "def check:"), "cannot be imported (SyntaxError"),
         (OWN + "    yield 'text'\n", "gives a str where a Finding is due"),
         (OWN.replace("Finding(CODE", "Finding('DATA002'"), "gives a finding of rule 'DATA002'"),

@@ -363,3 +363,20 @@ def test_a_redirect_takes_the_token_nowhere() -> None:
             with pytest.raises(KoboUnexpected, match="redirects"):
                 client_of(url).me()
     assert not strangers
+
+
+def test_a_run_has_an_end_whatever_the_server_answers() -> None:
+    """Part 7, C15: rows without end, each page with new ids."""
+    now = [0.0]
+
+    def page(handler: BaseHTTPRequestHandler, n: int) -> None:
+        now[0] += 60
+        answer(handler, 200, b'{"count":1,"results":[{"_id":%d,"_uuid":"u%d"}]}' % (n, n))
+
+    with loopback_server(page) as (url, seen):
+        client = client_of(url, most_s=3600.0, monotonic=lambda: now[0])  # type: ignore[arg-type]
+        with pytest.raises(KoboUnreachable, match="more than 1 hours"):
+            for _ in client.pages("a1", above=-1, limit=100):
+                pass
+        assert len(seen) <= 62
+        client.close()
