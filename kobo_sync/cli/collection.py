@@ -153,6 +153,7 @@ def station_command(
             warn(f"listening on {running.url} (Ctrl-C stops)")
             warn(f"  → server.kf is http://127.0.0.1:{running.port}, server.kc the address that phones use")
             stop.wait()
+            stop.end_soon()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise click.UsageError(

@@ -187,6 +187,7 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
         if service:
             service.start()
         stop.wait()
+        stop.end_soon()
         warn("stopping at the next safe point")
     warn("stopped")
 

@@ -26,9 +26,12 @@ class StopSignal:
             signal.signal(getattr(signal, name), self._catch)
 
     def wait(self) -> None:
-        """Return once a signal has come; within half a second of it. The process ends soon after it, in any case."""
+        """Return once a signal has come; within half a second of it."""
         while not self.is_set:
             time.sleep(HEARTBEAT_S)
+
+    def end_soon(self) -> None:
+        """From now on the process ends within `LAST_S`, whatever does not stop."""
         last = threading.Timer(LAST_S, _leave)
         last.daemon = True
         last.start()
