@@ -14,6 +14,10 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.populations import Told, What, told_numbers
+from kobo_sync.analysis.publication import UNKNOWN, present_by_sex
+from kobo_sync.analysis.published import response_rate
+from kobo_sync.analysis.published_needs import printed_needs
 
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120
@@ -66,7 +70,50 @@ def _place(facts: Facts) -> dict[str, Any]:
             for need in first
         ],
         "n_needs": ranked.n,
+        "published": _published(facts),
     }
+
+
+def _published(facts: Facts) -> dict[str, Any]:
+    """The same as the mission's papers may print it, for those who may read no more than these.
+
+    Shape: numbers of persons as text, shares as ``[sign, value]``, the cells of groups (rows, then totals) as text.
+    """
+    numbers, printed = told_numbers(facts), printed_needs(facts)
+    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    came = numbers["present"]
+    rate = None
+    if came.exact and not came.partial:
+        rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
+    rates: dict[str, What] = dict(zip(RATES, ("before", "after", "satisfaction", "needs_rows"), strict=True))
+    catalogue = labels.needs(facts)
+    first = [each for each in printed.needs if each.need.rank is not None and each.score][:TOP_NEEDS]
+    return {
+        **{what: _said(numbers[what]) for what in ("present", "registered", "full_day", "refused", "needs")},
+        "quota_share": rate,
+        "groups": list(table.rows),
+        "cells": table.cells(),
+        "with_other": UNKNOWN in table.columns,
+        "rates": {
+            name: [share.sign, share.value] for name, what in rates.items() if (share := response_rate(facts, what))
+        },
+        "needs": [
+            {
+                "labels": dict(catalogue[each.need.code].labels) if each.need.code in catalogue else {},
+                "label": each.need.label,
+                "score": round(each.score or 0, printed.digits),
+            }
+            for each in first
+        ],
+    }
+
+
+def _said(told: Told) -> str:
+    if told.hidden or (told.partial and not told.n):
+        return "–"
+    if told.near is not None:
+        return f"≈\u00a0{told.near}"
+    return f"≥\u00a0{told.n}" if told.partial else str(told.n)
 
 
 def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:

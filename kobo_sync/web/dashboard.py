@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Flask, render_template
 
-from kobo_sync.analysis.suppression import publishable, shown
 from kobo_sync.desk import runs, schedules
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
@@ -33,9 +32,8 @@ def dashboard() -> Answer:
     success = runs.last_success(mission.desk, ("run", "pull", "reconcile"))
     failed = [run for run in runs.last_runs(mission.desk, 1, with_reports=False) if run.has_failed]
     content = snapshot[0] if snapshot else None
-    places = [_seen(place) for place in ([content["mission"], *content["zones"]] if content else [])]
-    if any("–" in group["cells"] for place in places[1:] for group in place["groups"]):
-        places[0]["groups"] = []  # a sum would tell what a zone hides
+    seen = _exact if person().may_act else _published
+    places = [seen(place) for place in ([content["mission"], *content["zones"]] if content else [])]
     return render_template(
         "dashboard.html",
         places=places,
@@ -48,36 +46,54 @@ def dashboard() -> Answer:
     )
 
 
-def _seen(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as this person may see it: readers see no count that could point at somebody."""
+def _exact(place: dict[str, Any]) -> dict[str, Any]:
+    """A place as those see it who work with its rows."""
     counts = [[group["women"], group["men"], group["other"]] for group in place["groups"]]
     columns = [at for at in range(3) if at < 2 or any(row[2] for row in counts)]
-    counts = [[row[at] for at in columns] for row in counts]
-    exact = person().may_act
-    plain = [[str(n) for n in row] + [str(sum(row))] for row in counts]
-    plain.append([str(sum(column)) for column in zip(*[[*row, sum(row)] for row in counts], strict=True)])
-    cells = plain if exact else shown(counts) if counts else []
+    rows = [[*(row[at] for at in columns), sum(row)] for row in counts]
+    totals = [sum(column) for column in zip(*rows, strict=True)]
+    return {
+        **place,
+        "groups": [
+            {**group, "cells": list(map(str, row)), "parts": row[:2]}
+            for group, row in zip(place["groups"], rows, strict=True)
+        ],
+        "totals": list(map(str, totals)),
+        "with_other": len(columns) > 2,
+        "few_needs": False,
+        **{
+            f"shown_{name}": str(place[f"n_{name}"])
+            for name in ("present", "registered", "full_day", "refused", "needs")
+        },
+    }
+
+
+def _published(place: dict[str, Any]) -> dict[str, Any]:
+    """A place as readers see it: what the mission's papers print, by the same plan; nothing of a snapshot that has none yet."""
+    printed: dict[str, Any] = place.get("published", {})
+    by_code = {group["code"]: group for group in place["groups"]}
+    cells = printed.get("cells", [])
     groups = [
         {
-            **group,
-            "cells": cells[at],
-            "total": sum(counts[at]) if cells[at][-1] != "–" else None,
-            "parts": counts[at][:2] if "–" not in cells[at][:2] else None,
+            **by_code.get(code, {"code": code, "labels": {}, "quota": 0}),
+            "cells": row,
+            "parts": [int(cell) for cell in row[:2]] if "–" not in row[:2] else None,
         }
-        for at, group in enumerate(place["groups"])
+        for code, row in zip(printed.get("groups", []), cells[:-1], strict=True)
     ]
-    few = not exact and not publishable(place["n_needs"])
-    hidden = not exact and 0 < place["n_present"] < 3
     return {
         **place,
         "groups": groups,
         "totals": cells[-1] if cells else [],
-        "with_other": len(columns) > 2,
-        "needs": [] if few else place["needs"],
-        "few_needs": few and place["n_needs"] > 0,
-        "shown_present": "–" if hidden else str(place["n_present"]),
-        "quota_share": None if hidden else place["quota_share"],
-        "rates": [{**rate, "value": None if hidden else rate["value"]} for rate in place["rates"]],
-        "shown_refused": "–" if not exact and 0 < place["n_refused"] < 3 else str(place["n_refused"]),
-        "shown_full_day": "–" if not exact and 0 < place["n_full_day"] < 3 else str(place["n_full_day"]),
+        "with_other": printed.get("with_other", False),
+        "needs": printed.get("needs", []),
+        "few_needs": not printed.get("needs") and place["n_needs"] > 0,
+        "quota_share": printed.get("quota_share"),
+        "rates": [
+            {"name": name, "sign": sign, "value": value} for name, (sign, value) in printed.get("rates", {}).items()
+        ],
+        **{
+            f"shown_{name}": printed.get(name, "–")
+            for name in ("present", "registered", "full_day", "refused", "needs")
+        },
     }

@@ -48,8 +48,10 @@ def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
 
 
 @drawn_once
-def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str], *, colour: str = BLUE) -> bytes:
-    """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
+def likert(
+    rows: Sequence[tuple[str, Sequence[float], int | str]], levels: Sequence[str], *, colour: str = BLUE
+) -> bytes:
+    """100 % bars, one per question: (label, shares 0..1 from the least favourable, n as it is told)."""
     rows_drawn = [
         (_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows
     ]

@@ -1,0 +1,323 @@
+"""What papers print of the test and of the satisfaction forms, decided once for zone, mission, workbooks and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, tests_by_zone
+from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.populations import Told, What, beside, told, told_numbers, zones_told
+from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
+from kobo_sync.analysis.shares import FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
+from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+
+SPREAD_FROM = 10  # persons: of fewer, a mean and its deviation would tell each one's score
+Detail = Literal["all", "upper", "favourable", "none"]
+_DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
+
+
+def learnt(facts: Facts) -> Learning:
+    """`learning` over the rows that published figures rest on."""
+    return learning(told(facts))
+
+
+def judged(facts: Facts) -> Satisfaction:
+    """`satisfaction` over the rows that published figures rest on."""
+    return satisfaction(told(facts))
+
+
+def _telling(facts: Facts, what: What) -> list[tuple[str, Told]]:
+    """The zones whose figures are part of the mission's, with their numbers as their own papers have them."""
+    zones = zones_told(facts)
+    codes = [code for code in zones if code and zones[code][what].shown]
+    return [(code, zones[code][what]) for code in codes]
+
+
+@memo_in_process
+def response_rate(facts: Facts, what: What) -> Share:
+    """Of the persons present, the share that answered: not told where its numbers are not, rounded where one is « ≈ »."""
+    number, came = told_numbers(facts)[what], told_numbers(facts)["present"]
+    if not came.exact or came.partial or number.partial or number.hidden or not came.n:
+        return NOT_TOLD
+    if number.exact:
+        return Share("", number.n / came.n, (number.n,))
+    return Share("≈", rounded((number.near or 0) / came.n, 0.05), number.candidates)
+
+
+# ── test ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class PrintedItem:
+    """One test item: over how many pairs, the shares right before and after, McNemar's p or None."""
+
+    item: ItemResult
+    told: Told
+    before: Share
+    after: Share
+    p: float | None
+
+
+@dataclass(frozen=True)
+class _ZoneItem:
+    told: Told
+    before: Share
+    after: Share
+    p_shown: bool
+
+
+@memo_in_process
+def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
+    """The items of the test as every paper prints them."""
+    results, pairs = learnt(facts), told_numbers(facts)["pairs"]
+    if not pairs.shown:
+        return tuple(PrintedItem(item, replace(pairs, hidden=True), NOT_TOLD, NOT_TOLD, None) for item in results.items)
+    tallies = [_tally(item) for item in results.items]
+    if facts.zone is not None:
+        own = _items_of_zone([item.theme for item in results.items], tallies, pairs)
+        return tuple(
+            PrintedItem(item, mine.told, mine.before, mine.after, item.p if mine.p_shown else None)
+            for item, mine in zip(results.items, own, strict=True)
+        )
+    zones = _items_by_zone(facts)
+    printed = []
+    for place, (item, tally) in enumerate(zip(results.items, tallies, strict=True)):
+        mine = [zone[place] for zone in zones]
+        n = _beside_pairs(tally.n, pairs)
+        if any(not zone.told.exact for zone in mine) and n.exact and n.n != pairs.n:
+            n = replace(n, hidden=True)
+        before = over_zones(tally.before, n, [zone.before for zone in mine])
+        after = over_zones(tally.after, n, [zone.after for zone in mine])
+        few = sum(not zone.p_shown for zone in mine)
+        p_shown = before.exact and after.exact and whole_or_none(_square(tally)) and not 0 < few < FEW
+        printed.append(PrintedItem(item, n, before, after, item.p if p_shown else None))
+    return tuple(printed)
+
+
+@memo_in_process
+def _items_by_zone(facts: Facts) -> tuple[tuple[_ZoneItem, ...], ...]:
+    themes = [item.theme for item in learnt(facts).items]
+    tests = tests_by_zone(facts)
+    return tuple(
+        tuple(_items_of_zone(themes, tests[code].items, pairs))
+        for code, pairs in _telling(facts, "pairs")
+        if code in tests
+    )
+
+
+def _tally(item: ItemResult) -> ItemTally:
+    before, after = (round((each or 0) * item.n) for each in (item.before_share, item.after_share))
+    return ItemTally(item.n, before, after, item.n_gained, item.n_lost)
+
+
+def _square(tally: ItemTally) -> tuple[int, ...]:
+    """Gained, lost, right both times, wrong both times."""
+    return tally.gained, tally.lost, tally.before - tally.lost, tally.n - tally.before - tally.gained
+
+
+def _beside_pairs(n: int, pairs: Told) -> Told:
+    """The pairs that answered an item: who left it out is a number of persons, too."""
+    if pairs.near is not None:
+        return pairs if n == pairs.n else Told(n, near=pairs.near, spread=max(pairs.spread, abs(n - pairs.near)))
+    return beside(n, [pairs])
+
+
+def _items_of_zone(themes: Sequence[str], tallies: Sequence[ItemTally], pairs: Told) -> list[_ZoneItem]:
+    numbers = [_beside_pairs(tally.n, pairs) for tally in tallies]
+    sides = []
+    for rights in ([tally.before for tally in tallies], [tally.after for tally in tallies]):
+        shares = [share(k, n) for k, n in zip(rights, numbers, strict=True)]
+        for theme in dict.fromkeys(themes):
+            _hide_beside(shares, rights, numbers, [place for place, each in enumerate(themes) if each == theme])
+        sides.append(shares)
+    return [
+        _ZoneItem(n, before, after, before.exact and after.exact and whole_or_none(_square(tally)))
+        for n, tally, before, after in zip(numbers, tallies, *sides, strict=True)
+    ]
+
+
+def _hide_beside(shares: list[Share], rights: Sequence[int], numbers: Sequence[Told], places: Sequence[int]) -> None:
+    """Hide more items of a theme as long as its mean tells one that is hidden: the mean is the sum of its items."""
+    while True:
+        hiding = [place for place in places if not shares[place].exact and shares[place].numerators]
+        small = [
+            place
+            for place in hiding
+            if shares[place].few and min(rights[place], numbers[place].n - rights[place]) < THRESHOLD
+        ]
+        if not small:
+            return
+        found = pinned([shares[place].numerators for place in hiding], sum(rights[place] for place in hiding))
+        if not any(found[hiding.index(place)] for place in small):
+            return
+        left = [place for place in places if shares[place].exact]
+        if not left:
+            for place in hiding:
+                shares[place] = replace(shares[place], sign="–")
+            return
+        next_place = min(left, key=lambda place: (min(rights[place], numbers[place].n - rights[place]), place))
+        n = numbers[next_place].n
+        shares[next_place] = Share("–", 0.0, tuple(range(n + 1)))
+
+
+@memo_in_process
+def spread_shown(facts: Facts) -> bool:
+    """Whether intervals, p and effect sizes of the test may be printed: they tell deviations, and of few persons each score."""
+    pairs = told_numbers(facts)["pairs"]
+    if not pairs.exact or pairs.n < SPREAD_FROM:
+        return False
+    small = sum(not n.exact or n.n < SPREAD_FROM for _, n in _telling(facts, "pairs")) if facts.zone is None else 0
+    return not 0 < small < FEW
+
+
+# ── satisfaction ────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class PrintedScale:
+    """A scaled question: over how many answers, the favourable share, and the parts that may be printed of its levels.
+
+    *levels* and *shares* are those of the parts, least favourable first; both empty where no part may be printed.
+    """
+
+    scale: Scale
+    told: Told
+    favourable: Share
+    levels: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def detail(self) -> int:
+        """How many parts there are."""
+        return len(self.levels)
+
+
+@memo_in_process
+def printed_scales(facts: Facts) -> tuple[PrintedScale, ...]:
+    """The scaled questions as every paper prints them, that about the intention last."""
+    answers, number = judged(facts), told_numbers(facts)["satisfaction"]
+    scales = [*answers.scales, *([answers.intention] if answers.intention else [])]
+    printed = []
+    for scale in (scale for scale in scales if scale.codes):
+        n = _beside_answers(scale.n, number)
+        detail, favourable = _scale_of(scale.counts, n)
+        if facts.zone is None:
+            zones = _scale_by_zone(facts, scale)
+            favourable = over_zones(_above(scale.counts), n, [share_ for _, share_, _ in zones])
+            if any(not told_.exact for *_, told_ in zones) and n.exact and n.n != number.n:
+                n = replace(n, hidden=True)
+            if favourable.drawn is None:
+                detail = "none"
+            elif all(zone.exact for _, zone, _ in zones):
+                detail = _DETAILS[max(_DETAILS.index(each) for each in (detail, *(mine for mine, *_ in zones)))]
+            else:
+                detail = "favourable"
+        printed.append(_printed(scale, n, favourable, detail))
+    return tuple(printed)
+
+
+def _beside_answers(n: int, number: Told) -> Told:
+    return replace(number, hidden=True) if not number.shown else _beside_pairs(n, number)
+
+
+def _above(counts: Sequence[int]) -> int:
+    middle = (len(counts) + 1) / 2
+    return sum(count for place, count in enumerate(counts, 1) if place > middle)
+
+
+def _parts(counts: Sequence[int], detail: Detail) -> list[int]:
+    """The answers per part: each level, those up to the middle as one, or favourable against the others."""
+    n_lower = (len(counts) + 1) // 2
+    if detail == "all":
+        return list(counts)
+    upper = list(counts[n_lower:])
+    return [sum(counts[:n_lower]), *upper] if detail == "upper" else [sum(counts[:n_lower]), sum(upper)]
+
+
+def _scale_of(counts: Sequence[int], n: Told) -> tuple[Detail, Share]:
+    """The finest detail in which every part is nobody or at least three persons, and the favourable share."""
+    favourable = share(_above(counts), n)
+    if favourable.drawn is None:
+        return "none", favourable
+    return next((d for d in _DETAILS[:2] if whole_or_none(_parts(counts, d))), "favourable"), favourable
+
+
+def _scale_by_zone(facts: Facts, scale: Scale) -> list[tuple[Detail, Share, Told]]:
+    answers = answers_by_zone(facts)
+    zones = []
+    for code, number in _telling(facts, "satisfaction"):
+        if code in answers:
+            by_code = answers[code].scales.get(scale.question, {})
+            counts = [by_code.get(each, 0) for each in scale.codes]
+            n = _beside_answers(sum(counts), number)
+            zones.append((*_scale_of(counts, n), n))
+    return zones
+
+
+def _printed(scale: Scale, n: Told, favourable: Share, detail: Detail) -> PrintedScale:
+    if detail == "none" or not n.shown:
+        return PrintedScale(scale, n, favourable, (), ())
+    step, n_lower = n.step(), (len(scale.levels) + 1) // 2
+    exact = [count / scale.n for count in _parts(scale.counts, detail)]
+    shares = tuple(exact if n.exact else [rounded(each, step) for each in exact])
+    merged = f"jusqu’à « {scale.levels[n_lower - 1]} »"
+    levels = {
+        "all": scale.levels,
+        "upper": (merged, *scale.levels[n_lower:]),
+        "favourable": (merged, f"à partir de « {scale.levels[n_lower]} »" if len(scale.levels) > n_lower else ""),
+    }[detail]
+    return PrintedScale(scale, n, favourable, tuple(levels), shares)
+
+
+@dataclass(frozen=True)
+class PrintedAdvice:
+    """The recommendation: its score rounded as it may be, None when it may not; its interval and its parts, where they may."""
+
+    advice: Recommendation
+    told: Told
+    score: float | None
+    interval: tuple[float, float] | None
+    parts: tuple[float, float, float] | None
+
+
+@memo_in_process
+def printed_advice(facts: Facts) -> PrintedAdvice:
+    """The recommendation as every paper prints it."""
+    advice, number = judged(facts).recommendation, told_numbers(facts)["satisfaction"]
+    n = _beside_answers(advice.n, number)
+    counts = (advice.n_promoters, advice.n - advice.n_promoters - advice.n_detractors, advice.n_detractors)
+    score_shown, parts_shown = _advice_of(counts, n)
+    if facts.zone is None:
+        answers = answers_by_zone(facts)
+        zones = []
+        for code, zone_number in _telling(facts, "satisfaction"):
+            mine = answers[code].advice if code in answers else (0, 0, 0)
+            zones.append(_advice_of(mine, _beside_answers(sum(mine), zone_number)))
+        score_shown = score_shown and not 0 < sum(not shown for shown, _ in zones) < FEW
+        parts_shown = parts_shown and score_shown and not 0 < sum(not shown for _, shown in zones) < FEW
+    if not score_shown or advice.score is None:
+        return PrintedAdvice(advice, n, None, None, None)
+    score = advice.score if n.exact else 100 * rounded(advice.score / 100, n.step())
+    if not parts_shown or advice.low is None or advice.high is None:
+        return PrintedAdvice(advice, n, score, None, None)
+    parts = (counts[0] / advice.n, counts[1] / advice.n, counts[2] / advice.n)
+    return PrintedAdvice(advice, n, score, (advice.low, advice.high), parts)
+
+
+def _advice_of(counts: tuple[int, int, int], n: Told) -> tuple[bool, bool]:
+    """Whether the score may be printed, and whether what tells promoters and detractors apart may be.
+
+    The score tells promoters minus detractors: it is hidden where no other numbers would give it.
+    """
+    if not n.shown or not publishable(sum(counts)):
+        return False, False
+    if whole_or_none(counts):
+        return True, n.exact
+    total, balance = sum(counts), counts[0] - counts[2]
+    possible = [(balance + d, total - balance - 2 * d, d) for d in range(total + 1)]
+    possible = [each for each in possible if min(each) >= 0]
+    hidden = [place for place, count in enumerate(counts) if 0 < count < THRESHOLD]
+    return all(len({each[place] for each in possible}) > 1 for place in hidden), False

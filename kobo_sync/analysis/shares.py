@@ -1,0 +1,112 @@
+"""Shares as papers may print them: exact, rounded to one person's weight, as a band, or not at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kobo_sync.analysis.populations import Told
+from kobo_sync.analysis.suppression import THRESHOLD, pinned
+
+_BANDS_FROM = 10  # persons: of fewer, a band would say nothing
+_BAND = 0.05
+FEW = 3  # zones that hide a cell: as many of them hide each other
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share 0..1. *sign*: "" exact to the whole percent, « ≈ », « > » or « < » (a band), « – » not told.
+
+    *numerators*: the numbers of persons that a reader may take it for.
+    """
+
+    sign: Literal["", "≈", ">", "<", "–"]
+    value: float
+    numerators: tuple[int, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether the number of persons can be worked out from it: it is printed to the percent."""
+        return self.sign == ""
+
+    @property
+    def few(self) -> bool:
+        """Whether a small number of persons is hidden by it."""
+        return self.sign not in ("", "≈")
+
+    @property
+    def drawn(self) -> float | None:
+        """What a chart may draw: the share, None when there is no more than a band."""
+        return self.value if self.sign in ("", "≈") else None
+
+
+NOT_TOLD = Share("–", 0.0, ())
+
+
+def share(k: int, told: Told) -> Share:
+    """The share of *k* among the persons *told*.
+
+    A share whose persons, or whose others, are 0, 1 or 2 is a band (« > 85 % »): that nobody or everybody is in it is hidden
+    with the small numbers, so that a band tells none of the three.
+    """
+    if not told.shown:
+        return NOT_TOLD
+    n, least = told.n, min(told.candidates)
+    small, large = k < THRESHOLD, n - k < THRESHOLD
+    if small or large:
+        numerators = sorted({m for c in told.candidates for e in range(THRESHOLD) for m in (e, c - e) if 0 <= m <= c})
+        if least < _BANDS_FROM:
+            return Share("–", 0.0, tuple(numerators))
+        numerators = [m for m in numerators if (m < THRESHOLD) == small]
+        edge = math.ceil(THRESHOLD / least / _BAND - 1e-9) * _BAND
+        return Share("<" if small else ">", edge if small else 1 - edge, tuple(numerators))
+    if told.exact:
+        return Share("", k / n, (k,))
+    step = told.step()
+    value = rounded(k / n, step)
+    possible = {
+        m
+        for c in told.candidates
+        for m in range(THRESHOLD, c - THRESHOLD + 1)
+        if abs(rounded(m / c, step) - value) < 1e-9
+    }
+    return Share("≈", value, tuple(sorted(possible)))
+
+
+def over_zones(k: int, told: Told, zones: Sequence[Share]) -> Share:
+    """The mission's share of *k*, whose zones print *zones*: never so exact that one of theirs follows.
+
+    Where one or two zones hide theirs, the mission says no more than what the zones say together.
+    """
+    own = share(k, told)
+    hiding = [zone for zone in zones if not zone.exact]
+    if not hiding or not told.shown:
+        return own
+    rest = k - sum(zone.numerators[0] for zone in zones if zone.exact)
+    few = [zone for zone in hiding if zone.few]
+    if any(not zone.numerators for zone in hiding):
+        return Share("–", 0.0, ())
+    told_by_zones = own.few or 0 < len(few) < FEW or any(pinned([zone.numerators for zone in hiding], rest))
+    if not told_by_zones:
+        return own
+    low, high = (sum(end(zone.numerators) for zone in zones) for end in (min, max))
+    if not few and not own.few:
+        step = max(told.step(), _BAND)
+        return Share("≈", rounded(k / told.n, step), tuple(range(low, high + 1)))
+    if told.exact and 2 * low > told.n:
+        return Share(">", math.floor((low - 1) / told.n / _BAND) * _BAND, tuple(range(low, high + 1)))
+    if told.exact and 2 * high < told.n:
+        return Share("<", math.ceil((high + 1) / told.n / _BAND) * _BAND, tuple(range(low, high + 1)))
+    return Share("–", 0.0, tuple(range(low, high + 1)))
+
+
+def rounded(value: float, step: float) -> float:
+    """*value* to the nearest multiple of *step*, halves up."""
+    return math.floor(value / step + 0.5 + 1e-9) * step
+
+
+def whole_or_none(counts: Sequence[int]) -> bool:
+    """Whether each of *counts* is nobody or at least three persons."""
+    return all(n == 0 or n >= THRESHOLD for n in counts)

@@ -1,0 +1,147 @@
+"""The printed figures as cells of a workbook: the same numbers, the same rounding, the same dashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.needs import Needs
+from kobo_sync.analysis.populations import Told, What, told_numbers
+from kobo_sync.analysis.publication import present_by_sex
+from kobo_sync.analysis.published import (
+    learnt,
+    printed_advice,
+    printed_items,
+    printed_scales,
+    response_rate,
+    spread_shown,
+)
+from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.analysis.rates import wilson
+from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.shares import Share, rounded
+from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.documents import french
+
+Cell = float | str | None
+Figure = tuple[str, Cell, Cell]  # the indicator's name, its value, its n
+_RATES: dict[str, What] = {
+    "test_before": "before",
+    "test_after": "after",
+    "satisfaction": "satisfaction",
+    "needs": "needs_rows",
+}
+
+
+def share_cell(share: Share) -> Cell:
+    """A share 0..1 to the hundredth where it is exact; as text where it is rounded or a band; empty where it is not told."""
+    if share.sign == "–":
+        return None
+    return french.rounded(share.value, 2) if share.exact else letterhead.share(share)
+
+
+def n_cell(told: Told) -> Cell:
+    """A number of persons, or ``≈ 25``."""
+    if told.hidden:
+        return None
+    return told.n if told.near is None else letterhead.denominator(told)
+
+
+def printed_figures(facts: Facts) -> Iterator[Figure]:
+    """Every figure that the papers print, by the name of its indicator."""
+    yield from _people(facts)
+    yield from _test(facts)
+    yield from _satisfaction(facts)
+    yield from _needs(facts)
+    plan = road_map(facts)
+    yield "smart_share", french.rounded(plan.smart_share, 2), len(plan.actions)
+    as_of = letterhead.local_day(facts, facts.as_of) if facts.as_of else None
+    yield "overdue", len(plan.overdue(as_of)) if as_of else None, len(plan.actions)
+
+
+def _counted(facts: Facts, what: What) -> Cell:
+    told = told_numbers(facts)[what]
+    return letterhead.counted(facts, what) if told.partial and not told.hidden else n_cell(told)
+
+
+def _people(facts: Facts) -> Iterator[Figure]:
+    numbers = told_numbers(facts)
+    came = _counted(facts, "present")
+    yield "present", came, None
+    apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
+    for name, what in apart:
+        yield name, None if numbers[what].partial else n_cell(numbers[what]), None
+    rate = evaluations.quota_rate(facts)
+    yield "quota_completion", None if rate == french.NOTHING else rate, None
+    groups = tuple(group.code for group in facts.config.groups)
+    table = present_by_sex(facts, "group", groups)
+    quotas = facts.zone.quotas if facts.zone else {}
+    for code, total in zip(table.rows, table.row_totals(), strict=True):
+        if total is not None and quotas.get(code):
+            yield f"quota_completion:{code}", french.rounded(total / quotas[code], 2), quotas[code]
+    for column in filter(None, table.columns):
+        yield f"present:sex:{column}", table.total(column), came
+    for code, total in zip(table.rows, table.row_totals(), strict=True):
+        if code:
+            yield f"present:group:{code}", total, came
+
+
+def _test(facts: Facts) -> Iterator[Figure]:
+    numbers, results = told_numbers(facts), learnt(facts)
+    pairs, change, marks = numbers["pairs"], results.change, len(results.items)
+    n = _counted(facts, "pairs")
+    for name, what in _RATES.items():
+        yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
+    before = numbers["before"]
+    if before.exact and pairs.exact and before.n and not before.partial and not pairs.partial:
+        yield "attrition", french.rounded((before.n - pairs.n) / before.n, 2), before.n
+    if not pairs.shown:
+        return
+    step = 1 if pairs.exact else 100 * pairs.step(marks)
+    for name, score in (("paired_before", change.before), ("paired_after", change.after)):
+        yield name, None if score is None else french.rounded(100 * rounded(score / 100, step / 100)), n
+    if pairs.exact:
+        yield "change", french.rounded(change.change, 1), n
+    else:
+        yield "change", letterhead.change(change.change, pairs, marks), n
+    yield "gain", french.rounded(change.gain, 2 if pairs.exact else 1), n
+    if spread_shown(facts):
+        spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
+        for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):
+            yield name, french.rounded(value, digits), n
+    for item in printed_items(facts):
+        for name, share in (("item_before", item.before), ("item_after", item.after)):
+            yield f"{name}:{item.item.name}", share_cell(share), n_cell(item.told)
+
+
+def _satisfaction(facts: Facts) -> Iterator[Figure]:
+    for each in printed_scales(facts):
+        question, n = each.scale.question, n_cell(each.told)
+        yield f"favourable:{question}", share_cell(each.favourable), n
+        if each.favourable.exact:
+            low, high = wilson(each.favourable.numerators[0], each.told.n) or (None, None)
+            yield f"favourable_low:{question}", french.rounded(low, 2), n
+            yield f"favourable_high:{question}", french.rounded(high, 2), n
+    advice = printed_advice(facts)
+    if advice.score is not None:
+        n = n_cell(advice.told)
+        score = french.rounded(advice.score)
+        yield "recommendation", score if advice.told.exact else f"≈{french.NBSP}{french.signed(score)}", n
+        if advice.interval:
+            for name, value in zip(("recommendation_low", "recommendation_high"), advice.interval, strict=True):
+                yield name, french.rounded(value), n
+
+
+def _needs(facts: Facts) -> Iterator[Figure]:
+    printed = printed_needs(facts)
+    n = _counted(facts, "needs")
+    for each in printed.needs:
+        yield f"need_score:{each.need.code}", french.rounded(each.score, printed.digits), n
+        yield f"need_severity:{each.need.code}", french.rounded(each.severity, 1), None
+    if printed.needs:
+        yield from _compared(printed.ranked)
+
+
+def _compared(ranked: Needs) -> Iterator[Figure]:
+    yield "agreement", french.rounded(ranked.agreement, 2), None
+    yield "common_priorities", None if ranked.common is None else len(ranked.common), len(ranked.needs)
