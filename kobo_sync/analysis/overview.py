@@ -14,7 +14,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import needs
-from kobo_sync.analysis.populations import Told, What, told_numbers
+from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
@@ -22,6 +22,7 @@ from kobo_sync.analysis.published_needs import printed_needs
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120
 GRID = 60  # points of the map are counted in so many columns and rows: a page stays small, and nobody's door is shown
+_SHOWN: tuple[What, ...] = ("present", "registered", "full_day", "refused", "needs")
 RATES = ("test_before", "test_after", "satisfaction", "needs")
 
 
@@ -79,9 +80,8 @@ def _published(facts: Facts) -> dict[str, Any]:
 
     Shape: numbers of persons as text, shares as ``[sign, value]``, the cells of groups (rows, then totals) as text.
     """
-    numbers, printed = told_numbers(facts), printed_needs(facts)
+    printed, came = printed_needs(facts), told_number(facts, "present")
     table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    came = numbers["present"]
     rate = None
     if came.exact and not came.partial:
         rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
@@ -89,7 +89,7 @@ def _published(facts: Facts) -> dict[str, Any]:
     catalogue = labels.needs(facts)
     first = [each for each in printed.needs if each.need.rank is not None and each.score][:TOP_NEEDS]
     return {
-        **{what: _said(numbers[what]) for what in ("present", "registered", "full_day", "refused", "needs")},
+        **{what: _said(told_number(facts, what)) for what in _SHOWN},
         "quota_share": rate,
         "groups": list(table.rows),
         "cells": table.cells(),
@@ -109,11 +109,11 @@ def _published(facts: Facts) -> dict[str, Any]:
 
 
 def _said(told: Told) -> str:
-    if told.hidden or (told.partial and not told.n):
+    if told.hidden or (told.partial and not told.shown):
         return "–"
-    if told.near is not None:
-        return f"≈\u00a0{told.near}"
-    return f"≥\u00a0{told.n}" if told.partial else str(told.n)
+    if told.partial:
+        return f"≥\u00a0{min(told.candidates)}"
+    return str(told.n) if told.near is None else f"≈\u00a0{told.near}"
 
 
 def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:

@@ -57,6 +57,7 @@ ORDER: tuple[What, ...] = (
 )
 ELSEWHERE = ""  # the zone of rows that lie in no zone of the mission
 NO_GROUP = ""
+_APART = ("registered", "full_day", "refused")  # nothing rests on them: where they are too close they are not told
 _NEAR_FROM = 10
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _RESTS_ON: Mapping[Role, What] = {
@@ -124,66 +125,50 @@ def beside(n: int, others: Collection[Told], *, approximate: bool = True) -> Tol
 
 
 @memo_in_process
-def told_numbers(facts: Facts) -> Mapping[What, Told]:
-    """How each population of the zone, or of the mission, may be told."""
+def told_number(facts: Facts, what: What) -> Told:
+    """How many persons of the zone, or of the mission, a population counts, as it may be told."""
     if facts.zone is not None:
-        return _of_zone(facts, facts.zone.code)
-    told: dict[What, Told] = {}
-    zones = zones_told(facts)
-    for what in ORDER:
-        told[what] = _of_mission(facts, what, zones, told)
-    return told
-
-
-@memo_in_process
-def zones_told(facts: Facts) -> Mapping[str, Mapping[What, Told]]:
-    """`told_numbers` of each zone of the mission, as its own papers have them; rows in no zone under `ELSEWHERE`."""
-    codes = [facts.zone.code] if facts.zone else [zone.code for zone in facts.config.zones]
-    return {code: _of_zone(facts, code) for code in (*codes, ELSEWHERE)}
-
-
-def _of_zone(facts: Facts, code: str) -> dict[What, Told]:
-    told: dict[What, Told] = {}
-    for what in ORDER:
-        if what in ("registered", "full_day", "refused"):
-            # Readers know of them nowhere else: nothing rests on them.
-            told[what] = beside(_n(facts, what, code), told.values(), approximate=False)
-        else:
-            told[what] = beside(_n(facts, what, code), told.values())
-    return told
-
-
-def _of_mission(
-    facts: Facts, what: What, zones: Mapping[str, Mapping[What, Told]], before: Mapping[What, Told]
-) -> Told:
-    parts = [zones[code][what] for code in _zones_with(facts, what)]
+        return zone_number(facts, facts.zone.code, what)
+    parts = [zone_number(facts, code, what) for code in _zones_with(facts, what)]
     apart = [part for part in parts if part.shown]
     n = _together(facts, what, sum(part.n for part in apart))
     partial = any(part.n and not part.shown for part in parts)
     near = [part for part in apart if part.near is not None]
     whole = sum(part.n if part.near is None else part.near for part in apart)
-    answer = beside(n, before.values(), approximate=what not in ("registered", "full_day", "refused"))
+    answer = beside(n, [told_number(facts, each) for each in _before(what)], approximate=what not in _APART)
     if answer.hidden or not answer.shown:
         return replace(answer, partial=partial)
     # Persons tested in two zones, counted once: their number is a difference as any other. (Of persons present it is told:
     # the report says that who came to two zones counts once.)
     doubled = sum(part.n for part in apart) - n if what in ("before", "after", "pairs") else 0
     if near and (doubled or any(pinned([p.candidates for p in near], n - sum(p.n for p in apart if p.near is None)))):
-        spread = (THRESHOLD - 1) * len(near) + abs(doubled)
-        return Told(n, near=answer.near or whole, partial=partial, spread=max(spread, abs(n - (answer.near or whole))))
+        beside_it = answer.near or whole
+        spread = max((THRESHOLD - 1) * len(near) + abs(doubled), abs(n - beside_it))
+        return Told(n, near=beside_it, partial=partial, spread=spread)
     if not near and 0 < abs(doubled) < THRESHOLD:
         return Told(n, near=whole, partial=partial) if whole >= _NEAR_FROM else Told(n, hidden=True, partial=partial)
     return replace(answer, partial=partial)
 
 
+@memo_in_process
+def zone_number(facts: Facts, code: str, what: What) -> Told:
+    """`told_number` of a zone of the mission, as its own papers have it; of the rows in no zone under `ELSEWHERE`."""
+    before = [zone_number(facts, code, each) for each in _before(what)]
+    return beside(_n(facts, what, code), before, approximate=what not in _APART)
+
+
+def _before(what: What) -> tuple[What, ...]:
+    return ORDER[: ORDER.index(what)] if what in ORDER else ()
+
+
 def _together(facts: Facts, what: What, total: int) -> int:
     """The persons of the zones that are told, each once; *total* is their number zone by zone."""
     if what == "present":
-        return present.attendance(told(facts)).n_present
+        return present.attendance(told(facts, "registration", "attendance")).n_present
     if what == "full_day":
-        return len({person.key for person in present.attendance(told(facts)).full_day})
+        return len({person.key for person in present.attendance(told(facts, "registration", "attendance")).full_day})
     if what in ("before", "after", "pairs"):
-        return n_tested(told(facts), what)
+        return n_tested(told(facts, "test"), what)
     return total
 
 
@@ -310,12 +295,12 @@ def _in_zones(facts: Facts, counts: Mapping[str, int]) -> dict[str, int]:
 
 
 @memo_in_process
-def told(facts: Facts) -> Facts:
-    """The facts whose rows all published figures rest on: without zones, and groups of the needs, that are not told.
+def told(facts: Facts, *roles: Role) -> Facts:
+    """The facts whose rows of *roles* published figures rest on: without zones, and groups of the needs, that are not told.
 
     The same object where nothing is left out.
     """
-    cuts = {role: cut for role, what in _RESTS_ON.items() if (cut := _cut(facts, role, what)).zones or cut.groups}
+    cuts = {role: cut for role in roles if (cut := _cut(facts, role, _RESTS_ON[role])).zones or cut.groups}
     return replace(facts, tables=_ToldTables(facts, cuts)) if cuts else facts
 
 
@@ -331,16 +316,13 @@ def _cut(facts: Facts, role: Role, what: What) -> _Cut:
     groups = groups_left_out(facts) if role == "needs" else frozenset()
     if facts.zone is not None:
         return _Cut(frozenset(), groups)
-    zones = zones_told(facts) if what != "focus" else {}
     telling = _zones_with(facts, what)
     left_out = set()
     for code in (*(zone.code for zone in facts.config.zones), ELSEWHERE):
         n = _n(facts, what, code)
-        is_told = publishable(n) if what == "focus" else zones[code][what].shown
-        if (n or code == ELSEWHERE) and (code not in telling or not is_told):
+        shown = publishable(n) if what == "focus" else zone_number(facts, code, what).shown
+        if n and (code not in telling or not shown):
             left_out.add(code)
-    if ELSEWHERE in left_out and not _n(facts, what, ELSEWHERE):
-        left_out.discard(ELSEWHERE)
     return _Cut(frozenset(left_out), groups)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
-from kobo_sync.analysis.populations import told
+from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
 UNKNOWN = ""  # the row or column of those with another code or none, where there are any
@@ -58,7 +58,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     All persons are in the table, so that no small number can be had by taking its total from another's;
     *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
     """
-    people = present.attendance(told(facts)).distinct
+    people = present.attendance(told(facts, "registration", "attendance")).distinct
     sexes = (facts.config.codes.female, facts.config.codes.male)
     pairs = [
         (
@@ -113,12 +113,12 @@ def women_share(facts: Facts) -> float | None:
 @memo_over_runs
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
-    sessions = focus_groups(told(facts))
+    sessions = focus_groups(told(facts, "focus_group"))
     whole = [[sessions.n_women, sessions.n_men]]
     if facts.zone is not None:
         mask = hidden(whole)
     else:
-        table = meaning.rows(told(facts), "focus_group").table
+        table = meaning.rows(told(facts, "focus_group"), "focus_group").table
         heads: dict[str, list[int]] = {}
         for zone, *persons in zip(table["zone"], table["women"], table["men"], strict=True):
             mine = heads.setdefault(meaning.text(zone), [0, 0])
@@ -130,18 +130,27 @@ def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     return people, women, men
 
 
-@memo_over_runs
 def texts(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     """What people wrote to an open question, as far as it may be quoted: nothing of a place where fewer than three wrote.
 
     In the mission's papers each zone is such a place: what its own paper does not quote could be had by subtraction.
     """
-    facts = told(facts)
-    if facts.zone is not None:
-        written = meaning.written(facts, form_id, question)
-        return written if publishable(len(written)) else ()
+    by_zone = texts_by_zone(facts, form_id, question)
     role = facts.config.forms[form_id].role
-    rows = meaning.rows(facts, role).table
+    what: What = "needs_rows" if role == "needs" else "satisfaction"
+    return tuple(
+        text
+        for zone, written in by_zone.items()
+        if publishable(len(written))
+        and (facts.zone is not None or publishable(numbers_by_zone(facts, what).get(zone, 0)))
+        for text in written
+    )
+
+
+@memo_over_runs
+def texts_by_zone(facts: Facts, form_id: str, question: str) -> Mapping[str, tuple[str, ...]]:
+    """What people wrote to an open question, word for word, by the zone that their form says."""
+    rows = meaning.rows(facts, facts.config.forms[form_id].role).table
     zone_of = {root: meaning.text(zone) for root, zone in zip(rows["root_uuid"], rows["zone"], strict=True)}
     by_zone: dict[str, list[str]] = {}
     for name in facts.tables_of(form_id):
@@ -150,4 +159,4 @@ def texts(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
             for root, answer in zip(table["root_uuid"], table[question], strict=True):
                 if root in zone_of and meaning.text(answer):
                     by_zone.setdefault(zone_of[root], []).append(meaning.text(answer))
-    return tuple(text for written in by_zone.values() if publishable(len(written)) for text in written)
+    return {zone: tuple(written) for zone, written in by_zone.items()}

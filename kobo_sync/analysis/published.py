@@ -9,7 +9,7 @@ from typing import Literal
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, tests_by_zone
 from kobo_sync.analysis.memo import memo_in_process
-from kobo_sync.analysis.populations import Told, What, beside, told, told_numbers, zones_told
+from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
 from kobo_sync.analysis.shares import FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
@@ -21,25 +21,24 @@ _DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
 
 def learnt(facts: Facts) -> Learning:
     """`learning` over the rows that published figures rest on."""
-    return learning(told(facts))
+    return learning(told(facts, "test"))
 
 
 def judged(facts: Facts) -> Satisfaction:
     """`satisfaction` over the rows that published figures rest on."""
-    return satisfaction(told(facts))
+    return satisfaction(told(facts, "satisfaction"))
 
 
 def _telling(facts: Facts, what: What) -> list[tuple[str, Told]]:
     """The zones whose figures are part of the mission's, with their numbers as their own papers have them."""
-    zones = zones_told(facts)
-    codes = [code for code in zones if code and zones[code][what].shown]
-    return [(code, zones[code][what]) for code in codes]
+    numbers = [(zone.code, zone_number(facts, zone.code, what)) for zone in facts.config.zones]
+    return [(code, number) for code, number in numbers if number.shown]
 
 
 @memo_in_process
 def response_rate(facts: Facts, what: What) -> Share:
     """Of the persons present, the share that answered: not told where its numbers are not, rounded where one is « ≈ »."""
-    number, came = told_numbers(facts)[what], told_numbers(facts)["present"]
+    number, came = told_number(facts, what), told_number(facts, "present")
     if not came.exact or came.partial or number.partial or number.hidden or not came.n:
         return NOT_TOLD
     if number.exact:
@@ -72,7 +71,7 @@ class _ZoneItem:
 @memo_in_process
 def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
     """The items of the test as every paper prints them."""
-    results, pairs = learnt(facts), told_numbers(facts)["pairs"]
+    results, pairs = learnt(facts), told_number(facts, "pairs")
     if not pairs.shown:
         return tuple(PrintedItem(item, replace(pairs, hidden=True), NOT_TOLD, NOT_TOLD, None) for item in results.items)
     tallies = [_tally(item) for item in results.items]
@@ -166,7 +165,7 @@ def _hide_beside(shares: list[Share], rights: Sequence[int], numbers: Sequence[T
 @memo_in_process
 def spread_shown(facts: Facts) -> bool:
     """Whether intervals, p and effect sizes of the test may be printed: they tell deviations, and of few persons each score."""
-    pairs = told_numbers(facts)["pairs"]
+    pairs = told_number(facts, "pairs")
     if not pairs.exact or pairs.n < SPREAD_FROM:
         return False
     small = sum(not n.exact or n.n < SPREAD_FROM for _, n in _telling(facts, "pairs")) if facts.zone is None else 0
@@ -198,7 +197,7 @@ class PrintedScale:
 @memo_in_process
 def printed_scales(facts: Facts) -> tuple[PrintedScale, ...]:
     """The scaled questions as every paper prints them, that about the intention last."""
-    answers, number = judged(facts), told_numbers(facts)["satisfaction"]
+    answers, number = judged(facts), told_number(facts, "satisfaction")
     scales = [*answers.scales, *([answers.intention] if answers.intention else [])]
     printed = []
     for scale in (scale for scale in scales if scale.codes):
@@ -286,7 +285,7 @@ class PrintedAdvice:
 @memo_in_process
 def printed_advice(facts: Facts) -> PrintedAdvice:
     """The recommendation as every paper prints it."""
-    advice, number = judged(facts).recommendation, told_numbers(facts)["satisfaction"]
+    advice, number = judged(facts).recommendation, told_number(facts, "satisfaction")
     n = _beside_answers(advice.n, number)
     counts = (advice.n_promoters, advice.n - advice.n_promoters - advice.n_detractors, advice.n_detractors)
     score_shown, parts_shown = _advice_of(counts, n)

@@ -18,8 +18,8 @@ from kobo_sync.analysis.populations import (
     ballots_by_zone,
     groups_left_out,
     told,
-    told_numbers,
-    zones_told,
+    told_number,
+    zone_number,
 )
 from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
@@ -59,13 +59,13 @@ class PrintedNeeds:
 @memo_in_process
 def printed_needs(facts: Facts) -> PrintedNeeds:
     """The needs as every paper prints them."""
-    ranked, number = needs(told(facts)), told_numbers(facts)["needs"]
+    ranked, number = needs(told(facts, "needs")), told_number(facts, "needs")
     received = bool(needs(facts).n)
     if not number.shown:
         return PrintedNeeds(ranked, number, (), {}, {}, 2, received)
     untold = _mentions_hidden(facts, ranked, number)
     rated = _ratings_hidden(facts)
-    zones = [zones_told(facts)[code]["needs"] for code in _zones(facts)]
+    zones = [zone_number(facts, code, "needs") for code in _zones(facts)]
     counted = number.exact and not 0 < sum(not zone.exact for zone in zones) < FEW
     printed = tuple(
         PrintedNeed(
@@ -82,8 +82,8 @@ def printed_needs(facts: Facts) -> PrintedNeeds:
         ranked,
         number,
         printed,
-        dict(groups) if _sizes_shown(facts, "group", number) else dict.fromkeys(groups),
-        dict(sexes) if _sizes_shown(facts, "sex", number) else dict.fromkeys(sexes),
+        _sizes(facts, "group", groups, number),
+        _sizes(facts, "sex", sexes, number),
         2 if number.exact else 1,
         received,
     )
@@ -94,8 +94,7 @@ def _rating(rating: Rating) -> float | None:
 
 
 def _zones(facts: Facts) -> list[str]:
-    zones = zones_told(facts)
-    return [code for code in zones if code and zones[code]["needs"].shown]
+    return [zone.code for zone in facts.config.zones if zone_number(facts, zone.code, "needs").shown]
 
 
 # ── mentions and scores ─────────────────────────────────────────────────────
@@ -107,13 +106,15 @@ def _mentions_hidden(facts: Facts, ranked: Needs, number: Told) -> frozenset[str
     untold = _few_mentions(counts, number)
     if facts.zone is not None:
         return untold
-    zones = zones_told(facts)
     by_zone = mentions_by_zone(facts)
-    hiding = {code: _few_mentions(by_zone.get(code, {}), zones[code]["needs"], list(counts)) for code in _zones(facts)}
+    hiding = {
+        code: _few_mentions(by_zone.get(code, {}), zone_number(facts, code, "needs"), list(counts))
+        for code in _zones(facts)
+    }
     for need, n in counts.items():
         few = [code for code, needs_ in hiding.items() if need in needs_]
         rest = n - sum(by_zone[code].get(need, 0) for code in hiding if code not in few and code in by_zone)
-        supports = [_support(by_zone[code].get(need, 0), zones[code]["needs"].n) for code in few]
+        supports = [_support(by_zone[code].get(need, 0), zone_number(facts, code, "needs").n) for code in few]
         if few and (len(few) < FEW or any(pinned(supports, rest))):
             untold |= {need}
     return untold
@@ -176,9 +177,12 @@ def _ratings_hidden(facts: Facts) -> frozenset[tuple[str, str]]:
 @memo_over_runs
 def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
     """zone → « rating need » → how many rated it so, without the groups that are left out."""
-    table = meaning.detail(told(facts), "needs", ("need", *_RATED))
+    small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
     zones: dict[str, dict[str, int]] = {}
-    for row in meaning.records(table):
+    for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
+        group = meaning.text(row["group"]) if meaning.text(row["group"]) in known else NO_GROUP
+        if (meaning.text(row["zone"]), group) in small:
+            continue
         mine = zones.setdefault(meaning.text(row["zone"]), {})
         for name in _RATED:
             if meaning.number(row[name]) is not None:
@@ -190,25 +194,41 @@ def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
 # ── sizes of groups and sexes ───────────────────────────────────────────────
 
 
-def _sizes_shown(facts: Facts, trait: Literal["group", "sex"], number: Told) -> bool:
-    """Whether the respondents of each group (or sex) may be counted: none is small, nor is who was present and did not answer."""
+def _sizes(
+    facts: Facts, trait: Literal["group", "sex"], sizes: Mapping[str, int], number: Told
+) -> dict[str, int | None]:
+    """How many respondents each group (or sex) counts, None where that may not be printed.
+
+    None is small, nor is the number of those who were present and did not answer; and none follows from the others.
+    """
     zones = (
-        {facts.zone.code: number} if facts.zone else {code: zones_told(facts)[code]["needs"] for code in _zones(facts)}
+        {facts.zone.code: number} if facts.zone else {code: zone_number(facts, code, "needs") for code in _zones(facts)}
     )
-    n_hiding = sum(not zone.exact or not _all_large(facts, trait, code) for code, zone in zones.items())
-    return number.exact and (n_hiding == 0 or (facts.zone is None and n_hiding >= FEW))
+    hiding = {zone: _sizes_hidden(facts, trait, zone, mine) for zone, mine in zones.items()}
+    untold = set()
+    for code in sizes:
+        n_hiding = sum(code in hidden for hidden in hiding.values())
+        if n_hiding and (facts.zone is not None or n_hiding < FEW):
+            untold.add(code)
+    # All that are told and the total tell the last one; all of them tell the total.
+    if bool(untold) == number.exact:
+        untold = set(sizes)
+    return {code: None if code in untold else n for code, n in sizes.items()}
 
 
-def _all_large(facts: Facts, trait: Literal["group", "sex"], zone: str) -> bool:
+def _sizes_hidden(facts: Facts, trait: Literal["group", "sex"], zone: str, number: Told) -> frozenset[str]:
+    """The groups (or sexes) whose number a zone's own paper does not print."""
     small = groups_left_out(facts)
     by, came = ballots_by_zone(facts, trait).get(zone, {}), present_by_trait(facts, trait).get(zone, {})
+    codes = {*by, *came}
     if trait == "sex" and any(place == zone for place, _ in small):
-        return False
-    for value in {*by, *came}:
-        n = 0 if trait == "group" and (zone, value) in small else by.get(value, 0)
-        if 0 < n < THRESHOLD or (n and 0 < abs(came.get(value, 0) - n) < THRESHOLD):
-            return False
-    return True
+        return frozenset(codes)
+    untold = set()
+    for code in codes:
+        n = 0 if trait == "group" and (zone, code) in small else by.get(code, 0)
+        if 0 < n < THRESHOLD or (n and 0 < abs(came.get(code, 0) - n) < THRESHOLD):
+            untold.add(code)
+    return frozenset(codes if bool(untold) == number.exact else untold)
 
 
 @memo_over_runs

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels, publication
+from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Change, Learning
-from kobo_sync.analysis.populations import Told, What, told_numbers
+from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
 from kobo_sync.analysis.published import (
     PrintedItem,
@@ -24,9 +24,9 @@ from kobo_sync.analysis.published import (
     spread_shown,
 )
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
-from kobo_sync.analysis.shares import rounded, whole_or_none
+from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import letterhead, result_sheets
+from kobo_sync.deliverables import figures, letterhead, result_sheets
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -75,16 +75,16 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     listed = present.attendance(facts)
     quota = present.completion(listed, present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    change, pairs, advice = learnt(facts).change, told_numbers(facts)["pairs"], printed_advice(facts)
+    change, pairs, advice = learnt(facts).change, told_number(facts, "pairs"), printed_advice(facts)
     marks = len(learnt(facts).items)
     test = french.NOTHING
     if pairs.shown and change.before is not None and change.after is not None:
         before = letterhead.points(change.before, pairs, marks).removesuffix(f"{french.NNBSP}%")
         test = f"{before} → {letterhead.points(change.after, pairs, marks)}"
-    figures = [
+    band = [
         (
             letterhead.counted(facts, "present") + slash + french.number(quota),
-            f"présent·e·s ({quota_rate(facts)} du quota)",
+            f"présent·e·s ({figures.quota_rate(facts)} du quota)",
         ),
         (test, f"bonnes réponses, avant → après (n = {letterhead.counted(facts, 'pairs')})"),
         (letterhead.gain(change.gain, pairs), "gain de classe (Hake, de 0 à 1)"),
@@ -93,15 +93,7 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
             f"recommandation, de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction')})",
         ),
     ]
-    writer.key_figures(document, figures)
-
-
-def quota_rate(facts: Facts) -> str:
-    """How far the quota is reached; not told of a mission that leaves zones out."""
-    number = told_numbers(facts)["present"]
-    if not number.exact or number.partial:
-        return french.NOTHING
-    return french.percent(present.completion(present.attendance(facts), present.zones_of(facts)).share)
+    writer.key_figures(document, band)
 
 
 # ── participation ───────────────────────────────────────────────────────────
@@ -132,7 +124,7 @@ def participation(document: WordDocument, facts: Facts) -> None:
         writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
     groups_and_sexes(document, facts)
-    before, pairs = told_numbers(facts)["before"], told_numbers(facts)["pairs"]
+    before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
     if before.shown and before.exact and pairs.exact and not before.partial and not pairs.partial:
         writer.paragraph(document, _attrition(before.n, pairs.n, learnt(facts)))
 
@@ -171,17 +163,17 @@ def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: st
 
 def learning_results(document: WordDocument, facts: Facts) -> None:
     """Adds what the test says: the evolution in words, the figure, the tables by theme and by question."""
-    results, numbers = learnt(facts), told_numbers(facts)
-    pairs, marks = numbers["pairs"], len(results.items)
+    results, pairs = learnt(facts), told_number(facts, "pairs")
+    marks = len(results.items)
     if not pairs.n and not pairs.partial:
         sides: tuple[tuple[float | None, What, str], ...] = (
             (results.mean_before, "before", "avant"),
             (results.mean_after, "after", "après"),
         )
         means_text = [
-            f"{letterhead.points(mean, numbers[what], marks)} {when} (n = {letterhead.counted(facts, what)})"
+            f"{letterhead.points(mean, told_number(facts, what), marks)} {when} (n = {letterhead.counted(facts, what)})"
             for mean, what, when in sides
-            if numbers[what].shown
+            if told_number(facts, what).shown
         ]
         alone = f" Moyennes sans appariement : {french.listing(means_text)}." if means_text else ""
         writer.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
@@ -190,9 +182,12 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
         writer.paragraph(document, _TOO_FEW)
         return
     writer.paragraph(document, _evolution(facts, results.change, marks))
-    rows = [(letterhead.theme(facts, code), change, marks_of(facts, code)) for code, change in results.themes.items()]
+    rows = [
+        (letterhead.theme(facts, code), change, figures.marks_of(facts, code))
+        for code, change in results.themes.items()
+    ]
     lines: list[tuple[str, float, float]] = [
-        (name, drawn(change.before, pairs, weight), drawn(change.after, pairs, weight))
+        (name, figures.drawn(change.before, pairs, weight), figures.drawn(change.after, pairs, weight))
         for name, change, weight in rows
         if change.before is not None and change.after is not None
     ]
@@ -213,18 +208,8 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
     _item_table(document, facts)
 
 
-def marks_of(facts: Facts, theme: str) -> int:
-    """The questions of a theme: so many marks a person."""
-    return sum(item.theme == theme for item in learnt(facts).items)
-
-
-def drawn(value: float, pairs: Told, marks: int) -> float:
-    """A score as charts draw it: no more finely than it is printed."""
-    return value if pairs.exact else 100 * rounded(value / 100, pairs.step(marks))
-
-
 def _evolution(facts: Facts, change: Change, marks: int) -> str:
-    pairs = told_numbers(facts)["pairs"]
+    pairs = told_number(facts, "pairs")
     text = (
         f"Score moyen : **{letterhead.points(change.before, pairs, marks)}** avant, **{letterhead.points(change.after, pairs, marks)}** après "
         f"(n = {letterhead.counted(facts, 'pairs')} tests appariés), soit une évolution de **{letterhead.change(change.change, pairs, marks)} points**"
@@ -314,7 +299,7 @@ def item_points(printed: PrintedItem) -> str:
 
 def satisfaction_results(document: WordDocument, facts: Facts) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
-    number = told_numbers(facts)["satisfaction"]
+    number = told_number(facts, "satisfaction")
     if not number.n and not number.partial:
         writer.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
         return
@@ -416,23 +401,12 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
         "diffusion : une personne peut se reconnaître.",
         keep_with_next=True,
     )
-    for label, texts in quoted(facts):
+    for label, texts in figures.quoted(facts):
         writer.heading(document, label, level)
         if texts:
             writer.verbatims(document, letterhead.quotable(facts, texts))
         else:
             writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
-
-
-def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
-    """Each open question that was answered, and what may be quoted of it: nothing of fewer than three."""
-    questions = []
-    for form_id in facts.config.forms_with_role("satisfaction"):
-        for name in facts.config.forms[form_id].open_questions:
-            label = labels.question(facts, form_id, name)
-            if satisfaction(facts).open_answers.get(label):
-                questions.append((label, publication.texts(facts, form_id, name)))
-    return questions
 
 
 def _reading(document: WordDocument) -> None:

@@ -10,9 +10,8 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.populations import Told, What, coarse, told_numbers
+from kobo_sync.analysis.populations import Told, What, coarse, told_number
 from kobo_sync.analysis.shares import Share, rounded
-from kobo_sync.analysis.suppression import publishable
 from kobo_sync.config.config import Identity, Role
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.colours import readable
@@ -87,9 +86,9 @@ def received(n: int) -> str:
 
 def counted(facts: Facts, what: What) -> str:
     """How many persons *what* counts, as every paper of the mission says it: ``25``, ``≈ 25``, ``≥ 48`` where zones are left out."""
-    told = told_numbers(facts)[what]
-    if told.exact and told.partial:
-        return f"≥{french.NBSP}{french.number(told.n)}" if publishable(told.n) else french.NOTHING
+    told = told_number(facts, what)
+    if told.partial and not told.hidden:
+        return f"≥{french.NBSP}{french.number(min(told.candidates))}" if told.shown else french.NOTHING
     return denominator(told)
 
 

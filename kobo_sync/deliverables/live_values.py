@@ -5,12 +5,12 @@ from __future__ import annotations
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.populations import told_numbers
+from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import present_by_sex, women_share
 from kobo_sync.analysis.published import learnt, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
-from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.documents import french
 
 _FIRST = 3
@@ -54,10 +54,10 @@ def live_values(facts: Facts) -> dict[str, str]:
 def _people(facts: Facts) -> dict[str, str]:
     sexes = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
     women, men = sexes.total(facts.config.codes.female), sexes.total(facts.config.codes.male)
-    full = told_numbers(facts)["full_day"]
+    full = told_number(facts, "full_day")
     return {
         "presents": letterhead.counted(facts, "present"),
-        "taux": evaluations.quota_rate(facts),
+        "taux": figures.quota_rate(facts),
         "femmes": french.number(women),
         "hommes": french.number(men),
         "part_femmes": french.percent(women_share(facts)),
@@ -66,7 +66,7 @@ def _people(facts: Facts) -> dict[str, str]:
 
 
 def _learnt(facts: Facts) -> dict[str, str]:
-    results, pairs, advice = learnt(facts), told_numbers(facts)["pairs"], printed_advice(facts)
+    results, pairs, advice = learnt(facts), told_number(facts, "pairs"), printed_advice(facts)
     change, marks = results.change, len(results.items)
     about = "" if advice.told.exact else f"≈{french.NBSP}"
     return {

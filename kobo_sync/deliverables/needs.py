@@ -13,7 +13,7 @@ from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
-from kobo_sync.deliverables import letterhead, result_sheets
+from kobo_sync.deliverables import figures, letterhead, result_sheets
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -30,6 +30,10 @@ _FIGURE_CM = 16.8
 _IN_CHART = 12
 _PHOTOS, _PHOTO_PX = 4, 1000
 _STRONG = 3
+_SMALL_GROUP = (
+    f"Un groupe compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
+    "et il n’entre ni dans le score ni dans les mentions."
+)
 _WRITTEN = (
     ("proposal", "Propositions des participant·e·s"),
     ("steps", "Démarches déjà faites"),
@@ -51,6 +55,8 @@ def build(facts: Facts) -> list[Document]:
         writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
     elif not scores.needs:
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
+        if groups_left_out(facts):
+            writer.paragraph(document, _SMALL_GROUP)
     else:
         _key_figures(document, facts, scores)
         writer.heading(document, "Classement")
@@ -60,7 +66,7 @@ def build(facts: Facts) -> list[Document]:
         writer.heading(document, "Ce que les groupes ont en commun")
         common(document, facts, scores)
     proposals(document, facts)
-    focus = focus_groups(told(facts))
+    focus = focus_groups(told(facts, "focus_group"))
     if focus.n_sessions:
         writer.heading(document, "Groupes de discussion")
         discussed(document, facts, focus)
@@ -151,12 +157,9 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
     caption = f"Besoins classés (n = {letterhead.counted(facts, 'needs')})"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
-    parts = ["Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur au moins trois avis par besoin."]
-    if groups_left_out(facts):
-        parts.append(
-            f"Un groupe de moins de {THRESHOLD} réponses dans sa zone n’entre ni dans le score ni dans les mentions."
-        )
-    writer.note(document, " ".join(parts))
+    writer.note(
+        document, "Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur au moins trois avis par besoin."
+    )
 
 
 def _domain(facts: Facts, need: Need) -> str:
@@ -177,7 +180,7 @@ def _domain(facts: Facts, need: Need) -> str:
 def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
     columns: list[tuple[str, dict[str, int | None]]] = []
-    for name, n, attribute, code in ranked_columns(facts, scores):
+    for name, n, attribute, code in figures.ranked_columns(facts, scores):
         ranks = {each.need.code: getattr(each.need, attribute)[code] for each in scores.needs}
         columns.append((f"{name}\nn{french.NBSP}={french.NBSP}{french.number(n)}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
@@ -196,14 +199,6 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
     writer.note(document, "Même rang : à égalité. « – » : besoin jamais classé, ou groupe trop petit pour être publié.")
 
 
-def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:
-    """Whose ranks are printed: name, respondents where they may be counted, the attribute of `Need`, code."""
-    codes = facts.config.codes
-    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
-    groups = [(labels.group(facts, code, short=True), n, "rank_by_group", code) for code, n in scores.groups.items()]
-    return groups + [(sexes.get(code, code), n, "rank_by_sex", code) for code, n in scores.sexes.items()]
-
-
 def _fill(rank: int | None) -> str:
     return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
 
@@ -211,6 +206,8 @@ def _fill(rank: int | None) -> str:
 def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
     """Adds how far the groups agree, and the priorities that they share."""
     scores = printed.ranked
+    if groups_left_out(facts):
+        writer.paragraph(document, _SMALL_GROUP)
     if scores.agreement is None:
         writer.paragraph(
             document,

@@ -12,7 +12,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.populations import told, zones_told
+from kobo_sync.analysis.populations import told, zone_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
@@ -85,7 +85,7 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
 def _participation(document: WordDocument, facts: Facts) -> None:
     bars = []
     for zone in facts.config.zones:
-        number = zones_told(facts)[zone.code]["present"]
+        number = zone_number(facts, zone.code, "present")
         if number.exact:
             bars.append(charts.Bar(labels.zone(facts, zone.code), number.n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
@@ -93,7 +93,7 @@ def _participation(document: WordDocument, facts: Facts) -> None:
         picture = writer.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         writer.figure(document, picture, "Personnes présentes et quota, par zone")
     evaluations.groups_and_sexes(document, facts)
-    ages = _by_age(facts, present.attendance(told(facts)))
+    ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
     if ages:
         writer.table(document, ages)
 
@@ -146,7 +146,7 @@ def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None
 
 
 def _discussed(document: WordDocument, facts: Facts) -> None:
-    focus = focus_groups(told(facts))
+    focus = focus_groups(told(facts, "focus_group"))
     if not focus.n_sessions:
         writer.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return

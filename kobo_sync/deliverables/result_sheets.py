@@ -12,9 +12,8 @@ from kobo_sync.analysis.published import printed_items, printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.shares import Share
 from kobo_sync.analysis.suppression import publishable
-from kobo_sync.deliverables import evaluations, letterhead
-from kobo_sync.deliverables import needs as needs_paper
-from kobo_sync.deliverables.figure_cells import n_cell, printed_figures, share_cell
+from kobo_sync.deliverables import figures, letterhead
+from kobo_sync.deliverables.figures import n_cell, printed_figures, share_cell
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 
@@ -203,9 +202,7 @@ def _scales(facts: Facts) -> excel.Sheet:
 def _comments(facts: Facts) -> excel.Sheet:
     columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
     reader = quoting.reader_of(facts)
-    rows: list[Row] = [
-        [label, reader.quoted(text).text] for label, texts in evaluations.quoted(facts) for text in texts
-    ]
+    rows: list[Row] = [[label, reader.quoted(text).text] for label, texts in figures.quoted(facts) for text in texts]
     return excel.Sheet("Paroles", columns, rows)
 
 
@@ -240,7 +237,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
 def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [excel.Column("Besoin", width=46)]
     rankings: list[tuple[str, str]] = []
-    for name, n, attribute, code in needs_paper.ranked_columns(facts, scores):
+    for name, n, attribute, code in figures.ranked_columns(facts, scores):
         columns.append(_count(f"{name} (n = {french.number(n)})"))
         rankings.append((attribute, code))
     rows: list[Row] = [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.populations import told_numbers
+from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
 from kobo_sync.analysis.published import learnt, printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
@@ -30,7 +30,7 @@ _TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
 
 def build(facts: Facts) -> list[Document]:
     """The sheet as a PDF of one page; a part without data says so, small counts are not printed."""
-    ranked, plan, numbers = printed_needs(facts), road_map(facts), told_numbers(facts)
+    ranked, plan = printed_needs(facts), road_map(facts)
     levels, judged = _scales(facts)
     languages = facts.config.mission.languages
     names = [facts.zone.labels.get(language, "") for language in languages[1:]] if facts.zone else []
@@ -56,8 +56,10 @@ def build(facts: Facts) -> list[Document]:
         logos=letterhead.page_logos(facts),
         missing={
             "needs": _missing(int(ranked.received), "aucun classement de besoins n’a été reçu."),
-            "learnt": _missing(numbers["pairs"].n, "aucun test apparié (avant et après) n’a été reçu."),
-            "judged": _missing(numbers["satisfaction"].n, "aucun questionnaire de satisfaction n’a été reçu."),
+            "learnt": _missing(told_number(facts, "pairs").n, "aucun test apparié (avant et après) n’a été reçu."),
+            "judged": _missing(
+                told_number(facts, "satisfaction").n, "aucun questionnaire de satisfaction n’a été reçu."
+            ),
             "actions": french.typography(f"{french.NO_DATA} : aucune action n’a été reçue."),
         },
     )
@@ -75,8 +77,8 @@ def _missing(n: int, text: str) -> str:
 def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    rate = evaluations.quota_rate(facts)
-    change, pairs, marks = learnt(facts).change, told_numbers(facts)["pairs"], len(learnt(facts).items)
+    rate = figures.quota_rate(facts)
+    change, pairs, marks = learnt(facts).change, told_number(facts, "pairs"), len(learnt(facts).items)
     test = french.NOTHING
     if pairs.shown:
         test = _moved(*(letterhead.points(value, pairs, marks) for value in (change.before, change.after)))
@@ -123,13 +125,13 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:
-    pairs, results = told_numbers(facts)["pairs"], learnt(facts)
+    pairs, results = told_number(facts, "pairs"), learnt(facts)
     rows = []
     for theme, change in results.themes.items():
         if pairs.shown and change.before is not None and change.after is not None:
-            marks = evaluations.marks_of(facts, theme)
+            marks = figures.marks_of(facts, theme)
             change_text = _moved(*(letterhead.points(value, pairs, marks) for value in (change.before, change.after)))
-            before, after = (evaluations.drawn(value, pairs, marks) for value in (change.before, change.after))
+            before, after = (figures.drawn(value, pairs, marks) for value in (change.before, change.after))
             rows.append((letterhead.theme(facts, theme), before / 100, after / 100, change_text))
     return rows
 

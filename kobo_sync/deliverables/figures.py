@@ -1,12 +1,14 @@
-"""The printed figures as cells of a workbook: the same numbers, the same rounding, the same dashes."""
+"""The printed figures as papers and the cells of their workbooks show them: the same numbers, rounding and dashes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, publication
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import Needs
-from kobo_sync.analysis.populations import Told, What, told_numbers
+from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published import (
     learnt,
@@ -16,11 +18,12 @@ from kobo_sync.analysis.published import (
     response_rate,
     spread_shown,
 )
-from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.shares import Share, rounded
-from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 
 Cell = float | str | None
@@ -60,18 +63,17 @@ def printed_figures(facts: Facts) -> Iterator[Figure]:
 
 
 def _counted(facts: Facts, what: What) -> Cell:
-    told = told_numbers(facts)[what]
+    told = told_number(facts, what)
     return letterhead.counted(facts, what) if told.partial and not told.hidden else n_cell(told)
 
 
 def _people(facts: Facts) -> Iterator[Figure]:
-    numbers = told_numbers(facts)
     came = _counted(facts, "present")
     yield "present", came, None
     apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
     for name, what in apart:
-        yield name, None if numbers[what].partial else n_cell(numbers[what]), None
-    rate = evaluations.quota_rate(facts)
+        yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
+    rate = quota_rate(facts)
     yield "quota_completion", None if rate == french.NOTHING else rate, None
     groups = tuple(group.code for group in facts.config.groups)
     table = present_by_sex(facts, "group", groups)
@@ -87,12 +89,12 @@ def _people(facts: Facts) -> Iterator[Figure]:
 
 
 def _test(facts: Facts) -> Iterator[Figure]:
-    numbers, results = told_numbers(facts), learnt(facts)
-    pairs, change, marks = numbers["pairs"], results.change, len(results.items)
+    results, pairs = learnt(facts), told_number(facts, "pairs")
+    change, marks = results.change, len(results.items)
     n = _counted(facts, "pairs")
     for name, what in _RATES.items():
         yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
-    before = numbers["before"]
+    before = told_number(facts, "before")
     if before.exact and pairs.exact and before.n and not before.partial and not pairs.partial:
         yield "attrition", french.rounded((before.n - pairs.n) / before.n, 2), before.n
     if not pairs.shown:
@@ -145,3 +147,43 @@ def _needs(facts: Facts) -> Iterator[Figure]:
 def _compared(ranked: Needs) -> Iterator[Figure]:
     yield "agreement", french.rounded(ranked.agreement, 2), None
     yield "common_priorities", None if ranked.common is None else len(ranked.common), len(ranked.needs)
+
+
+# ── what papers share ───────────────────────────────────────────────────────
+
+
+def quota_rate(facts: Facts) -> str:
+    """How far the quota is reached; not told of a mission that leaves zones out."""
+    number = told_number(facts, "present")
+    if not number.exact or number.partial:
+        return french.NOTHING
+    return french.percent(present.completion(present.attendance(facts), present.zones_of(facts)).share)
+
+
+def marks_of(facts: Facts, theme: str) -> int:
+    """The questions of a theme: so many marks a person."""
+    return sum(item.theme == theme for item in learnt(facts).items)
+
+
+def drawn(value: float, pairs: Told, marks: int) -> float:
+    """A score as charts draw it: no more finely than it is printed."""
+    return value if pairs.exact else 100 * rounded(value / 100, pairs.step(marks))
+
+
+def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
+    """Each open question that was answered, and what may be quoted of it: nothing of fewer than three."""
+    questions = []
+    for form_id in facts.config.forms_with_role("satisfaction"):
+        for name in facts.config.forms[form_id].open_questions:
+            label = labels.question(facts, form_id, name)
+            if satisfaction(facts).open_answers.get(label):
+                questions.append((label, publication.texts(facts, form_id, name)))
+    return questions
+
+
+def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:
+    """Whose ranks are printed: name, respondents where they may be counted, the attribute of `Need`, code."""
+    codes = facts.config.codes
+    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
+    groups = [(labels.group(facts, code, short=True), n, "rank_by_group", code) for code, n in scores.groups.items()]
+    return groups + [(sexes.get(code, code), n, "rank_by_sex", code) for code, n in scores.sexes.items()]
