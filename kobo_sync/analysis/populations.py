@@ -3,8 +3,8 @@
 The publication plan begins here; `publication`, `published` and every paper, workbook and page build on it.
 
 * A *population* is who was present, tested, answered. Its number is told when it is 0 or at least 3, and when it differs
-  from each number told before it (in the order of `ORDER`) by 0 or at least 3: who did not answer, or left, would else be
-  had by subtraction. A number that comes too close is told as « ≈ » the other one, from 10 persons on, and what rests on
+  by 0 or at least 3 from each number that it is a part of, or has as a part (`_BESIDE`): who did not answer, or left, would
+  else be had by subtraction. A number that comes too close is told as « ≈ » the other one, from 10 persons on, and what rests on
   it is rounded so coarsely that one person more or fewer does not show; below 10 neither it nor what rests on it is told.
 * A zone's numbers are decided from its own rows alone: its papers never change because another zone's rows do. The
   mission's figures rest on the rows of those zones whose own number is told (`told`), and on no rows that lie in no zone:
@@ -15,7 +15,7 @@ The publication plan begins here; `publication`, `published` and every paper, wo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -43,18 +43,17 @@ What = Literal[
     "refused",
     "focus",
 ]
-ORDER: tuple[What, ...] = (
-    "present",
-    "pairs",
-    "satisfaction",
-    "needs",
-    "before",
-    "after",
-    "needs_rows",
-    "registered",
-    "full_day",
-    "refused",
-)
+# Whose persons each population is a part of, or has a part in: their difference is a number of persons.
+_BESIDE: Mapping[What, tuple[What, ...]] = {
+    "pairs": ("present",),
+    "satisfaction": ("present",),
+    "needs": ("present",),
+    "before": ("present", "pairs"),
+    "after": ("present", "pairs"),
+    "needs_rows": ("present", "needs"),
+    "registered": ("present",),
+    "full_day": ("present",),
+}
 ELSEWHERE = ""  # the zone of rows that lie in no zone of the mission
 NO_GROUP = ""
 _APART = ("registered", "full_day", "refused")  # nothing rests on them: where they are too close they are not told
@@ -95,14 +94,16 @@ class Told:
 
     @property
     def candidates(self) -> tuple[int, ...]:
-        """What a reader may take the number for."""
+        """What a reader may take the number for: he knows on which side of the other one a part, or a whole, must lie."""
         if self.near is None:
             return (self.n,)
-        return tuple(n for n in range(self.near - self.spread, self.near + self.spread + 1) if n != self.near)
+        if self.n < self.near:
+            return tuple(range(self.near - self.spread, self.near))
+        return tuple(range(self.near + 1, self.near + self.spread + 1))
 
     def step(self, marks: int = 1) -> float:
         """What shares (of *marks* per person) are rounded to, 0..1: a whole percent, or one person's weight where the number is « ≈ »."""
-        weight = 1 / (max(1, min(self.candidates)) * max(1, marks))
+        weight = 1 / (max(1, min(self.candidates, default=self.n)) * max(1, marks))
         return _STEPS[0] if self.near is None else next((step for step in _STEPS if step >= weight), _STEPS[-1])
 
 
@@ -135,7 +136,7 @@ def told_number(facts: Facts, what: What) -> Told:
     partial = any(part.n and not part.shown for part in parts)
     near = [part for part in apart if part.near is not None]
     whole = sum(part.n if part.near is None else part.near for part in apart)
-    answer = beside(n, [told_number(facts, each) for each in _before(what)], approximate=what not in _APART)
+    answer = beside(n, _others(what, lambda each: told_number(facts, each)), approximate=what not in _APART)
     if answer.hidden or not answer.shown:
         return replace(answer, partial=partial)
     # Persons tested in two zones, counted once: their number is a difference as any other. (Of persons present it is told:
@@ -153,12 +154,18 @@ def told_number(facts: Facts, what: What) -> Told:
 @memo_in_process
 def zone_number(facts: Facts, code: str, what: What) -> Told:
     """`told_number` of a zone of the mission, as its own papers have it; of the rows in no zone under `ELSEWHERE`."""
-    before = [zone_number(facts, code, each) for each in _before(what)]
-    return beside(_n(facts, what, code), before, approximate=what not in _APART)
+    others = _others(what, lambda each: zone_number(facts, code, each))
+    return beside(_n(facts, what, code), others, approximate=what not in _APART)
 
 
-def _before(what: What) -> tuple[What, ...]:
-    return ORDER[: ORDER.index(what)] if what in ORDER else ()
+def _others(what: What, number: Callable[[What], Told]) -> list[Told]:
+    """The numbers that *what* is told beside; for the tests after, also what would tell how many were never tested."""
+    others = [number(each) for each in _BESIDE.get(what, ())]
+    if what == "after":
+        came, pairs, before = number("present"), number("pairs"), number("before")
+        if came.exact and pairs.exact and before.exact:
+            others.append(Told(came.n - before.n + pairs.n))
+    return others
 
 
 def _together(facts: Facts, what: What, total: int) -> int:

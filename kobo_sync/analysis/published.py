@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, tests_by_zone
+from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, mcnemar_exact, tests_by_zone
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
-from kobo_sync.analysis.shares import FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
+from kobo_sync.analysis.shares import FEW, NEAR_ZONES, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 
 SPREAD_FROM = 10  # persons: of fewer, a mean and its deviation would tell each one's score
+P_STEPS = (0.001, 0.01, 0.05)
 Detail = Literal["all", "upper", "favourable", "none"]
 _DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
 
@@ -51,13 +52,17 @@ def response_rate(facts: Facts, what: What) -> Share:
 
 @dataclass(frozen=True)
 class PrintedItem:
-    """One test item: over how many pairs, the shares right before and after, McNemar's p or None."""
+    """One test item: over how many pairs, the shares right before and after, McNemar's p.
+
+    *p* is None where it would tell who gained or lost; *p_band* is then the step of `P_STEPS` that it lies in, if that does not.
+    """
 
     item: ItemResult
     told: Told
     before: Share
     after: Share
     p: float | None
+    p_band: int | None
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,17 @@ class _ZoneItem:
 def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
     """The items of the test as every paper prints them."""
     results, pairs = learnt(facts), told_number(facts, "pairs")
-    if not pairs.shown:
-        return tuple(PrintedItem(item, replace(pairs, hidden=True), NOT_TOLD, NOT_TOLD, None) for item in results.items)
+    if not pairs.shown or not pairs.exact:
+        # Many shares of one rounded number of persons, whose sum the themes tell, would together tell that number.
+        return tuple(
+            PrintedItem(item, replace(pairs, hidden=True), NOT_TOLD, NOT_TOLD, None, None) for item in results.items
+        )
     tallies = [_tally(item) for item in results.items]
     if facts.zone is not None:
         own = _items_of_zone([item.theme for item in results.items], tallies, pairs)
         return tuple(
-            PrintedItem(item, mine.told, mine.before, mine.after, item.p if mine.p_shown else None)
-            for item, mine in zip(results.items, own, strict=True)
+            _printed_item(item, tally, mine.told, mine.before, mine.after, mine.p_shown)
+            for item, tally, mine in zip(results.items, tallies, own, strict=True)
         )
     zones = _items_by_zone(facts)
     printed = []
@@ -88,12 +96,39 @@ def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
         n = _beside_pairs(tally.n, pairs)
         if any(not zone.told.exact for zone in mine) and n.exact and n.n != pairs.n:
             n = replace(n, hidden=True)
-        before = over_zones(tally.before, n, [zone.before for zone in mine])
-        after = over_zones(tally.after, n, [zone.after for zone in mine])
+        before = over_zones(tally.before, n, [(zone.before, zone.told) for zone in mine])
+        after = over_zones(tally.after, n, [(zone.after, zone.told) for zone in mine])
         few = sum(not zone.p_shown for zone in mine)
         p_shown = before.exact and after.exact and whole_or_none(_square(tally)) and not 0 < few < FEW
-        printed.append(PrintedItem(item, n, before, after, item.p if p_shown else None))
+        printed.append(_printed_item(item, tally, n, before, after, p_shown))
     return tuple(printed)
+
+
+def _printed_item(
+    item: ItemResult, tally: ItemTally, n: Told, before: Share, after: Share, p_shown: bool
+) -> PrintedItem:
+    band = _p_band(tally) if before.exact and after.exact and not p_shown else None
+    return PrintedItem(item, n, before, after, item.p if p_shown else None, band)
+
+
+def _p_band(tally: ItemTally) -> int | None:
+    """The step of McNemar's p, where the shares before and after and that step leave open how many gained and lost."""
+    gained_more = tally.after - tally.before
+    bands: dict[int, list[tuple[int, ...]]] = {}
+    for lost in range(tally.before + 1):
+        square = _square(ItemTally(tally.n, tally.before, tally.after, gained_more + lost, lost))
+        if min(square) >= 0:
+            bands.setdefault(p_step(mcnemar_exact(square[0], square[1])), []).append(square)
+    own = _square(tally)
+    band = p_step(mcnemar_exact(tally.gained, tally.lost))
+    small = [place for place, count in enumerate(own) if 0 < count < THRESHOLD]
+    is_open = all(len({square[place] for square in bands[band]}) > 1 for place in small)
+    return band if is_open else None
+
+
+def p_step(p: float | None) -> int:
+    """Which of the steps between `P_STEPS` a p lies in, 0 the smallest."""
+    return len(P_STEPS) if p is None else sum(p >= step for step in P_STEPS)
 
 
 @memo_in_process
@@ -125,6 +160,9 @@ def _beside_pairs(n: int, pairs: Told) -> Told:
 
 
 def _items_of_zone(themes: Sequence[str], tallies: Sequence[ItemTally], pairs: Told) -> list[_ZoneItem]:
+    if not pairs.exact:
+        untold = Share("–", 0.0, tuple(range(pairs.n + 1)))
+        return [_ZoneItem(replace(pairs, hidden=True), untold, untold, False) for _ in tallies]
     numbers = [_beside_pairs(tally.n, pairs) for tally in tallies]
     sides = []
     for rights in ([tally.before for tally in tallies], [tally.after for tally in tallies]):
@@ -205,7 +243,7 @@ def printed_scales(facts: Facts) -> tuple[PrintedScale, ...]:
         detail, favourable = _scale_of(scale.counts, n)
         if facts.zone is None:
             zones = _scale_by_zone(facts, scale)
-            favourable = over_zones(_above(scale.counts), n, [share_ for _, share_, _ in zones])
+            favourable = over_zones(_above(scale.counts), n, [(share_, told_) for _, share_, told_ in zones])
             if any(not told_.exact for *_, told_ in zones) and n.exact and n.n != number.n:
                 n = replace(n, hidden=True)
             if favourable.drawn is None:
@@ -241,6 +279,8 @@ def _scale_of(counts: Sequence[int], n: Told) -> tuple[Detail, Share]:
     favourable = share(_above(counts), n)
     if favourable.drawn is None:
         return "none", favourable
+    if not n.exact:
+        return "favourable", favourable  # more parts of a rounded whole would tell it
     return next((d for d in _DETAILS[:2] if whole_or_none(_parts(counts, d))), "favourable"), favourable
 
 
@@ -259,9 +299,10 @@ def _scale_by_zone(facts: Facts, scale: Scale) -> list[tuple[Detail, Share, Told
 def _printed(scale: Scale, n: Told, favourable: Share, detail: Detail) -> PrintedScale:
     if detail == "none" or not n.shown:
         return PrintedScale(scale, n, favourable, (), ())
-    step, n_lower = n.step(), (len(scale.levels) + 1) // 2
-    exact = [count / scale.n for count in _parts(scale.counts, detail)]
-    shares = tuple(exact if n.exact else [rounded(each, step) for each in exact])
+    n_lower = (len(scale.levels) + 1) // 2
+    shares = tuple(count / scale.n for count in _parts(scale.counts, detail))
+    if not favourable.exact:
+        shares = (1 - favourable.value, favourable.value)
     merged = f"jusqu’à « {scale.levels[n_lower - 1]} »"
     levels = {
         "all": scale.levels,
@@ -273,13 +314,17 @@ def _printed(scale: Scale, n: Told, favourable: Share, detail: Detail) -> Printe
 
 @dataclass(frozen=True)
 class PrintedAdvice:
-    """The recommendation: its score rounded as it may be, None when it may not; its interval and its parts, where they may."""
+    """The recommendation: its score rounded as it may be, None when it may not; its interval and its parts, where they may.
+
+    *about*: the score is rounded further than to a point.
+    """
 
     advice: Recommendation
     told: Told
     score: float | None
     interval: tuple[float, float] | None
     parts: tuple[float, float, float] | None
+    about: bool = False
 
 
 @memo_in_process
@@ -289,21 +334,42 @@ def printed_advice(facts: Facts) -> PrintedAdvice:
     n = _beside_answers(advice.n, number)
     counts = (advice.n_promoters, advice.n - advice.n_promoters - advice.n_detractors, advice.n_detractors)
     score_shown, parts_shown = _advice_of(counts, n)
+    score, about = advice.score, not n.exact
+    if score is not None and about:
+        score = _rounded_score(score, n)
     if facts.zone is None:
-        answers = answers_by_zone(facts)
-        zones = []
-        for code, zone_number in _telling(facts, "satisfaction"):
-            mine = answers[code].advice if code in answers else (0, 0, 0)
-            zones.append(_advice_of(mine, _beside_answers(sum(mine), zone_number)))
-        score_shown = score_shown and not 0 < sum(not shown for shown, _ in zones) < FEW
-        parts_shown = parts_shown and score_shown and not 0 < sum(not shown for _, shown in zones) < FEW
-    if not score_shown or advice.score is None:
+        zones = _advice_by_zone(facts)
+        n_near = sum(not told_.exact for _, _, _, told_ in zones)
+        score_shown = score_shown and not 0 < sum(not shown for _, shown, _, _ in zones) < FEW
+        parts_shown = parts_shown and score_shown and not 0 < sum(not shown for _, _, shown, _ in zones) < FEW
+        if not n.exact or 0 < n_near < NEAR_ZONES:
+            # No more than what the zones print, together.
+            score_shown = score_shown and all(shown for _, shown, _, _ in zones)
+            parts_shown, about = False, True
+            weights = [(told_.n if told_.near is None else told_.near, each) for each, _, _, told_ in zones]
+            score = 100 * rounded(sum(w * each for w, each in weights) / max(1, sum(w for w, _ in weights)) / 100, 0.05)
+    if not score_shown or score is None:
         return PrintedAdvice(advice, n, None, None, None)
-    score = advice.score if n.exact else 100 * rounded(advice.score / 100, n.step())
     if not parts_shown or advice.low is None or advice.high is None:
-        return PrintedAdvice(advice, n, score, None, None)
+        return PrintedAdvice(advice, n, score, None, None, about)
     parts = (counts[0] / advice.n, counts[1] / advice.n, counts[2] / advice.n)
     return PrintedAdvice(advice, n, score, (advice.low, advice.high), parts)
+
+
+def _rounded_score(score: float, n: Told) -> float:
+    return 100 * rounded(score / 100, max(n.step(), 0.05))
+
+
+def _advice_by_zone(facts: Facts) -> list[tuple[float, bool, bool, Told]]:
+    """Per zone: the score as its papers print it, whether they do, whether they print the interval, the number of answers."""
+    answers, zones = answers_by_zone(facts), []
+    for code, number in _telling(facts, "satisfaction"):
+        mine = answers[code].advice if code in answers else (0, 0, 0)
+        n = _beside_answers(sum(mine), number)
+        score = 100 * (mine[0] - mine[2]) / max(1, sum(mine))
+        shown, parts_shown = _advice_of(mine, n)
+        zones.append((float(round(score)) if n.exact else _rounded_score(score, n), shown, parts_shown, n))
+    return zones
 
 
 def _advice_of(counts: tuple[int, int, int], n: Told) -> tuple[bool, bool]:

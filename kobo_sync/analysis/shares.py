@@ -13,6 +13,7 @@ from kobo_sync.analysis.suppression import THRESHOLD, pinned
 _BANDS_FROM = 10  # persons: of fewer, a band would say nothing
 _BAND = 0.05
 FEW = 3  # zones that hide a cell: as many of them hide each other
+NEAR_ZONES = 10  # zones that round a cell: as many of them leave each other open, over all questions together
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def share(k: int, told: Told) -> Share:
         return Share("<" if small else ">", edge if small else 1 - edge, tuple(numerators))
     if told.exact:
         return Share("", k / n, (k,))
-    step = told.step()
+    step = max(told.step(), _BAND)
     value = rounded(k / n, step)
     possible = {
         m
@@ -75,31 +76,35 @@ def share(k: int, told: Told) -> Share:
     return Share("≈", value, tuple(sorted(possible)))
 
 
-def over_zones(k: int, told: Told, zones: Sequence[Share]) -> Share:
-    """The mission's share of *k*, whose zones print *zones*: never so exact that one of theirs follows.
+def over_zones(k: int, told: Told, zones: Sequence[tuple[Share, Told]]) -> Share:
+    """The mission's share of *k*, whose zones print *zones* with their numbers of persons: never so exact that one of theirs follows.
 
-    Where one or two zones hide theirs, the mission says no more than what the zones say together.
+    Where one or two zones hide theirs, or some round theirs, the mission says no more than what the zones say together:
+    it is worked out from their prints alone.
     """
     own = share(k, told)
-    hiding = [zone for zone in zones if not zone.exact]
-    if not hiding or not told.shown:
+    if not told.shown or (told.exact and all(zone.exact for zone, _ in zones)):
         return own
-    rest = k - sum(zone.numerators[0] for zone in zones if zone.exact)
-    few = [zone for zone in hiding if zone.few]
-    if any(not zone.numerators for zone in hiding):
+    shares = [zone for zone, _ in zones]
+    hiding = [zone for zone in shares if not zone.exact]
+    if any(not zone.numerators for zone in shares):
         return Share("–", 0.0, ())
-    told_by_zones = own.few or 0 < len(few) < FEW or any(pinned([zone.numerators for zone in hiding], rest))
-    if not told_by_zones:
+    rest = k - sum(zone.numerators[0] for zone in shares if zone.exact)
+    n_few, n_near = sum(zone.few for zone in hiding), sum(zone.sign == "≈" for zone in hiding)
+    is_open = told.exact and not 0 < n_few < FEW and not 0 < n_near < NEAR_ZONES
+    if is_open and not own.few and not any(pinned([zone.numerators for zone in hiding], rest)):
         return own
-    low, high = (sum(end(zone.numerators) for zone in zones) for end in (min, max))
-    if not few and not own.few:
-        step = max(told.step(), _BAND)
-        return Share("≈", rounded(k / told.n, step), tuple(range(low, high + 1)))
+    low, high = (sum(end(zone.numerators) for zone in shares) for end in (min, max))
+    span = tuple(range(low, high + 1))
+    printed = sum(n.n if n.near is None else n.near for _, n in zones)
+    if not n_few and not own.few:
+        value = sum(zone.value * (n.n if n.near is None else n.near) for zone, n in zones) / printed
+        return Share("≈", rounded(value, _BAND), span)
     if told.exact and 2 * low > told.n:
-        return Share(">", math.floor((low - 1) / told.n / _BAND) * _BAND, tuple(range(low, high + 1)))
+        return Share(">", math.floor((low - 1) / told.n / _BAND) * _BAND, span)
     if told.exact and 2 * high < told.n:
-        return Share("<", math.ceil((high + 1) / told.n / _BAND) * _BAND, tuple(range(low, high + 1)))
-    return Share("–", 0.0, tuple(range(low, high + 1)))
+        return Share("<", math.ceil((high + 1) / told.n / _BAND) * _BAND, span)
+    return Share("–", 0.0, span)
 
 
 def rounded(value: float, step: float) -> float:

@@ -86,11 +86,11 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
             letterhead.counted(facts, "present") + slash + french.number(quota),
             f"présent·e·s ({figures.quota_rate(facts)} du quota)",
         ),
-        (test, f"bonnes réponses, avant → après (n = {letterhead.counted(facts, 'pairs')})"),
+        (test, f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})"),
         (letterhead.gain(change.gain, pairs), "gain de classe (Hake, de 0 à 1)"),
         (
             french.signed(advice.score),
-            f"recommandation, de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction')})",
+            f"recommandation, de −100 à +100 ({letterhead.n_is(letterhead.counted(facts, 'satisfaction'))})",
         ),
     ]
     writer.key_figures(document, band)
@@ -171,7 +171,7 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
             (results.mean_after, "after", "après"),
         )
         means_text = [
-            f"{letterhead.points(mean, told_number(facts, what), marks)} {when} (n = {letterhead.counted(facts, what)})"
+            f"{letterhead.points(mean, told_number(facts, what), marks)} {when} ({letterhead.n_is(letterhead.counted(facts, what))})"
             for mean, what, when in sides
             if told_number(facts, what).shown
         ]
@@ -202,7 +202,9 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
     picture = writer.Picture(charts.dumbbell(lines, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
     n = letterhead.counted(facts, "pairs")
     writer.figure(
-        document, picture, f"Bonnes réponses avant et après, par thème puis par question (n = {n} tests appariés)"
+        document,
+        picture,
+        f"Bonnes réponses avant et après, par thème puis par question ({letterhead.n_is(n)} tests appariés)",
     )
     _theme_table(document, rows, pairs, n)
     _item_table(document, facts)
@@ -212,7 +214,7 @@ def _evolution(facts: Facts, change: Change, marks: int) -> str:
     pairs = told_number(facts, "pairs")
     text = (
         f"Score moyen : **{letterhead.points(change.before, pairs, marks)}** avant, **{letterhead.points(change.after, pairs, marks)}** après "
-        f"(n = {letterhead.counted(facts, 'pairs')} tests appariés), soit une évolution de **{letterhead.change(change.change, pairs, marks)} points**"
+        f"({letterhead.n_is(letterhead.counted(facts, 'pairs'))} tests appariés), soit une évolution de **{letterhead.change(change.change, pairs, marks)} points**"
     )
     if change.low is not None and spread_shown(facts):
         text += (
@@ -264,7 +266,6 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
         item = printed.item
         # Forms number their questions already.
         text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
-        p = french.p_value(printed.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}")
         rows.append(
             [
                 str(number),
@@ -274,7 +275,7 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
                 letterhead.share(printed.before),
                 letterhead.share(printed.after),
                 item_points(printed),
-                p,
+                figures.item_p(printed),
             ]
         )
     head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
@@ -316,10 +317,10 @@ def _recommendation(facts: Facts) -> str:
     printed = printed_advice(facts)
     if printed.score is None:
         return "Recommandation : trop peu de réponses pour publier un indice."
-    sign = "" if printed.told.exact else f"≈{french.NBSP}"
+    sign = f"≈{french.NBSP}" if printed.about else ""
     text = (
         f"Recommandation : **{sign}{french.signed(printed.score)}** sur une échelle de −100 à +100 "
-        f"(n = {letterhead.denominator(printed.told)}"
+        f"({letterhead.n_is(letterhead.denominator(printed.told))}"
     )
     if printed.interval:
         text += f" ; intervalle à 95 % : {french.signed(printed.interval[0])} à {french.signed(printed.interval[1])}"

@@ -11,6 +11,8 @@ from kobo_sync.analysis.needs import Needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published import (
+    P_STEPS,
+    PrintedItem,
     learnt,
     printed_advice,
     printed_items,
@@ -128,7 +130,7 @@ def _satisfaction(facts: Facts) -> Iterator[Figure]:
     if advice.score is not None:
         n = n_cell(advice.told)
         score = french.rounded(advice.score)
-        yield "recommendation", score if advice.told.exact else f"≈{french.NBSP}{french.signed(score)}", n
+        yield "recommendation", score if not advice.about else f"≈{french.NBSP}{french.signed(score)}", n
         if advice.interval:
             for name, value in zip(("recommendation_low", "recommendation_high"), advice.interval, strict=True):
                 yield name, french.rounded(value), n
@@ -150,6 +152,18 @@ def _compared(ranked: Needs) -> Iterator[Figure]:
 
 
 # ── what papers share ───────────────────────────────────────────────────────
+
+
+def item_p(printed: PrintedItem) -> str:
+    """McNemar's p as ``0,012``; as a step, ``< 0,05`` or ``≥ 0,05``, where it would tell who gained or lost."""
+    if printed.p is not None:
+        return french.p_value(printed.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}")
+    if printed.p_band is None:
+        return french.NOTHING
+    if printed.p_band < len(P_STEPS):
+        digits = 3 if printed.p_band == 0 else 2
+        return f"<{french.NNBSP}{french.number(P_STEPS[printed.p_band], digits)}"
+    return f"≥{french.NNBSP}{french.number(P_STEPS[-1], 2)}"
 
 
 def quota_rate(facts: Facts) -> str:

@@ -25,6 +25,7 @@ SUPPRESSION_NOTE = (
     "deux personnes par différence. Les chiffres de la mission ne portent que sur les zones dont l’effectif est publié."
 )
 _MOST_QUOTED = 100
+_PERCENT = 0.01
 # Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
 _LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
 
@@ -99,6 +100,11 @@ def denominator(told: Told) -> str:
     return french.number(told.n) if told.near is None else f"≈{french.NBSP}{french.number(told.near)}"
 
 
+def n_is(told: str) -> str:
+    """``n = 25``, ``n ≈ 25``, ``n ≥ 48``."""
+    return f"n {told}" if told[:1] in "≈≥" else f"n = {told}"
+
+
 def share(printed: Share) -> str:
     """``76 %``; ``≈ 75 %`` or a band, ``> 85 %``; « – »."""
     if printed.sign == "–":
@@ -112,7 +118,9 @@ def points(value: float | None, told: Told, marks: int = 1) -> str:
     """A score in percent over persons of *marks* marks each, as finely as their number may be told."""
     if value is None or not told.shown:
         return french.NOTHING
-    return french.points(value) if told.exact else french.points(100 * rounded(value / 100, told.step(marks)))
+    step = told.step(marks)
+    about = f"≈{french.NBSP}" if step > _PERCENT else ""
+    return french.points(value) if told.exact else about + french.points(100 * rounded(value / 100, step))
 
 
 def change(value: float | None, told: Told, marks: int = 1) -> str:

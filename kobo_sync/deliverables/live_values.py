@@ -68,7 +68,7 @@ def _people(facts: Facts) -> dict[str, str]:
 def _learnt(facts: Facts) -> dict[str, str]:
     results, pairs, advice = learnt(facts), told_number(facts, "pairs"), printed_advice(facts)
     change, marks = results.change, len(results.items)
-    about = "" if advice.told.exact else f"≈{french.NBSP}"
+    about = "" if not advice.about else f"≈{french.NBSP}"
     return {
         "tests_apparies": letterhead.counted(facts, "pairs"),
         "score_avant": letterhead.points(change.before, pairs, marks),

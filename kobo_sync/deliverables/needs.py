@@ -130,7 +130,7 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     writer.figure(
         document,
         writer.Picture(drawn, alt, width_cm=_FIGURE_CM),
-        f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs')})",
+        f"Score moyen des groupes, de 0 à 3 ({letterhead.n_is(letterhead.counted(facts, 'needs'))})",
     )
     _ranking_table(document, facts, scores)
 
@@ -155,7 +155,7 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
     if not any(domains.values()):
         head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
-    caption = f"Besoins classés (n = {letterhead.counted(facts, 'needs')})"
+    caption = f"Besoins classés ({letterhead.n_is(letterhead.counted(facts, 'needs'))})"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
     writer.note(
         document, "Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur au moins trois avis par besoin."

@@ -163,7 +163,16 @@ def _items(facts: Facts) -> excel.Sheet:
     for each in printed_items(facts):
         shares = [share_cell(each.before), share_cell(each.after)]
         name, theme = each.item.name, each.item.theme
-        rows.append([name, texts.get(name, ""), theme, n_cell(each.told), *shares, french.rounded(each.p, 3)])
+        rows.append(
+            [
+                name,
+                texts.get(name, ""),
+                theme,
+                n_cell(each.told),
+                *shares,
+                figures.item_p(each) if each.p is None else french.rounded(each.p, 3),
+            ]
+        )
     return excel.Sheet("Questions du test", columns, rows)
 
 

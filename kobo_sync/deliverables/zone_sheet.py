@@ -88,7 +88,7 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
             f"participant·e·s ({rate} du quota)" if rate != french.NOTHING else "participant·e·s",
         ),
         (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
-        (test, f"bonnes réponses, avant → après (n = {letterhead.counted(facts, 'pairs')})"),
+        (test, f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})"),
         (french.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
     ]
 
@@ -172,8 +172,8 @@ def _note(facts: Facts) -> str:
     n_needs, n_pairs, n_judged = (letterhead.counted(facts, what) for what in ("needs", "pairs", "satisfaction"))
     parts = [
         f"Besoins : score de Borda de 0 à 3 (3 points au premier choix, 2 au deuxième, 1 au troisième), moyenne des groupes, "
-        f"n = {n_needs}. Acquis : mêmes personnes avant et après, n = {n_pairs} ; "
-        f"une évolution, pas un impact. Satisfaction : n = {n_judged}.",
+        f"{letterhead.n_is(n_needs)}. Acquis : mêmes personnes avant et après, {letterhead.n_is(n_pairs)} ; "
+        f"une évolution, pas un impact. Satisfaction : {letterhead.n_is(n_judged)}.",
         "« – » : masqué, moins de 3 personnes ; « ≈ » : arrondi pour la même raison.",
     ]
     more = len(road_map(facts).actions) - _ACTIONS
