@@ -19,7 +19,7 @@ from scipy.optimize import linprog
 from kobo_sync.analysis.attendance import attendance
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.learning import learning, mcnemar_exact
 from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.satisfaction import recommendation, satisfaction
@@ -139,6 +139,7 @@ def truth_of(facts: Facts) -> Truth:
         for item in learnt.items:
             for moment, share in (("before", item.before_share), ("after", item.after_share)):
                 truth.numbers[code, moment, item.name] = round((share or 0) * item.n)
+            truth.numbers[code, "lost", item.name] = item.n_lost
         for scale in (*judged.scales, *([judged.intention] if judged.intention else [])):
             truth.numbers[code, "favourable", scale.label] = sum(scale.counts[(len(scale.counts) + 1) // 2 :])
         marks = [int(mark) for mark in rows(here, "satisfaction").table["recommend"]]
@@ -264,6 +265,50 @@ class Attack:
             whole = (MISSION, moment, item)
             self.guesses.sums(zones, lambda whole=whole: self.guesses.sets[whole], whole)
 
+    def gained_and_lost(self) -> list[str]:
+        """Who gained and who lost an item, from the shares before and after and McNemar's p, where one square alone gives them."""
+        found = []
+        for place in self.zones:
+            table = self.printed[place].table("Bonnes réponses par question")[1:]
+            for row, item in zip(table, self.truth.themes, strict=False):
+                sets = [
+                    self.guesses.sets[name]
+                    for name in ((place, "pairs"), (place, "before", item), (place, "after", item))
+                ]
+                bounds = interval(row[7]) if all(len(each) == 1 for each in sets) else None
+                if bounds is None:
+                    continue
+                n, before, after = (next(iter(each)) for each in sets)
+                squares = []
+                for lost in range(before + 1):
+                    square = (after - before + lost, lost, before - lost, n - after - lost)
+                    p = mcnemar_exact(square[0], square[1]) if min(square) >= 0 else None
+                    if min(square) >= 0 and bounds[0] <= (1.0 if p is None else p) <= bounds[1]:
+                        squares.append(square)
+                if (
+                    len(squares) == 1
+                    and {1, 2} & set(squares[0])
+                    and squares[0][1] == self.truth.numbers[place, "lost", item]
+                ):
+                    found.append(f"{place}, {item}: gained and lost {squares[0]}")
+        return found
+
+    def levels(self) -> list[str]:
+        """Answers to a level of a question, from its share."""
+        found = []
+        for place in self.zones:
+            head, label = [], ""
+            for row in self.printed[place].sheets.get("Satisfaction", []):
+                head = [str(cell) for cell in row] if "Part" in map(str, row) else head
+                n = self.guesses.sets[place, "satisfaction"]
+                if not head or len(n) != 1 or not isinstance(row[head.index("Part")], int | float):
+                    continue
+                label, share = str(row[head.index("Réponse")]), float(row[head.index("Part")])
+                k = [k for k in range(max(n) + 1) if abs(k / max(n) - share) <= 0.005 + 1e-9]
+                if len(k) == 1 and (k[0] in (1, 2) or max(n) - k[0] in (1, 2)):
+                    found.append(f"{place}: {row[0]}, {label}: {k[0]}")
+        return found
+
     def themes(self, place: str) -> None:
         for theme, row in zip(
             dict.fromkeys(self.truth.themes.values()),
@@ -307,10 +352,8 @@ class Attack:
     def advice(self) -> None:
         """Promoters and detractors from the score and its interval, where one pair alone gives them."""
         for place, printed in self.printed.items():
-            said = next((plain(text) for text in printed.texts if text.startswith("Recommandation :")), "")
-            match = re.search(
-                r"Recommandation : (≈? ?[+-]?\d+).*?(?:95 % : ([+-]?\d+) à ([+-]?\d+))?(?: ?;|\)|,|\.)", said
-            )
+            said = next((text for text in map(plain, printed.texts) if text.startswith("Recommandation : ")), "")
+            match = re.match(r"Recommandation : (≈? ?[+-]?\d+)", said)
             if not match:
                 continue
             spread = re.search(r"95 % : ([+-]?\d+) à ([+-]?\d+)", said)
@@ -380,7 +423,7 @@ class Attack:
             table = printed.table("par groupe et par sexe")
             if len(table) != len(self.truth.groups) + 2:
                 continue
-            zones = self.zones if place != MISSION else self.part_of_mission("present")
+            zones = [place] if place != MISSION else self.part_of_mission("present")
             for i, row in enumerate(table[1:]):
                 for j, text in enumerate((row[1], row[2], row[-1])):
                     if not text.isdigit():
@@ -414,7 +457,7 @@ class Attack:
         self.mentions()
         self.advice()
         self.guesses.settle()
-        found = [*map(str, self.cells()), *self.seen()]
+        found = [*map(str, self.cells()), *self.seen(), *self.gained_and_lost(), *self.levels()]
         for name, values in self.guesses.sets.items():
             others = self.others(name, values)
             if len(values) == 1 and self.right(name, *values) and (next(iter(values)) in (1, 2) or others):
