@@ -15,7 +15,6 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.populations import Told, What, told_number
-from kobo_sync.analysis.publication import UNKNOWN, present_by_sex
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 
@@ -78,10 +77,9 @@ def _place(facts: Facts) -> dict[str, Any]:
 def _published(facts: Facts) -> dict[str, Any]:
     """The same as the mission's papers may print it, for those who may read no more than these.
 
-    Shape: numbers of persons as text, shares as ``[sign, value]``, the cells of groups (rows, then totals) as text.
+    Shape: numbers of persons as text, shares as ``[sign, value]``.
     """
     printed, came = printed_needs(facts), told_number(facts, "present")
-    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
     rate = None
     if came.exact and not came.partial:
         rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
@@ -91,9 +89,6 @@ def _published(facts: Facts) -> dict[str, Any]:
     return {
         **{what: _said(told_number(facts, what)) for what in _SHOWN},
         "quota_share": rate,
-        "groups": list(table.rows),
-        "cells": table.cells(),
-        "with_other": UNKNOWN in table.columns,
         "rates": {
             name: [share.sign, share.value] for name, what in rates.items() if (share := response_rate(facts, what))
         },

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, render_template
 
+from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
@@ -16,6 +17,8 @@ RATES = {
     "satisfaction": "Satisfaction",
     "needs": "Besoins",
 }
+
+NUMBERS = ("present", "registered", "full_day", "refused", "needs")
 
 
 def add_to(app: Flask) -> None:
@@ -32,8 +35,8 @@ def dashboard() -> Answer:
     success = runs.last_success(mission.desk, ("run", "pull", "reconcile"))
     failed = [run for run in runs.last_runs(mission.desk, 1, with_reports=False) if run.has_failed]
     content = snapshot[0] if snapshot else None
-    seen = _exact if person().may_act else _published
-    places = [seen(place) for place in ([content["mission"], *content["zones"]] if content else [])]
+    places = [content["mission"], *content["zones"]] if content else []
+    places = [_exact(place) for place in places] if person().may_act else _published(places)
     return render_template(
         "dashboard.html",
         places=places,
@@ -46,54 +49,80 @@ def dashboard() -> Answer:
     )
 
 
+def _counts(place: dict[str, Any]) -> list[list[int]]:
+    """Women, men and, where there are any, others, of each group of a place."""
+    counts = [[group["women"], group["men"], group["other"]] for group in place["groups"]]
+    return [row if any(row[2] for row in counts) else row[:2] for row in counts]
+
+
 def _exact(place: dict[str, Any]) -> dict[str, Any]:
     """A place as those see it who work with its rows."""
-    counts = [[group["women"], group["men"], group["other"]] for group in place["groups"]]
-    columns = [at for at in range(3) if at < 2 or any(row[2] for row in counts)]
-    rows = [[*(row[at] for at in columns), sum(row)] for row in counts]
-    totals = [sum(column) for column in zip(*rows, strict=True)]
+    counts = _counts(place)
     return {
         **place,
-        "groups": [
-            {**group, "cells": list(map(str, row)), "parts": row[:2]}
-            for group, row in zip(place["groups"], rows, strict=True)
-        ],
-        "totals": list(map(str, totals)),
-        "with_other": len(columns) > 2,
+        **_table(place, counts, plain(counts)),
         "few_needs": False,
-        **{
-            f"shown_{name}": str(place[f"n_{name}"])
-            for name in ("present", "registered", "full_day", "refused", "needs")
-        },
+        **{f"shown_{name}": str(place[f"n_{name}"]) for name in NUMBERS},
     }
 
 
-def _published(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as readers see it: what the mission's papers print, by the same plan; nothing of a snapshot that has none yet."""
-    printed: dict[str, Any] = place.get("published", {})
-    by_code = {group["code"]: group for group in place["groups"]}
-    cells = printed.get("cells", [])
+def _published(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The mission and its zones as readers see them: what the mission's papers print, by the same plan.
+
+    A snapshot that has no plan yet shows no number. The mission's table of groups is there only where each zone shows all of
+    its own and they add up to it: what is missing would be had by subtraction.
+    """
+    seen = []
+    for place in places:
+        printed: dict[str, Any] = place.get("published", {})
+        counts = _counts(place)
+        seen.append(
+            {
+                **place,
+                **_table(place, counts, shown(counts, mask=hidden(counts, inside=True)) if counts else []),
+                "needs": printed.get("needs", []),
+                "few_needs": not printed.get("needs") and place["n_needs"] > 0,
+                "quota_share": printed.get("quota_share"),
+                "rates": [
+                    {"name": name, "sign": sign, "value": value}
+                    for name, (sign, value) in printed.get("rates", {}).items()
+                ],
+                **{f"shown_{name}": printed.get(name, "–") for name in NUMBERS},
+            }
+        )
+    if seen and not _adds_up(seen):
+        seen[0]["groups"] = []
+    return seen
+
+
+def _adds_up(places: list[dict[str, Any]]) -> bool:
+    if any("–" in group["cells"] for place in places for group in place["groups"]):
+        return False
+    whole, *parts = ({group["code"]: group["numbers"] for group in place["groups"]} for place in places)
+    return all(
+        [sum(part[code][at] for part in parts if code in part) for at in range(3)] == numbers
+        for code, numbers in whole.items()
+    )
+
+
+def _table(place: dict[str, Any], counts: list[list[int]], cells: list[list[str]]) -> dict[str, Any]:
     groups = [
         {
-            **by_code.get(code, {"code": code, "labels": {}, "quota": 0}),
+            **group,
             "cells": row,
-            "parts": [int(cell) for cell in row[:2]] if "–" not in row[:2] else None,
+            "numbers": [group["women"], group["men"], group["other"]],
+            "parts": numbers[:2] if "–" not in row[:2] else None,
         }
-        for code, row in zip(printed.get("groups", []), cells[:-1], strict=True)
+        for group, numbers, row in zip(place["groups"], counts, cells, strict=False)
     ]
     return {
-        **place,
         "groups": groups,
         "totals": cells[-1] if cells else [],
-        "with_other": printed.get("with_other", False),
-        "needs": printed.get("needs", []),
-        "few_needs": not printed.get("needs") and place["n_needs"] > 0,
-        "quota_share": printed.get("quota_share"),
-        "rates": [
-            {"name": name, "sign": sign, "value": value} for name, (sign, value) in printed.get("rates", {}).items()
-        ],
-        **{
-            f"shown_{name}": printed.get(name, "–")
-            for name in ("present", "registered", "full_day", "refused", "needs")
-        },
+        "with_other": any(len(row) > 2 for row in counts),
     }
+
+
+def plain(counts: list[list[int]]) -> list[list[str]]:
+    """The table with its totals as text."""
+    rows = [[*row, sum(row)] for row in counts]
+    return [list(map(str, row)) for row in [*rows, [sum(column) for column in zip(*rows, strict=True)]]]
