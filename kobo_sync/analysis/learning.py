@@ -102,12 +102,16 @@ class ItemTally:
 
 @dataclass(frozen=True)
 class ZoneTests:
-    """How many persons of a zone were tested, and its pairs' answers to each item, in the items' order."""
+    """How many persons of a zone were tested, and its pairs' answers to each item, in the items' order.
+
+    *right*: how many pairs have each item right before and after, those that left it out the other time included.
+    """
 
     n_before: int
     n_after: int
     n_pairs: int
     items: tuple[ItemTally, ...]
+    right: tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @memo_over_runs
@@ -123,7 +127,8 @@ def tests_by_zone(facts: Facts) -> Mapping[str, ZoneTests]:
         before, after = (tests[moment] for moment in moments)
         pairs = [(before[key], after[key]) for key in before if key in after and not key.startswith("?")]
         tallies = tuple(_tally([(a[place], b[place]) for a, b in pairs]) for place in range(len(items)))
-        by_zone[zone] = ZoneTests(len(before), len(after), len(pairs), tallies)
+        right = [tuple(sum(pair[side][at] is True for pair in pairs) for at in range(len(items))) for side in (0, 1)]
+        by_zone[zone] = ZoneTests(len(before), len(after), len(pairs), tallies, (right[0], right[1]))
     return by_zone
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,10 +12,11 @@ from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learnin
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
-from kobo_sync.analysis.shares import FEW, NEAR_ZONES, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
+from kobo_sync.analysis.shares import BAND, FEW, NEAR_ZONES, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 
 SPREAD_FROM = 10  # persons: of fewer, a mean and its deviation would tell each one's score
+_PERCENT = 0.01
 P_STEPS = (0.001, 0.01, 0.05)
 Detail = Literal["all", "upper", "favourable", "none"]
 _DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
@@ -51,6 +53,59 @@ def response_rate(facts: Facts, what: What) -> Share:
 
 
 @dataclass(frozen=True)
+class PrintedChange:
+    """A score before and after, in percent, as papers print it: *about* says that it is rounded further than to the percent.
+
+    Where *exact*, the change is told to the tenth and the gain to the hundredth.
+    """
+
+    before: float
+    after: float
+    change: float
+    gain: float | None
+    exact: bool
+    about: bool
+
+
+@memo_in_process
+def printed_change(facts: Facts, theme: str = "") -> PrintedChange | None:
+    """The scores of the matched pairs, of one theme or of all; None where they may not be printed."""
+    results, pairs = learnt(facts), told_number(facts, "pairs")
+    change = results.themes[theme] if theme else results.change
+    if not pairs.shown or change.before is None or change.after is None or change.change is None:
+        return None
+    if pairs.exact:
+        return PrintedChange(change.before, change.after, change.change, change.gain, True, False)
+    if facts.zone is not None:
+        marks = sum(theme in ("", item.theme) for item in results.items)
+        return _rounded_change(change.before, change.after, pairs.step(marks))
+    # Of a mission whose number would tell a zone's: what its zones print, together.
+    scores = [_zone_scores(facts, code, number, theme) for code, number in _telling(facts, "pairs")]
+    whole = sum(weight for weight, _, _ in scores)
+    before, after = (sum(score[0] * score[side] for score in scores) / whole for side in (1, 2))
+    return _rounded_change(before, after, 0.01)
+
+
+def _rounded_change(before: float, after: float, step: float) -> PrintedChange:
+    before, after = (100 * rounded(score / 100, step) for score in (before, after))
+    gain = (after - before) / (100 - before) if before < 100 else None
+    return PrintedChange(before, after, after - before, gain, False, step > _PERCENT)
+
+
+def _zone_scores(facts: Facts, code: str, pairs: Told, theme: str) -> tuple[int, float, float]:
+    """A zone's pairs and its scores before and after, as its own papers print them."""
+    themes = [item.theme for item in learnt(facts).items]
+    places = [place for place, each in enumerate(themes) if theme in ("", each)]
+    right = tests_by_zone(facts)[code].right
+    n = pairs.n if pairs.near is None else pairs.near
+    step = pairs.step(len(places))
+    before, after = (
+        100 * rounded(sum(side[place] for place in places) / (pairs.n * len(places)), step) for side in right
+    )
+    return n, before, after
+
+
+@dataclass(frozen=True)
 class PrintedItem:
     """One test item: over how many pairs, the shares right before and after, McNemar's p.
 
@@ -77,8 +132,7 @@ class _ZoneItem:
 def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
     """The items of the test as every paper prints them."""
     results, pairs = learnt(facts), told_number(facts, "pairs")
-    if not pairs.shown or not pairs.exact:
-        # Many shares of one rounded number of persons, whose sum the themes tell, would together tell that number.
+    if not pairs.shown:
         return tuple(
             PrintedItem(item, replace(pairs, hidden=True), NOT_TOLD, NOT_TOLD, None, None) for item in results.items
         )
@@ -160,16 +214,18 @@ def _beside_pairs(n: int, pairs: Told) -> Told:
 
 
 def _items_of_zone(themes: Sequence[str], tallies: Sequence[ItemTally], pairs: Told) -> list[_ZoneItem]:
-    if not pairs.exact:
-        untold = Share("–", 0.0, tuple(range(pairs.n + 1)))
-        return [_ZoneItem(replace(pairs, hidden=True), untold, untold, False) for _ in tallies]
     numbers = [_beside_pairs(tally.n, pairs) for tally in tallies]
     sides = []
-    for rights in ([tally.before for tally in tallies], [tally.after for tally in tallies]):
+    all_rights = ([tally.before for tally in tallies], [tally.after for tally in tallies])
+    for rights in all_rights:
         shares = [share(k, n) for k, n in zip(rights, numbers, strict=True)]
         for theme in dict.fromkeys(themes):
             _hide_beside(shares, rights, numbers, [place for place, each in enumerate(themes) if each == theme])
         sides.append(shares)
+    if pairs.near is not None and not all(
+        _open(shares, rights, themes, pairs) for shares, rights in zip(sides, all_rights, strict=True)
+    ):
+        sides = [[Share("–", 0.0, tuple(range(pairs.n + 1)))] * len(tallies)] * 2
     return [
         _ZoneItem(n, before, after, before.exact and after.exact and whole_or_none(_square(tally)))
         for n, tally, before, after in zip(numbers, tallies, *sides, strict=True)
@@ -198,6 +254,37 @@ def _hide_beside(shares: list[Share], rights: Sequence[int], numbers: Sequence[T
         next_place = min(left, key=lambda place: (min(rights[place], numbers[place].n - rights[place]), place))
         n = numbers[next_place].n
         shares[next_place] = Share("–", 0.0, tuple(range(n + 1)))
+
+
+def _open(shares: Sequence[Share], rights: Sequence[int], themes: Sequence[str], pairs: Told) -> bool:
+    """Whether items and themes of a rounded number of pairs, as they are printed, go with each number that it may be."""
+    return all(_possible(n, shares, rights, themes, pairs) for n in pairs.candidates)
+
+
+def _possible(n: int, shares: Sequence[Share], rights: Sequence[int], themes: Sequence[str], pairs: Told) -> bool:
+    totals = (0, 0)
+    item_step = max(pairs.step(), BAND)
+    for theme in (*dict.fromkeys(themes), ""):
+        places = [place for place, each in enumerate(themes) if theme in ("", each)]
+        low, high = totals if not theme else (0, 0)
+        for place in places if theme else ():
+            k = _between(shares[place].value, item_step, n, 1) if shares[place].sign == "≈" else (0, n)
+            low, high = low + k[0], high + k[1]
+        step = pairs.step(len(places))
+        score = rounded(sum(rights[place] for place in places) / (pairs.n * len(places)), step)
+        mean = _between(score, step, n, len(places))
+        low, high = max(low, mean[0]), min(high, mean[1])
+        if low > high:
+            return False
+        totals = (totals[0] + low, totals[1] + high)
+    return True
+
+
+def _between(value: float, step: float, n: int, marks: int) -> tuple[int, int]:
+    """The fewest and the most marks of *n* persons that a share of *value*, rounded to *step*, may stand for."""
+    fewest = math.ceil((value - step / 2) * n * marks - 1e-9)
+    most = math.ceil((value + step / 2) * n * marks - 1e-9) - 1
+    return max(0, fewest), min(n * marks, most)
 
 
 @memo_in_process

@@ -11,7 +11,7 @@ from kobo_sync.analysis.populations import Told
 from kobo_sync.analysis.suppression import THRESHOLD, pinned
 
 _BANDS_FROM = 10  # persons: of fewer, a band would say nothing
-_BAND = 0.05
+BAND = 0.05
 FEW = 3  # zones that hide a cell: as many of them hide each other
 NEAR_ZONES = 10  # zones that round a cell: as many of them leave each other open, over all questions together
 
@@ -61,11 +61,11 @@ def share(k: int, told: Told) -> Share:
         if least < _BANDS_FROM:
             return Share("–", 0.0, tuple(numerators))
         numerators = [m for m in numerators if (m < THRESHOLD) == small]
-        edge = math.ceil(THRESHOLD / least / _BAND - 1e-9) * _BAND
+        edge = math.ceil(THRESHOLD / least / BAND - 1e-9) * BAND
         return Share("<" if small else ">", edge if small else 1 - edge, tuple(numerators))
     if told.exact:
         return Share("", k / n, (k,))
-    step = max(told.step(), _BAND)
+    step = max(told.step(), BAND)
     value = rounded(k / n, step)
     possible = {
         m
@@ -99,11 +99,11 @@ def over_zones(k: int, told: Told, zones: Sequence[tuple[Share, Told]]) -> Share
     printed = sum(n.n if n.near is None else n.near for _, n in zones)
     if not n_few and not own.few:
         value = sum(zone.value * (n.n if n.near is None else n.near) for zone, n in zones) / printed
-        return Share("≈", rounded(value, _BAND), span)
+        return Share("≈", rounded(value, BAND), span)
     if told.exact and 2 * low > told.n:
-        return Share(">", math.floor((low - 1) / told.n / _BAND) * _BAND, span)
+        return Share(">", math.floor((low - 1) / told.n / BAND) * BAND, span)
     if told.exact and 2 * high < told.n:
-        return Share("<", math.ceil((high + 1) / told.n / _BAND) * _BAND, span)
+        return Share("<", math.ceil((high + 1) / told.n / BAND) * BAND, span)
     return Share("–", 0.0, span)
 
 

@@ -11,13 +11,15 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Change, Learning
-from kobo_sync.analysis.populations import Told, What, told_number
+from kobo_sync.analysis.populations import What, told_number
 from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
 from kobo_sync.analysis.published import (
+    PrintedChange,
     PrintedItem,
     PrintedScale,
     learnt,
     printed_advice,
+    printed_change,
     printed_items,
     printed_scales,
     response_rate,
@@ -75,21 +77,20 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     listed = present.attendance(facts)
     quota = present.completion(listed, present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    change, pairs, advice = learnt(facts).change, told_number(facts, "pairs"), printed_advice(facts)
-    marks = len(learnt(facts).items)
-    test = french.NOTHING
-    if pairs.shown and change.before is not None and change.after is not None:
-        before = letterhead.points(change.before, pairs, marks).removesuffix(f"{french.NNBSP}%")
-        test = f"{before} → {letterhead.points(change.after, pairs, marks)}"
+    printed, advice = printed_change(facts), printed_advice(facts)
+    about = f"≈{french.NBSP}" if advice.about else ""
     band = [
         (
             letterhead.counted(facts, "present") + slash + french.number(quota),
             f"présent·e·s ({figures.quota_rate(facts)} du quota)",
         ),
-        (test, f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})"),
-        (letterhead.gain(change.gain, pairs), "gain de classe (Hake, de 0 à 1)"),
         (
-            french.signed(advice.score),
+            letterhead.score(printed),
+            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
+        ),
+        (letterhead.scores(printed)[3], "gain de classe (Hake, de 0 à 1)"),
+        (
+            french.NOTHING if advice.score is None else about + french.signed(advice.score),
             f"recommandation, de −100 à +100 ({letterhead.n_is(letterhead.counted(facts, 'satisfaction'))})",
         ),
     ]
@@ -181,16 +182,9 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
     if not pairs.shown:
         writer.paragraph(document, _TOO_FEW)
         return
-    writer.paragraph(document, _evolution(facts, results.change, marks))
-    rows = [
-        (letterhead.theme(facts, code), change, figures.marks_of(facts, code))
-        for code, change in results.themes.items()
-    ]
-    lines: list[tuple[str, float, float]] = [
-        (name, figures.drawn(change.before, pairs, weight), figures.drawn(change.after, pairs, weight))
-        for name, change, weight in rows
-        if change.before is not None and change.after is not None
-    ]
+    writer.paragraph(document, _evolution(facts, results.change))
+    rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
+    lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
     lines += [
         (f"Question {number} ({letterhead.theme(facts, item.item.theme)})", 100 * before, 100 * after)
         for number, item in enumerate(printed_items(facts), 1)
@@ -206,22 +200,23 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
         picture,
         f"Bonnes réponses avant et après, par thème puis par question ({letterhead.n_is(n)} tests appariés)",
     )
-    _theme_table(document, rows, pairs, n)
+    _theme_table(document, rows, letterhead.counted(facts, "pairs"))
     _item_table(document, facts)
 
 
-def _evolution(facts: Facts, change: Change, marks: int) -> str:
+def _evolution(facts: Facts, change: Change) -> str:
     pairs = told_number(facts, "pairs")
+    before, after, moved, gain = letterhead.scores(printed_change(facts))
     text = (
-        f"Score moyen : **{letterhead.points(change.before, pairs, marks)}** avant, **{letterhead.points(change.after, pairs, marks)}** après "
-        f"({letterhead.n_is(letterhead.counted(facts, 'pairs'))} tests appariés), soit une évolution de **{letterhead.change(change.change, pairs, marks)} points**"
+        f"Score moyen : **{before}** avant, **{after}** après "
+        f"({letterhead.n_is(letterhead.counted(facts, 'pairs'))} tests appariés), soit une évolution de **{moved} points**"
     )
     if change.low is not None and spread_shown(facts):
         text += (
             f" (IC à 95 % : {french.signed(change.low, 1)} à {french.signed(change.high, 1)} ; test t apparié, {french.p_value(change.t_p)} ; "
             f"Wilcoxon-Pratt, {french.p_value(change.wilcoxon_p)} ; taille d’effet dz = {french.number(change.dz, 2)})"
         )
-    text += f". Gain de classe : {letterhead.gain(change.gain, pairs)}{_gain_word(change.gain)}."
+    text += f". Gain de classe : {gain}{_gain_word(change.gain)}."
     n_same = change.n - change.n_up - change.n_down
     if facts.zone and pairs.exact and whole_or_none((change.n_up, change.n_down, n_same)):
         text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
@@ -235,18 +230,8 @@ def _gain_word(gain: float | None) -> str:
     return f" ({'faible' if gain < 0.3 else 'moyen' if gain <= 0.7 else 'élevé'} selon les repères de Hake)"
 
 
-def _theme_table(document: WordDocument, themes: list[tuple[str, Change, int]], pairs: Told, n: str) -> None:
-    rows = [
-        [
-            name,
-            n,
-            letterhead.points(change.before, pairs, marks),
-            letterhead.points(change.after, pairs, marks),
-            letterhead.change(change.change, pairs, marks),
-            letterhead.gain(change.gain, pairs),
-        ]
-        for name, change, marks in themes
-    ]
+def _theme_table(document: WordDocument, themes: Sequence[tuple[str, PrintedChange | None]], n: str) -> None:
+    rows = [[name, n, *letterhead.scores(printed)] for name, printed in themes]
     head = ["Thème", "n", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     writer.table(
         document,
@@ -262,6 +247,9 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
         for name in facts.config.forms[form_id].items
     }
     rows = []
+    if not any(item.before.sign != "–" or item.after.sign != "–" for item in printed_items(facts)):
+        writer.paragraph(document, "Résultats par question non publiés : leur effectif se déduirait.")
+        return
     for number, printed in enumerate(printed_items(facts), 1):
         item = printed.item
         # Forms number their questions already.

@@ -15,6 +15,7 @@ from kobo_sync.analysis.published import (
     PrintedItem,
     learnt,
     printed_advice,
+    printed_change,
     printed_items,
     printed_scales,
     response_rate,
@@ -24,7 +25,7 @@ from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
-from kobo_sync.analysis.shares import Share, rounded
+from kobo_sync.analysis.shares import Share
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french
 
@@ -92,7 +93,7 @@ def _people(facts: Facts) -> Iterator[Figure]:
 
 def _test(facts: Facts) -> Iterator[Figure]:
     results, pairs = learnt(facts), told_number(facts, "pairs")
-    change, marks = results.change, len(results.items)
+    change = results.change
     n = _counted(facts, "pairs")
     for name, what in _RATES.items():
         yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
@@ -101,14 +102,12 @@ def _test(facts: Facts) -> Iterator[Figure]:
         yield "attrition", french.rounded((before.n - pairs.n) / before.n, 2), before.n
     if not pairs.shown:
         return
-    step = 1 if pairs.exact else 100 * pairs.step(marks)
-    for name, score in (("paired_before", change.before), ("paired_after", change.after)):
-        yield name, None if score is None else french.rounded(100 * rounded(score / 100, step / 100)), n
-    if pairs.exact:
-        yield "change", french.rounded(change.change, 1), n
-    else:
-        yield "change", letterhead.change(change.change, pairs, marks), n
-    yield "gain", french.rounded(change.gain, 2 if pairs.exact else 1), n
+    printed = printed_change(facts)
+    if printed is not None:
+        yield "paired_before", french.rounded(printed.before), n
+        yield "paired_after", french.rounded(printed.after), n
+        yield "change", french.rounded(printed.change, 1 if printed.exact else 0), n
+        yield "gain", french.rounded(printed.gain, 2 if printed.exact else 1), n
     if spread_shown(facts):
         spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
         for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):
@@ -172,16 +171,6 @@ def quota_rate(facts: Facts) -> str:
     if not number.exact or number.partial:
         return french.NOTHING
     return french.percent(present.completion(present.attendance(facts), present.zones_of(facts)).share)
-
-
-def marks_of(facts: Facts, theme: str) -> int:
-    """The questions of a theme: so many marks a person."""
-    return sum(item.theme == theme for item in learnt(facts).items)
-
-
-def drawn(value: float, pairs: Told, marks: int) -> float:
-    """A score as charts draw it: no more finely than it is printed."""
-    return value if pairs.exact else 100 * rounded(value / 100, pairs.step(marks))
 
 
 def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:

@@ -11,6 +11,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import Told, What, coarse, told_number
+from kobo_sync.analysis.published import PrintedChange
 from kobo_sync.analysis.shares import Share, rounded
 from kobo_sync.config.config import Identity, Role
 from kobo_sync.documents import french, pictures
@@ -114,7 +115,7 @@ def share(printed: Share) -> str:
     )
 
 
-def points(value: float | None, told: Told, marks: int = 1) -> str:
+def points(value: float | None, told: Told, marks: int) -> str:
     """A score in percent over persons of *marks* marks each, as finely as their number may be told."""
     if value is None or not told.shown:
         return french.NOTHING
@@ -123,16 +124,25 @@ def points(value: float | None, told: Told, marks: int = 1) -> str:
     return french.points(value) if told.exact else about + french.points(100 * rounded(value / 100, step))
 
 
-def change(value: float | None, told: Told, marks: int = 1) -> str:
-    """A change between two such scores, in points; to the tenth where the number of persons is told."""
-    if value is None or not told.shown:
+def score(printed: PrintedChange | None) -> str:
+    """``59 → 85 %``."""
+    if printed is None:
         return french.NOTHING
-    return french.signed(value, 1) if told.exact else french.signed(100 * rounded(value / 100, told.step(marks)))
+    about = f"≈{french.NBSP}" if printed.about else ""
+    return f"{about}{french.number(printed.before)} → {about}{french.points(printed.after)}"
 
 
-def gain(value: float | None, told: Told) -> str:
-    """A class gain."""
-    return french.number(value, 2 if told.exact else 1) if told.shown else french.NOTHING
+def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
+    """Before, after, the change in points, the class gain."""
+    if printed is None:
+        return (french.NOTHING,) * 4
+    about = f"≈{french.NBSP}" if printed.about else ""
+    return (
+        about + french.points(printed.before),
+        about + french.points(printed.after),
+        about + french.signed(printed.change, 1 if printed.exact else 0),
+        french.number(printed.gain, 2 if printed.exact else 1),
+    )
 
 
 def distinct(texts: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import present_by_sex, women_share
-from kobo_sync.analysis.published import learnt, printed_advice
+from kobo_sync.analysis.published import printed_advice, printed_change
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.deliverables import figures, letterhead
@@ -66,15 +66,15 @@ def _people(facts: Facts) -> dict[str, str]:
 
 
 def _learnt(facts: Facts) -> dict[str, str]:
-    results, pairs, advice = learnt(facts), told_number(facts, "pairs"), printed_advice(facts)
-    change, marks = results.change, len(results.items)
+    advice = printed_advice(facts)
+    before, after, moved, gain = letterhead.scores(printed_change(facts))
     about = "" if not advice.about else f"≈{french.NBSP}"
     return {
         "tests_apparies": letterhead.counted(facts, "pairs"),
-        "score_avant": letterhead.points(change.before, pairs, marks),
-        "score_apres": letterhead.points(change.after, pairs, marks),
-        "evolution": letterhead.change(change.change, pairs, marks),
-        "gain": letterhead.gain(change.gain, pairs),
+        "score_avant": before,
+        "score_apres": after,
+        "evolution": moved,
+        "gain": gain,
         "reponses_satisfaction": letterhead.counted(facts, "satisfaction"),
         "recommandation": french.NOTHING if advice.score is None else about + french.signed(advice.score),
     }

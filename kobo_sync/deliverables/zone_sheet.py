@@ -7,7 +7,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
-from kobo_sync.analysis.published import learnt, printed_scales
+from kobo_sync.analysis.published import learnt, printed_change, printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
@@ -78,24 +78,18 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
     rate = figures.quota_rate(facts)
-    change, pairs, marks = learnt(facts).change, told_number(facts, "pairs"), len(learnt(facts).items)
-    test = french.NOTHING
-    if pairs.shown:
-        test = _moved(*(letterhead.points(value, pairs, marks) for value in (change.before, change.after)))
     return [
         (
             letterhead.counted(facts, "present") + slash + french.number(quota),
             f"participant·e·s ({rate} du quota)" if rate != french.NOTHING else "participant·e·s",
         ),
         (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
-        (test, f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})"),
+        (
+            letterhead.score(printed_change(facts)),
+            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
+        ),
         (french.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
     ]
-
-
-def _moved(before: str, after: str) -> str:
-    """``59 → 85 %``."""
-    return f"{before.removesuffix(french.NNBSP + '%')} → {after}"
 
 
 def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
@@ -125,14 +119,12 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:
-    pairs, results = told_number(facts, "pairs"), learnt(facts)
     rows = []
-    for theme, change in results.themes.items():
-        if pairs.shown and change.before is not None and change.after is not None:
-            marks = figures.marks_of(facts, theme)
-            change_text = _moved(*(letterhead.points(value, pairs, marks) for value in (change.before, change.after)))
-            before, after = (figures.drawn(value, pairs, marks) for value in (change.before, change.after))
-            rows.append((letterhead.theme(facts, theme), before / 100, after / 100, change_text))
+    for theme in learnt(facts).themes:
+        printed = printed_change(facts, theme)
+        if printed is not None:
+            name = letterhead.theme(facts, theme)
+            rows.append((name, printed.before / 100, printed.after / 100, letterhead.score(printed)))
     return rows
 
 

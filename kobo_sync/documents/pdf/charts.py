@@ -53,7 +53,8 @@ def likert(
 ) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n as it is told)."""
     rows_drawn = [
-        (_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows
+        (_label(f"{_short(label)} (n{french.NBSP}{'' if str(n)[:1] in '≈≥' else '=' + french.NBSP}{n})"), list(shares))
+        for label, shares, n in rows
     ]
     legend = [
         (say(french.typography(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)
