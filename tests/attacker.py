@@ -321,8 +321,10 @@ class Attack:
 
     def mean(self, place: str, names: list[Name], text: str) -> None:
         def totals() -> set[int]:
-            bounds = interval(text, step=2)
-            if bounds is None:
+            least = max(1, min(self.guesses.sets[place, "pairs"]))
+            step = next((each for each in (1, 2, 5, 10, 20) if each >= 100 / (least * len(names))), 20)
+            bounds = interval(text, step=step)
+            if bounds is None or (place == MISSION and len(self.guesses.sets[place, "pairs"]) > 1):
                 return set(range(len(names) * self.most_of(place) + 1))
             low, high = bounds
             return {
