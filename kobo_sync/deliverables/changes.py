@@ -107,13 +107,18 @@ def _received(form_id: str) -> str:
 
 def _figures(before: Mapping[str, str], now: Mapping[str, str]) -> list[list[str]]:
     """The figures that changed; of numbers that differ by one or two persons, and of what rests on them, only that they did."""
-    few = {name for name in _RESTING if _differ_by_few(before.get(name, ""), now.get(name, ""))}
+    few = set(few_apart(before, now))
     few |= {resting for name in few for resting in _RESTING[name]}
     rows = []
     for name in dict.fromkeys([*now, *before]):
         for row in _differing({name: before.get(name, french.NOTHING)}, {name: now.get(name, french.NOTHING)}, _title):
             rows.append([row[0], french.NOTHING, _FEW] if name in few else row)
     return rows
+
+
+def few_apart(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The numbers of persons, by the names of their figures, that differ by one or two between two sets."""
+    return [name for name in _RESTING if _differ_by_few(before.get(name, ""), now.get(name, ""))]
 
 
 def _title(name: str) -> str:

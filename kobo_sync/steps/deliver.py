@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import changes, deliverable, final_report
@@ -21,7 +22,7 @@ from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, REPORT_PDF
 from kobo_sync.workspace.folders import write_atomic
-from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
+from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
 NOMINATIVE = "-nominatif"
@@ -61,6 +62,8 @@ def deliver(mission: Mission, *, final: bool = False) -> Report:
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
             target = mission.workspace.out / f"{folder}{suffix}.zip"
+            if not nominative:
+                findings += _apart_by_few(target, folder, built.manifest)
             write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
@@ -158,6 +161,29 @@ def _edited(folder: str, name: str) -> Finding:
         "`kobo-sync build` would replace it once the zone's data change",
         zone="" if folder == MISSION_FOLDER else folder,
     )
+
+
+def _apart_by_few(target: Path, folder: str, now: Manifest) -> list[Finding]:
+    """Whether the set delivered last and this one differ by one or two persons: who holds both can take one from the other."""
+    try:
+        with zipfile.ZipFile(target) as archive:
+            before = manifest_of(archive.read(MANIFEST))
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return []
+    names = changes.few_apart(before.figures, now.figures) if before else []
+    if not names:
+        return []
+    return [
+        Finding(
+            "DELIVER006",
+            "warning",
+            f"{folder}/{target.name}",
+            f"the set delivered last and this one differ by one or two persons ({', '.join(names)}): "
+            "who holds both can tell what these answered",
+            "do not send it to those who have the last one, or wait until three more persons are in",
+            zone="" if folder == MISSION_FOLDER else folder,
+        )
+    ]
 
 
 def _no_pdf() -> Finding:
