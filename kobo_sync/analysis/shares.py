@@ -100,10 +100,11 @@ def over_zones(k: int, told: Told, zones: Sequence[tuple[Share, Told]]) -> Share
     if not n_few and not own.few:
         value = sum(zone.value * (n.n if n.near is None else n.near) for zone, n in zones) / printed
         return Share("≈", rounded(value, BAND), span)
-    if told.exact and 2 * low > told.n:
-        return Share(">", math.floor((low - 1) / told.n / BAND) * BAND, span)
-    if told.exact and 2 * high < told.n:
-        return Share("<", math.ceil((high + 1) / told.n / BAND) * BAND, span)
+    least, most = (sum(end(n.candidates) for _, n in zones) for end in (min, max))
+    if 2 * low > most:
+        return Share(">", math.floor((low - 1) / most / BAND) * BAND, span)
+    if 2 * high < least:
+        return Share("<", math.ceil((high + 1) / least / BAND) * BAND, span)
     return Share("–", 0.0, span)
 
 
