@@ -133,7 +133,9 @@ def told_number(facts: Facts, what: What) -> Told:
     parts = [zone_number(facts, code, what) for code in _zones_with(facts, what)]
     apart = [part for part in parts if part.shown]
     n = _together(facts, what, sum(part.n for part in apart))
-    partial = any(part.n and not part.shown for part in parts)
+    partial = any(part.n and not part.shown for part in parts) or (
+        what == "needs" and bool(_zones_without_groups(facts))
+    )
     near = [part for part in apart if part.near is not None]
     whole = sum(part.n if part.near is None else part.near for part in apart)
     answer = beside(n, _others(what, lambda each: told_number(facts, each)), approximate=what not in _APART)
@@ -166,6 +168,12 @@ def _others(what: What, number: Callable[[What], Told]) -> list[Told]:
         if came.exact and pairs.exact and before.exact:
             others.append(Told(came.n - before.n + pairs.n))
     return others
+
+
+def _zones_without_groups(facts: Facts) -> list[str]:
+    """The zones whose respondents to the needs are all of groups that are left out."""
+    kept = numbers_by_zone(facts, "needs")
+    return [zone.code for zone in facts.config.zones if zone.code in ballots_by_zone(facts) and not kept.get(zone.code)]
 
 
 def _together(facts: Facts, what: What, total: int) -> int:

@@ -67,13 +67,11 @@ def share(k: int, told: Told) -> Share:
         return Share("", k / n, (k,))
     step = max(told.step(), BAND)
     value = rounded(k / n, step)
-    possible = {
-        m
-        for c in told.candidates
-        for m in range(THRESHOLD, c - THRESHOLD + 1)
-        if abs(rounded(m / c, step) - value) < 1e-9
-    }
-    return Share("≈", value, tuple(sorted(possible)))
+    # Neighbouring numbers of persons leave overlapping numerators: together they are all between the ends.
+    low = max(THRESHOLD, math.ceil((value - step / 2) * least - 1e-9))
+    most = max(told.candidates)
+    high = min(most - THRESHOLD, math.ceil((value + step / 2) * most - 1e-9) - 1)
+    return Share("≈", value, tuple(range(low, high + 1)))
 
 
 def over_zones(k: int, told: Told, zones: Sequence[tuple[Share, Told]]) -> Share:
