@@ -36,7 +36,7 @@ def dashboard() -> Answer:
     failed = [run for run in runs.last_runs(mission.desk, 1, with_reports=False) if run.has_failed]
     content = snapshot[0] if snapshot else None
     places = [content["mission"], *content["zones"]] if content else []
-    places = [_exact(place) for place in places] if person().may_act else _published(places)
+    places = [_exact(place) for place in places] if person().may_act else for_readers(places)
     return render_template(
         "dashboard.html",
         places=places,
@@ -66,7 +66,7 @@ def _exact(place: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _published(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def for_readers(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The mission and its zones as readers see them: what the mission's papers print, by the same plan.
 
     A snapshot that has no plan yet shows no number. The mission's table of groups is there only where each zone shows all of
