@@ -1,25 +1,21 @@
-"""What papers print of the test and of the satisfaction forms, decided once for zone, mission, workbooks and pages."""
+"""What papers print of the test, decided once for zone, mission, workbooks and pages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, mcnemar_exact, tests_by_zone
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
-from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
-from kobo_sync.analysis.shares import BAND, FEW, NEAR_ZONES, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
-from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.analysis.shares import BAND, FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
+from kobo_sync.analysis.suppression import THRESHOLD, pinned
 
 SPREAD_FROM = 10  # persons: of fewer, a mean and its deviation would tell each one's score
 _PERCENT = 0.01
 P_STEPS = (0.001, 0.01, 0.05)
-Detail = Literal["all", "upper", "favourable", "none"]
-_DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
 
 
 def learnt(facts: Facts) -> Learning:
@@ -27,12 +23,7 @@ def learnt(facts: Facts) -> Learning:
     return learning(told(facts, "test"))
 
 
-def judged(facts: Facts) -> Satisfaction:
-    """`satisfaction` over the rows that published figures rest on."""
-    return satisfaction(told(facts, "satisfaction"))
-
-
-def _telling(facts: Facts, what: What) -> list[tuple[str, Told]]:
+def telling(facts: Facts, what: What) -> list[tuple[str, Told]]:
     """The zones whose figures are part of the mission's, with their numbers as their own papers have them."""
     numbers = [(zone.code, zone_number(facts, zone.code, what)) for zone in facts.config.zones]
     return [(code, number) for code, number in numbers if number.shown]
@@ -80,7 +71,7 @@ def printed_change(facts: Facts, theme: str = "") -> PrintedChange | None:
         marks = sum(theme in ("", item.theme) for item in results.items)
         return _rounded_change(change.before, change.after, pairs.step(marks))
     # Of a mission whose number would tell a zone's: what its zones print, together.
-    scores = [_zone_scores(facts, code, number, theme) for code, number in _telling(facts, "pairs")]
+    scores = [_zone_scores(facts, code, number, theme) for code, number in telling(facts, "pairs")]
     whole = sum(weight for weight, _, _ in scores)
     before, after = (sum(score[0] * score[side] for score in scores) / whole for side in (1, 2))
     return _rounded_change(before, after, 0.01)
@@ -147,7 +138,7 @@ def printed_items(facts: Facts) -> tuple[PrintedItem, ...]:
     printed = []
     for place, (item, tally) in enumerate(zip(results.items, tallies, strict=True)):
         mine = [zone[place] for zone in zones]
-        n = _beside_pairs(tally.n, pairs)
+        n = beside_pairs(tally.n, pairs)
         if any(not zone.told.exact for zone in mine) and n.exact and n.n != pairs.n:
             n = replace(n, hidden=True)
         before = over_zones(tally.before, n, [(zone.before, zone.told) for zone in mine])
@@ -191,7 +182,7 @@ def _items_by_zone(facts: Facts) -> tuple[tuple[_ZoneItem, ...], ...]:
     tests = tests_by_zone(facts)
     return tuple(
         tuple(_items_of_zone(themes, tests[code].items, pairs))
-        for code, pairs in _telling(facts, "pairs")
+        for code, pairs in telling(facts, "pairs")
         if code in tests
     )
 
@@ -206,7 +197,7 @@ def _square(tally: ItemTally) -> tuple[int, ...]:
     return tally.gained, tally.lost, tally.before - tally.lost, tally.n - tally.before - tally.gained
 
 
-def _beside_pairs(n: int, pairs: Told) -> Told:
+def beside_pairs(n: int, pairs: Told) -> Told:
     """The pairs that answered an item: who left it out is a number of persons, too."""
     if pairs.near is not None:
         return pairs if n == pairs.n else Told(n, near=pairs.near, spread=max(pairs.spread, abs(n - pairs.near)))
@@ -214,7 +205,7 @@ def _beside_pairs(n: int, pairs: Told) -> Told:
 
 
 def _items_of_zone(themes: Sequence[str], tallies: Sequence[ItemTally], pairs: Told) -> list[_ZoneItem]:
-    numbers = [_beside_pairs(tally.n, pairs) for tally in tallies]
+    numbers = [beside_pairs(tally.n, pairs) for tally in tallies]
     sides = []
     all_rights = ([tally.before for tally in tallies], [tally.after for tally in tallies])
     for rights in all_rights:
@@ -293,183 +284,5 @@ def spread_shown(facts: Facts) -> bool:
     pairs = told_number(facts, "pairs")
     if not pairs.exact or pairs.n < SPREAD_FROM:
         return False
-    small = sum(not n.exact or n.n < SPREAD_FROM for _, n in _telling(facts, "pairs")) if facts.zone is None else 0
+    small = sum(not n.exact or n.n < SPREAD_FROM for _, n in telling(facts, "pairs")) if facts.zone is None else 0
     return not 0 < small < FEW
-
-
-# ── satisfaction ────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class PrintedScale:
-    """A scaled question: over how many answers, the favourable share, and the parts that may be printed of its levels.
-
-    *levels* and *shares* are those of the parts, least favourable first; both empty where no part may be printed.
-    """
-
-    scale: Scale
-    told: Told
-    favourable: Share
-    levels: tuple[str, ...]
-    shares: tuple[float, ...]
-
-    @property
-    def detail(self) -> int:
-        """How many parts there are."""
-        return len(self.levels)
-
-
-@memo_in_process
-def printed_scales(facts: Facts) -> tuple[PrintedScale, ...]:
-    """The scaled questions as every paper prints them, that about the intention last."""
-    answers, number = judged(facts), told_number(facts, "satisfaction")
-    scales = [*answers.scales, *([answers.intention] if answers.intention else [])]
-    printed = []
-    for scale in (scale for scale in scales if scale.codes):
-        n = _beside_answers(scale.n, number)
-        detail, favourable = _scale_of(scale.counts, n)
-        if facts.zone is None:
-            zones = _scale_by_zone(facts, scale)
-            favourable = over_zones(_above(scale.counts), n, [(share_, told_) for _, share_, told_ in zones])
-            if any(not told_.exact for *_, told_ in zones) and n.exact and n.n != number.n:
-                n = replace(n, hidden=True)
-            if favourable.drawn is None:
-                detail = "none"
-            elif all(zone.exact for _, zone, _ in zones):
-                detail = _DETAILS[max(_DETAILS.index(each) for each in (detail, *(mine for mine, *_ in zones)))]
-            else:
-                detail = "favourable"
-        printed.append(_printed(scale, n, favourable, detail))
-    return tuple(printed)
-
-
-def _beside_answers(n: int, number: Told) -> Told:
-    return replace(number, hidden=True) if not number.shown else _beside_pairs(n, number)
-
-
-def _above(counts: Sequence[int]) -> int:
-    middle = (len(counts) + 1) / 2
-    return sum(count for place, count in enumerate(counts, 1) if place > middle)
-
-
-def _parts(counts: Sequence[int], detail: Detail) -> list[int]:
-    """The answers per part: each level, those up to the middle as one, or favourable against the others."""
-    n_lower = (len(counts) + 1) // 2
-    if detail == "all":
-        return list(counts)
-    upper = list(counts[n_lower:])
-    return [sum(counts[:n_lower]), *upper] if detail == "upper" else [sum(counts[:n_lower]), sum(upper)]
-
-
-def _scale_of(counts: Sequence[int], n: Told) -> tuple[Detail, Share]:
-    """The finest detail in which every part is nobody or at least three persons, and the favourable share."""
-    favourable = share(_above(counts), n)
-    if favourable.drawn is None:
-        return "none", favourable
-    if not n.exact:
-        return "favourable", favourable  # more parts of a rounded whole would tell it
-    return next((d for d in _DETAILS[:2] if whole_or_none(_parts(counts, d))), "favourable"), favourable
-
-
-def _scale_by_zone(facts: Facts, scale: Scale) -> list[tuple[Detail, Share, Told]]:
-    answers = answers_by_zone(facts)
-    zones = []
-    for code, number in _telling(facts, "satisfaction"):
-        if code in answers:
-            by_code = answers[code].scales.get(scale.question, {})
-            counts = [by_code.get(each, 0) for each in scale.codes]
-            n = _beside_answers(sum(counts), number)
-            zones.append((*_scale_of(counts, n), n))
-    return zones
-
-
-def _printed(scale: Scale, n: Told, favourable: Share, detail: Detail) -> PrintedScale:
-    if detail == "none" or not n.shown:
-        return PrintedScale(scale, n, favourable, (), ())
-    n_lower = (len(scale.levels) + 1) // 2
-    shares = tuple(count / scale.n for count in _parts(scale.counts, detail))
-    if not favourable.exact:
-        shares = (1 - favourable.value, favourable.value)
-    merged = f"jusqu’à « {scale.levels[n_lower - 1]} »"
-    levels = {
-        "all": scale.levels,
-        "upper": (merged, *scale.levels[n_lower:]),
-        "favourable": (merged, f"à partir de « {scale.levels[n_lower]} »" if len(scale.levels) > n_lower else ""),
-    }[detail]
-    return PrintedScale(scale, n, favourable, tuple(levels), shares)
-
-
-@dataclass(frozen=True)
-class PrintedAdvice:
-    """The recommendation: its score rounded as it may be, None when it may not; its interval and its parts, where they may.
-
-    *about*: the score is rounded further than to a point.
-    """
-
-    advice: Recommendation
-    told: Told
-    score: float | None
-    interval: tuple[float, float] | None
-    parts: tuple[float, float, float] | None
-    about: bool = False
-
-
-@memo_in_process
-def printed_advice(facts: Facts) -> PrintedAdvice:
-    """The recommendation as every paper prints it."""
-    advice, number = judged(facts).recommendation, told_number(facts, "satisfaction")
-    n = _beside_answers(advice.n, number)
-    counts = (advice.n_promoters, advice.n - advice.n_promoters - advice.n_detractors, advice.n_detractors)
-    score_shown, parts_shown = _advice_of(counts, n)
-    score, about = advice.score, not n.exact
-    if score is not None and about:
-        score = _rounded_score(score, n)
-    if facts.zone is None:
-        zones = _advice_by_zone(facts)
-        n_near = sum(not told_.exact for _, _, _, told_ in zones)
-        score_shown = score_shown and not 0 < sum(not shown for _, shown, _, _ in zones) < FEW
-        parts_shown = parts_shown and score_shown and not 0 < sum(not shown for _, _, shown, _ in zones) < FEW
-        if not n.exact or 0 < n_near < NEAR_ZONES:
-            # No more than what the zones print, together.
-            score_shown = score_shown and all(shown for _, shown, _, _ in zones)
-            parts_shown, about = False, True
-            weights = [(told_.n if told_.near is None else told_.near, each) for each, _, _, told_ in zones]
-            score = 100 * rounded(sum(w * each for w, each in weights) / max(1, sum(w for w, _ in weights)) / 100, 0.05)
-    if not score_shown or score is None:
-        return PrintedAdvice(advice, n, None, None, None)
-    if not parts_shown or advice.low is None or advice.high is None:
-        return PrintedAdvice(advice, n, score, None, None, about)
-    parts = (counts[0] / advice.n, counts[1] / advice.n, counts[2] / advice.n)
-    return PrintedAdvice(advice, n, score, (advice.low, advice.high), parts)
-
-
-def _rounded_score(score: float, n: Told) -> float:
-    return 100 * rounded(score / 100, max(n.step(), 0.05))
-
-
-def _advice_by_zone(facts: Facts) -> list[tuple[float, bool, bool, Told]]:
-    """Per zone: the score as its papers print it, whether they do, whether they print the interval, the number of answers."""
-    answers, zones = answers_by_zone(facts), []
-    for code, number in _telling(facts, "satisfaction"):
-        mine = answers[code].advice if code in answers else (0, 0, 0)
-        n = _beside_answers(sum(mine), number)
-        score = 100 * (mine[0] - mine[2]) / max(1, sum(mine))
-        shown, parts_shown = _advice_of(mine, n)
-        zones.append((float(round(score)) if n.exact else _rounded_score(score, n), shown, parts_shown, n))
-    return zones
-
-
-def _advice_of(counts: tuple[int, int, int], n: Told) -> tuple[bool, bool]:
-    """Whether the score may be printed, and whether what tells promoters and detractors apart may be.
-
-    The score tells promoters minus detractors: it is hidden where no other numbers would give it.
-    """
-    if not n.shown or not publishable(sum(counts)):
-        return False, False
-    if whole_or_none(counts):
-        return True, n.exact
-    total, balance = sum(counts), counts[0] - counts[2]
-    possible = [(balance + d, total - balance - 2 * d, d) for d in range(total + 1)]
-    possible = [each for each in possible if min(each) >= 0]
-    hidden = [place for place, count in enumerate(counts) if 0 < count < THRESHOLD]
-    return all(len({each[place] for each in possible}) > 1 for place in hidden), False

@@ -16,15 +16,13 @@ from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
 from kobo_sync.analysis.published import (
     PrintedChange,
     PrintedItem,
-    PrintedScale,
     learnt,
-    printed_advice,
     printed_change,
     printed_items,
-    printed_scales,
     response_rate,
     spread_shown,
 )
+from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, printed_scales
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD

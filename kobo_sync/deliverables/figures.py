@@ -14,13 +14,12 @@ from kobo_sync.analysis.published import (
     P_STEPS,
     PrintedItem,
     learnt,
-    printed_advice,
     printed_change,
     printed_items,
-    printed_scales,
     response_rate,
     spread_shown,
 )
+from kobo_sync.analysis.published_answers import printed_advice, printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.roadmap import road_map

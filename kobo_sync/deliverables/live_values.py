@@ -7,7 +7,8 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import present_by_sex, women_share
-from kobo_sync.analysis.published import printed_advice, printed_change
+from kobo_sync.analysis.published import printed_change
+from kobo_sync.analysis.published_answers import printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.deliverables import figures, letterhead

@@ -8,7 +8,8 @@ from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import learning
-from kobo_sync.analysis.published import printed_items, printed_scales
+from kobo_sync.analysis.published import printed_items
+from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.shares import Share
 from kobo_sync.analysis.suppression import publishable

@@ -7,7 +7,8 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
-from kobo_sync.analysis.published import learnt, printed_change, printed_scales
+from kobo_sync.analysis.published import learnt, printed_change
+from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD

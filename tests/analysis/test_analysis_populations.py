@@ -8,7 +8,8 @@ import pytest
 from printed_set import small_mission
 
 from kobo_sync.analysis.populations import Told, beside, coarse, told, told_number
-from kobo_sync.analysis.published import printed_items, printed_scales
+from kobo_sync.analysis.published import printed_items
+from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.shares import Share, over_zones, share
 from kobo_sync.analysis.suppression import pinned

@@ -6,7 +6,7 @@ import pytest
 from attacker import Attack, truth_of
 from printed_set import read_set, small_mission, whole_set
 
-from kobo_sync.analysis import populations, published, published_needs, shares, suppression
+from kobo_sync.analysis import populations, published, published_answers, published_needs, shares, suppression
 from kobo_sync.analysis.memo import forget
 
 MISSIONS = {1: (25, 24, 1), 2: (24, 2, 13, 25), 3: (12, 25, 2, 1)}
@@ -22,7 +22,7 @@ def test_nothing_is_recovered_from_everything_printed(seed: int) -> None:
 def test_the_attacker_recovers_what_is_not_suppressed(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same missions printed with a threshold of one person: the attack is worth something."""
     facts = small_mission(seed, MISSIONS[seed])
-    for module in (suppression, populations, published, published_needs, shares):
+    for module in (suppression, populations, published, published_answers, published_needs, shares):
         monkeypatch.setattr(module, "THRESHOLD", 1)
     forget()
     recovered = Attack(read_set(whole_set(facts)), truth_of(facts)).recovered()
