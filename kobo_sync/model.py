@@ -269,7 +269,7 @@ class Manifest:
     """What a set of deliverables was made from and holds; *files* by path below the set's folder.
 
     *inputs_hash* is of all that the set was made from, *fingerprint* of its rows; *submissions* counts them per
-    form, *figures* are the set's live values as they are printed.
+    form, to the ten above: the exact number would tell who did not answer; *figures* are the set's live values as they are printed.
     """
 
     mission: str = ""

@@ -89,6 +89,55 @@ class Learning:
 _Marks = tuple[bool | None, ...]  # item by item: right, wrong, or not answered
 
 
+@dataclass(frozen=True)
+class ItemTally:
+    """Of the pairs that answered an item both times: right before, right after, gained, lost."""
+
+    n: int
+    before: int
+    after: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class ZoneTests:
+    """How many persons of a zone were tested, and its pairs' answers to each item, in the items' order.
+
+    *right*: how many pairs have each item right before and after, those that left it out the other time included.
+    """
+
+    n_before: int
+    n_after: int
+    n_pairs: int
+    items: tuple[ItemTally, ...]
+    right: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@memo_over_runs
+def tests_by_zone(facts: Facts) -> Mapping[str, ZoneTests]:
+    """What `learning` finds in each zone alone, by the zone's code (empty: rows that say none)."""
+    items, moments = _items(facts), (facts.config.codes.before, facts.config.codes.after)
+    zones: dict[str, dict[str, dict[str, _Marks]]] = {}
+    for zone, key, moment, marks in _tests(facts, items):
+        if moment in moments and marks.count(None) < len(marks):
+            zones.setdefault(zone, {each: {} for each in moments})[moment].setdefault(key, marks)
+    by_zone = {}
+    for zone, tests in sorted(zones.items()):
+        before, after = (tests[moment] for moment in moments)
+        pairs = [(before[key], after[key]) for key in before if key in after and not key.startswith("?")]
+        tallies = tuple(_tally([(a[place], b[place]) for a, b in pairs]) for place in range(len(items)))
+        right = [tuple(sum(pair[side][at] is True for pair in pairs) for at in range(len(items))) for side in (0, 1)]
+        by_zone[zone] = ZoneTests(len(before), len(after), len(pairs), tallies, (right[0], right[1]))
+    return by_zone
+
+
+def _tally(pairs: Sequence[tuple[bool | None, bool | None]]) -> ItemTally:
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    right = [sum(answers[moment] is True for answers in both) for moment in (0, 1)]
+    return ItemTally(len(both), right[0], right[1], both.count((False, True)), both.count((True, False)))
+
+
 @memo_over_runs
 def learning(facts: Facts) -> Learning:
     """The test's results. An unanswered item earns nothing in a score; a test without any answer is missing.
@@ -99,7 +148,7 @@ def learning(facts: Facts) -> Learning:
     moments = (facts.config.codes.before, facts.config.codes.after)
     tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
     n_duplicates = n_unmatched = 0
-    for key, moment, marks in _tests(facts, items):
+    for _, key, moment, marks in _tests(facts, items):
         if moment not in tests or marks.count(None) == len(marks):
             continue
         n_unmatched += key.startswith("?")
@@ -207,8 +256,8 @@ def _items(facts: Facts) -> dict[str, TestItem]:
     return items
 
 
-def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, _Marks]]:
-    """(person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
+def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, str, _Marks]]:
+    """(zone, person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
     rows = meaning.rows(facts, "test").table
     names = list(items)
     answers: dict[str, _Marks] = {}
@@ -219,11 +268,12 @@ def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, 
             columns = [_marks(table[name].tolist(), items[name]) if name in table else nothing for name in names]
             answers.update(zip(map(str, table["root_uuid"]), zip(*columns, strict=True), strict=False))
     unanswered: _Marks = (None,) * len(names)
-    tests: list[tuple[str, str, _Marks]] = []
-    for uuid, person, moment in zip(rows["root_uuid"], rows["person"], rows["moment"], strict=True):
+    tests: list[tuple[str, str, str, _Marks]] = []
+    columns_read = (rows[name] for name in ("root_uuid", "zone", "person", "moment"))
+    for uuid, zone, person, moment in zip(*columns_read, strict=True):
         code = meaning.text(person)
         key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
-        tests.append((key, meaning.text(moment), answers.get(str(uuid), unanswered)))
+        tests.append((meaning.text(zone), key, meaning.text(moment), answers.get(str(uuid), unanswered)))
     return tests
 
 

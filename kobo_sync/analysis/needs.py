@@ -11,7 +11,6 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.ranks import midranks
-from kobo_sync.analysis.suppression import publishable
 
 POINTS = (3, 2, 1)
 COMMON_UP_TO = 5
@@ -66,11 +65,6 @@ class Needs:
     agreement: float | None
     common: tuple[str, ...] | None
     proposals: tuple[str, ...]
-
-    @property
-    def groups_publishable(self) -> bool:
-        """Whether every group that answered is large enough for what compares groups to be printed."""
-        return all(publishable(n) for n in self.n_by_group.values() if n)
 
 
 @memo_over_runs

@@ -14,10 +14,14 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.populations import Told, What, told_number
+from kobo_sync.analysis.published import response_rate
+from kobo_sync.analysis.published_needs import printed_needs
 
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120
 GRID = 60  # points of the map are counted in so many columns and rows: a page stays small, and nobody's door is shown
+_SHOWN: tuple[What, ...] = ("present", "registered", "full_day", "refused", "needs")
 RATES = ("test_before", "test_after", "satisfaction", "needs")
 
 
@@ -66,7 +70,45 @@ def _place(facts: Facts) -> dict[str, Any]:
             for need in first
         ],
         "n_needs": ranked.n,
+        "published": _published(facts),
     }
+
+
+def _published(facts: Facts) -> dict[str, Any]:
+    """The same as the mission's papers may print it, for those who may read no more than these.
+
+    Shape: numbers of persons as text, shares as ``[sign, value]``.
+    """
+    printed, came = printed_needs(facts), told_number(facts, "present")
+    rate = None
+    if came.exact and not came.partial:
+        rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
+    rates: dict[str, What] = dict(zip(RATES, ("before", "after", "satisfaction", "needs_rows"), strict=True))
+    catalogue = labels.needs(facts)
+    first = [each for each in printed.needs if each.need.rank is not None and each.score][:TOP_NEEDS]
+    return {
+        **{what: _said(told_number(facts, what)) for what in _SHOWN},
+        "quota_share": rate,
+        "rates": {
+            name: [share.sign, share.value] for name, what in rates.items() if (share := response_rate(facts, what))
+        },
+        "needs": [
+            {
+                "labels": dict(catalogue[each.need.code].labels) if each.need.code in catalogue else {},
+                "label": each.need.label,
+                "score": round(each.score or 0, printed.digits),
+            }
+            for each in first
+        ],
+    }
+
+
+def _said(told: Told) -> str:
+    if told.hidden or (told.partial and not told.shown):
+        return "–"
+    if told.partial:
+        return f"≥\u00a0{min(told.candidates)}"
+    return str(told.n) if told.near is None else f"≈\u00a0{told.near}"
 
 
 def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:

@@ -1,10 +1,9 @@
-"""What aggregate papers may print of counts: a zone's alone, the mission's beside those of its zones."""
+"""What aggregate papers may print of persons by two traits, of focus groups, of what people wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
-from kobo_sync.analysis.needs import ballot, needs
+from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
-What = Literal["present", "before", "after", "pairs", "satisfaction", "needs_rows", "needs"]
 UNKNOWN = ""  # the row or column of those with another code or none, where there are any
 
 
@@ -48,6 +46,10 @@ class Crosstab:
         place = self.columns.index(column)
         return None if self.mask[-1, place] else sum(row[place] for row in self.counts)
 
+    def row_totals(self) -> list[int | None]:
+        """Persons of each row; None where that may not be printed."""
+        return [None if self.mask[place, -1] else sum(row) for place, row in enumerate(self.counts)]
+
 
 @memo_over_runs
 def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
@@ -56,7 +58,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     All persons are in the table, so that no small number can be had by taking its total from another's;
     *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
     """
-    people = present.attendance(facts).distinct
+    people = present.attendance(told(facts, "registration", "attendance")).distinct
     sexes = (facts.config.codes.female, facts.config.codes.male)
     pairs = [
         (
@@ -109,74 +111,14 @@ def women_share(facts: Facts) -> float | None:
 
 
 @memo_over_runs
-def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
-    """How many of each zone were present, were tested, answered: the numbers that the zones' own papers print."""
-    if what == "present":
-        return present.attendance(facts).counts("zone")
-    if what in ("before", "after", "pairs"):
-        return _tested(facts, what)
-    rows = meaning.rows(facts, "satisfaction" if what == "satisfaction" else "needs").table
-    if what == "needs":
-        rows = rows[rows["ranking"].notna()]
-    return {str(zone): int(n) for zone, n in rows["zone"].dropna().value_counts().items()}
-
-
-@memo_in_process
-def small_zones(facts: Facts, what: What) -> frozenset[str]:
-    """For the mission: the zones of one or two persons (complementary suppression: their number must not follow from the rest)."""
-    if facts.zone is not None:
-        return frozenset()
-    codes = {zone.code for zone in facts.config.zones}
-    return frozenset(
-        zone for zone, n in numbers_by_zone(facts, what).items() if n and not publishable(n) and zone in codes
-    )
-
-
-def least(facts: Facts, what: What) -> int:
-    """The persons of the zones that may be told: what is said of the mission where `small_zones` are not."""
-    numbers = numbers_by_zone(facts, what)
-    return sum(n for zone, n in numbers.items() if zone not in small_zones(facts, what))
-
-
-@memo_over_runs
-def mentions_hidden(facts: Facts) -> frozenset[str]:
-    """The needs whose number of mentions may not be printed: one or two persons, or what tells it."""
-    scores = needs(facts)
-    codes = [need.code for need in scores.needs]
-    counts = [[need.mentions] for need in scores.needs]
-    if not codes:
-        return frozenset()
-    if facts.zone is not None:
-        mask = hidden(counts)
-    else:
-        mask = hidden_over_zones(counts, [[[by.get(code, 0)] for code in codes] for by in _mentions(facts).values()])
-    return frozenset(code for code, is_hidden in zip(codes, mask[:, 0], strict=False) if is_hidden)
-
-
-@memo_over_runs
-def sizes_hidden(facts: Facts, trait: Literal["group", "sex"]) -> frozenset[str]:
-    """The groups (or sexes) of respondents whose number, and what rests on it, may not be printed."""
-    scores = needs(facts)
-    sizes = scores.n_by_group if trait == "group" else scores.n_by_sex
-    # Whoever has no known group stands between the sum and the total, and is a part of it.
-    whole = [*sizes.values(), scores.n - sum(sizes.values())]
-    if facts.zone is not None:
-        mask = hidden([whole])
-    else:
-        parts = [[_parts(by, tuple(sizes))] for by in _ballots(facts, trait).values()]
-        mask = hidden_over_zones([whole], parts)
-    return frozenset(code for code, is_hidden in zip(sizes, mask[0], strict=False) if is_hidden)
-
-
-@memo_over_runs
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
-    sessions = focus_groups(facts)
+    sessions = focus_groups(told(facts, "focus_group"))
     whole = [[sessions.n_women, sessions.n_men]]
     if facts.zone is not None:
         mask = hidden(whole)
     else:
-        table = meaning.rows(facts, "focus_group").table
+        table = meaning.rows(told(facts, "focus_group"), "focus_group").table
         heads: dict[str, list[int]] = {}
         for zone, *persons in zip(table["zone"], table["women"], table["men"], strict=True):
             mine = heads.setdefault(meaning.text(zone), [0, 0])
@@ -188,46 +130,33 @@ def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     return people, women, men
 
 
-def _parts(counts: Mapping[str, int], codes: Sequence[str]) -> list[int]:
-    return [*(counts.get(code, 0) for code in codes), sum(n for code, n in counts.items() if code not in codes)]
+def texts(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
+    """What people wrote to an open question, as far as it may be quoted: nothing of a place where fewer than three wrote.
+
+    In the mission's papers each zone is such a place: what its own paper does not quote could be had by subtraction.
+    """
+    by_zone = texts_by_zone(facts, form_id, question)
+    role = facts.config.forms[form_id].role
+    what: What = "needs_rows" if role == "needs" else "satisfaction"
+    return tuple(
+        text
+        for zone, written in by_zone.items()
+        if publishable(len(written))
+        and (facts.zone is not None or publishable(numbers_by_zone(facts, what).get(zone, 0)))
+        for text in written
+    )
 
 
-def _ballots(facts: Facts, trait: str) -> dict[str, dict[str, int]]:
-    """zone → code of *trait* → respondents with a ranking."""
-    table = meaning.rows(facts, "needs").table
-    ballots: dict[str, dict[str, int]] = {}
-    for zone, code, ranking in zip(table["zone"], table[trait], table["ranking"], strict=True):
-        if ranking is not None:
-            mine = ballots.setdefault(meaning.text(zone), {})
-            mine[meaning.text(code)] = mine.get(meaning.text(code), 0) + 1
-    return dict(sorted(ballots.items()))
-
-
-def _mentions(facts: Facts) -> dict[str, dict[str, int]]:
-    """zone → need → respondents who put it among their first."""
-    table = meaning.rows(facts, "needs").table
-    mentions: dict[str, dict[str, int]] = {}
-    for zone, ranking in zip(table["zone"], table["ranking"], strict=True):
-        mine = mentions.setdefault(meaning.text(zone), {})
-        for code in ballot(ranking):
-            mine[code] = mine.get(code, 0) + 1
-    return dict(sorted(mentions.items()))
-
-
-def _tested(facts: Facts, what: What) -> dict[str, int]:
-    codes = facts.config.codes
-    table = meaning.rows(facts, "test").table
-    persons: dict[str, dict[str, set[str]]] = {}
-    for root, zone, person, moment in zip(
-        table["root_uuid"], table["zone"], table["person"], table["moment"], strict=True
-    ):
-        code = meaning.text(person)
-        unnamed = code in ("", codes.not_listed)
-        keys = persons.setdefault(meaning.text(zone), {}).setdefault(meaning.text(moment), set())
-        keys.add(f"?{root}" if unnamed else code)
-    counts = {}
-    for zone, by_moment in sorted(persons.items()):
-        before, after = by_moment.get(codes.before, set()), by_moment.get(codes.after, set())
-        named = {key for key in before & after if not key.startswith("?")}
-        counts[zone] = len({"before": before, "after": after}.get(what, named))
-    return counts
+@memo_over_runs
+def texts_by_zone(facts: Facts, form_id: str, question: str) -> Mapping[str, tuple[str, ...]]:
+    """What people wrote to an open question, word for word, by the zone that their form says."""
+    rows = meaning.rows(facts, facts.config.forms[form_id].role).table
+    zone_of = {root: meaning.text(zone) for root, zone in zip(rows["root_uuid"], rows["zone"], strict=True)}
+    by_zone: dict[str, list[str]] = {}
+    for name in facts.tables_of(form_id):
+        table = facts.tables[name]
+        if question in table and "root_uuid" in table:
+            for root, answer in zip(table["root_uuid"], table[question], strict=True):
+                if root in zone_of and meaning.text(answer):
+                    by_zone.setdefault(zone_of[root], []).append(meaning.text(answer))
+    return {zone: tuple(written) for zone, written in by_zone.items()}

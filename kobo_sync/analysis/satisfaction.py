@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.analysis import labels, meaning
@@ -111,6 +111,41 @@ def satisfaction(facts: Facts) -> Satisfaction:
             open_answers[labels.question(facts, form_id, name)] = meaning.written(facts, form_id, name)
     marks = [_mark(value) for value in usable["recommend"]]
     return Satisfaction(len(usable), tuple(scales), intention, recommendation(marks), open_answers)
+
+
+@dataclass(frozen=True)
+class ZoneAnswers:
+    """What a zone answered: question → answer's code → how many; promoters, passives and detractors of the recommendation."""
+
+    scales: Mapping[str, Mapping[str, int]]
+    advice: tuple[int, int, int]
+
+
+@memo_over_runs
+def answers_by_zone(facts: Facts) -> Mapping[str, ZoneAnswers]:
+    """What `satisfaction` finds in each zone alone, by the zone's code (empty: rows that say none)."""
+    usable = meaning.rows(facts, "satisfaction").table
+    zones = [meaning.text(zone) for zone in usable["zone"]]
+    scales: dict[str, dict[str, dict[str, int]]] = {zone: {} for zone in sorted(set(zones))}
+    for form_id in facts.config.forms_with_role("satisfaction"):
+        settings = facts.config.forms[form_id]
+        mine = usable["form_id"].eq(form_id).tolist()
+        uuids = usable.loc[mine, "root_uuid"].tolist()
+        places = [zone for zone, is_mine in zip(zones, mine, strict=True) if is_mine]
+        for name in (*settings.likert, *filter(None, [settings.fields.get("intention", "")])):
+            for zone, value in zip(places, _answers(facts, form_id, name, uuids), strict=True):
+                by_code = scales[zone].setdefault(name, {})
+                code = meaning.text(value)
+                by_code[code] = by_code.get(code, 0) + 1
+    marks: dict[str, list[int | None]] = {zone: [] for zone in scales}
+    for zone, value in zip(zones, usable["recommend"], strict=True):
+        marks[zone].append(_mark(value))
+    answers = {}
+    for zone, by_question in scales.items():
+        advice = recommendation(marks[zone])
+        passives = advice.n - advice.n_promoters - advice.n_detractors
+        answers[zone] = ZoneAnswers(by_question, (advice.n_promoters, passives, advice.n_detractors))
+    return answers
 
 
 def recommendation(marks: Sequence[int | None]) -> Recommendation:

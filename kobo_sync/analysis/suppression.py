@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,33 @@ Mask = npt.NDArray[np.bool_]
 def publishable(n: int) -> bool:
     """Whether a statistic over *n* persons may be printed in an aggregate document."""
     return n >= THRESHOLD
+
+
+def pinned(supports: Sequence[Collection[int]], total: int) -> list[bool]:
+    """Which of several unknown whole numbers (≥ 0) a reader can work out who knows what each may be, and their sum.
+
+    An entry of the answer is true when at most one value of that support goes with *total*.
+    """
+    upto = (1 << (total + 1)) - 1 if total >= 0 else 0
+    sums = [1]  # sums[i]: bit s is set when the first i numbers may sum to s
+    for support in supports:
+        sums.append(_sums(sums[-1], support) & upto)
+    after = 1
+    answers: list[bool] = []
+    for place in range(len(supports) - 1, -1, -1):
+        # Bit total − s of *mirrored* is set when the later numbers may sum to s.
+        mirrored = int(bin(after)[2:].zfill(total + 1)[::-1], 2) if total >= 0 else 0
+        n_possible = sum(bool((sums[place] << value) & mirrored) for value in set(supports[place]))
+        answers.append(n_possible <= 1)
+        after = _sums(after, supports[place]) & upto
+    return answers[::-1]
+
+
+def _sums(sums: int, support: Collection[int]) -> int:
+    shifted = 0
+    for value in support:
+        shifted |= sums << value
+    return shifted
 
 
 def hidden(counts: Sequence[Sequence[int]], *, besides: Mask | None = None, inside: bool = False) -> Mask:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import Change, Learning, learning
-from kobo_sync.analysis.publication import UNKNOWN, Crosstab, What, present_by_sex, small_zones
-from kobo_sync.analysis.satisfaction import Satisfaction, Scale, satisfaction
-from kobo_sync.analysis.suppression import THRESHOLD, publishable
-from kobo_sync.deliverables import letterhead, result_sheets
+from kobo_sync.analysis.learning import Change, Learning
+from kobo_sync.analysis.populations import What, told_number
+from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
+from kobo_sync.analysis.published import (
+    PrintedChange,
+    PrintedItem,
+    learnt,
+    printed_change,
+    printed_items,
+    response_rate,
+    spread_shown,
+)
+from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, printed_scales
+from kobo_sync.analysis.satisfaction import Scale, satisfaction
+from kobo_sync.analysis.shares import whole_or_none
+from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.deliverables import figures, letterhead, result_sheets
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -34,100 +46,96 @@ _TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
 def build(facts: Facts) -> list[Document]:
     """The evaluation paper; a part without data says so, one with fewer than three persons is not published."""
     form_ids = letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction")
-    listed, learnt, judged = present.attendance(facts), learning(facts), satisfaction(facts)
     document = letterhead.open_paper(facts, TITLE, form_ids)
     writer.title(
         document,
         f"Évaluations – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
-    key_figures(document, facts, listed, learnt, judged)
+    key_figures(document, facts)
     writer.heading(document, "Participation et taux de réponse")
-    participation(document, facts, listed, learnt, judged)
+    participation(document, facts)
     writer.heading(document, "Acquis : évolution entre le début et la fin de la journée")
-    learning_results(document, facts, learnt)
+    learning_results(document, facts)
     writer.heading(document, "Satisfaction")
-    satisfaction_results(document, facts, judged)
+    satisfaction_results(document, facts)
     writer.heading(document, "Paroles de participant·e·s")
-    words(document, facts, judged)
+    words(document, facts)
     _reading(document)
-    workbook = result_sheets.evaluation_workbook(facts, learnt, judged, form_ids)
-    findings = letterhead.review_findings(facts, PATH, judged.open_answers.items())
+    workbook = result_sheets.evaluation_workbook(facts, form_ids)
+    findings = letterhead.review_findings(facts, PATH, satisfaction(facts).open_answers.items())
     return [
         letterhead.close_paper(facts, document, PATH, CLASS, findings),
         Document(WORKBOOK_PATH, workbook, "pseudonymised"),
     ]
 
 
-def key_figures(
-    document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
-) -> None:
+def key_figures(document: WordDocument, facts: Facts) -> None:
     """Adds the band of four numbers: presence, test, gain, recommendation."""
-    done = present.completion(listed, present.zones_of(facts))
-    n = listed.n_present
+    listed = present.attendance(facts)
+    quota = present.completion(listed, present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    change, advice = learnt.change, judged.recommendation
-    test = (
-        f"{french.number(change.before)} → {french.points(change.after)}" if publishable(change.n) else french.NOTHING
-    )
-    gain = french.number(change.gain, 2) if publishable(change.n) else french.NOTHING
-    score = french.signed(advice.score) if publishable(advice.n) else french.NOTHING
-    came = letterhead.counted(facts, "present", n)
-    rate = french.NOTHING if small_zones(facts, "present") else _rate(n, done.share)
-    figures = [
-        (came + slash + french.number(done.quota), f"présent·e·s ({rate} du quota)"),
-        (test, f"bonnes réponses, avant → après (n = {letterhead.counted(facts, 'pairs', change.n)})"),
-        (gain, "gain de classe (Hake, de 0 à 1)"),
-        (score, f"recommandation, de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction', advice.n)})"),
+    printed, advice = printed_change(facts), printed_advice(facts)
+    about = f"≈{french.NBSP}" if advice.about else ""
+    band = [
+        (
+            letterhead.counted(facts, "present") + slash + french.number(quota),
+            f"présent·e·s ({figures.quota_rate(facts)} du quota)",
+        ),
+        (
+            letterhead.score(printed),
+            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
+        ),
+        (letterhead.scores(printed)[3], "gain de classe (Hake, de 0 à 1)"),
+        (
+            french.NOTHING if advice.score is None else about + french.signed(advice.score),
+            f"recommandation, de −100 à +100 ({letterhead.n_is(letterhead.counted(facts, 'satisfaction'))})",
+        ),
     ]
-    writer.key_figures(document, figures)
-
-
-def _rate(n: int, share: float | None) -> str:
-    return french.percent(share) if publishable(n) or n == 0 else french.NOTHING
+    writer.key_figures(document, band)
 
 
 # ── participation ───────────────────────────────────────────────────────────
 
+ANSWERS: tuple[tuple[str, What], ...] = (
+    ("Test avant la formation", "before"),
+    ("Test après la formation", "after"),
+    ("Tests appariés (avant et après)", "pairs"),
+    ("Satisfaction (anonyme)", "satisfaction"),
+    ("Besoins", "needs_rows"),
+)
 
-def participation(
-    document: WordDocument, facts: Facts, listed: present.Attendance, learnt: Learning, judged: Satisfaction
-) -> None:
+
+def participation(document: WordDocument, facts: Facts) -> None:
     """Adds response rates, then persons present by group and sex."""
-    n_present = listed.n_present
-    answers: list[tuple[str, What, int]] = [
-        ("Test avant la formation", "before", learnt.n_before),
-        ("Test après la formation", "after", learnt.n_after),
-        ("Tests appariés (avant et après)", "pairs", learnt.n_pairs),
-        ("Satisfaction (anonyme)", "satisfaction", judged.n),
-        ("Besoins", "needs_rows", meaning.n_usable(facts, "needs")),
+    rows = [
+        [
+            label,
+            letterhead.counted(facts, what),
+            letterhead.counted(facts, "present"),
+            letterhead.share(response_rate(facts, what)),
+        ]
+        for label, what in ANSWERS
     ]
-    rows = []
-    for label, what, n in answers:
-        is_publishable = not (small_zones(facts, what) or small_zones(facts, "present")) and publishable(n_present)
-        rate = _rate(n, present.response_rate(n, n_present)) if is_publishable else french.NOTHING
-        rows.append([label, letterhead.counted(facts, what, n), letterhead.counted(facts, "present", n_present), rate])
     head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
     writer.table(
         document,
         writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
     groups_and_sexes(document, facts)
-    if publishable(learnt.n_before) and not small_zones(facts, "before") and not small_zones(facts, "pairs"):
-        writer.paragraph(document, _attrition(learnt))
+    before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
+    if before.shown and before.exact and pairs.exact and not before.partial and not pairs.partial:
+        writer.paragraph(document, _attrition(before.n, pairs.n, learnt(facts)))
 
 
-def _attrition(learnt: Learning) -> str:
-    lost = learnt.n_before - learnt.n_pairs
+def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
     parts = [
-        f"Sur {french.count(learnt.n_before, 'test')} avant la formation, {learnt.n_pairs} ont un test après de la même personne "
-        f"(attrition : {french.percent(learnt.attrition_share)})."
+        f"Sur {french.count(n_before, 'test')} avant la formation, {n_pairs} ont un test après de la même personne "
+        f"(attrition : {french.percent((n_before - n_pairs) / n_before)})."
     ]
-    if 0 < lost < THRESHOLD:
-        parts = ["Presque tous les tests d’avant la formation ont un test après de la même personne."]
-    if learnt.n_duplicates:
+    if results.n_duplicates:
         parts.append("Les tests répétés par une même personne sont écartés ; le premier compte.")
-    if learnt.n_unmatched:
+    if results.n_unmatched:
         parts.append("Les tests sans code de participant ne peuvent pas être appariés.")
     return " ".join(parts)
 
@@ -152,59 +160,63 @@ def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: st
 # ── test ────────────────────────────────────────────────────────────────────
 
 
-def learning_results(document: WordDocument, facts: Facts, learnt: Learning) -> None:
+def learning_results(document: WordDocument, facts: Facts) -> None:
     """Adds what the test says: the evolution in words, the figure, the tables by theme and by question."""
-    if not learnt.n_pairs:
-        means = [(learnt.mean_before, learnt.n_before, "avant"), (learnt.mean_after, learnt.n_after, "après")]
-        means_text = [f"{french.points(mean)} {when} (n = {n})" for mean, n, when in means if publishable(n)]
+    results, pairs = learnt(facts), told_number(facts, "pairs")
+    marks = len(results.items)
+    if not pairs.n and not pairs.partial:
+        sides: tuple[tuple[float | None, What, str], ...] = (
+            (results.mean_before, "before", "avant"),
+            (results.mean_after, "after", "après"),
+        )
+        means_text = [
+            f"{letterhead.points(mean, told_number(facts, what), marks)} {when} ({letterhead.n_is(letterhead.counted(facts, what))})"
+            for mean, what, when in sides
+            if told_number(facts, what).shown
+        ]
         alone = f" Moyennes sans appariement : {french.listing(means_text)}." if means_text else ""
         writer.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
         return
-    if not publishable(learnt.n_pairs):
+    if not pairs.shown:
         writer.paragraph(document, _TOO_FEW)
         return
-    n = letterhead.counted(facts, "pairs", learnt.n_pairs)
-    writer.paragraph(document, _evolution(learnt.change, n))
-    themes = [(letterhead.theme(facts, code), change) for code, change in learnt.themes.items()]
-    drawn = [
-        (name, change.before, change.after)
-        for name, change in themes
-        if change.before is not None and change.after is not None
-    ]
-    items = [
-        (f"Question {number} ({letterhead.theme(facts, item.theme)})", 100 * item.before_share, 100 * item.after_share)
-        for number, item in enumerate(learnt.items, 1)
-        if publishable(item.n) and item.before_share is not None and item.after_share is not None
+    writer.paragraph(document, _evolution(facts, results.change))
+    rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
+    lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
+    lines += [
+        (f"Question {number} ({letterhead.theme(facts, item.item.theme)})", 100 * before, 100 * after)
+        for number, item in enumerate(printed_items(facts), 1)
+        if (before := item.before.drawn) is not None and (after := item.after.drawn) is not None
     ]
     alt = "Bonnes réponses avant puis après : " + " ; ".join(
-        f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in [*drawn, *items]
+        f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in lines
     )
-    picture = writer.Picture(
-        charts.dumbbell([*drawn, *items], colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
-    )
+    picture = writer.Picture(charts.dumbbell(lines, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
+    n = letterhead.counted(facts, "pairs")
     writer.figure(
         document,
         picture,
-        f"Bonnes réponses avant et après, par thème puis par question (n = {n} tests appariés)",
+        f"Bonnes réponses avant et après, par thème puis par question ({letterhead.n_is(n)} tests appariés)",
     )
-    _theme_table(document, themes, letterhead.denominator(facts, "pairs", learnt.n_pairs))
-    _item_table(document, facts, learnt)
+    _theme_table(document, rows, letterhead.counted(facts, "pairs"))
+    _item_table(document, facts)
 
 
-def _evolution(change: Change, n: str) -> str:
+def _evolution(facts: Facts, change: Change) -> str:
+    pairs = told_number(facts, "pairs")
+    before, after, moved, gain = letterhead.scores(printed_change(facts))
     text = (
-        f"Score moyen : **{french.points(change.before)}** avant, **{french.points(change.after)}** après "
-        f"(n = {n} tests appariés), soit une évolution de **{french.signed(change.change, 1)} points**"
+        f"Score moyen : **{before}** avant, **{after}** après "
+        f"({letterhead.n_is(letterhead.counted(facts, 'pairs'))} tests appariés), soit une évolution de **{moved} points**"
     )
-    if change.low is not None:
+    if change.low is not None and spread_shown(facts):
         text += (
             f" (IC à 95 % : {french.signed(change.low, 1)} à {french.signed(change.high, 1)} ; test t apparié, {french.p_value(change.t_p)} ; "
             f"Wilcoxon-Pratt, {french.p_value(change.wilcoxon_p)} ; taille d’effet dz = {french.number(change.dz, 2)})"
         )
-    text += f". Gain de classe : {french.number(change.gain, 2)}{_gain_word(change.gain)}."
+    text += f". Gain de classe : {gain}{_gain_word(change.gain)}."
     n_same = change.n - change.n_up - change.n_down
-    same_n = n == french.number(change.n)
-    if same_n and all(publishable(k) or k == 0 for k in (change.n_up, change.n_down, n_same)):
+    if facts.zone and pairs.exact and whole_or_none((change.n_up, change.n_down, n_same)):
         text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
     return text
 
@@ -216,18 +228,8 @@ def _gain_word(gain: float | None) -> str:
     return f" ({'faible' if gain < 0.3 else 'moyen' if gain <= 0.7 else 'élevé'} selon les repères de Hake)"
 
 
-def _theme_table(document: WordDocument, themes: list[tuple[str, Change]], n: str) -> None:
-    rows = [
-        [
-            name,
-            n,
-            french.points(change.before),
-            french.points(change.after),
-            french.signed(change.change, 1),
-            french.number(change.gain, 2),
-        ]
-        for name, change in themes
-    ]
+def _theme_table(document: WordDocument, themes: Sequence[tuple[str, PrintedChange | None]], n: str) -> None:
+    rows = [[name, n, *letterhead.scores(printed)] for name, printed in themes]
     head = ["Thème", "n", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     writer.table(
         document,
@@ -235,7 +237,7 @@ def _theme_table(document: WordDocument, themes: list[tuple[str, Change]], n: st
     )
 
 
-def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
+def _item_table(document: WordDocument, facts: Facts) -> None:
     form_ids = facts.config.forms_with_role("test")
     texts = {
         name: labels.question(facts, form_id, name)
@@ -243,102 +245,122 @@ def _item_table(document: WordDocument, facts: Facts, learnt: Learning) -> None:
         for name in facts.config.forms[form_id].items
     }
     rows = []
-    for number, item in enumerate(learnt.items, 1):
+    if not any(item.before.sign != "–" or item.after.sign != "–" for item in printed_items(facts)):
+        writer.paragraph(document, "Résultats par question non publiés : leur effectif se déduirait.")
+        return
+    for number, printed in enumerate(printed_items(facts), 1):
+        item = printed.item
         # Forms number their questions already.
         text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
-        start = [str(number), text, letterhead.theme(facts, item.theme)]
-        if not publishable(item.n) or item.before_share is None or item.after_share is None:
-            rows.append([*start, letterhead.denominator(facts, "pairs", item.n), *[french.NOTHING] * 4])
-            continue
-        change = french.signed(100 * (item.after_share - item.before_share))
-        shares = [french.percent(item.before_share), french.percent(item.after_share)]
         rows.append(
             [
-                *start,
-                letterhead.denominator(facts, "pairs", item.n),
-                *shares,
-                change,
-                french.p_value(item.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}"),
+                str(number),
+                text,
+                letterhead.theme(facts, item.theme),
+                letterhead.denominator(printed.told),
+                letterhead.share(printed.before),
+                letterhead.share(printed.after),
+                item_points(printed),
+                figures.item_p(printed),
             ]
         )
     head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
     caption = "Bonnes réponses par question, mêmes personnes avant et après (p : McNemar exact)"
     content = writer.Table(
-        head, rows, [0.9, 6.7, 2.3, 1.0, 1.6, 1.6, 1.5, 1.4], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
+        head, rows, [0.9, 6.5, 2.2, 1.0, 1.7, 1.7, 1.5, 1.5], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
     )
     writer.table(document, content)
+
+
+def item_points(printed: PrintedItem) -> str:
+    """By how many points an item's share right moved; « – » where one of both is no more than a band."""
+    before, after = printed.before.drawn, printed.after.drawn
+    if before is None or after is None:
+        return french.NOTHING
+    sign = "" if printed.before.exact and printed.after.exact else f"≈{french.NBSP}"
+    return sign + french.signed(100 * (after - before))
 
 
 # ── satisfaction ────────────────────────────────────────────────────────────
 
 
-def satisfaction_results(document: WordDocument, facts: Facts, judged: Satisfaction) -> None:
+def satisfaction_results(document: WordDocument, facts: Facts) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
-    if not judged.n:
+    number = told_number(facts, "satisfaction")
+    if not number.n and not number.partial:
         writer.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
         return
-    if not publishable(judged.n):
+    if not number.shown:
         writer.paragraph(document, _TOO_FEW)
         return
-    writer.paragraph(document, _recommendation(facts, judged))
-    scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
-    for block in _same_levels([scale for scale in scales if scale.codes]):
-        _scales(document, facts, block)
+    writer.paragraph(document, _recommendation(facts))
+    for block in _same_levels([each for each in printed_scales(facts) if each.levels]):
+        _picture(document, facts, block)
+    _scales(document, printed_scales(facts))
 
 
-def _recommendation(facts: Facts, judged: Satisfaction) -> str:
-    advice = judged.recommendation
-    if not publishable(advice.n):
+def _recommendation(facts: Facts) -> str:
+    printed = printed_advice(facts)
+    if printed.score is None:
         return "Recommandation : trop peu de réponses pour publier un indice."
-    neutral = advice.n - advice.n_promoters - advice.n_detractors
+    sign = f"≈{french.NBSP}" if printed.about else ""
     text = (
-        f"Recommandation : **{french.signed(advice.score)}** sur une échelle de −100 à +100 (n = {letterhead.counted(facts, 'satisfaction', advice.n)} ; intervalle à 95 % : "
-        f"{french.signed(advice.low)} à {french.signed(advice.high)})"
+        f"Recommandation : **{sign}{french.signed(printed.score)}** sur une échelle de −100 à +100 "
+        f"({letterhead.n_is(letterhead.denominator(printed.told))}"
     )
-    counts = (advice.n_promoters, neutral, advice.n_detractors)
-    if all(publishable(n) or n == 0 for n in counts):
-        shares = [french.percent(n / advice.n) for n in counts]
+    if printed.interval:
+        text += f" ; intervalle à 95 % : {french.signed(printed.interval[0])} à {french.signed(printed.interval[1])}"
+    text += ")"
+    if printed.parts:
+        shares = [french.percent(part) for part in printed.parts]
         text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
-    missing = (
-        f" ; {french.count(advice.n_missing, 'réponse manquante', 'réponses manquantes')}"
-        if publishable(advice.n_missing) and not small_zones(facts, "satisfaction")
-        else ""
-    )
-    return f"{text}{missing}. Avec si peu de réponses, l’intervalle est large : l’indice ne sert jamais à classer les zones."
+    return f"{text}. Avec si peu de réponses, l’incertitude est large : l’indice ne sert jamais à classer les zones."
 
 
-def _same_levels(scales: list[Scale]) -> list[list[Scale]]:
+def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:
     """Scales with the same levels together, in order, so that each figure has one legend."""
-    blocks: dict[tuple[str, ...], list[Scale]] = {}
+    blocks: dict[tuple[str, ...], list[PrintedScale]] = {}
     for scale in scales:
         blocks.setdefault(scale.levels, []).append(scale)
     return list(blocks.values())
 
 
-def _scales(document: WordDocument, facts: Facts, scales: list[Scale]) -> None:
-    rows = [(scale.label, scale.shares if publishable(scale.n) else (), scale.n) for scale in scales]
+def _picture(document: WordDocument, facts: Facts, scales: list[PrintedScale]) -> None:
+    rows = [(each.scale.label, each.shares, letterhead.denominator(each.told)) for each in scales]
     alt = "Réponses favorables : " + " ; ".join(
-        f"{s.label} {french.percent(s.favourable_share)}" for s in scales if publishable(s.n)
+        f"{each.scale.label} {letterhead.share(each.favourable)}" for each in scales
     )
     picture = writer.Picture(
         charts.likert(rows, scales[0].levels, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
     )
-    writer.figure(document, picture, "Réponses, en % des personnes qui ont répondu")
-    head = ["Critère", "n", "Sans réponse", "Favorable (IC à 95 %)", "Médiane"]
-    table = []
-    for scale in scales:
-        is_publishable = publishable(scale.n)
-        cells = [_favourable(scale), _level(scale)] if is_publishable else [french.NOTHING, french.NOTHING]
-        counts = [letterhead.denominator(facts, "satisfaction", n) for n in (scale.n, scale.n_missing)]
-        table.append([scale.label, *counts, *cells])
-    content = writer.Table(head, table, [6.6, 1.1, 2.1, 3.2, 4.0], caption="Satisfaction par critère", right=(1, 2, 3))
-    writer.table(document, content)
+    merged = (
+        "" if scales[0].levels == scales[0].scale.levels else " ; les niveaux de moins de 3 personnes sont regroupés"
+    )
+    writer.figure(document, picture, f"Réponses, en % des personnes qui ont répondu{merged}")
 
 
-def _favourable(scale: Scale) -> str:
-    """The share of favourable answers with its interval, as ``75 % (55–88)``."""
-    low, high = scale.favourable_interval or (0.0, 0.0)
-    return f"{french.percent(scale.favourable_share)} ({french.number(100 * low)}–{french.number(100 * high)})"
+def _scales(document: WordDocument, scales: Sequence[PrintedScale]) -> None:
+    rows = [
+        [
+            each.scale.label,
+            letterhead.denominator(each.told),
+            favourable(each),
+            _level(each.scale) if each.told.shown else french.NOTHING,
+        ]
+        for each in scales
+    ]
+    if rows:
+        head = ["Critère", "n", "Favorable (IC à 95 %)", "Médiane"]
+        content = writer.Table(head, rows, [7.6, 1.3, 3.6, 4.4], caption="Satisfaction par critère", right=(1, 2))
+        writer.table(document, content)
+
+
+def favourable(printed: PrintedScale) -> str:
+    """The share of favourable answers with its interval, as ``75 % (55–88)``; the share or a band alone where it is not exact."""
+    if not printed.favourable.exact:
+        return letterhead.share(printed.favourable)
+    low, high = printed.scale.favourable_interval or (0.0, 0.0)
+    return f"{french.percent(printed.favourable.value)} ({french.number(100 * low)}–{french.number(100 * high)})"
 
 
 def _level(scale: Scale) -> str:
@@ -354,9 +376,10 @@ def _level(scale: Scale) -> str:
 # ── words ───────────────────────────────────────────────────────────────────
 
 
-def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: int = 2) -> None:
+def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
-    if not any(judged.open_answers.values()):
+    answers = satisfaction(facts).open_answers
+    if not any(answers.values()):
         writer.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
         return
     writer.note(
@@ -365,11 +388,9 @@ def words(document: WordDocument, facts: Facts, judged: Satisfaction, *, level: 
         "diffusion : une personne peut se reconnaître.",
         keep_with_next=True,
     )
-    for label, texts in judged.open_answers.items():
-        if not texts:
-            continue
+    for label, texts in figures.quoted(facts):
         writer.heading(document, label, level)
-        if publishable(len(texts)):
+        if texts:
             writer.verbatims(document, letterhead.quotable(facts, texts))
         else:
             writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")

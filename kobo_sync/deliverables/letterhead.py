@@ -10,8 +10,9 @@ from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.publication import What, least, small_zones
-from kobo_sync.analysis.suppression import publishable
+from kobo_sync.analysis.populations import Told, What, coarse, told_number
+from kobo_sync.analysis.published import PrintedChange
+from kobo_sync.analysis.shares import Share, rounded
 from kobo_sync.config.config import Identity, Role
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.colours import readable
@@ -20,9 +21,12 @@ from kobo_sync.documents.word import watermark, writer
 from kobo_sync.model import Class, Document, Finding
 
 SUPPRESSION_NOTE = (
-    "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du total."
+    "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du reste. « > 85 % », "
+    "« < 15 % » : moins de 3 personnes sont de l’autre côté, ou aucune. « ≈ » : arrondi, car le nombre exact désignerait une ou "
+    "deux personnes par différence. Les chiffres de la mission ne portent que sur les zones dont l’effectif est publié."
 )
 _MOST_QUOTED = 100
+_PERCENT = 0.01
 # Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
 _LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
 
@@ -77,22 +81,68 @@ def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
     return sum(meaning.n_received(facts, form_id) for form_id in form_ids)
 
 
-def printable(n: int) -> str:
-    """A count for an aggregate paper: 1 and 2 are not printed, 0 is."""
-    return french.number(n) if n == 0 or publishable(n) else french.NOTHING
+def received(n: int) -> str:
+    """How many submissions came, to the ten above: most are one a person, and their exact number would tell who did not answer."""
+    return french.number(0) if not n else f"≤{french.NBSP}{french.number(coarse(n))}"
 
 
-def counted(facts: Facts, what: What, n: int) -> str:
-    """`printable`; of a mission in which a zone has one or two, the least that may be told: ``≥ 48``."""
-    if not small_zones(facts, what):
-        return printable(n)
-    lower_bound = least(facts, what)
-    return f"≥{french.NBSP}{french.number(lower_bound)}" if publishable(lower_bound) else french.NOTHING
+def counted(facts: Facts, what: What) -> str:
+    """How many persons *what* counts, as every paper of the mission says it: ``25``, ``≈ 25``, ``≥ 48`` where zones are left out."""
+    told = told_number(facts, what)
+    if told.partial and not told.hidden:
+        return f"≥{french.NBSP}{french.number(min(told.candidates))}" if told.shown else french.NOTHING
+    return denominator(told)
 
 
-def denominator(facts: Facts, what: What, n: int) -> str:
-    """`printable`, for an n that a mission's zone of one or two persons could be worked out from: then it is not told."""
-    return french.NOTHING if small_zones(facts, what) else printable(n)
+def denominator(told: Told) -> str:
+    """The number of persons that a figure rests on."""
+    if told.hidden:
+        return french.NOTHING
+    return french.number(told.n) if told.near is None else f"≈{french.NBSP}{french.number(told.near)}"
+
+
+def n_is(told: str) -> str:
+    """``n = 25``, ``n ≈ 25``, ``n ≥ 48``."""
+    return f"n {told}" if told[:1] in "≈≥" else f"n = {told}"
+
+
+def share(printed: Share) -> str:
+    """``76 %``; ``≈ 75 %`` or a band, ``> 85 %``; « – »."""
+    if printed.sign == "–":
+        return french.NOTHING
+    return (
+        f"{printed.sign}{french.NBSP}{french.percent(printed.value)}" if printed.sign else french.percent(printed.value)
+    )
+
+
+def points(value: float | None, told: Told, marks: int) -> str:
+    """A score in percent over persons of *marks* marks each, as finely as their number may be told."""
+    if value is None or not told.shown:
+        return french.NOTHING
+    step = told.step(marks)
+    about = f"≈{french.NBSP}" if step > _PERCENT else ""
+    return french.points(value) if told.exact else about + french.points(100 * rounded(value / 100, step))
+
+
+def score(printed: PrintedChange | None) -> str:
+    """``59 → 85 %``."""
+    if printed is None:
+        return french.NOTHING
+    about = f"≈{french.NBSP}" if printed.about else ""
+    return f"{about}{french.number(printed.before)} → {about}{french.points(printed.after)}"
+
+
+def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
+    """Before, after, the change in points, the class gain."""
+    if printed is None:
+        return (french.NOTHING,) * 4
+    about = f"≈{french.NBSP}" if printed.about else ""
+    return (
+        about + french.points(printed.before),
+        about + french.points(printed.after),
+        about + french.signed(printed.change, 1 if printed.exact else 0),
+        french.number(printed.gain, 2 if printed.exact else 1),
+    )
 
 
 def distinct(texts: Iterable[str]) -> list[str]:
@@ -164,7 +214,8 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
 def provenance(facts: Facts, form_ids: list[str]) -> str:
     """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
     as_of = f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
-    parts = [as_of, french.count(n_submissions(facts, form_ids), "soumission")]
+    n = n_submissions(facts, form_ids)
+    parts = [as_of, f"{received(n)} {'soumissions' if n else 'soumission'}"]
     versions = {form_id: facts.form_versions.get(form_id, "") for form_id in form_ids}
     versions = {form_id: version for form_id, version in versions.items() if version}
     if len(set(versions.values())) == 1:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis import labels, meaning, publication
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
-from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, needs
-from kobo_sync.analysis.publication import mentions_hidden, people_heard, sizes_hidden
+from kobo_sync.analysis.needs import COMMON_UP_TO, Need, needs
+from kobo_sync.analysis.populations import groups_left_out, told
+from kobo_sync.analysis.publication import people_heard
+from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
-from kobo_sync.deliverables import letterhead, result_sheets
+from kobo_sync.deliverables import figures, letterhead, result_sheets
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -28,11 +30,20 @@ _FIGURE_CM = 16.8
 _IN_CHART = 12
 _PHOTOS, _PHOTO_PX = 4, 1000
 _STRONG = 3
+_SMALL_GROUP = (
+    f"Un groupe compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
+    "et il n’entre ni dans le score ni dans les mentions."
+)
+_WRITTEN = (
+    ("proposal", "Propositions des participant·e·s"),
+    ("steps", "Démarches déjà faites"),
+    ("other", "Autres besoins cités"),
+)
 
 
 def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
-    scores = needs(facts)
+    scores = printed_needs(facts)
     form_ids = letterhead.forms_of(facts, "needs", "focus_group")
     document = letterhead.open_paper(facts, TITLE, form_ids)
     writer.title(
@@ -40,43 +51,51 @@ def build(facts: Facts) -> list[Document]:
         f"{TITLE} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
-    if not scores.n:
+    if not scores.received:
         writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
-    elif not publishable(scores.n):
+    elif not scores.needs:
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
+        if groups_left_out(facts):
+            writer.paragraph(document, _SMALL_GROUP)
     else:
-        _key_figures(document, scores)
+        _key_figures(document, facts, scores)
         writer.heading(document, "Classement")
         ranking(document, facts, scores)
         writer.heading(document, "Rang par groupe et par sexe")
         by_group_and_sex(document, facts, scores)
         writer.heading(document, "Ce que les groupes ont en commun")
         common(document, facts, scores)
-    proposals(document, facts, scores)
-    focus = focus_groups(facts)
+    proposals(document, facts)
+    focus = focus_groups(told(facts, "focus_group"))
     if focus.n_sessions:
         writer.heading(document, "Groupes de discussion")
         discussed(document, facts, focus)
         photos(document, facts, _PHOTOS)
     _reading(document)
-    workbook = result_sheets.needs_workbook(facts, scores, form_ids)
-    columns = [("propositions", scores.proposals), ("accords", focus.agreements), ("désaccords", focus.disagreements)]
+    workbook = result_sheets.needs_workbook(facts, form_ids)
+    columns = [
+        ("propositions", needs(facts).proposals),
+        ("accords", focus.agreements),
+        ("désaccords", focus.disagreements),
+    ]
     findings = letterhead.review_findings(facts, PATH, [*columns, ("paroles", focus.quotations)])
     return [letterhead.close_paper(facts, document, PATH, CLASS, findings), Document(WORKBOOK_PATH, workbook, CLASS)]
 
 
-def _key_figures(document: WordDocument, scores: Needs) -> None:
-    first = next((need.label for need in scores.needs if need.rank == 1), french.NOTHING)
-    compared = scores.groups_publishable
-    common = str(len(scores.common)) if scores.common is not None and compared else french.NOTHING
-    agreement = scores.agreement if compared else None
+def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
+    ranked = scores.ranked
+    first = next((need.label for need in ranked.needs if need.rank == 1), french.NOTHING)
+    common = str(len(ranked.common)) if ranked.common is not None else french.NOTHING
     writer.key_figures(
         document,
         [
-            (str(scores.n), "réponses classées"),
+            (letterhead.counted(facts, "needs"), "réponses classées"),
             (first, "premier besoin"),
             (common, "priorités communes aux groupes"),
-            (french.number(agreement, 2), f"accord entre groupes, de 0 à 1 ({agreement_word(agreement)})"),
+            (
+                french.number(ranked.agreement, 2),
+                f"accord entre groupes, de 0 à 1 ({agreement_word(ranked.agreement)})",
+            ),
         ],
     )
 
@@ -89,71 +108,58 @@ def agreement_word(w: float | None) -> str:
     return next((text for limit, text in steps if w < limit), "très fort")
 
 
-def ranking(document: WordDocument, facts: Facts, scores: Needs) -> None:
+def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the needs first to last, as figure and table; for at least three respondents."""
-    ranked = [need for need in scores.needs if need.rank is not None and need.score is not None]
-    if not ranked:
+    if not any(each.need.rank is not None for each in scores.needs):
         writer.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
         return
     languages = facts.config.mission.languages
     catalogue = labels.needs(facts)
     bars = []
-    for need in ranked[:_IN_CHART]:
+    for each in [each for each in scores.needs if each.need.rank is not None and each.score is not None][:_IN_CHART]:
+        need = each.need
         below = (
             catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
         )
-        bars.append(charts.Bar(need.label, need.score or 0, below, strong=(need.rank or 99) <= _STRONG))
-    alt = "Score de chaque besoin : " + " ; ".join(f"{bar.label} {french.number(bar.value, 2)}" for bar in bars)
+        value = round(each.score or 0, scores.digits)
+        bars.append(charts.Bar(need.label, value, below, strong=(need.rank or 99) <= _STRONG))
+    alt = "Score de chaque besoin : " + " ; ".join(
+        f"{bar.label} {french.number(bar.value, scores.digits)}" for bar in bars
+    )
+    drawn = charts.ranking(bars, digits=scores.digits, colour=letterhead.colour(facts))
     writer.figure(
         document,
-        writer.Picture(charts.ranking(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM),
-        f"Score moyen des groupes, de 0 à 3 (n = {letterhead.counted(facts, 'needs', scores.n)})",
+        writer.Picture(drawn, alt, width_cm=_FIGURE_CM),
+        f"Score moyen des groupes, de 0 à 3 ({letterhead.n_is(letterhead.counted(facts, 'needs'))})",
     )
     _ranking_table(document, facts, scores)
 
 
-def _ranking_table(document: WordDocument, facts: Facts, scores: Needs) -> None:
-    domains = {need.code: _domain(facts, need) for need in scores.needs}
-    untold = mentions_hidden(facts)
+def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
+    domains = {each.need.code: _domain(facts, each.need) for each in scores.needs}
     head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
     rows = [
         [
-            french.number(need.rank),
-            need.label,
-            domains[need.code],
-            french.number(need.score, 2),
-            french.NOTHING if need.code in untold else french.number(need.mentions),
-            _rating(need.severity, 1),
-            _rating(need.households, 0),
-            _rating(need.feasibility, 1),
+            french.number(each.need.rank),
+            each.need.label,
+            domains[each.need.code],
+            french.number(each.score, scores.digits),
+            french.number(each.mentions),
+            french.number(each.severity, 1),
+            french.number(each.households),
+            french.number(each.feasibility, 1),
         ]
-        for need in scores.needs
+        for each in scores.needs
     ]
     if not any(domains.values()):
         head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
-    n = letterhead.counted(facts, "needs", scores.n)
-    caption = f"Besoins classés (n = {n} ; sans classement : {letterhead.printable(scores.n_missing)})"
+    caption = f"Besoins classés ({letterhead.n_is(letterhead.counted(facts, 'needs'))})"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
-    parts = []
-    rated = [
-        rating.n
-        for need in scores.needs
-        for rating in (need.severity, need.feasibility, need.households)
-        if publishable(rating.n)
-    ]
-    if rated:
-        spread = str(rated[0]) if min(rated) == max(rated) else f"{min(rated)} à {max(rated)}"
-        parts.append(f"Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur {spread} avis par besoin.")
-    if publishable(scores.n_no_group):
-        parts.append(f"{scores.n_no_group} réponses sans groupe connu comptent dans les mentions, pas dans le score.")
-    if parts:
-        writer.note(document, " ".join(parts))
-
-
-def _rating(rating: Rating, digits: int) -> str:
-    return french.number(rating.value, digits) if publishable(rating.n) else french.NOTHING
+    writer.note(
+        document, "Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur au moins trois avis par besoin."
+    )
 
 
 def _domain(facts: Facts, need: Need) -> str:
@@ -171,23 +177,15 @@ def _domain(facts: Facts, need: Need) -> str:
     return ""
 
 
-def by_group_and_sex(document: WordDocument, facts: Facts, scores: Needs) -> None:
+def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
-    codes = facts.config.codes
-    groups = {code: labels.group(facts, code, short=True) for code in scores.n_by_group}
     columns: list[tuple[str, dict[str, int | None]]] = []
-    for labels_, sizes, attribute, untold in (
-        (groups, scores.n_by_group, "rank_by_group", sizes_hidden(facts, "group")),
-        ({codes.female: "Femmes", codes.male: "Hommes"}, scores.n_by_sex, "rank_by_sex", sizes_hidden(facts, "sex")),
-    ):
-        for code, n in sizes.items():
-            masked = code in untold
-            ranks = {need.code: None if masked or not n else getattr(need, attribute)[code] for need in scores.needs}
-            shown_n = french.NOTHING if masked else str(n)
-            columns.append((f"{labels_.get(code, code)}\nn{french.NBSP}={french.NBSP}{shown_n}", ranks))
+    for name, n, attribute, code in figures.ranked_columns(facts, scores):
+        ranks = {each.need.code: getattr(each.need, attribute)[code] for each in scores.needs}
+        columns.append((f"{name}\nn{french.NBSP}={french.NBSP}{french.number(n)}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
-    for need in scores.needs:
+    for need in (each.need for each in scores.needs):
         cells = [writer.Cell(french.number(need.rank), bold=True)]
         for _, ranks in columns:
             rank = ranks[need.code]
@@ -205,16 +203,16 @@ def _fill(rank: int | None) -> str:
     return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
 
 
-def common(document: WordDocument, facts: Facts, scores: Needs) -> None:
+def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
     """Adds how far the groups agree, and the priorities that they share."""
-    if not scores.groups_publishable:
+    scores = printed.ranked
+    if groups_left_out(facts):
+        writer.paragraph(document, _SMALL_GROUP)
+    if scores.agreement is None:
         writer.paragraph(
             document,
-            f"Un groupe compte moins de {THRESHOLD} réponses : la comparaison entre groupes n’est pas publiée.",
+            f"Moins de deux groupes comptent {THRESHOLD} réponses : l’accord entre groupes ne peut pas se calculer.",
         )
-        return
-    if scores.agreement is None:
-        writer.paragraph(document, "Un seul groupe a répondu : l’accord entre groupes ne peut pas se calculer.")
     else:
         writer.paragraph(
             document,
@@ -223,7 +221,8 @@ def common(document: WordDocument, facts: Facts, scores: Needs) -> None:
         )
     if scores.common is None:
         writer.paragraph(
-            document, "Un groupe au moins n’a pas répondu : les priorités communes ne peuvent pas s’établir."
+            document,
+            f"Un groupe au moins compte moins de {THRESHOLD} réponses : les priorités communes ne peuvent pas s’établir.",
         )
     elif not scores.common:
         writer.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
@@ -236,23 +235,18 @@ def common(document: WordDocument, facts: Facts, scores: Needs) -> None:
         )
 
 
-def proposals(document: WordDocument, facts: Facts, scores: Needs, *, level: int = 1) -> None:
+def proposals(document: WordDocument, facts: Facts, *, level: int = 1) -> None:
     """Adds what respondents proposed, did and named besides, under headings of *level*."""
-    headings = [("Propositions des participant·e·s", scores.proposals)]
     for form_id in facts.config.forms_with_role("needs"):
         fields = facts.config.forms[form_id].fields
-        for key, title in (("steps", "Démarches déjà faites"), ("other", "Autres besoins cités")):
-            if fields.get(key):
-                headings.append((title, meaning.written(facts, form_id, fields[key])))
-    for title, texts in headings:
-        _words(document, facts, title, texts, level)
+        for key, title in _WRITTEN:
+            if fields.get(key) and meaning.written(facts, form_id, fields[key]):
+                _words(document, facts, title, publication.texts(facts, form_id, fields[key]), level)
 
 
 def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, ...], level: int) -> None:
-    if not texts:
-        return
     writer.heading(document, title, level)
-    if publishable(len(texts)):
+    if texts:
         writer.note(
             document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
         )

@@ -12,12 +12,10 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.learning import learning
-from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.populations import told, zone_number
 from kobo_sync.analysis.publication import present_by_sex
+from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
-from kobo_sync.analysis.satisfaction import satisfaction
-from kobo_sync.analysis.suppression import hidden, publishable
 from kobo_sync.deliverables import evaluations, letterhead
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
@@ -36,26 +34,24 @@ _OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "
 
 def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
     """Every block by its name in templates; *zones* are the `live_values` of each zone, by code."""
-    learnt, judged, ranked = learning(facts), satisfaction(facts), needs(facts)
-    listed = present.attendance(facts)
 
     def named(title: str, write: Callable[[WordDocument], None]) -> Block:
         return Block(title, write)
 
     return {
-        "chiffres_cles": named("chiffres clés", lambda d: evaluations.key_figures(d, facts, listed, learnt, judged)),
+        "chiffres_cles": named("chiffres clés", lambda d: evaluations.key_figures(d, facts)),
         "zones": named("zones de la mission", partial(_zones, facts=facts, zones=zones)),
-        "participation": named("participation", partial(_participation, facts=facts, listed=listed)),
-        "reponses": named("taux de réponse", lambda d: evaluations.participation(d, facts, listed, learnt, judged)),
-        "acquis": named("acquis", lambda d: evaluations.learning_results(d, facts, learnt)),
+        "participation": named("participation", partial(_participation, facts=facts)),
+        "reponses": named("taux de réponse", lambda d: evaluations.participation(d, facts)),
+        "acquis": named("acquis", lambda d: evaluations.learning_results(d, facts)),
         "acquis_par_zone": named("acquis par zone", partial(_learning_by_zone, facts=facts, zones=zones)),
-        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, facts, judged)),
-        "paroles": named("paroles", lambda d: evaluations.words(d, facts, judged, level=3)),
+        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, facts)),
+        "paroles": named("paroles", lambda d: evaluations.words(d, facts, level=3)),
         "besoins": named("besoins prioritaires", partial(_needs, facts=facts, part=needs_paper.ranking)),
         "besoins_par_groupe": named("rang par groupe", partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)),
         "besoins_par_zone": named("besoins par zone", partial(_needs_by_zone, facts=facts, zones=zones)),
         "priorites_communes": named("priorités communes", partial(_needs, facts=facts, part=needs_paper.common)),
-        "propositions": named("propositions", lambda d: needs_paper.proposals(d, facts, ranked, level=3)),
+        "propositions": named("propositions", lambda d: needs_paper.proposals(d, facts, level=3)),
         "groupes_discussion": named("groupes de discussion", partial(_discussed, facts=facts)),
         "photos": named("photos", partial(_photos, facts=facts)),
         "feuille_de_route": named("feuille de route", partial(_road_map, facts=facts)),
@@ -86,19 +82,18 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     )
 
 
-def _participation(document: WordDocument, facts: Facts, listed: present.Attendance) -> None:
+def _participation(document: WordDocument, facts: Facts) -> None:
     bars = []
-    counts = listed.counts("zone")
     for zone in facts.config.zones:
-        n = counts.get(zone.code, 0)
-        if n == 0 or publishable(n):
-            bars.append(charts.Bar(labels.zone(facts, zone.code), n, target=zone.target))
+        number = zone_number(facts, zone.code, "present")
+        if number.exact:
+            bars.append(charts.Bar(labels.zone(facts, zone.code), number.n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
         picture = writer.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         writer.figure(document, picture, "Personnes présentes et quota, par zone")
     evaluations.groups_and_sexes(document, facts)
-    ages = _by_age(facts, listed)
+    ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
     if ages:
         writer.table(document, ages)
 
@@ -133,10 +128,10 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
 
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
-    scores = needs(facts)
-    if not scores.n:
+    scores = printed_needs(facts)
+    if not scores.received:
         writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
-    elif not publishable(scores.n):
+    elif not scores.needs:
         writer.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
     else:
         part(document, facts, scores)
@@ -151,7 +146,7 @@ def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None
 
 
 def _discussed(document: WordDocument, facts: Facts) -> None:
-    focus = focus_groups(facts)
+    focus = focus_groups(told(facts, "focus_group"))
     if not focus.n_sessions:
         writer.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return
@@ -220,10 +215,15 @@ def _received(document: WordDocument, facts: Facts) -> None:
         title = facts.forms[form_id].title if form_id in facts.forms else form_id
         n = meaning.n_received(facts, form_id)
         n_usable = None if role == "other" else meaning.n_usable(facts, role, form_id)
-        received, used = french.number(n), french.number(n_usable) if n_usable is not None else french.NOTHING
-        if n_usable is not None and role in _OF_PERSONS:
-            mask = hidden([[n_usable, n - n_usable]])
-            used, received = (french.NOTHING if mask[0, place] else text for place, text in ((0, used), (2, received)))
+        of_persons = role in _OF_PERSONS
+        received = letterhead.received(n) if of_persons else french.number(n)
+        used = (
+            french.NOTHING
+            if n_usable is None
+            else letterhead.received(n_usable)
+            if of_persons
+            else french.number(n_usable)
+        )
         rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]
     caption = "Soumissions reçues et utilisées, par formulaire"

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
-from kobo_sync.analysis.learning import Learning
-from kobo_sync.analysis.needs import Needs, Rating
-from kobo_sync.analysis.publication import mentions_hidden, sizes_hidden
-from kobo_sync.analysis.satisfaction import Satisfaction
+from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.published import printed_items
+from kobo_sync.analysis.published_answers import printed_scales
+from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
+from kobo_sync.analysis.shares import Share
 from kobo_sync.analysis.suppression import publishable
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import figures, letterhead
+from kobo_sync.deliverables.figures import n_cell, printed_figures, share_cell
 from kobo_sync.deliverables.pseudonyms import person_code
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
@@ -20,20 +22,15 @@ from kobo_sync.documents.spreadsheets import excel
 Row = list[excel.Value]
 
 
-def evaluation_workbook(facts: Facts, learnt: Learning, judged: Satisfaction, form_ids: list[str]) -> bytes:
-    """Indicators, test items, scores per participant code, satisfaction counts and comments; pseudonymised."""
-    sheets = [
-        _indicators(facts),
-        _items(facts, learnt),
-        _scores(facts, learnt),
-        _scales(judged),
-        _comments(facts, judged),
-    ]
+def evaluation_workbook(facts: Facts, form_ids: list[str]) -> bytes:
+    """Indicators, test items, satisfaction and comments as the paper prints them; scores per participant code, pseudonymised."""
+    sheets = [_indicators(facts), _items(facts), _scores(facts), _scales(facts), _comments(facts)]
     return _workbook(facts, "Évaluations", sheets, form_ids)
 
 
-def needs_workbook(facts: Facts, scores: Needs, form_ids: list[str]) -> bytes:
-    """The ranking and the ranks per group and sex; aggregate: small groups are left blank."""
+def needs_workbook(facts: Facts, form_ids: list[str]) -> bytes:
+    """The ranking and the ranks per group and sex, as the paper prints them."""
+    scores = printed_needs(facts)
     return _workbook(facts, "Besoins prioritaires", [_ranking(facts, scores), _ranks(facts, scores)], form_ids)
 
 
@@ -110,14 +107,17 @@ def _indicators(facts: Facts) -> excel.Sheet:
     columns = [
         excel.Column("Indicateur", width=58),
         excel.Column("Zone", width=20),
-        _number("Valeur"),
+        excel.Column("Valeur", kind="decimal", width=12),
         excel.Column("Unité", width=11),
+        excel.Column("n", kind="integer", width=11),
+        excel.Column("Code", width=32),
     ]
-    columns += [_count("n"), _count("Manquants"), excel.Column("Code", width=32)]
     zone = letterhead.place_name(facts)
+    units = {indicator.name: _UNITS[indicator.unit] for indicator in indicators(facts)}
     rows: list[Row] = [
-        [french.typography(_named(facts, i.name)), zone, i.value, _UNITS[i.unit], i.n, i.n_missing, i.name]
-        for i in indicators(facts)
+        [french.typography(_named(facts, name)), zone, value, units[name], n, name]
+        for name, value, n in printed_figures(facts)
+        if name in units
     ]
     return excel.Sheet("Indicateurs", columns, rows)
 
@@ -149,7 +149,7 @@ def _question(facts: Facts, name: str) -> str:
     return name
 
 
-def _items(facts: Facts, learnt: Learning) -> excel.Sheet:
+def _items(facts: Facts) -> excel.Sheet:
     texts = {
         name: labels.question(facts, form_id, name)
         for form_id in facts.config.forms_with_role("test")
@@ -159,35 +159,26 @@ def _items(facts: Facts, learnt: Learning) -> excel.Sheet:
         excel.Column("Question", width=10),
         excel.Column("Libellé", width=60),
         excel.Column("Thème", width=16),
-        _count("n"),
+        *(excel.Column(name, kind="decimal", width=11) for name in ("n", "Avant", "Après", "p McNemar")),
     ]
-    columns += [
-        _count("Manquants"),
-        _number("Avant"),
-        _number("Après"),
-        _count("Progrès"),
-        _count("Reculs"),
-        _number("p McNemar"),
-    ]
-    rows: list[Row] = [
-        [
-            i.name,
-            texts.get(i.name, ""),
-            i.theme,
-            i.n,
-            i.n_missing,
-            i.before_share,
-            i.after_share,
-            i.n_gained,
-            i.n_lost,
-            i.p,
-        ]
-        for i in learnt.items
-    ]
+    rows: list[Row] = []
+    for each in printed_items(facts):
+        shares = [share_cell(each.before), share_cell(each.after)]
+        name, theme = each.item.name, each.item.theme
+        rows.append(
+            [
+                name,
+                texts.get(name, ""),
+                theme,
+                n_cell(each.told),
+                *shares,
+                figures.item_p(each) if each.p is None else french.rounded(each.p, 3),
+            ]
+        )
     return excel.Sheet("Questions du test", columns, rows)
 
 
-def _scores(facts: Facts, learnt: Learning) -> excel.Sheet:
+def _scores(facts: Facts) -> excel.Sheet:
     columns = [
         excel.Column("Code du participant", width=20),
         _number("Avant (%)"),
@@ -195,78 +186,73 @@ def _scores(facts: Facts, learnt: Learning) -> excel.Sheet:
         _number("Évolution"),
     ]
     rows: list[Row] = []
-    for code, (before, after) in learnt.scores.items():
+    for code, (before, after) in learning(facts).scores.items():
         change = after - before if before is not None and after is not None else None
         rows.append([person_code(facts, code), before, after, change])
     rows.sort(key=lambda row: str(row[0]))  # in another order than that of the list of persons
-    return excel.Sheet("Scores", columns, rows)
+    return excel.Sheet("Scores", columns, rows if publishable(len(rows)) else [])
 
 
-def _scales(judged: Satisfaction) -> excel.Sheet:
+def _scales(facts: Facts) -> excel.Sheet:
     columns = [
         excel.Column("Critère", width=50),
-        excel.Column("Réponse", width=28),
-        _count("Réponses"),
-        _number("Part"),
-        _count("n"),
+        excel.Column("Réponse", width=40),
+        excel.Column("Part", kind="decimal", width=12),
+        excel.Column("n", kind="integer", width=11),
     ]
-    columns += [_count("Manquants")]
     rows: list[Row] = []
-    for scale in (*judged.scales, *([judged.intention] if judged.intention else [])):
-        shares = scale.shares or (None,) * len(scale.levels)
-        for level, count, share in zip(scale.levels, scale.counts, shares, strict=True):
-            rows.append([scale.label, level, count, share, scale.n, scale.n_missing])
+    for each in printed_scales(facts):
+        n = n_cell(each.told)
+        rows.append([each.scale.label, "favorable", share_cell(each.favourable), n])
+        rows += [
+            [each.scale.label, level, share_cell(Share("" if each.told.exact else "≈", share, ())), n]
+            for level, share in zip(each.levels, each.shares, strict=True)
+        ]
     return excel.Sheet("Satisfaction", columns, rows)
 
 
-def _comments(facts: Facts, judged: Satisfaction) -> excel.Sheet:
+def _comments(facts: Facts) -> excel.Sheet:
     columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
     reader = quoting.reader_of(facts)
-    rows: list[Row] = [
-        [label, reader.quoted(text).text] for label, texts in judged.open_answers.items() for text in texts
-    ]
+    rows: list[Row] = [[label, reader.quoted(text).text] for label, texts in figures.quoted(facts) for text in texts]
     return excel.Sheet("Paroles", columns, rows)
 
 
-def _ranking(facts: Facts, scores: Needs) -> excel.Sheet:
+def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [
         _count("Rang"),
         excel.Column("Besoin", width=46),
         excel.Column("Domaine", width=14),
         _number("Score (0–3)"),
     ]
-    columns += [_count("Mentions"), _number("Gravité"), _count("n gravité"), _number("Ménages"), _count("n ménages")]
-    columns += [_number("Faisabilité"), _count("n faisabilité"), excel.Column("Priorité commune", width=12)]
-    whole, compared, untold = publishable(scores.n), scores.groups_publishable, mentions_hidden(facts)
+    columns += [_count("Mentions"), _number("Gravité"), _number("Ménages"), _number("Faisabilité")]
+    columns += [excel.Column("Priorité commune", width=12)]
+    shared = scores.ranked.common
+    printed = {each.need.code: each for each in scores.needs}
     rows: list[Row] = []
-    for need in scores.needs:
-        rated = [cell for rating in (need.severity, need.households, need.feasibility) for cell in _rating(rating)]
-        common = (
-            "" if scores.common is None or not (whole and compared) else "oui" if need.code in scores.common else "non"
-        )
-        mentions = None if need.code in untold else need.mentions
-        votes: Row = [need.score, mentions] if whole else [None, None]
-        rows.append([need.rank if whole else None, need.label, need.domain, *votes, *rated, common])
+    for need in scores.ranked.needs:
+        each = printed.get(need.code)
+        if each is None:
+            rows.append([None, need.label, need.domain, *[None] * 5, ""])
+            continue
+        common = "" if shared is None else "oui" if need.code in shared else "non"
+        score = french.rounded(each.score, scores.digits)
+        rated = [
+            french.rounded(each.severity, 1),
+            french.rounded(each.households),
+            french.rounded(each.feasibility, 1),
+        ]
+        rows.append([need.rank, need.label, need.domain, score, each.mentions, *rated, common])
     return excel.Sheet("Classement", columns, rows)
 
 
-def _rating(rating: Rating) -> Row:
-    return [rating.value, rating.n] if publishable(rating.n) else [None, None]
-
-
-def _ranks(facts: Facts, scores: Needs) -> excel.Sheet:
-    codes = facts.config.codes
+def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [excel.Column("Besoin", width=46)]
     rankings: list[tuple[str, str]] = []
-    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
-    for attribute, sizes, untold in (
-        ("rank_by_group", scores.n_by_group, sizes_hidden(facts, "group")),
-        ("rank_by_sex", scores.n_by_sex, sizes_hidden(facts, "sex")),
-    ):
-        for code, n in sizes.items():
-            if n and code not in untold:
-                name = sexes.get(code) or labels.group(facts, code, short=True)
-                columns.append(_count(f"{name} (n = {n})"))
-                rankings.append((attribute, code))
-    rows: list[Row] = [[need.label, *(getattr(need, name)[code] for name, code in rankings)] for need in scores.needs]
+    for name, n, attribute, code in figures.ranked_columns(facts, scores):
+        columns.append(_count(f"{name} (n = {french.number(n)})"))
+        rankings.append((attribute, code))
+    rows: list[Row] = [
+        [need.label, *(getattr(need, name)[code] for name, code in rankings)] for need in scores.ranked.needs
+    ]
     return excel.Sheet("Rangs par groupe et sexe", columns, rows)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import Learning, learning
-from kobo_sync.analysis.needs import Needs, needs
+from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
+from kobo_sync.analysis.published import learnt, printed_change
+from kobo_sync.analysis.published_answers import printed_scales
+from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
-from kobo_sync.analysis.satisfaction import Satisfaction, satisfaction
-from kobo_sync.analysis.suppression import THRESHOLD, publishable
-from kobo_sync.deliverables import letterhead
+from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
@@ -30,8 +31,8 @@ _TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
 
 def build(facts: Facts) -> list[Document]:
     """The sheet as a PDF of one page; a part without data says so, small counts are not printed."""
-    listed, learnt, judged = present.attendance(facts), learning(facts), satisfaction(facts)
-    ranked, plan = needs(facts), road_map(facts)
+    ranked, plan = printed_needs(facts), road_map(facts)
+    levels, judged = _scales(facts)
     languages = facts.config.mission.languages
     names = [facts.zone.labels.get(language, "") for language in languages[1:]] if facts.zone else []
     sheet = ZoneSheet(
@@ -42,22 +43,24 @@ def build(facts: Facts) -> list[Document]:
         names=[name for name in names if name],
         provenance=letterhead.provenance(facts, _forms(facts)),
         author=letterhead.organisers(facts),
-        figures=_figures(facts, listed, learnt, plan),
+        figures=_figures(facts, plan),
         needs=_needs(facts, ranked),
         common=_common(facts, ranked),
-        learnt=_learnt(facts, learnt),
-        levels=_scales(judged)[0],
-        judged=_scales(judged)[1],
+        learnt=_learnt(facts),
+        levels=levels,
+        judged=judged,
         present=_present(facts),
         actions=_actions(facts, plan),
-        note=_note(facts, ranked, learnt, judged),
+        note=_note(facts),
         draft=not facts.final,
         colour=letterhead.colour(facts),
         logos=letterhead.page_logos(facts),
         missing={
-            "needs": _missing(ranked.n, "aucun classement de besoins n’a été reçu."),
-            "learnt": _missing(learnt.n_pairs, "aucun test apparié (avant et après) n’a été reçu."),
-            "judged": _missing(judged.n, "aucun questionnaire de satisfaction n’a été reçu."),
+            "needs": _missing(int(ranked.received), "aucun classement de besoins n’a été reçu."),
+            "learnt": _missing(told_number(facts, "pairs").n, "aucun test apparié (avant et après) n’a été reçu."),
+            "judged": _missing(
+                told_number(facts, "satisfaction").n, "aucun questionnaire de satisfaction n’a été reçu."
+            ),
             "actions": french.typography(f"{french.NO_DATA} : aucune action n’a été reçue."),
         },
     )
@@ -72,63 +75,68 @@ def _missing(n: int, text: str) -> str:
     return french.typography(_TOO_FEW if n else f"{french.NO_DATA} : {text}")
 
 
-def _figures(facts: Facts, listed: present.Attendance, learnt: Learning, plan: RoadMap) -> list[tuple[str, str]]:
-    done = present.completion(listed, present.zones_of(facts))
-    n = listed.n_present
+def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
+    quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    rate = f" ({french.percent(done.share)} du quota)" if publishable(n) or n == 0 else ""
-    change = learnt.change
-    is_publishable = publishable(change.n)
-    test = f"{french.number(change.before)} → {french.points(change.after)}" if is_publishable else french.NOTHING
+    rate = figures.quota_rate(facts)
     return [
-        (letterhead.printable(n) + slash + french.number(done.quota), f"participant·e·s{rate}"),
+        (
+            letterhead.counted(facts, "present") + slash + french.number(quota),
+            f"participant·e·s ({rate} du quota)" if rate != french.NOTHING else "participant·e·s",
+        ),
         (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
-        (test, f"bonnes réponses, avant → après (n = {letterhead.printable(change.n)})"),
+        (
+            letterhead.score(printed_change(facts)),
+            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
+        ),
         (french.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
     ]
 
 
-def _needs(facts: Facts, ranked: Needs) -> list[tuple[str, str, float, str]]:
-    first = [need for need in ranked.needs if need.rank is not None and need.score][:_NEEDS]
-    if not publishable(ranked.n) or not first:
+def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
+    scores = {each.need.code: round(each.score, ranked.digits) for each in ranked.needs if each.score}
+    first = [each.need for each in ranked.needs if each.need.rank is not None and each.need.code in scores][:_NEEDS]
+    if not first:
         return []
-    longest = first[0].score or 1
+    longest = scores[first[0].code] or 1
     other = facts.config.mission.languages[1:2]
     catalogue = labels.needs(facts)
     rows = []
     for need in first:
         below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
-        rows.append((_short(need.label), _short(below), (need.score or 0) / longest, french.number(need.score, 2)))
+        score = scores[need.code]
+        rows.append((_short(need.label), _short(below), score / longest, french.number(score, ranked.digits)))
     return rows
 
 
-def _common(facts: Facts, ranked: Needs) -> str:
-    if not publishable(ranked.n) or ranked.common is None or not ranked.groups_publishable:
+def _common(facts: Facts, ranked: PrintedNeeds) -> str:
+    shared = ranked.ranked.common
+    if not ranked.needs or shared is None:
         return ""
-    if not ranked.common:
+    if not shared:
         return "Aucun besoin n’est parmi les cinq premiers de tous les groupes."
-    names = french.listing([labels.need(facts, code) for code in ranked.common])
+    names = french.listing([labels.need(facts, code) for code in shared])
     return french.typography(f"Priorités communes à tous les groupes : {names}.")
 
 
-def _learnt(facts: Facts, learnt: Learning) -> list[tuple[str, float, float, str]]:
+def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:
     rows = []
-    for theme, change in learnt.themes.items():
-        if publishable(change.n) and change.before is not None and change.after is not None:
-            change_text = f"{french.number(change.before)} → {french.points(change.after)}"
-            rows.append((letterhead.theme(facts, theme), change.before / 100, change.after / 100, change_text))
+    for theme in learnt(facts).themes:
+        printed = printed_change(facts, theme)
+        if printed is not None:
+            name = letterhead.theme(facts, theme)
+            rows.append((name, printed.before / 100, printed.after / 100, letterhead.score(printed)))
     return rows
 
 
-def _scales(judged: Satisfaction) -> tuple[tuple[str, ...], list[tuple[str, tuple[float, ...]]]]:
-    """The levels of the first scale, and each scale with the same levels; shares of a few answers are empty."""
-    scales = [*judged.scales, *([judged.intention] if judged.intention else [])]
-    scales = [scale for scale in scales if scale.levels]
-    if not publishable(judged.n) or not scales:
+def _scales(facts: Facts) -> tuple[tuple[str, ...], list[tuple[str, tuple[float, ...]]]]:
+    """The parts that most scales print, and each scale's shares of them; a scale of other parts, or of a band, is empty."""
+    printed = printed_scales(facts)
+    parts = [each.levels for each in printed if each.levels]
+    if not parts:
         return (), []
-    levels = scales[0].levels
-    rows = [(_short(s.label), s.shares if publishable(s.n) else ()) for s in scales if s.levels == levels]
-    return levels, rows
+    levels = max(dict.fromkeys(parts), key=parts.count)
+    return levels, [(_short(each.scale.label), each.shares) for each in printed if each.levels == levels]
 
 
 def _present(facts: Facts) -> list[list[str]]:
@@ -153,12 +161,13 @@ def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
     return rows
 
 
-def _note(facts: Facts, ranked: Needs, learnt: Learning, judged: Satisfaction) -> str:
+def _note(facts: Facts) -> str:
+    n_needs, n_pairs, n_judged = (letterhead.counted(facts, what) for what in ("needs", "pairs", "satisfaction"))
     parts = [
         f"Besoins : score de Borda de 0 à 3 (3 points au premier choix, 2 au deuxième, 1 au troisième), moyenne des groupes, "
-        f"n = {letterhead.printable(ranked.n)}. Acquis : mêmes personnes avant et après, n = {letterhead.printable(learnt.n_pairs)} ; "
-        f"une évolution, pas un impact. Satisfaction : n = {letterhead.printable(judged.n)}.",
-        letterhead.SUPPRESSION_NOTE,
+        f"{letterhead.n_is(n_needs)}. Acquis : mêmes personnes avant et après, {letterhead.n_is(n_pairs)} ; "
+        f"une évolution, pas un impact. Satisfaction : {letterhead.n_is(n_judged)}.",
+        "« – » : masqué, moins de 3 personnes ; « ≈ » : arrondi pour la même raison.",
     ]
     more = len(road_map(facts).actions) - _ACTIONS
     if more > 0:

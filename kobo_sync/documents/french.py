@@ -47,11 +47,20 @@ def number(value: float | None, digits: int = 0) -> str:
     """``1 234,5``: decimal comma, narrow no-break thousands, true minus, halves away from zero; « – » for None."""
     if value is None or value != value:
         return NOTHING
-    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    rounded = _rounded(value, digits)
     whole, _, fraction = f"{abs(rounded):f}".partition(".")
     grouped = f"{int(whole):,}".replace(",", NNBSP)
     sign = "\u2212" if rounded < 0 else ""
     return sign + grouped + ("," + fraction if fraction else "")
+
+
+def rounded(value: float | None, digits: int = 0) -> float | None:
+    """The value that `number` prints, for cells that hold numbers; None for None."""
+    return None if value is None or value != value else float(_rounded(value, digits))
+
+
+def _rounded(value: float, digits: int) -> Decimal:
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
 
 
 def signed(value: float | None, digits: int = 0) -> str:

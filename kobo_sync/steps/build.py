@@ -12,6 +12,7 @@ from functools import cached_property
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
+from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import changes, deliverable, final_report
@@ -261,7 +262,7 @@ def manifest_of_set(
         as_of=facts.as_of.isoformat() if facts.as_of else None,
         fingerprint=facts.fingerprint,
         inputs_hash="" if failures else inputs_hash,
-        submissions=facts.counts,
+        submissions={form_id: coarse(n) for form_id, n in facts.counts.items()},
         form_versions=facts.form_versions,
         figures={name: text for name, text in figures.items() if name != "provenance"},
         findings=(*(finding for _, document in in_order for finding in document.findings), *failures),

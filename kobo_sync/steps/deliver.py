@@ -71,6 +71,8 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
             target = mission.workspace.out / f"{folder}{suffix}.zip"
+            if not nominative:
+                findings += _apart_by_few(target, folder, built.manifest)
             write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
     return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
@@ -205,6 +207,29 @@ def _incomplete(folder: str, cause: Finding) -> Finding:
         "mend it as `kobo-sync build` says, build, deliver again",
         zone="" if folder == MISSION_FOLDER else folder,
     )
+
+
+def _apart_by_few(target: Path, folder: str, now: Manifest) -> list[Finding]:
+    """Whether the set delivered last and this one differ by one or two persons: who holds both can take one from the other."""
+    try:
+        with zipfile.ZipFile(target) as archive:
+            before = manifest_of(archive.read(MANIFEST))
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return []
+    names = changes.few_apart(before.figures, now.figures) if before else []
+    if not names:
+        return []
+    return [
+        Finding(
+            "DELIVER006",
+            "warning",
+            f"{folder}/{target.name}",
+            f"the set delivered last and this one differ by one or two persons ({', '.join(names)}): "
+            "who holds both can tell what these answered",
+            "do not send it to those who have the last one, or wait until three more persons are in",
+            zone="" if folder == MISSION_FOLDER else folder,
+        )
+    ]
 
 
 def _no_pdf() -> Finding:

@@ -27,7 +27,7 @@ def digest(mission: Mission) -> Report:
     if snapshot:
         lines += ["", "Présence :", ""]
         lines += [
-            f"- {next(iter(place['labels'].values()), place['code'])} : {place['n_present']} / {place['quota']}"
+            f"- {next(iter(place['labels'].values()), place['code'])} : {place.get('published', {}).get('present', '–')} / {place['quota']}"
             for place in snapshot[0]["zones"]
         ]
     week = [run for run in runs.last_runs(mission.desk, 2000, with_reports=False) if run.started_at > started_at - WEEK]

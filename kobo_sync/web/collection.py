@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import Flask, abort, render_template
 
+from kobo_sync.analysis.populations import coarse
 from kobo_sync.store.form_status import form_statuses
-from kobo_sync.web.site import Answer, members, person, site
+from kobo_sync.web.site import Answer, members, number, person, site
 
 WIDTH, HEIGHT, EDGE = 640, 420, 24
 
@@ -29,6 +30,7 @@ def collection() -> Answer:
     return render_template(
         "collection.html",
         forms=forms,
+        counted=_counted,
         n_gone={form["form_id"]: form["n_gone"] for form in forms},
         titles={form_id: form.title for form_id, form in mission.forms.items()},
         holdings=holdings,
@@ -44,15 +46,36 @@ def collected_form(form_id: str) -> Answer:
     form = next((form for form in (snapshot[0]["forms"] if snapshot else []) if form["form_id"] == form_id), None)
     if form is None:
         abort(404)
+    if not person().may_act:
+        form = _to_the_ten(form)
     days = [{"day": day, "n": n} for day, n in form["days"].items()]
     return render_template(
         "collected_form.html",
         form=form,
+        counted=_counted,
         days=days,
         most=max((each["n"] for each in days), default=0),
         zones={zone.code: zone.labels for zone in mission.config.zones},
         drawing=draw_map(form["points"]) if person().may_act else None,
     )
+
+
+def _counted(n: int | None) -> str:
+    """A number of rows; readers see it to the ten above: most rows are one person's, and the papers say who did not answer."""
+    if n is None:
+        return "–"
+    return number(n) if person().may_act or not n else f"≤ {number(coarse(n))}"
+
+
+def _to_the_ten(form: dict[str, Any]) -> dict[str, Any]:
+    """A form whose numbers, and the bars that are drawn of them, are to the ten above."""
+    return {
+        **form,
+        "n": coarse(form["n"]),
+        "days": {day: coarse(n) for day, n in form["days"].items()},
+        "senders": [{**sender, "n": coarse(sender["n"])} for sender in form["senders"]],
+        "zones": {zone: coarse(n) for zone, n in form["zones"].items()},
+    }
 
 
 def draw_map(points: list[list[float]]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, render_template
 
-from kobo_sync.analysis.suppression import publishable, shown
+from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
@@ -18,6 +18,8 @@ RATES = {
     "satisfaction": "Satisfaction",
     "needs": "Besoins",
 }
+
+NUMBERS = ("present", "registered", "full_day", "refused", "needs")
 
 
 def add_to(app: Flask) -> None:
@@ -34,9 +36,8 @@ def dashboard() -> Answer:
     success = runs.last_success(mission.desk, runs.COLLECTING)
     settings = schedules.settings(mission.desk)
     content = snapshot[0] if snapshot else None
-    places = [_seen(place) for place in ([content["mission"], *content["zones"]] if content else [])]
-    if any("–" in group["cells"] for place in places[1:] for group in place["groups"]):
-        places[0]["groups"] = []  # a sum would tell what a zone hides
+    places = [content["mission"], *content["zones"]] if content else []
+    places = [_exact(place) for place in places] if person().may_act else for_readers(places)
     return render_template(
         "dashboard.html",
         places=places,
@@ -54,36 +55,80 @@ def dashboard() -> Answer:
     )
 
 
-def _seen(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as this person may see it: readers see no count that could point at somebody."""
+def _counts(place: dict[str, Any]) -> list[list[int]]:
+    """Women, men and, where there are any, others, of each group of a place."""
     counts = [[group["women"], group["men"], group["other"]] for group in place["groups"]]
-    columns = [at for at in range(3) if at < 2 or any(row[2] for row in counts)]
-    counts = [[row[at] for at in columns] for row in counts]
-    exact = person().may_act
-    plain = [[str(n) for n in row] + [str(sum(row))] for row in counts]
-    plain.append([str(sum(column)) for column in zip(*[[*row, sum(row)] for row in counts], strict=True)])
-    cells = plain if exact else shown(counts) if counts else []
+    return [row if any(row[2] for row in counts) else row[:2] for row in counts]
+
+
+def _exact(place: dict[str, Any]) -> dict[str, Any]:
+    """A place as those see it who work with its rows."""
+    counts = _counts(place)
+    return {
+        **place,
+        **_table(place, counts, plain(counts)),
+        "few_needs": False,
+        **{f"shown_{name}": str(place[f"n_{name}"]) for name in NUMBERS},
+    }
+
+
+def for_readers(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The mission and its zones as readers see them: what the mission's papers print, by the same plan.
+
+    A snapshot that has no plan yet shows no number. The mission's table of groups is there only where each zone shows all of
+    its own and they add up to it: what is missing would be had by subtraction.
+    """
+    seen = []
+    for place in places:
+        printed: dict[str, Any] = place.get("published", {})
+        counts = _counts(place)
+        seen.append(
+            {
+                **place,
+                **_table(place, counts, shown(counts, mask=hidden(counts, inside=True)) if counts else []),
+                "needs": printed.get("needs", []),
+                "few_needs": not printed.get("needs") and place["n_needs"] > 0,
+                "quota_share": printed.get("quota_share"),
+                "rates": [
+                    {"name": name, "sign": sign, "value": value}
+                    for name, (sign, value) in printed.get("rates", {}).items()
+                ],
+                **{f"shown_{name}": printed.get(name, "–") for name in NUMBERS},
+            }
+        )
+    if seen and not _adds_up(seen):
+        seen[0]["groups"] = []
+    return seen
+
+
+def _adds_up(places: list[dict[str, Any]]) -> bool:
+    if any("–" in group["cells"] for place in places for group in place["groups"]):
+        return False
+    whole, *parts = ({group["code"]: group["numbers"] for group in place["groups"]} for place in places)
+    return all(
+        [sum(part[code][at] for part in parts if code in part) for at in range(3)] == numbers
+        for code, numbers in whole.items()
+    )
+
+
+def _table(place: dict[str, Any], counts: list[list[int]], cells: list[list[str]]) -> dict[str, Any]:
     groups = [
         {
             **group,
-            "cells": cells[at],
-            "total": sum(counts[at]) if cells[at][-1] != "–" else None,
-            "parts": counts[at][:2] if "–" not in cells[at][:2] else None,
+            "cells": row,
+            "numbers": [group["women"], group["men"], group["other"]],
+            "parts": numbers[:2] if "–" not in row[:2] else None,
         }
-        for at, group in enumerate(place["groups"])
+        for group, numbers, row in zip(place["groups"], counts, cells, strict=False)
     ]
-    few = not exact and not publishable(place["n_needs"])
-    hidden = not exact and 0 < place["n_present"] < 3
     return {
-        **place,
         "groups": groups,
         "totals": cells[-1] if cells else [],
-        "with_other": len(columns) > 2,
-        "needs": [] if few else place["needs"],
-        "few_needs": few and place["n_needs"] > 0,
-        "shown_present": "–" if hidden else str(place["n_present"]),
-        "quota_share": None if hidden else place["quota_share"],
-        "rates": [{**rate, "value": None if hidden else rate["value"]} for rate in place["rates"]],
-        "shown_refused": "–" if not exact and 0 < place["n_refused"] < 3 else str(place["n_refused"]),
-        "shown_full_day": "–" if not exact and 0 < place["n_full_day"] < 3 else str(place["n_full_day"]),
+        "with_other": any(len(row) > 2 for row in counts),
     }
+
+
+def plain(counts: list[list[int]]) -> list[list[str]]:
+    """The table with its totals as text."""
+    rows = [[*row, sum(row)] for row in counts]
+    return [list(map(str, row)) for row in [*rows, [sum(column) for column in zip(*rows, strict=True)]]]

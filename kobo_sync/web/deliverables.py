@@ -243,7 +243,7 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
     return {
         **place,
         "as_of": manifest.as_of,
-        "n_submissions": sum(manifest.submissions.values()),
+        "n_submissions": f"≤ {sum(manifest.submissions.values())}",  # each form's is to the ten above
         "fingerprint": manifest.fingerprint,
         "preview": pdfs[0].path if pdfs else None,
         "changes": next((file.path for file in visible if file.name.startswith("changements")), None),

@@ -39,8 +39,9 @@ EDITS = {
 KEPT = {
     "attendance.attendance", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.road_map",
     "focus.focus_groups", "focus.photos", "quoting.names_of", "meaning.n_received", "meaning.n_usable", "meaning.written",
-    "publication.present_by_sex", "publication.numbers_by_zone", "publication.mentions_hidden", "publication.sizes_hidden",
-    "publication.people_heard", "checks._over_zones", "checks._in_form",
+    "publication.present_by_sex", "publication.people_heard", "publication.texts_by_zone", "populations.numbers_by_zone",
+    "populations.ballots_by_zone", "learning.tests_by_zone", "satisfaction.answers_by_zone", "published_needs.mentions_by_zone",
+    "published_needs.ratings_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
 }  # fmt: skip
 
 

@@ -463,6 +463,14 @@ def test_readers_see_no_count_that_points_at_somebody(office: Office) -> None:
     assert '<td class="n">6</td>' not in seen and '<td class="n">–</td>' in seen
 
 
+def test_readers_see_rows_to_the_ten_above(office: Office) -> None:
+    """Part 7, A5: a form's rows are one a person; their exact number tells who did not answer."""
+    for page in ("/collecte", "/collecte/personnes"):
+        exact, seen = (office.client(who).get(page).text for who in ("lea", "rachid"))
+        assert "≤ 10" in seen and "≤" not in exact, page
+    assert '<td class="n">5</td>' in exact and '<td class="n">5</td>' not in seen
+
+
 def test_positions_are_for_staff_and_consultants(office: Office) -> None:
     assert "<circle" in office.client("lea").get("/collecte/visites").text
     assert "<circle" not in office.client("rachid").get("/collecte/visites").text

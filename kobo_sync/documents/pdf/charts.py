@@ -48,10 +48,13 @@ def drawn_once(draw: Callable[P, bytes]) -> Callable[P, bytes]:
 
 
 @drawn_once
-def likert(rows: Sequence[tuple[str, Sequence[float], int]], levels: Sequence[str], *, colour: str = BLUE) -> bytes:
-    """100 % bars, one per question: (label, shares 0..1 from the least favourable, n)."""
+def likert(
+    rows: Sequence[tuple[str, Sequence[float], int | str]], levels: Sequence[str], *, colour: str = BLUE
+) -> bytes:
+    """100 % bars, one per question: (label, shares 0..1 from the least favourable, n as it is told)."""
     rows_drawn = [
-        (_label(f"{_short(label)} (n{french.NBSP}={french.NBSP}{n})"), list(shares)) for label, shares, n in rows
+        (_label(f"{_short(label)} (n{french.NBSP}{'' if str(n)[:1] in '≈≥' else '=' + french.NBSP}{n})"), list(shares))
+        for label, shares, n in rows
     ]
     legend = [
         (say(french.typography(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)

@@ -1,0 +1,247 @@
+"""What papers print of the needs, decided once for zone, mission, workbooks and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.needs import Need, Needs, Rating, ballot, needs
+from kobo_sync.analysis.populations import (
+    ELSEWHERE,
+    NO_GROUP,
+    Told,
+    ballots_by_zone,
+    groups_left_out,
+    told,
+    told_number,
+    zone_number,
+)
+from kobo_sync.analysis.shares import FEW
+from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+
+_RATED = ("severity", "households", "feasibility")
+
+
+@dataclass(frozen=True)
+class PrintedNeed:
+    """A need as papers print it: None for what may not be; *digits* of the score. Its rank is no number of persons."""
+
+    need: Need
+    score: float | None
+    mentions: int | None
+    severity: float | None
+    households: float | None
+    feasibility: float | None
+
+
+@dataclass(frozen=True)
+class PrintedNeeds:
+    """The needs first to last, over *told* respondents; empty where nothing may be printed.
+
+    *groups*, *sexes*: code → respondents, None where their number may not be printed; whose ranks may not be is absent.
+    *digits* of a score. *received*: whether anybody ranked needs at all.
+    """
+
+    ranked: Needs
+    told: Told
+    needs: tuple[PrintedNeed, ...]
+    groups: Mapping[str, int | None]
+    sexes: Mapping[str, int | None]
+    digits: int
+    received: bool
+
+
+@memo_in_process
+def printed_needs(facts: Facts) -> PrintedNeeds:
+    """The needs as every paper prints them."""
+    ranked, number = needs(told(facts, "needs")), told_number(facts, "needs")
+    received = bool(needs(facts).n)
+    if not number.shown:
+        return PrintedNeeds(ranked, number, (), {}, {}, 2, received)
+    untold = _mentions_hidden(facts, ranked, number)
+    rated = _ratings_hidden(facts)
+    zones = [zone_number(facts, code, "needs") for code in _zones(facts)]
+    counted = number.exact and not 0 < sum(not zone.exact for zone in zones) < FEW
+    printed = tuple(
+        PrintedNeed(
+            need,
+            None if need.code in untold else need.score,
+            None if need.code in untold or not counted else need.mentions,
+            *(None if (name, need.code) in rated else _rating(getattr(need, name)) for name in _RATED),
+        )
+        for need in ranked.needs
+    )
+    groups = {code: n for code, n in ranked.n_by_group.items() if publishable(n)}
+    sexes = {code: n for code, n in ranked.n_by_sex.items() if publishable(n)}
+    return PrintedNeeds(
+        ranked,
+        number,
+        printed,
+        _sizes(facts, "group", groups, number),
+        _sizes(facts, "sex", sexes, number),
+        2 if number.exact else 1,
+        received,
+    )
+
+
+def _rating(rating: Rating) -> float | None:
+    return rating.value if publishable(rating.n) else None
+
+
+def _zones(facts: Facts) -> list[str]:
+    return [zone.code for zone in facts.config.zones if zone_number(facts, zone.code, "needs").shown]
+
+
+# ── mentions and scores ─────────────────────────────────────────────────────
+
+
+def _mentions_hidden(facts: Facts, ranked: Needs, number: Told) -> frozenset[str]:
+    """The needs whose mentions, and the score that tells them, may not be printed."""
+    counts = {need.code: need.mentions for need in ranked.needs}
+    untold = _few_mentions(counts, number)
+    if facts.zone is not None:
+        return untold
+    by_zone = mentions_by_zone(facts)
+    hiding = {
+        code: _few_mentions(by_zone.get(code, {}), zone_number(facts, code, "needs"), list(counts))
+        for code in _zones(facts)
+    }
+    for need, n in counts.items():
+        few = [code for code, needs_ in hiding.items() if need in needs_]
+        rest = n - sum(by_zone[code].get(need, 0) for code in hiding if code not in few and code in by_zone)
+        supports = [_support(by_zone[code].get(need, 0), zone_number(facts, code, "needs").n) for code in few]
+        if few and (len(few) < FEW or any(pinned(supports, rest))):
+            untold |= {need}
+    return untold
+
+
+def _few_mentions(counts: Mapping[str, int], number: Told, codes: Sequence[str] = ()) -> frozenset[str]:
+    """The needs that one or two persons mention, and others beside them: all mentions together are three a person."""
+    counts = {**dict.fromkeys(codes, 0), **counts}
+    untold = {code for code, n in counts.items() if 0 < n < THRESHOLD}
+    while untold:
+        chosen = sorted(untold)
+        supports = [_support(counts[code], number.n) for code in chosen]
+        found = pinned(supports, sum(counts[code] for code in chosen))
+        if not any(each for each, code in zip(found, chosen, strict=True) if counts[code] < THRESHOLD):
+            break
+        left = [code for code, n in counts.items() if code not in untold and n]
+        if not left:
+            return frozenset(counts)
+        untold.add(min(left, key=lambda code: (counts[code], code)))
+    return frozenset(untold)
+
+
+def _support(mentions: int, n: int) -> range:
+    return range(1, THRESHOLD) if 0 < mentions < THRESHOLD else range(n + 1)
+
+
+@memo_over_runs
+def mentions_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
+    """zone → need → respondents who put it among their first, without the groups that are left out."""
+    small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
+    table = meaning.rows(facts, "needs").table
+    mentions: dict[str, dict[str, int]] = {}
+    for zone, group, ranking in zip(table["zone"], table["group"], table["ranking"], strict=True):
+        code = meaning.text(group) if meaning.text(group) in known else NO_GROUP
+        if (meaning.text(zone), code) not in small:
+            mine = mentions.setdefault(meaning.text(zone), {})
+            for need in ballot(ranking):
+                mine[need] = mine.get(need, 0) + 1
+    return dict(sorted(mentions.items()))
+
+
+# ── ratings ─────────────────────────────────────────────────────────────────
+
+
+@memo_in_process
+def _ratings_hidden(facts: Facts) -> frozenset[tuple[str, str]]:
+    """(rating, need) that one or two persons gave in a zone, where fewer than three zones hide theirs."""
+    if facts.zone is not None:
+        return frozenset()
+    codes = _zones(facts)
+    hiding: dict[tuple[str, str], int] = {}
+    for zone, by_cell in ratings_by_zone(facts).items():
+        for cell, n in by_cell.items():
+            if zone in codes and not publishable(n):
+                name, _, need = cell.partition(" ")
+                hiding[name, need] = hiding.get((name, need), 0) + 1
+    return frozenset(cell for cell, n in hiding.items() if n < FEW)
+
+
+@memo_over_runs
+def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
+    """zone → « rating need » → how many rated it so, without the groups that are left out."""
+    small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
+    zones: dict[str, dict[str, int]] = {}
+    for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
+        group = meaning.text(row["group"]) if meaning.text(row["group"]) in known else NO_GROUP
+        if (meaning.text(row["zone"]), group) in small:
+            continue
+        mine = zones.setdefault(meaning.text(row["zone"]), {})
+        for name in _RATED:
+            if meaning.number(row[name]) is not None:
+                cell = f"{name} {meaning.text(row['need'])}"
+                mine[cell] = mine.get(cell, 0) + 1
+    return dict(sorted(zones.items()))
+
+
+# ── sizes of groups and sexes ───────────────────────────────────────────────
+
+
+def _sizes(
+    facts: Facts, trait: Literal["group", "sex"], sizes: Mapping[str, int], number: Told
+) -> dict[str, int | None]:
+    """How many respondents each group (or sex) counts, None where that may not be printed.
+
+    None is small, nor is the number of those who were present and did not answer; and none follows from the others.
+    """
+    zones = (
+        {facts.zone.code: number} if facts.zone else {code: zone_number(facts, code, "needs") for code in _zones(facts)}
+    )
+    hiding = {zone: _sizes_hidden(facts, trait, zone, mine) for zone, mine in zones.items()}
+    untold = set()
+    for code in sizes:
+        n_hiding = sum(code in hidden for hidden in hiding.values())
+        if n_hiding and (facts.zone is not None or n_hiding < FEW):
+            untold.add(code)
+    # All that are told and the total tell the last one; all of them tell the total.
+    if bool(untold) == number.exact:
+        untold = set(sizes)
+    return {code: None if code in untold else n for code, n in sizes.items()}
+
+
+def _sizes_hidden(facts: Facts, trait: Literal["group", "sex"], zone: str, number: Told) -> frozenset[str]:
+    """The groups (or sexes) whose number a zone's own paper does not print."""
+    small = groups_left_out(facts)
+    by, came = ballots_by_zone(facts, trait).get(zone, {}), present_by_trait(facts, trait).get(zone, {})
+    codes = {*by, *came}
+    if trait == "sex" and any(place == zone for place, _ in small):
+        return frozenset(codes)
+    untold = set()
+    for code in codes:
+        n = 0 if trait == "group" and (zone, code) in small else by.get(code, 0)
+        if 0 < n < THRESHOLD or (n and 0 < abs(came.get(code, 0) - n) < THRESHOLD):
+            untold.add(code)
+    return frozenset(codes if bool(untold) == number.exact else untold)
+
+
+@memo_over_runs
+def present_by_trait(facts: Facts, trait: Literal["group", "sex"]) -> Mapping[str, Mapping[str, int]]:
+    """zone → group (or sex) → persons present."""
+    zones: dict[str, dict[str, int]] = {}
+    known = (
+        {group.code for group in facts.config.groups}
+        if trait == "group"
+        else {facts.config.codes.female, facts.config.codes.male}
+    )
+    for person in present.attendance(facts).present:
+        code = person.traits[trait] if person.traits[trait] in known else NO_GROUP
+        mine = zones.setdefault(person.zone or ELSEWHERE, {})
+        mine[code] = mine.get(code, 0) + 1
+    return zones

@@ -1,0 +1,191 @@
+"""The printed figures as papers and the cells of their workbooks show them: the same numbers, rounding and dashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.analysis import attendance as present
+from kobo_sync.analysis import labels, publication
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.needs import Needs
+from kobo_sync.analysis.populations import Told, What, told_number
+from kobo_sync.analysis.publication import present_by_sex
+from kobo_sync.analysis.published import (
+    P_STEPS,
+    PrintedItem,
+    learnt,
+    printed_change,
+    printed_items,
+    response_rate,
+    spread_shown,
+)
+from kobo_sync.analysis.published_answers import printed_advice, printed_scales
+from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
+from kobo_sync.analysis.rates import wilson
+from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.satisfaction import satisfaction
+from kobo_sync.analysis.shares import Share
+from kobo_sync.deliverables import letterhead
+from kobo_sync.documents import french
+
+Cell = float | str | None
+Figure = tuple[str, Cell, Cell]  # the indicator's name, its value, its n
+_RATES: dict[str, What] = {
+    "test_before": "before",
+    "test_after": "after",
+    "satisfaction": "satisfaction",
+    "needs": "needs_rows",
+}
+
+
+def share_cell(share: Share) -> Cell:
+    """A share 0..1 to the hundredth where it is exact; as text where it is rounded or a band; empty where it is not told."""
+    if share.sign == "–":
+        return None
+    return french.rounded(share.value, 2) if share.exact else letterhead.share(share)
+
+
+def n_cell(told: Told) -> Cell:
+    """A number of persons, or ``≈ 25``."""
+    if told.hidden:
+        return None
+    return told.n if told.near is None else letterhead.denominator(told)
+
+
+def printed_figures(facts: Facts) -> Iterator[Figure]:
+    """Every figure that the papers print, by the name of its indicator."""
+    yield from _people(facts)
+    yield from _test(facts)
+    yield from _satisfaction(facts)
+    yield from _needs(facts)
+    plan = road_map(facts)
+    yield "smart_share", french.rounded(plan.smart_share, 2), len(plan.actions)
+    as_of = letterhead.local_day(facts, facts.as_of) if facts.as_of else None
+    yield "overdue", len(plan.overdue(as_of)) if as_of else None, len(plan.actions)
+
+
+def _counted(facts: Facts, what: What) -> Cell:
+    told = told_number(facts, what)
+    return letterhead.counted(facts, what) if told.partial and not told.hidden else n_cell(told)
+
+
+def _people(facts: Facts) -> Iterator[Figure]:
+    came = _counted(facts, "present")
+    yield "present", came, None
+    apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
+    for name, what in apart:
+        yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
+    rate = quota_rate(facts)
+    yield "quota_completion", None if rate == french.NOTHING else rate, None
+    groups = tuple(group.code for group in facts.config.groups)
+    table = present_by_sex(facts, "group", groups)
+    quotas = facts.zone.quotas if facts.zone else {}
+    for code, total in zip(table.rows, table.row_totals(), strict=True):
+        if total is not None and quotas.get(code):
+            yield f"quota_completion:{code}", french.rounded(total / quotas[code], 2), quotas[code]
+    for column in filter(None, table.columns):
+        yield f"present:sex:{column}", table.total(column), came
+    for code, total in zip(table.rows, table.row_totals(), strict=True):
+        if code:
+            yield f"present:group:{code}", total, came
+
+
+def _test(facts: Facts) -> Iterator[Figure]:
+    results, pairs = learnt(facts), told_number(facts, "pairs")
+    change = results.change
+    n = _counted(facts, "pairs")
+    for name, what in _RATES.items():
+        yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
+    before = told_number(facts, "before")
+    if before.exact and pairs.exact and before.n and not before.partial and not pairs.partial:
+        yield "attrition", french.rounded((before.n - pairs.n) / before.n, 2), before.n
+    if not pairs.shown:
+        return
+    printed = printed_change(facts)
+    if printed is not None:
+        yield "paired_before", french.rounded(printed.before), n
+        yield "paired_after", french.rounded(printed.after), n
+        yield "change", french.rounded(printed.change, 1 if printed.exact else 0), n
+        yield "gain", french.rounded(printed.gain, 2 if printed.exact else 1), n
+    if spread_shown(facts):
+        spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
+        for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):
+            yield name, french.rounded(value, digits), n
+    for item in printed_items(facts):
+        for name, share in (("item_before", item.before), ("item_after", item.after)):
+            yield f"{name}:{item.item.name}", share_cell(share), n_cell(item.told)
+
+
+def _satisfaction(facts: Facts) -> Iterator[Figure]:
+    for each in printed_scales(facts):
+        question, n = each.scale.question, n_cell(each.told)
+        yield f"favourable:{question}", share_cell(each.favourable), n
+        if each.favourable.exact:
+            low, high = wilson(each.favourable.numerators[0], each.told.n) or (None, None)
+            yield f"favourable_low:{question}", french.rounded(low, 2), n
+            yield f"favourable_high:{question}", french.rounded(high, 2), n
+    advice = printed_advice(facts)
+    if advice.score is not None:
+        n = n_cell(advice.told)
+        score = french.rounded(advice.score)
+        yield "recommendation", score if not advice.about else f"≈{french.NBSP}{french.signed(score)}", n
+        if advice.interval:
+            for name, value in zip(("recommendation_low", "recommendation_high"), advice.interval, strict=True):
+                yield name, french.rounded(value), n
+
+
+def _needs(facts: Facts) -> Iterator[Figure]:
+    printed = printed_needs(facts)
+    n = _counted(facts, "needs")
+    for each in printed.needs:
+        yield f"need_score:{each.need.code}", french.rounded(each.score, printed.digits), n
+        yield f"need_severity:{each.need.code}", french.rounded(each.severity, 1), None
+    if printed.needs:
+        yield from _compared(printed.ranked)
+
+
+def _compared(ranked: Needs) -> Iterator[Figure]:
+    yield "agreement", french.rounded(ranked.agreement, 2), None
+    yield "common_priorities", None if ranked.common is None else len(ranked.common), len(ranked.needs)
+
+
+# ── what papers share ───────────────────────────────────────────────────────
+
+
+def item_p(printed: PrintedItem) -> str:
+    """McNemar's p as ``0,012``; as a step, ``< 0,05`` or ``≥ 0,05``, where it would tell who gained or lost."""
+    if printed.p is not None:
+        return french.p_value(printed.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}")
+    if printed.p_band is None:
+        return french.NOTHING
+    if printed.p_band < len(P_STEPS):
+        digits = 3 if printed.p_band == 0 else 2
+        return f"<{french.NNBSP}{french.number(P_STEPS[printed.p_band], digits)}"
+    return f"≥{french.NNBSP}{french.number(P_STEPS[-1], 2)}"
+
+
+def quota_rate(facts: Facts) -> str:
+    """How far the quota is reached; not told of a mission that leaves zones out."""
+    number = told_number(facts, "present")
+    if not number.exact or number.partial:
+        return french.NOTHING
+    return french.percent(present.completion(present.attendance(facts), present.zones_of(facts)).share)
+
+
+def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
+    """Each open question that was answered, and what may be quoted of it: nothing of fewer than three."""
+    questions = []
+    for form_id in facts.config.forms_with_role("satisfaction"):
+        for name in facts.config.forms[form_id].open_questions:
+            label = labels.question(facts, form_id, name)
+            if satisfaction(facts).open_answers.get(label):
+                questions.append((label, publication.texts(facts, form_id, name)))
+    return questions
+
+
+def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:
+    """Whose ranks are printed: name, respondents where they may be counted, the attribute of `Need`, code."""
+    codes = facts.config.codes
+    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
+    groups = [(labels.group(facts, code, short=True), n, "rank_by_group", code) for code, n in scores.groups.items()]
+    return groups + [(sexes.get(code, code), n, "rank_by_sex", code) for code, n in scores.sexes.items()]
