@@ -103,7 +103,7 @@ def test_a_password_of_phones_that_is_guessed_first_is_refused(mission: Workspac
 def test_what_never_stops_keeps_no_process_alive() -> None:
     code = (
         "import os, signal, threading; from kobo_sync.cli import signals; signals.LAST_S = 0.01\n"
-        "stop = signals.StopSignal(); os.kill(os.getpid(), signal.SIGTERM); stop.wait(); threading.Event().wait()"
+        "stop = signals.StopSignal(); os.kill(os.getpid(), signal.SIGTERM); stop.wait(); stop.end_soon(); threading.Event().wait()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 143 and "what was stored is safe" in done.stderr

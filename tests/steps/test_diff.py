@@ -7,7 +7,7 @@ from pathlib import Path
 from conftest import PERSONNES, Field
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy import REFUSALS, deploy
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.pull import pull
 
@@ -36,8 +36,8 @@ def test_removing_an_answered_question_is_refused_with_its_cure(field_team: Fiel
     (finding,) = report.findings
     assert "removing `age` orphans 3 answers" in finding.message and "relevant = false()" in finding.hint
     refused = deploy(mission)
-    assert refused.counts["refuse"] == 1 and [f.rule for f in refused.findings] == ["DIFF001"]
-    assert deploy(field_team.reopen(), force=True).counts["replace"] == 1
+    assert refused.counts["refuse"] == 1 and [f.rule for f in refused.findings] == ["DIFF001", "DEPLOY006"]
+    assert deploy(field_team.reopen(), despite=REFUSALS).counts["replace"] == 1
     assert pull(field_team.reopen()).counts["unchanged"] == 4
 
 
@@ -53,7 +53,9 @@ def test_a_removed_choice_counts_those_who_took_it(field_team: Field) -> None:
 def test_a_breaking_change_asks_for_a_pull_first(field_team: Field) -> None:
     field_team.person("NOR-01", age=30)
     report = deploy(_with(field_team, AGE, ""))
-    assert [finding.rule for finding in report.findings] == ["DIFF002"] and "pull" in report.findings[0].hint
+    assert [finding.rule for finding in report.findings] == ["DIFF002", "DEPLOY006"] and "pull" in report.findings[
+        0
+    ].hint
 
 
 def test_a_harmless_change_is_deployed(field_team: Field) -> None:

@@ -17,7 +17,7 @@ import pytest
 from conftest import PERSONNES, Field
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy import REFUSALS, deploy
 from kobo_sync.steps.export import SHAPES, export
 from kobo_sync.steps.pull import pull
 
@@ -71,7 +71,7 @@ def changed(field_team: Field) -> Iterator[Mission]:
     pull(field_team.mission)
     form.write_text(_form(NEW, 3, LANGUAGES), "utf-8")
     field_team.mission = field_team.reopen()
-    deploy(field_team.mission, force=True)
+    deploy(field_team.mission, despite=REFUSALS)
     field_team.clock.forward(hours=1)
     new = {"parle": "zgh ar", "le": "2025-02-11", "heure": "2025-02-11T09:30:00.000+01:00"}
     field_team.person("NOR-02", age=None, note="شكرا", **new)
@@ -248,7 +248,7 @@ def odd(field_team: Field) -> Iterator[Mission]:
     pull(field_team.reopen())
     form.write_text(_form(ODD, 3, ODD_CHOICES), "utf-8")
     mission = field_team.reopen()
-    deploy(mission, force=True)
+    deploy(mission, despite=REFUSALS)
     pull(mission)
     yield mission
 
@@ -291,7 +291,7 @@ def test_a_list_of_people_stays_codes_in_every_shape(field_team: Field, told_by:
     (root / "forms" / "media" / file).write_text(content, "utf-8")
     row = f"|        | select_one_from_file {file} | {question} | Qui | من | | |\n"
     (root / "forms" / "personnes.md").write_text(_form(row, 2), "utf-8")
-    deploy(field_team.reopen(), force=True)
+    deploy(field_team.reopen(), despite=REFUSALS)
     field_team.mission = field_team.reopen()
     field_team.person("N1", **{question: "m1"})  # whose name is « Nom N1 »
     mission = field_team.reopen()

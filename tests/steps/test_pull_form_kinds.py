@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conftest import Field
 
-from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy import REFUSALS, deploy
 from kobo_sync.steps.pull import pull
 
 FORM = """
@@ -32,7 +32,7 @@ FORM = """
 def test_all_that_a_phone_sends_is_known_and_has_a_column(field_team: Field) -> None:
     path = field_team.mission.workspace.root / "forms" / "personnes.md"
     path.write_text(FORM, "utf-8")
-    deploy(field_team.reopen(), form_ids=["personnes"], force=True)
+    deploy(field_team.reopen(), form_ids=["personnes"], despite=REFUSALS)
     field_team.mission = field_team.reopen()
     answers = {"nom": "A", "eau": "other", "eau_other": "citerne", "n": 1, "position": "Infirmier"}
     field_team.submit("personnes", {**answers, "membre": [{"prenom_m": "B"}, {"prenom_m": "C"}]})

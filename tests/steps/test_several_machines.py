@@ -250,7 +250,7 @@ def test_what_a_killed_pull_noticed_is_told_by_the_next_and_status_knows_its_row
         pull(mission)
     assert stopped
     (line, *_) = status(field_team.reopen()).lines
-    assert line.startswith("personnes: 6 rows, its first pull was cut short")
+    assert line.startswith(f"personnes: {stopped[0]} rows, its first pull was cut short"), line
     assert "PULL006" in _rules(pull(field_team.reopen()))
     assert "PULL006" not in _rules(pull(field_team.reopen()))
 

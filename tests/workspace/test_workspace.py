@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError
+from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.workspace.folders import Workspace, find
 from kobo_sync.workspace.writing import write_atomic
 
@@ -36,7 +36,7 @@ def test_a_failed_replacement_keeps_the_old_set(workspace: Workspace, monkeypatc
         return write_bytes(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DocumentError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         workspace.replace_folder("nord", {"a.txt": b"new", "b.txt": b"new"})
     assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
 
