@@ -226,7 +226,7 @@ def parse_error(body: bytes) -> str:
 def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
     """The path of a form's media manifest, from formList; None when the form is not listed [e02, d31]."""
     for xform in _xml(body):
-        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in xform}
+        texts = _texts(xform)
         if texts.get("formID") == asset_uid:
             return path_of(texts["manifestUrl"]) if texts.get("manifestUrl") else None
     return None
@@ -234,20 +234,17 @@ def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
 
 def parse_manifest(body: bytes) -> dict[str, str]:
     """File name → md5 (hex) of what phones download [e14]. Raises: KoboUnexpected."""
-    files = {}
-    for media in _xml(body):
-        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in media}
-        files[texts.get("filename", "")] = _md5(texts.get("hash", ""))
-    return files
+    return {texts.get("filename", ""): _md5(texts.get("hash", "")) for texts in map(_texts, _xml(body))}
 
 
 def parse_manifest_links(body: bytes) -> dict[str, str]:
     """File name → path of what phones download [e14]. Raises: KoboUnexpected."""
-    links = {}
-    for media in _xml(body):
-        texts = {child.tag.rpartition("}")[2]: (child.text or "") for child in media}
-        links[texts.get("filename", "")] = path_of(texts.get("downloadUrl", ""))
-    return links
+    return {texts.get("filename", ""): path_of(texts.get("downloadUrl", "")) for texts in map(_texts, _xml(body))}
+
+
+def _texts(element: Any) -> dict[str, str]:
+    """The texts of an element's children, by their names without a namespace."""
+    return {child.tag.rpartition("}")[2]: (child.text or "") for child in element}
 
 
 # ── submissions ───────────────────────────────────────────────────────────
