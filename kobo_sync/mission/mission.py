@@ -173,12 +173,11 @@ class Mission:
     def participants(self) -> RosterPlan:
         """The roster as the mirror's registrations make it; empty without a roster in the config."""
         from kobo_sync.analysis.roster import RosterPlan, plan_roster  # pandas: a pull does without its memory
-        from kobo_sync.store.tables.layout import flat_tables
 
         roster = self.config.roster
         if roster is None:
             return RosterPlan((), ())
-        registrations = self.store.read_table(flat_tables(self.forms[roster.form])[0])
+        registrations = self.store.read_table(self.store.tables(self.forms[roster.form])[0])
         return plan_roster(registrations, self.config, self.workspace.expected_participants())
 
     def report(

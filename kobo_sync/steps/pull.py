@@ -11,6 +11,7 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.pulling.attachments import fetch_files, lives, unreadable
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
+from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
 from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
@@ -102,6 +103,7 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
 
 def _pull_form(work: Work) -> str:
     mirror, mission = work.mirror, work.mission
+    lay_out_deployed(work)
     mirror.prepare()
     cursor = mirror.cursor()
     plan = plan_of(work, cursor)

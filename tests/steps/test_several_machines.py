@@ -15,7 +15,10 @@ from kobo_sync.errors import KoboRejected, RunStopped
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
+from kobo_sync.steps.build import build
+from kobo_sync.steps.check import check
 from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.export import export
 from kobo_sync.steps.init import init
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster
@@ -281,3 +284,49 @@ def test_a_received_file_that_the_disk_refuses_is_told(field_team: Field) -> Non
     file.mkdir()
     report = pull(field_team.mission)
     assert _rules(report) == ["PULL013"] or (file.is_dir() and "PULL013" in _rules(report))
+
+
+def test_tables_follow_the_version_that_phones_have(field_team: Field, tmp_path: Path) -> None:
+    """A workbook that `deploy` refused, or that is not published yet, took columns and answers away: 123 of 138 were NULL."""
+    for n, age in enumerate((31, 42, 53)):
+        field_team.person(f"NOR-{n}", age=age, note=f"remarque {n}")
+    root = field_team.mission.workspace.root
+    path = root / "forms" / "personnes.md"
+    lines = [line for line in path.read_text("utf-8").splitlines() if "| note   " not in line]
+    assert len(lines) == len(path.read_text("utf-8").splitlines()) - 1
+    path.write_text(
+        "\n".join(lines).replace("| integer                        | age ", "| text                           | age ")
+        + "\n",
+        "utf-8",
+    )
+    with another_machine(
+        field_team, tmp_path / "fresh"
+    ) as fresh:  # its mirror is empty, and its forms/ newer than phones
+        for mission in (field_team.reopen(), fresh):
+            report = pull(mission)
+            assert "PULL005" not in _rules(report), report.findings
+            table = mission.store.read_table(mission.store.tables(mission.forms["personnes"])[0])
+            assert sorted(table["note"]) == ["remarque 0", "remarque 1", "remarque 2"]
+            assert sorted(table["age"].astype(str)) == ["31", "42", "53"]
+
+
+def test_a_retyped_question_loses_nothing_it_held(field_team: Field) -> None:
+    """A decimal turned integer made a sum of 22,665 into 15."""
+    path = field_team.mission.workspace.root / "forms" / "personnes.md"
+    text = path.read_text("utf-8")
+    for kind, answers in (("decimal", ("1.5", "22.25")), ("integer", ("3",)), ("text", ("beaucoup",))):
+        path.write_text(text.replace("| integer                        | age ", f"| {kind:<30} | age "), "utf-8")
+        mission = field_team.reopen()
+        deploy(mission, despite=["DEPLOY006"])
+        field_team.mission = mission
+        for answer in answers:
+            field_team.person(f"{kind}-{answer}", age=answer)
+        pull(mission)
+    table = mission.store.read_table(mission.store.tables(mission.forms["personnes"])[0])
+    assert sorted(table["age"]) == ["1.5", "22.25", "3", "beaucoup"]
+    for kind in ("integer", "decimal"):  # whatever the question is now, checks, papers and exports go on
+        path.write_text(text.replace("| integer                        | age ", f"| {kind:<30} | age "), "utf-8")
+        mission = field_team.reopen()
+        pull(mission)
+        assert not {"CHECK001", "BUILD002"} & {*_rules(check(mission)), *_rules(build(mission))}
+        assert export(mission, "csv").counts["files"] and export(mission, "xlsx").counts["files"]
