@@ -13,6 +13,7 @@ from flask import abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from kobo_sync.desk.accounts import User, signed_in
+from kobo_sync.documents import french
 from kobo_sync.mission.mission import CurrentMission, Mission
 
 P = ParamSpec("P")
@@ -122,12 +123,12 @@ def day(value: date | str | None) -> str:
 
 def percent(share: float | None) -> str:
     """``97 %``; a dash for none."""
-    return "–" if share is None else f"{round(share * 100)}\u202f%"
+    return french.percent(share)
 
 
 def number(value: float | None, digits: int = 0) -> str:
     """``1 234`` or ``0,80``; a dash for none."""
-    return "–" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f").replace(".", ",")
+    return french.number(value, digits)
 
 
 def size(n_bytes: int) -> str:

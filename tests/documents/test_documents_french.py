@@ -29,6 +29,20 @@ def test_numbers(value: float | None, digits: int, text: str) -> None:
     assert french.number(value, digits) == text
 
 
+@pytest.mark.parametrize("n", [7, 8, 16, 40, 67, 200, 999])
+def test_every_share_of_persons_rounds_halves_away_from_zero(n: int) -> None:
+    """Part 8, A21: 57.5 % stood as 57 and as 58 in one paper, because a float times 100 is a little less."""
+    for part in range(n + 1):
+        whole = (200 * part + n) // (2 * n)
+        tenths = (2000 * part + n) // (2 * n)
+        assert french.percent(part / n) == f"{whole}{NN}%"
+        assert french.percent(part / n, 1) == f"{tenths // 10},{tenths % 10}{NN}%"
+        assert french.points(100 * part / n) == f"{whole}{NN}%"
+        before = part // 2  # item points, from two shares
+        up = (200 * (part - before) + n) // (2 * n)
+        assert french.signed(100 * (part / n - before / n)) == (f"+{up}" if up else "0")
+
+
 def test_signed_percent_and_p() -> None:
     assert french.signed(12.34, 1) == "+12,3"
     assert french.signed(0) == "0"

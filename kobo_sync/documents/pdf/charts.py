@@ -167,7 +167,7 @@ _BODIES = {
         let (fill, hatch) = styles.at(k)
         place(dx: left * wide, rect(width: share * wide, height: 17pt, fill: hatched(fill, hatch), stroke: .6pt + white))
         if share >= .06 {
-          let said = text(fill: if is-dark(fill) { white } else { ink }, str(calc.round(share * 100)))
+          let said = text(fill: if is-dark(fill) { white } else { ink }, str(calc.round(share * 100 + 1e-9)))
           place(dx: left * wide, box(width: share * wide, height: 17pt, align(center + horizon, box(fill: fill, inset: (x: 2pt, y: 1.5pt), radius: 2pt, said))))
         }
       }

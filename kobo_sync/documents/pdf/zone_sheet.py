@@ -114,7 +114,7 @@ _SOURCE = r"""
         grid(columns: shares.map(((k, share)) => share * 1fr), rows: 10.5pt, ..shares.map(((k, share)) => {
           let fill = rgb(d.levels.at(k).at(1))
           block(width: 100%, height: 100%, fill: hatched(fill, d.levels.at(k).at(2)), stroke: .5pt + white, if share >= .06 {
-            let said = text(7pt, fill: if is-dark(fill) { white } else { black }, str(calc.round(share * 100)))
+            let said = text(7pt, fill: if is-dark(fill) { white } else { black }, str(calc.round(share * 100 + 1e-9)))
             align(center + horizon, box(fill: fill, inset: (x: 1.5pt, y: 1pt), radius: 1.5pt, said))
           })
         }))
