@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError
+from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.workspace.folders import Workspace, find
 from kobo_sync.workspace.result_cache import ResultCache
 from kobo_sync.workspace.writing import write_atomic
@@ -38,7 +38,7 @@ def test_a_failed_replacement_keeps_the_old_set(workspace: Workspace, monkeypatc
         return write_bytes(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DocumentError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         workspace.replace_folder("nord", {"a.txt": b"new", "b.txt": b"new"})
     assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
 
@@ -83,3 +83,21 @@ def test_a_value_that_cannot_be_kept_and_a_file_that_is_cut_leave_nothing_behind
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "out" / "liste.csv", b"content")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_set_that_is_replaced_while_a_signal_comes_is_there_whole(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.replace_folder("nord", {"a.txt": b"old"})
+    replace = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name == ".nord.new":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.replace_folder("nord", {"a.txt": b"new"})
+    assert [path.name for path in workspace.out.iterdir()] == ["nord"]
+    assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
