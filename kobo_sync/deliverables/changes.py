@@ -94,7 +94,7 @@ def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
 
 
 def differs(before: Manifest, now: Manifest) -> bool:
-    """Whether there is anything to tell of a zone."""
+    """Whether there is anything to tell of a zone: also answers that changed no figure as it is published."""
     return before.fingerprint != now.fingerprint or bool(_rows(before, now))
 
 

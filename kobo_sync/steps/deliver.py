@@ -42,13 +42,19 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
     started_at = mission.clock()
     findings: list[Finding] = []
     lines: list[str] = []
+    n_zips = 0
     now = _Now(mission)
     folders = [zone.code for zone in mission.config.zones]
     has_mission = bool(mission.config.deliverables.mission)
     if final and has_mission:
         _refuse_unfinished(mission.workspace.previous_set(MISSION_FOLDER).manifest, despite)
-    for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]:
-        built = mission.workspace.previous_set(folder)
+    sets = {
+        folder: mission.workspace.previous_set(folder)
+        for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]
+    }
+    for folder, built in sets.items() if final else ():  # before the first zip: half a final delivery is none
+        _refuse_moved(now, folder, built)
+    for folder, built in sets.items():
         if built.manifest is None or not built.complete:
             raise DocumentError(
                 f"{mission.workspace.out / folder} holds no complete set of deliverables",
@@ -75,7 +81,8 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
                 findings += _apart_by_few(target, folder, built.manifest)
             write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
-    return mission.report("deliver", started_at, {"zips": len(lines)}, findings, lines)
+            n_zips += 1
+    return mission.report("deliver", started_at, {"zips": n_zips}, findings, lines)
 
 
 def _refuse_unfinished(manifest: Manifest | None, despite: Collection[str]) -> None:
@@ -90,6 +97,15 @@ def _refuse_unfinished(manifest: Manifest | None, despite: Collection[str]) -> N
             f"the final report is not finished: {points}{more}",
             hint="complete it in Word and run `kobo-sync build` again; or deliver it so: "
             + " ".join(f"--despite {rule}" for rule in rules),
+        )
+
+
+def _refuse_moved(now: _Now, folder: str, built: PreviousSet) -> None:
+    """Raises: DocumentError when what the set was built from is not what the mirror holds."""
+    if built.manifest and now.of(folder).fingerprint != built.manifest.fingerprint:
+        raise DocumentError(
+            f"the data of {folder} moved since its documents were built",
+            hint="run `kobo-sync build`, look at them, deliver again",
         )
 
 
@@ -164,22 +180,16 @@ def _finished(now: _Now, folder: str, built: PreviousSet, files: dict[str, bytes
             findings.append(_no_pdf())
     fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
     makers = dict.fromkeys(built.listed[name].maker for name in fresh)
-    files.update({name: content for name, content in _remade(now, folder, built, makers).items() if name in fresh})
+    files.update({name: content for name, content in _remade(now, folder, makers).items() if name in fresh})
     return findings
 
 
-def _remade(now: _Now, folder: str, built: PreviousSet, makers: Iterable[str]) -> dict[str, bytes]:
-    """What the deliverables *makers* make when they are final; their data must be those of the build."""
+def _remade(now: _Now, folder: str, makers: Iterable[str]) -> dict[str, bytes]:
+    """What the deliverables *makers* make when they are final."""
     names = [name for name in makers if name not in ("", changes.NAME)]
     if not names:
         return {}
-    facts = now.of(folder)
-    if built.manifest is None or facts.fingerprint != built.manifest.fingerprint:
-        raise DocumentError(
-            f"the data of {folder} moved since its documents were built",
-            hint="run `kobo-sync build`, look at them, deliver again",
-        )
-    final = replace(facts, final=True)
+    final = replace(now.of(folder), final=True)
     return {document.path: document.content for name in names for document in deliverable(name).build(final)}
 
 

@@ -12,6 +12,7 @@ from kobo_sync.errors import KoboError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
+from kobo_sync.store.reconcile import n_unlike
 
 BEHIND, SHRINKS = "DEPLOY010", "DEPLOY011"
 FEW = 5  # so few people may leave the list without a word of consent, whatever their share
@@ -80,11 +81,15 @@ def _behind(mission: Mission, client: KoboClient, form_id: str, asset_uid: str) 
     if not asset_uid:
         return ""
     (holding,) = mission.store.holdings([form_id])
-    listed = client.count(asset_uid)
-    here = holding.n_live + holding.n_quarantined
+    listed = [row for page in client.light_pages(asset_uid) for row in page]
     if listed and holding.reconciled_at is None:
-        return f"the {listed} registrations on the server were never pulled here completely"
-    return f"the server lists {listed} registrations, {here} are here" if listed > here else ""
+        return f"the {len(listed)} registrations on the server were never pulled here completely"
+    here = holding.n_live + holding.n_quarantined
+    if len(listed) > here:
+        return f"the server lists {len(listed)} registrations, {here} are here"
+    # As many rows are not the same rows: an edit, or a deletion and a new person, make a list that is behind.
+    n = n_unlike(mission.store, form_id, listed)
+    return f"{n} registrations are not here as the server has them" if n else ""
 
 
 def _is_fresh(mission: Mission, form_id: str) -> bool:

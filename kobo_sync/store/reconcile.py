@@ -87,3 +87,18 @@ def differing(store: Store, form_id: str, rows: Sequence[LightRow]) -> list[int]
             if row_here is None or (row_here.signature != row.signature and not is_double):
                 to_read.append(row.submission_id)
     return to_read
+
+
+def n_unlike(store: Store, form_id: str, rows: Sequence[LightRow]) -> int:
+    """How many rows a complete listing shows otherwise than they are held, or not at all.
+
+    Rows set aside, and those that an earlier scan missed, were told already: they do not count.
+    """
+    with store.read() as connection:
+        mine = (form_id,)
+        set_aside = set(
+            connection.exec_driver_sql("SELECT submission_id FROM quarantine WHERE form_id = ?", mine).scalars()
+        )
+        live = "SELECT root_uuid FROM submissions WHERE form_id = ? AND gone_at IS NULL AND missed_at IS NULL"
+        roots = set(connection.exec_driver_sql(live, mine).scalars())
+    return len(set(differing(store, form_id, rows)) - set_aside) + len(roots - {row.root_uuid for row in rows})

@@ -374,9 +374,10 @@ class Workspace:
             staging.replace(target)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
+            raise disk_error(error, target) from error
+        finally:  # also when the verb is ended by a signal meanwhile
             with contextlib.suppress(OSError):
                 self._finish_replacement(name)
-            raise disk_error(error, target) from error
 
     def _finish_replacement(self, name: str) -> None:
         """Mend what a killed run left: the old set goes back when the new one never came."""

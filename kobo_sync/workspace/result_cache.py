@@ -69,9 +69,12 @@ class ResultCache:
         with suppress(OSError, StoreError, msgspec.MsgspecError, ValueError):
             content = _head(key) + msgspec.msgpack.encode(value)
             private_folder(self.folder)
-            part = private_file(self.folder / f".{name}.part")
-            part.write_bytes(content)
-            part.replace(self.folder / name)
+            part = self.folder / f".{name}.part"
+            try:
+                private_file(part).write_bytes(content)
+                part.replace(self.folder / name)
+            finally:  # half of a value on a full disk would take the room that the run's own record needs
+                part.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -27,6 +27,7 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
         temporary.chmod(FILE if private else 0o644)
         temporary.replace(path)
     except OSError as error:
+        raise disk_error(error, path) from error
+    finally:  # also when the verb is ended by a signal meanwhile
         if temporary:
             temporary.unlink(missing_ok=True)
-        raise disk_error(error, path) from error

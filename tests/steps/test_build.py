@@ -211,8 +211,25 @@ def test_final_drops_the_draft_mark_and_refuses_moved_data(built: SimpleNamespac
     field_team.person("NOR-09")
     later = field_team.reopen()
     pull(later)
+    final = {path.name: path.read_bytes() for path in built.out.glob("*.zip")}
     with pytest.raises(DocumentError, match="moved since"):
         deliver(later, final=True, despite=UNFINISHED)
+    assert {path.name: path.read_bytes() for path in built.out.glob("*.zip")} == final
+
+
+def test_old_documents_are_no_final_delivery_also_where_none_is_a_pdf(
+    built: SimpleNamespace, field_team: Field
+) -> None:
+    """Part 7, C20: only sets with a PDF of ours were compared with the data."""
+    config = built.root / "config" / "mission.toml"
+    config.write_text(MISSION + '[deliverables]\nzone = ["data_workbook"]\nmission = ["final_report"]\n', "utf-8")
+    built.again()
+    field_team.person("SUD-09", "sud")
+    later = field_team.reopen()
+    pull(later)
+    with pytest.raises(DocumentError, match="moved since"):
+        deliver(later, final=True, despite=UNFINISHED)
+    assert not list(built.out.glob("*.zip"))
 
 
 def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,13 @@ def _rules(report: Report) -> list[str]:
     return sorted(finding.rule for finding in report.findings)
 
 
-def _list_on_phones(field: Field) -> list[str]:
+def _list_file(field: Field) -> str:
     visites = next(form for form in field.phone.forms() if form.name == "Visites")
-    return [line.partition(",")[0] for line in field.phone.media(visites)["participants.csv"].decode().splitlines()[1:]]
+    return field.phone.media(visites)["participants.csv"].decode()
+
+
+def _list_on_phones(field: Field) -> list[str]:
+    return [line.partition(",")[0] for line in _list_file(field).splitlines()[1:]]
 
 
 def _published(field: Field, *codes: str) -> None:
@@ -92,6 +96,34 @@ def test_a_mirror_that_is_behind_republishes_no_older_list_and_the_main_machine_
     field_team.clock.forward(minutes=30)
     assert refresh_roster(field_team.reopen()).counts["published"] == 1
     assert _list_on_phones(field_team) == ["NOR-01", "NOR-02", "NOR-03"]
+
+
+@pytest.mark.parametrize("change", ["a correction", "one deleted and another registered"])
+def test_a_mirror_with_as_many_rows_as_the_server_may_be_behind_all_the_same(
+    field_team: Field, tmp_path: Path, change: str
+) -> None:
+    first = field_team.person("NOR-01")
+    _published(field_team, "NOR-02")
+    with another_machine(field_team, tmp_path / "clone") as clone:
+        pull(clone)
+        deploy(clone)
+        field_team.clock.forward(hours=5)
+        if change == "a correction":
+            more = {"zone": "nord", "accord": "oui", "code": "NOR-01", "nom": "Corrigé", "groupe": "a"}
+            field_team.submit("personnes", more, edits=first)
+        else:
+            field_team.mission.deployer().delete_submission(field_team.uid("personnes"), first)
+            field_team.person("NOR-03")
+        pull(field_team.reopen())
+        refresh_roster(field_team.reopen())
+        newest = _list_file(field_team)
+        assert ("Corrigé" in newest) == (change == "a correction")
+        field_team.clock.forward(hours=5)
+        report = refresh_roster(clone, force=True)
+        assert _rules(report) == ["DEPLOY010"] and "not here as the server has them" in str(report.findings)
+        assert _list_file(field_team) == newest
+        pull(clone)
+        assert _rules(refresh_roster(clone, force=True)) == [] and _list_file(field_team) == newest
 
 
 def test_a_list_that_loses_people_says_so_and_many_only_with_consent(field_team: Field) -> None:

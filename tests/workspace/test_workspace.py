@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from kobo_sync.errors import ConfigError, DocumentError, KoboSyncError, StoreError
 from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.result_cache import ResultCache
 from kobo_sync.workspace.writing import write_atomic
 
 
@@ -63,3 +65,39 @@ def test_an_atomic_write_leaves_no_half_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(KoboSyncError):
         write_atomic(tmp_path / "file" / "below", b"1")
+
+
+def test_a_value_that_cannot_be_kept_and_a_file_that_is_cut_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part 7, C18: on a full disk halves of values took the room that the run's own record needed."""
+    cache = ResultCache(tmp_path / "kept")
+    (tmp_path / "kept" / "value").mkdir(parents=True)  # the disk refuses the last step
+    cache.put("value", "key", [1, 2, 3])
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["value"]
+
+    def interrupt(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "out" / "liste.csv", b"content")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_set_that_is_replaced_while_a_signal_comes_is_there_whole(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.replace_folder("nord", {"a.txt": b"old"})
+    replace = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name == ".nord.new":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.replace_folder("nord", {"a.txt": b"new"})
+    assert [path.name for path in workspace.out.iterdir()] == ["nord"]
+    assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
