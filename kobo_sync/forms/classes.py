@@ -11,7 +11,15 @@ from kobo_sync.config.config import Config, FormSettings
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.privacy import KEPT, PrivacyClass, named_questions
 from kobo_sync.errors import ConfigError
-from kobo_sync.forms.personal import choices_are_people, counts, lists_people, names_age, names_person, names_trait
+from kobo_sync.forms.personal import (
+    asks_trait,
+    choices_are_people,
+    counts,
+    lists_people,
+    names_age,
+    names_person,
+    names_trait,
+)
 from kobo_sync.model import Form, Question
 
 Source = Literal["config", "retention", "meaning", "name", "label", "list", "derived", "type", "server"]
@@ -206,6 +214,8 @@ class _Judge:
             return "nominative", "list", f"the choices of {question.list_name} may be persons", "listed"
         if len(re.split(r"[\W_]+", question.name)) <= 2 and names_trait(question.name):
             return "sensitive", "name", "tells who, with other answers", ""
+        if any(map(asks_trait, question.labels.values())):
+            return "sensitive", "label", "tells who, with other answers", ""
         return None
 
     def _by_type(self, question: Question) -> tuple[PrivacyClass, Source, str, str]:

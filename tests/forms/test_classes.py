@@ -52,6 +52,9 @@ def one(*rows: str) -> Asked:
         "text | q1 | Comment vous appelez-vous ?", "integer | num_tel | Numéro", "text | NomEnqueteur | ", "text | matricule | ", "text | email | ", "image | x | X",
         "barcode | x | X", "audio | x | X", "video | x | X", "file | x | X", "username | username | ", "deviceid | deviceid | ", "text | x | X | | | numbers",
         "integer | x | X | | | | regex(., '^0[67][0-9]{8}$')", "select_one equipe | enqueteur | Enquêteur",
+        "text | nomchef | ", "text | nomduchef | ", "text | hhname | ", "integer | numtel | ", "integer | telmobile | ", "integer | ncin | ", "text | q1 | Who are you?",
+        "text | q1 | Qui est le président de l’association ?", "text | q1 | من هو رئيس الجمعية؟", "integer | q1 | N° CNIE", "integer | q1 | N° de tél.",
+        "integer | q1 | Numéro de compte", "integer | q1 | رقم ب.ت.و", "select_one equipe | q1 | Choisir",
     ],
 )  # fmt: skip
 def test_what_says_who_somebody_is(row: str) -> None:
@@ -67,6 +70,8 @@ def test_what_says_who_somebody_is(row: str) -> None:
         ("select_one oui_non | tel | Avez-vous un téléphone ?", "ordinary"), ("integer | nb_telephones | ", "ordinary"), ("integer | nombre_naissances | ", "ordinary"),
         ("integer | q1 | Combien de personnes ont un nom berbère ?", "ordinary"), ("select_one profil | type_enqueteur | Enquêteur", "ordinary"),
         ("integer | q1 | Nombre de chefs de ménage", "ordinary"), ("decimal | surface | Surface", "ordinary"), ("date | jour | Jour", "ordinary"),
+        ("decimal | latitude | Latitude", "sensitive"), ("select_one oui_non | q1 | Quel est votre sexe ?", "sensitive"), ("integer | q1 | كم عمرك؟", "sensitive"),
+        ("select_one oui_non | q1 | نوع الإجراء", "ordinary"), ("integer | n_actions | N° de l’action", "ordinary"), ("integer | nombre_telephones | ", "ordinary"),
         ("calculate | total | | 1 + 1", "ordinary"), ("today | today | ", "ordinary"),
     ],
 )  # fmt: skip
@@ -182,7 +187,7 @@ def test_a_form_that_does_not_exist_or_a_class_is_refused_at_once() -> None:
 
 def test_lists_of_persons_and_lists_that_nobody_could_read() -> None:
     asks = form(
-        "select_one_from_file villages.csv | v | Village",
+        "select_one_from_file villages.csv | v | Lieu",
         "select_one_from_file agents.csv | a | Qui",
         "select_one_from_file loin.csv | l | Où",
     )
