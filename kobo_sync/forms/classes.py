@@ -364,6 +364,20 @@ def check_names(config: Config, forms: Mapping[str, Form], retired: Mapping[str,
             raise ConfigError(
                 f"{name!r} is the meaning of no question", file=MISSION_FILE, key="privacy.keep", hint=hint
             )
+    for name in settings.keep:
+        form_id, _, question = name.rpartition(".")
+        asked = (
+            [each for each, q in config.forms[form_id].fields.items() if q == question.rpartition("/")[2]]
+            if form_id in config.forms
+            else [name]
+        )
+        if NAMING & set(asked) and name not in settings.classes:
+            raise ConfigError(
+                f"{name!r} says who somebody is: pseudonymised files never keep it",
+                file=MISSION_FILE,
+                key="privacy.keep",
+                hint="remove it; `kobo-sync export --nominative` has names",
+            )
     for key, form_id, question in named_questions(settings, config.retention):
         form = forms.get(form_id)
         names = {each for q in form.questions for each in (q.name, q.path)} if form else set()

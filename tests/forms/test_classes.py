@@ -162,6 +162,7 @@ def test_the_config_wins_both_ways_by_name_or_by_path() -> None:
     [
         ('[privacy.classes]\n"essai.tele" = "ordinary"', "privacy.classes", "'tele' is no question of essai"),
         ('[privacy]\nkeep = ["essai.metier"]', "privacy.keep", "'metier' is no question"),
+        ('[privacy]\nkeep = ["zone", "family_name"]', "privacy.keep", "'family_name' says who somebody is"),
         ('[privacy]\nkeep = ["fonctoin"]', "privacy.keep", "'fonctoin' is the meaning of no question"),
         ('[retention]\npersonal_months = 1\npersonal = ["essai.rien"]', "retention.personal", "'rien' is no question"),
         ('[privacy.classes]\n"essai.telephone" = "ordinary"\n[retention]\npersonal_months = 1\npersonal = ["essai.telephone"]', "privacy.classes", "is ordinary here and personal"),
