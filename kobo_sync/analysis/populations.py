@@ -156,8 +156,10 @@ def told_number(facts: Facts, what: What) -> Told:
 @memo_in_process
 def zone_number(facts: Facts, code: str, what: What) -> Told:
     """`told_number` of a zone of the mission, as its own papers have it; of the rows in no zone under `ELSEWHERE`."""
-    others = _others(what, lambda each: zone_number(facts, code, each))
-    return beside(_n(facts, what, code), others, approximate=what not in _APART)
+    n, others = _n(facts, what, code), _others(what, lambda each: zone_number(facts, code, each))
+    if what == "needs" and not n and code in ballots_by_zone(facts):
+        return Told(0, hidden=True)  # all are of groups that are left out: that nobody answered would be wrong
+    return beside(n, others, approximate=what not in _APART)
 
 
 def _others(what: What, number: Callable[[What], Told]) -> list[Told]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
-from kobo_sync.analysis.needs import Need, Needs, Rating, ballot, needs
+from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, ballot, needs
 from kobo_sync.analysis.populations import (
     ELSEWHERE,
     NO_GROUP,
@@ -25,11 +26,14 @@ from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 
 _RATED = ("severity", "households", "feasibility")
+RANKS_FROM = 10  # respondents: of fewer, ranks tell the points of each need, and so who mentioned it
+_FIRST = 3  # needs that are named in any case
+_STEP = 0.2  # of the agreement between small groups: what its words tell
 
 
 @dataclass(frozen=True)
 class PrintedNeed:
-    """A need as papers print it: None for what may not be; *digits* of the score. Its rank is no number of persons."""
+    """A need as papers print it: None for what may not be; its rank (of *need*) goes with its score, but for the first three."""
 
     need: Need
     score: float | None
@@ -44,7 +48,9 @@ class PrintedNeeds:
     """The needs first to last, over *told* respondents; empty where nothing may be printed.
 
     *groups*, *sexes*: code → respondents, None where their number may not be printed; whose ranks may not be is absent.
-    *digits* of a score. *received*: whether anybody ranked needs at all.
+    *digits* of a score. *received*: whether anybody ranked needs at all. *ranked* has only the ranks that may be printed, and
+    where *agreement_about* its agreement is the middle of the fifth that it lies in. Of fewer than `RANKS_FROM` respondents of a
+    group or sex ranks up to `COMMON_UP_TO` say no more than that.
     """
 
     ranked: Needs
@@ -54,6 +60,15 @@ class PrintedNeeds:
     sexes: Mapping[str, int | None]
     digits: int
     received: bool
+    agreement_about: bool = False
+
+    def rank(self, need: Need, attribute: str, code: str) -> tuple[int | None, bool]:
+        """The rank that the group or sex *code* gives *need* (*attribute* of `Need`), and whether it means « at most »."""
+        sizes = self.ranked.n_by_group if attribute == "rank_by_group" else self.ranked.n_by_sex
+        rank: int | None = getattr(need, attribute)[code]
+        if sizes[code] >= RANKS_FROM:
+            return rank, False
+        return (COMMON_UP_TO if rank is not None and rank <= COMMON_UP_TO else None), True
 
 
 @memo_in_process
@@ -64,7 +79,7 @@ def printed_needs(facts: Facts) -> PrintedNeeds:
     if not number.shown:
         return PrintedNeeds(ranked, number, (), {}, {}, 2, received)
     untold = _mentions_hidden(facts, ranked, number)
-    rated = _ratings_hidden(facts)
+    ranked, rated = _ranks_shown(ranked, untold), _ratings_hidden(facts)
     zones = [zone_number(facts, code, "needs") for code in _zones(facts)]
     counted = number.exact and not 0 < sum(not zone.exact for zone in zones) < FEW
     printed = tuple(
@@ -76,6 +91,9 @@ def printed_needs(facts: Facts) -> PrintedNeeds:
         )
         for need in ranked.needs
     )
+    about = any(0 < n < RANKS_FROM for n in ranked.n_by_group.values()) and ranked.agreement is not None
+    if about:
+        ranked = replace(ranked, agreement=_middle(ranked.agreement or 0))
     groups = {code: n for code, n in ranked.n_by_group.items() if publishable(n)}
     sexes = {code: n for code, n in ranked.n_by_sex.items() if publishable(n)}
     return PrintedNeeds(
@@ -86,7 +104,24 @@ def printed_needs(facts: Facts) -> PrintedNeeds:
         _sizes(facts, "sex", sexes, number),
         2 if number.exact else 1,
         received,
+        about,
     )
+
+
+def _ranks_shown(ranked: Needs, untold: Collection[str]) -> Needs:
+    """The needs without the ranks of those whose score is not printed, which stand last among the ranked, by name."""
+    is_shown = {
+        need.code: need.rank is not None and (need.rank <= _FIRST or need.code not in untold) for need in ranked.needs
+    }
+    shown = [need for need in ranked.needs if is_shown[need.code]]
+    hidden = [need for need in ranked.needs if not is_shown[need.code] and need.rank is not None]
+    never = [need for need in ranked.needs if need.rank is None]
+    hidden = [replace(need, rank=None) for need in sorted(hidden, key=lambda need: need.label)]
+    return replace(ranked, needs=(*shown, *hidden, *never))
+
+
+def _middle(agreement: float) -> float:
+    return (min(math.floor(agreement / _STEP + 1e-9), round(1 / _STEP) - 1) + 0.5) * _STEP
 
 
 def _rating(rating: Rating) -> float | None:
@@ -199,7 +234,8 @@ def _sizes(
 ) -> dict[str, int | None]:
     """How many respondents each group (or sex) counts, None where that may not be printed.
 
-    None is small, nor is the number of those who were present and did not answer; and none follows from the others.
+    None is small, nor is the number of those who were present and did not answer; and none follows from the others: where it
+    would, none of them is named.
     """
     zones = (
         {facts.zone.code: number} if facts.zone else {code: zone_number(facts, code, "needs") for code in _zones(facts)}
@@ -213,6 +249,10 @@ def _sizes(
     # All that are told and the total tell the last one; all of them tell the total.
     if bool(untold) == number.exact:
         untold = set(sizes)
+    # That a group's ranks are printed tells that it counts three at least.
+    rest = number.n - sum(n for code, n in sizes.items() if code not in untold)
+    if number.exact and untold and any(pinned([range(THRESHOLD, number.n + 1)] * len(untold), rest)):
+        return {}
     return {code: None if code in untold else n for code, n in sizes.items()}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, publication
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.needs import Needs
+from kobo_sync.analysis.needs import Need
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published import (
@@ -141,11 +141,12 @@ def _needs(facts: Facts) -> Iterator[Figure]:
         yield f"need_score:{each.need.code}", french.rounded(each.score, printed.digits), n
         yield f"need_severity:{each.need.code}", french.rounded(each.severity, 1), None
     if printed.needs:
-        yield from _compared(printed.ranked)
+        yield from _compared(printed)
 
 
-def _compared(ranked: Needs) -> Iterator[Figure]:
-    yield "agreement", french.rounded(ranked.agreement, 2), None
+def _compared(printed: PrintedNeeds) -> Iterator[Figure]:
+    ranked = printed.ranked
+    yield "agreement", agreement(printed) if printed.agreement_about else french.rounded(ranked.agreement, 2), None
     yield "common_priorities", None if ranked.common is None else len(ranked.common), len(ranked.needs)
 
 
@@ -181,6 +182,19 @@ def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
             if satisfaction(facts).open_answers.get(label):
                 questions.append((label, publication.texts(facts, form_id, name)))
     return questions
+
+
+def agreement(printed: PrintedNeeds) -> str:
+    """Kendall's W as ``0,47``; as ``≈ 0,5`` where groups are small."""
+    if not printed.agreement_about:
+        return french.number(printed.ranked.agreement, 2)
+    return f"≈{french.NBSP}{french.number(printed.ranked.agreement, 1)}"
+
+
+def rank_cell(printed: PrintedNeeds, need: Need, attribute: str, code: str) -> int | str | None:
+    """The rank of *need* in a group or sex; ``≤ 5`` where these are few."""
+    rank, at_most = printed.rank(need, attribute, code)
+    return f"≤{french.NBSP}{rank}" if at_most and rank is not None else rank
 
 
 def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:

@@ -93,7 +93,7 @@ def _wanted(facts: Facts) -> dict[str, str]:
         **{f"besoin_{k + 1}": first[k] if k < len(first) else french.NOTHING for k in range(_FIRST)},
         "priorites_communes": french.listing(common) or french.NOTHING,
         "n_priorites_communes": french.number(len(common)) if compared else french.NOTHING,
-        "accord": french.number(ranked.agreement, 2) if printed.needs else french.NOTHING,
+        "accord": figures.agreement(printed) if printed.needs else french.NOTHING,
         "actions": french.number(len(plan.actions)),
         "actions_completes": french.number(sum(action.smart_complete for action in plan.actions)),
         "part_smart": french.percent(plan.smart_share),

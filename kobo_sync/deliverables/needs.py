@@ -11,7 +11,7 @@ from kobo_sync.analysis.focus import photos as focus_photos
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, needs
 from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
-from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
+from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import figures, letterhead, result_sheets
 from kobo_sync.documents import french, pictures
@@ -93,7 +93,7 @@ def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> 
             (first, "premier besoin"),
             (common, "priorités communes aux groupes"),
             (
-                french.number(ranked.agreement, 2),
+                figures.agreement(scores),
                 f"accord entre groupes, de 0 à 1 ({agreement_word(ranked.agreement)})",
             ),
         ],
@@ -179,9 +179,9 @@ def _domain(facts: Facts, need: Need) -> str:
 
 def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
-    columns: list[tuple[str, dict[str, int | None]]] = []
+    columns: list[tuple[str, dict[str, int | str | None]]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
-        ranks = {each.need.code: getattr(each.need, attribute)[code] for each in scores.needs}
+        ranks = {each.need.code: figures.rank_cell(scores, each.need, attribute, code) for each in scores.needs}
         columns.append((f"{name}\nn{french.NBSP}={french.NBSP}{french.number(n)}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
@@ -189,18 +189,19 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
         cells = [writer.Cell(french.number(need.rank), bold=True)]
         for _, ranks in columns:
             rank = ranks[need.code]
-            cells.append(
-                writer.Cell(french.number(rank), bold=rank is not None and rank <= COMMON_UP_TO, fill=_fill(rank))
-            )
+            text = rank if isinstance(rank, str) else french.number(rank)
+            is_first = isinstance(rank, str) or (rank is not None and rank <= COMMON_UP_TO)
+            cells.append(writer.Cell(text, bold=is_first, fill="DCE8F3" if is_first else ""))
         rows.append([writer.Cell(need.label), *cells])
     widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
     caption = "Rang de chaque besoin ; les cinq premiers de chaque colonne sont en gras sur fond coloré"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5))
-    writer.note(document, "Même rang : à égalité. « – » : besoin jamais classé, ou groupe trop petit pour être publié.")
-
-
-def _fill(rank: int | None) -> str:
-    return "DCE8F3" if rank is not None and rank <= COMMON_UP_TO else ""
+    writer.note(
+        document,
+        "Même rang : à égalité. "
+        f"« ≤ {COMMON_UP_TO} » : parmi les cinq premiers ; moins de {RANKS_FROM} personnes ont répondu, leurs rangs diraient "
+        "qui a cité quoi. « – » : besoin jamais classé, classé plus loin par un petit groupe, ou dont le score n’est pas publié.",
+    )
 
 
 def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
@@ -216,7 +217,7 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
     else:
         writer.paragraph(
             document,
-            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall = {french.number(scores.agreement, 2)}, "
+            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall {'' if printed.agreement_about else f'={french.NBSP}'}{figures.agreement(printed)}, "
             "de 0, aucun accord, à 1, classements identiques).",
         )
     if scores.common is None:

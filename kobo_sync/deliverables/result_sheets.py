@@ -113,13 +113,18 @@ def _indicators(facts: Facts) -> excel.Sheet:
         excel.Column("Code", width=32),
     ]
     zone = letterhead.place_name(facts)
-    units = {indicator.name: _UNITS[indicator.unit] for indicator in indicators(facts)}
+    # By kind: that a zone has no indicator of women, or of a group, would tell that nobody was one.
+    units = {_kind(indicator.name): _UNITS[indicator.unit] for indicator in indicators(facts)}
     rows: list[Row] = [
-        [french.typography(_named(facts, name)), zone, value, units[name], n, name]
+        [french.typography(_named(facts, name)), zone, value, units[_kind(name)], n, name]
         for name, value, n in printed_figures(facts)
-        if name in units
+        if _kind(name) in units
     ]
     return excel.Sheet("Indicateurs", columns, rows)
+
+
+def _kind(name: str) -> str:
+    return name.partition(":")[0]
 
 
 def _named(facts: Facts, name: str) -> str:
@@ -253,6 +258,7 @@ def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         columns.append(_count(f"{name} (n = {french.number(n)})"))
         rankings.append((attribute, code))
     rows: list[Row] = [
-        [need.label, *(getattr(need, name)[code] for name, code in rankings)] for need in scores.ranked.needs
+        [need.label, *(figures.rank_cell(scores, need, name, code) for name, code in rankings)]
+        for need in scores.ranked.needs
     ]
     return excel.Sheet("Rangs par groupe et sexe", columns, rows)

@@ -32,8 +32,11 @@ class Share:
 
 
 def may_be_shared(classification: str, *, pseudonymised: bool) -> bool:
-    """Whether a link without an account may lead to a file of this class; to rows of people only where the config says so."""
-    return classification != "nominative" and (pseudonymised or classification != "pseudonymised")
+    """Whether a file of this class may go out without an account, by link or mail: rows of people only where the config says so.
+
+    What is internal names accounts and rows, and counts single persons: it is the team's.
+    """
+    return classification not in ("nominative", "internal") and (pseudonymised or classification != "pseudonymised")
 
 
 def share(desk: Desk, path: str, by: str, now: datetime, expires_at: datetime) -> Share:

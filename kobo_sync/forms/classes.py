@@ -11,7 +11,15 @@ from kobo_sync.config.config import Config, FormSettings
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.privacy import KEPT, PrivacyClass, named_questions
 from kobo_sync.errors import ConfigError
-from kobo_sync.forms.personal import choices_are_people, counts, lists_people, names_age, names_person, names_trait
+from kobo_sync.forms.personal import (
+    asks_trait,
+    choices_are_people,
+    counts,
+    lists_people,
+    names_age,
+    names_person,
+    names_trait,
+)
 from kobo_sync.model import Form, Question
 
 Source = Literal["config", "retention", "meaning", "name", "label", "list", "derived", "type", "server"]
@@ -206,6 +214,8 @@ class _Judge:
             return "nominative", "list", f"the choices of {question.list_name} may be persons", "listed"
         if len(re.split(r"[\W_]+", question.name)) <= 2 and names_trait(question.name):
             return "sensitive", "name", "tells who, with other answers", ""
+        if any(map(asks_trait, question.labels.values())):
+            return "sensitive", "label", "tells who, with other answers", ""
         return None
 
     def _by_type(self, question: Question) -> tuple[PrivacyClass, Source, str, str]:
@@ -353,6 +363,20 @@ def check_names(config: Config, forms: Mapping[str, Form], retired: Mapping[str,
             hint = f"meanings are: {', '.join(sorted(meanings))}; a question is written form_id.question"
             raise ConfigError(
                 f"{name!r} is the meaning of no question", file=MISSION_FILE, key="privacy.keep", hint=hint
+            )
+    for name in settings.keep:
+        form_id, _, question = name.rpartition(".")
+        asked = (
+            [each for each, q in config.forms[form_id].fields.items() if q == question.rpartition("/")[2]]
+            if form_id in config.forms
+            else [name]
+        )
+        if NAMING & set(asked) and name not in settings.classes:
+            raise ConfigError(
+                f"{name!r} says who somebody is: pseudonymised files never keep it",
+                file=MISSION_FILE,
+                key="privacy.keep",
+                hint="remove it; `kobo-sync export --nominative` has names",
             )
     for key, form_id, question in named_questions(settings, config.retention):
         form = forms.get(form_id)

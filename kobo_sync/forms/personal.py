@@ -32,7 +32,7 @@ _OWN_NAME = _any_of(
     "prenoms?", "surnoms?", "sobriquets?", "pseudo(?:nyme)?", "patronyme", "surname", "forename", "nickname", "(?:first|last|full|family|middle)names?",
     "(?:first|last|full|family|given|middle|maiden|your)_names?", "nom_(?:complet|famille|ar|jeune_fille|naissance)", "nomcomplet",
     "apellidos?", "apodo", "alias", "iniciales", "initiales?", "initials", "ism_\\w*kamil", "ism_\\w*a2?ila", "ismi", "ismok", "appelez_vous", "t_appelles?", "se_llama", "te_llamas", "chkoun", "smiy(?:t\\w*)", "[ck]?kniya",
-    "knya", "kunya", "laqab", "lqab", "laq9ab", "nasab", "nisba", _arabic("لقب", "كنية", "نسب", "الاسم_الكامل", "اسم_العائلة"),
+    "knya", "kunya", "laqab", "lqab", "laq9ab", "nasab", "nisba", "who_are_you", "qui_etes_vous", "qui_es_tu", "quien_eres", _arabic("لقب", "كنية", "نسب", "الاسم_الكامل", "اسم_العائلة"), "من_انت(?:م|ي)?",
 )  # fmt: skip
 _THING = _any_of(
     "villages?", "douars?", "villes?", "city", "town", "quartier", "neighbou?rhood", "communes?", "provinces?", "regions?", "cercle", "caidat", "zones?",
@@ -66,6 +66,15 @@ _SOMEBODY = re.compile(
     rf"(?:(?:l|le|la|el|the|al|votre|your|su|quel|quelle|qui|who|quien|est|is|es)_)*(?:{'|'.join(_ROLE)})"
     r"(?:_(?:d|de|du|des|del|la|le|l|of|the|menages?|familles?|family|household|hogar|familia|villages?|douars?|zone|groupe|group|ecole|school|1|2|3))*"
 )
+# One that begins with « Qui est… » asks for somebody, too.
+_WHO = re.compile(r"(?:who_(?:is|are)|qui_est|qui_sont|quien(?:es)?_(?:es|son)|من_ه(?:و|ي|م))(?=_|$)")
+# Names of questions are often written without parting: nomchef, telmobile, hhname.
+_GLUED = re.compile(
+    r"(?:^|_)(?:(?:pre)?nom(?:de|du|d|dela|des)?(?:chef|resp|mere|pere|enf|benef|enq|participant|menage|famille|mari|epou|conjoint|patient|eleve|complet|contact)\w*"
+    r"|(?:hh|head|resp|child|member|mother|father|spouse|student|patient|full|first|last|given|family|user|owner|enum|benef|contact)\w{0,8}names?"
+    r"|(?:numero|num|nro|no|n)(?:de|du)?(?:tel(?:ephone|efono)?|gsm|phone|mobile|cin|cnie?)"
+    r"|(?:tel(?:ephone)?|gsm|phone|mobile|cin)(?:mobile|portable|fixe|resp|chef|mere|pere|benef|num|no|nbr)\w*)(?=_|$)"
+)
 _CONTACT = _any_of(
     "tel", "tels", "telephones?(?:_\\w+)?", "phones?", "telefonos?", "tfno", "mobiles?", "portables?", "gsm", "cell", "cell?phones?", "cellulaires?", "celulares?", "celular",
     "movil", "whats?_?app?", "fax", "hatif", "hatef", "haatif", "til[ie]fo[u]?n\\w*", "telifon", "tilifun", "jaww?al", "naqqal", "imei", "msisdn", "telegram",
@@ -76,17 +85,17 @@ _CONTACT = _any_of(
 IDENTITY = _any_of(
     "cin", "cine", "cnie", "cni", "nin", "nni", "dni", "nie", "curp", "rfc", "cedulas?", "pasaportes?", "passeports?", "passports?", "ssn", "nss", "cnss", "id_cards?",
     "(?:national|voter|beneficiary|patient|household|hh|case|unhcr|progres)_id", "id_(?:number|no|nat\\w*|menage|beneficiaire|patient|hogar)",
-    "(?:code|numero|num)_(?:menage|beneficiaire|patient|dossier|hogar)", "identity_(?:card|number)", "cartes?_(?:d_)?identite", "carte_nationale",
+    "(?:code|numero|num|no|n)_(?:(?:de|du|d|del)_(?:la_|l_)?)?(?:menage|beneficiaire|patient|dossier|hogar|compte|carte|cuenta)", "identity_(?:card|number)", "cartes?_(?:d_)?identite", "carte_nationale",
     "pieces?_(?:d_)?identite", "num\\w*_(?:d_)?identi\\w+", "identificacion", "matricules?", "immatriculation", "permis", "licen[cs]e_(?:no|number|plate)", "plaque",
     "iban", "rib", "bank_account", "compte_bancaire", "cuenta_bancaria", "account_number", "numero_compte", "bita[q9]a\\w*", "ba?t[q9]a", "lakart",
-    "raqm_\\w*watani\\w*", "hawiyy?a", _arabic("بطاقة", "البطاقة_الوطنية", "هوية", "جواز", "رقم_وطني", "الرقم_الوطني", "رقم_التعريف"),
+    "raqm_\\w*watani\\w*", "hawiyy?a", "ب_ت_و", _arabic("بطاقة", "البطاقة_الوطنية", "هوية", "جواز", "رقم_وطني", "الرقم_الوطني", "رقم_التعريف"),
 )  # fmt: skip
 _BIRTH = _any_of(
     "naissances?", "nee?_le", "date_nais\\w*", "ddn", "dob", "birth\\w*", "date_of_birth", "born", "nacimiento", "fecha_nac\\w*", "cumpleanos", "milad\\w*", "mawlid",
     "[ia]zdiyad", _arabic("ميلاد", "ازدياد", "مولد"),
 )  # fmt: skip
 _SIGNED = _any_of("signatures?", "firmas?", "emargements?", "taw[q9]i3?i?", _arabic("توقيع", "امضاء", "إمضاء"))
-AGE = _any_of("ages?", "edad(?:es)?", "[3ou]?mr", "omor", "3omor", "annees_d_age", _arabic("عمر", "سن"))
+AGE = _any_of("ages?", "edad(?:es)?", "[3ou]?mr", "omor", "3omor", "annees_d_age", "how_old", _arabic("عمر", "سن"))
 _TRAIT = _any_of(
     "sexe?s?", "sexo", "genre", "gender", "genero", "jins", "tranches?_(?:d_)?age", "age_(?:band|group|range)", "organi[sz]ations?", "organizacion", "associations?",
     "asociacion", "employ(?:eu|e)r", "empleador", "empresa", "entreprise", "fonctions?", "postes?", "professions?", "profesion", "metiers?", "jobs?", "occupations?",
@@ -94,20 +103,21 @@ _TRAIT = _any_of(
     "pueblo", "ecoles?", "schools?", "escuela", "etablissement", "nationalites?", "nationality", "nacionalidad", "ethni\\w*", "etnia", "tribu", "tribe", "religi\\w+",
     "handicap\\w*", "disab\\w*", "discapac\\w*", "maladies?", "illness", "diseases?", "enfermedad\\w*", "vih", "hiv", "sida", "enceinte", "grossesse", "pregnan\\w*",
     "embaraz\\w*", "marital\\w*", "matrimonial\\w*", "etat_civil", "estado_civil", "civil_status", "refugi\\w+", "refugee", "deplace[es]*", "idp", "desplazad[oa]s?",
-    "revenus?", "income", "ingresos?", "salaires?", "salary", "salario", "langue_maternelle", "mother_tongue",
-    _arabic("جنس", "نوع", "جنسية", "إعاقة", "اعاقة", "مرض", "دين", "قبيلة", "مهنة", "وظيفة", "دوار", "قرية", "جماعة", "حي", "حالة_عائلية", "دخل"),
+    "latitudes?", "longitudes?", "lat", "lon", "long", "lng", "gps\\w*", "latitud", "longitud", "revenus?", "income", "ingresos?", "salaires?", "salary", "salario", "langue_maternelle", "mother_tongue",
+    "النوع", _arabic("جنس", "جنسية", "إعاقة", "اعاقة", "مرض", "دين", "قبيلة", "مهنة", "وظيفة", "دوار", "قرية", "جماعة", "حي", "حالة_عائلية", "دخل"),
 )  # fmt: skip
-_COUNTED = _any_of("combien", "how_many", "number_of", "no_of", "nombres?", "nbr?e?", "n(?!_(?:tel|cin|phone|id))", "effectifs?", "cuant[oa]s", "cantidad", "count", "total",
-                   _arabic("كم", "عدد"))  # fmt: skip
+_COUNTED = _any_of("combien", "how_many", "number_of", "no_of", "nombres?", "nbr?e?", "n(?!_(?:(?:de|du|d|del?)_)?(?:(?:la|l)_)?(?:tel|gsm|cin|cni|phone|mobile|id|compte|carte|cuenta|passeport))", "effectifs?", "cuant[oa]s", "cantidad", "count", "total",
+                   "كم(?!_عمر)", _arabic("عدد"))  # fmt: skip
 # French counts with « nombre », Spanish names with it.
 _COUNT_OR_NAME = _any_of("nombres?")
 _PEOPLE = re.compile(
     r"(?:^|_)(?:personn?es?|people|persons?|personas?|participant\w*|benef\w*|membr\w*|members?|miembros?|menages?|households?|"
     r"hogar\w*|familles?|famil(?:y|ies|ias?)|chefs?|heads?|jef[ea]s?|patient\w*|pacientes?|malades?|eleves?|etudiant\w*|students?|pupils?|"
     r"estudiantes?|enseignant\w*|teachers?|agents?|agentes?|enquet\w*|enumerat\w*|repondant\w*|respondents?|contact\w*|noms?|names?|"
-    r"nombres?|roster\w*|femmes?|wom[ae]n|hommes?|m[ae]n|enfants?|child|children|nin[oa]s?|staff|volunt\w*|volont\w*|relais)(?:_|$)|"
+    r"nombres?|roster\w*|femmes?|wom[ae]n|hommes?|m[ae]n|enfants?|child|children|nin[oa]s?|staff|equipes?|teams?|equipos?|volunt\w*|volont\w*|relais)(?:_|$)|"
     + _plain("أسر|أشخاص|شخص|مشارك|مستفيد|أعضاء|عضو|أفراد|نساء|رجال|أطفال|تلاميذ|أسماء|اسم")
 )
+_SHORT_TRAIT = 4  # words
 _TWO_CAPITALS = re.compile(r"[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){1,3}")
 
 
@@ -119,9 +129,9 @@ def names_person(text: str, *, is_number: bool = False, language: str = "") -> b
     words = folded(text)
     if is_number and _COUNTED.search(words):
         return False
-    if any(pattern.search(words) for pattern in (_OWN_NAME, IDENTITY, _CONTACT, _BIRTH, _SIGNED)):
+    if any(pattern.search(words) for pattern in (_OWN_NAME, IDENTITY, _CONTACT, _BIRTH, _SIGNED, _GLUED)):
         return True
-    if _SOMEBODY.fullmatch(words) and not is_number:
+    if (_SOMEBODY.fullmatch(words) or _WHO.match(words)) and not is_number:
         return True
     named = _A_NAME.search(words)
     if named is None or (_COUNT_OR_NAME.match(named[0]) and (is_number or language == "fr")):
@@ -140,14 +150,19 @@ def counts(text: str) -> bool:
     return bool(_COUNTED.search(folded(text)))
 
 
+def asks_trait(label: str) -> bool:
+    """Whether a question with choices, of this label, asks for a trait: only short labels say what they ask (« Quel est votre sexe ? »)."""
+    return len(folded(label).split("_")) <= _SHORT_TRAIT and names_trait(label)
+
+
 def names_age(text: str) -> bool:
     """Whether a question called *text* asks an age."""
     return bool(AGE.search(folded(text)))
 
 
 def choices_are_people(names: Iterable[str], choices: Sequence[Choice]) -> bool:
-    """Whether *choices* of a list that *names* (of the list, of the question, its labels) call after a role look like names of persons."""
-    if not any(_A_ROLE.search(folded(name)) for name in names):
+    """Whether *choices* of a list that *names* (of the list, of the question, its labels) call after a role or persons look like names of persons."""
+    if not any(_A_ROLE.search(words) or _PEOPLE.search(words) for words in map(folded, names)):
         return False
     shown = [next(iter(choice.labels.values()), "") for choice in choices]
     alike = [

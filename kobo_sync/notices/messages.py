@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kobo_sync.desk import notices, runs
+from kobo_sync.desk import notices, runs, share_links
 from kobo_sync.desk.notices import Notice
 from kobo_sync.documents import french
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
+from kobo_sync.workspace.manifests import class_of_zip
 
 log = logging.getLogger("kobo_sync.notices.messages")
 INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
@@ -91,7 +93,7 @@ def _attachments(mission: Mission, notice: Notice) -> dict[str, bytes]:
     files = {}
     for name in notice.files:
         path = mission.workspace.out / name
-        if path.is_file():
+        if path.is_file() and _may_be_attached(mission, path):  # made anew meanwhile, or forbidden
             files[path.name] = path.read_bytes()
     return files
 
@@ -203,11 +205,15 @@ def _ready(mission: Mission) -> list[Notice]:
     if not bundles or not (settings.deliverables_to or settings.deliverables_cc):
         return []
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in bundles)).hexdigest()
-    small = sum(path.stat().st_size for path in bundles) <= MOST_ATTACHED_BYTES
-    attached = tuple(path.name for path in bundles) if settings.attach and small else ()
+    fit = [path for path in bundles if settings.attach and _may_be_attached(mission, path)]
+    attached = (
+        tuple(path.name for path in fit) if sum(path.stat().st_size for path in fit) <= MOST_ATTACHED_BYTES else ()
+    )
     lines = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
     lines += [f"- {_place(mission, path.stem)} : {path.name} ({french.size(path.stat().st_size)})" for path in bundles]
-    lines += ["", "Les archives jointes ne contiennent aucun fichier nominatif." if attached else _where(mission)]
+    told = "L’archive jointe ne contient" if len(attached) == 1 else "Les archives jointes ne contiennent"
+    lines += ["", f"{told} aucun fichier nominatif."] if attached else []
+    lines += ["", _where(mission)] if len(attached) < len(bundles) else []
     subject = f"Livrables prêts : {mission.config.mission.title}"
     return [
         Notice(
@@ -220,6 +226,11 @@ def _ready(mission: Mission) -> list[Notice]:
             attached,
         )
     ]
+
+
+def _may_be_attached(mission: Mission, path: Path) -> bool:
+    """Whether a zip may go by mail, which asks for no account either: rows of people only where the config says so."""
+    return share_links.may_be_shared(class_of_zip(path), pseudonymised=mission.config.privacy.share_pseudonymised)
 
 
 def digest_notice(mission: Mission, lines: list[str], on: date) -> Notice:

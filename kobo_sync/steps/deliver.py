@@ -1,4 +1,4 @@
-"""The zips that are sent: one without any nominative file and one with these alone, per zone; one for the mission."""
+"""The zips that are sent: one without any nominative or internal file and one with the nominative, per zone; one for the mission."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kobo_sync.errors import DocumentError
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
-from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Report
+from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT, REPORT_PDF
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
@@ -31,7 +31,7 @@ MOST_SHOWN = 5
 
 
 def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] = ()) -> Report:
-    """Zip what `build` made; a file that was edited since is taken as it is, and said.
+    """Zip what `build` made, but for what is internal; a file that was edited since is taken as it is, and said.
 
     *final* drops the draft mark, and prints the final report where LibreOffice is installed; a report that lacks what it
     must hold (`UNFINISHED`) is refused unless *despite* names the rule.
@@ -72,7 +72,8 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
             chosen = {
                 name: content
                 for name, content in files.items()
-                if (_entry(built.manifest, name).classification == "nominative") == nominative
+                if (classification := _entry(built.manifest, name).classification) != "internal"  # the team's own
+                and (classification == "nominative") == nominative
             }
             if folder == MISSION_FOLDER and nominative and not chosen:
                 continue
@@ -125,17 +126,6 @@ def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return out.getvalue()
-
-
-def class_of_zip(path: Path) -> Class:
-    """The class of a zip without nominative files: that of its rows of people, if it holds any or does not say."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            manifest = manifest_of(archive.read(MANIFEST))
-    except (OSError, KeyError, zipfile.BadZipFile):
-        manifest = None
-    classes = {each.classification for each in manifest.files.values()} if manifest else {"pseudonymised"}
-    return "pseudonymised" if "pseudonymised" in classes else "internal"
 
 
 def _entry(manifest: Manifest, name: str) -> ManifestFile:

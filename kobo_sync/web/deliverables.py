@@ -14,12 +14,12 @@ from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User, user
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import Manifest
-from kobo_sync.steps.deliver import NOMINATIVE, class_of_zip
+from kobo_sync.steps.deliver import NOMINATIVE
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.texts import t
 from kobo_sync.web.words import CLASSES
-from kobo_sync.workspace.manifests import MANIFEST, manifest_of
+from kobo_sync.workspace.manifests import MANIFEST, class_of_zip, manifest_of
 
 READERS_SEE = ("aggregate", "public")
 TYPES = {
@@ -117,7 +117,7 @@ def show_preview(path: str) -> Answer:
 
 @actors
 def make_link(path: str = "") -> Answer:
-    """A link to one file for somebody without an account; never to a nominative one."""
+    """A link to one file for somebody without an account; never to a nominative or internal one."""
     mission, now = site().mission, site().clock()
     file = find_file(request.form.get("path", ""))
     days = request.form.get("days", type=int) or mission.config.service.share_days
@@ -125,6 +125,9 @@ def make_link(path: str = "") -> Answer:
         abort(400)
     if file.classification == "nominative" or not file.may_be_seen_by(person()):
         flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
+        return redirect(url_for("deliverables"))
+    if file.classification == "internal":
+        flash(t("Un document interne ne se partage pas par lien."), "error")
         return redirect(url_for("deliverables"))
     if not _may_be_shared(file):
         flash(t("Un fichier pseudonymisé ne se partage pas par lien, sauf si la configuration le permet."), "error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,6 +135,21 @@ def manifest_bytes(manifest: Manifest, *, for_others: bool = False) -> bytes:
     if for_others:
         del entries["inputs"], entries["findings"]
     return (json.dumps(entries, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def class_of_zip(path: Path) -> Class:
+    """The class of a zip without nominative files: that of its rows of people, if it holds any or does not say.
+
+    Zips of earlier versions held what is internal, too.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = manifest_of(archive.read(MANIFEST))
+    except (OSError, KeyError, zipfile.BadZipFile):
+        manifest = None
+    classes = {each.classification for each in manifest.files.values()} if manifest else {"pseudonymised"}
+    worst: tuple[Class, ...] = ("pseudonymised", "internal")
+    return next((each for each in worst if each in classes), "aggregate")
 
 
 def sets_of(content: bytes) -> dict[str, Manifest]:

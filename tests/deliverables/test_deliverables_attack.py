@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from attacker import Attack, truth_of
-from printed_set import read_set, small_mission, whole_set
+from printed_set import Printed, plain, read_set, small_mission, whole_set
 
 from kobo_sync.analysis import populations, published, published_answers, published_needs, shares, suppression
 from kobo_sync.analysis.memo import forget
@@ -40,3 +40,45 @@ def test_the_attacker_recovers_what_is_not_suppressed(seed: int, monkeypatch: py
     )
     missed = [kind for kind in kinds if not any(kind in each for each in recovered)]
     assert len(recovered) > 100 and not missed
+
+
+def _zone_of_nine() -> tuple[dict[str, Printed], str]:
+    """A zone whose needs six persons ranked, three of each of two groups, beside zones of one and two persons."""
+    return read_set(whole_set(small_mission(6, (1, 2, 9)))), "zonec"
+
+
+def test_no_figure_is_absent_because_nobody_is_counted_in_it() -> None:
+    """A zone of one person listed that person's sex and group in its workbook, without a number, and no other."""
+    printed, _ = _zone_of_nine()
+    names = {
+        zone: [row[-1] for row in printed[zone].sheets["Indicateurs"] if str(row[-1]).startswith("present:")]
+        for zone in ("zonea", "zoneb", "zonec")
+    }
+    assert names["zonea"] == names["zoneb"] == names["zonec"]
+    assert {"present:sex:f", "present:sex:h", "present:group:cld"} <= set(names["zonea"])
+
+
+def test_ranks_of_few_persons_do_not_tell_who_mentioned_what() -> None:
+    """Enumerating all ballots that go with the ranks by group and sex, beside three scores, left one: all answers of six persons."""
+    larger = read_set(whole_set(small_mission(8, (12, 11, 10))))["zonec"]
+    for rows in (larger.table("Rang de chaque besoin")[1:], larger.sheets["Rangs par groupe et sexe"][1:]):
+        cells = [plain(cell or "–") for row in rows for cell in row[-2:]]
+        assert set(cells) == {"–", "≤ 5"}
+    printed, zone = _zone_of_nine()
+    ranked = printed[zone].table("Besoins classés")[1:]
+    assert [row[0] for row in ranked] == ["1", "2", "2", "–", "–", "–", "–"]
+    hidden = [row[1] for row in ranked[3:]]
+    assert all(row[2] == "–" for row in ranked[3:]) and hidden == sorted(hidden)
+    assert plain(printed[zone].figures["accord"]).startswith("≈")
+
+
+def test_groups_whose_number_follows_from_three_at_least_are_not_named() -> None:
+    """Six answers of two named groups of three at least are three each; four of one of them had come: one did not answer."""
+    printed, zone = _zone_of_nine()
+    assert plain(printed[zone].figures["reponses_besoins"]) == "6"
+    assert not [cell for cell in printed[zone].table("Rang de chaque besoin")[0] if "OSC" in cell or "CLD" in cell]
+
+
+def test_a_zone_whose_answers_are_all_left_out_does_not_say_that_nobody_answered() -> None:
+    printed, _ = _zone_of_nine()
+    assert printed["zoneb"].figures["reponses_besoins"] == "–"

@@ -52,6 +52,9 @@ def one(*rows: str) -> Asked:
         "text | q1 | Comment vous appelez-vous ?", "integer | num_tel | Numéro", "text | NomEnqueteur | ", "text | matricule | ", "text | email | ", "image | x | X",
         "barcode | x | X", "audio | x | X", "video | x | X", "file | x | X", "username | username | ", "deviceid | deviceid | ", "text | x | X | | | numbers",
         "integer | x | X | | | | regex(., '^0[67][0-9]{8}$')", "select_one equipe | enqueteur | Enquêteur",
+        "text | nomchef | ", "text | nomduchef | ", "text | hhname | ", "integer | numtel | ", "integer | telmobile | ", "integer | ncin | ", "text | q1 | Who are you?",
+        "text | q1 | Qui est le président de l’association ?", "text | q1 | من هو رئيس الجمعية؟", "integer | q1 | N° CNIE", "integer | q1 | N° de tél.",
+        "integer | q1 | Numéro de compte", "integer | q1 | رقم ب.ت.و", "select_one equipe | q1 | Choisir",
     ],
 )  # fmt: skip
 def test_what_says_who_somebody_is(row: str) -> None:
@@ -67,6 +70,8 @@ def test_what_says_who_somebody_is(row: str) -> None:
         ("select_one oui_non | tel | Avez-vous un téléphone ?", "ordinary"), ("integer | nb_telephones | ", "ordinary"), ("integer | nombre_naissances | ", "ordinary"),
         ("integer | q1 | Combien de personnes ont un nom berbère ?", "ordinary"), ("select_one profil | type_enqueteur | Enquêteur", "ordinary"),
         ("integer | q1 | Nombre de chefs de ménage", "ordinary"), ("decimal | surface | Surface", "ordinary"), ("date | jour | Jour", "ordinary"),
+        ("decimal | latitude | Latitude", "sensitive"), ("select_one oui_non | q1 | Quel est votre sexe ?", "sensitive"), ("integer | q1 | كم عمرك؟", "sensitive"),
+        ("select_one oui_non | q1 | نوع الإجراء", "ordinary"), ("integer | n_actions | N° de l’action", "ordinary"), ("integer | nombre_telephones | ", "ordinary"),
         ("calculate | total | | 1 + 1", "ordinary"), ("today | today | ", "ordinary"),
     ],
 )  # fmt: skip
@@ -157,6 +162,7 @@ def test_the_config_wins_both_ways_by_name_or_by_path() -> None:
     [
         ('[privacy.classes]\n"essai.tele" = "ordinary"', "privacy.classes", "'tele' is no question of essai"),
         ('[privacy]\nkeep = ["essai.metier"]', "privacy.keep", "'metier' is no question"),
+        ('[privacy]\nkeep = ["zone", "family_name"]', "privacy.keep", "'family_name' says who somebody is"),
         ('[privacy]\nkeep = ["fonctoin"]', "privacy.keep", "'fonctoin' is the meaning of no question"),
         ('[retention]\npersonal_months = 1\npersonal = ["essai.rien"]', "retention.personal", "'rien' is no question"),
         ('[privacy.classes]\n"essai.telephone" = "ordinary"\n[retention]\npersonal_months = 1\npersonal = ["essai.telephone"]', "privacy.classes", "is ordinary here and personal"),
@@ -182,7 +188,7 @@ def test_a_form_that_does_not_exist_or_a_class_is_refused_at_once() -> None:
 
 def test_lists_of_persons_and_lists_that_nobody_could_read() -> None:
     asks = form(
-        "select_one_from_file villages.csv | v | Village",
+        "select_one_from_file villages.csv | v | Lieu",
         "select_one_from_file agents.csv | a | Qui",
         "select_one_from_file loin.csv | l | Où",
     )

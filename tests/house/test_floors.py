@@ -18,7 +18,7 @@ FOLDERS = {
     "web": {"service", "steps", "notices", "mission", "documents", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
     "service": {"steps", "notices", "mission", "desk", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "databases", "phones", "workspace", "kobo", *KNOWLEDGE},
-    "notices": {"mission", "documents", "desk", *KNOWLEDGE},
+    "notices": {"mission", "documents", "desk", "workspace", *KNOWLEDGE},
     "mission": {"deliverables", "checks", "analysis", "desk", "store", "workspace", "kobo", *KNOWLEDGE},
     "deliverables": {"checks", "documents", "analysis", "store/tables", "forms", "config"},
     "checks": {"analysis", "forms", "config"},

@@ -239,6 +239,32 @@ def test_attached_bundles_hold_no_nominative_file(told: Field, inbox: tuple[Inbo
     assert names == ["nord.zip", "sud.zip"]
 
 
+def test_rows_of_people_are_mailed_only_where_the_config_says_so(told: Field, inbox: tuple[Inbox, int]) -> None:
+    """Part 7, A4: who gets a mail has no account either. The other zips are attached, of these the mail gives the link."""
+    path = told.mission.workspace.root / "config" / "mission.toml"
+    text = path.read_text("utf-8").replace("[notices]\n", "[notices]\nattach = true\n")
+    text = text.replace('"attendance_list"]', '"attendance_list", "data_workbook"]\nmission = ["final_report"]')
+    path.write_text(text, "utf-8")
+    told.person("N1")
+    mission = told.reopen()
+    recorded(mission, "run", run)
+    after_run(mission, "run", told.clock())
+    send_waiting(mission, told.clock())
+    (mail,) = inbox[0].mails
+    assert [part.get_filename() for part in mail.walk() if part.get_filename()] == ["mission.zip"]
+    assert "https://sync.example.org/livrables" in _text(
+        next(part for part in mail.walk() if part.get_content_type() == "text/plain")
+    )
+    path.write_text(f"{text}\n[privacy]\nshare_pseudonymised = true\n", "utf-8")
+    mission = told.reopen()
+    told.person("N2")
+    recorded(mission, "run", run)
+    after_run(mission, "run", told.clock())
+    send_waiting(mission, told.clock())
+    names = [part.get_filename() for part in inbox[0].mails[-1].walk() if part.get_filename()]
+    assert names == ["mission.zip", "nord.zip", "sud.zip"]
+
+
 def test_the_week_is_told_once(told: Field, inbox: tuple[Inbox, int]) -> None:
     mission = told.reopen()
     assert digest(mission).counts == {"raised": 1} and digest(mission).counts == {"raised": 0}

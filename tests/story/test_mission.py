@@ -85,6 +85,9 @@ def test_every_zone_has_its_set_and_its_zips(told: tuple[Path, Report, dict[str,
                 for path, told_of in listed.items():
                     assert hashlib.sha256(archive.read(path)).hexdigest() == told_of["sha256"]
                     assert (told_of["class"] == "nominative") == ("nominatif" in name)
+                    assert (
+                        told_of["class"] != "internal"
+                    )  # part 7, A4, A5: it counts single persons and names accounts and rows
 
 
 def test_no_name_and_no_phone_number_leaves_with_the_zip_to_send(told: tuple[Path, Report, dict[str, Report]]) -> None:

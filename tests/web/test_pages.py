@@ -287,9 +287,9 @@ def test_a_revoked_link_is_closed_at_once(office: Office) -> None:
     assert office.client().get(link).status_code == 410
 
 
-def test_nothing_nominative_is_shared(office: Office) -> None:
+def test_nothing_nominative_or_internal_is_shared(office: Office) -> None:
     client = office.client("maha")
-    for path in ("nord/liste-presence.docx", "nord-nominatif.zip"):
+    for path in ("nord/liste-presence.docx", "nord-nominatif.zip", "nord/qualite-donnees.docx"):
         post(client, "/livrables/lien", "/livrables", path=path)
     assert share_links.shares(office.field.mission.desk) == []
 
