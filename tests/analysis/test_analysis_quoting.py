@@ -11,7 +11,7 @@ from docx.oxml.ns import qn
 from invented_facts import make_facts, table
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.quoting import MAIL, NAME, PHONE, Reader, review
+from kobo_sync.analysis.quoting import MAIL, NAME, PHONE, reader_of, review
 from kobo_sync.deliverables import deliverable
 
 
@@ -55,7 +55,7 @@ def facts() -> Facts:
     ],
 )
 def test_what_is_masked(said: str, shown: str | None) -> None:
-    quoted = Reader(facts()).quoted(said)
+    quoted = reader_of(facts()).quoted(said)
     assert quoted.text == (shown or said)
     assert bool(quoted.masked) == (shown is not None)
 
