@@ -122,6 +122,16 @@ class Reader:
         parts[::2] = [self._without_names(part, hide, asks_who) for part in parts[::2]]
         return Quoted("".join(parts), tuple(dict.fromkeys(masked)))
 
+    def registered(self, text: str) -> str:
+        """*text* without the names and numbers of those registered; whatever else looks like one stays."""
+        for pattern, mask, is_one in ((_SERIES, NUMBER, self._is_registered), (_PHONE, PHONE, self._is_phone)):
+            parts = _MARK.split(text)
+            parts[::2] = [pattern.sub(lambda m: mask if is_one(m[0]) else m[0], part) for part in parts[::2]]  # noqa: B023
+            text = "".join(parts)
+        parts = _MARK.split(text)
+        parts[::2] = [self._without_names(part, lambda _, mask: mask, with_titles=False) for part in parts[::2]]
+        return "".join(parts)
+
     # ── numbers ──
 
     def _code(self, found: str, code: Callable[[str], str] | None, hide: Callable[[str, str], str]) -> str:
@@ -132,10 +142,13 @@ class Reader:
     def _is_registered(self, text: str) -> bool:
         return number_key(text) in self._names.numbers
 
+    def _is_phone(self, text: str) -> bool:
+        return phone_key("".join(str(int(c)) if c.isdecimal() else c for c in text)) in self._names.phones
+
     def _is_number(self, text: str) -> bool:
         """Enough digits for a phone; no dates, years (``2023-2024``) nor amounts (``150 000 000``), unless somebody has that number."""
         plain = "".join(str(int(c)) if c.isdecimal() else c for c in text)
-        if phone_key(plain) in self._names.phones:
+        if self._is_phone(text):
             return True
         if _YEARS.fullmatch(plain) or _AMOUNT.fullmatch(plain):
             return False
@@ -143,12 +156,15 @@ class Reader:
 
     # ── names ──
 
-    def _without_names(self, text: str, hide: Callable[[str, str], str], asks_who: bool) -> str:
+    def _without_names(
+        self, text: str, hide: Callable[[str, str], str], asks_who: bool = False, with_titles: bool = True
+    ) -> str:
         found = _words(text)
         if not found:
             return text
         named = self._named(found)
-        self._after_titles(found, named)
+        if with_titles:
+            self._after_titles(found, named)
         if asks_who:
             named |= self._by_nature(found, text, named)
         self._neighbours(found, named)
