@@ -82,10 +82,11 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     lines += [
         f"{name}: {n} {'would be erased' if dry_run else 'erased'}" for name, n in counts.items() if name != "rows"
     ]
-    lines += [
-        f"{'would go' if dry_run else 'gone'}: {name}" for name in list(erased.get("documents", ()))[:_MOST_NAMED]
-    ]
-    if erased.get("documents"):
+    documents = list(erased.get("documents", ()))
+    shown = documents if dry_run else documents[:_MOST_NAMED]
+    lines += [f"{'would go' if dry_run else 'gone'}: {name}" for name in shown]
+    lines += [f"… and {len(documents) - len(shown)} more, in the receipt"] if len(documents) > len(shown) else []
+    if documents:
         lines.append("papers and exports that go are made anew, without those names, by build, deliver and export")
     lines += [] if dry_run else [f"receipt: {receipt}"]
     return mission.report("purge", started_at, counts, _elsewhere(mission, erased.get("left", ())), lines)

@@ -56,7 +56,10 @@ def _flat(row: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
 
 
 def mask_of(reader: Reader, form: Form, asked: Mapping[str, Asked], config: Config) -> Mask:
-    """What stands for an answer in words: questions that are answered by typing, and those that are asked no more, are read; codes are not."""
+    """What stands for an answer in words: questions that are answered by typing, and those that are asked no more, are read.
+
+    Codes are not, nor what names people: it is what sentences are compared with, and goes by itself.
+    """
     classes = {each.name: each for each in asked.values()}
     fields = {name: meaning for meaning, name in config.forms[form.form_id].fields.items()}
 
@@ -64,7 +67,7 @@ def mask_of(reader: Reader, form: Form, asked: Mapping[str, Asked], config: Conf
         question, mine = form.question(name), classes.get(name)
         if question is None or mine is None:
             return True
-        if mine.trait == "person" or (mine.source == "meaning" and mine.privacy == "ordinary"):
+        if mine.privacy == "nominative" or (mine.source == "meaning" and mine.privacy == "ordinary"):
             return False
         return question.kind in _WRITTEN or (question.kind == "calculate" and bool(uses(question)))
 
