@@ -228,7 +228,7 @@ class Reader:
     def _people(self, word: _Word) -> set[int]:
         people = self._names.people
         persons: set[int] = set().union(*(people.get(form, ()) for form in word.forms))
-        if len(word.key) > 2 and word.key not in self._stops:
+        if word.is_latin and len(word.key) > 2 and word.key not in self._stops:
             persons |= people.get("~" + folded_word(word.key), frozenset())
         return persons
 
@@ -421,6 +421,8 @@ def _is_one(found: Sequence[_Word], last: int, first: int) -> bool:
         return False
     is_short = 1 in (len(found[last].text), len(found[first].text))
     return all(
-        _WITHIN.fullmatch(found[place].gap) or found[place].gap == "." or (is_short and found[place].gap == ". ")
+        _WITHIN.fullmatch(found[place].gap)
+        or found[place].gap == "."
+        or (is_short and _AFTER_INITIAL.fullmatch(found[place].gap))
         for place in range(last, first)
     )

@@ -40,12 +40,12 @@ PARTICLES = _keys(
 BEFORE_NAMES = _keys("el al ben bin bint bent ibn ait aït ould oulad abd abdel abdul")
 TITLES = _keys(
     "m mr mrs ms miss mme mlle melle monsieur madame mademoiselle messieurs mesdames dr docteur pr me maître maitre sr sra señor señora si sidi moulay lalla "
-    "lala hajj haj hadj el-hajj hajja hajja cheikh fqih faqih ustad oustad السيد السيدة سيد سيدة السي سي سيدي مولاي للا لالة لالا الآنسة السادة"
+    "lala hajj haj hadj el-hajj hajja hajja cheikh fqih faqih ustad oustad السيد السيدة سيد سيدة السي سي سيدي مولاي لالة لالا الآنسة السادة"
 )
 # These are nouns too: a name follows them only where they have the article and it has none.
 ARABIC_NOUN_TITLES = _keys("الحاج الأستاذ الأستاذة الدكتور الدكتورة الشيخ الفقيه")
 # Titles that names of places begin with as well.
-PLACE_TITLES = _keys("sidi moulay lalla سيدي مولاي للا")
+PLACE_TITLES = _keys("sidi moulay lalla سيدي مولاي لالة")
 _SAINTS = _keys(
     "kacem ifni slimane bennour bouzid rahal yahya harazem bouknadel allal taibi moumen bernoussi othmane maarouf hajjaj hamza chiker bibi zouine mokhtar yahia "
     "yacoub idriss bousselham brahim rachid abdellah ismail takerkoust aziza mimouna abdelkader قاسم إفني سليمان بنور بوزيد رحال يحيى حرازم علال مومن عثمان حمزة "
