@@ -7,7 +7,7 @@ registered, present or asked for; of others, those that follow a title.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -341,6 +341,24 @@ def review(facts: Facts, texts: Iterable[tuple[str, Sequence[str]]]) -> list[tup
 def shown(facts: Facts, text: str, *, asks_who: bool = False) -> str:
     """*text* as whatever may not name people shows it; *asks_who* for an answer that is a name by nature."""
     return reader_of(facts).quoted(text, None, asks_who).text if text else text
+
+
+def met(names: Names, keys: Collection[str]) -> list[str]:
+    """Which of the words and numbers of some texts (`keys_in`) somebody of *names* is told by."""
+    own = frozenset(keys)
+    return sorted(own & names.alone | own & names.small | own & names.glued | own & names.phones | own & names.numbers)
+
+
+def keys_in(texts: Iterable[str]) -> set[str]:
+    """The words and numbers of *texts*, made comparable."""
+    keys: set[str] = set()
+    for text in texts:
+        keys.update(form for word in _words(text) for form in word.forms)
+        keys.update(
+            phone_key("".join(str(int(c)) if c.isdecimal() else c for c in m[0])) for m in _PHONE.finditer(text)
+        )
+        keys.update(number_key(m[0]) for m in _SERIES.finditer(text))
+    return keys
 
 
 @memo_in_process

@@ -28,6 +28,7 @@ from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
+_TYPED = frozenset("text hidden string calculate".split())
 _TELLING = frozenset("integer decimal range start end today username".split())
 
 
@@ -157,6 +158,17 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
         counts=here.counts,
         fingerprint=here.fingerprint,
     )
+
+
+def texts_of_zone(mission: Mission, zone: Zone) -> Iterator[str]:
+    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those."""
+    named = _naming(mission)
+    typed = {question.name for form in mission.forms.values() for question in form.questions if question.kind in _TYPED}
+    tables = _Tables(mission, typed - named, [zone.code])
+    for table in tables.values():
+        for column in table.columns:
+            if column in typed:
+                yield from (text for text in table[column].dropna().unique() if isinstance(text, str))
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
