@@ -14,6 +14,8 @@ from kobo_sync.model import Choice, Finding, Form, Manifest, Zone
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kobo_sync.analysis.people import Names
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -34,7 +36,8 @@ class Facts:
     *versions* a form_id to the version that phones get and since when; *reworked* the root_uuid of each row whose
     answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
     of the mission as a whole) and state, those that people decided about and those corrected since included.
-    *pseudonym_key* gives the key that the codes of pseudonymised files are made with.
+    *pseudonym_key* gives the key that the codes of pseudonymised files are made with. *names* gives whom all rows of
+    the mission name, whichever zone *tables* are of; None where they are all there is.
     """
 
     config: Config
@@ -62,6 +65,7 @@ class Facts:
     triage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     zone_sets: Mapping[str, Manifest] = field(default_factory=dict)
     pseudonym_key: Callable[[], bytes] = bytes
+    names: Callable[[], Names] | None = None
 
     def form_of(self, table: str) -> str:
         """The form whose table or repeat *table* is: the longest form_id that its name begins with; "" for none."""

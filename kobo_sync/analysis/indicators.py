@@ -7,6 +7,7 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Learning, learning
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.model import Indicator
@@ -45,10 +46,17 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     for need in ranked.needs:
         numbers.append(
             Indicator(
-                f"need_score:{need.code}", zone, need.score, "index", n_scored, ranked.n_missing + ranked.n_no_group
+                f"need_score:{shown(facts, need.code)}",
+                zone,
+                need.score,
+                "index",
+                n_scored,
+                ranked.n_missing + ranked.n_no_group,
             )
         )
-        numbers.append(Indicator(f"need_severity:{need.code}", zone, need.severity.value, "index", need.severity.n))
+        numbers.append(
+            Indicator(f"need_severity:{shown(facts, need.code)}", zone, need.severity.value, "index", need.severity.n)
+        )
     numbers.append(
         Indicator("agreement", zone, ranked.agreement, "index", sum(n > 0 for n in ranked.n_by_group.values()))
     )
@@ -75,7 +83,9 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
         Indicator(f"quota_completion:{code}", zone, cell.share, "share", cell.quota) for code, cell in by_group.items()
     ]
     for trait in ("sex", "group", "age_band", "commune"):
-        counts = listed.counts(trait)
+        counts: dict[str, int] = {}
+        for answer, k in listed.counts(trait).items():  # a commune is typed
+            counts[shown(facts, answer)] = counts.get(shown(facts, answer), 0) + k
         missing = counts.pop("", 0)
         numbers += [
             Indicator(f"present:{trait}:{code}", zone, float(k), "persons", n, missing) for code, k in counts.items()

@@ -1,10 +1,11 @@
-"""What codes are called in the documents' language: groups, zones, choices, questions."""
+"""What codes are called in the documents' language: groups, zones, choices, questions; what no list knows somebody wrote, and is masked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.quoting import shown
 from kobo_sync.model import Choice
 
 UNKNOWN = "non précisé"
@@ -27,20 +28,24 @@ def group(facts: Facts, code: str, *, short: bool = False) -> str:
     """A group's label; the code itself when the config does not know it."""
     settings = facts.config.group(code)
     if settings is None:
-        return code or UNKNOWN
+        return shown(facts, code) or UNKNOWN
     return (settings.short if short else "") or pick(settings.label, facts.config.mission.languages[:1], settings.name)
 
 
 def zone(facts: Facts, code: str) -> str:
     """A zone's label; the code itself when the config does not know it."""
     settings = facts.config.zone(code)
-    return pick(settings.labels, facts.config.mission.languages[:1], settings.name) if settings else code or UNKNOWN
+    return (
+        pick(settings.labels, facts.config.mission.languages[:1], settings.name)
+        if settings
+        else shown(facts, code) or UNKNOWN
+    )
 
 
 def session(facts: Facts, code: str) -> str:
     """A half-day's label."""
     settings = next((item for item in facts.config.sessions if item.code == code), None)
-    return pick(settings.label, facts.config.mission.languages[:1], code) if settings else code
+    return pick(settings.label, facts.config.mission.languages[:1], code) if settings else shown(facts, code)
 
 
 def question(facts: Facts, form_id: str, name: str) -> str:
@@ -93,7 +98,7 @@ def needs(facts: Facts) -> dict[str, Choice]:
 def need(facts: Facts, code: str) -> str:
     """A need's label; the code when the catalogue does not know it."""
     choice = needs(facts).get(code)
-    return pick(choice.labels, facts.config.mission.languages[:1], code) if choice else code or UNKNOWN
+    return pick(choice.labels, facts.config.mission.languages[:1], code) if choice else shown(facts, code) or UNKNOWN
 
 
 def need_domain(facts: Facts, code: str) -> str:

@@ -59,7 +59,7 @@ def is_likely_same(one: str, other: str) -> bool:
 
 def _folded(name: str) -> list[str]:
     """The words in one alphabet, without articles, one letter for each sound."""
-    return [folded for word in _words(name) if (folded := _folded_word(word))]
+    return [folded for word in _words(name) if (folded := folded_word(word))]
 
 
 def _words(name: str) -> list[str]:
@@ -68,11 +68,12 @@ def _words(name: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def _consonants(word: str) -> str:
-    return _folded_word(word).translate(_NO_VOWELS)
+    return folded_word(word).translate(_NO_VOWELS)
 
 
 @lru_cache(maxsize=1 << 16)  # the same names come again and again, and folding one is slow
-def _folded_word(word: str) -> str:
+def folded_word(word: str) -> str:
+    """A word of a name in one alphabet, a letter for each sound; empty for an article."""
     key = name_key(word)
     if key in _ARTICLES:
         return ""

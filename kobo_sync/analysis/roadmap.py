@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.quoting import shown
 
 FIELDS = (
     "number",
@@ -30,13 +31,14 @@ FIELDS = (
     "impact",
     "status",
 )
+_CODES = frozenset(("need", "kind", "level", "responsible_group", "feasibility", "impact", "status"))
 # A status that ends an action: the choice says so in a column ``closed``, or is one of these codes.
 _CLOSED = frozenset(("done", "cancelled", "closed", "fait", "termine", "abandonne", "annule"))
 
 
 @dataclass(frozen=True)
 class Action:
-    """One action; *values* maps `FIELDS` to text as answered (codes for choices), empty when missing."""
+    """One action; *values* maps `FIELDS` to text (codes for choices) in which nobody is named, empty when missing."""
 
     zone: str
     values: Mapping[str, str]
@@ -78,21 +80,46 @@ class RoadMap:
         return tuple(action for action in self.actions if action.overdue(as_of))
 
 
-@memo_over_runs
+@memo_in_process
 def road_map(facts: Facts) -> RoadMap:
-    """All actions, rows without objective nor action left out. Raises: nothing; no rows give none."""
+    """All actions, rows without objective nor action left out, names and numbers masked. Raises: nothing; no rows give none."""
+    return RoadMap(tuple(replace(action, values=_masked(facts, action.values)) for action in actions(facts).actions))
+
+
+def _masked(facts: Facts, values: Mapping[str, str]) -> dict[str, str]:
+    """What people wrote without whom it names; who is responsible is a name by nature: functions and bodies stay."""
+    codes = _CODES & set(values)
+    offered = {
+        name: {
+            choice.name
+            for form_id in facts.config.forms_with_role("road_map")
+            for choice in labels.choices(facts, form_id, facts.config.forms[form_id].fields.get(name, ""))
+        }
+        for name in codes
+    }
+    return {
+        name: text
+        if not text or name == "deadline" or text in offered.get(name, ())
+        else shown(facts, text, asks_who=name == "responsible_function")
+        for name, text in values.items()
+    }
+
+
+@memo_over_runs
+def actions(facts: Facts) -> RoadMap:
+    """All actions as answered. Raises: nothing; no rows give none."""
     closed = closed_codes(facts)
     table = meaning.detail(facts, "road_map", FIELDS)
-    actions = []
+    answered = []
     for row in meaning.records(table):
         values = {name: meaning.text(row[name]) for name in FIELDS}
         if values["objective"] or values["action"]:
             deadline = _day(values["deadline"])
-            actions.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
+            answered.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
     order = {code: place for place, code in enumerate(labels.needs(facts))}
     latest = date.max
-    actions.sort(key=lambda a: (order.get(a.values["need"], len(order)), a.values["need"], a.deadline or latest))
-    return RoadMap(tuple(actions))
+    answered.sort(key=lambda a: (order.get(a.values["need"], len(order)), a.values["need"], a.deadline or latest))
+    return RoadMap(tuple(answered))
 
 
 def closed_codes(facts: Facts) -> set[str]:

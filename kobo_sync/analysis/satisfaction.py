@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.model import Choice
 
@@ -173,7 +174,9 @@ def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale
     unknown = sorted(set(answers) - set(codes) - {""})
     codes += [] if codes else unknown
     language = facts.config.mission.languages[:1]
-    levels = [labels.pick(choice.labels, language, choice.name) for choice in choices] or codes
+    levels = [labels.pick(choice.labels, language, choice.name) for choice in choices] or [
+        shown(facts, code) for code in codes
+    ]
     counts = tuple(answers.count(code) for code in codes)
     return Scale(
         name, labels.question(facts, form_id, name), tuple(codes), tuple(levels), counts, len(answers) - sum(counts)

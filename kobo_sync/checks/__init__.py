@@ -13,12 +13,13 @@ import pkgutil
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import cast
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.quoting import shown
 from kobo_sync.checks import enumerators, missing
 from kobo_sync.checks.sheet import sheet
 from kobo_sync.config.files import MISSION_FILE
@@ -203,7 +204,15 @@ def _findings_of(check: Check, facts: Facts) -> list[Finding]:
             raise _refusal(check.name, f"gives a {type(finding).__name__} where a Finding is due")
         if finding.rule != check.code:
             raise _refusal(check.name, f"gives a finding of rule {finding.rule!r}; its CODE is {check.code!r}")
-    return findings
+    return [_masked(facts, finding) for finding in findings]
+
+
+def _masked(facts: Facts, finding: Finding) -> Finding:
+    """The finding of a mission's own check, which may quote what people wrote, without whom that names."""
+    where, message, hint, why = (
+        shown(facts, text) for text in (finding.where, finding.message, finding.hint, finding.why)
+    )
+    return replace(finding, where=where, message=message, hint=hint, why=why)
 
 
 def _refusal(name: str, reason: str) -> ConfigError:

@@ -9,6 +9,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.quoting import shown
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
@@ -186,7 +187,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, "Enquêteurs")
     rows = [
         [
-            work.enumerator,
+            shown(facts, work.enumerator, asks_who=True),
             work.form_id,
             french.number(work.n),
             french.number(work.n_days),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.deliverables import pseudonyms
 from kobo_sync.deliverables.treatment import (
     Treatment,
@@ -31,7 +32,6 @@ RETIRED = "question retirée du formulaire"
 ROW_CODE = "code_ligne"
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SERVERS = ("root_uuid", "submission_id")  # ids by which the server, and whoever may look there, knows the row
-_A_CODE = re.compile(r"\w[\w-]*\d")  # participant codes have a number
 _SYSTEM_TITLES = {
     ROW_CODE: "Code de la ligne, propre à ces fichiers",
     "root_uuid": "Identifiant technique de la soumission",
@@ -222,13 +222,14 @@ def _is_listed(treatment: Treatment) -> bool:
 
 def ready_to_leave(facts: Facts, text: str) -> str:
     """A free text as files outside of the nominative ones show it: names, numbers and addresses masked, participant codes by their own."""
+    return quoting.reader_of(facts).quoted(text, _coder(facts)).text
+
+
+@memo_in_process
+def _coder(facts: Facts) -> Callable[[str], str]:
+    """What gives the code that stands for a participant code."""
     codes = pseudonyms.participant_codes(facts)
-    return _A_CODE.sub(
-        lambda found: (
-            pseudonyms.person_code(facts, codes[found[0].casefold()]) if found[0].casefold() in codes else found[0]
-        ),
-        quoting.reader_of(facts).quoted(text).text,
-    )
+    return lambda found: pseudonyms.person_code(facts, codes.get(found.casefold(), found))
 
 
 def _labels(

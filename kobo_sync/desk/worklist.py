@@ -204,9 +204,10 @@ def _new_item(key: str, finding: Finding, columns: Mapping[str, Any], now: datet
 
 
 def _next_state(row: Any, is_found: bool, evidence: str) -> str:
+    """What becomes of an item; one whose evidence a purge has taken rests on what it did."""
     if not is_found:
         return "corrected" if row.state in OPEN else str(row.state)
-    if row.state == "corrected" or (row.state in DECIDED and evidence != row.evidence):
+    if row.state == "corrected" or (row.state in DECIDED and evidence != row.evidence != ""):
         return "new"
     return str(row.state)
 

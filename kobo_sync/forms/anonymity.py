@@ -11,7 +11,9 @@ from kobo_sync.model import Form
 TELLING = frozenset("username deviceid phonenumber email subscriberid simserial audit start end".split())
 _ANONYMOUS = re.compile(
     r"(?:^|_)(?:anonym\w*|anonim\w*)(?=_|$)|(?:^|_)ni_(?:le_|votre_)?noms?(?=_|$)|(?:^|_)sans_(?:nom|donner_votre_nom)(?=_|$)|"
-    r"(?:^|_)(?:no|without)_names?(?=_|$)|(?:^|_)sin_nombres?(?=_|$)|مجهول\w*|بدون_اسم|دون_ذكر_(?:ال)?اسم\w*|(?:^|_)لا_(?:ال)?اسم(?=_|$)|غفل"
+    r"(?:^|_)(?:no|without)_names?(?=_|$)|(?:^|_)sin_nombres?(?=_|$)|"
+    r"(?:^|_)aucun_nom(?:_n_est|_ne_sera)?_(?:demande|note|enregistre)|(?:^|_)seuls?_(?:votre|vos)_\w+_(?:est|sont|sera|seront)_(?:note|enregistre)|"
+    r"(?:^|_)(?:we_do_not_ask|no_one_asks|not_ask)_(?:for_)?(?:your_)?names?|(?:^|_)no_se_pide_(?:ningun_)?nombre|لا_يطلب_(?:منكم_)?(?:اي_|أي_)?اسم|مجهول\w*|بدون_اسم|دون_ذكر_(?:ال)?اسم\w*|(?:^|_)لا_(?:ال)?اسم(?=_|$)|غفل"
 )
 _DENIED = re.compile(r"(?:^|_)(?:pas|non|not|no_es|nest_pas|ليس\w*|غير)_(?:\w+_)?(?:anonym|anonim|مجهول)")
 

@@ -7,13 +7,14 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import note
+from kobo_sync.analysis.people import asked_of_people, names_in, names_of
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
@@ -27,6 +28,7 @@ from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
+_TYPED = frozenset("text hidden string calculate".split())
 _TELLING = frozenset("integer decimal range start end today username".split())
 
 
@@ -77,11 +79,16 @@ def gather_facts(
     if as_of is not None:
         with seen_by(mission, as_of) as past:
             facts_then = gather_facts(past)
-            return replace(facts_then, tables=dict(facts_then.tables), file_digests=dict(facts_then.file_digests or {}))
+            files_then = dict(facts_then.file_digests or {})
+            names_then = names_of(facts_then)
+            return replace(
+                facts_then, tables=dict(facts_then.tables), file_digests=files_then, names=lambda: names_then
+            )
     check(mission)
     here = (marks or gather_marks(mission)).whole
     files = _Files(mission)
     tables = _Tables(mission, _named(mission) if named_only else None)
+    people = _Tables(mission, _naming(mission))
     facts = Facts(
         config=mission.config,
         zone=None,
@@ -106,7 +113,8 @@ def gather_facts(
         reworked=reworked(mission.store),
         pseudonym_key=mission.workspace.pseudonym_key,
     )
-    tables.memory = AnalysisCache(mission.workspace.cache, rests_on(mission, facts), here.states)
+    tables.memory = people.memory = AnalysisCache(mission.workspace.cache, rests_on(mission, facts), here.states)
+    facts = replace(facts, names=cache(lambda: names_in(replace(facts, tables=people, as_of=None))))
     return facts
 
 
@@ -150,6 +158,17 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
         counts=here.counts,
         fingerprint=here.fingerprint,
     )
+
+
+def texts_of_zone(mission: Mission, zone: Zone) -> Iterator[str]:
+    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those."""
+    named = _naming(mission)
+    typed = {question.name for form in mission.forms.values() for question in form.questions if question.kind in _TYPED}
+    tables = _Tables(mission, typed - named, [zone.code])
+    for table in tables.values():
+        for column in table.columns:
+            if column in typed:
+                yield from (text for text in table[column].dropna().unique() if isinstance(text, str))
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
@@ -270,3 +289,8 @@ def _named(mission: Mission) -> frozenset[str]:
         names |= {*settings.fields.values(), *settings.likert, *settings.open_questions, *settings.items}
         names |= {question.name for question in mission.forms[form_id].questions if question.kind in _TELLING}
     return frozenset(names)
+
+
+def _naming(mission: Mission) -> frozenset[str]:
+    """The questions whose answers name people."""
+    return frozenset(name for form in mission.forms.values() for name in asked_of_people(mission.config, form))

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.mission.facts import what_is_read
+from kobo_sync.analysis.people import names_of
+from kobo_sync.analysis.quoting import keys_in, met
+from kobo_sync.mission.facts import texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
@@ -27,6 +29,7 @@ class Inputs:
         parts += [_module(name) for name in own_deliverables(mission)]
         parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
+        self._of = mission
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
@@ -35,7 +38,16 @@ class Inputs:
         """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
-        return hashed([self._shared, *own])
+        return hashed([self._shared, *own, *self._people_met(zone, mark, whole)])
+
+    def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+        """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
+        cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
+        keys = cache.get(name, key, list[str])
+        if keys is None:
+            keys = sorted(keys_in(texts_of_zone(self._of, zone)))
+            cache.put(name, key, keys)
+        return met(names_of(whole), keys)
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kobo_sync.analysis.memo import forget
+from kobo_sync.analysis.people import names_of
 from kobo_sync.deliverables import final_report
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone
@@ -42,6 +43,7 @@ def main(root: str, state: str, out: str) -> None:
     marks = gather_marks(mission)
     facts, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
     findings_by_zone(mission, lambda: compared, facts, marks)
+    names_of(facts)
     forget()
     if final_report.NAME in mission.config.deliverables.mission:
         final_report.look_ahead(compared)

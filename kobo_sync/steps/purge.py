@@ -5,31 +5,37 @@ from __future__ import annotations
 import calendar
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.people import common_words
+from kobo_sync.analysis.quoting import Reader
 from kobo_sync.config.checks_and_keeping import Retention
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.desk.erasure import mask_texts, masked_values
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.purging.places import backups_of, places_of, told_sets
+from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.workspace.folders import ASIDE, BACKUPS, Workspace
-from kobo_sync.workspace.manifests import MANIFEST
+from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.writing import write_atomic
 
 RECEIPTS = "receipts"
-NOMINATIVE_PATHS = ("**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", f"{ASIDE}/**/*")  # below exports/out/
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,19 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
         "files": len(erased.get("files", ())),
         "documents": len(erased.get("documents", ())),
         "notes": erased.get("notes", 0),
+        "texts": erased.get("texts", 0),
     }
     lines += [
         f"{name}: {n} {'would be erased' if dry_run else 'erased'}" for name, n in counts.items() if name != "rows"
     ]
+    documents = list(erased.get("documents", ()))
+    shown = documents if dry_run else documents[:_MOST_NAMED]
+    lines += [f"{'would go' if dry_run else 'gone'}: {name}" for name in shown]
+    lines += [f"… and {len(documents) - len(shown)} more, in the receipt"] if len(documents) > len(shown) else []
+    if documents:
+        lines.append("papers and exports that go are made anew, without those names, by build, deliver and export")
     lines += [] if dry_run else [f"receipt: {receipt}"]
-    return mission.report("purge", started_at, counts, _elsewhere(mission), lines)
+    return mission.report("purge", started_at, counts, _elsewhere(mission, erased.get("left", ())), lines)
 
 
 # ── what is due ─────────────────────────────────────────────────────────────
@@ -125,39 +138,72 @@ def what_is_due(settings: Retention, ends_on: date, today: date) -> Due:
 
 
 def _erase(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, Any]:
-    """What there is to erase, by place; it is erased unless *dry_run*."""
-    erased: dict[str, Any] = {"forms": _answers(mission, settings, due, dry_run=dry_run)}
+    """What there is to erase, by place; it is erased unless *dry_run*.
+
+    Sentences and documents are read while the names are still there to compare with; the answers that name people go
+    last, so that a run that died finds them again.
+    """
+    check(mission)
+    erased: dict[str, Any] = {}
+    goes = _questions(mission, settings, due)
+    if due.personal or any(classes.erased(classes_of_mission(mission)[form_id]) for form_id in due.forms):
+        reader = reader_of_rows(mission, common_words(_places_and_needs(mission)), partial(_retired, settings))
+        erased["texts"] = _texts(mission, reader, dry_run=dry_run)
+        erased |= _documents(mission, reader, dry_run=dry_run)
+        erased["notes"] = forget_notes(mission.desk, dry_run=dry_run)
     if not dry_run:
         mission.workspace.cache.clear()
     if due.files:
         erased["files"] = _files(mission, dry_run=dry_run)
-    if due.personal:
-        erased["documents"] = _documents(mission.workspace, dry_run=dry_run)
-        erased["notes"] = forget_notes(mission.desk, dry_run=dry_run)
+    erased["forms"] = _answers(mission, goes, dry_run=dry_run)
     return erased
 
 
-def _answers(mission: Mission, settings: Retention, due: Due, *, dry_run: bool) -> dict[str, dict[str, Any]]:
-    """Take answers out of the rows as received, and derive the tables anew; what was erased, by form."""
-    counts = {}
-    check(mission)
+def _questions(mission: Mission, settings: Retention, due: Due) -> dict[str, list[str]]:
+    """Form → the questions whose answers go, ``*`` for all of them."""
+    asked = classes_of_mission(mission)
+    goes = {}
+    for form_id in mission.forms:
+        if form_id in due.forms:
+            goes[form_id] = ["*"]
+        elif due.personal:
+            goes[form_id] = sorted(classes.erased(asked[form_id]) | _retired(settings, form_id))
+    return goes
+
+
+def _places_and_needs(mission: Mission) -> Facts:
+    lists = mission.workspace.lists(mission.config, mission.forms)
+    return Facts(mission.config, None, None, mission.forms, {}, lambda _root, _name: None, lists)
+
+
+def _texts(mission: Mission, reader: Reader, *, dry_run: bool) -> int:
+    """Mask what people wrote in the rows as received and on the desk; how many rows and texts change."""
+    n = 0
     asked = classes_of_mission(mission)
     for done, (form_id, form) in enumerate(mission.forms.items()):
         mission.progress("purge", done, len(mission.forms))
-        goes: Judge | None = None
-        names: list[str] = []
-        if form_id in due.forms:
-            goes, names = (lambda _name: True), ["*"]
-        elif due.personal:
-            names = sorted(classes.erased(asked[form_id]) | _retired(settings, form_id))
-            goes = names_in(names)
-        if goes is None:
-            continue
-        erased = redact(mission.store, form_id, goes, dry_run=dry_run)
-        if not dry_run:
-            Mirror(mission.store, form).rebuild()
+        mask = mask_of(reader, form, asked[form_id], mission.config)
+        n += redact(mission.store, form_id, names_in(()), mask, dry_run=dry_run).answers
+    n += mask_texts(mission.desk, reader.registered, dry_run=dry_run)
+    told = told_sets(mission.workspace)
+    if told.is_file() and not dry_run:
+        content = masked_values(json.loads(told.read_bytes()), reader.registered)
+        write_atomic(told, json.dumps(content, ensure_ascii=False).encode(), private=True)
+    return n
+
+
+def _answers(mission: Mission, goes: Mapping[str, list[str]], *, dry_run: bool) -> dict[str, dict[str, Any]]:
+    """Take answers out of the rows as received, and derive the tables anew; what was erased, by form."""
+    counts = {}
+    for done, (form_id, names) in enumerate(goes.items()):
+        mission.progress("purge", done, len(goes))
+        judge: Judge = (lambda _name: True) if names == ["*"] else names_in(names)
+        erased = redact(mission.store, form_id, judge, dry_run=dry_run)
         tally = {"rows": erased.rows, "states": erased.states, "answers": erased.answers}
         counts[form_id] = {**tally, "questions": names, "sha256_before": erased.sha256}
+    if not dry_run:
+        for form in mission.forms.values():
+            Mirror(mission.store, form).rebuild()
     return counts
 
 
@@ -178,34 +224,19 @@ def _files(mission: Mission, *, dry_run: bool) -> list[str]:
     return there
 
 
-def _documents(workspace: Workspace, *, dry_run: bool) -> dict[str, str]:
-    """Remove what names people outside of the mirror: nominative documents and zips, set-aside copies, the roster."""
-    paths = [workspace.expected_roster, workspace.pseudonyms]
-    for pattern in NOMINATIVE_PATHS:
-        paths += workspace.out.glob(pattern)
-    digests: dict[Path, str] = {}
-    for manifest in workspace.out.rglob(MANIFEST):
-        for name, each in _manifest_files(manifest).items():
-            if isinstance(each, dict) and each.get("class") == "nominative":
-                digests[manifest.parent / name] = str(each.get("sha256", ""))
-    paths += digests
-    there = sorted({path for path in paths if path.is_file()})
+def _documents(mission: Mission, reader: Reader, *, dry_run: bool) -> dict[str, Any]:
+    """Remove the files that name people; of those that people made or edited only the names are told."""
+    workspace = mission.workspace
+    places = places_of(mission, reader)
     if not dry_run:
-        for path in there:
-            path.unlink()
-    return {_named(path, workspace): digests.get(path, "") for path in there}
-
-
-def _manifest_files(path: Path) -> Mapping[str, Any]:
-    try:
-        files = json.loads(path.read_bytes()).get("files", {})
-    except (OSError, ValueError, AttributeError):
-        return {}
-    return files if isinstance(files, dict) else {}
+        for path in places.removed:
+            path.unlink(missing_ok=True)
+    removed = {_named(path, workspace): digest for path, digest in places.removed.items()}
+    return {"documents": removed, "left": [_named(path, workspace) for path in places.named]}
 
 
 def _named(path: Path, workspace: Workspace) -> str:
-    for folder in (workspace.out, workspace.state):
+    for folder in (workspace.out, workspace.state, workspace.root):
         if path.is_relative_to(folder):
             return str(path.relative_to(folder).as_posix())
     return path.name
@@ -228,15 +259,22 @@ def _receipt(
     return path
 
 
-def _elsewhere(mission: Mission) -> list[Finding]:
-    """Places that a purge does not reach, where the same content may still lie."""
+def _elsewhere(mission: Mission, left: Sequence[str]) -> list[Finding]:
+    """Places that a purge does not reach, where the same content may still lie; *left* are files of people that name somebody."""
     places = [
         ("the server", "delete the submissions, or the project, there as well: another pull may bring edits back")
     ]
-    if (mission.workspace.state / BACKUPS).is_dir() or mission.config.backup.folder:
+    if backups := backups_of(mission):
+        names = ", ".join(path.name for path in backups[:_MOST_NAMED]) + (" …" if len(backups) > _MOST_NAMED else "")
+        places.append((f"backups ({len(backups)}): {names}", "remove those made before, and make a new one"))
+    elif mission.config.backup.folder:
         places.append(("backups", "remove those made before, and make a new one"))
     if mission.workspace.state.joinpath("station.sqlite").is_file():
         places.append(("the field station", "once all is relayed, remove .kobo_sync/station.sqlite"))
-    return [
+    findings = [
         Finding("PURGE001", "info", where, "what was erased here may still lie there", hint) for where, hint in places
+    ]
+    hint = "take the names out by hand, or remove the file: people made or edited it"
+    return findings + [
+        Finding("PURGE002", "warning", path, "the file names somebody whose answers go", hint) for path in left
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,11 @@ FREE = {"_geolocation": [None, None], "_notes": [], "_tags": []}  # what the ser
 TITLES = ("meta/instanceName", "_supplementalDetails")
 ROWS_PER_BODY = 500
 Judge = Callable[[str], bool]  # whether the answer to the question of this name goes
+Mask = Callable[[str, str], str]  # what stands for an answer in words to the question of this name
+
+
+def _as_it_is(_question: str, text: str) -> str:
+    return text
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Erased:
     sha256: str
 
 
-def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) -> Erased:
-    """Take the answers of a form that *goes* names out of the rows as received, in one transaction.
+def redact(store: Store, form_id: str, goes: Judge, mask: Mask = _as_it_is, *, dry_run: bool = False) -> Erased:
+    """Take the answers of a form that *goes* names out of the rows as received, and *mask* what is in words, in one transaction.
 
     Rows keep their place, ids, times and status, so that a pull still proves its count and asks for none of them
     again. The flat tables must be derived anew afterwards, and the file vacuumed. Raises: StoreError.
@@ -53,7 +58,7 @@ def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) ->
         batch: list[tuple[Place, bytes]] = []
         for place in sorted(places):
             raw = bodies.row(place)
-            clean, n = redacted(raw, goes)
+            clean, n = redacted(raw, goes, mask)
             digest.update(hashlib.sha256(raw).digest())
             n_answers, n_states = n_answers + n, n_states + bool(n)
             batch.append((place, clean))
@@ -63,15 +68,24 @@ def redact(store: Store, form_id: str, goes: Judge, *, dry_run: bool = False) ->
         if not dry_run:
             new_places |= _stored(connection, batch)
             _point(connection, form_id, new_places)
-        n_odd, n_odd_answers = _odd_rows(connection, form_id, goes, dry_run=dry_run)
+        n_odd, n_odd_answers = _odd_rows(connection, form_id, goes, mask, dry_run=dry_run)
         n_rows = int(connection.execute(sa.select(sa.func.count()).where(S.c.form_id == form_id)).scalar_one())
     return Erased(n_rows + n_odd, n_states + n_odd, n_answers + n_odd_answers, digest.hexdigest())
 
 
-def redacted(raw: bytes, goes: Judge) -> tuple[bytes, int]:
-    """The row without the answers that *goes* names, at any depth, and how many there were."""
+def raw_rows(store: Store, form_id: str) -> Iterator[bytes]:
+    """Every state of every row of the form as received, those that could not be understood included."""
+    with store.read() as connection:
+        bodies = RawPages(connection)
+        for place in sorted(_places(connection, form_id)):
+            yield bodies.row(place)
+        yield from connection.execute(sa.select(Q.c.raw).where(Q.c.form_id == form_id)).scalars().all()
+
+
+def redacted(raw: bytes, goes: Judge, mask: Mask = _as_it_is) -> tuple[bytes, int]:
+    """The row without the answers that *goes* names, at any depth, the others masked, and how many were touched."""
     row = json.loads(raw)
-    n = _strip(row, goes)
+    n = _strip(row, goes, mask)
     for key in TITLES:
         n += row.pop(key, None) is not None
     for key, blank in FREE.items():
@@ -85,14 +99,17 @@ def redacted(raw: bytes, goes: Judge) -> tuple[bytes, int]:
     )
 
 
-def _strip(row: dict[str, Any], goes: Judge) -> int:
+def _strip(row: dict[str, Any], goes: Judge, mask: Mask) -> int:
     n = 0
     for key in [key for key in row if key not in SYSTEM and key not in SERVER_FIELDS]:  # a question may be called _nom
         value = row[key]
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            n += sum(_strip(item, goes) for item in value)
+            n += sum(_strip(item, goes, mask) for item in value)
         elif goes(key.rpartition("/")[2]):
             del row[key]
+            n += 1
+        elif isinstance(value, str) and (shown := mask(key.rpartition("/")[2], value)) != value:
+            row[key] = shown
             n += 1
     return n
 
@@ -135,19 +152,19 @@ def _point(connection: sa.Connection, form_id: str, new_places: dict[Place, Plac
     connection.execute(S.update().where(S.c.form_id == form_id).values(content_sha256=""))
 
 
-def _odd_rows(connection: sa.Connection, form_id: str, goes: Judge, *, dry_run: bool) -> tuple[int, int]:
+def _odd_rows(connection: sa.Connection, form_id: str, goes: Judge, mask: Mask, *, dry_run: bool) -> tuple[int, int]:
     """Rows that could not be understood: what is JSON is stripped, the rest goes whole."""
     n_rows = n_answers = 0
-    mine = sa.select(Q.c.submission_id, Q.c.raw).where(Q.c.form_id == form_id)
-    for submission_id, raw in connection.execute(mine).all():
+    mine = sa.select(Q.c.submission_id, Q.c.raw, Q.c.reason).where(Q.c.form_id == form_id)
+    for submission_id, raw, reason in connection.execute(mine).all():
         try:
-            clean, n = redacted(raw, goes)
+            clean, n = redacted(raw, goes, mask)
         except (ValueError, AttributeError, RecursionError):
             clean, n = b"", int(bool(raw))
         n_rows, n_answers = n_rows + bool(n), n_answers + n
         if n and not dry_run:
             here = (Q.c.form_id == form_id) & (Q.c.submission_id == submission_id)
-            connection.execute(Q.update().where(here).values(raw=clean))
+            connection.execute(Q.update().where(here).values(raw=clean, reason=mask("", reason)))
     return n_rows, n_answers
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import openpyxl
 import pytest
 from conftest import MISSION, Field
 from docx import Document as open_docx
@@ -303,3 +304,21 @@ def test_exports_are_pseudonymised_unless_asked(built: SimpleNamespace, caplog: 
     assert "Nom NOR-01" in made[True] and "nominative files" in caplog.text
     export(built.mission, "geojson")
     assert "Nom NOR" not in (built.out / "donnees" / "donnees.geojson").read_text("utf-8")
+
+
+def test_one_who_registers_elsewhere_is_masked_in_every_zone(built: SimpleNamespace, field_team: Field) -> None:
+    """Part 7, A2: a zone's papers were read against its own roster alone, and stayed as they were when a name came later."""
+    field_team.person("SUD-09", "sud", note="merci à Zzyxien")
+    built.again()
+    assert "merci à Zzyxien" in _cells(built, "sud")
+    field_team.person("NOR-09", nom="Zzyxien")
+    built.again()
+    assert "merci à [nom masqué]" in _cells(built, "sud") and "Zzyxien" not in _cells(built, "sud")
+    field_team.person("NOR-10", nom="Autrement")
+    _, report = built.again()
+    assert "sud: unchanged" in report.lines  # type: ignore[attr-defined]
+
+
+def _cells(built: SimpleNamespace, zone: str) -> str:
+    book = openpyxl.load_workbook(built.out / zone / "donnees.xlsx")
+    return " ".join(str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row if cell.value)

@@ -37,8 +37,8 @@ EDITS = {
     "feuille_route": "UPDATE data_feuille_route__actions SET objectif = NULL, action = NULL",
 }
 KEPT = {
-    "attendance.attendance", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.road_map",
-    "focus.focus_groups", "focus.photos", "quoting.names_of", "meaning.n_received", "meaning.n_usable", "meaning.written",
+    "attendance.attendance", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions",
+    "focus.focus_groups", "focus.photos", "people.people_in", "meaning.n_received", "meaning.n_usable", "meaning.written",
     "publication.present_by_sex", "publication.people_heard", "publication.texts_by_zone", "populations.numbers_by_zone",
     "populations.ballots_by_zone", "learning.tests_by_zone", "satisfaction.answers_by_zone", "published_needs.mentions_by_zone",
     "published_needs.ratings_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
@@ -139,6 +139,11 @@ def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monke
     by_zone(mission, facts)
     monkeypatch.undo()
     mission.close()
-    told_besides = {"versions", "file_digests", "reworked"}  # by the hash of what all rests on, and by the forms' own
+    told_besides = {
+        "versions",
+        "file_digests",
+        "reworked",
+        "names",
+    }  # by the hash of what all rests on, and by the forms' own
     methods = {"form_of", "tables_of"}  # what these read is seen here as well
     assert read_names <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides | methods

@@ -1,0 +1,1 @@
+"""The parts of a purge: what people wrote, and files."""

@@ -1,0 +1,164 @@
+"""Files that name people, wherever they lie in the workspace: those that a purge removes, and those that it can only name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from kobo_sync.analysis.quoting import Reader
+from kobo_sync.mission.mission import Mission
+from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
+from kobo_sync.workspace.manifests import MANIFEST
+from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
+
+NOMINATIVE_PATHS = (
+    "**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", "enrolment/**/*", f"{ASIDE}/**/*", ".*.old/**/*", ".*.new/**/*",
+)  # fmt: skip  # below exports/out/
+PREVIEWS = "previews"
+_OWN_FOLDERS = ("donnees",)  # below exports/out/: what `export` writes has no manifest
+_PEOPLES_FOLDERS = ("config", "forms/media", "exports/annexes", "exports/templates")
+_UNREADABLE = (".parquet",)
+_ZIPS = (".zip", ".docx", ".xlsx", ".docm", ".xlsm", ".odt", ".ods")
+_NO_TEXT = re.compile(
+    r"(?:^|/)(?:theme/|styles\.xml|fontTable\.xml|numbering\.xml|settings\.xml|\[Content_Types\])|\.(?:png|jpe?g|gif|rels|emf)$"
+)
+_PARAGRAPH_ENDS = re.compile(r"</(?:w:p|si|c|row|a:p|dc:\w+|cp:\w+|text:p|p|td|li|h\d)>|<w:br/>|<w:tab/>")
+_TAG = re.compile(r"<[^>]*>")
+_SPOKEN = re.compile(r'\b(?:descr|alt|title|name)="([^"]*)"')
+_MOST_BYTES = 200_000_000  # of a file that is looked into
+
+
+@dataclass(frozen=True)
+class Places:
+    """*removed*: files that go, with the SHA-256 that a manifest knows of them; *named*: those that people made or edited, and that name somebody."""
+
+    removed: Mapping[Path, str]
+    named: tuple[Path, ...]
+
+
+def places_of(mission: Mission, reader: Reader) -> Places:
+    """Every file of the workspace that has to go, or that names somebody whom *reader* knows.
+
+    What was built goes where it names somebody or cannot be read: the next build and export make it anew. What people edited or put
+    there stays, and is named.
+    """
+    workspace = mission.workspace
+    digests = _digests(workspace)
+    removed = {path: digests.get(path, "") for path in (workspace.expected_roster, workspace.pseudonyms)}
+    for pattern in NOMINATIVE_PATHS:
+        removed |= {path: digests.get(path, "") for path in workspace.out.glob(pattern)}
+    removed |= dict.fromkeys((workspace.state / PREVIEWS).glob("**/*"), "")
+    named: list[Path] = []
+    for path in sorted(path for path in workspace.out.rglob("*") if path.is_file() and path not in removed):
+        digest, is_own = digests.get(path), _is_own(path, workspace)
+        if digest is not None and digest[:1] == "!":
+            removed[path] = digest[1:]
+        elif _names_somebody(path, reader):
+            content = path.read_bytes()
+            if is_own or digest == hashlib.sha256(content).hexdigest():
+                removed[path] = digest or ""
+            else:
+                named.append(path)
+    for folder in _PEOPLES_FOLDERS:
+        files = sorted(path for path in (workspace.root / folder).rglob("*") if path.is_file())
+        named += [path for path in files if path.suffix not in (".toml", ".env") and _names_somebody(path, reader)]
+    there = {path: digest for path, digest in sorted(removed.items()) if path.is_file()}
+    return Places(there, tuple(named))
+
+
+def _is_own(path: Path, workspace: Workspace) -> bool:
+    """Whether the program wrote it and writes it again: a manifest, a zip, an export."""
+    inner = path.relative_to(workspace.out).parts
+    return path.name == MANIFEST or (len(inner) == 1 and path.suffix == ".zip") or inner[0] in _OWN_FOLDERS
+
+
+def _digests(workspace: Workspace) -> dict[Path, str]:
+    """File → its SHA-256 as it was built; a nominative one's begins with ``!``."""
+    digests = {}
+    for manifest in workspace.out.rglob(MANIFEST):
+        for name, each in _files(manifest).items():
+            if isinstance(each, dict):
+                mark = "!" if each.get("class") == "nominative" else ""
+                digests[manifest.parent / name] = mark + str(each.get("sha256", ""))
+    return digests
+
+
+def _files(path: Path) -> Mapping[str, Any]:
+    try:
+        files = json.loads(path.read_bytes()).get("files", {})
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return files if isinstance(files, dict) else {}
+
+
+def told_sets(workspace: Workspace) -> Path:
+    """What the paper of changes was told last."""
+    return workspace.state / TOLD
+
+
+def backups_of(mission: Mission) -> list[Path]:
+    """The backups that are there, and the missions that a restore set aside."""
+    workspace = mission.workspace
+    folders = [workspace.state / BACKUPS]
+    folders += [workspace.root / mission.config.backup.folder] if mission.config.backup.folder else []
+    backups = sorted(path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return backups + sorted(workspace.root.parent.glob(f"{workspace.root.name}{ASIDE_BY_RESTORE}*"))
+
+
+# ── read ────────────────────────────────────────────────────────────────────
+
+
+def _names_somebody(path: Path, reader: Reader) -> bool:
+    if path.suffix.lower() in _UNREADABLE:
+        return True
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return True
+        content = path.read_bytes()
+    except OSError:
+        return True
+    return any(reader.registered(text) != text for text in texts_in(path.name, content))
+
+
+def texts_in(name: str, content: bytes) -> Iterator[str]:
+    """The texts of a file: of what it packs, of a PDF's pages, of a document's paragraphs, cells, properties and alternative texts."""
+    suffix = Path(name).suffix.lower()
+    if suffix in _ZIPS:
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for item in archive.infolist():
+                    if not item.is_dir() and not _NO_TEXT.search(item.filename):
+                        yield from texts_in(item.filename, archive.read(item))
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+            yield from _lines(content)
+    elif suffix == ".pdf":
+        yield from _pages(content)
+    elif suffix in (".xml", ".html", ".svg"):
+        text = content.decode("utf-8", "replace")
+        yield from map(unescape, _SPOKEN.findall(text))
+        yield from unescape(_TAG.sub("", _PARAGRAPH_ENDS.sub("\n", text))).split("\n")
+    else:
+        yield from _lines(content)
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    yield from content.decode("utf-8", "replace").split("\n")
+
+
+def _pages(content: bytes) -> Iterator[str]:
+    import pypdfium2  # here: a purge without PDF files does without its memory
+
+    try:
+        with pypdfium2.PdfDocument(content) as document:
+            for page in document:
+                yield from page.get_textpage().get_text_bounded().splitlines()
+    except pypdfium2.PdfiumError:
+        yield from _lines(content)
