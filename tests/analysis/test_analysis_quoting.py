@@ -13,6 +13,7 @@ from invented_facts import make_facts, table
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import CODE, MAIL, NAME, NUMBER, PHONE, reader_of, review, shown
 from kobo_sync.deliverables import deliverable
+from kobo_sync.steps.build import NOT_BUILT
 
 
 def facts() -> Facts:
@@ -78,7 +79,9 @@ def test_papers_mask_and_report(name: str, form: str, column: str) -> None:
     text = "".join(node.text or "" for node in body.iter(qn("w:t")))
     assert "0661" not in text and str(person["prenom"]) not in text
     assert "(à relire)" in text
-    assert "BUILD002" in {finding.rule for finding in paper.findings}
+    rules = {finding.rule for finding in paper.findings}
+    # Part 7, C14: one code for both kept every set with a masked answer from being zipped.
+    assert "BUILD002" in rules and NOT_BUILT not in rules
     assert not any("0661" in finding.message or str(person["nom"]) in finding.message for finding in paper.findings)
 
 
