@@ -30,7 +30,7 @@ from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
 REPORT_PDF = "rapport-final.pdf"
-NOT_BUILT = "BUILD002"
+NOT_BUILT = "BUILD003"
 _MANY = 8  # zones made anew in one run
 
 

@@ -40,8 +40,8 @@ def test_a_document_that_cannot_be_made_stops_none_of_its_set_and_its_set_is_not
     with monkeypatch.context() as patch:
         patch.setattr(zone_sheet, "build", broken)
         _, report = built.again("NOR-03")
-        assert {(each.rule, each.where) for each in report.findings if each.rule == "BUILD002"} == {
-            ("BUILD002", "nord/zone_sheet"),
+        assert {(each.rule, each.where) for each in report.findings if each.rule == "BUILD003"} == {
+            ("BUILD003", "nord/zone_sheet"),
         }
         assert report.has_errors and "ValueError" in str(report.findings) and "secret" not in str(report.findings)
         there = {path.name for path in (built.out / "nord").iterdir()}
@@ -124,7 +124,7 @@ def test_ten_times_the_forms_zones_questions_and_names_build_all_documents(field
     mission = field_team.reopen()
     pull(mission, form_ids=["personnes", "visites"])
     report = build(mission)
-    assert "BUILD002" not in rules(report), [each for each in report.findings if each.rule == "BUILD002"]
+    assert "BUILD003" not in rules(report), [each for each in report.findings if each.rule == "BUILD003"]
     nord = {path.name for path in (mission.workspace.out / "nord").iterdir()}
     assert {
         "liste-presence.docx",
