@@ -66,7 +66,8 @@ def asked_of_people(config: Config, form: Form) -> dict[str, str]:
     meanings = {name: each for each, name in config.forms[form.form_id].fields.items()}
     asked = {}
     for each in classes(form, config).values():
-        if each.privacy == "nominative" and each.kind in _TYPED and each.kind not in METADATA:
+        is_own = each.source not in ("derived", "list")  # what is made of a name, or of a list of anything, adds nobody
+        if each.privacy == "nominative" and each.kind in _TYPED - METADATA and is_own:
             asked[each.name] = "person" if each.trait == "person" else meanings.get(each.name, "")
     for name in (*_NAME_MEANINGS, "phone", "email", "person"):
         question = config.forms[form.form_id].fields.get(name, "")
