@@ -203,7 +203,7 @@ def _incomplete(folder: str, cause: Finding) -> Finding:
         "DELIVER004",
         "error",
         f"{folder}/{cause.where.rpartition('/')[2]}",
-        f"the set is not delivered: a document of it could not be made ({cause.message})",
+        f"the set is not delivered, and its zip of before stays: a document of it could not be made ({cause.message})",
         "mend it as `kobo-sync build` says, build, deliver again",
         zone="" if folder == MISSION_FOLDER else folder,
     )

@@ -133,3 +133,16 @@ def test_ten_times_the_forms_zones_questions_and_names_build_all_documents(field
         "evaluations.docx",
         "feuille-de-route.docx",
     } <= nord
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 40_000, "aa-" * 13_000, "Nom NOR-01 " * 3_000, "0" * 40_000, "a@" * 20_000, "سي " * 13_000]
+)
+def test_a_very_long_answer_ends_no_build(field_team: Field, text: str) -> None:
+    """A pattern of the masking tried 40,000 letters from each of them on, and `build` did not end."""
+    settings = MISSION + '\n[deliverables]\nzone = ["data_workbook", "data_quality"]\n'
+    (field_team.mission.workspace.root / "config" / "mission.toml").write_text(settings, "utf-8")
+    field_team.person("NOR-01", note=text)
+    mission = field_team.reopen()
+    pull(mission)
+    assert "BUILD003" not in rules(build(mission))
