@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
@@ -73,7 +73,7 @@ def deliverables() -> Answer:
         cards=cards,
         classes=CLASSES,
         taken=access_log.downloads(mission.desk, 30) if person().is_staff else [],
-        links=[(link, token, _is_open(link)) for link, token in links],
+        links=[(link, token, _is_open(link), _ends_at(link)) for link, token in links],
         share_days=mission.config.service.share_days,
         may_be_shared=_may_be_shared,
         public_url=mission.config.service.public_url,  # never the Host header: whoever asks writes it
@@ -175,9 +175,14 @@ def _is_open(link: share_links.Share) -> bool:
     """Whether a link leads to its file: within the longest life that the config gives now, and of one who may share now."""
     mission, now = site().mission, site().clock()
     maker = user(mission.desk, link.created_by)
-    longest = timedelta(days=mission.config.service.longest_share_days)
     is_owned = maker is not None and maker.disabled_at is None and maker.may_act
-    return is_owned and link.is_open(now) and now < link.created_at + longest
+    return is_owned and link.is_open(now) and now < _ends_at(link)
+
+
+def _ends_at(link: share_links.Share) -> datetime:
+    """When a link ends: as it was made, and no later than the longest life allows."""
+    longest = timedelta(days=site().mission.config.service.longest_share_days)
+    return min(link.expires_at, link.created_at + longest)
 
 
 def find_file(path: str) -> File | None:
