@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,12 +84,17 @@ def test_a_verb_that_is_ended_says_so_and_leaves_no_run_at_work(
         path.write_text(path.read_text("utf-8").replace("http://127.0.0.1:1", address), "utf-8")
         silent.settimeout(60)
         command = [sys.executable, "-m", "kobo_sync", "pull", "--workspace", str(root)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRON) as process:
-            asked, _ = silent.accept()  # the run is at work, and waits for an answer
-            with asked:
-                asked.recv(1)
-                process.send_signal(number)
-                _, stderr = process.communicate(timeout=60)
+        # A shell that starts the tests in the background lets its children ignore Ctrl-C: this one is to hear it.
+        hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRON, preexec_fn=hears) as process:
+            try:
+                asked, _ = silent.accept()  # the run is at work, and waits for an answer
+                with asked:
+                    asked.recv(1)
+                    process.send_signal(number)
+                    _, stderr = process.communicate(timeout=60)
+            finally:
+                process.kill()
     assert process.returncode == code, stderr
     assert "what was stored is safe" in stderr and "Traceback" not in stderr
     desk = open_desk(root / ".kobo_sync" / "desk.sqlite")
