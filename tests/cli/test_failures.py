@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,12 @@ from kobo_sync.desk import runs
 from kobo_sync.desk.database import open_desk
 
 ENVIRON = {**os.environ, "KOBO_TOKEN": "canary-token", "NO_COLOR": "1"}
+
+
+# A shell that starts the tests in the background lets their children ignore Ctrl-C.
+HEARS_CTRL_C = """import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("kobo_sync", run_name="__main__")"""
 
 
 def run_verb(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -83,10 +88,8 @@ def test_a_verb_that_is_ended_says_so_and_leaves_no_run_at_work(
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         path.write_text(path.read_text("utf-8").replace("http://127.0.0.1:1", address), "utf-8")
         silent.settimeout(60)
-        command = [sys.executable, "-m", "kobo_sync", "pull", "--workspace", str(root)]
-        # A shell that starts the tests in the background lets its children ignore Ctrl-C: this one is to hear it.
-        hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRON, preexec_fn=hears) as process:
+        command = [sys.executable, "-c", HEARS_CTRL_C, "pull", "--workspace", str(root)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRON) as process:
             try:
                 asked, _ = silent.accept()  # the run is at work, and waits for an answer
                 with asked:
