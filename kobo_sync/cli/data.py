@@ -22,7 +22,8 @@ def check_command(mission: Mission, write_back: bool, dry_run: bool) -> Report:
     from kobo_sync.steps.check import check
     from kobo_sync.steps.run import then_figures
 
-    return then_figures(mission, check(mission, write_back=write_back, dry_run=dry_run))
+    report = check(mission, write_back=write_back, dry_run=dry_run)
+    return report if dry_run else then_figures(mission, report)
 
 
 @verb(name="history")

@@ -206,6 +206,13 @@ def due_after(desk: Desk, job: str, now: datetime) -> datetime | None:
     return newest or (first - timedelta(seconds=1) if first else None)
 
 
+def cut_short_since(desk: Desk, moment: datetime) -> list[Run]:
+    """The runs that ended after *moment* without having ended well or failed: lost, stopped or missed; the newest first."""
+    mine = R.c.status.in_(("lost", "stopped", "missed")) & (R.c.ended_at > moment)
+    with desk.read() as connection:
+        return [_run(row) for row in connection.execute(sa.select(R).where(mine).order_by(R.c.run_id.desc()))]
+
+
 def failing(desk: Desk) -> list[Run]:
     """The newest run of each job, of those whose newest broke off; a collection that worked since makes up for another."""
     newest = sa.select(sa.func.max(R.c.run_id)).where(R.c.ended_at.is_not(None)).group_by(R.c.job)

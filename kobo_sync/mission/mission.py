@@ -185,7 +185,14 @@ class Mission:
     ) -> Report:
         """The report of a step that ends now; forms that it took as they were before are findings of it."""
         faults = [
-            Finding("FORMS001", "error", form_id, f"{error.message}; the form is taken as it was before", error.hint)
+            Finding(
+                "FORMS001",
+                "error",
+                form_id,
+                f"{error.message}; the form is taken as it was before",
+                error.hint,
+                form_id=form_id,
+            )
             for form_id, error in self.form_faults.items()
         ]
         return Report(step, started_at, self.clock(), dict(counts), (*findings, *faults), tuple(lines))

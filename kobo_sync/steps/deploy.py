@@ -421,7 +421,7 @@ def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, v
 
 def _refusal(action: DeployAction) -> Finding:
     rule = action.rule or CHANGED
-    message, hint = f"not deployed: {action.reason}", f"{REFUSALS[rule]}, then run again with --despite {rule}"
+    message, hint = f"not deployed: {action.reason}", f"{REFUSALS[rule]}, then run `kobo-sync deploy --despite {rule}`"
     return Finding(rule, "error", action.form_id, message, hint, form_id=action.form_id)
 
 

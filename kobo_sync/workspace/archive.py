@@ -211,7 +211,10 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
             target.replace(old)
         elif target.exists():
             target.rmdir()
-        finish_restore(target, f"{STATE}/{BACKUPS}") if occupied else staging.replace(target)
+        if occupied:
+            finish_restore(target, f"{STATE}/{BACKUPS}")
+        else:
+            staging.replace(target)
     except OSError as error:
         with suppress(OSError):
             if not target.exists() and old.exists():

@@ -75,9 +75,12 @@ def test_each_wait_has_an_end(monkeypatch: pytest.MonkeyPatch, limit: str, head:
     admission = Admission(0 if limit == "LINGER_S" else 100, is_trusted=is_trusted, linger_s=serving.LINGER_S)
     with Listening(_echo, most_bytes=100_000, porter=lambda _environ: admission) as listening:
         waiting = _open(listening.url, head)
-        while waiting.recv(65536):  # what is answered first, then the end
-            pass
+        answer = b""
+        while part := waiting.recv(65536):  # what is answered first, then the end
+            answer += part
         waiting.close()
+        # A request that is whole, or whose body nobody wants, is answered before its connection ends; no half of one is.
+        assert answer.startswith(b"HTTP/1.1 200 ") == (limit in ("IDLE_S", "LINGER_S")), answer[:80]
 
 
 def test_a_slow_phone_that_goes_on_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

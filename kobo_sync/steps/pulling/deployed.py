@@ -48,11 +48,11 @@ def _deployed_sha256(work: Work) -> str:
 def _local_sha256(work: Work) -> str:
     file = work.mission.config.forms[work.form_id].file
     content, cache = work.mission.workspace.form_bytes(file), work.mission.workspace.cache
-    known = cache.get(f"cells-{file}", digest(content), str)
-    if known is None:
-        known = cells_sha256(content, file)
-        cache.put(f"cells-{file}", digest(content), known)
-    return known
+    sha256 = cache.get(f"cells-{file}", digest(content), str)
+    if sha256 is None:
+        sha256 = cells_sha256(content, file)
+        cache.put(f"cells-{file}", digest(content), sha256)
+    return sha256
 
 
 def _deployed(work: Work) -> Form:
