@@ -50,6 +50,20 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+def leads_here(url: str) -> bool:
+    """Whether a phone that is given *url* would speak to itself: an address that each machine has of its own."""
+    try:
+        host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
 def is_plain(url: str) -> bool:
     """Whether what goes to *url* can be read on the way: http to another machine."""
     try:

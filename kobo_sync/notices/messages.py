@@ -20,14 +20,14 @@ from kobo_sync.workspace.manifests import class_of_zip
 log = logging.getLogger("kobo_sync.notices.messages")
 INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
 TITLES = {
-    "run": "Travail complet",
-    "pull": "Relève",
-    "reconcile": "Contrôle complet",
-    "check": "Contrôle des données",
+    "run": "Tout faire, de la relève aux archives",
+    "pull": "Relève des réponses",
+    "reconcile": "Recomptage avec le serveur",
+    "check": "Recherche d’erreurs dans les réponses",
     "build": "Fabrication des documents",
-    "deliver": "Livraison",
-    "digest": "Bilan de la semaine",
-    "purge": "Purge",
+    "deliver": "Archives à envoyer",
+    "digest": "Bilan de la semaine par mail",
+    "purge": "Effacement des données personnelles",
     "backup": "Sauvegarde",
     "doctor": "Diagnostic",
     "diff": "Comparaison des formulaires",

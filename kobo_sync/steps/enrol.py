@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kobo_sync.config.config import Config, read_csv
-from kobo_sync.config.files import ZONES_FILE
+from kobo_sync.config.doors import leads_here
+from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic
@@ -34,9 +36,14 @@ def enrol(
     """Write ``<user>.png`` (the code alone) and ``<user>.pdf`` (a page to hand out) for *user*, or each row of *people*.
 
     *people* is a CSV with the columns ``user`` and ``name``. The password comes from the environment only.
-    Raises: ConfigError for a bad list, a name that is no account, or a password that is not there.
+    Raises: ConfigError for a bad list, a name that is no account, a password that is not there, or a server's address that
+    leads a phone to itself.
     """
     started_at = mission.clock()
+    if leads_here(mission.kc):
+        hint = f"give [server] kc the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
+        message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
+        raise ConfigError(message, file=MISSION_FILE, key="server.kc", hint=hint)
     password = mission.environ.get(PASSWORD, "") if with_password else ""
     if with_password and not password:
         raise ConfigError(

@@ -30,7 +30,7 @@ from kobo_sync.web import (
 )
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Site, filters, load_person
-from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t
+from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t, tn
 
 log = logging.getLogger("kobo_sync.web")
 MOST_BYTES = 256 * 1024  # what a form of these pages may send
@@ -122,6 +122,7 @@ def _words() -> dict[str, object]:
     code = language()
     return {
         "t": t,
+        "tn": tn,
         "label": label,
         "language": code,
         "languages": LANGUAGES,

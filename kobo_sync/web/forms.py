@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, render_template, request
 
+from kobo_sync.config.doors import leads_here
 from kobo_sync.desk import runs
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.errors import KoboSyncError
@@ -51,16 +52,19 @@ def forms() -> Answer:
         account=account if _ACCOUNT.fullmatch(account) and person().may_act else "",
         is_wrong=bool(account) and not _ACCOUNT.fullmatch(account),
         server=mission.kc,
+        leads_here=leads_here(mission.kc),
     )
 
 
 @actors
 def phone_code() -> Answer:
-    """The QR code that sets KoboCollect up for an account; it holds no password."""
+    """The QR code that sets KoboCollect up for an account; it holds no password, and none leads a phone to itself."""
     account = request.args.get("compte", "")
     if not _ACCOUNT.fullmatch(account):
         abort(400)
     mission = site().mission
+    if leads_here(mission.kc):
+        abort(404)
     config = mission.config.mission
     project = config.programme or config.title
     code = payload(settings(mission.kc, account, project=project, language=config.languages[0]))

@@ -9,7 +9,7 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.desk import worklist
 from kobo_sync.errors import StoreError
 from kobo_sync.web.site import Answer, actors, members, person, site
-from kobo_sync.web.texts import label, t
+from kobo_sync.web.texts import label, t, tn
 
 STATES = {
     "new": "nouveau",
@@ -103,7 +103,7 @@ def judge() -> Answer:
     except StoreError:
         flash(t("La liste a changé entre-temps : rechargez-la."), "error")
         return onward
-    flash(t("{n} constats : {state}.", n=n, state=t(STATES[state])))
+    flash(tn("{n} constat : {state}.", "{n} constats : {state}.", n, state=t(STATES[state])))
     return onward
 
 

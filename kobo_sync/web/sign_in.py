@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response
 from kobo_sync.config.passwords import names_of
 from kobo_sync.desk import accounts
 from kobo_sync.web.site import Answer, members, person, site
-from kobo_sync.web.texts import LANGUAGES, t
+from kobo_sync.web.texts import LANGUAGES, t, tn
 from kobo_sync.web.words import ROLES
 
-REFUSALS = {
-    "wrong": "Nom ou mot de passe incorrect.",
-    "wait": "Trop d’essais. Attendez {n} secondes, puis réessayez.",
-    "old": "Le mot de passe actuel est faux.",
-}
+REFUSALS = {"wrong": "Nom ou mot de passe incorrect.", "old": "Le mot de passe actuel est faux."}
+WAIT = (
+    "Trop d’essais. Attendez {n} seconde, puis réessayez.",
+    "Trop d’essais. Attendez {n} secondes, puis réessayez.",
+)
 BROWSER_DAYS = 180  # how long a browser is known after its last good sign-in
 MOST_NAMES = 8  # of one browser
 
@@ -31,6 +31,10 @@ def add_to(app: Flask) -> None:
     app.add_url_rule("/deconnexion", "sign_out", sign_out, methods=["POST"])
     app.add_url_rule("/langue", "choose_language", choose_language, methods=["POST"])
     app.add_url_rule("/compte", "account", account, methods=["GET", "POST"])
+
+
+def _refusal(reason: str, wait_s: int) -> str:
+    return tn(*WAIT, wait_s) if wait_s else t(REFUSALS[reason])
 
 
 def sign_in() -> Answer:
@@ -47,7 +51,7 @@ def sign_in() -> Answer:
     password, address = request.form.get("password", ""), request.remote_addr or "?"
     tried = accounts.sign_in(desk, username, password, address, now, browser if username in names else "")
     if tried.user is None:
-        refusal = t(REFUSALS[tried.reason], n=tried.wait_s)
+        refusal = _refusal(tried.reason, tried.wait_s)
         page = render_template("sign_in.html", suite=onward, refusal=refusal, username=username)
         answer = make_response(page, 429 if tried.wait_s else 401)
         if tried.wait_s:
@@ -91,8 +95,7 @@ def account() -> Answer:
         browser, old = str(session.get("token", "")), request.form.get("old", "")
         checked = accounts.check(desk, user.username, old, request.remote_addr or "?", now, browser)
         if checked.user is None:
-            reason = "wait" if checked.wait_s else "old"
-            flash(t(REFUSALS[reason], n=checked.wait_s), "error")
+            flash(_refusal("old", checked.wait_s), "error")
             return render_template("account.html", roles=ROLES), 429 if checked.wait_s else 400
         try:
             near = names_of(site().mission.config)

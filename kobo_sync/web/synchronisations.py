@@ -14,8 +14,8 @@ from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
-from kobo_sync.web.texts import t
-from kobo_sync.web.words import COUNTS, ORIGINS, STATUSES, in_words
+from kobo_sync.web.texts import t, tn
+from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STATUSES, in_words
 
 PAGE = 30
 MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
@@ -62,6 +62,7 @@ def synchronisations() -> Answer:
         older=newest[PAGE - 1].run_id if len(newest) > PAGE else None,
         job=job,
         titles=TITLES,
+        purposes=PURPOSES,
         by_hand=BY_HAND,
         every=EVERY,
         running=_running(),
@@ -190,18 +191,18 @@ def _shown(run: runs.Run) -> dict[str, Any]:
             run.status, "bad"
         ),
         "took_s": took,
-        "summary": ", ".join(f"{n} {text}" for text, n in _counts(run)[:4]) or run.report.get("error", ""),
+        "summary": ", ".join(_counts(run)[:4]) or run.report.get("error", ""),
         "n_errors": sum(finding.get("severity") == "error" for finding in findings),
         "n_findings": len(findings),
     }
 
 
-def _counts(run: runs.Run) -> list[tuple[str, int]]:
+def _counts(run: runs.Run) -> list[str]:
     """What the run did, in words: only what is worth a word."""
-    most: dict[str, int] = {}
+    most: dict[tuple[str, str], int] = {}
     for key, n in run.report.get("counts", {}).items():
         whole = key if "." in key else f"{run.job}.{key}"
-        words = COUNTS.get(whole) or ("" if whole.startswith("check.") else COUNTS.get(key.rpartition(".")[2]))
+        words = COUNTS.get(whole) or (None if whole.startswith("check.") else COUNTS.get(key.rpartition(".")[2]))
         if words and n:
             most[words] = max(n, most.get(words, 0))
-    return [(t(words), n) for words, n in most.items()]
+    return [tn(*words, n) for words, n in most.items()]

@@ -6,8 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from flask import session
+
+from kobo_sync.documents import french
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
@@ -25,6 +28,28 @@ def t(text: str, **values: object) -> str:
     return translation.format(**values) if values else translation
 
 
+def tn(one: str, many: str, n: int | str, **values: object) -> str:
+    """``{n} constat`` or ``{n} constats`` in the browser's language, as the number *n* asks.
+
+    Arabic has six forms (CLDR), told apart by the number; one that is text (``≤ 10``) takes the form of many things.
+    """
+    n = int(n) if isinstance(n, str) and n.isdecimal() else n
+    shown = french.number(n) if isinstance(n, int) else n
+    if language() == "fr":
+        text = one if isinstance(n, int) and abs(n) < 2 else many
+    else:
+        forms = counted(language()).get(many, {})
+        text = forms.get(_arabic_form(n) if isinstance(n, int) else "many") or forms.get("other", many)
+    return text.format(n=shown, **values)
+
+
+def _arabic_form(n: int) -> str:
+    """The plural form that CLDR gives *n* in Arabic."""
+    if n in (0, 1, 2):
+        return ("zero", "one", "two")[n]
+    return "few" if 3 <= n % 100 <= 10 else "many" if n % 100 >= 11 else "other"
+
+
 def label(labels: Mapping[str, str], default: str = "") -> str:
     """The label in the browser's language, else the first there is."""
     return labels.get(language()) or next(iter(labels.values()), "") or default
@@ -35,5 +60,16 @@ def catalogue(code: str) -> Mapping[str, str]:
     """French text → text in language *code*; empty for French."""
     if code == "fr":
         return {}
+    return dict(_file(code)["texts"])
+
+
+@cache
+def counted(code: str) -> Mapping[str, Mapping[str, str]]:
+    """French text of many things → plural form (``zero`` … ``other``) → text in language *code*."""
+    return dict(_file(code)["counted"])
+
+
+@cache
+def _file(code: str) -> Mapping[str, Mapping[str, Any]]:
     path = resources.files("kobo_sync.web") / "texts" / f"{code}.toml"
-    return dict(tomllib.loads(path.read_text("utf-8"))["texts"])
+    return tomllib.loads(path.read_text("utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kobo_sync.config.timetable import INTERVAL
-from kobo_sync.web.texts import t
+from kobo_sync.web.texts import t, tn
 
 STATUSES = {
     "running": "en cours",
@@ -23,24 +23,37 @@ ORIGINS = {
     "person": "à la demande",
     "hook": "arrivée sur le serveur",
 }
+# What a run counts: one of them, many of them.
 COUNTS = {
-    "new": "nouvelles soumissions",
-    "edited": "modifiées",
-    "validated": "statuts changés",
-    "restored": "rétablies",
-    "deleted": "supprimées",
-    "files_stored": "fichiers reçus",
-    "files_missing": "fichiers manquants",
-    "files": "documents",
-    "zips": "archives",
-    "participants": "participant·e·s publié·e·s",
-    "check.new": "constats nouveaux",
-    "check.closed": "constats clos",
-    "check.reopened": "constats rouverts",
-    "check.open": "constats à traiter",
-    "check.held": "soumissions mises en attente",
-    "well": "points en ordre",
-    "ill": "points à corriger",
+    "new": ("{n} nouvelle soumission", "{n} nouvelles soumissions"),
+    "edited": ("{n} modifiée", "{n} modifiées"),
+    "validated": ("{n} statut changé", "{n} statuts changés"),
+    "restored": ("{n} rétablie", "{n} rétablies"),
+    "deleted": ("{n} supprimée", "{n} supprimées"),
+    "files_stored": ("{n} fichier reçu", "{n} fichiers reçus"),
+    "files_missing": ("{n} fichier manquant", "{n} fichiers manquants"),
+    "files": ("{n} document", "{n} documents"),
+    "zips": ("{n} archive", "{n} archives"),
+    "participants": ("{n} participant·e sur la liste des téléphones", "{n} participant·e·s sur la liste des téléphones"),
+    "check.new": ("{n} constat nouveau", "{n} constats nouveaux"),
+    "check.closed": ("{n} constat clos", "{n} constats clos"),
+    "check.reopened": ("{n} constat rouvert", "{n} constats rouverts"),
+    "check.open": ("{n} constat à traiter", "{n} constats à traiter"),
+    "check.held": ("{n} soumission mise en attente", "{n} soumissions mises en attente"),
+    "well": ("{n} point en ordre", "{n} points en ordre"),
+    "ill": ("{n} point à corriger", "{n} points à corriger"),
+}
+PURPOSES = {  # what each job of the clock does
+    "run": "Tous les travaux à la suite : relever, chercher les erreurs, fabriquer les documents, préparer les archives.",
+    "pull": "Va chercher sur le serveur ce qui est nouveau ou modifié, fichiers compris.",
+    "reconcile": "Relit toutes les réponses du serveur : trouve celles qui y ont été supprimées, et prouve que rien ne manque ici.",
+    "check": "Compare les réponses entre elles et remplit la liste de la page Qualité.",
+    "build": "Fait les documents Word, Excel et PDF de chaque zone et de la mission.",
+    "deliver": "Met les documents dans des archives prêtes à envoyer, avec leur inventaire.",
+    "digest": "Envoie à l’équipe l’état de la semaine.",
+    "purge": "Efface ici ce qui désigne des personnes quand le délai de conservation est passé.",
+    "backup": "Copie les bases de données dans le dossier des sauvegardes.",
+    "doctor": "Vérifie l’installation, les réglages et le serveur.",
 }
 ROLES = {"staff": "équipe", "consultant": "consultant·e", "reader": "lecture seule"}
 CLASSES = {
@@ -50,7 +63,12 @@ CLASSES = {
     "public": "public",
     "internal": "interne",
 }
-UNITS = {"s": "secondes", "min": "minutes", "h": "heures", "d": "jours"}
+UNITS = {
+    "s": ("chaque seconde", "toutes les {n} secondes"),
+    "min": ("chaque minute", "toutes les {n} minutes"),
+    "h": ("chaque heure", "toutes les {n} heures"),
+    "d": ("chaque jour", "tous les {n} jours"),
+}
 DAYS = ("dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAILY = re.compile(r"(\d{1,2}) ([\d,]+) \* \* (\*|[0-7])")
 _WITHIN = re.compile(r"\*/(\d{1,2}) (\d{1,2})-(\d{1,2}) \* \* \*")
@@ -61,9 +79,10 @@ def in_words(expression: str) -> str:
     interval, daily = INTERVAL.fullmatch(expression), _DAILY.fullmatch(expression)
     within = _WITHIN.fullmatch(expression)
     if interval:
-        return t("toutes les {n} {unit}", n=interval[1], unit=t(UNITS[interval[2]]))
+        return tn(*UNITS[interval[2]], int(interval[1]))
     if within:
-        return t("toutes les {n} minutes de {first} h à {last} h", n=within[1], first=within[2], last=within[3])
+        every = ("chaque minute de {first} h à {last} h", "toutes les {n} minutes de {first} h à {last} h")
+        return tn(*every, int(within[1]), first=within[2], last=within[3])
     if daily:
         hours = ", ".join(f"{int(hour):02}:{int(daily[1]):02}" for hour in daily[2].split(","))
         if daily[3] == "*":

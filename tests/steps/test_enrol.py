@@ -18,7 +18,7 @@ from kobo_sync.workspace.folders import Workspace
 
 
 def _mission(workspace: Workspace, **environ: str) -> Mission:
-    return Mission(workspace, environ, Clock())
+    return Mission(workspace, environ, Clock(), server=("https://kf.example.org", "https://kc.example.org"))
 
 
 def _expect(workspace: Workspace, *rows: dict[str, str]) -> None:
@@ -49,6 +49,20 @@ def test_a_password_only_when_asked_for_and_only_from_the_environment(workspace:
     assert (workspace.out / "a.png").stat().st_mode & 0o077 == 0
     with pytest.raises(ConfigError, match="COLLECT_PASSWORD"):
         enrol(_mission(workspace), user="a", with_password=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:8001", "http://localhost:8001", "http://127.9.9.9", "http://[::1]:80", "http://0.0.0.0:8001"]
+    + ["http://[::ffff:127.0.0.1]", "http://LOCALHOST.:8001", "http://kobo.localhost"],
+)
+def test_no_code_leads_a_phone_to_itself(workspace: Workspace, address: str) -> None:
+    """Part 8, B31: `enrol` refuses a loopback address, and writes nothing."""
+    mission = Mission(workspace, {}, Clock(), server=(address, address))
+    with pytest.raises(ConfigError, match="speak to itself") as refusal:
+        enrol(mission, user="a", output=workspace.out)
+    assert refusal.value.key == "server.kc" and "192.168" in refusal.value.hint
+    assert not (workspace.out / "a.png").exists()
 
 
 def test_bad_lists_are_named(workspace: Workspace, tmp_path: Path) -> None:

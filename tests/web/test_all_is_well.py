@@ -30,7 +30,7 @@ def test_a_failure_is_shown_until_its_job_works_again_whatever_ran_since(office:
     _ran(mission, "doctor", "done")
     _ran(mission, "build", "failed", error="no disk")
     home = browser.get("/").text
-    assert "« Relève » a échoué" in home and "« Fabrication des documents » a échoué" in home
+    assert "« Relève des réponses » a échoué" in home and "« Fabrication des documents » a échoué" in home
     lines = status(mission).lines
     assert any(line.startswith("! pull: its last run") and "the server is away" in line for line in lines)
     _ran(mission, "reconcile", "done")  # a complete pull makes up for the quick one

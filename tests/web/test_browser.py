@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
 ]
-SIZES = {"phone": (375, 800), "desktop": (1280, 900)}
+SIZES = {"small": (320, 640), "phone": (375, 800), "desktop": (1280, 900)}
 PAGES = (
     "/",
     "/collecte",
@@ -34,6 +35,9 @@ PAGES = (
     "/compte",
 )
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What scrolls sideways within the page: a table of which a part is not to be seen. Part 8, B31.
+CUT = """[...document.querySelectorAll(".scroll, table, .menu ul")]
+  .filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML.slice(0, 90))"""
 PICTURES = os.environ.get("KOBO_SYNC_PICTURES")  # a folder: every page looked at is kept there
 
 
@@ -87,8 +91,26 @@ def test_every_page_fits_and_axe_has_no_complaint(
             name = path.strip("/").partition("?")[0].replace("/", "-") or "tableau-de-bord"
             page.screenshot(path=str(Path(PICTURES) / f"{name}-{size}-{language}.png"), full_page=True)
         assert wide == 0, f"{path} is {wide} px too wide"
+        assert page.evaluate(CUT) == [], path
+        active = page.query_selector(".menu a[aria-current]")
+        box = active.bounding_box() if active else None
+        assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= SIZES[size][0]), f"{path}: the tab is cut"
         assert _complaints(page) == [], path
     assert [fault for fault in faults if "404" not in fault] == []
+    page.context.close()
+
+
+def test_the_findings_are_on_paper(office: Office, pages: str, browser: Browser, tmp_path: Path) -> None:
+    """Part 8, B31: the list sat in a form that the print style hid."""
+    page = _signed_in(browser, pages, "maha")
+    item = worklist.page(office.field.mission.desk, states=()).items[0]
+    for path in ("/qualite", f"/qualite/{item.key}"):
+        page.goto(pages + path)
+        page.pdf(path=str(tmp_path / "page.pdf"))
+        text = subprocess.run(["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, check=True)
+        words = " ".join(text.stdout.decode().split())
+        assert item.rule in words and " ".join(item.message.split()) in words, path
+        assert "Fausse alerte" not in words and "Filtrer" not in words and "Se déconnecter" not in words
     page.context.close()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import session
 from flask.testing import FlaskClient
 from web_office import Office, made, post, token_of
 
@@ -21,7 +22,7 @@ from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.export import export
 from kobo_sync.web.app import MENU
 from kobo_sync.web.sign_in import local_address
-from kobo_sync.web.texts import catalogue
+from kobo_sync.web.texts import catalogue, counted, tn
 
 PAGES = ("/", "/collecte", "/qualite", "/synchronisations", "/livrables", "/formulaires", "/compte")
 WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
@@ -58,7 +59,8 @@ def test_every_text_is_there_in_arabic() -> None:
 
     texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
     texts |= {*quality.FILTERS.values(), *quality.KINDS.values(), *sign_in.REFUSALS.values(), *dashboard.RATES.values()}
-    for table in (words.STATUSES, words.ORIGINS, words.COUNTS, words.ROLES, words.CLASSES, words.UNITS):
+    texts |= set(words.PURPOSES.values())
+    for table in (words.STATUSES, words.ORIGINS, words.ROLES, words.CLASSES):
         texts |= set(table.values())
     texts |= {*words.DAYS, *(text for pair in app.FAULTS.values() for text in pair)}
     known = catalogue("ar")
@@ -67,6 +69,40 @@ def test_every_text_is_there_in_arabic() -> None:
         import re
 
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", arabic)), text
+
+
+def test_every_count_is_there_in_arabic_in_its_six_forms() -> None:
+    """Part 8, B31: « 1 constat », and brothers."""
+    import re
+
+    from kobo_sync.web import sign_in, words
+
+    texts = {many for _, many in (*words.COUNTS.values(), *words.UNITS.values(), sign_in.WAIT)}
+    for path in (*WEB.glob("templates/*.html"), *WEB.glob("*.py")):
+        texts |= set(re.findall(r"""\btn\((?:'[^']*'|"[^"]*"),\s*['"]([^'"]*)['"]""", path.read_text("utf-8")))
+    forms = counted("ar")
+    assert texts - {*forms} == set()
+    for many, by_form in forms.items():
+        assert list(by_form) == ["zero", "one", "two", "few", "many", "other"], many
+        assert {*re.findall(r"\{\w+\}", many)} == {*re.findall(r"\{\w+\}", by_form["other"])}, many
+
+
+def test_a_count_is_singular_below_two_and_has_six_forms_in_arabic(office: Office) -> None:
+    """Part 8, B31."""
+    with office.app.test_request_context():
+        texts = [tn("{n} constat", "{n} constats", n) for n in (0, 1, 2, 1200, "1", "≤ 10")]
+        assert texts == ["0 constat", "1 constat", "2 constats", "1\u202f200 constats", "1 constat", "≤ 10 constats"]
+        session["language"] = "ar"
+        texts = [tn("{n} constat", "{n} constats", n) for n in (0, 1, 2, 3, 11, 100, 103)]
+    assert texts == [
+        "لا ملاحظات",
+        "ملاحظة واحدة",
+        "ملاحظتان",
+        "3 ملاحظات",
+        "11 ملاحظة",
+        "100 ملاحظة",
+        "103 ملاحظات",
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -491,6 +527,12 @@ def test_forms_say_whether_phones_have_them(office: Office) -> None:
     path = office.field.mission.workspace.root / "forms" / "visites.md"
     path.write_text(path.read_text("utf-8").replace("Prénom", "Petit nom"), "utf-8")
     assert "modifié depuis la publication" in client.get("/formulaires").text
+    # Part 8, B31: the office's server is this machine's own address, which a phone cannot reach.
+    assert client.get("/formulaires/code.png?compte=fatima").status_code == 404
+    assert "s’y parlerait à lui-même" in client.get("/formulaires?compte=fatima").text
+    config = office.field.mission.workspace.root / "config" / "mission.toml"
+    config.write_text(config.read_text("utf-8").replace('kc = "http://127.0.0.1:1"', 'kc = "https://kc.example.org"'))
+    assert "s’y parlerait à lui-même" not in client.get("/formulaires?compte=fatima").text
     code = client.get("/formulaires/code.png?compte=fatima")
     assert code.mimetype == "image/png" and client.get("/formulaires/code.png?compte=a%20b").status_code == 400
     assert "nom de compte" in client.get("/formulaires?compte=a%20b%3C").text
