@@ -207,7 +207,7 @@ class Finding:
     *why* says what it does to the results; *enumerator* is the account or code that sent the row. *subject*
     tells apart findings of one rule in one row (or of no row): it stays when the message changes. *evidence*
     is a digest of what the finding rests on: another one makes it another matter. *state* is that of the
-    worklist, empty outside of it.
+    worklist, empty outside of it. *other_row* is the row that it is compared with, ``form_id/root_uuid``.
     """
 
     rule: str
@@ -223,6 +223,7 @@ class Finding:
     subject: str = ""
     evidence: str = ""
     state: str = ""
+    other_row: str = ""
 
     def as_json(self) -> dict[str, str]:
         """The finding as plain JSON values, empty ones left out."""

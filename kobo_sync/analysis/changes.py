@@ -13,18 +13,19 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
 
     Items of repeats are numbered from 1: ``membre[2]/prenom``.
     """
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(leaves(before)), dict(leaves(after))
     paths = sorted(old.keys() | new.keys())
     return [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths if old.get(path) != new.get(path)]
 
 
-def _leaves(answers: Mapping[str, Any], within: str = "", path: str = "") -> Iterator[tuple[str, str]]:
+def leaves(answers: Mapping[str, Any], within: str = "", path: str = "") -> Iterator[tuple[str, str]]:
+    """(path, answer) of each answer; items of repeats are numbered."""
     for key, value in answers.items():
         label = f"{path}{key.removeprefix(within)}"
         if isinstance(value, Sequence) and not isinstance(value, str):
             for number, item in enumerate(value, 1):
                 if isinstance(item, Mapping):
-                    yield from _leaves(item, f"{key}/", f"{label}[{number}]/")
+                    yield from leaves(item, f"{key}/", f"{label}[{number}]/")
                 else:
                     yield f"{label}[{number}]", str(item)
         else:

@@ -34,4 +34,5 @@ def check(facts: Facts) -> Iterator[Finding]:
                     hint="faire signer la personne, et demander à l’enquêteur comment l’image a été prise",
                     subject=first_sheet.roots[earlier],
                     evidence=[image],
+                    other=(first_sheet, earlier),
                 )

@@ -91,4 +91,5 @@ def _finding(sheet: Sheet, at: int, earlier: int, reasons: list[str]) -> Finding
         hint="comparer les deux ; supprimer l’une sur le serveur, ou noter « fausse alerte » si ce sont deux personnes",
         subject=sheet.roots[earlier],
         evidence=reasons,
+        other=(sheet, earlier),
     )

@@ -53,4 +53,5 @@ def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[
                 hint="comparer les deux ; supprimer la répétition, ou corriger le code sur le serveur",
                 subject=sheet.roots[earlier],
                 evidence=[code, occasions[at]],
+                other=(sheet, earlier),
             )

@@ -165,8 +165,12 @@ class Sheet:
         hint: str,
         subject: str = "",
         evidence: Sequence[object] = (),
+        other: tuple[Sheet, int] | None = None,
     ) -> Finding:
-        """A finding about the row at place *at*. *evidence* is what it rests on: only a digest of it is kept."""
+        """A finding about the row at place *at*. *evidence* is what it rests on: only a digest of it is kept.
+
+        *other* is the row that it is compared with, and its sheet.
+        """
         return Finding(
             code,
             severity,
@@ -180,6 +184,7 @@ class Sheet:
             why=why,
             subject=subject,
             evidence=digest(*evidence),
+            other_row=f"{other[0].form_id}/{other[0].roots[other[1]]}" if other else "",
         )
 
 

@@ -30,8 +30,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             home, first_sheet, first = homes.setdefault(code, (zone, sheet, at))
             if home != zone:
-                where = f"{first_sheet.form_id}, soumission {first_sheet.ids[first]}"
-                yield _finding(sheet, at, "même code de participant", where, home, "code")
+                yield _finding(sheet, at, "même code de participant", (first_sheet, first), home, "code")
     for sheet in registrations(facts):
         yield from _same_identity(sheet)
 
@@ -58,11 +57,15 @@ def _same_identity(sheet: Sheet) -> Iterator[Finding]:
             if sheet.zones[earlier] != zone and reason not in reasons.get(earlier, []):
                 reasons.setdefault(earlier, []).append(reason)
         for earlier, pair_reasons in reasons.items():
-            where = f"soumission {sheet.ids[earlier]}"
-            yield _finding(sheet, at, " et ".join(pair_reasons), where, sheet.zones[earlier], sheet.roots[earlier])
+            home = sheet.zones[earlier]
+            yield _finding(sheet, at, " et ".join(pair_reasons), (sheet, earlier), home, sheet.roots[earlier])
 
 
-def _finding(sheet: Sheet, at: int, reason: str, where: str, home: str, subject: str) -> Finding:
+def _finding(sheet: Sheet, at: int, reason: str, other: tuple[Sheet, int], home: str, subject: str) -> Finding:
+    other_sheet, earlier = other
+    where = f"soumission {other_sheet.ids[earlier]}"
+    if other_sheet.form_id != sheet.form_id:
+        where = f"{other_sheet.form_id}, {where}"
     return sheet.finding(
         at,
         CODE,
@@ -72,4 +75,5 @@ def _finding(sheet: Sheet, at: int, reason: str, where: str, home: str, subject:
         hint="vérifier la zone et l’identité ; corriger la soumission fausse sur le serveur, ou accepter le constat",
         subject=subject,
         evidence=[reason, home, sheet.zones[at]],
+        other=other,
     )

@@ -16,6 +16,13 @@ def _to_2(connection: sa.Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN slot_at VARCHAR(32)")
 
 
+def _to_3(connection: sa.Connection) -> None:
+    """The row that a finding is compared with: the next check fills it in. A desk without a worklist gets one as it is today."""
+    if not sa.inspect(connection).has_table("findings"):
+        return
+    connection.exec_driver_sql("ALTER TABLE findings ADD COLUMN other_row VARCHAR(160) DEFAULT '' NOT NULL")
+
+
 def fact(connection: sa.Connection, name: str) -> str | None:
     """What the desk remembers under *name*."""
     query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
@@ -45,5 +52,5 @@ DESK = Versioned(
     read=_version,
     record=lambda connection, version: _put_fact(connection, "schema_version", str(version)),
     create=_create,
-    steps={2: _to_2},
+    steps={2: _to_2, 3: _to_3},
 )

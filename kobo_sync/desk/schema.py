@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 from kobo_sync.store.schema import Utc
 
-VERSION = 2  # every change of a table raises it, with a step in `migrations`
+VERSION = 3  # every change of a table raises it, with a step in `migrations`
 
 metadata = MetaData()
 
@@ -170,6 +170,7 @@ findings = Table(  # the worklist: each thing that a check ever found, and what 
     Column("evidence", String(64), nullable=False),
     Column("said", String(64), nullable=False),  # a digest of what is shown
     Column("note", Text, nullable=False),
+    Column("other_row", String(160), nullable=False, server_default=""),  # form_id/root_uuid that it is compared with
     Column("found_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
     Column("changed_by", String(64), nullable=False),

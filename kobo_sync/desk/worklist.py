@@ -59,6 +59,7 @@ class Item:
     state: State
     is_found: bool
     note: str
+    other_row: str
     found_at: datetime
     changed_at: datetime
     changed_by: str
@@ -171,12 +172,13 @@ def _shown(finding: Finding) -> dict[str, Any]:
         "message": _fit(finding.message),
         "why": _fit(finding.why),
         "hint": _fit(finding.hint),
+        "other_row": _fit(finding.other_row, 160),
         "evidence": evidence_of(finding),
     }
     return columns | {"said": _digest(*map(str, columns.values()))}
 
 
-_SHOWN = ("zone", "enumerator", "severity", "rank", "place", "message", "why", "hint", "evidence", "said")
+_SHOWN = ("zone", "enumerator", "severity", "rank", "place", "message", "why", "hint", "other_row", "evidence", "said")
 _REWORD = (
     _I.update().where(_I.c.key == sa.bindparam("b_key")).values({name: sa.bindparam(f"b_{name}") for name in _SHOWN})
 )

@@ -41,7 +41,9 @@ def enrol(
     """
     started_at = mission.clock()
     if leads_here(mission.kc):
-        hint = f"give [server] kc the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
+        hint = (
+            f"give [server] kc the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
+        )
         message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
         raise ConfigError(message, file=MISSION_FILE, key="server.kc", hint=hint)
     password = mission.environ.get(PASSWORD, "") if with_password else ""

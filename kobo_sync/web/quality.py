@@ -6,8 +6,9 @@ from typing import cast
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
-from kobo_sync.desk import worklist
+from kobo_sync.desk import access_log, worklist
 from kobo_sync.errors import StoreError
+from kobo_sync.web.compared_rows import compared
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.texts import label, t, tn
 
@@ -66,13 +67,22 @@ def quality() -> Answer:
 
 @members
 def finding(key: str) -> Answer:
-    """One finding: what, why it matters, what to do, and what happened to it."""
+    """One finding: what, why it matters, what to do, its row and the one it is compared with, and what happened to it."""
     entry = worklist.get(site().mission.desk, key)
     if entry is None:
         abort(404)
     item, events = entry
+    rows, lines = (
+        ((), ()) if not person().may_act else compared(site().mission, item, with_names=person().may_see_names)
+    )
+    if any(line.is_personal for line in lines) and person().may_see_names:
+        access_log.log_download(
+            site().mission.desk, f"qualite/{key}", "nominative", "", site().clock(), username=person().username
+        )
     return render_template(
         "finding.html",
+        rows=rows,
+        lines=lines,
         item=item,
         events=events,
         states=STATES,

@@ -34,7 +34,10 @@ COUNTS = {
     "files_missing": ("{n} fichier manquant", "{n} fichiers manquants"),
     "files": ("{n} document", "{n} documents"),
     "zips": ("{n} archive", "{n} archives"),
-    "participants": ("{n} participant·e sur la liste des téléphones", "{n} participant·e·s sur la liste des téléphones"),
+    "participants": (
+        "{n} participant·e sur la liste des téléphones",
+        "{n} participant·e·s sur la liste des téléphones",
+    ),
     "check.new": ("{n} constat nouveau", "{n} constats nouveaux"),
     "check.closed": ("{n} constat clos", "{n} constats clos"),
     "check.reopened": ("{n} constat rouvert", "{n} constats rouverts"),

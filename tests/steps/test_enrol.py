@@ -53,8 +53,16 @@ def test_a_password_only_when_asked_for_and_only_from_the_environment(workspace:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1:8001", "http://localhost:8001", "http://127.9.9.9", "http://[::1]:80", "http://0.0.0.0:8001"]
-    + ["http://[::ffff:127.0.0.1]", "http://LOCALHOST.:8001", "http://kobo.localhost"],
+    [
+        "http://127.0.0.1:8001",
+        "http://localhost:8001",
+        "http://127.9.9.9",
+        "http://[::1]:80",
+        "http://0.0.0.0:8001",
+        "http://[::ffff:127.0.0.1]",
+        "http://LOCALHOST.:8001",
+        "http://kobo.localhost",
+    ],
 )
 def test_no_code_leads_a_phone_to_itself(workspace: Workspace, address: str) -> None:
     """Part 8, B31: `enrol` refuses a loopback address, and writes nothing."""

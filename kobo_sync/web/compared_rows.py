@@ -1,0 +1,150 @@
+"""The row that a finding is about, and beside it the one it is compared with, question by question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kobo_sync.analysis.changes import ABSENT, leaves
+from kobo_sync.desk.worklist import Item
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.forms.classes import Asked
+from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.question_classes import classes_of_mission
+from kobo_sync.model import Choice, Question, Submission
+from kobo_sync.store.history import revisions_of
+from kobo_sync.web.texts import label
+
+_NUMBERED = re.compile(r"\[\d+\]")
+_PERSONAL = frozenset(
+    {"nominative", "free text"}
+)  # what a person is called, and what somebody may have written of them
+
+
+@dataclass(frozen=True)
+class Row:
+    """One submission and where KoboToolbox shows it; *submission_id* is 0 and addresses empty for one that is gone."""
+
+    form_id: str
+    root_uuid: str
+    submission_id: int = 0
+    submitted_at: datetime | None = None
+    submitted_by: str = ""
+    view_url: str = ""
+    edit_url: str = ""
+    project_url: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the rows answer to one question. *is_personal*: only for those who may see names; others get no *answers*."""
+
+    label: str
+    answers: tuple[str, ...]
+    differs: bool
+    is_personal: bool
+
+
+def compared(mission: Mission, item: Item, *, with_names: bool) -> tuple[tuple[Row, ...], tuple[Line, ...]]:
+    """The rows of *item*, its own first, and a line per question that one of them answers, in the form's order.
+
+    Nothing for a finding of no row. Raises: StoreError.
+    """
+    places = [(item.form_id, item.root_uuid)] if item.root_uuid else []
+    if item.other_row:
+        form_id, _, root_uuid = item.other_row.partition("/")
+        places.append((form_id, root_uuid))
+    submissions = [_newest(mission, *place) for place in places]
+    rows = tuple(_row(mission, *place, submission) for place, submission in zip(places, submissions, strict=True))
+    answers = [dict(leaves(submission.answers)) if submission else {} for submission in submissions]
+    forms = [form_id for form_id, _ in places]
+    questions = _Questions(mission, forms)
+    paths = sorted({path for each in answers for path in each}, key=questions.order)
+    lines = []
+    for path in paths:
+        if questions.is_hidden(path):
+            continue
+        own = [each.get(path, ABSENT) for each in answers]
+        is_personal = questions.is_personal(path)
+        shown = () if is_personal and not with_names else tuple(questions.answer(path, text) for text in own)
+        lines.append(Line(questions.label(path), shown, len(set(own)) > 1, is_personal))
+    return rows, tuple(lines)
+
+
+def _newest(mission: Mission, form_id: str, root_uuid: str) -> Submission | None:
+    """The submission as it is now; None when it was deleted, or was never here."""
+    revisions = [each for each in revisions_of(mission.store, root_uuid) if each.form_id == form_id]
+    return parse_submission(revisions[-1].raw, form_id) if revisions and revisions[-1].raw else None
+
+
+def _row(mission: Mission, form_id: str, root_uuid: str, submission: Submission | None) -> Row:
+    deployment = mission.store.deployments().get(form_id)
+    if submission is None:
+        return Row(form_id, root_uuid)
+    row = (form_id, root_uuid, submission.submission_id, submission.submitted_at, submission.submitted_by)
+    if deployment is None:
+        return Row(*row)
+    # KoboToolbox sends the browser on to its own page of the row: kpi's aliases `enketo/redirect/…`.
+    data = f"{mission.kf}/api/v2/assets/{deployment.asset_uid}/data/{submission.submission_id}/enketo/redirect"
+    project = f"{mission.kf}/#/forms/{deployment.asset_uid}/data/table"
+    return Row(*row, f"{data}/view/", f"{data}/edit/", project)
+
+
+class _Questions:
+    """What the questions of the compared forms are called, offer, and tell of persons."""
+
+    def __init__(self, mission: Mission, form_ids: list[str]) -> None:
+        forms = [mission.forms[form_id] for form_id in dict.fromkeys(form_ids) if form_id in mission.forms]
+        self.questions: dict[str, Question] = {}
+        self.choices: dict[str, tuple[Choice, ...]] = {}
+        self.classes: dict[str, Asked] = {}
+        lists = mission.workspace.lists(mission.config, mission.forms) if forms else {}
+        for form in reversed(forms):
+            for question in form.questions:
+                self.questions[question.path] = question
+                self.choices[question.path] = form.choices.get(question.list_name) or lists.get(question.file_name, ())
+        self.places = {path: at for at, path in enumerate(self.questions)}
+        try:
+            by_form = classes_of_mission(mission)
+        except KoboSyncError:
+            return  # what nobody could class is personal
+        for form in forms:
+            self.classes.update(by_form.get(form.form_id, {}))
+
+    def question(self, path: str) -> Question | None:
+        return self.questions.get(_NUMBERED.sub("", path))
+
+    def order(self, path: str) -> tuple[int, list[int], str]:
+        """The form's order, each question for all items of its repeat; what the form does not ask comes last."""
+        place = self.places.get(_NUMBERED.sub("", path), len(self.places))
+        return place, [int(n[1:-1]) for n in _NUMBERED.findall(path)], path
+
+    def is_hidden(self, path: str) -> bool:
+        """What the program asks of the phone, not of a person."""
+        question = self.question(path)
+        return path.startswith(("meta/", "formhub/", "__")) or (
+            question is not None and question.kind in ("note", "audit")
+        )
+
+    def is_personal(self, path: str) -> bool:
+        asked = self.classes.get(_NUMBERED.sub("", path))
+        return asked is None or asked.privacy in _PERSONAL
+
+    def label(self, path: str) -> str:
+        question = self.question(path)
+        numbers = "".join(f" n° {n[1:-1]}" for n in _NUMBERED.findall(path))
+        text = label(question.labels, question.name) if question else path
+        return f"{' '.join(text.split())}{numbers}"
+
+    def answer(self, path: str, text: str) -> str:
+        """An answer as people read it: the labels of its choices, else as it is."""
+        names: Mapping[str, str] = {
+            each.name: label(each.labels, each.name) for each in self.choices.get(_NUMBERED.sub("", path), ())
+        }
+        if text in names:
+            return names[text]
+        codes = text.split()
+        return ", ".join(names[code] for code in codes) if codes and all(code in names for code in codes) else text
