@@ -15,6 +15,7 @@ from kobo_sync.documents import french
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
+from kobo_sync.notices.translations import translated
 from kobo_sync.workspace.manifests import class_of_zip
 
 log = logging.getLogger("kobo_sync.notices.messages")
@@ -114,8 +115,8 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
         f"« {TITLES.get(job, job)} » a échoué {len(streak)} fois de suite.",
         "",
         f"Dernier essai : {_moment(mission, newest.started_at)}",
-        f"Ce qui s’est passé : {newest.report.get('error', 'le programme a été interrompu')}",
-        f"Remède : {newest.report.get('hint') or 'voir la page Synchronisations'}",
+        f"Ce qui s’est passé : {translated(newest.report.get('error', ''), 'fr') or 'le programme a été interrompu'}",
+        f"Remède : {translated(newest.report.get('hint') or '', 'fr') or 'voir la page Synchronisations'}",
         "",
         "Ce qui était reçu est en sûreté. Vous ne recevrez pas d’autre message tant que ce travail n’a pas réussi.",
     ]
@@ -145,7 +146,7 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
     for finding in run.report.get("findings", ()) if run else ():
         if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
             lines_by_form.setdefault(finding.get("form_id", ""), []).append(
-                f"- {finding['rule']} : {finding['message']} → {finding.get('hint', '')}"
+                f"- {finding['rule']} : {translated(finding['message'], 'fr')} → {translated(finding.get('hint', ''), 'fr')}"
             )
     day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
     return [
@@ -185,7 +186,10 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
             what, subject = "endangered", f"{name} : quota en danger ({n} / {quota})"
         else:
             continue
-        lines = [f"{name}, {french.day(local.date())} à {local:%H:%M} : {n} présent·e·s pour un quota de {quota}.", ""]
+        lines = [
+            f"{name}, {french.day(local.date())} à {local:%H:%M} : {french.count(n, 'personne présente', 'personnes présentes')} pour un quota de {quota}.",
+            "",
+        ]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
         events.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
     return events

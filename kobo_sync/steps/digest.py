@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.desk import runs
 from kobo_sync.desk.notices import raise_notice
+from kobo_sync.documents import french
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES, WEEK, digest_notice
@@ -34,7 +35,9 @@ def digest(mission: Mission) -> Report:
     ended = Counter((run.job, "échecs" if run.has_failed else "réussites") for run in week if run.ended_at)
     lines += ["", "Travaux des sept derniers jours :", ""]
     for job in dict.fromkeys(job for job, _ in sorted(ended)):
-        lines.append(f"- {TITLES.get(job, job)} : {ended[job, 'réussites']} réussites, {ended[job, 'échecs']} échecs")
+        lines.append(
+            f"- {TITLES.get(job, job)} : {french.count(ended[job, 'réussites'], 'réussite')}, {french.count(ended[job, 'échecs'], 'échec')}"
+        )
     is_new = mission.config.notices.smtp is not None and bool(mission.config.notices.staff)
     is_new = is_new and raise_notice(mission.desk, digest_notice(mission, lines, today), started_at)
     summary = (

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import random_uuid
+from kobo_sync.notices.translations import rule_title, setting_label, translated
 from kobo_sync.web import (
     collection,
     dashboard,
@@ -30,7 +31,7 @@ from kobo_sync.web import (
 )
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Site, filters, load_person
-from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t, tn
+from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, said, t, tn
 
 log = logging.getLogger("kobo_sync.web")
 MOST_BYTES = 256 * 1024  # what a form of these pages may send
@@ -123,6 +124,9 @@ def _words() -> dict[str, object]:
     return {
         "t": t,
         "tn": tn,
+        "said": said,
+        "rule_title": lambda rule: rule_title(rule, code),
+        "setting_label": lambda key: setting_label(key, code),
         "label": label,
         "language": code,
         "languages": LANGUAGES,
@@ -180,7 +184,8 @@ def _fault(error: HTTPException) -> tuple[str, int] | BaseResponse:
 
 def _broken(error: KoboSyncError) -> tuple[str, int]:
     log.error("%s", error.message, extra={"request_id": g.get("request_id", "")})
-    return _page(503, t("Momentanément indisponible"), f"{error.message} → {error.hint}")
+    cure = translated(f"{error.message} → {error.hint}" if error.hint else error.message, language())
+    return _page(503, t("Momentanément indisponible"), cure)
 
 
 def _crashed(_error: Exception) -> tuple[str, int]:

@@ -9,8 +9,10 @@ from importlib import resources
 from typing import Any
 
 from flask import session
+from markupsafe import Markup
 
 from kobo_sync.documents import french
+from kobo_sync.notices.translations import translated
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
@@ -48,6 +50,11 @@ def _arabic_form(n: int) -> str:
     if n in (0, 1, 2):
         return ("zero", "one", "two")[n]
     return "few" if 3 <= n % 100 <= 10 else "many" if n % 100 >= 11 else "other"
+
+
+def said(text: str) -> Markup:
+    """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own."""
+    return Markup("<bdi>{}</bdi>").format(translated(text, language()))
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:
