@@ -76,7 +76,8 @@ def _sentence(text: str, language: str) -> str | None:
         match = pattern.fullmatch(text)
         if match and translations.get(language):
             values = {number: match[place] for place, number in enumerate(numbers, 1)}
-            return _VALUE.sub(lambda slot: _translated(values.get(slot[1], ""), language), translations[language])
+            parts = _VALUE.split(translations[language])
+            return "".join(_translated(values.get(part, ""), language) if at % 2 else part for at, part in enumerate(parts))
     return None
 
 
