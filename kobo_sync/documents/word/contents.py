@@ -32,7 +32,7 @@ class _Entry:
 
 def placeholder() -> list[Any]:
     """The runs of an empty field, for `refresh` to fill."""
-    return parsed(f"<w:p>{_begin()}{_end()}</w:p>")[0].findall(f"{W}r")
+    return list(parsed(f"<w:p>{_begin()}{_end()}</w:p>")[0])
 
 
 def refresh(document: WordDocument) -> bool:

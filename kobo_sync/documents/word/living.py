@@ -26,11 +26,15 @@ _MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|
 
 @dataclass(frozen=True)
 class Living:
-    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found."""
+    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found.
+
+    *blocks* are those that it was begun with, or has been given since.
+    """
 
     content: bytes
     notes: tuple[Note, ...]
     changed: bool
+    blocks: frozenset[str] = frozenset()
 
 
 def begin(template: bytes, content: Content, name: str) -> Living:
@@ -44,7 +48,12 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     _reword(document.document, content, state)
     _settle(document.document)
     put_state(document.document, state)
-    return Living(saved(document.document), (*document.notes, *_empty_slots(document.document, state)), True)
+    return Living(
+        saved(document.document),
+        (*document.notes, *_empty_slots(document.document, state)),
+        True,
+        frozenset(state.blocks),
+    )
 
 
 def rebuild(previous: bytes, content: Content, name: str) -> Living:
@@ -68,7 +77,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
         and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes)
         and not _is_reworded(document, content, state)
     ):
-        return Living(previous, _empty_slots(document, state), False)
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
     styles.complete(document)
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
@@ -84,7 +93,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     _date_comments(document, content)
     state.values |= dict(content.values)
     put_state(document, state)
-    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
 
 
 def reread(previous: bytes, content: Content, name: str) -> Living:
@@ -97,13 +106,23 @@ def reread(previous: bytes, content: Content, name: str) -> Living:
     if state is None:
         return Living(previous, (Note("foreign", name, ""),), False)
     if not _is_reworded(document, content, state):
-        return Living(previous, _empty_slots(document, state), False)
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
     styles.complete(document)
     notes = _reword(document, content, state)
     _settle(document)
     _date_comments(document, content)
     put_state(document, state)
-    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
+
+
+def prose(content: bytes, name: str) -> str:
+    """What people wrote in the report, a line per paragraph: neither islands nor hints of slots. Raises: DocumentError."""
+    document = opened(content, name)
+    state = read_state(document) or State()
+    body = document.element.body
+    is_machines = islands.within(_machine_elements(body, state.blocks, state))
+    lines = [islands.plain(paragraph) for paragraph in body.iter(f"{W}p") if not is_machines(paragraph)]
+    return "\n".join(line for line in lines if not line.startswith(TO_WRITE))
 
 
 def flattened(content: bytes) -> bytes:
