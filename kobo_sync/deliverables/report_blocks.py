@@ -279,7 +279,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
     rows = []
     for form_id in facts.config.forms:
         role = facts.config.forms[form_id].role
-        title = facts.forms[form_id].title if form_id in facts.forms else form_id
+        title = labels.form(facts, form_id)
         n = meaning.n_received(facts, form_id)
         n_usable = None if role == "other" else meaning.n_usable(facts, role, form_id)
         of_persons = role in _OF_PERSONS
@@ -297,7 +297,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
     writer.table(document, writer.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
     writer.note(document, f"{letterhead.provenance(facts, list(facts.config.forms))}.")
     if facts.fingerprint:
-        writer.note(document, f"Empreinte complète des données (SHA-256) : {facts.fingerprint}.")
+        writer.note(document, f"Empreinte des données : {facts.fingerprint}.")
     writer.note(document, letterhead.SUPPRESSION_NOTE)
 
 
