@@ -105,3 +105,29 @@ def need_domain(facts: Facts, code: str) -> str:
     """The code of a need's domain, or an empty string."""
     choice = needs(facts).get(code)
     return choice.extra.get("domain", "") if choice else ""
+
+
+# The domains that a catalogue may name by their code alone.
+_DOMAINS = {"education": "Éducation", "health": "Santé"}
+
+
+def domain(facts: Facts, need: str, code: str) -> str:
+    """A domain's label: the catalogue's column ``domain_<language>`` of its *need*, else a choice of the needs forms, else its code in words."""
+    language = facts.config.mission.languages[0]
+    item = needs(facts).get(need)
+    named = item.extra.get(f"domain_{language}", "") if item else ""
+    if named or not code:
+        return named
+    for form_id in facts.config.forms_with_role("needs"):
+        form = facts.forms.get(form_id)
+        for choices in form.choices.values() if form else ():
+            for choice in choices:
+                if choice.name == code and choice.labels:
+                    return pick(choice.labels, [language], "")
+    return _DOMAINS.get(code) or shown(facts, code.replace("_", " ")).capitalize()
+
+
+def form(facts: Facts, form_id: str) -> str:
+    """A form's title; its id where the form is absent or has none."""
+    settings = facts.forms.get(form_id)
+    return settings.title if settings and settings.title.strip() else form_id

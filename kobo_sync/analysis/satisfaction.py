@@ -167,6 +167,11 @@ def recommendation(marks: Sequence[int | None]) -> Recommendation:
     return Recommendation(n, n_missing, promoters, detractors, score, 100 * low, 100 * high)
 
 
+def scale_codes(facts: Facts, form_id: str, name: str) -> list[str]:
+    """The codes of a scaled question, from the least to the most favourable."""
+    return [choice.name for choice in _ordered(labels.choices(facts, form_id, name))]
+
+
 def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale:
     answers = [meaning.text(value) for value in _answers(facts, form_id, name, uuids)]
     choices = _ordered(labels.choices(facts, form_id, name))

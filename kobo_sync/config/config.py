@@ -18,6 +18,7 @@ from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
+from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Notices, Schedule, Service
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
@@ -35,7 +36,6 @@ SECRET_NAMES = (
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
 Labels = dict[str, str]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
 
 
 class Mission(Settings):
@@ -173,12 +173,6 @@ class Identity(Settings):
 
     colour: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#1F4E79"
     logos: list[FileName] = []
-
-
-class ReportSettings(Settings):
-    """What the final report must carry: *annexes* are files that staff put in exports/annexes/."""
-
-    annexes: list[FileName] = []
 
 
 class Config(Settings):

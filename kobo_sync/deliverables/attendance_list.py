@@ -38,13 +38,14 @@ def build(facts: Facts) -> list[Document]:
     listed = present.attendance(facts)
     head, widths, rows = _signatures(facts, listed)
     document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
+    writer.footer_note(document, _protection(facts))
     writer.title(document, _HEADING)
     writer.facing(document, _heading_grid(facts))
     alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
     writer.table(
         document, writer.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False)
     )
-    writer.note(document, _remarks(facts, listed))
+    writer.note(document, _remarks(facts, listed), keep_with_next=True)
     totals = _totals(facts, listed)
     content = writer.Table(
         totals[0],
@@ -226,7 +227,6 @@ def _certification(document: WordDocument, facts: Facts) -> None:
     rows = [[writer.Cell(line + blank) for line in _CERTIFIED]]
     content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
     writer.table(document, content)
-    writer.note(document, _protection(facts))
 
 
 def _protection(facts: Facts) -> str:

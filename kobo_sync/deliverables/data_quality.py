@@ -76,7 +76,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
         refused = str(usable.n_refused) if alone else french.NOTHING
         n_usable = str(len(usable.table)) if alone else french.NOTHING
         version = facts.form_versions.get(form_id, "") or french.NOTHING
-        rows.append([form_id, str(n), refused, *_by_status(table), n_usable, version])
+        rows.append([labels.form(facts, form_id), str(n), refused, *_by_status(table), n_usable, version])
     head = ["Formulaire", "Reçues", "Refus", *_STATUSES.values(), "Utilisées", "Version"]
     caption = "Soumissions par formulaire, refus de consentement et statuts de validation"
     widths = [3.2, 1.7, 1.5, 2.2, 1.9, 2.2, 1.9, 2.4]
@@ -165,9 +165,17 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
             n_missing = int(mine[name].isna().sum())
             if n_missing:
                 share = french.percent(n_missing / len(mine))
-                rows.append([form_id, labels.question(facts, form_id, question), str(n_missing), str(len(mine)), share])
+                rows.append(
+                    [
+                        labels.form(facts, form_id),
+                        labels.question(facts, form_id, question),
+                        str(n_missing),
+                        str(len(mine)),
+                        share,
+                    ]
+                )
     rows += [
-        [form_id, "Fichiers (photos, signatures)", str(n), french.NOTHING, french.NOTHING]
+        [labels.form(facts, form_id), "Fichiers (photos, signatures)", str(n), french.NOTHING, french.NOTHING]
         for form_id, n in awaited.items()
         if n
     ]
@@ -188,7 +196,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     rows = [
         [
             shown(facts, work.enumerator, asks_who=True),
-            work.form_id,
+            labels.form(facts, work.form_id),
             french.number(work.n),
             french.number(work.n_days),
             french.number(work.busiest),
@@ -214,7 +222,13 @@ def _personal(document: WordDocument, facts: Facts) -> None:
         for privacy, title in _CLASSES.items():
             mine = [each for each in asked.values() if each.privacy == privacy and each.kind != "server"]
             if mine:
-                rows.append([form_id, title, ", ".join(f"{each.path}{'*' * each.is_guessed}" for each in mine)])
+                rows.append(
+                    [
+                        labels.form(facts, form_id),
+                        title,
+                        ", ".join(f"{each.path}{'*' * each.is_guessed}" for each in mine),
+                    ]
+                )
     caption = "Classe de chaque question ; * : devinée, un réglage privacy.classes en décide"
     head = ["Formulaire", "Classe", "Questions"]
     writer.table(document, writer.Table(head, rows, [3.2, 2.4, 11.4], caption=caption, size=8.5))

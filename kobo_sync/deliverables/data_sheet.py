@@ -13,6 +13,7 @@ import pandas as pd
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.satisfaction import scale_codes
 from kobo_sync.deliverables import pseudonyms
 from kobo_sync.deliverables.treatment import (
     Treatment,
@@ -87,6 +88,11 @@ class DataSheet:
                 excel.Column(column, _title(self.facts, self.form_id, column, question), kind, question=named)
             )
             values.append(cells)
+            if codes := _scale_of(self.facts, self.form_id, question):
+                header = free_name(f"{column}_valeur", headers)
+                title = f"Valeur, de 1 (la moins favorable) à {len(codes)}"
+                columns.append(excel.Column(header, title, "integer", width=12, question=named, labels_of=column))
+                values.append([codes.index(str(cell)) + 1 if str(cell) in codes else None for cell in cells])
             if (labelled := _labels(self.facts, self.form_id, question, cells)) is not None:
                 header = free_name(f"{column}_libelle", headers)
                 columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
@@ -248,6 +254,14 @@ def _labels(
     if question.name == settings.fields.get("need"):
         return [labels.need(facts, str(cell)) if cell else None for cell in cells]
     return None
+
+
+def _scale_of(facts: Facts, form_id: str, question: Question | None) -> list[str]:
+    """The codes of a scaled question, least favourable first; nothing of another one."""
+    settings = facts.config.forms[form_id]
+    if question is None or question.name not in (*settings.likert, settings.fields.get("intention")):
+        return []
+    return scale_codes(facts, form_id, question.name)
 
 
 def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:

@@ -105,7 +105,8 @@ def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -
         *(["Toutes les colonnes sont gardées : ce fichier nomme des personnes. La liste des codes (« Clés ») dit qui est qui dans les fichiers "
            "pseudonymisés."] if nominative else _what_was_done(facts, told)),
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
-        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu). La feuille « Codes » donne les listes ; "
+        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu) ; une échelle d’accord en a une troisième, sa valeur "
+        "de 1 (la moins favorable) à 5. La feuille « Codes » donne les listes ; "
         "celles qui semblent nommer des personnes restent des codes.",
         "Excel ne connaît pas les jours avant mars 1900 : ces dates sont des textes sur fond jaune. Un texte de plus de 32 000 signes continue "
         "dans la colonne « (suite) ».",

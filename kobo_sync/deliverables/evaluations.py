@@ -180,7 +180,19 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
     if not pairs.shown:
         writer.paragraph(document, _TOO_FEW)
         return
-    writer.paragraph(document, _evolution(facts, results.change))
+    evolution(document, facts)
+    learning_figure(document, facts)
+    learning_tables(document, facts)
+
+
+def evolution(document: WordDocument, facts: Facts) -> None:
+    """Adds the evolution with its measures, for readers of statistics."""
+    writer.paragraph(document, _evolution(facts, learnt(facts).change))
+
+
+def learning_figure(document: WordDocument, facts: Facts) -> None:
+    """Adds the shares right before and after, by theme and by question, as a figure."""
+    results = learnt(facts)
     rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
     lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
     lines += [
@@ -198,6 +210,11 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
         picture,
         f"Bonnes réponses avant et après, par thème puis par question ({letterhead.n_is(n)} tests appariés)",
     )
+
+
+def learning_tables(document: WordDocument, facts: Facts) -> None:
+    """Adds the tables by theme and by question."""
+    rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in learnt(facts).themes]
     _theme_table(document, rows, letterhead.counted(facts, "pairs"))
     _item_table(document, facts)
 
@@ -294,9 +311,14 @@ def satisfaction_results(document: WordDocument, facts: Facts) -> None:
         writer.paragraph(document, _TOO_FEW)
         return
     writer.paragraph(document, _recommendation(facts))
+    satisfaction_figures(document, facts)
+    scales(document, facts)
+
+
+def satisfaction_figures(document: WordDocument, facts: Facts) -> None:
+    """Adds the answers by question as figures, one for each set of levels."""
     for block in _same_levels([each for each in printed_scales(facts) if each.levels]):
         _picture(document, facts, block)
-    _scales(document, printed_scales(facts))
 
 
 def _recommendation(facts: Facts) -> str:
@@ -339,7 +361,8 @@ def _picture(document: WordDocument, facts: Facts, scales: list[PrintedScale]) -
     writer.figure(document, picture, f"Réponses, en % des personnes qui ont répondu{merged}")
 
 
-def _scales(document: WordDocument, scales: Sequence[PrintedScale]) -> None:
+def scales(document: WordDocument, facts: Facts) -> None:
+    """Adds the table of the questions: favourable share with its interval, median."""
     rows = [
         [
             each.scale.label,
@@ -347,7 +370,7 @@ def _scales(document: WordDocument, scales: Sequence[PrintedScale]) -> None:
             favourable(each),
             _level(each.scale) if each.told.shown else french.NOTHING,
         ]
-        for each in scales
+        for each in printed_scales(facts)
     ]
     if rows:
         head = ["Critère", "n", "Favorable (IC à 95 %)", "Médiane"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import letterhead, report_annexes
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.deliverables.report_blocks import expected_annexes, report_blocks
+from kobo_sync.deliverables.report_blocks import acronyms_of_words, expected_annexes, report_blocks, report_parts
 from kobo_sync.documents.word import living, styles, writer
 from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
@@ -78,17 +79,35 @@ def build(facts: Facts) -> list[Document]:
     Raises: DocumentError when the template or the held file cannot be read.
     """
     zones = _zone_sets(facts)
+    from_words = {"sigles": partial(acronyms_of_words, facts)}
     if facts.unchanged and PATH in facts.previous_files:
-        living_report = living.parsed_report(facts.previous_files[PATH], PATH)
-        findings = (*_findings(living_report.notes), *_completeness(facts, zones))
-        return [Document(PATH, living_report.content, CLASS, findings), *_annexes(facts)]
+        words_alone = Content({}, {}, facts.as_of, from_words=from_words)
+        living_report = living.reread(facts.previous_files[PATH], words_alone, PATH)
+        findings = (
+            *_findings(living_report.notes),
+            *_completeness(facts, zones, living_report.blocks),
+            *_unexplained(facts, living_report),
+        )
+        return [Document(PATH, _coloured(facts, living_report), CLASS, findings), *_annexes(facts)]
     blocks = report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()})
-    content = Content(live_values(facts), blocks, facts.as_of, not facts.final, letterhead.logos(facts))
+    content = Content(
+        live_values(facts),
+        blocks,
+        facts.as_of,
+        not facts.final,
+        letterhead.logos(facts),
+        parts=report_parts(facts),
+        from_words=from_words,
+    )
     previous = facts.previous_files.get(PATH)
     documents = []
     notes: tuple[Note, ...] = ()
+    unexplained: list[Finding] = []
+    blocks_there: frozenset[str] = frozenset()
     if previous is not None:
         living_report = living.rebuild(previous, content, PATH)
+        blocks_there = living_report.blocks
+        unexplained = _unexplained(facts, living_report)
         documents.append(Document(PATH, _coloured(facts, living_report), CLASS))
         notes = living_report.notes
     if previous is None or facts.fresh:
@@ -98,15 +117,26 @@ def build(facts: Facts) -> list[Document]:
                 f"the template {TEMPLATE} is missing", hint=f"put it in exports/templates/{TEMPLATE}, or install again"
             )
         living_report = living.begin(template, content, TEMPLATE)
+        blocks_there = blocks_there or living_report.blocks
         documents.append(Document(PATH if previous is None else FRESH_PATH, _coloured(facts, living_report), CLASS))
         notes = (
             (*notes, *living_report.notes)
             if previous is None
             else (*notes, *(n for n in living_report.notes if n.kind in ("unknown", "malformed", "misplaced")))
         )
-    findings = (*_findings(notes), *_completeness(facts, zones))
+    findings = (*_findings(notes), *_completeness(facts, zones, blocks_there), *unexplained)
     first = documents[0]
     return [Document(first.path, first.content, CLASS, findings), *documents[1:], *_annexes(facts)]
+
+
+def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
+    """A finding for the acronyms that people wrote in the report and that its list does not explain."""
+    unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH))
+    if not unknown:
+        return []
+    message = f"le rapport emploie des sigles que sa liste n’explique pas : {', '.join(unknown)}"
+    hint = 'les ajouter à [report.acronyms] de config/mission.toml, comme CLD = "comité local de développement"'
+    return [Finding("REPORT010", "info", f"mission/{PATH}", message, hint)]
 
 
 def look_ahead(facts: Facts) -> None:
@@ -150,8 +180,11 @@ def _zone_sets(facts: Facts) -> Mapping[str, Manifest]:
     }
 
 
-def _completeness(facts: Facts, zones: Mapping[str, Manifest]) -> list[Finding]:
-    """What a donor would refuse, beside empty slots: zones without data, missing annexes."""
+def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset[str]) -> list[Finding]:
+    """What a donor would refuse, beside empty slots: zones without data, missing annexes.
+
+    A report of *blocks* without the terms of reference, begun before there was a place for them, is not asked for their text.
+    """
     findings = []
     for code, zone_manifest in zones.items():
         name = labels.zone(facts, code)
@@ -164,8 +197,10 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest]) -> list[Finding]:
             continue
         hint = "récupérer les données (kobo-sync pull), ou en dire la raison dans le rapport"
         findings.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
+    settings = facts.config.report
+    demanded = {*settings.annexes, *([settings.terms_of_reference] if "termes_de_reference" in blocks else [])}
     for name in expected_annexes(facts):
-        if name not in facts.annexes:
+        if name in demanded and name not in facts.annexes:
             findings.append(
                 Finding(
                     "REPORT004",

@@ -8,7 +8,7 @@ from kobo_sync.analysis import labels, meaning, publication
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
-from kobo_sync.analysis.needs import COMMON_UP_TO, Need, needs
+from kobo_sync.analysis.needs import COMMON_UP_TO, needs
 from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
@@ -29,6 +29,7 @@ WORKBOOK_PATH = "besoins-prioritaires.xlsx"
 _FIGURE_CM = 16.8
 _IN_CHART = 12
 _PHOTOS, _PHOTO_PX = 4, 1000
+_FRAME = (4, 3)  # of a photo in the paper: width to height
 _STRONG = 3
 _SMALL_GROUP = (
     f"Un groupe compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
@@ -136,7 +137,7 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
 
 
 def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
-    domains = {each.need.code: _domain(facts, each.need) for each in scores.needs}
+    domains = {each.need.code: labels.domain(facts, each.need.code, each.need.domain) for each in scores.needs}
     head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
     rows = [
@@ -162,21 +163,6 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
     )
 
 
-def _domain(facts: Facts, need: Need) -> str:
-    """The domain's label: the catalogue's column ``domain_<language>``, else a choice of the needs forms, else nothing."""
-    need_choice = labels.needs(facts).get(need.code)
-    named = need_choice.extra.get(f"domain_{facts.config.mission.languages[0]}", "") if need_choice else ""
-    if named:
-        return named
-    for form_id in facts.config.forms_with_role("needs"):
-        form = facts.forms.get(form_id)
-        for choices in form.choices.values() if form else ():
-            for choice in choices:
-                if choice.name == need.domain:
-                    return labels.pick(choice.labels, facts.config.mission.languages[:1], "")
-    return ""
-
-
 def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the rank of each need per group and sex, groups too small left out."""
     columns: list[tuple[str, dict[str, int | str | None]]] = []
@@ -195,7 +181,8 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
         rows.append([writer.Cell(need.label), *cells])
     widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
     caption = "Rang de chaque besoin ; les cinq premiers de chaque colonne sont en gras sur fond coloré"
-    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5))
+    content = writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5, explained=False)
+    writer.table(document, content)
     writer.note(
         document,
         "Même rang : à égalité. "
@@ -292,7 +279,8 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
         if len(cells) == most:
             break
         content = facts.attachment(photo.root_uuid, photo.filename)
-        small = pictures.photo(content, _PHOTO_PX) if content else None
+        crop = (0, 0) if photo.is_sketch else _FRAME  # of a sketch nothing may be lost
+        small = pictures.photo(content, _PHOTO_PX, crop) if content else None
         if small is None:
             continue
         groups = french.listing([labels.group(facts, code, short=True) for code in photo.groups])
@@ -308,7 +296,7 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
         padded = [*cells, writer.Cell()] if len(cells) % 2 else cells
         rows = [padded[at : at + 2] for at in range(0, len(padded), 2)]
         alt = f"{french.count(len(cells), 'image')} des groupes de discussion"
-        writer.table(document, writer.Table((), rows, [8.4, 8.4], alt=alt))
+        writer.table(document, writer.Table((), rows, [8.4, 8.4], alt=alt, explained=False, framed=False))
     return len(cells)
 
 

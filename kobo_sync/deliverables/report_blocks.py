@@ -1,7 +1,11 @@
-"""The computed blocks of the final report: what ``{{bloc:…}}`` may name, each a table or a figure with its words."""
+"""The computed blocks of the final report: what ``{{bloc:…}}`` may name, each a table or a figure with its words.
+
+Some serve reports that were begun with an older template: they hold the measures for statisticians beside the words for all.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -15,19 +19,33 @@ from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.populations import told, zone_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published_needs import printed_needs
-from kobo_sync.analysis.roadmap import RoadMap, road_map
-from kobo_sync.deliverables import evaluations, letterhead
+from kobo_sync.analysis.roadmap import Action, RoadMap, road_map
+from kobo_sync.deliverables import (
+    evaluations,
+    letterhead,
+    report_annexes,
+    report_objectives,
+    report_plain,
+    sentences,
+)
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
-from kobo_sync.documents.word.template import Block
+from kobo_sync.documents.word.template import Block, Piece
 
 Figures = Mapping[str, Mapping[str, str]]
 _FIGURE_CM = 16.8
 _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
+_OBJECTIVES_SLOT = (
+    "{{texte:objectifs|Par objectif des termes de référence : ce qui a été fait, la preuve, la limite. "
+    "[[report.objectives]] en fait un tableau calculé.}}"
+)
+_ALL_ZONES_SLOT = (
+    "{{texte:deroulement|Programme réel des journées ; raison de modification de l’activité prévue, zone par zone.}}"
+)
 # Forms of which a person fills one, or one per session: their numbers are numbers of persons.
 _OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "needs"))
 
@@ -57,7 +75,48 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         "feuille_de_route": named("feuille de route", partial(_road_map, facts=facts)),
         "donnees": named("provenance des données", partial(_received, facts=facts)),
         "annexes": named("annexes", partial(_annexes, facts=facts)),
-    }
+        "en_bref": named("l’essentiel", partial(report_plain.in_short, facts=facts)),
+        "collecte": named("ce qui a été recueilli", partial(report_plain.collected, facts=facts)),
+        "limites": named("limites", partial(report_plain.limits, facts=facts)),
+        "beneficiaires": named("bénéficiaires", partial(_beneficiaries, facts=facts)),
+        "acquis_en_clair": named("acquis", partial(report_plain.learning, facts=facts)),
+        "satisfaction_en_clair": named("satisfaction", partial(report_plain.satisfaction, facts=facts)),
+        "cadre_commun": named("priorités communes", partial(report_plain.in_common, facts=facts)),
+        "mesures": named("mesures techniques", partial(report_annexes.measures, facts=facts)),
+        "termes_de_reference": named("termes de référence", partial(report_annexes.terms, facts=facts)),
+    } | (
+        {"objectifs": named("objectifs", partial(report_objectives.table, facts=facts))}
+        if facts.config.report.objectives
+        else {}
+    )
+
+
+def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
+    """What ``{{partie:…}}`` may name: the objectives (computed, or to be written), the course of the day zone by zone."""
+    objectives = Piece("{{bloc:objectifs}}" if facts.config.report.objectives else _OBJECTIVES_SLOT)
+    zones = facts.config.zones
+    if len(zones) > _MOST_BARS:  # a heading and two slots each would be a book
+        return {"objectifs": (objectives,), "deroulement": (Piece(_ALL_ZONES_SLOT),)}
+    pieces = []
+    for zone in zones:
+        name = re.sub(r"[{}|]", "", labels.zone(facts, zone.code))
+        day = f", {french.day(zone.training_on)}" if zone.training_on else ""
+        pieces += [
+            Piece(f"{name}{day}", level=2),
+            Piece(
+                f"{{{{texte:jour_{zone.code}|{name} – déroulement : programme réel de la journée, lieu, personnes, ambiance.}}}}"
+            ),
+            Piece(
+                f"{{{{texte:ecart_{zone.code}|{name} – raison de modification de l’activité prévue : ce qui a changé et pourquoi, ou « aucune modification ».}}}}"
+            ),
+        ]
+    return {"objectifs": (objectives,), "deroulement": tuple(pieces)}
+
+
+def acronyms_of_words(facts: Facts, words: str) -> Block:
+    """The list of the acronyms that stand in *words*, those of the report."""
+    explained = report_annexes.acronyms(facts)
+    return Block("sigles", lambda document: report_annexes.acronym_list(document, words, explained))
 
 
 def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
@@ -82,6 +141,20 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     )
 
 
+def _beneficiaries(document: WordDocument, facts: Facts) -> None:
+    writer.paragraph(document, sentences.presence(facts))
+    if people := " ".join(filter(None, (sentences.sexes(facts), sentences.whole_day(facts)))):
+        writer.paragraph(document, people)
+    _who_came(document, facts)
+
+
+def _who_came(document: WordDocument, facts: Facts) -> None:
+    evaluations.groups_and_sexes(document, facts)
+    ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
+    if ages:
+        writer.table(document, ages)
+
+
 def _participation(document: WordDocument, facts: Facts) -> None:
     bars = []
     for zone in facts.config.zones:
@@ -92,10 +165,7 @@ def _participation(document: WordDocument, facts: Facts) -> None:
         alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
         picture = writer.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
         writer.figure(document, picture, "Personnes présentes et quota, par zone")
-    evaluations.groups_and_sexes(document, facts)
-    ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
-    if ages:
-        writer.table(document, ages)
+    _who_came(document, facts)
 
 
 def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
@@ -184,35 +254,32 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
 
 
 def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
-    rows: list[list[str | writer.Cell]] = []
-    for number, action in enumerate(plan.actions, 1):
-        values = action.values
-        responsible = "\n".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
-        rows.append(
-            [
-                str(number),
-                labels.zone(facts, action.zone),
-                labels.need(facts, values["need"]),
-                writer.Cell(
-                    values["objective"] or values["action"], below=values["action"] if values["objective"] else ""
-                ),
-                values["target"] or "à préciser",
-                responsible or "à désigner",
-                french.day(action.deadline) if action.deadline else "à fixer",
-                values["indicator"] or "à définir",
-            ]
-        )
-    head = ["N°", "Zone", "Besoin", "Objectif et action", "Cible", "Responsable", "Échéance", "Indicateur"]
+    rows = [_action(facts, number, action) for number, action in enumerate(plan.actions, 1)]
+    head = ["N°", "Zone et besoin", "Objectif et action", "Cible et responsable", "Échéance", "Indicateur"]
     caption = f"Feuille de route : {french.count(len(rows), 'action')}"
-    widths = [0.7, 1.7, 2.0, 3.4, 2.1, 2.1, 2.9, 2.1]
-    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(0,), size=7.5))
+    content = writer.Table(head, rows, [0.9, 3.2, 5.0, 3.4, 1.9, 2.6], caption=caption, right=(0,), size=8.5)
+    writer.table(document, content)
+
+
+def _action(facts: Facts, number: int, action: Action) -> list[str | writer.Cell]:
+    """One action in six stacked cells: so many that a page in portrait holds them."""
+    values = action.values
+    responsible = ", ".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
+    return [
+        french.number(number),
+        writer.Cell(labels.zone(facts, action.zone), below=labels.need(facts, values["need"])),
+        writer.Cell(values["objective"] or values["action"], below=values["action"] if values["objective"] else ""),
+        writer.Cell(values["target"] or "cible à préciser", below=responsible or "responsable à désigner"),
+        french.short_day(action.deadline) if action.deadline else "à fixer",
+        values["indicator"] or "à définir",
+    ]
 
 
 def _received(document: WordDocument, facts: Facts) -> None:
     rows = []
     for form_id in facts.config.forms:
         role = facts.config.forms[form_id].role
-        title = facts.forms[form_id].title if form_id in facts.forms else form_id
+        title = labels.form(facts, form_id)
         n = meaning.n_received(facts, form_id)
         n_usable = None if role == "other" else meaning.n_usable(facts, role, form_id)
         of_persons = role in _OF_PERSONS
@@ -228,7 +295,10 @@ def _received(document: WordDocument, facts: Facts) -> None:
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]
     caption = "Soumissions reçues et utilisées, par formulaire"
     writer.table(document, writer.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
-    writer.note(document, letterhead.provenance(facts, list(facts.config.forms)) + ". " + letterhead.SUPPRESSION_NOTE)
+    writer.note(document, f"{letterhead.provenance(facts, list(facts.config.forms))}.")
+    if facts.fingerprint:
+        writer.note(document, f"Empreinte des données : {facts.fingerprint}.")
+    writer.note(document, letterhead.SUPPRESSION_NOTE)
 
 
 def _annexes(document: WordDocument, facts: Facts) -> None:
@@ -241,4 +311,6 @@ def _annexes(document: WordDocument, facts: Facts) -> None:
 def expected_annexes(facts: Facts) -> list[str]:
     """The annexes that the config demands, then those that staff put in exports/annexes/ besides."""
     demanded = list(facts.config.report.annexes)
+    terms = facts.config.report.terms_of_reference
+    demanded += [terms] if terms and terms not in demanded else []
     return [*demanded, *(name for name in sorted(facts.annexes) if name not in demanded)]

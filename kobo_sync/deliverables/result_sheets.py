@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.facts import Facts
@@ -38,7 +39,7 @@ def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids:
     provenance = letterhead.provenance(facts, form_ids)
     intro = (f"{title} – {letterhead.place_name(facts)}", letterhead.action(facts), provenance)
     first = sheets[0]
-    with_intro = [excel.Sheet(first.name, first.columns, first.rows, intro=intro), *sheets[1:]]
+    with_intro = [replace(first, intro=intro), *sheets[1:]]
     return excel.workbook(
         with_intro,
         title=intro[0],
@@ -49,18 +50,14 @@ def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids:
     )
 
 
-def _number(name: str, title: str = "") -> excel.Column:
-    return excel.Column(name, title, kind="decimal", width=12)
-
-
 def _count(name: str, title: str = "") -> excel.Column:
     return excel.Column(name, title, kind="integer", width=11)
 
 
 _UNITS = {
     "persons": "personnes",
-    "share": "part 0–1",
-    "percent": "% 0–100",
+    "share": "%",
+    "percent": "%",
     "points": "points",
     "index": "indice",
     "actions": "actions",
@@ -99,6 +96,29 @@ _NAMES = {
     "smart_share": "Actions complètes (SMART)",
     "overdue": "Actions en retard",
 }
+# How a figure is shown: by its name where it has a way of its own, else by its unit.
+_SHOWN: Mapping[str, excel.Kind] = {
+    "change": "signed tenth",
+    "change_low": "signed tenth",
+    "change_high": "signed tenth",
+    "gain": "hundredth",
+    "effect_size": "hundredth",
+    "t_p": "p",
+    "wilcoxon_p": "p",
+    "recommendation": "signed",
+    "recommendation_low": "signed",
+    "recommendation_high": "signed",
+    "need_score": "hundredth",
+    "need_severity": "tenth",
+    "agreement": "hundredth",
+    "share": "share",
+    "percent": "percent",
+    "points": "signed tenth",
+    "index": "hundredth",
+    "persons": "integer",
+    "actions": "integer",
+    "needs": "integer",
+}
 _FORMS = {"test_before": "test avant", "test_after": "test après", "satisfaction": "satisfaction", "needs": "besoins"}
 _TRAITS = {"sex": "sexe", "group": "groupe", "age_band": "tranche d’âge", "commune": "commune"}
 
@@ -114,13 +134,25 @@ def _indicators(facts: Facts) -> excel.Sheet:
     ]
     zone = letterhead.place_name(facts)
     # By kind: that a zone has no indicator of women, or of a group, would tell that nobody was one.
-    units = {_kind(indicator.name): _UNITS[indicator.unit] for indicator in indicators(facts)}
+    units = {_kind(indicator.name): indicator.unit for indicator in indicators(facts)}
     rows: list[Row] = [
-        [french.typography(_named(facts, name)), zone, value, units[_kind(name)], n, name]
+        [
+            french.typography(_named(facts, name)),
+            zone,
+            _figure(value, _kind(name), units[_kind(name)]),
+            _UNITS[units[_kind(name)]],
+            n,
+            name,
+        ]
         for name, value, n in printed_figures(facts)
         if _kind(name) in units
     ]
-    return excel.Sheet("Indicateurs", columns, rows)
+    return excel.Sheet("Indicateurs", columns, rows, explained=True)
+
+
+def _figure(value: figures.Cell, name: str, unit: str) -> excel.Value:
+    """The value as its unit is read: 26 persons, 57 %, p 0,002."""
+    return value if value is None or isinstance(value, str) else excel.Figure(value, _SHOWN.get(name) or _SHOWN[unit])
 
 
 def _kind(name: str) -> str:
@@ -164,7 +196,9 @@ def _items(facts: Facts) -> excel.Sheet:
         excel.Column("Question", width=10),
         excel.Column("Libellé", width=60),
         excel.Column("Thème", width=16),
-        *(excel.Column(name, kind="decimal", width=11) for name in ("n", "Avant", "Après", "p McNemar")),
+        excel.Column("n", kind="integer", width=11),
+        *(excel.Column(name, kind="share", width=11) for name in ("Avant", "Après")),
+        excel.Column("p McNemar", kind="p", width=11),
     ]
     rows: list[Row] = []
     for each in printed_items(facts):
@@ -174,21 +208,21 @@ def _items(facts: Facts) -> excel.Sheet:
             [
                 name,
                 texts.get(name, ""),
-                theme,
+                letterhead.theme(facts, theme),
                 n_cell(each.told),
                 *shares,
                 figures.item_p(each) if each.p is None else french.rounded(each.p, 3),
             ]
         )
-    return excel.Sheet("Questions du test", columns, rows)
+    return excel.Sheet("Questions du test", columns, rows, explained=True)
 
 
 def _scores(facts: Facts) -> excel.Sheet:
     columns = [
         excel.Column("Code du participant", width=20),
-        _number("Avant (%)"),
-        _number("Après (%)"),
-        _number("Évolution"),
+        excel.Column("Avant", kind="percent", width=12),
+        excel.Column("Après", kind="percent", width=12),
+        excel.Column("Évolution (points)", kind="signed", width=12),
     ]
     rows: list[Row] = []
     for code, (before, after) in learning(facts).scores.items():
@@ -202,7 +236,7 @@ def _scales(facts: Facts) -> excel.Sheet:
     columns = [
         excel.Column("Critère", width=50),
         excel.Column("Réponse", width=40),
-        excel.Column("Part", kind="decimal", width=12),
+        excel.Column("Part", kind="share", width=12),
         excel.Column("n", kind="integer", width=11),
     ]
     rows: list[Row] = []
@@ -213,7 +247,7 @@ def _scales(facts: Facts) -> excel.Sheet:
             [each.scale.label, level, share_cell(Share("" if each.told.exact else "≈", share, ())), n]
             for level, share in zip(each.levels, each.shares, strict=True)
         ]
-    return excel.Sheet("Satisfaction", columns, rows)
+    return excel.Sheet("Satisfaction", columns, rows, explained=True)
 
 
 def _comments(facts: Facts) -> excel.Sheet:
@@ -228,9 +262,12 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         _count("Rang"),
         excel.Column("Besoin", width=46),
         excel.Column("Domaine", width=14),
-        _number("Score (0–3)"),
+        excel.Column("Score (0–3)", kind="hundredth", width=12),
+        _count("Mentions"),
+        excel.Column("Gravité (1–5)", kind="tenth", width=12),
+        _count("Ménages"),
+        excel.Column("Faisabilité (1–5)", kind="tenth", width=12),
     ]
-    columns += [_count("Mentions"), _number("Gravité"), _number("Ménages"), _number("Faisabilité")]
     columns += [excel.Column("Priorité commune", width=12)]
     shared = scores.ranked.common
     printed = {each.need.code: each for each in scores.needs}
@@ -238,7 +275,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     for need in scores.ranked.needs:
         each = printed.get(need.code)
         if each is None:
-            rows.append([None, need.label, need.domain, *[None] * 5, ""])
+            rows.append([None, need.label, labels.domain(facts, need.code, need.domain), *[None] * 5, ""])
             continue
         common = "" if shared is None else "oui" if need.code in shared else "non"
         score = french.rounded(each.score, scores.digits)
@@ -247,8 +284,10 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
             french.rounded(each.households),
             french.rounded(each.feasibility, 1),
         ]
-        rows.append([need.rank, need.label, need.domain, score, each.mentions, *rated, common])
-    return excel.Sheet("Classement", columns, rows)
+        rows.append(
+            [need.rank, need.label, labels.domain(facts, need.code, need.domain), score, each.mentions, *rated, common]
+        )
+    return excel.Sheet("Classement", columns, rows, explained=True)
 
 
 def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
@@ -261,4 +300,4 @@ def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         [need.label, *(figures.rank_cell(scores, need, name, code) for name, code in rankings)]
         for need in scores.ranked.needs
     ]
-    return excel.Sheet("Rangs par groupe et sexe", columns, rows)
+    return excel.Sheet("Rangs par groupe et sexe", columns, rows, explained=True)

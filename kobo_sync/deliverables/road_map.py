@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from docx.document import Document as WordDocument
@@ -26,14 +27,15 @@ WORKBOOK_PATH = "feuille-de-route.xlsx"
 _HEAD = (
     "N°",
     "Objectif et action",
-    "Cible",
+    "Cible et niveau",
     "Responsable et alliés",
-    "Échéance",
+    "Échéance et statut",
     "Indicateur et preuve",
     "Moyens et risque",
-    "Statut",
 )
-_WIDTHS = (1.0, 5.6, 3.8, 3.6, 3.1, 3.9, 3.6, 2.1)
+_WIDTHS = (1.0, 6.4, 3.9, 4.0, 3.2, 4.4, 3.8)
+_DUE, _STATUS = "Échéance", "Statut"
+_PRINTED = 10  # columns of the workbook that a page has; the others are for the screen
 
 
 def build(facts: Facts) -> list[Document]:
@@ -79,8 +81,11 @@ def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
         document,
         [
             (str(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
-            (str(len(plan.counts("need"))), "besoins servis"),
-            (f"{complete}{slash}{len(plan.actions)}", f"actions complètes, SMART ({french.percent(plan.smart_share)})"),
+            (str(len(plan.counts("need"))), "besoin servi" if len(plan.counts("need")) < 2 else "besoins servis"),
+            (
+                f"{complete}{slash}{len(plan.actions)}",
+                f"{'action complète' if complete < 2 else 'actions complètes'}, SMART ({french.percent(plan.smart_share)})",
+            ),
             (str(n_overdue), f"en retard au {french.day(as_of)}" if as_of else "en retard"),
         ],
     )
@@ -106,7 +111,8 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     level, kind = _label(facts, "level", values["level"]), _label(facts, "kind", values["kind"])
     late = as_of is not None and action.overdue(as_of)
     due = french.day(action.deadline) if action.deadline else "à fixer"
-    status = _label(facts, "status", values["status"]) or french.NOTHING
+    status = [_label(facts, "status", values["status"]), "en retard" if late else ""]
+    status.append("" if action.smart_complete else "à compléter")
     responsible = _lines(values["responsible_function"], group(facts, action), _after("Alliés : ", values["allies"]))
     return [
         str(number),
@@ -116,10 +122,9 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
         ),
         writer.Cell(values["target"] or "à préciser", below=_after("Niveau : ", level)),
         responsible or "à désigner",
-        writer.Cell(due, bold=late, below="en retard" if late else "", fill="FBE3D6" if late else ""),
+        writer.Cell(due, bold=late, below=_lines(*status), fill="FBE3D6" if late else ""),
         writer.Cell(values["indicator"] or "à définir", below=_after("Preuve : ", values["verification"])),
         _lines(values["resources"], _after("Risque : ", values["risk"])),
-        writer.Cell(status, below="" if action.smart_complete else "à compléter"),
     ]
 
 
@@ -174,24 +179,24 @@ def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
     statuses = _choices(facts, "status")
     columns = [
         excel.Column("N°", kind="integer", width=5),
-        excel.Column("Zone", width=16),
-        excel.Column("Besoin", width=24),
-        excel.Column("Objectif", width=34),
-        excel.Column("Action", width=34),
+        excel.Column("Zone", width=15),
+        excel.Column("Besoin", width=22),
+        excel.Column("Objectif", width=32),
+        excel.Column("Action", width=32),
+        excel.Column("Cible", width=22),
+        excel.Column("Fonction responsable", width=20),
+        excel.Column(_DUE, kind="date", width=12),
+        excel.Column("Indicateur", width=22),
+        excel.Column(_STATUS, width=13, choices=statuses),
         excel.Column("Type", width=13, choices=_choices(facts, "kind")),
-        excel.Column("Cible", width=24),
         excel.Column("Niveau", width=13, choices=_choices(facts, "level")),
         excel.Column("Alliés", width=20),
         excel.Column("Groupe responsable", width=16),
-        excel.Column("Fonction responsable", width=20),
-        excel.Column("Échéance", kind="date", width=12),
-        excel.Column("Indicateur", width=24),
         excel.Column("Moyen de vérification", width=22),
         excel.Column("Ressources", width=20),
         excel.Column("Risque", width=20),
         excel.Column("Faisabilité", width=16),
         excel.Column("Impact", width=16),
-        excel.Column("Statut", width=13, choices=statuses),
         excel.Column("Complète (SMART)", width=11),
     ]
     rows = [_cells(facts, number, action) for number, action in enumerate(plan.actions, 1)]
@@ -199,12 +204,10 @@ def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
         f"{TITLE} – {letterhead.place_name(facts)}",
         "Choisissez le statut dans la liste ; une échéance passée sur une action ouverte devient orange.",
     )
-    sheet = excel.Sheet(TITLE, columns, rows, intro=intro)
-    first = sheet.first_row
-    closed = "".join(f',$S{first}<>"{label}"' for label in _closed_labels(facts))
-    return excel.Sheet(
-        TITLE, columns, rows, intro=intro, highlight={f'=AND($L{first}<>"",$L{first}<TODAY(){closed})': "#FBD5B5"}
-    )
+    sheet = excel.Sheet(TITLE, columns, rows, intro=intro, printed=_PRINTED)
+    due, status = (f"${excel.letters(columns, name)}{sheet.first_row}" for name in (_DUE, _STATUS))
+    still_open = "".join(f',{status}<>"{label}"' for label in _closed_labels(facts))
+    return replace(sheet, highlight={f'=AND({due}<>"",{due}<TODAY(){still_open})': "#FBD5B5"})
 
 
 def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
@@ -215,20 +218,20 @@ def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
         labels.need(facts, values["need"]),
         values["objective"],
         values["action"],
-        _label(facts, "kind", values["kind"]),
         values["target"],
-        _label(facts, "level", values["level"]),
-        values["allies"],
-        group(facts, action),
         values["responsible_function"],
         action.deadline,
         values["indicator"],
+        _label(facts, "status", values["status"]),
+        _label(facts, "kind", values["kind"]),
+        _label(facts, "level", values["level"]),
+        values["allies"],
+        group(facts, action),
         values["verification"],
         values["resources"],
         values["risk"],
         _label(facts, "feasibility", values["feasibility"]),
         _label(facts, "impact", values["impact"]),
-        _label(facts, "status", values["status"]),
         "oui" if action.smart_complete else "non",
     ]
 

@@ -113,6 +113,11 @@ def day(value: date, *, weekday: bool = False) -> str:
     return f"{_DAYS[value.weekday()]} {text}" if weekday else text
 
 
+def short_day(value: date) -> str:
+    """``11/02/2025``, for narrow cells."""
+    return f"{value:%d/%m/%Y}"
+
+
 def span(first: date, last: date) -> str:
     """``11 au 13 février 2025``, or one day when both are equal."""
     if first == last:

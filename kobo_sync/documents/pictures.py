@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 _PHOTO_PX, _LOGO_PX = 1600, 600
 _SIGNATURE_PX = (300, 90)
 _INK_BELOW = 200
+_WHITE_FROM = 250
 _EIGHT = [round(level * 7 / 255) for level in range(256)]
 
 
@@ -39,12 +40,20 @@ def signature(content: bytes) -> bytes | None:
 
 
 @lru_cache(maxsize=16)
-def photo(content: bytes, px: int = _PHOTO_PX) -> bytes | None:
-    """The photo upright as a JPEG of at most *px* pixels, without EXIF (GPS, device); None when there is no image."""
+def photo(content: bytes, px: int = _PHOTO_PX, frame: tuple[int, int] = (0, 0)) -> bytes | None:
+    """The photo upright as a JPEG of at most *px* pixels, without EXIF (GPS, device); None when there is no image.
+
+    *frame* (width, height): cut around its middle to these proportions, so that it fills its frame; blank borders go first.
+    """
     opened = _open(content)
     if opened is None:
         return None
     upright = _on_white(ImageOps.exif_transpose(opened))
+    if all(frame):
+        whole = _without_border(upright)
+        width = min(whole.width, round(whole.height * frame[0] / frame[1]))
+        height = min(whole.height, round(whole.width * frame[1] / frame[0]))
+        upright = ImageOps.fit(whole, (max(1, width), max(1, height)), method=Image.Resampling.LANCZOS)
     upright.thumbnail((px, px), Image.Resampling.LANCZOS)
     clean = Image.new("RGB", upright.size)
     clean.paste(upright)
@@ -62,6 +71,12 @@ def logo(content: bytes) -> bytes | None:
     plain = _on_white(opened)
     plain.thumbnail((_LOGO_PX, _LOGO_PX), Image.Resampling.LANCZOS)
     return _png(plain)
+
+
+def _without_border(image: Image.Image) -> Image.Image:
+    """The image without the white strips at its edges; a picture that is all white stays."""
+    ink = image.convert("L").point(lambda level: 255 if level < _WHITE_FROM else 0).getbbox()
+    return image.crop(ink) if ink and min(ink[2] - ink[0], ink[3] - ink[1]) > min(image.size) // 2 else image
 
 
 def _open(content: bytes) -> Image.Image | None:

@@ -12,12 +12,27 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from kobo_sync.documents.colours import tint
+from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
 
-Kind = Literal["text", "integer", "decimal", "date", "datetime"]
-Value = str | int | float | date | datetime | None
+Kind = Literal[
+    "text", "integer", "decimal", "date", "datetime",
+    "share", "percent", "tenth", "hundredth", "signed", "signed tenth", "p",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that is shown in another way than its column: a sheet of figures has one of each kind a row."""
+
+    value: float
+    kind: Kind
+
+
+Value = str | int | float | date | datetime | Figure | None
 
 INK = "#1F4E79"
 _RULE, _PALE = "#B8C2CC", 0.9
@@ -33,6 +48,13 @@ _FORMATS: dict[Kind, dict[str, Any]] = {
     "text": {},
     "integer": {"num_format": "#,##0"},
     "decimal": {"num_format": "#,##0.0###"},
+    "share": {"num_format": '0"\u202f"%'},  # 0,57 as 57 %
+    "percent": {"num_format": '0"\u202f%"'},  # 57 as 57 %
+    "tenth": {"num_format": "#,##0.0"},
+    "hundredth": {"num_format": "0.00"},
+    "signed": {"num_format": "+0;\u22120;0"},
+    "signed tenth": {"num_format": "+0.0;\u22120.0;0.0"},
+    "p": {"num_format": '[<0.001]"<\u202f"0.000;0.000'},
     "date": {"num_format": "dd/mm/yyyy", "align": "left"},
     "datetime": {"num_format": "dd/mm/yyyy hh:mm", "align": "left"},
 }
@@ -59,7 +81,8 @@ class Sheet:
     """One sheet: rows below a frozen, filtered header. Times in *rows* are naive local times.
 
     *highlight* maps a formula over the first data row (``=$A2<TODAY()``) to a fill colour; *intro* are
-    lines above the table; *filtered* switches the filter buttons.
+    lines above the table; *filtered* switches the filter buttons. *explained*: a line below says what dashes, signs and
+    empty cells stand for. *printed* is how many columns, from the first, a printed page has (0: all).
     """
 
     name: str
@@ -68,11 +91,18 @@ class Sheet:
     intro: Sequence[str] = ()
     highlight: Mapping[str, str] = field(default_factory=dict)
     filtered: bool = True
+    explained: bool = False
+    printed: int = 0
 
     @property
     def first_row(self) -> int:
         """The 1-based number of the first data row."""
         return len(self.intro) + bool(self.intro) + any(column.title for column in self.columns) + 2
+
+
+def letters(columns: Sequence[Column], name: str) -> str:
+    """The letters of the column called *name*, for formulas."""
+    return str(xl_col_to_name([column.name for column in columns].index(name)))
 
 
 def workbook(
@@ -172,13 +202,17 @@ def _write_sheet(target: Any, sheet: Sheet, formats: _Formats) -> None:
         target.freeze_panes(header + 1, 1 if len(sheet.columns) > 3 else 0)
         if sheet.filtered:
             target.autofilter(header, 0, last, len(sheet.columns) - 1)
+    if explanation := _explanation(sheet):
+        target.write_string(last + 2, 0, explanation, formats.get(italic=True, font_color="#44545F"))
     _extras(target, sheet, formats, header + 1)
-    _page(target, sheet, header)
+    _page(target, sheet, header, last)
 
 
 def _write_cell(target: Any, row: int, column: int, value: Value, kind: Kind, formats: _Formats) -> None:
     if value is None or value == "":
         target.write_blank(row, column, None, formats.cell(kind))
+    elif isinstance(value, Figure):
+        _write_cell(target, row, column, value.value, value.kind, formats)
     elif isinstance(value, str):
         text, arabic = _shown(value) if len(value) <= _SHORT else _looked_at(value)
         target.write_string(row, column, text, formats.cell(kind, text=True, arabic=arabic))
@@ -208,7 +242,17 @@ def _extras(target: Any, sheet: Sheet, formats: _Formats, first: int) -> None:
         target.conditional_format(first, 0, last, max(0, len(sheet.columns) - 1), rule)
 
 
-def _page(target: Any, sheet: Sheet, header: int) -> None:
+def _explanation(sheet: Sheet) -> str:
+    """What the marks in the sheet stand for, and its empty cells; nothing where it has neither, or says it elsewhere."""
+    if not sheet.explained or not sheet.rows:
+        return ""
+    cells = [cell for row in sheet.rows for cell in row]
+    return legend((cell for cell in cells if isinstance(cell, str)), empty=any(cell is None for cell in cells))
+
+
+def _page(target: Any, sheet: Sheet, header: int, last: int) -> None:
+    if sheet.printed:
+        target.print_area(0, 0, last, min(sheet.printed, len(sheet.columns)) - 1)
     target.set_landscape()
     target.set_paper(9)
     target.fit_to_pages(1, 0)

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from kobo_sync.documents.script import clean
-from kobo_sync.documents.spreadsheets.excel import Kind, Sheet, Value
+from kobo_sync.documents.spreadsheets.excel import Figure, Kind, Sheet, Value
 from kobo_sync.errors import DocumentError
 
 Geometry = dict[str, Any]
@@ -285,6 +285,8 @@ def _geometry(kind: str, corners: list[list[float]]) -> Geometry | None:
 def _csv_cell(value: Value) -> str:
     if value is None:
         return ""
+    if isinstance(value, Figure):
+        return str(value.value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date):
@@ -297,6 +299,8 @@ def _csv_cell(value: Value) -> str:
 def _json_value(value: Value) -> str | int | float | None:
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Figure):
+        return value.value
     return clean(value) if isinstance(value, str) else value
 
 

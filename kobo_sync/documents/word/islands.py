@@ -19,6 +19,7 @@ BLOCK, SLOT = "bloc", "texte"
 _CAPTION = re.compile(r"^(Tableau|Figure)(\s)(\d+)(?=\s–)")
 # What older programs show in place of a text box: the same words once more.
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_LONGEST_MARK = 40
 _FARTHEST = 200  # elements that are read upwards for the start of an island
 _VARIES = re.compile(rb"r:(?:embed|id|link)=|docPr|Tableau|Figure")  # pictures, numbers: what a hash must see through
 _EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
@@ -233,7 +234,9 @@ def _top(body: Any, node: Any) -> Any:
 
 
 def _bookmark(tag: str) -> str:
-    return ("k_" + re.sub(r"\W", "_", tag))[:40]
+    """Word's limit is 40 characters: of a longer name the end would be lost, and two zones' slots be one."""
+    name = "k_" + re.sub(r"\W", "_", tag)
+    return name if len(name) <= _LONGEST_MARK else f"{name[:31]}_{_digest(tag.encode())[:8]}"
 
 
 def _number(text: str) -> int:

@@ -3,55 +3,38 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from docx.document import Document as WordDocument
-from docx.opc.packuri import PackURI
-from docx.opc.part import Part
 from docx.text.paragraph import Paragraph
 from docx.text.run import Run
 from lxml import etree
 
-from kobo_sync.documents.word import islands, live_fields, styles, watermark
-from kobo_sync.documents.word.template import Block, Content, Note, block_title, filled, opened
+from kobo_sync.documents.word import contents, islands, live_fields, styles, watermark
+from kobo_sync.documents.word.report_state import State, put_state, read_state
+from kobo_sync.documents.word.template import TO_WRITE, Block, Content, Note, block_title, filled, opened, slot_key
 from kobo_sync.documents.word.wordml import W
 from kobo_sync.documents.word.writer import EPOCH, saved
 
 AUTHOR, INITIALS = "kobo-sync", "KS"
-_STATE = "urn:kobo-sync:living-report:1"
-_CUSTOM_XML = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/customXml"
-_CUSTOM_XML_PROPS = f"{_CUSTOM_XML}Props"
-_PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
-# Word wants each custom part to have an id of its own; ours is the same in every report.
-_PROPS = (
-    b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    b'<ds:datastoreItem xmlns:ds="http://schemas.openxmlformats.org/officeDocument/2006/customXml" '
-    b'ds:itemID="{7D1B7C0E-5A52-4E0B-9C55-2F6A3B0C1D4E}"><ds:schemaRefs/></ds:datastoreItem>'
-)
 _MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
 
 
 @dataclass(frozen=True)
 class Living:
-    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found."""
+    """A living report's bytes; *changed* is False when they are those given. *notes* tell what was done or found.
+
+    *blocks* are those that it was begun with, or has been given since.
+    """
 
     content: bytes
     notes: tuple[Note, ...]
     changed: bool
-
-
-@dataclass
-class _State:
-    """What the machine last wrote: per block the hashes of its words and of everything, values, hints of slots."""
-
-    blocks: dict[str, tuple[str, str]] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
-    hints: dict[str, str] = field(default_factory=dict)
+    blocks: frozenset[str] = frozenset()
 
 
 def begin(template: bytes, content: Content, name: str) -> Living:
@@ -60,11 +43,17 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     live_fields.put_properties(document.document, content.values)
     if content.draft:
         watermark.mark(document.document)
+    prints = _prints({**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}})
+    state = State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
+    _reword(document.document, content, state)
     _settle(document.document)
-    prints = _prints(content)
-    state = _State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
-    _put_state(document.document, state)
-    return Living(saved(document.document), (*document.notes, *_empty_slots(document.document, state)), True)
+    put_state(document.document, state)
+    return Living(
+        saved(document.document),
+        (*document.notes, *_empty_slots(document.document, state)),
+        True,
+        frozenset(state.blocks),
+    )
 
 
 def rebuild(previous: bytes, content: Content, name: str) -> Living:
@@ -75,10 +64,10 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     Raises: DocumentError when *previous* is no Word file.
     """
     document = opened(previous, name)
-    state = _read_state(document)
+    state = read_state(document)
     if state is None:
         return Living(previous, (Note("foreign", name, ""),), False)
-    hashes = _prints(content)
+    hashes = _prints(content.blocks)
     old_values = {key: state.values[key] for key in content.values if key in state.values}
     old_values = {key: old for key, old in old_values.items() if old != content.values[key]}
     has_all_values = all(key in state.values for key in content.values)
@@ -86,8 +75,9 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
         has_all_values
         and not old_values
         and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes)
+        and not _is_reworded(document, content, state)
     ):
-        return Living(previous, _empty_slots(document, state), False)
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
     styles.complete(document)
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
@@ -97,26 +87,50 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
         notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
     live_fields.put_properties(document, content.values)
     notes += _stale(document, old_values, content, state)
+    notes += _reword(document, content, state)
+    notes += _missing_slots(content, state)
     _settle(document)
     _date_comments(document, content)
     state.values |= dict(content.values)
-    _put_state(document, state)
-    return Living(saved(document), (*notes, *_empty_slots(document, state)), True)
+    put_state(document, state)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
 
 
-def parsed_report(previous: bytes, name: str) -> Living:
-    """The report as it is, with what `rebuild` would note when no number moved. Raises: DocumentError."""
+def reread(previous: bytes, content: Content, name: str) -> Living:
+    """The report when no number moved, with what `rebuild` would note: what is made from its words alone is brought up to date.
+
+    *content* needs no more than its *from_words* and its time. Raises: DocumentError.
+    """
     document = opened(previous, name)
-    state = _read_state(document)
-    notes = (Note("foreign", name, ""),) if state is None else _empty_slots(document, state)
-    return Living(previous, notes, False)
+    state = read_state(document)
+    if state is None:
+        return Living(previous, (Note("foreign", name, ""),), False)
+    if not _is_reworded(document, content, state):
+        return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
+    styles.complete(document)
+    notes = _reword(document, content, state)
+    _settle(document)
+    _date_comments(document, content)
+    put_state(document, state)
+    return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
+
+
+def prose(content: bytes, name: str) -> str:
+    """What people wrote in the report, a line per paragraph: neither islands nor hints of slots. Raises: DocumentError."""
+    document = opened(content, name)
+    state = read_state(document) or State()
+    body = document.element.body
+    is_machines = islands.within(_machine_elements(body, state.blocks, state))
+    lines = [islands.plain(paragraph) for paragraph in body.iter(f"{W}p") if not is_machines(paragraph)]
+    return "\n".join(line for line in lines if not line.startswith(TO_WRITE))
 
 
 def flattened(content: bytes) -> bytes:
     """The same text without content controls, empty slots left out: what LibreOffice needs to show it rightly."""
     document = opened(content, "report")
+    contents.unwrapped(document)
     body = document.element.body
-    state = _read_state(document) or _State()
+    state = read_state(document) or State()
     for control in list(body.iter(f"{W}sdt")):
         kind, _, key = islands.tag_of(control).partition(":")
         is_empty = kind == islands.SLOT and not _has_prose([control], state.hints.get(key, ""))
@@ -130,11 +144,11 @@ def flattened(content: bytes) -> bytes:
 # ── islands ─────────────────────────────────────────────────────────────────
 
 
-def _prints(content: Content) -> dict[str, tuple[str, str]]:
+def _prints(blocks: Mapping[str, Block]) -> dict[str, tuple[str, str]]:
     """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
     prints = {}
     document = styles.blank()
-    for key, block in content.blocks.items():
+    for key, block in blocks.items():
         elements = islands.written(document, block.write)
         prints[key] = (islands.text_hash(elements), islands.full_hash(document, elements))
         for element in elements:
@@ -144,7 +158,7 @@ def _prints(content: Content) -> dict[str, tuple[str, str]]:
 
 
 def _patch(
-    document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: _State, copies: list[Any]
+    document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: State, copies: list[Any]
 ) -> list[Note]:
     """Bring the *copies* of one island to their new content; returns what happened."""
     body = document.element.body
@@ -179,6 +193,43 @@ def _patch(
         state.blocks[key] = hashes
     else:
         state.blocks[key] = (before[0], hashes[1])
+    return notes
+
+
+def _worded(document: WordDocument, content: Content, state: State) -> dict[str, Block]:
+    """The blocks that the document's words make: those of headers and of islands too, not those of what is still to be written."""
+    if not content.from_words:
+        return {}
+    body, *edges = live_fields.roots(document)
+    is_made_of_words = islands.within(_machine_elements(body, content.from_words, state))
+    lines = [islands.plain(p) for root in (body, *edges) for p in root.iter(f"{W}p") if not is_made_of_words(p)]
+    words = "\n".join(line for line in lines if not line.startswith(TO_WRITE))
+    return {key: block_of(words) for key, block_of in content.from_words.items()}
+
+
+def _is_reworded(document: WordDocument, content: Content, state: State) -> bool:
+    """Whether a block that the document's words make is other than it was."""
+    prints = _prints(_worded(document, content, state))
+    return any(key in state.blocks and state.blocks[key][1] != everything for key, (_, everything) in prints.items())
+
+
+def _reword(document: WordDocument, content: Content, state: State) -> list[Note]:
+    """Bring the blocks that the document's words make to what these are now."""
+    notes: list[Note] = []
+    blocks = _worded(document, content, state)
+    prints, there = _prints(blocks), islands.tagged(document.element.body)
+    for key, block in blocks.items():
+        notes += _patch(document, key, block, prints[key], state, there.get(f"{islands.BLOCK}:{key}", []))
+    return notes
+
+
+def _missing_slots(content: Content, state: State) -> list[Note]:
+    """A note for each slot of a part of which the report has others: a zone that came after it was begun."""
+    notes = []
+    for pieces in content.parts.values():
+        keys = [key for piece in pieces if (key := slot_key(piece.text))]
+        if any(key in state.hints for key in keys):
+            notes += [Note("absent", "", key) for key in keys if key not in state.hints]
     return notes
 
 
@@ -217,7 +268,7 @@ def _kept(block: Block) -> str:
 # ── figures typed by hand ───────────────────────────────────────────────────
 
 
-def _stale(document: WordDocument, old_values: dict[str, str], content: Content, state: _State) -> list[Note]:
+def _stale(document: WordDocument, old_values: dict[str, str], content: Content, state: State) -> list[Note]:
     """Comment each figure typed in prose that equals a value which has moved since."""
     patterns = {
         key: _figure(old) for key, old in old_values.items() if len(old.strip()) > 1 and any(c.isdigit() for c in old)
@@ -225,7 +276,7 @@ def _stale(document: WordDocument, old_values: dict[str, str], content: Content,
     if not patterns:
         return []
     body, *edges = live_fields.roots(document)
-    is_mine = islands.within(_machine_elements(body, content, state))
+    is_mine = islands.within(_machine_elements(body, [*content.blocks, *content.from_words], state))
     filled_in = {id(node): node for root in (body, *edges) for node in live_fields.shown_nodes(root)}
     notes = []
     for paragraph in [paragraph for root in (body, *edges) for paragraph in root.iter(f"{W}p")]:
@@ -252,11 +303,11 @@ def _figure(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.,/−-])(?<!\d\s){figure}(?![\w]|[.,]\d|\s\d){unit}")
 
 
-def _machine_elements(body: Any, content: Content, state: _State) -> list[Any]:
-    """Every element that is an island or part of one."""
+def _machine_elements(body: Any, keys: Iterable[str], state: State) -> list[Any]:
+    """Every element that is an island called one of *keys*, or part of one."""
     elements: list[Any] = []
     there = islands.tagged(body)
-    for key in content.blocks:
+    for key in keys:
         controls = there.get(f"{islands.BLOCK}:{key}", [])
         if controls:
             elements += controls
@@ -322,10 +373,10 @@ def _date_comments(document: WordDocument, content: Content) -> None:
             comment._comment_elm.set(f"{W}date", moment)
 
 
-# ── slots, state, saving ────────────────────────────────────────────────────
+# ── slots, saving ────────────────────────────────────────────────────
 
 
-def _empty_slots(document: WordDocument, state: _State) -> tuple[Note, ...]:
+def _empty_slots(document: WordDocument, state: State) -> tuple[Note, ...]:
     """A note for each prose slot in which nobody has written yet."""
     body = document.element.body
     notes = []
@@ -351,48 +402,9 @@ def _settle(document: WordDocument) -> None:
     body = document.element.body
     controls = [control for control in body.iter(f"{W}sdt") if islands.tag_of(control).startswith(f"{islands.BLOCK}:")]
     islands.renumber(body, islands.within(controls))
+    contents.refresh(document)
     islands.fresh_picture_ids(body)
     used = set(re.findall(r'r:(?:embed|id|link|pict)="([^"]+)"', etree.tostring(document.element, encoding="unicode")))
     for key, relation in list(document.part.rels.items()):
         if relation.reltype.endswith("/image") and key not in used:
             del document.part.rels[key]
-
-
-def _read_state(document: WordDocument) -> _State | None:
-    part = _state_part(document)
-    if part is None:
-        return None
-    try:
-        state = json.loads("".join(etree.fromstring(part.blob).itertext()))
-        blocks = {key: (words, everything) for key, (words, everything) in state["blocks"].items()}
-        return _State(blocks, dict(state["values"]), dict(state["hints"]))
-    except (ValueError, KeyError, TypeError, AttributeError, etree.XMLSyntaxError):
-        return None
-
-
-def _put_state(document: WordDocument, state: _State) -> None:
-    root = etree.Element(f"{{{_STATE}}}state", nsmap={None: _STATE})
-    state_json = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
-    root.text = json.dumps(state_json, ensure_ascii=True, sort_keys=True)
-    blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-    part = _state_part(document)
-    if part is None:
-        part = Part(_free_name(document, "item"), "application/xml", blob, document.part.package)
-        document.part.relate_to(part, _CUSTOM_XML)
-    part._blob = blob
-    if not any(relation.reltype == _CUSTOM_XML_PROPS for relation in part.rels.values()):
-        props = Part(_free_name(document, "itemProps"), _PROPS_TYPE, _PROPS, document.part.package)
-        part.relate_to(props, _CUSTOM_XML_PROPS)
-
-
-def _free_name(document: WordDocument, kind: str) -> PackURI:
-    part_names = {str(part.partname) for part in document.part.package.iter_parts()}
-    number = next(n for n in range(1, 1000) if f"/customXml/{kind}{n}.xml" not in part_names)
-    return PackURI(f"/customXml/{kind}{number}.xml")
-
-
-def _state_part(document: WordDocument) -> Any | None:
-    for relation in document.part.rels.values():
-        if relation.reltype == _CUSTOM_XML and _STATE.encode() in relation.target_part.blob:
-            return relation.target_part
-    return None

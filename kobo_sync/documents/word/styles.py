@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 
 from docx import Document as new_docx
 from docx.document import Document as WordDocument
+from docx.enum.text import WD_TAB_ALIGNMENT, WD_TAB_LEADER
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
-from docx.shared import Pt, RGBColor
+from docx.shared import Cm, Pt, RGBColor
 from lxml import etree
 
 from kobo_sync.documents.word.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, arabic_size, sub
@@ -24,7 +25,7 @@ _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
 
 _NEEDED = (
     "Normal", "Heading 1", "Heading 2", "Heading 3", "Title", "Subtitle", "Caption", "List Bullet", "List Number", "Note", "Figure",
-    "Après tableau", *CELLS.values(),
+    "Après tableau", "toc 1", "toc 2", *CELLS.values(),
 )  # fmt: skip
 
 
@@ -138,6 +139,11 @@ def _extra_styles(document: WordDocument) -> None:
         if name in CELLS.values():
             style.paragraph_format.space_before = Pt(after)
             sub(style.element.rPr, "szCs", val=str(arabic_size(size)))
+    for level in (1, 2):  # of the table of contents: the page number on the right, dots before it
+        style = document.styles.add_style(f"toc {level}", 1)
+        style.base_style = document.styles["Normal"]
+        style.paragraph_format.left_indent, style.paragraph_format.space_after = Cm(0.6 * (level - 1)), Pt(3)
+        style.paragraph_format.tab_stops.add_tab_stop(Cm(17), WD_TAB_ALIGNMENT.RIGHT, WD_TAB_LEADER.DOTS)
 
 
 def _plain_font(style: Any) -> None:

@@ -1,4 +1,7 @@
-"""Word templates as staff write them: ``{{bloc:…}}``, ``{{texte:…|…}}`` and ``{{…}}`` become islands, slots and live numbers."""
+"""Word templates as staff write them: ``{{bloc:…}}``, ``{{texte:…|…}}`` and ``{{…}}`` become islands, slots and live numbers.
+
+``{{partie:…}}`` stands for several paragraphs, such as a slot per zone; ``{{sommaire}}`` for the table of contents.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,15 @@ from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from lxml import etree
 
-from kobo_sync.documents.word import islands, live_fields, styles, writer
+from kobo_sync.documents.word import contents, islands, live_fields, styles, writer
 from kobo_sync.documents.word.wordml import W, sub, write
 from kobo_sync.errors import DocumentError
 
 _MARK = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LEFT = re.compile(r"\{\{|\}\}")
+PART, CONTENTS = "partie", "sommaire"
+TO_WRITE = "✍ "  # what the hint of a prose slot begins with
+_GREY = "767676"  # light, and still read by weak eyes on white
 
 NoteKind = Literal[
     "unknown",
@@ -47,9 +53,18 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Content:
-    """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``.
+class Piece:
+    """A paragraph of a part: its *text*, marks included, as a template would have it; a heading of *level*, or of the template's own style."""
 
+    text: str
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``, *parts* in ``{{partie:…}}``.
+
+    *from_words* are blocks made from the words of the document itself (its acronyms), when all else stands.
     *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
 
@@ -58,6 +73,8 @@ class Content:
     when: datetime | None = None
     draft: bool = True
     logos: Sequence[writer.Picture] = ()
+    parts: Mapping[str, Sequence[Piece]] = field(default_factory=dict)
+    from_words: Mapping[str, Callable[[str], Block]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,6 +129,7 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
             text = islands.plain(paragraph)
             if _LEFT.search(text):
                 _sentence(result, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
+    contents.refresh(document)
     # Last, so that places are counted in the template as staff see it.
     if content.logos:
         for element in islands.written(document, lambda d: writer.logos(d, content.logos)):
@@ -126,12 +144,38 @@ def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, wher
         _block(result, paragraph, rest.strip(), content, where, live)
     elif kind.strip() == islands.SLOT:
         _slot(result, paragraph, rest, where, live)
+    elif kind.strip() == PART and rest.strip() in content.parts:
+        _part(result, paragraph, content.parts[rest.strip()], content, where, live)
+    elif mark and mark[1] == CONTENTS:
+        _clear(paragraph)
+        paragraph.extend(contents.placeholder())
     else:
         _sentence(result, paragraph, text, content, where, live)
 
 
+def _part(result: Filled, paragraph: Any, pieces: Sequence[Piece], content: Content, where: str, live: bool) -> None:
+    """Put a paragraph per piece in place of *paragraph*, then fill each as if the template had it."""
+    for piece in pieces:
+        twin = copy.deepcopy(paragraph)
+        _clear(twin)
+        write(twin, piece.text)
+        if piece.level:
+            twin.style = styles.style_id(result.document, f"Heading {piece.level}")
+        paragraph.addprevious(twin)
+        if _LEFT.search(piece.text):
+            _paragraph(result, twin, piece.text, content, where, live)
+    _drop(paragraph)
+
+
+def _clear(paragraph: Any) -> None:
+    for child in list(paragraph):
+        if child.tag != f"{W}pPr":
+            paragraph.remove(child)
+
+
 def _block(result: Filled, paragraph: Any, key: str, content: Content, where: str, live: bool) -> None:
-    block = content.blocks.get(key)
+    late = content.from_words.get(key)
+    block = content.blocks.get(key) or (late("") if late else None)
     if block is None:
         result.notes.append(Note("unknown", where, f"bloc:{key}"))
         return
@@ -154,11 +198,9 @@ def _slot(result: Filled, paragraph: Any, rest: str, where: str, live: bool) -> 
     if not re.fullmatch(r"[\w-]+", key):
         result.notes.append(Note("malformed", where, f"texte:{key}"))
         return
-    for run in list(paragraph):
-        if run.tag != f"{W}pPr":
-            paragraph.remove(run)
-    hint_text = f"✍ {hint or 'À rédiger'}"
-    write(paragraph, hint_text, italic=True, color="7A5C00")
+    _clear(paragraph)
+    hint_text = f"{TO_WRITE}{hint or 'À rédiger'}"
+    write(paragraph, hint_text, italic=True, color=_GREY)
     result.hints[key] = hint_text
     if live:
         anchor = etree.Element("anchor")
@@ -171,13 +213,22 @@ def _slot(result: Filled, paragraph: Any, rest: str, where: str, live: bool) -> 
         anchor.getparent().remove(anchor)
 
 
+def slot_key(text: str) -> str:
+    """The name of the prose slot that *text* is the mark of, or nothing."""
+    mark = _MARK.fullmatch(text.strip())
+    kind, _, rest = mark[1].partition(":") if mark else ("", "", "")
+    return rest.partition("|")[0].strip() if kind.strip() == islands.SLOT else ""
+
+
 def _sentence(result: Filled, paragraph: Any, text: str, content: Content, where: str, live: bool) -> None:
     _explode(paragraph)
     for mark in reversed(list(_MARK.finditer(text))):
         name = mark[1]
         if name not in content.values:
             kind, _, key = (part.strip() for part in name.partition(":"))
-            is_misplaced = kind == islands.SLOT or (kind == islands.BLOCK and key in content.blocks)
+            blocks = {**content.blocks, **content.from_words}
+            is_misplaced = kind == islands.SLOT or (kind == islands.BLOCK and key in blocks)
+            is_misplaced = is_misplaced or name == CONTENTS or (kind == PART and key in content.parts)
             result.notes.append(Note("misplaced" if is_misplaced else "unknown", where, name))
             continue
         result.shown.add(name)
@@ -259,9 +310,7 @@ def _drop(paragraph: Any) -> None:
     parent = paragraph.getparent()
     keeps_section = paragraph.find(f"{W}pPr/{W}sectPr") is not None
     if keeps_section or (parent.tag == f"{W}tc" and parent[-1] is paragraph):
-        for child in list(paragraph):
-            if child.tag != f"{W}pPr":
-                paragraph.remove(child)
+        _clear(paragraph)
         return
     parent.remove(paragraph)
 

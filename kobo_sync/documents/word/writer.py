@@ -20,6 +20,7 @@ from docx.oxml.shape import CT_Inline
 from docx.shared import Cm
 
 from kobo_sync.documents import french
+from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
 from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, style_id
 from kobo_sync.documents.word.wordml import (
@@ -71,7 +72,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to write. *widths* in cm; *right* are the columns of numbers; *totals* the last rows in bold."""
+    """A table ready to write. *widths* in cm; *right* are the columns of numbers; *totals* the last rows in bold.
+
+    *explained*: a line below says what its dashes and signs stand for; without it the caller does. *framed*: it has lines.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
@@ -83,6 +87,8 @@ class Table:
     size: float = CELL_SIZE
     row_cm: float = 0
     keep_whole: bool = field(default=True)
+    explained: bool = True
+    framed: bool = True
 
 
 MOST_OF_PROPERTY = 255
@@ -114,6 +120,15 @@ def new_document(
     write(footer._p, f"{french.NNBSP}/{french.NNBSP}", size=8, color=MUTED)
     write_field(footer._p, "NUMPAGES")
     return document
+
+
+def footer_note(document: WordDocument, text: str) -> None:
+    """Adds *text* above the footer's line, on every page: what must be on the paper, and would be alone on its last page."""
+    line = document.sections[0].footer.paragraphs[0]
+    (note,) = parsed(
+        paragraph_xml(runs(french.typography(text), size=7.5, color=MUTED), spacing='w:before="0" w:after="40"')
+    )
+    line._p.addprevious(note)
 
 
 def _property(text: str) -> str:
@@ -255,18 +270,22 @@ def table(document: WordDocument, content: Table) -> None:
     """Adds a table with a repeated header row, and a paragraph after it so that two tables never merge."""
     if content.caption:
         caption(document, "Tableau", content.caption)
-    element = _empty_table(document, content)
+    element = _empty_table(document, content, borders=RULE if content.framed else "")
     style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
     lines = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in cells] for cells in content.rows]
+    texts = (text for cells in lines for cell in cells for text in (cell.text, cell.below))
+    explanation = legend(texts) if content.explained else ""
     rows = []
     if content.head:
         rows.append(_row(content, [Cell(text, bold=True) for text in content.head], style, header=True))
     for index, cells in enumerate(lines):
         is_last = index == len(lines) - 1
         is_total = index >= len(lines) - content.totals
-        follows = not is_last and (keep or index == 0)
-        rows.append(_row(content, cells, style, total=is_total, shaded=index % 2 == 1, keep_next=follows))
+        follows = bool(explanation) if is_last else keep or index in (0, len(lines) - 2)
+        rows.append(
+            _row(content, cells, style, total=is_total, shaded=content.framed and index % 2 == 1, keep_next=follows)
+        )
     elements = parsed("".join(rows))
     element.extend(elements)
     for row, cells in zip(elements[-len(lines) :] if lines else [], lines, strict=True):
@@ -278,7 +297,10 @@ def table(document: WordDocument, content: Table) -> None:
                     content_cell.picture,
                     center=True,
                 )
-    add(document, "", AFTER_TABLE)
+    if explanation:
+        note(document, explanation)
+    else:
+        add(document, "", AFTER_TABLE)
 
 
 def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> None:
