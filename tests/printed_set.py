@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 import pandas as pd
 from docx import Document as open_docx
-from invented_facts import NEEDS_CSV, TOML, make_facts, make_tables
+from invented_facts import NEEDS_CSV, TOML, make_facts, make_tables, with_phone
 
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
@@ -55,10 +55,8 @@ def small_mission(seed: int, sizes: tuple[int, ...], *, one_walk_in: bool = Fals
         for name, made in tables.items():
             roots = made["root_uuid"].str[:1] + str(number) + made["root_uuid"].str[1:]
             own = made.replace(r"^BER-", f"Z{number}-", regex=True)
-            if name == "presence" and not one_walk_in:  # her phone tells her from her namesake of the other zones
-                own["telephone"] = [
-                    f"06000000{number:02d}" if who == "hors_liste" else None for who in own["participant"]
-                ]
+            if name == "presence" and not one_walk_in:
+                own = with_phone(own, number)
             parts.setdefault(name, []).append(own.assign(root_uuid=roots))
     whole = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
     facts = replace(

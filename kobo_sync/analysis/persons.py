@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs, note
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs, note
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 
@@ -134,6 +134,7 @@ class Identified:
     people: Mapping[Place, Person]
 
 
+@memo_in_process
 def identified(facts: Facts) -> Identified:
     """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
     table = meaning.rows(facts, "attendance").table
