@@ -15,7 +15,6 @@ from kobo_sync.analysis.half_days import HalfDay, Mark
 from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.persons import (
     TRAITS,
-    Identified,
     Person,
     Place,
     Signature,
@@ -129,13 +128,13 @@ def attendance(facts: Facts) -> Attendance:
     sessions = tuple(session.code for session in facts.config.sessions)
     rows = list(_rows(facts))
     usable = [
-        (place, row)
-        for place, row in zip(known.rows, rows, strict=True)
+        (known.rows[row.root_uuid], row)
+        for row in rows
         if (row.filename or not row.asks_signature) and (row.session in sessions or not row.asks_session)
     ]
     signatures, halves = _signed(facts, usable)
     own = listed(facts)
-    merged = _over_zones(known)
+    merged = keys_over_zones(known.walk_ins)
     people = [
         *(replace(person, signatures=signatures.get((person.zone, key), {})) for key, person in own.items()),
         *(
@@ -221,18 +220,15 @@ def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
     return [HalfDay(day, session) for session in sessions]
 
 
-def _over_zones(known: Identified) -> dict[str, str]:
-    return keys_over_zones(person for person in known.people.values() if not person.code and person.home is None)
-
-
 def walk_in_keys(facts: Facts) -> dict[str, str]:
     """Who an attendance row of a person not on the list is: root_uuid → the participant code where the name is that of one
     registered person, else a text that is the same for the same person in their zone, and may hold their name.
     """
     table = meaning.rows(facts, "attendance").table
+    places = identified(facts).rows
     return {
-        meaning.text(root): key
-        for root, code, (_, key) in zip(table["root_uuid"], table["person"], identified(facts).rows, strict=True)
+        meaning.text(root): places[meaning.text(root)][1]
+        for root, code in zip(table["root_uuid"], table["person"], strict=True)
         if meaning.text(code) in ("", facts.config.codes.not_listed)
     }
 

@@ -128,10 +128,15 @@ Place = tuple[str, str]  # a zone and the key of a person in it
 
 @dataclass(frozen=True)
 class Identified:
-    """Who the attendance rows are about: *rows* has the place of each row in the order of `meaning.rows`, *people* each once."""
+    """Who the attendance rows are about: *rows* has the place of each row, by root_uuid in the order of `meaning.rows`, *people* each once."""
 
-    rows: tuple[Place, ...]
+    rows: Mapping[str, Place]
     people: Mapping[Place, Person]
+
+    @property
+    def walk_ins(self) -> list[Person]:
+        """The persons who are registered nowhere and have no code, in the order of their first rows."""
+        return [person for person in self.people.values() if not person.code and person.home is None]
 
 
 @memo_in_process
@@ -162,7 +167,8 @@ def identified(facts: Facts) -> Identified:
     people = {
         own_place.get(place, place): in_zone(moved.get(place) or person, place[0]) for place, person in people.items()
     }
-    return Identified(tuple(own_place.get(place, place) for place in rows), people)
+    roots = map(meaning.text, table["root_uuid"])
+    return Identified({root: own_place.get(place, place) for root, place in zip(roots, rows, strict=True)}, people)
 
 
 def _bearers(people: Iterable[Person]) -> dict[str, list[Person]]:
