@@ -454,6 +454,12 @@ def make_tables(n: int, seed: int, zone: str) -> dict[str, pd.DataFrame]:
     }
 
 
+def with_phone(presence: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Attendance whose walk-in has a phone, which tells her from her namesake of another zone."""
+    phones = [f"06000000{number:02d}" if who == "hors_liste" else None for who in presence["participant"]]
+    return presence.assign(telephone=phones)
+
+
 def make_actions(n: int, zone: str = "bertat") -> dict[str, pd.DataFrame]:
     """*n* actions, every third without indicator, deadlines around the day of the data."""
     rows = []

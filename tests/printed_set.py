@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 import pandas as pd
 from docx import Document as open_docx
-from invented_facts import NEEDS_CSV, TOML, make_facts, make_tables
+from invented_facts import NEEDS_CSV, TOML, make_facts, make_tables, with_phone
 
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
@@ -34,8 +34,11 @@ MISSION = "mission"
 _PEOPLE = ("inscription", "presence", "besoins", "satisfaction")
 
 
-def small_mission(seed: int, sizes: tuple[int, ...]) -> Facts:
-    """A mission with so many persons per zone; in the first zone one person alone is of a group, and one of a sex, among the needs."""
+def small_mission(seed: int, sizes: tuple[int, ...], *, one_walk_in: bool = False) -> Facts:
+    """A mission with so many persons per zone; in the first zone one person alone is of a group, and one of a sex, among the needs.
+
+    *one_walk_in*: she who is on no list is the same in all zones.
+    """
     head, *_ = NEEDS_CSV.splitlines()
     assert head.startswith("code")
     names = [f"zone{letter}" for letter in "abcdef"][: len(sizes)]
@@ -52,6 +55,8 @@ def small_mission(seed: int, sizes: tuple[int, ...]) -> Facts:
         for name, made in tables.items():
             roots = made["root_uuid"].str[:1] + str(number) + made["root_uuid"].str[1:]
             own = made.replace(r"^BER-", f"Z{number}-", regex=True)
+            if name == "presence" and not one_walk_in:
+                own = with_phone(own, number)
             parts.setdefault(name, []).append(own.assign(root_uuid=roots))
     whole = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
     facts = replace(

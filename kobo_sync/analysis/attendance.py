@@ -1,93 +1,98 @@
-"""Who was present, and the quota: per zone, group, sex, age band, commune."""
+"""Who was present, and the quota: per zone, group, sex, age band, commune. Who a person is, `persons` says; which half-day, `half_days`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
-from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from kobo_sync.analysis import meaning
+from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.half_days import HalfDay, Mark
 from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.persons import (
+    TRAITS,
+    Person,
+    Place,
+    Signature,
+    fuller,
+    identified,
+    keys_over_zones,
+    listed,
+    names,
+    registered,
+)
 from kobo_sync.model import Zone
 
-TRAITS = (*meaning.IDENTITY, "age_band", "function")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Where a signature lies: `Facts.attachment` takes both."""
-
-    root_uuid: str
-    filename: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """One person of a zone, registered or not. *key* is unique within the mission.
-
-    *code* is the participant code, empty for a walk-in; *traits* maps `TRAITS` to text, empty when
-    missing; *signatures* maps a session's code to its signature.
-    """
-
-    key: str
-    zone: str
-    code: str
-    registered: bool
-    traits: Mapping[str, str]
-    signatures: Mapping[str, Signature]
-
-    @property
-    def present(self) -> bool:
-        """At least one signed half-day."""
-        return bool(self.signatures)
-
-    @property
-    def name(self) -> str:
-        """``FAMILY Given``; the Arabic name, or the code, where there is no other."""
-        latin = " ".join(filter(None, (self.traits["family_name"].upper(), self.traits["given_name"])))
-        return latin or self.traits["name_ar"] or self.code or "sans nom"
+__all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature", "names", "registered"]
 
 
 @dataclass(frozen=True)
 class Attendance:
-    """The persons of a zone or of the mission, by zone then name; walk-ins last in each zone.
+    """The persons of a zone or of the mission, by zone then name; who is not on the zone's list comes last in each zone.
 
-    *n_unsigned* counts attendance rows without signature or known half-day: they make nobody present.
-    *n_refused*: registrations without consent. Source: mission's definition of « présent ».
+    *sessions* are the config's, *half_days* those that were signed or are due, with their day where a zone has several.
+    Attendance rows add up: *n_rows* = *n_counted* (one per person and half-day) + *n_unsigned* (no signature, where the form
+    asks for one) + *n_no_session* (an unknown half-day) + *n_repeated* (a half-day that the person signed before: the first
+    counts). *n_declared* of those counted have no signature because their form asks for none: whoever kept the list says that
+    the person was there. *n_refused*: registrations without consent. Source: mission's definition of « présent ».
     """
 
     people: tuple[Person, ...]
     sessions: tuple[str, ...]
+    half_days: tuple[HalfDay, ...]
     n_rows: int
+    n_counted: int
     n_unsigned: int
+    n_no_session: int
+    n_repeated: int
+    n_declared: int
     n_refused: int
 
     @cached_property
     def present(self) -> tuple[Person, ...]:
-        """Persons with at least one signed half-day, one entry per zone they came to."""
+        """Persons with at least one half-day, one entry per zone they came to."""
         return tuple(person for person in self.people if person.present)
 
     @cached_property
     def distinct(self) -> tuple[Person, ...]:
-        """The persons present, each once, in the first of the zones they came to."""
+        """The persons present, each once, in the first of the zones they came to: every count of a mission's persons is made of these."""
         persons: dict[str, Person] = {}
         for person in self.present:
-            persons.setdefault(person.key, person)
+            first = persons.setdefault(person.key, person)
+            if first is not person:
+                persons[person.key] = replace(first, traits=fuller(person.traits, first.traits))
         return tuple(persons.values())
 
     @cached_property
     def full_day(self) -> tuple[Person, ...]:
-        """Persons who signed every half-day."""
-        return tuple(p for p in self.people if self.sessions and set(self.sessions) <= set(p.signatures))
+        """Persons who signed every half-day of one day at least."""
+        return tuple(person for person in self.people if self._has_full_day(person))
+
+    def _has_full_day(self, person: Person) -> bool:
+        signed = {each.day: set[str]() for each in self.half_days}
+        for each in self.half_days:
+            if each.key in person.signatures:
+                signed[each.day].add(each.session)
+        return bool(self.sessions) and any(sessions >= set(self.sessions) for sessions in signed.values())
 
     @property
     def n_present(self) -> int:
         """Distinct persons present; one who came to two zones counts once in the mission."""
-        return len({person.key for person in self.present})
+        return len(self.distinct)
+
+    @property
+    def n_full_day(self) -> int:
+        """Distinct persons who were there for a full day."""
+        return len({person.key for person in self.full_day})
+
+    @property
+    def n_registered(self) -> int:
+        """Persons registered, each once."""
+        return sum(person.registered for person in self.people)
 
     def counts(self, trait: str) -> dict[str, int]:
         """Persons present by *trait* (``sex``, ``group``, …), each once; per ``zone`` all who came there. Missing under an empty code."""
@@ -102,8 +107,8 @@ class Attendance:
 class Completion:
     """Quota completion: *share* = Σ min(present, quota) / Σ quota over cells; None without quota.
 
-    *n_present* and *quota* are persons. Over one zone the total uses the zone's target (nᵢ / quota,
-    which may exceed 1); over several, and per group, each cell is capped so that an overfull zone
+    *n_present* and *quota* are persons; one who came to two zones is in the quota of each. Over one zone the total uses the
+    zone's target (nᵢ / quota, which may exceed 1); over several, and per group, each cell is capped so that an overfull zone
     never hides an empty one.
     """
 
@@ -114,47 +119,117 @@ class Completion:
 
 @memo_over_runs
 def attendance(facts: Facts) -> Attendance:
-    """Who is registered, who signed what. Raises: nothing; no rows give nobody."""
-    registrations = meaning.rows(facts, "registration")
-    signed = meaning.rows(facts, "attendance")
-    people = _registered(registrations.table)
-    by_name = _unique_names(people)
+    """Who is registered, who signed what. Raises: nothing; no rows give nobody.
+
+    Where the form asks for no signature, a row of a known half-day is presence, and where it asks for no half-day (or the config
+    has none) any row.
+    """
+    known = identified(facts)
     sessions = tuple(session.code for session in facts.config.sessions)
-    signatures: dict[tuple[str, str], dict[str, Signature]] = {}
-    walk_ins: dict[tuple[str, str], Person] = {}
-    n_unsigned = 0
-    cells = {str(name): signed.table[name].tolist() for name in signed.table}
-    columns = (map(meaning.text, cells[name]) for name in ("zone", "person", "session", "signature", "root_uuid"))
-    for at, (zone, code, half_day, filename, root) in enumerate(zip(*columns, strict=True)):
-        person_of_code = people.get(code) if code != facts.config.codes.not_listed else None
-        if person_of_code is not None and zone in ("", person_of_code.zone):  # nearly everybody
-            place = (person_of_code.zone, person_of_code.key)
-        else:
-            row = {name: column[at] for name, column in cells.items()}
-            person = _identify(row, facts, people, by_name)
-            place = (person.zone, person.key)
-            if person.key not in people or people[person.key].zone != person.zone:
-                walk_ins[place] = _fuller(walk_ins.get(place), person)
-        if filename and (not sessions or half_day in sessions):
-            signatures.setdefault(place, {})[half_day] = Signature(root, filename)
-        else:
-            n_unsigned += 1
-    registered = [_signed(person, signatures) for person in people.values()]
-    others = [_signed(person, signatures) for person in walk_ins.values()]
-    everyone = sorted(registered + [p for p in others if p.present], key=_order)
-    return Attendance(tuple(everyone), sessions, len(signed.table), n_unsigned, registrations.n_refused)
+    rows = list(_rows(facts))
+    usable = [
+        (known.rows[row.root_uuid], row)
+        for row in rows
+        if (row.filename or not row.asks_signature) and (row.session in sessions or not row.asks_session)
+    ]
+    signatures, halves = _signed(facts, usable)
+    own = listed(facts)
+    merged = keys_over_zones(known.walk_ins)
+    people = [
+        *(replace(person, signatures=signatures.get((person.zone, key), {})) for key, person in own.items()),
+        *(
+            replace(person, key=merged.get(place[1], place[1]), signatures=signatures[place])
+            for place, person in known.people.items()
+            if place in signatures and not (place[1] in own and own[place[1]].zone == place[0])
+        ),
+    ]
+    halves |= {each.key: each for day in {h.day for h in halves.values()} or {""} for each in _due(day, sessions)}
+    n_counted = sum(map(len, signatures.values()))
+    return Attendance(
+        people=tuple(sorted(people, key=_order)),
+        sessions=sessions,
+        half_days=half_days.ordered(halves, sessions),
+        n_rows=len(rows),
+        n_counted=n_counted,
+        n_unsigned=sum(row.asks_signature and not row.filename for row in rows),
+        n_no_session=len(rows) - len(usable) - sum(row.asks_signature and not row.filename for row in rows),
+        n_repeated=len(usable) - n_counted,
+        n_declared=sum(not each.filename for mine in signatures.values() for each in mine.values()),
+        n_refused=meaning.rows(facts, "registration").n_refused,
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One attendance row."""
+
+    root_uuid: str
+    filename: str
+    session: str
+    day: date | None
+    own_day: bool
+    asks_signature: bool
+    asks_session: bool
+
+
+def _rows(facts: Facts) -> Iterator[_Row]:
+    """The attendance rows in the order of `meaning.rows`."""
+    config = facts.config
+    table = meaning.rows(facts, "attendance").table
+    when: dict[tuple[str, str], tuple[date | None, bool]] = {}
+    for form_id in config.forms_with_role("attendance"):
+        raw = facts.tables.get(form_id)
+        if raw is not None and len(raw):
+            question = config.forms[form_id].fields.get("day", "")
+            told = days.row_days(raw, facts.forms.get(form_id), question, config)
+            dates = [None if np.isnat(day) else day for day in told.days]
+            places = ((form_id, meaning.text(root)) for root in raw["root_uuid"])
+            when |= {
+                place: (day.astype(object) if day is not None else None, bool(own))
+                for place, day, own in zip(places, dates, told.own, strict=True)
+            }
+    asks = {
+        form_id: (bool(fields.get("signature")), bool(fields.get("session") and config.sessions))
+        for form_id in config.forms_with_role("attendance")
+        for fields in [config.forms[form_id].fields]
+    }
+    columns = (table[name].tolist() for name in ("form_id", "root_uuid", "signature", "session"))
+    for form_id, *cells in zip(*columns, strict=True):
+        root, filename, session = map(meaning.text, cells)
+        yield _Row(root, filename, session, *when.get((form_id, root), (None, False)), *asks[form_id])
+
+
+def _signed(
+    facts: Facts, rows: Sequence[tuple[Place, _Row]]
+) -> tuple[dict[Place, dict[str, Signature]], dict[str, HalfDay]]:
+    """place → half-day's key → signature, the first one where a row repeats it; and the half-days by key."""
+    zones: dict[str, list[tuple[Place, _Row]]] = {}
+    for place, row in rows:
+        zones.setdefault(place[0], []).append((place, row))
+    signatures: dict[Place, dict[str, Signature]] = {}
+    halves: dict[str, HalfDay] = {}
+    for zone, mine in zones.items():
+        marks = [Mark(place[1], row.session, row.day, row.own_day) for place, row in mine]
+        for (place, row), half in zip(mine, half_days.half_days(facts, zone, marks), strict=True):
+            halves[half.key] = half
+            signatures.setdefault(place, {}).setdefault(half.key, Signature(row.root_uuid, row.filename))
+    return signatures, halves
+
+
+def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
+    return [HalfDay(day, session) for session in sessions]
 
 
 def walk_in_keys(facts: Facts) -> dict[str, str]:
     """Who an attendance row of a person not on the list is: root_uuid → the participant code where the name is that of one
-    registered person, else a text that is the same for the same person, and may hold their name.
+    registered person, else a text that is the same for the same person in their zone, and may hold their name.
     """
-    people = _registered(meaning.rows(facts, "registration").table)
-    by_name = _unique_names(people)
+    table = meaning.rows(facts, "attendance").table
+    places = identified(facts).rows
     return {
-        meaning.text(row["root_uuid"]): _identify(row, facts, people, by_name).key
-        for row in meaning.records(meaning.rows(facts, "attendance").table)
-        if meaning.text(row["person"]) in ("", facts.config.codes.not_listed)
+        meaning.text(root): places[meaning.text(root)][1]
+        for root, code in zip(table["root_uuid"], table["person"], strict=True)
+        if meaning.text(code) in ("", facts.config.codes.not_listed)
     }
 
 
@@ -192,69 +267,6 @@ def _completion(pairs: list[tuple[int, int]], *, capped: bool) -> Completion:
     n_present, quota = sum(n for n, _ in pairs), sum(q for _, q in pairs)
     reached = sum(min(n, q) for n, q in pairs) if capped else n_present
     return Completion(n_present, quota, reached / quota if quota else None)
-
-
-def _registered(table: pd.DataFrame) -> dict[str, Person]:
-    """Registered persons by key; the first registration of a code stays, as in the roster that phones show."""
-    people: dict[str, Person] = {}
-    for row in meaning.records(table):
-        code = meaning.text(row["person"])
-        key = code or f"inscription:{meaning.text(row['root_uuid'])}"
-        traits = {trait: meaning.text(row[trait]) for trait in TRAITS}
-        people.setdefault(key, Person(key, meaning.text(row["zone"]), code, True, traits, {}))
-    return people
-
-
-def _unique_names(people: Mapping[str, Person]) -> dict[tuple[str, str], str]:
-    """(zone, normalised name) → key, for names that one registered person alone bears in the zone."""
-    keys: dict[tuple[str, str], list[str]] = {}
-    for person in people.values():
-        for name in _names(person.traits):
-            keys.setdefault((person.zone, name), []).append(person.key)
-    return {place: codes[0] for place, codes in keys.items() if len(set(codes)) == 1}
-
-
-def _names(traits: Mapping[str, str]) -> list[str]:
-    latin = meaning.normal_name(traits["family_name"], traits["given_name"])
-    return [name for name in (latin, meaning.normal_name(traits["name_ar"])) if name]
-
-
-def _identify(
-    row: Mapping[Any, Any], facts: Facts, people: Mapping[str, Person], by_name: Mapping[tuple[str, str], str]
-) -> Person:
-    """The person of an attendance row: the one picked, else the registered bearer of the name, else a walk-in."""
-    zone, code = meaning.text(row["zone"]), meaning.text(row["person"])
-    traits = {trait: meaning.text(row.get(trait)) for trait in TRAITS}
-    if code and code != facts.config.codes.not_listed:
-        registered = people.get(code)
-        return Person(
-            code,
-            zone or (registered.zone if registered else ""),
-            code,
-            False,
-            registered.traits if registered else traits,
-            {},
-        )
-    for name in _names(traits):
-        key = by_name.get((zone, name))
-        if key is not None:
-            return people[key]
-    names = _names(traits)
-    key = f"hors-liste:{zone}:{names[0]}" if names else f"hors-liste:{meaning.text(row['root_uuid'])}"
-    return Person(key, zone, "", False, traits, {})
-
-
-def _fuller(before: Person | None, now: Person) -> Person:
-    """The walk-in with what either row says; the newer wins."""
-    if before is None:
-        return now
-    traits = {trait: now.traits[trait] or before.traits[trait] for trait in TRAITS}
-    return Person(now.key, now.zone, now.code, now.registered, traits, {})
-
-
-def _signed(person: Person, by_person: Mapping[tuple[str, str], Mapping[str, Signature]]) -> Person:
-    signatures = by_person.get((person.zone, person.key), {})
-    return Person(person.key, person.zone, person.code, person.registered, person.traits, signatures)
 
 
 def _order(person: Person) -> tuple[str, bool, str, str, str]:

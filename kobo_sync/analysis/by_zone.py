@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.persons import registered_in
 from kobo_sync.model import Zone
 
 _Places = Mapping[str, npt.NDArray[np.intp]]  # zone → row numbers, in order
@@ -64,9 +66,14 @@ def tables_by_zone(facts: Facts, zones: Sequence[Zone]) -> Iterator[ZoneTables]:
 def zone_views(facts: Facts) -> dict[str, Facts]:
     """The facts of each zone of the mission, for what compares zones; date and fingerprint stay the mission's."""
     zones = facts.config.zones
+    everybody = facts.registered or partial(registered_in, facts)
     return {
         zone.code: replace(
-            facts, zone=zone, tables=tables, counts={name: len(tables.rows(name)) for name in facts.counts}
+            facts,
+            zone=zone,
+            tables=tables,
+            counts={name: len(tables.rows(name)) for name in facts.counts},
+            registered=everybody,
         )
         for zone, tables in zip(zones, tables_by_zone(facts, zones), strict=True)
     }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kobo_sync.analysis.people import Names
+    from kobo_sync.analysis.persons import Person
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Facts:
     answers changed after they were approved to the uuid of its last edit. *triage* counts the findings by zone (empty:
     of the mission as a whole) and state, those that people decided about and those corrected since included.
     *pseudonym_key* gives the key that the codes of pseudonymised files are made with. *names* gives whom all rows of
-    the mission name, whichever zone *tables* are of; None where they are all there is.
+    the mission name, whichever zone *tables* are of, *registered* who is registered in any zone of it (`persons`); both None
+    where *tables* are all there is.
     """
 
     config: Config
@@ -66,6 +68,7 @@ class Facts:
     zone_sets: Mapping[str, Manifest] = field(default_factory=dict)
     pseudonym_key: Callable[[], bytes] = bytes
     names: Callable[[], Names] | None = None
+    registered: Callable[[], Mapping[str, Person]] | None = None
 
     def form_of(self, table: str) -> str:
         """The form whose table or repeat *table* is: the longest form_id that its name begins with; "" for none."""

@@ -73,8 +73,8 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
     n, n_listed = listed.n_present, len(listed.people)
     done = present.completion(listed, zones)
     numbers = [
-        Indicator("present", zone, float(n), "persons", n_listed, listed.n_unsigned),
-        Indicator("full_day", zone, float(len({p.key for p in listed.full_day})), "persons", n),
+        Indicator("present", zone, float(n), "persons", n_listed, listed.n_unsigned + listed.n_no_session),
+        Indicator("full_day", zone, float(listed.n_full_day), "persons", n),
         Indicator("refusals", zone, float(listed.n_refused), "persons", n_listed + listed.n_refused),
         Indicator("quota_completion", zone, done.share, "share", done.quota),
     ]

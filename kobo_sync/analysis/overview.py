@@ -49,10 +49,10 @@ def _place(facts: Facts) -> dict[str, Any]:
         "labels": dict(zone.labels) if zone else {},
         "training_on": zone.training_on.isoformat() if zone and zone.training_on else None,
         "as_of": facts.as_of.isoformat() if facts.as_of else None,
-        "n_registered": sum(person.registered for person in listed.people),
+        "n_registered": listed.n_registered,
         "n_refused": listed.n_refused,
         "n_present": listed.n_present,
-        "n_full_day": int(values["full_day"].value or 0),
+        "n_full_day": listed.n_full_day,
         "quota": sum(each.target for each in present.zones_of(facts)),
         "quota_share": done.value,
         "groups": _groups(facts, listed),
@@ -114,7 +114,7 @@ def _said(told: Told) -> str:
 def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
     """Present persons per group and sex, against the quota; the last row holds those of no known group."""
     codes = facts.config.codes
-    counts = Counter((person.traits["group"], person.traits["sex"]) for person in listed.present)
+    counts = Counter((person.traits["group"], person.traits["sex"]) for person in listed.distinct)
     group_codes = [group.code for group in facts.config.groups]
     registered = Counter(person.traits["group"] for person in listed.people if person.registered)
     zones = present.zones_of(facts)

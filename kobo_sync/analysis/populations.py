@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from kobo_sync.analysis import attendance as present
@@ -24,6 +25,7 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 from kobo_sync.config.config import Role
 
@@ -141,8 +143,9 @@ def told_number(facts: Facts, what: What) -> Told:
     answer = beside(n, _others(what, lambda each: told_number(facts, each)), approximate=what not in _APART)
     if answer.hidden or not answer.shown:
         return replace(answer, partial=partial)
-    # Persons tested in two zones, counted once: their number is a difference as any other. (Of persons present it is told:
-    # the report says that who came to two zones counts once.)
+    # Persons tested in two zones, counted once: their number is a difference as any other. Of persons present it is told, by
+    # sex and group too: how many were trained is the mission's first result, the report says that who came to two zones counts
+    # once, and that somebody sat in two rooms is no answer, and known to all who sat there.
     doubled = sum(part.n for part in apart) - n if what in ("before", "after", "pairs") else 0
     if near and (doubled or any(pinned([p.candidates for p in near], n - sum(p.n for p in apart if p.near is None)))):
         beside_it = answer.near or whole
@@ -183,7 +186,7 @@ def _together(facts: Facts, what: What, total: int) -> int:
     if what == "present":
         return present.attendance(told(facts, "registration", "attendance")).n_present
     if what == "full_day":
-        return len({person.key for person in present.attendance(told(facts, "registration", "attendance")).full_day})
+        return present.attendance(told(facts, "registration", "attendance")).n_full_day
     if what in ("before", "after", "pairs"):
         return n_tested(told(facts, "test"), what)
     return total
@@ -318,7 +321,11 @@ def told(facts: Facts, *roles: Role) -> Facts:
     The same object where nothing is left out.
     """
     cuts = {role: cut for role in roles if (cut := _cut(facts, role, _RESTS_ON[role])).zones or cut.groups}
-    return replace(facts, tables=_ToldTables(facts, cuts)) if cuts else facts
+    if not cuts:
+        return facts
+    # Who is registered in a zone that is left out and came to one that is told is counted there as that zone's papers do.
+    everybody = facts.registered or partial(registered_in, facts)
+    return replace(facts, tables=_ToldTables(facts, cuts), registered=everybody)
 
 
 @dataclass(frozen=True)

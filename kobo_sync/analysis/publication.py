@@ -58,18 +58,22 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     All persons are in the table, so that no small number can be had by taking its total from another's;
     *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
     """
-    people = present.attendance(told(facts, "registration", "attendance")).distinct
+    came = present.attendance(told(facts, "registration", "attendance"))
     sexes = (facts.config.codes.female, facts.config.codes.male)
-    pairs = [
-        (
-            person.zone,
-            person.traits[trait] if person.traits[trait] in codes else UNKNOWN,
-            person.traits["sex"] if person.traits["sex"] in sexes else UNKNOWN,
-        )
-        for person in people
-    ]
-    rows = (*codes, *((UNKNOWN,) if any(row == UNKNOWN for _, row, _ in pairs) or not codes else ()))
-    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in pairs) else ()))
+
+    def cells(people: Iterable[present.Person]) -> list[tuple[str, str, str]]:
+        return [
+            (
+                person.zone,
+                person.traits[trait] if person.traits[trait] in codes else UNKNOWN,
+                person.traits["sex"] if person.traits["sex"] in sexes else UNKNOWN,
+            )
+            for person in people
+        ]
+
+    pairs, visits = cells(came.distinct), cells(came.present)
+    rows = (*codes, *((UNKNOWN,) if any(row == UNKNOWN for _, row, _ in visits) or not codes else ()))
+    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in visits) else ()))
 
     def table(chosen: Iterable[tuple[str, str, str]]) -> tuple[tuple[int, ...], ...]:
         counts: dict[tuple[str, str], int] = {}
@@ -88,8 +92,8 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     if facts.zone is not None:
         return _crosstab(rows, columns, counts, hidden(counts, inside=True))
     zones: dict[str, list[tuple[str, str, str]]] = {}
-    for pair in pairs:
-        zones.setdefault(pair[0], []).append(pair)
+    for visit in visits:  # as the zones' own papers count
+        zones.setdefault(visit[0], []).append(visit)
     parts = [table(zones[zone]) for zone in sorted(zones)]
     return _crosstab(rows, columns, counts, hidden_over_zones(counts, parts, inside=True))
 

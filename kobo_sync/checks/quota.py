@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.persons import registered
 from kobo_sync.checks.sheet import digest, registrations
 from kobo_sync.model import Finding, Severity, Zone
 
@@ -18,25 +19,18 @@ def check(facts: Facts) -> Iterator[Finding]:
     sheets = registrations(facts)
     if not sheets:
         return
-    registered: Counter[tuple[str, str]] = Counter()
-    zones_counted = set()
-    for sheet in sheets:
-        codes, groups = sheet.answers("person"), sheet.answers("group")
-        for at, consented in enumerate(sheet.consented):
-            code = codes[at] or (None if sheet.has("person") else sheet.roots[at])
-            if consented and code and code not in zones_counted:
-                zones_counted.add(code)
-                registered[sheet.zones[at], groups[at]] += 1
+    people = registered(facts).values()
+    counts = Counter((person.zone, person.traits["group"]) for person in people)
     form_id = sheets[0].form_id
     for zone in facts.config.zones:
         has_finding = False
         for code, target in zone.quotas.items():
             group = facts.config.group(code)
-            n = registered[zone.code, code]
+            n = counts[zone.code, code]
             if n != target:
                 has_finding = True
                 yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
-        n = sum(count for (place, _), count in registered.items() if place == zone.code)
+        n = sum(count for (place, _), count in counts.items() if place == zone.code)
         if not has_finding and zone.quotas and n != zone.target:
             yield _finding(zone, f"{zone.name}, tous groupes", "", n, zone.target, form_id)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.analysis.days import RowDays, local_days, row_days
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.config.config import Config, FormSettings, Role
@@ -118,23 +119,16 @@ class Sheet:
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
         """The local day that each row is about: its ``day``, else what the phone noted, else when it was received."""
-        days = _dates(self.answers("day"))
-        for kind in ("today", "start", "received"):
-            if kind == "today":
-                names = self.questions("today")
-                other = _dates(self.column(names[0])) if names else days
-            else:
-                other = self._local_days(self.moments("start") if kind == "start" else self.received)
-            days = np.where(np.isnat(days), other, days)
-        return days
+        return self._row_days.days
 
     @cached_property
     def has_own_day(self) -> Mask:
         """Rows that say their day themselves; the others only when they were received."""
-        own = _dates(self.answers("day"))
-        for name in self.questions("today"):
-            own = np.where(np.isnat(own), _dates(self.column(name)), own)
-        return ~np.isnat(own) | self.moments("start").notna().to_numpy()
+        return self._row_days.own
+
+    @cached_property
+    def _row_days(self) -> RowDays:
+        return row_days(self.table, self.form, self.settings.fields.get("day", ""), self.config)
 
     @cached_property
     def received(self) -> pd.Series:
@@ -146,11 +140,7 @@ class Sheet:
     @cached_property
     def received_on(self) -> npt.NDArray[np.datetime64]:
         """The local day on which each row reached the server."""
-        return self._local_days(self.received)
-
-    def _local_days(self, moments: pd.Series) -> npt.NDArray[np.datetime64]:
-        local = moments.dt.tz_convert(self.config.mission.timezone).dt.tz_localize(None)
-        return np.asarray(local.to_numpy().astype("datetime64[D]"))
+        return local_days(self.received, self.config)
 
     # ── findings ──
 
@@ -212,11 +202,6 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
     return "" if value is None or value is pd.NA or value != value else str(value)
-
-
-def _dates(answers: Sequence[str]) -> npt.NDArray[np.datetime64]:
-    text = pd.Series([value[:10] or None for value in answers], dtype=object)
-    return pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").to_numpy().astype("datetime64[D]")
 
 
 @memo_in_process

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import name_key, phone_key
+from kobo_sync.analysis.persons import Person, Place, identified, keys_over_zones, likeness, registered
+from kobo_sync.analysis.persons import names as names_of_traits
 from kobo_sync.checks.duplicates import names
-from kobo_sync.checks.sheet import Sheet, registrations
+from kobo_sync.checks.sheet import Sheet, digest, registrations, sheets
 from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.config.config import Role
-from kobo_sync.model import Finding
+from kobo_sync.model import Finding, Severity
 
 CODE = "DATA005"
 TITLE = "Person in two zones"
@@ -33,6 +35,54 @@ def check(facts: Facts) -> Iterator[Finding]:
                 yield _finding(sheet, at, "même code de participant", (first_sheet, first), home, "code")
     for sheet in registrations(facts):
         yield from _same_identity(sheet)
+    yield from _not_listed(facts)
+
+
+def _not_listed(facts: Facts) -> Iterator[Finding]:
+    """Persons on no list of their zone who bear the name of somebody of another: whether they count as one (`persons`) or as two."""
+    known = identified(facts)
+    bearers: dict[str, list[Person]] = {}
+    for person in (*registered(facts).values(), *known.walk_ins):
+        for name in names_of_traits(person.traits):
+            bearers.setdefault(name, []).append(person)
+    merged = keys_over_zones(known.walk_ins)
+    told: set[Place] = set()
+    nobody = {"", facts.config.codes.not_listed}
+    for sheet in sheets(facts, "attendance"):
+        for at, (root, code) in enumerate(zip(sheet.roots, sheet.answers("person"), strict=True)):
+            place = known.rows.get(root)
+            if place is None or place in told or code not in nobody:
+                continue
+            told.add(place)
+            person = known.people[place]
+            others = {p.key: p for name in names_of_traits(person.traits) for p in bearers.get(name, ())}
+            for other in others.values():
+                is_earlier = other.home is not None or (other.zone, other.key) in told
+                if other.zone != person.zone and is_earlier:
+                    yield from _namesakes(sheet, at, person, other, merged)
+
+
+def _namesakes(sheet: Sheet, at: int, person: Person, other: Person, merged: Mapping[str, str]) -> Iterator[Finding]:
+    is_one = person.key == other.key or (person.key in merged and merged[person.key] == merged.get(other.key))
+    if is_one and (person.home is not None or merged[person.key] != person.key):
+        message = "hors liste, reconnue par son nom et ses réponses : la même personne que dans la zone"
+        severity: Severity = "info"
+    elif not is_one and person.home is None and likeness(person.traits, other.traits) == "unsure":
+        message = "hors liste, même nom que dans la zone"
+        severity = "warning"
+    else:
+        return
+    count = "une fois" if is_one else "deux fois : rien ne dit que c’est la même personne"
+    yield sheet.finding(
+        at,
+        CODE,
+        severity,
+        f"{message} « {other.zone[:40]} » ; elle compte {count} dans la mission",
+        why="une personne venue dans deux zones compte dans chacune, et une fois dans la mission",
+        hint="vérifier l’identité ; l’inscrire, ou compléter téléphone, sexe et groupe de la soumission sur le serveur",
+        subject=f"name {digest(other.key)}",
+        evidence=[is_one, other.zone, person.zone],
+    )
 
 
 def _names_persons(facts: Facts, form_id: str) -> bool:

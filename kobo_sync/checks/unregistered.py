@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.names import name_key
-from kobo_sync.checks.duplicates import names
-from kobo_sync.checks.sheet import registrations, sheets
+from kobo_sync.analysis.persons import identified
+from kobo_sync.checks.sheet import sheets
 from kobo_sync.model import Finding
 
 CODE = "DATA010"
@@ -16,28 +15,17 @@ TITLE = "Presence without registration"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per attendance row whose person is registered nowhere."""
-    registered = registrations(facts)
-    if not registered and not facts.config.forms_with_role("registration"):
+    if not facts.config.forms_with_role("registration"):
         return
-    codes = {
-        code for sheet in registered for at, code in enumerate(sheet.answers("person")) if code and sheet.consented[at]
-    }
-    spelt = {
-        (sheet.zones[at], name_key(name))
-        for sheet in registered
-        for at, both in enumerate(names(sheet))
-        for name in filter(None, both)
-    }
+    known = identified(facts)
     for sheet in sheets(facts, "attendance"):
         if not sheet.has("person"):
             continue
-        walk_ins = names(sheet)
         for at, code in enumerate(sheet.answers("person")):
-            if not sheet.consented[at] or code in codes:
+            place = known.rows.get(sheet.roots[at])
+            if not sheet.consented[at] or place is None or known.people[place].home is not None:
                 continue
             not_listed = code in ("", facts.config.codes.not_listed)
-            if not_listed and any((sheet.zones[at], name_key(name)) in spelt for name in filter(None, walk_ins[at])):
-                continue
             yield sheet.finding(
                 at,
                 CODE,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from datetime import date
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.half_days import HalfDay
 from kobo_sync.config.config import Session
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import french, pictures
-from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, attendance_sheet
+from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, SignedTable, attendance_sheet
 from kobo_sync.documents.word import writer
 from kobo_sync.model import Class, Document, Scope
 
@@ -25,6 +28,9 @@ PATH = "liste-presence.docx"
 PDF_PATH = "liste-presence.pdf"
 
 BLANK_ROWS = 2
+NO_SESSION = ("passage d’une demi-journée inconnue, non compté", "passages d’une demi-journée inconnue, non comptés")
+REPEATED = ("demi-journée signée deux fois, comptée une fois", "demi-journées signées deux fois, comptées une fois")
+_MOST_COLUMNS = 4  # half-days side by side
 _HEADING = "Feuille d’émargement"
 _CERTIFIED = ("Certifié exact, le ou la formateur·rice", "Visa de l’organisateur")
 _DOTS = "…………………………………"
@@ -36,15 +42,17 @@ def build(facts: Facts) -> list[Document]:
     """The zone's attendance sheet, signatures in place; registered persons who did not sign keep empty cells."""
     form_ids = letterhead.forms_of(facts, "registration", "attendance")
     listed = present.attendance(facts)
-    head, widths, rows = _signatures(facts, listed)
+    tables = _tables(facts, listed)
     document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
     writer.footer_note(document, _protection(facts))
     writer.title(document, _HEADING)
     writer.facing(document, _heading_grid(facts))
     alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
-    writer.table(
-        document, writer.Table(head, rows, widths, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False)
-    )
+    for title, head, widths, rows in tables:
+        content = writer.Table(
+            head, rows, widths, caption=title, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False
+        )
+        writer.table(document, content)
     writer.note(document, _remarks(facts, listed), keep_with_next=True)
     totals = _totals(facts, listed)
     content = writer.Table(
@@ -63,9 +71,10 @@ def build(facts: Facts) -> list[Document]:
         provenance=letterhead.provenance(facts, form_ids),
         author=letterhead.organisers(facts),
         facing=[(label, french.typography(text)) for label, text in _heading_grid(facts)],
-        head=head,
-        widths=widths,
-        rows=[[_pdf_cell(cell) for cell in row] for row in rows],
+        tables=[
+            SignedTable(title, head, widths, [[_pdf_cell(cell) for cell in row] for row in rows])
+            for title, head, widths, rows in tables
+        ],
         remarks=french.typography(_remarks(facts, listed)),
         totals=totals,
         certification=_CERTIFIED,
@@ -128,18 +137,35 @@ def _minutes(session: Session) -> int:
     return max(0, (session.ends.hour - session.starts.hour) * 60 + session.ends.minute - session.starts.minute)
 
 
+_Rows = list[list[str | writer.Cell]]
+_SignedTable = tuple[str, list[str], list[float], _Rows]  # title, header, widths in cm, rows
+
+
+def _tables(facts: Facts, listed: present.Attendance) -> list[_SignedTable]:
+    """All half-days side by side as far as they fit, else a table per day."""
+    by_day: dict[str, list[HalfDay]] = {}
+    for half in listed.half_days:
+        by_day.setdefault(half.day, []).append(half)
+    if len(listed.half_days) <= _MOST_COLUMNS or len(by_day) < 2:
+        return [("", *_signatures(facts, listed, listed.half_days))]
+    return [
+        (french.day(date.fromisoformat(day), weekday=True).capitalize(), *_signatures(facts, listed, halves))
+        for day, halves in by_day.items()
+    ]
+
+
 def _signatures(
-    facts: Facts, listed: present.Attendance
-) -> tuple[list[str], list[float], list[list[str | writer.Cell]]]:
+    facts: Facts, listed: present.Attendance, half_days: Sequence[HalfDay]
+) -> tuple[list[str], list[float], _Rows]:
     """Header, widths in cm, and a row per person, then blank ones for those who are expected or come unannounced."""
-    sessions = listed.sessions
+    dated = len({half.day for half in listed.half_days}) > 1 and len({half.day for half in half_days}) > 1
     head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
-    head += [f"Signature {labels.session(facts, code).lower()}" for code in sessions]
-    signature_cm = max(2.2, min(3.6, (_PAGE_CM - sum(_TEXT_WIDTHS)) / max(1, len(sessions))))
-    scale = (_PAGE_CM - signature_cm * len(sessions)) / sum(_TEXT_WIDTHS)
-    widths = [width * scale for width in _TEXT_WIDTHS] + [signature_cm] * len(sessions)
+    head += [f"Signature {_half_day(facts, half, dated=dated)}".rstrip() for half in half_days]
+    signature_cm = max(2.2, min(3.6, (_PAGE_CM - sum(_TEXT_WIDTHS)) / max(1, len(half_days))))
+    scale = (_PAGE_CM - signature_cm * len(half_days)) / sum(_TEXT_WIDTHS)
+    widths = [width * scale for width in _TEXT_WIDTHS] + [signature_cm] * len(half_days)
     rows = [
-        _person_row(facts, number, person, sessions, signature_cm) for number, person in enumerate(listed.people, 1)
+        _person_row(facts, number, person, half_days, signature_cm) for number, person in enumerate(listed.people, 1)
     ]
     if not rows:
         empty = writer.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
@@ -150,27 +176,40 @@ def _signatures(
     return head, widths, rows
 
 
+def _half_day(facts: Facts, half: HalfDay, *, dated: bool) -> str:
+    label = labels.session(facts, half.session).lower() if half.session else ""
+    return f"{label} {date.fromisoformat(half.day):%d/%m}".strip() if dated else label
+
+
 def _person_row(
-    facts: Facts, number: int, person: present.Person, sessions: tuple[str, ...], width_cm: float
+    facts: Facts, number: int, person: present.Person, half_days: Sequence[HalfDay], width_cm: float
 ) -> list[str | writer.Cell]:
     traits = person.traits
     below = traits["name_ar"] if traits["name_ar"] != person.name else ""
-    name = person.name if person.registered else f"{person.name} (hors liste)"
+    name = person.name if person.registered else f"{person.name} ({_not_of_the_list(facts, person)})"
     group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
     cells: list[str | writer.Cell] = [str(number), writer.Cell(name, below=below), _sex(facts, traits["sex"])]
     cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
-    return cells + [_signature(facts, person, code, width_cm) for code in sessions]
+    return cells + [_signature(facts, person, half, width_cm) for half in half_days]
 
 
-def _signature(facts: Facts, person: present.Person, session: str, width_cm: float) -> writer.Cell:
-    where = person.signatures.get(session)
+def _not_of_the_list(facts: Facts, person: present.Person) -> str:
+    if not person.is_visitor:
+        return "hors liste"
+    return f"inscription : {labels.zone(facts, person.home)}" if person.home else "inscription sans zone"
+
+
+def _signature(facts: Facts, person: present.Person, half: HalfDay, width_cm: float) -> writer.Cell:
+    where = person.signatures.get(half.key)
     if where is None:
         return writer.Cell("")
+    if not where.filename:
+        return writer.Cell("présence déclarée", italic=True)
     content = facts.attachment(where.root_uuid, where.filename)
     drawn = pictures.signature(content) if content else None
     if drawn is None:
         return writer.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
-    alt = f"Signature de {person.name}, {labels.session(facts, session).lower()}"
+    alt = f"Signature de {person.name}, {_half_day(facts, half, dated=bool(half.day))}"
     return writer.Cell(picture=writer.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.62))
 
 
@@ -179,13 +218,25 @@ def _sex(facts: Facts, code: str) -> str:
 
 
 def _remarks(facts: Facts, listed: present.Attendance) -> str:
-    walk_ins = [person for person in listed.present if not person.registered]
+    visitors = [person for person in listed.present if person.is_visitor]
+    walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
     absent = [person for person in listed.people if not person.present]
     remarks = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
     if len(listed.sessions) > 1:
-        remarks.append(f"dont {len(listed.full_day)} la journée entière")
+        several = len({half.day for half in listed.half_days}) > 1
+        remarks.append(f"dont {len(listed.full_day)} {'une' if several else 'la'} journée entière")
     remarks.append(french.count(len(absent), "personne inscrite absente", "personnes inscrites absentes"))
     remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
+    if visitors:
+        who = french.count(len(visitors), "personne inscrite", "personnes inscrites")
+        remarks.append(f"{who} dans une autre zone")
+    if listed.n_declared:
+        declared = french.count(listed.n_declared, "présence déclarée", "présences déclarées")
+        remarks.append(f"{declared} sans signature, le formulaire n’en demande pas")
+    if listed.n_no_session:
+        remarks.append(french.count(listed.n_no_session, *NO_SESSION))
+    if listed.n_repeated:
+        remarks.append(french.count(listed.n_repeated, *REPEATED))
     if listed.n_unsigned:
         remarks.append(
             french.count(

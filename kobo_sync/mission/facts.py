@@ -15,6 +15,7 @@ import pandas as pd
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import note
 from kobo_sync.analysis.people import asked_of_people, names_in, names_of
+from kobo_sync.analysis.persons import keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
@@ -80,15 +81,19 @@ def gather_facts(
         with seen_by(mission, as_of) as past:
             facts_then = gather_facts(past)
             files_then = dict(facts_then.file_digests or {})
-            names_then = names_of(facts_then)
+            names_then, registered_then = names_of(facts_then), registered(facts_then)
             return replace(
-                facts_then, tables=dict(facts_then.tables), file_digests=files_then, names=lambda: names_then
+                facts_then,
+                tables=dict(facts_then.tables),
+                file_digests=files_then,
+                names=lambda: names_then,
+                registered=lambda: registered_then,
             )
     check(mission)
     here = (marks or gather_marks(mission)).whole
     files = _Files(mission)
     tables = _Tables(mission, _named(mission) if named_only else None)
-    people = _Tables(mission, _naming(mission))
+    people, lists = _Tables(mission, _naming(mission)), _Tables(mission, _registering(mission))
     facts = Facts(
         config=mission.config,
         zone=None,
@@ -113,9 +118,14 @@ def gather_facts(
         reworked=reworked(mission.store),
         pseudonym_key=mission.workspace.pseudonym_key,
     )
-    tables.memory = people.memory = AnalysisCache(mission.workspace.cache, rests_on(mission, facts), here.states)
-    facts = replace(facts, names=cache(lambda: names_in(replace(facts, tables=people, as_of=None))))
-    return facts
+    tables.memory = people.memory = lists.memory = AnalysisCache(
+        mission.workspace.cache, rests_on(mission, facts), here.states
+    )
+    return replace(
+        facts,
+        names=cache(lambda: names_in(replace(facts, tables=people, as_of=None))),
+        registered=cache(lambda: registered_in(replace(facts, tables=lists, as_of=None))),
+    )
 
 
 def rests_on(mission: Mission, facts: Facts) -> str:
@@ -169,6 +179,11 @@ def texts_of_zone(mission: Mission, zone: Zone) -> Iterator[str]:
         for column in table.columns:
             if column in typed:
                 yield from (text for text in table[column].dropna().unique() if isinstance(text, str))
+
+
+def people_seen(mission: Mission, whole: Facts, zone: Zone) -> frozenset[str]:
+    """The codes and names by which the rows of *zone* may mean somebody registered in another (`persons.keys_seen`)."""
+    return keys_seen(replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
@@ -294,3 +309,9 @@ def _named(mission: Mission) -> frozenset[str]:
 def _naming(mission: Mission) -> frozenset[str]:
     """The questions whose answers name people."""
     return frozenset(name for form in mission.forms.values() for name in asked_of_people(mission.config, form))
+
+
+def _registering(mission: Mission) -> frozenset[str]:
+    """The questions of registrations and attendance that the config names."""
+    forms = (settings for settings in mission.config.forms.values() if settings.role in ("registration", "attendance"))
+    return frozenset(name for settings in forms for name in settings.fields.values())

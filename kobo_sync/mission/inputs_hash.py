@@ -8,8 +8,9 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
+from kobo_sync.analysis.persons import names, registered
 from kobo_sync.analysis.quoting import keys_in, met
-from kobo_sync.mission.facts import texts_of_zone, what_is_read
+from kobo_sync.mission.facts import people_seen, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
@@ -38,7 +39,7 @@ class Inputs:
         """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
-        return hashed([self._shared, *own, *self._people_met(zone, mark, whole)])
+        return hashed([self._shared, *own, *self._people_met(zone, mark, whole), *self._visitors(zone, mark, whole)])
 
     def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
@@ -48,6 +49,20 @@ class Inputs:
             keys = sorted(keys_in(texts_of_zone(self._of, zone)))
             cache.put(name, key, keys)
         return met(names_of(whole), keys)
+
+    def _visitors(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+        """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
+        cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
+        keys = cache.get(name, key, list[str])
+        if keys is None:
+            keys = sorted(people_seen(self._of, whole, zone))
+            cache.put(name, key, keys)
+        seen = frozenset(keys)
+        return [
+            repr(person)
+            for key, person in registered(whole).items()
+            if person.zone != zone.code and (key in seen or not seen.isdisjoint(names(person.traits)))
+        ]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -77,7 +77,9 @@ def _sentence(text: str, language: str) -> str | None:
         if match and translations.get(language):
             values = {number: match[place] for place, number in enumerate(numbers, 1)}
             parts = _VALUE.split(translations[language])
-            return "".join(_translated(values.get(part, ""), language) if at % 2 else part for at, part in enumerate(parts))
+            return "".join(
+                _translated(values.get(part, ""), language) if at % 2 else part for at, part in enumerate(parts)
+            )
     return None
 
 

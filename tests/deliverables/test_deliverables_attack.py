@@ -19,6 +19,13 @@ def test_nothing_is_recovered_from_everything_printed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", MISSIONS)
+def test_nothing_is_recovered_where_one_person_came_to_all_zones(seed: int) -> None:
+    """Part 8, A23: she counts once in the mission, and her zones' papers count her each."""
+    facts = small_mission(seed, MISSIONS[seed], one_walk_in=True)
+    assert Attack(read_set(whole_set(facts)), truth_of(facts)).recovered() == []
+
+
+@pytest.mark.parametrize("seed", MISSIONS)
 def test_the_attacker_recovers_what_is_not_suppressed(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same missions printed with a threshold of one person: the attack is worth something."""
     facts = small_mission(seed, MISSIONS[seed])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from docx import Document as open_docx
-from invented_facts import make_facts, make_tables, signature_png
+from invented_facts import make_facts, make_tables, signature_png, with_phone
 from PIL import Image
 from test_deliverables_zone import built, cells, words
 
@@ -35,6 +35,7 @@ def mission_facts(*sizes: int) -> Facts:
         for name, made in make_tables(n, number, zone.code).items():
             roots = made["root_uuid"].str[:1] + str(number) + made["root_uuid"].str[1:]
             own = made.replace(r"^BER-", f"Z{number}-", regex=True)  # a code is one person over all zones
+            own = with_phone(own, number) if name == "presence" else own
             parts.setdefault(name, []).append(own.assign(root_uuid=roots))
     return replace(facts, tables={name: pd.concat(found, ignore_index=True) for name, found in parts.items()})
 

@@ -10,20 +10,25 @@ from kobo_sync.documents.pdf.typeset import pdf
 
 
 @dataclass(frozen=True)
-class AttendanceSheet:
-    """What the sheet says. *widths* in cm, one per column of *head*; a row's cell is text or PNG bytes.
+class SignedTable:
+    """The persons and their signatures, of all days or, under its *title*, of one. *widths* in cm, one per column of *head*; a row's cell is text or PNG bytes."""
 
-    *facing* are labelled values; *totals* a table with its header first and its total last.
-    """
+    title: str
+    head: Sequence[str]
+    widths: Sequence[float]
+    rows: Sequence[Sequence[str | bytes]]
+
+
+@dataclass(frozen=True)
+class AttendanceSheet:
+    """What the sheet says. *facing* are labelled values; *totals* a table with its header first and its total last."""
 
     title: str
     heading: str
     provenance: str
     author: str
     facing: Sequence[tuple[str, str]]
-    head: Sequence[str]
-    widths: Sequence[float]
-    rows: Sequence[Sequence[str | bytes]]
+    tables: Sequence[SignedTable]
     remarks: str
     totals: Sequence[Sequence[str]]
     certification: Sequence[str]
@@ -39,9 +44,15 @@ def attendance_sheet(sheet: AttendanceSheet) -> bytes:
         "heading": sheet.heading,
         "provenance": sheet.provenance,
         "facing": [[label, say(text)] for label, text in sheet.facing],
-        "head": [say(text) for text in sheet.head],
-        "widths": list(sheet.widths),
-        "rows": [[_cell(cell) for cell in row] for row in sheet.rows],
+        "tables": [
+            {
+                "title": say(table.title) if table.title else None,
+                "head": [say(text) for text in table.head],
+                "widths": list(table.widths),
+                "rows": [[_cell(cell) for cell in row] for row in table.rows],
+            }
+            for table in sheet.tables
+        ],
         "remarks": sheet.remarks,
         "totals": [[say(cell) for cell in row] for row in sheet.totals],
         "certification": list(sheet.certification),
@@ -69,11 +80,14 @@ _SOURCE = r"""
 #grid(columns: (auto, 1.2fr, auto, 1fr), column-gutter: 8pt, row-gutter: 5pt,
   ..d.facing.map(pair => (text(fill: muted, pair.at(0)), strong(show-text(pair.at(1))))).flatten())
 #v(4pt)
-#table(columns: d.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: 2.5pt), align: horizon,
-  fill: (_, y) => if y == 0 { ink } else if calc.even(y) { rgb("#F5F7F9") },
-  table.header(..d.head.map(white-text)),
-  // The first cell gives each row its least height; long texts make it higher.
-  ..d.rows.map(row => (box(height: 6.6mm, align(horizon, cell(row.first()))), ..row.slice(1).map(cell))).flatten())
+#for t in d.tables {
+  if t.title != none { block(above: 8pt, below: 4pt, sticky: true, strong(show-text(t.title))) }
+  table(columns: t.widths.map(w => w * 1fr), stroke: .4pt + rule, inset: (x: 3pt, y: 2.5pt), align: horizon,
+    fill: (_, y) => if y == 0 { ink } else if calc.even(y) { rgb("#F5F7F9") },
+    table.header(..t.head.map(white-text)),
+    // The first cell gives each row its least height; long texts make it higher.
+    ..t.rows.map(row => (box(height: 6.6mm, align(horizon, cell(row.first()))), ..row.slice(1).map(cell))).flatten())
+}
 #text(fill: muted, d.remarks)
 #v(2pt)
 #block(breakable: false, {

@@ -1,0 +1,98 @@
+"""Which half-day of which training day each attendance row signs: a second day with the same half-days overwrites none of the first.
+
+The training days of a zone:
+
+* Where the config gives the zone one day (``training_on``, or a mission of one day), that is its day, and rows that say another,
+  typed or corrected later, belong to it.
+* Else they are the days within the mission that its rows say (a date question, else when the phone began, `days.row_days`);
+  a row outside them belongs to the last of them before it.
+* In both cases another day within the mission is a training day of its own when two persons at least sign a half-day on it
+  that they had signed before: one such row is a repetition, two are a second day. Nothing else tells a day apart where rows
+  do not say theirs and only their arrival is known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from kobo_sync.analysis.facts import Facts
+
+SIGNED_AGAIN = 2  # persons who sign a half-day a second time: from so many on it is another day, not a slip
+
+
+@dataclass(frozen=True)
+class HalfDay:
+    """A half-day that is signed. *day*: ISO date, empty where the zone has one training day; *session*: its code, empty where none is asked."""
+
+    day: str
+    session: str
+
+    @property
+    def key(self) -> str:
+        """The same as one text, days first in order."""
+        return f"{self.day} {self.session}".strip()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one row signs: the person's key, the session's code, the day (None: not known) and whether the row says it itself."""
+
+    person: str
+    session: str
+    day: date | None
+    own: bool
+
+
+def half_days(facts: Facts, zone: str, marks: Sequence[Mark]) -> list[HalfDay]:
+    """The half-day of each of a zone's *marks*."""
+    training_days = _training_days(facts, zone, marks)
+    if len(training_days) < 2:
+        return [HalfDay("", mark.session) for mark in marks]
+    return [HalfDay(_day_of(mark, training_days).isoformat(), mark.session) for mark in marks]
+
+
+def _training_days(facts: Facts, zone: str, marks: Sequence[Mark]) -> list[date]:
+    mission = facts.config.mission
+    by_day: dict[date, set[tuple[str, str]]] = {}
+    for mark in marks:
+        if mark.day is not None:
+            by_day.setdefault(mark.day, set()).add((mark.person, mark.session))
+    within = [day for day in by_day if mission.starts_on <= day <= mission.ends_on]
+    own = {mark.day for mark in marks if mark.own}
+    settings = facts.config.zone(zone)
+    configured = settings.training_on if settings else None
+    if configured is None and mission.starts_on == mission.ends_on:
+        configured = mission.starts_on
+    if configured is not None:
+        chosen = {configured}
+    else:
+        chosen = {day for day in within if day in own} or set(_most_frequent(marks))
+    signed = set().union(*(by_day.get(day, set()) for day in chosen))
+    for day in sorted(within or by_day):
+        if day not in chosen:
+            again = {person for person, _ in by_day[day] & signed}
+            if len(again) >= SIGNED_AGAIN:
+                chosen.add(day)
+            signed |= by_day[day]
+    return sorted(chosen)
+
+
+def _most_frequent(marks: Sequence[Mark]) -> list[date]:
+    counts = Counter(mark.day for mark in marks if mark.day is not None)
+    return [min(counts, key=lambda day: (-counts[day], day))] if counts else []
+
+
+def _day_of(mark: Mark, training_days: Sequence[date]) -> date:
+    earlier = [day for day in training_days if mark.day is not None and day <= mark.day]
+    return earlier[-1] if earlier else training_days[0]
+
+
+def ordered(places: Mapping[str, HalfDay], sessions: Sequence[str]) -> tuple[HalfDay, ...]:
+    """Half-days by day, then in the order of the config's *sessions*."""
+    order = {code: at for at, code in enumerate(sessions)}
+    return tuple(
+        sorted(places.values(), key=lambda each: (each.day, order.get(each.session, len(order)), each.session))
+    )

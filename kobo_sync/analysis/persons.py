@@ -1,0 +1,249 @@
+"""Who a row is about: the persons registered anywhere in the mission, and how those who are not on a zone's list are told apart.
+
+A person is one wherever they come:
+
+* One who picked a code is the person of that code, whichever zone the row or the registration is of.
+* One who is not on the list is the registered bearer of the name (Latin or Arabic, `meaning.normal_name`) in the row's zone,
+  when one person alone bears it there; else the one bearer in another zone who is the same by `likeness`; else a walk-in,
+  one per name and zone.
+* Walk-ins of two zones who bear one name are one person where `likeness` says so. Where it is unsure they count as two, and
+  check DATA005 says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from kobo_sync.analysis import meaning
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs, note
+from kobo_sync.analysis.names import phone_key
+from kobo_sync.config.config import Role
+
+TRAITS = (*meaning.IDENTITY, "age_band", "function")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Where a signature lies: `Facts.attachment` takes both. *filename* is empty where the form asks for none."""
+
+    root_uuid: str
+    filename: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of a zone. *key* is unique within the mission.
+
+    *code* is the participant code, empty for a walk-in; *registered*: in this very zone; *home*: the zone they are registered
+    in (empty: their registration says none), None for who is registered nowhere; *traits* maps `TRAITS` to text, empty when
+    missing; *signatures* maps a half-day's key (`half_days.HalfDay`) to its signature.
+    """
+
+    key: str
+    zone: str
+    code: str
+    registered: bool
+    traits: Mapping[str, str]
+    signatures: Mapping[str, Signature]
+    home: str | None = None
+
+    @property
+    def present(self) -> bool:
+        """At least one half-day."""
+        return bool(self.signatures)
+
+    @property
+    def is_visitor(self) -> bool:
+        """Registered in another zone."""
+        return self.home is not None and not self.registered
+
+    @property
+    def name(self) -> str:
+        """``FAMILY Given``; the Arabic name, or the code, where there is no other."""
+        latin = " ".join(filter(None, (self.traits["family_name"].upper(), self.traits["given_name"])))
+        return latin or self.traits["name_ar"] or self.code or "sans nom"
+
+
+def registered(facts: Facts) -> Mapping[str, Person]:
+    """Everybody registered in the mission, by key, whichever zone *facts* are of."""
+    note(*facts.config.forms_with_role("registration"))
+    return facts.registered() if facts.registered else registered_in(facts)
+
+
+@memo_over_runs
+def registered_in(facts: Facts) -> Mapping[str, Person]:
+    """Registered persons of these rows by key; the first registration of a code stays, as in the roster that phones show."""
+    people: dict[str, Person] = {}
+    for row in meaning.records(meaning.rows(facts, "registration").table):
+        code, zone = meaning.text(row["person"]), meaning.text(row["zone"])
+        key = code or f"inscription:{meaning.text(row['root_uuid'])}"
+        people.setdefault(key, Person(key, zone, code, True, _traits(row), {}, zone))
+    return people
+
+
+def listed(facts: Facts) -> dict[str, Person]:
+    """The persons on the list of the zone (or mission) of *facts*: registered there first, if they are in several zones."""
+    everybody, own = registered(facts), registered_in(facts)
+    return {key: person for key, person in own.items() if everybody.get(key, person).zone == person.zone}
+
+
+def keys_seen(facts: Facts) -> frozenset[str]:
+    """The codes of a zone's registrations, and the codes and names in its attendance: all by which its rows may mean who is registered elsewhere."""
+    keys: set[str] = set()
+    roles: tuple[Role, ...] = ("registration", "attendance")
+    for role in roles:
+        for row in meaning.records(meaning.rows(facts, role).table):
+            keys |= {meaning.text(row["person"]), *(names(_traits(row)) if role == "attendance" else ())}
+    return frozenset(keys - {"", facts.config.codes.not_listed})
+
+
+def names(traits: Mapping[str, str]) -> list[str]:
+    """The Latin and the Arabic name, made comparable."""
+    latin = meaning.normal_name(traits["family_name"], traits["given_name"])
+    return [name for name in (latin, meaning.normal_name(traits["name_ar"])) if name]
+
+
+def likeness(one: Mapping[str, str], other: Mapping[str, str]) -> Literal["same", "other", "unsure"]:
+    """Whether two bearers of one name who were seen in two zones are one person.
+
+    Their phones decide where both are there. Else another sex is another person; a name of one word, another group, or
+    neither sex nor group to compare leaves it open.
+    """
+    phones = [phone_key(traits["phone"]) for traits in (one, other)]
+    if all(phones):
+        return "same" if phones[0] == phones[1] else "other"
+    pairs = {trait: (one[trait], other[trait]) for trait in ("sex", "group") if one[trait] and other[trait]}
+    if "sex" in pairs and len(set(pairs["sex"])) > 1:
+        return "other"
+    shared = set(names(one)) & set(names(other))
+    alike = all(a == b for a, b in pairs.values())
+    return "same" if pairs and alike and any(" " in name for name in shared) else "unsure"
+
+
+Place = tuple[str, str]  # a zone and the key of a person in it
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Who the attendance rows are about: *rows* has the place of each row, by root_uuid in the order of `meaning.rows`, *people* each once."""
+
+    rows: Mapping[str, Place]
+    people: Mapping[Place, Person]
+
+    @property
+    def walk_ins(self) -> list[Person]:
+        """The persons who are registered nowhere and have no code, in the order of their first rows."""
+        return [person for person in self.people.values() if not person.code and person.home is None]
+
+
+@memo_in_process
+def identified(facts: Facts) -> Identified:
+    """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
+    table = meaning.rows(facts, "attendance").table
+    everybody, not_listed = registered(facts), facts.config.codes.not_listed
+    bearers = _bearers(everybody.values())
+    rows: list[Place] = []
+    people: dict[Place, Person] = {}
+    walk_in_names: dict[Place, str] = {}  # (zone, name) → key
+    cells = {str(name): table[name].tolist() for name in table}
+    columns = (map(meaning.text, cells[name]) for name in ("zone", "person"))
+    for at, (zone, code) in enumerate(zip(*columns, strict=True)):
+        person = everybody.get(code) if code != not_listed else None
+        if person is None:
+            row = {name: column[at] for name, column in cells.items()}
+            person = _stranger(row, zone, "" if code == not_listed else code, bearers, walk_in_names)
+        place = (zone, person.key)
+        rows.append(place)
+        if place not in people:
+            people[place] = in_zone(person, zone)
+        elif person.home is None:
+            traits = fuller(people[place].traits, person.traits)
+            people[place] = replace(people[place], traits=traits)
+    moved = {place: _registered_elsewhere(person, bearers) for place, person in people.items() if not person.code}
+    own_place = {place: (place[0], person.key) if person else place for place, person in moved.items()}
+    people = {
+        own_place.get(place, place): in_zone(moved.get(place) or person, place[0]) for place, person in people.items()
+    }
+    roots = map(meaning.text, table["root_uuid"])
+    return Identified({root: own_place.get(place, place) for root, place in zip(roots, rows, strict=True)}, people)
+
+
+def _bearers(people: Iterable[Person]) -> dict[str, list[Person]]:
+    bearers: dict[str, list[Person]] = {}
+    for person in people:
+        for name in names(person.traits):
+            bearers.setdefault(name, []).append(person)
+    return bearers
+
+
+def _stranger(
+    row: Mapping[Any, Any], zone: str, code: str, bearers: Mapping[str, list[Person]], walk_ins: dict[Place, str]
+) -> Person:
+    """The person of a row that picked nobody who is registered: with an unknown code, the bearer of the name here, or a walk-in."""
+    traits = _traits(row)
+    if code:
+        return Person(code, zone, code, False, traits, {})
+    own = names(traits)
+    for name in own:
+        here = [person for person in bearers.get(name, ()) if person.zone == zone]
+        if here:
+            if len(here) == 1:
+                return here[0]
+            break
+    earlier = (walk_ins[zone, name] for name in own if (zone, name) in walk_ins)
+    root_uuid = meaning.text(row["root_uuid"])
+    key = next(earlier, f"hors-liste:{zone}:{own[0]}" if own else f"hors-liste:{root_uuid}")
+    walk_ins |= {(zone, name): walk_ins.get((zone, name), key) for name in own}
+    return Person(key, zone, "", False, traits, {})
+
+
+def _registered_elsewhere(person: Person, bearers: Mapping[str, list[Person]]) -> Person | None:
+    """The one person registered in another zone who is this walk-in."""
+    if person.home is not None:
+        return None
+    bearing = {other.key: other for name in names(person.traits) for other in bearers.get(name, ())}
+    same = [
+        other
+        for other in bearing.values()
+        if other.zone != person.zone and likeness(other.traits, person.traits) == "same"
+    ]
+    return same[0] if len(same) == 1 else None
+
+
+def in_zone(person: Person, zone: str) -> Person:
+    """A person as the list of *zone* has them."""
+    if zone == person.zone:
+        return person
+    return replace(person, zone=zone, registered=False)
+
+
+def fuller(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The traits that either says; the newer wins."""
+    return {trait: now[trait] or before[trait] for trait in TRAITS}
+
+
+def keys_over_zones(walk_ins: Iterable[Person]) -> dict[str, str]:
+    """The key of each walk-in of the zones' lists → the key under which the mission counts them: that of their first zone."""
+    keys: dict[str, str] = {}
+    members: dict[str, list[Person]] = {}  # by the mission's key
+    bearers: dict[str, dict[str, None]] = {}  # name → the mission's keys
+    for person in walk_ins:
+        own = names(person.traits)
+        candidates = (key for name in own for key in bearers.get(name, ()))
+        keys[person.key] = next((key for key in candidates if _is_another_of(person, members[key])), person.key)
+        members.setdefault(keys[person.key], []).append(person)
+        for name in own:
+            bearers.setdefault(name, {})[keys[person.key]] = None
+    return keys
+
+
+def _is_another_of(person: Person, members: Iterable[Person]) -> bool:
+    """Whether all *members*, of other zones, are this person."""
+    return all(p.zone != person.zone and likeness(p.traits, person.traits) == "same" for p in members)
+
+
+def _traits(row: Mapping[Any, Any]) -> dict[str, str]:
+    return {trait: meaning.text(row.get(trait)) for trait in TRAITS}
