@@ -47,7 +47,8 @@ def build(facts: Facts) -> list[Document]:
     writer.footer_note(document, _protection(facts))
     writer.title(document, _HEADING)
     writer.facing(document, _heading_grid(facts))
-    alt = f"Émargement : {french.count(len(listed.people), 'personne')}, dont {french.count(len(listed.present), 'présente')}"
+    who = french.none_or(len(listed.people), "personne", none="aucune")
+    alt = f"Émargement : {who}, dont {french.none_or(len(listed.present), 'présente', none='aucune')}"
     for title, head, widths, rows in tables:
         content = writer.Table(
             head, rows, widths, caption=title, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False
@@ -221,12 +222,18 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     visitors = [person for person in listed.present if person.is_visitor]
     walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
     absent = [person for person in listed.people if not person.present]
-    remarks = [f"{french.count(len(listed.present), 'personne présente', 'personnes présentes')}"]
-    if len(listed.sessions) > 1:
+    remarks = [french.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
+    if len(listed.sessions) > 1 and listed.present:
         several = len({half.day for half in listed.half_days}) > 1
-        remarks.append(f"dont {len(listed.full_day)} {'une' if several else 'la'} journée entière")
-    remarks.append(french.count(len(absent), "personne inscrite absente", "personnes inscrites absentes"))
-    remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
+        whole = f"{'une' if several else 'la'} journée entière"
+        remarks.append(
+            f"dont {french.number(len(listed.full_day))} {whole}" if listed.full_day else f"personne {whole}"
+        )
+    remarks.append(
+        french.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
+    )
+    if walk_ins:
+        remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
     if visitors:
         who = french.count(len(visitors), "personne inscrite", "personnes inscrites")
         remarks.append(f"{who} dans une autre zone")
@@ -247,7 +254,8 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     over = len(listed.present) - target
     if target and over > 0:
         remarks.append(f"{french.count(over, 'personne')} au-delà du quota")
-    return " ; ".join(remarks) + "."
+    text = " ; ".join(remarks)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _totals(facts: Facts, listed: present.Attendance) -> list[list[str]]:

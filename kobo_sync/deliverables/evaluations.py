@@ -26,7 +26,7 @@ from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, p
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import figures, letterhead, result_sheets
+from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -77,22 +77,29 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     slash = f"{french.NNBSP}/{french.NNBSP}"
     printed, advice = printed_change(facts), printed_advice(facts)
     about = f"≈{french.NBSP}" if advice.about else ""
+    came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
     band = [
         (
-            letterhead.counted(facts, "present") + slash + french.number(quota),
-            f"présent·e·s ({figures.quota_rate(facts)} du quota)",
+            came + slash + french.number(quota) if quota else came,
+            f"présent·e·s ({rate})" if rate else "présent·e·s",
         ),
         (
             letterhead.score(printed),
             f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
         ),
-        (letterhead.scores(printed)[3], "gain de classe (Hake, de 0 à 1)"),
+        _gain_figure(printed),
         (
             french.NOTHING if advice.score is None else about + french.signed(advice.score),
             f"recommandation, de −100 à +100 ({letterhead.n_is(letterhead.counted(facts, 'satisfaction'))})",
         ),
     ]
     writer.key_figures(document, band)
+
+
+def _gain_figure(printed: PrintedChange | None) -> tuple[str, str]:
+    if printed is not None and printed.change < 0:
+        return letterhead.scores(printed)[2], "points : le score recule, il n’y a pas de gain"
+    return letterhead.scores(printed)[3], "gain de classe (Hake, de 0 à 1)"
 
 
 # ── participation ───────────────────────────────────────────────────────────
@@ -122,6 +129,8 @@ def participation(document: WordDocument, facts: Facts) -> None:
         document,
         writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
     )
+    if note := sentences.rates_words([response_rate(facts, what).value for _, what in ANSWERS]):
+        writer.note(document, note)
     groups_and_sexes(document, facts)
     before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
     if before.shown and before.exact and pairs.exact and not before.partial and not pairs.partial:
@@ -129,14 +138,11 @@ def participation(document: WordDocument, facts: Facts) -> None:
 
 
 def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
-    parts = [
-        f"Sur {french.count(n_before, 'test')} avant la formation, {n_pairs} ont un test après de la même personne "
-        f"(attrition : {french.percent((n_before - n_pairs) / n_before)})."
-    ]
+    parts = [sentences.attrition_words(n_before, n_pairs)]
     if results.n_duplicates:
-        parts.append("Les tests répétés par une même personne sont écartés ; le premier compte.")
+        parts.append("Quand une personne a répété un test, le premier compte.")
     if results.n_unmatched:
-        parts.append("Les tests sans code de participant ne peuvent pas être appariés.")
+        parts.append("Un test sans code de participant ne peut pas être apparié.")
     return " ".join(parts)
 
 
@@ -221,28 +227,19 @@ def learning_tables(document: WordDocument, facts: Facts) -> None:
 
 def _evolution(facts: Facts, change: Change) -> str:
     pairs = told_number(facts, "pairs")
-    before, after, moved, gain = letterhead.scores(printed_change(facts))
-    text = (
-        f"Score moyen : **{before}** avant, **{after}** après "
-        f"({letterhead.n_is(letterhead.counted(facts, 'pairs'))} tests appariés), soit une évolution de **{moved} points**"
-    )
+    printed = printed_change(facts)
+    before, after, moved, gain = letterhead.scores(printed)
+    text = sentences.evolution_words(before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs")))
     if change.low is not None and spread_shown(facts):
         text += (
             f" (IC à 95 % : {french.signed(change.low, 1)} à {french.signed(change.high, 1)} ; test t apparié, {french.p_value(change.t_p)} ; "
             f"Wilcoxon-Pratt, {french.p_value(change.wilcoxon_p)} ; taille d’effet dz = {french.number(change.dz, 2)})"
         )
-    text += f". Gain de classe : {gain}{_gain_word(change.gain)}."
+    text += f". {sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
     n_same = change.n - change.n_up - change.n_down
     if facts.zone and pairs.exact and whole_or_none((change.n_up, change.n_down, n_same)):
-        text += f" {french.count(change.n_up, 'personne progresse', 'personnes progressent')}, {change.n_down} en recul, {n_same} sans changement."
+        text += f" {sentences.moves_words(change.n_up, change.n_down, n_same)}."
     return text
-
-
-def _gain_word(gain: float | None) -> str:
-    """Hake's bands: below 0.3 low, up to 0.7 medium, above high."""
-    if gain is None:
-        return " (sans objet : tout était juste avant)"
-    return f" ({'faible' if gain < 0.3 else 'moyen' if gain <= 0.7 else 'élevé'} selon les repères de Hake)"
 
 
 def _theme_table(document: WordDocument, themes: Sequence[tuple[str, PrintedChange | None]], n: str) -> None:
@@ -336,7 +333,7 @@ def _recommendation(facts: Facts) -> str:
     if printed.parts:
         shares = [french.percent(part) for part in printed.parts]
         text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
-    return f"{text}. Avec si peu de réponses, l’incertitude est large : l’indice ne sert jamais à classer les zones."
+    return f"{text}. {sentences.uncertainty_words(printed.told.n)}"
 
 
 def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:

@@ -102,7 +102,9 @@ def denominator(told: Told) -> str:
 
 
 def n_is(told: str) -> str:
-    """``n = 25``, ``n ≈ 25``, ``n ≥ 48``."""
+    """``n = 25``, ``n ≈ 25``, ``n ≥ 48``, ``n non publié``."""
+    if told == french.NOTHING:
+        return "n non publié"
     return f"n {told}" if told[:1] in "≈≥" else f"n = {told}"
 
 
@@ -192,7 +194,8 @@ def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
     quotations = chosen if facts.zone else chosen[:_MOST_QUOTED]
     quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, quotations)]
     more = len(chosen) - len(quotations)
-    return [*quoted, f"… et {more} autres, dans les documents des zones."] if more else quoted
+    others = french.count(more, "autre", "autres")
+    return [*quoted, f"… et {others}, dans les documents des zones."] if more else quoted
 
 
 def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence[str]]]) -> tuple[Finding, ...]:

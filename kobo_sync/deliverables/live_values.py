@@ -46,7 +46,10 @@ def live_values(facts: Facts) -> dict[str, str]:
     values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
     values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
     values["donnees_au"] = (
-        french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA.lower()
+        french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else "… (aucune donnée reçue)"
+    )
+    values["donnees_arretees"] = (
+        f"Données arrêtées au {values['donnees_au']}" if facts.as_of else "Aucune donnée n’a été reçue"
     )
     values["soumissions"] = letterhead.received(letterhead.n_submissions(facts, facts.config.forms))
     return {name: french.typography(text) for name, text in values.items()}

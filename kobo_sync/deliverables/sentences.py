@@ -22,6 +22,7 @@ QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone 
 SMART_RULE = "objectif, cible, responsable, échéance et indicateur tous remplis"
 FIRST_FIVE = "parmi les cinq premiers besoins de chaque groupe"
 _FEW = f"moins de {THRESHOLD} personnes, ou un nombre d’où elles se déduiraient"
+_FEW_ANSWERS = 30  # of fewer, the interval of a recommendation is some 35 points wide or more
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
 
@@ -104,7 +105,90 @@ def sexes_words(women: int | None, men: int | None, share: float | None) -> str:
 
 
 def _none_or(n: int, one: str) -> str:
-    return french.count(n, one) if n else f"{'aucune' if one == 'femme' else 'aucun'} {one}"
+    return french.none_or(n, one, none="aucune" if one == "femme" else "aucun")
+
+
+def quota_words(facts: Facts) -> str:
+    """What stands beside « present / quota »: the rate, and its rule where it is not the quotient of the two."""
+    quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
+    return quota_label(told_number(facts, "present"), quota, figures.quota_rate(facts))
+
+
+def quota_label(number: Told, quota: int, rate: str) -> str:
+    """``96 % du quota``, or ``49 % des places prévues occupées, zone par zone``; nothing where the rate is not told."""
+    if rate == french.NOTHING or not quota:
+        return ""
+    if number.exact and rate == french.percent(number.n / quota):
+        return f"{rate} du quota"
+    return f"{rate} des places prévues occupées, zone par zone"
+
+
+# ── answers and persons ─────────────────────────────────────────────────────
+
+
+def attrition_words(n_before: int, n_pairs: int) -> str:
+    """How many of those tested before have a test after."""
+    tests = french.count(n_before, "test")
+    lost = french.percent((n_before - n_pairs) / n_before)
+    if not n_pairs:
+        return f"Sur {tests} avant la formation, aucun n’a de test après de la même personne."
+    if n_pairs == n_before:
+        return f"Chaque personne testée avant la formation l’a été aussi après ({tests}, attrition : {lost})."
+    verb = "un seul a" if n_pairs == 1 else f"{french.number(n_pairs)} ont"
+    return f"Sur {tests} avant la formation, {verb} un test après de la même personne (attrition : {lost})."
+
+
+def rates_words(rates: Sequence[float]) -> str:
+    """A word on rates (0..) that exceed one; nothing where none does."""
+    if not any(rate > 1 for rate in rates):
+        return ""
+    return (
+        "Un taux de plus de 100 % : plus de réponses que de personnes présentes ont été reçues. Des présences n’ont pas été "
+        "signées, ou des personnes ont répondu plusieurs fois : à vérifier avant de citer ce taux."
+    )
+
+
+# ── what statistics say ─────────────────────────────────────────────────────
+
+
+def evolution_words(before: str, after: str, moved: str, n: str) -> str:
+    """The mean score and by how many points it moved, as printed; *n* as ``n = 24``."""
+    if before == after and not any(digit in moved for digit in "123456789"):
+        return f"Score moyen : **{after}** avant comme après ({n} tests appariés), sans évolution"
+    unit = "point" if moved.strip("≈\u00a0+\u2212").split(",")[0] in ("0", "1") else "points"
+    what = "recul" if "\u2212" in moved else "évolution"
+    return f"Score moyen : **{before}** avant, **{after}** après ({n} tests appariés), soit {'un' if what == 'recul' else 'une'} {what} de **{moved} {unit}**"
+
+
+def gain_words(gain: float | None, change: float, shown: str) -> str:
+    """Hake's gain as *shown*, with its band; there is none where the score falls, stays, or was full before.
+
+    Source: Hake (1998): below 0.3 low, up to 0.7 medium, above high.
+    """
+    if change < 0:
+        return "Le score recule : il n’y a pas de gain à mesurer"
+    if gain is None:
+        return "Tout était juste avant la formation : il n’y a pas de gain à mesurer"
+    if not any(digit in shown for digit in "123456789"):
+        return f"Gain de classe : {shown} (nul)"
+    band = "faible" if gain < 0.3 else "moyen" if gain <= 0.7 else "élevé"
+    return f"Gain de classe : {shown} ({band} selon les repères de Hake)"
+
+
+def moves_words(n_up: int, n_down: int, n_same: int) -> str:
+    """How many persons rose, fell and stayed; groups of nobody are left out."""
+    parts = [
+        french.count(n_up, "personne progresse", "personnes progressent") if n_up else "",
+        french.count(n_down, "personne recule", "personnes reculent") if n_down else "",
+        french.count(n_same, "personne garde son score", "personnes gardent leur score") if n_same else "",
+    ]
+    return french.listing([part for part in parts if part])
+
+
+def uncertainty_words(n: int) -> str:
+    """What must stand beside a recommendation of *n* answers."""
+    few = "Avec si peu de réponses, l’incertitude est large : l" if n < _FEW_ANSWERS else "L"
+    return f"{few}’indice ne sert jamais à classer les zones."
 
 
 # ── what they learnt and thought ────────────────────────────────────────────

@@ -12,7 +12,7 @@ from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import figures, letterhead
+from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
@@ -78,13 +78,13 @@ def _missing(n: int, text: str) -> str:
 def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
-    rate = figures.quota_rate(facts)
+    came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
     return [
         (
-            letterhead.counted(facts, "present") + slash + french.number(quota),
-            f"participant·e·s ({rate} du quota)" if rate != french.NOTHING else "participant·e·s",
+            came + slash + french.number(quota) if quota else came,
+            f"participant·e·s ({rate})" if rate else "participant·e·s",
         ),
-        (french.percent(women_share(facts)), "de femmes parmi les présent·e·s"),
+        (french.percent(women_share(facts)), "part des femmes parmi les présent·e·s"),
         (
             letterhead.score(printed_change(facts)),
             f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
@@ -116,7 +116,8 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
     if not shared:
         return "Aucun besoin n’est parmi les cinq premiers de tous les groupes."
     names = french.listing([labels.need(facts, code) for code in shared])
-    return french.typography(f"Priorités communes à tous les groupes : {names}.")
+    what = "Priorité commune" if len(shared) == 1 else "Priorités communes"
+    return french.typography(f"{what} à tous les groupes : {names}.")
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:

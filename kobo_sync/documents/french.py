@@ -142,6 +142,11 @@ def count(n: int, singular: str, plural: str = "") -> str:
     return f"{number(n)} {singular if abs(n) < 2 else plural or singular + 's'}"
 
 
+def none_or(n: int, singular: str, plural: str = "", *, none: str = "aucun") -> str:
+    """``aucune femme``, ``1 femme``, ``2 femmes``: a nought is said in words. *none* is ``aucun`` or ``aucune``."""
+    return count(n, singular, plural) if n else f"{none} {singular}"
+
+
 def size(n_bytes: int) -> str:
     """A file's size: « 12 ko », « 3,4 Mo »."""
     return f"{number(n_bytes / 1e6, 1)}{NBSP}Mo" if n_bytes >= 1e6 else f"{number(max(1, n_bytes / 1e3))}{NBSP}ko"
