@@ -85,7 +85,7 @@ def photos(facts: Facts) -> tuple[Photo, ...]:
 
 
 def _total(values: pd.Series) -> int:
-    return int(pd.to_numeric(values, errors="coerce").fillna(0).sum())
+    return int(sum(meaning.number(value) or 0 for value in values))
 
 
 def _texts(values: pd.Series) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ class Change:
     """A paired comparison; scores in percent 0..100. None where nothing can be computed.
 
     *low*, *high*: 95 % interval of the mean change by paired t; *dz*: mean / standard deviation of the
-    changes; *gain*: Hake's class gain (after − before) / (100 − before) of the means.
+    changes; *gain*: Hake's class gain (after − before) / (100 − before) of the means, None where it says nothing: before a
+    decline (see *is_decline*), which is no small gain, and from 100 %, above which nobody can rise.
     Source: Hake (1998); Pratt (1959) for Wilcoxon's zeros.
     """
 
@@ -37,6 +38,11 @@ class Change:
     gain: float | None
     n_up: int
     n_down: int
+
+    @property
+    def is_decline(self) -> bool:
+        """Whether the mean is lower after than before."""
+        return self.change is not None and self.change < 0
 
 
 @dataclass(frozen=True)
@@ -188,7 +194,7 @@ def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
     if mean_before is None or mean_after is None:
         return Change(0, None, None, None, None, None, None, None, None, None, 0, 0)
     mean = mean_after - mean_before
-    gain = mean / (100 - mean_before) if mean_before < 100 else None
+    gain = class_gain(mean_before, mean_after)
     low = high = t_p = dz = None
     deviation = math.sqrt(sum((c - mean) ** 2 for c in changes) / (n - 1)) if n > 1 else 0.0
     if deviation > 1e-9:
@@ -199,6 +205,11 @@ def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
         low, high, dz = mean - half, mean + half, mean / deviation
         t_p = float(2 * special.stdtr(n - 1, -abs(mean) / error))
     return Change(n, mean_before, mean_after, mean, low, high, t_p, wilcoxon_pratt(changes), dz, gain, n_up, n_down)
+
+
+def class_gain(before: float, after: float) -> float | None:
+    """Hake's gain of two means in percent, 0..1; None for a decline, or where nobody could rise."""
+    return (after - before) / (100 - before) if before < 100 and after >= before else None
 
 
 def wilcoxon_pratt(changes: Sequence[float]) -> float | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import name_key
 from kobo_sync.config.config import FormSettings, Role
+from kobo_sync.numbers import number_of
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
 _MOMENT = "submitted_at"  # to sort by alone: no object per row
@@ -108,11 +107,11 @@ def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[fl
         names = [settings.fields.get(each, "") for each in (item, rating)]
         if not all(name in table for name in names):
             continue
-        numbers = _numbers(table[names[1]])
-        counted = table["root_uuid"].isin(usable).to_numpy() & np.isfinite(numbers)
+        answers = numbers(table[names[1]])
+        counted = table["root_uuid"].isin(usable).to_numpy() & np.isfinite(answers)
         places, codes = pd.factorize(table[names[0]])
         for place, code in enumerate(codes):
-            ratings.setdefault(code, []).extend(numbers[counted & (places == place)].tolist())
+            ratings.setdefault(code, []).extend(answers[counted & (places == place)].tolist())
     return ratings
 
 
@@ -126,12 +125,12 @@ def _details(facts: Facts, role: Role) -> Iterator[tuple[pd.DataFrame, FormSetti
             yield table, settings
 
 
-def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     """The cells as numbers, NaN where there is none."""
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    numbers = {cell: number(cell) for cell in set(column)}  # few values, many cells
-    return np.array([np.nan if numbers[cell] is None else numbers[cell] for cell in column], dtype=np.float64)
+    values = {cell: number(cell) for cell in set(column)}  # few values, many cells
+    return np.array([np.nan if values[cell] is None else values[cell] for cell in column], dtype=np.float64)
 
 
 @memo_over_runs
@@ -202,17 +201,8 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def number(value: object) -> float | None:
-    """*value* as a finite number; None for what is missing or is none."""
-    return _number(text(value))
-
-
-@lru_cache(maxsize=1 << 12)
-def _number(answer: str) -> float | None:
-    try:
-        value = float(answer)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    """*value* as a finite number, as `numbers` reads it; None for what is missing or is none."""
+    return number_of(text(value))
 
 
 def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.DataFrame:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
@@ -53,7 +54,8 @@ class Needs:
     *n*: respondents with a ranking; *n_missing*: without; *n_no_group*: with a ranking but no known
     group, absent from scores. *n_by_group*, *n_by_sex*: respondents with a ranking. *agreement*:
     Kendall's W between groups (0..1), None with fewer than two groups. *common*: codes in the first
-    five of every group of the mission; None when a group did not answer.
+    five of every group of the mission, ties at the fifth place included; None when a group did not answer. *n_first_by_group*:
+    how many needs of each group stand there: where it exceeds five, « ex æquo » makes them more.
     """
 
     needs: tuple[Need, ...]
@@ -64,7 +66,13 @@ class Needs:
     n_by_sex: Mapping[str, int]
     agreement: float | None
     common: tuple[str, ...] | None
+    n_first_by_group: Mapping[str, int]
     proposals: tuple[str, ...]
+
+    @property
+    def common_is_tied(self) -> bool:
+        """Whether ties at the fifth place let more than five needs of a group into the common priorities."""
+        return any(n > COMMON_UP_TO for n in self.n_first_by_group.values())
 
 
 @memo_over_runs
@@ -92,7 +100,7 @@ def needs(facts: Facts) -> Needs:
             code=code,
             label=labels.need(facts, code),
             domain=labels.need_domain(facts, code),
-            score=scores.get(code),
+            score=float(scores[code]) if code in scores else None,
             rank=ranks.get(code),
             mentions=sum(code in ballot for ballot in ballots),
             severity=_mean(ratings["severity"].get(code, ())),
@@ -114,11 +122,12 @@ def needs(facts: Facts) -> Needs:
         n_by_sex={code: len(_where(ballots, sexes, code)) for code in by_sex},
         agreement=kendall_w([[points[code] for code in codes] for points in answered.values()]),
         common=_common(group_ranks, codes) if group_codes and len(answered) == len(group_codes) else None,
+        n_first_by_group={code: sum(r <= COMMON_UP_TO for r in by.values()) for code, by in group_ranks.items()},
         proposals=tuple(_proposals(facts)),
     )
 
 
-def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, float] | None:
+def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, Fraction] | None:
     """Mean points per respondent of each of *codes*: 3 for the first, 2, 1; None without ballots.
 
     A short ballot gives the points of the places it fills (3 alone, 3 and 2); nothing is shared out.
@@ -129,16 +138,38 @@ def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, f
     for ballot in ballots:
         for code, worth in zip(ballot, POINTS, strict=False):
             points[code] += worth
-    return {code: total / len(ballots) for code, total in points.items()}
+    return {code: Fraction(total, len(ballots)) for code, total in points.items()}
 
 
-def ranking(scores: Mapping[str, float]) -> dict[str, int]:
-    """Competition ranks (1, 2, 2, 4), highest score first; codes without points have none."""
-    rounded = {code: round(score, 9) for code, score in scores.items() if score > 0}
-    return {code: 1 + sum(other > score for other in rounded.values()) for code, score in rounded.items()}
+def ranking(scores: Mapping[str, Fraction]) -> dict[str, int]:
+    """Competition ranks (1, 2, 2, 4), highest score first; codes without points have none. Scores are exact: equal ones are a tie."""
+    ranked = {code: score for code, score in scores.items() if score > 0}
+    return {code: 1 + sum(other > score for other in ranked.values()) for code, score in ranked.items()}
 
 
-def kendall_w(judges: Sequence[Sequence[float]]) -> float | None:
+def first_with_ties(needs: Iterable[Need], k: int) -> tuple[Need, ...]:
+    """The needs of the first *k* ranks, all who share the last of them included: may be more than *k*, and fewer where few have points.
+
+    What every paper names when it says « the first k »: no tie at the border is cut.
+    """
+    return tuple(need for need in needs if need.rank is not None and need.rank <= k)
+
+
+def is_tied(needs: Iterable[Need], need: Need) -> bool:
+    """Whether *need* shares its rank with another of *needs*: « ex æquo »."""
+    return need.rank is not None and sum(other.rank == need.rank for other in needs) > 1
+
+
+def ties(needs: Iterable[Need]) -> dict[int, tuple[Need, ...]]:
+    """Rank → the needs that share it, first to last: one each where nothing is tied."""
+    by_rank: dict[int, list[Need]] = {}
+    for need in needs:
+        if need.rank is not None:
+            by_rank.setdefault(need.rank, []).append(need)
+    return {rank: tuple(mine) for rank, mine in sorted(by_rank.items())}
+
+
+def kendall_w(judges: Sequence[Sequence[float | Fraction]]) -> float | None:
     """Kendall's coefficient of concordance, corrected for ties; None below two judges or two objects,
     or when every judge ties everything.
 
@@ -147,7 +178,7 @@ def kendall_w(judges: Sequence[Sequence[float]]) -> float | None:
     m, n = len(judges), len(judges[0]) if judges else 0
     if m < 2 or n < 2:
         return None
-    ranks = [midranks([-round(score, 9) for score in judge]) for judge in judges]
+    ranks = [midranks([-Fraction(score) for score in judge]) for judge in judges]
     sums = [math.fsum(judge[column] for judge in ranks) for column in range(n)]
     spread = math.fsum((total - m * (n + 1) / 2) ** 2 for total in sums)
     ties = math.fsum(judge.count(rank) ** 3 - judge.count(rank) for judge in ranks for rank in set(judge))
@@ -164,10 +195,10 @@ def _where(ballots: Sequence[list[str]], keys: Sequence[str], answer: str) -> li
     return [ballot for ballot, key in zip(ballots, keys, strict=True) if ballot and key == answer]
 
 
-def _mean_over_groups(by_group: Mapping[str, Mapping[str, float]], codes: Sequence[str]) -> dict[str, float]:
+def _mean_over_groups(by_group: Mapping[str, Mapping[str, Fraction]], codes: Sequence[str]) -> dict[str, Fraction]:
     if not by_group:
         return {}
-    return {code: math.fsum(points[code] for points in by_group.values()) / len(by_group) for code in codes}
+    return {code: sum((points[code] for points in by_group.values()), Fraction()) / len(by_group) for code in codes}
 
 
 def _common(group_ranks: Mapping[str, Mapping[str, int]], codes: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
-from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
@@ -43,7 +43,7 @@ def _place(facts: Facts) -> dict[str, Any]:
     values = {indicator.name: indicator for indicator in indicators(facts)}
     done = values["quota_completion"]
     catalogue = labels.needs(facts)
-    first = [need for need in ranked.needs if need.rank is not None and need.score][:TOP_NEEDS]
+    first = first_with_ties(ranked.needs, TOP_NEEDS)
     return {
         "code": zone.code if zone else "",
         "labels": dict(zone.labels) if zone else {},
@@ -64,6 +64,8 @@ def _place(facts: Facts) -> dict[str, Any]:
             {
                 "labels": dict(catalogue[need.code].labels) if need.code in catalogue else {},
                 "label": need.label,
+                "rank": need.rank,
+                "tied": is_tied(ranked.needs, need),
                 "score": need.score,
                 "mentions": need.mentions,
             }
@@ -85,7 +87,8 @@ def _published(facts: Facts) -> dict[str, Any]:
         rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
     rates: dict[str, What] = dict(zip(RATES, ("before", "after", "satisfaction", "needs_rows"), strict=True))
     catalogue = labels.needs(facts)
-    first = [each for each in printed.needs if each.need.rank is not None and each.score][:TOP_NEEDS]
+    top = {need.code for need in first_with_ties((each.need for each in printed.needs), TOP_NEEDS)}
+    first = [each for each in printed.needs if each.need.code in top and each.score]
     return {
         **{what: _said(told_number(facts, what)) for what in _SHOWN},
         "quota_share": rate,
@@ -96,6 +99,8 @@ def _published(facts: Facts) -> dict[str, Any]:
             {
                 "labels": dict(catalogue[each.need.code].labels) if each.need.code in catalogue else {},
                 "label": each.need.label,
+                "rank": each.need.rank,
+                "tied": is_tied((other.need for other in printed.needs), each.need),
                 "score": round(each.score or 0, printed.digits),
             }
             for each in first

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import ItemResult, ItemTally, Learning, learning, mcnemar_exact, tests_by_zone
+from kobo_sync.analysis.learning import (
+    ItemResult,
+    ItemTally,
+    Learning,
+    class_gain,
+    learning,
+    mcnemar_exact,
+    tests_by_zone,
+)
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.populations import Told, What, beside, told, told_number, zone_number
 from kobo_sync.analysis.shares import BAND, FEW, NOT_TOLD, Share, over_zones, rounded, share, whole_or_none
@@ -57,6 +65,11 @@ class PrintedChange:
     exact: bool
     about: bool
 
+    @property
+    def is_decline(self) -> bool:
+        """Whether what is printed after is lower than before: then there is no gain to print."""
+        return self.after < self.before
+
 
 @memo_in_process
 def printed_change(facts: Facts, theme: str = "") -> PrintedChange | None:
@@ -79,8 +92,7 @@ def printed_change(facts: Facts, theme: str = "") -> PrintedChange | None:
 
 def _rounded_change(before: float, after: float, step: float) -> PrintedChange:
     before, after = (100 * rounded(score / 100, step) for score in (before, after))
-    gain = (after - before) / (100 - before) if before < 100 else None
-    return PrintedChange(before, after, after - before, gain, False, step > _PERCENT)
+    return PrintedChange(before, after, after - before, class_gain(before, after), False, step > _PERCENT)
 
 
 def _zone_scores(facts: Facts, code: str, pairs: Told, theme: str) -> tuple[int, float, float]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 
-def midranks(values: Sequence[float]) -> list[float]:
+def midranks(values: Sequence[float | Fraction]) -> list[float]:
     """The rank 1.. of each of *values*, smallest first; ties get the mean of the ranks that they fill."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0.0] * len(values)

@@ -31,6 +31,7 @@ FIELDS = (
     "impact",
     "status",
 )
+SMART = ("objective", "target", "responsible_function", "deadline", "indicator")
 _CODES = frozenset(("need", "kind", "level", "responsible_group", "feasibility", "impact", "status"))
 # A status that ends an action: the choice says so in a column ``closed``, or is one of these codes.
 _CLOSED = frozenset(("done", "cancelled", "closed", "fait", "termine", "abandonne", "annule"))
@@ -47,10 +48,13 @@ class Action:
 
     @property
     def smart_complete(self) -> bool:
-        """Objective, target, responsible, deadline and indicator are all filled."""
-        responsible = self.values["responsible_function"] or self.values["responsible_group"]
-        filled = (self.values["objective"], self.values["target"], responsible, self.values["indicator"])
-        return all(filled) and self.deadline is not None
+        """All of `SMART` are filled: who is responsible is a function, a group alone answers for nothing."""
+        return not self.lacking
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Those of `SMART` that are empty, or no date where one is due."""
+        return tuple(name for name in SMART if not self.values[name] or (name == "deadline" and self.deadline is None))
 
     def overdue(self, as_of: date) -> bool:
         """The deadline has passed on *as_of* and the action is not closed."""

@@ -200,17 +200,13 @@ def _answers(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> lis
 def _ordered(choices: Sequence[Choice]) -> list[Choice]:
     """Choices from the least to the most favourable: by a ``score`` column, by number, else as listed."""
     for texts in ([choice.extra.get("score", "") for choice in choices], [choice.name for choice in choices]):
-        try:
-            places = [float(text) for text in texts]
-        except ValueError:
-            continue
-        return [choices[index] for index in sorted(range(len(choices)), key=places.__getitem__)]
+        numbers = [meaning.number(text) for text in texts]
+        places = [number for number in numbers if number is not None]
+        if len(places) == len(choices):
+            return [choices[index] for index in sorted(range(len(choices)), key=places.__getitem__)]
     return list(choices)
 
 
 def _mark(value: object) -> int | None:
-    try:
-        number = float(meaning.text(value))
-    except ValueError:
-        return None
-    return int(number) if number == int(number) else None
+    number = meaning.number(value)
+    return int(number) if number is not None and number.is_integer() else None

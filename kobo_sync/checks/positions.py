@@ -11,6 +11,7 @@ import pandas as pd
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
 from kobo_sync.model import Finding, Zone
+from kobo_sync.numbers import number_of
 
 CODE = "DATA014"
 TITLE = "GPS outside the zone's radius"
@@ -73,11 +74,8 @@ def _centre(zone: Zone, facts: Facts) -> tuple[float, float, float] | None:
     """(latitude, longitude, radius in km) of a zone that zones.csv gives them for."""
 
     def cell(*names: str) -> float | None:
-        text = next((zone.extra[name] for name in names if zone.extra.get(name)), "").replace(",", ".")
-        try:
-            return float(text)
-        except ValueError:
-            return None
+        text = next((zone.extra[name] for name in names if zone.extra.get(name)), "")
+        return number_of(text.replace(",", "."))  # degrees have no thousands
 
     lat, lon = cell(*LATITUDE), cell(*LONGITUDE)
     if lat is None or lon is None:

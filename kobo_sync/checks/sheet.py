@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kobo_sync.analysis import meaning
 from kobo_sync.analysis.days import RowDays, local_days, row_days
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
@@ -192,10 +193,10 @@ def texts(table: pd.DataFrame, name: str) -> list[str]:
 
 
 def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    """The column as numbers; what is none is NaN."""
+    """The column as numbers, as analyses read them; what is none is NaN."""
     if not name or name not in table:
         return np.full(len(table), np.nan)
-    return np.asarray(pd.to_numeric(table[name], errors="coerce").astype("float64"), dtype=np.float64)
+    return meaning.numbers(table[name])
 
 
 def _text(value: Any) -> str:

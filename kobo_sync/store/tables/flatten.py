@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 from kobo_sync.kobo.wire.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
 from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
+from kobo_sync.numbers import number_of, plain_number
 from kobo_sync.store.tables.layout import CHOSEN, PHONES, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more
@@ -410,25 +411,22 @@ def _value(flat: Flattened, column: Column, text: str) -> Value:
     if column.kind == "text":
         return text
     value: Value
-    value = (int(text) if _INTEGER.fullmatch(text) else None) if column.kind == "integer" else _number(text)
+    value = _integer(text) if column.kind == "integer" else number_of(text)
     if value is None and text.strip():
         flat.misfits.add(column.question)
     return value
 
 
 def _coordinate(flat: Flattened, column: Column, parts: Sequence[str]) -> float | None:
-    number = _number(parts[column.part]) if column.part < len(parts) else None
+    number = number_of(parts[column.part]) if column.part < len(parts) else None
     if number is None and column.part < 2 and parts:
         flat.misfits.add(column.question)
     return number
 
 
-def _number(text: str) -> float | None:
-    try:
-        number = float(text) if "_" not in text else float("nan")
-    except ValueError:
-        return None
-    return number if number - number == 0 else None  # neither nan nor inf
+def _integer(text: str) -> int | None:
+    plain = plain_number(text)
+    return int(plain) if _INTEGER.fullmatch(plain) else None
 
 
 def _system(submission: Submission) -> tuple[Value, ...]:
