@@ -155,6 +155,17 @@ def first_with_ties(needs: Iterable[Need], k: int) -> tuple[Need, ...]:
     return tuple(need for need in needs if need.rank is not None and need.rank <= k)
 
 
+def first_shown(needs: Iterable[Need], most: int) -> tuple[Need, ...]:
+    """The first needs, at most *most*, without some of those that share a rank: a chart that has no more room cuts before a tie.
+
+    Only where a tie at the first place fills all the room are *most* of them shown.
+    """
+    ranked = [need for need in needs if need.rank is not None]
+    if len(ranked) <= most:
+        return tuple(ranked)
+    return tuple(need for need in ranked if need.rank != ranked[most].rank)[:most] or tuple(ranked[:most])
+
+
 def is_tied(needs: Iterable[Need], need: Need) -> bool:
     """Whether *need* shares its rank with another of *needs*: « ex æquo »."""
     return need.rank is not None and sum(other.rank == need.rank for other in needs) > 1

@@ -42,7 +42,7 @@ def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: s
         CODE,
         severity,
         where,
-        f"{n} inscrits pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
+        f"{n or 'aucun'} inscrit{'s' if n > 1 else ''} pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
         "inviter d’autres personnes de ce groupe" if short else "rien à faire si les organisateurs sont d’accord",
         zone=zone.code,
         form_id=form_id,

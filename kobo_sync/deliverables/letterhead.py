@@ -135,7 +135,7 @@ def score(printed: PrintedChange | None) -> str:
 
 
 def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
-    """Before, after, the change in points, the class gain."""
+    """Before, after, the change in points, the class gain: « recul » where the score falls."""
     if printed is None:
         return (french.NOTHING,) * 4
     about = f"≈{french.NBSP}" if printed.about else ""
@@ -143,7 +143,7 @@ def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
         about + french.points(printed.before),
         about + french.points(printed.after),
         about + french.signed(printed.change, 1 if printed.exact else 0),
-        french.number(printed.gain, 2 if printed.exact else 1),
+        "recul" if printed.change < 0 else french.number(printed.gain, 2 if printed.exact else 1),
     )
 
 
@@ -206,7 +206,7 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
             "BUILD002",
             "warning",
             f"{zone or 'mission'}/{path}, {where}",
-            f"{n} réponse(s) contiennent : {', '.join(kinds)} ; masqué dans le document",
+            f"{french.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(kinds)} ; masqué dans le document",
             "relire ces réponses avant diffusion : une personne peut s’y reconnaître autrement",
             zone=zone,
         )

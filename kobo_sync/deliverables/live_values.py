@@ -5,13 +5,14 @@ from __future__ import annotations
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.needs import ties
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import present_by_sex, women_share
 from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_answers import printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
-from kobo_sync.deliverables import figures, letterhead
+from kobo_sync.deliverables import figures, letterhead, sentences
 from kobo_sync.documents import french
 
 _FIRST = 3
@@ -87,13 +88,13 @@ def _learnt(facts: Facts) -> dict[str, str]:
 def _wanted(facts: Facts) -> dict[str, str]:
     printed, plan = printed_needs(facts), road_map(facts)
     ranked = printed.ranked
-    first = [each.need.label for each in printed.needs if each.need.rank is not None]
+    by_rank = {rank: [need.label for need in mine] for rank, mine in ties(each.need for each in printed.needs).items()}
     common = [labels.need(facts, code) for code in ranked.common or ()] if printed.needs else []
     compared = printed.needs and ranked.common is not None
     overdue = len(plan.overdue(letterhead.local_day(facts, facts.as_of))) if facts.as_of else 0
     return {
         "reponses_besoins": letterhead.counted(facts, "needs"),
-        **{f"besoin_{k + 1}": first[k] if k < len(first) else french.NOTHING for k in range(_FIRST)},
+        **{f"besoin_{rank}": sentences.needs_of_rank(by_rank, rank) for rank in range(1, _FIRST + 1)},
         "priorites_communes": french.listing(common) or french.NOTHING,
         "n_priorites_communes": french.number(len(common)) if compared else french.NOTHING,
         "accord": figures.agreement(printed) if printed.needs else french.NOTHING,

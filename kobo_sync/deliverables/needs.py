@@ -8,12 +8,12 @@ from kobo_sync.analysis import labels, meaning, publication
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import FocusGroups, focus_groups
 from kobo_sync.analysis.focus import photos as focus_photos
-from kobo_sync.analysis.needs import COMMON_UP_TO, needs
+from kobo_sync.analysis.needs import COMMON_UP_TO, first_shown, is_tied, needs, ties
 from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
-from kobo_sync.deliverables import figures, letterhead, result_sheets
+from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents import french, pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -32,7 +32,7 @@ _PHOTOS, _PHOTO_PX = 4, 1000
 _FRAME = (4, 3)  # of a photo in the paper: width to height
 _STRONG = 3
 _SMALL_GROUP = (
-    f"Un groupe compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
+    f"Un groupe au moins compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
     "et il n’entre ni dans le score ni dans les mentions."
 )
 _WRITTEN = (
@@ -85,14 +85,15 @@ def build(facts: Facts) -> list[Document]:
 
 def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     ranked = scores.ranked
-    first = next((need.label for need in ranked.needs if need.rank == 1), french.NOTHING)
-    common = str(len(ranked.common)) if ranked.common is not None else french.NOTHING
+    first = sentences.first_need_figure([need.label for need in ties(ranked.needs).get(1, ())])
+    common = french.number(len(ranked.common)) if ranked.common is not None else french.NOTHING
+    one = ranked.common is not None and len(ranked.common) < 2
     writer.key_figures(
         document,
         [
             (letterhead.counted(facts, "needs"), "réponses classées"),
-            (first, "premier besoin"),
-            (common, "priorités communes aux groupes"),
+            first,
+            (common, "priorité commune aux groupes" if one else "priorités communes aux groupes"),
             (
                 figures.agreement(scores),
                 f"accord entre groupes, de 0 à 1 ({agreement_word(ranked.agreement)})",
@@ -117,8 +118,9 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     languages = facts.config.mission.languages
     catalogue = labels.needs(facts)
     bars = []
-    for each in [each for each in scores.needs if each.need.rank is not None and each.score is not None][:_IN_CHART]:
-        need = each.need
+    printed = {each.need.code: each for each in scores.needs if each.score is not None}
+    for need in first_shown((each.need for each in printed.values()), _IN_CHART):
+        each = printed[need.code]
         below = (
             catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
         )
@@ -140,9 +142,13 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
     domains = {each.need.code: labels.domain(facts, each.need.code, each.need.domain) for each in scores.needs}
     head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
+    every = [each.need for each in scores.needs]
+    tied = {need.code for need in every if is_tied(every, need)}
+    if tied:
+        widths[:2] = [2.0, 4.6]
     rows = [
         [
-            french.number(each.need.rank),
+            f"{french.number(each.need.rank)} ex æquo" if each.need.code in tied else french.number(each.need.rank),
             each.need.label,
             domains[each.need.code],
             french.number(each.score, scores.digits),
@@ -154,7 +160,8 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
         for each in scores.needs
     ]
     if not any(domains.values()):
-        head, widths, rows = head[:2] + head[3:], [1.1, 7.6, *widths[3:]], [row[:2] + row[3:] for row in rows]
+        head, rows = head[:2] + head[3:], [row[:2] + row[3:] for row in rows]
+        widths = [widths[0], widths[1] + widths[2], *widths[3:]]
     right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
     caption = f"Besoins classés ({letterhead.n_is(letterhead.counted(facts, 'needs'))})"
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
@@ -180,12 +187,14 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
             cells.append(writer.Cell(text, bold=is_first, fill="DCE8F3" if is_first else ""))
         rows.append([writer.Cell(need.label), *cells])
     widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
-    caption = "Rang de chaque besoin ; les cinq premiers de chaque colonne sont en gras sur fond coloré"
+    caption = (
+        "Rang de chaque besoin ; les cinq premiers de chaque colonne, ex æquo compris, sont en gras sur fond coloré"
+    )
     content = writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5, explained=False)
     writer.table(document, content)
     writer.note(
         document,
-        "Même rang : à égalité. "
+        "Même rang : ex æquo. "
         f"« ≤ {COMMON_UP_TO} » : parmi les cinq premiers ; moins de {RANKS_FROM} personnes ont répondu, leurs rangs diraient "
         "qui a cité quoi. « – » : besoin jamais classé, classé plus loin par un petit groupe, ou dont le score n’est pas publié.",
     )
@@ -219,7 +228,8 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
         verb = "figure" if len(names) == 1 else "figurent"
         writer.paragraph(
             document,
-            f"{french.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun.",
+            f"{french.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun."
+            + (f" {sentences.TIED_FIFTH}" if scores.common_is_tied else ""),
         )
 
 

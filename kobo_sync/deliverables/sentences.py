@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
@@ -20,8 +20,10 @@ from kobo_sync.documents import french
 
 QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone trop pleine n’en remplit pas une autre"
 SMART_RULE = "objectif, cible, responsable, échéance et indicateur tous remplis"
+TIED_FIFTH = "Les besoins ex æquo à la cinquième place comptent tous parmi les cinq premiers."
 FIRST_FIVE = "parmi les cinq premiers besoins de chaque groupe"
 _FEW = f"moins de {THRESHOLD} personnes, ou un nombre d’où elles se déduiraient"
+_LONGEST_FIGURE = 60  # characters that a band of figures has room for
 _FEW_ANSWERS = 30  # of fewer, the interval of a recommendation is some 35 points wide or more
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
@@ -268,17 +270,39 @@ def common_needs(facts: Facts) -> str:
     printed = printed_needs(facts)
     common = printed.ranked.common if printed.needs else None
     names = None if common is None else [labels.need(facts, code) for code in common]
-    return common_needs_words(names)
+    return common_needs_words(names, tied=printed.ranked.common_is_tied)
 
 
-def common_needs_words(names: Sequence[str] | None) -> str:
-    """*names* are the needs in common; None where that cannot be said."""
+def common_needs_words(names: Sequence[str] | None, *, tied: bool = False) -> str:
+    """*names* are the needs in common; None where that cannot be said. *tied*: a fifth place is shared, so that there may be more than five."""
     if names is None:
         return f"Les priorités communes aux groupes ne peuvent pas s’établir : un groupe au moins a moins de {THRESHOLD} réponses publiables."
     if not names:
         return f"Aucun besoin ne figure {FIRST_FIVE}."
     verb = "figure" if len(names) == 1 else "figurent"
-    return f"{_quoted(names, 'besoin', 'besoins')} {verb} {FIRST_FIVE}."
+    more = f" {TIED_FIFTH}" if tied else ""
+    return f"{_quoted(names, 'besoin', 'besoins')} {verb} {FIRST_FIVE}.{more}"
+
+
+def first_need_figure(first: Sequence[str]) -> tuple[str, str]:
+    """What a band of figures says of the needs of rank 1: the text, and what it is."""
+    if len(first) < 2:
+        return "".join(first) or french.NOTHING, "premier besoin"
+    names = french.listing(first)
+    if len(names) <= _LONGEST_FIGURE:
+        return names, "premiers besoins, ex æquo"
+    return french.number(len(first)), "besoins à la première place, ex æquo"
+
+
+def needs_of_rank(by_rank: Mapping[int, Sequence[str]], rank: int) -> str:
+    """The need of *rank*, or all that share it; of a place that a tie fills, with whom."""
+    names = by_rank.get(rank, ())
+    if names:
+        return names[0] if len(names) == 1 else f"{french.listing(names)} (ex æquo)"
+    above = max((each for each in by_rank if each < rank), default=0)
+    if above and above + len(by_rank[above]) > rank:
+        return f"ex æquo au rang {above}"
+    return french.NOTHING
 
 
 def groups_heard(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.needs import first_shown
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
 from kobo_sync.analysis.published import learnt, printed_change
@@ -95,7 +96,7 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
 
 def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
     scores = {each.need.code: round(each.score, ranked.digits) for each in ranked.needs if each.score}
-    first = [each.need for each in ranked.needs if each.need.rank is not None and each.need.code in scores][:_NEEDS]
+    first = first_shown((each.need for each in ranked.needs if each.need.code in scores), _NEEDS)
     if not first:
         return []
     longest = scores[first[0].code] or 1
@@ -117,7 +118,8 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
         return "Aucun besoin n’est parmi les cinq premiers de tous les groupes."
     names = french.listing([labels.need(facts, code) for code in shared])
     what = "Priorité commune" if len(shared) == 1 else "Priorités communes"
-    return french.typography(f"{what} à tous les groupes : {names}.")
+    tied = f" {sentences.TIED_FIFTH}" if ranked.ranked.common_is_tied else ""
+    return french.typography(f"{what} à tous les groupes : {names}.{tied}")
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:

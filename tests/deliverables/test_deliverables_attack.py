@@ -73,7 +73,7 @@ def test_ranks_of_few_persons_do_not_tell_who_mentioned_what() -> None:
         assert set(cells) == {"–", "≤ 5"}
     printed, zone = _zone_of_nine()
     ranked = printed[zone].table("Besoins classés")[1:]
-    assert [row[0] for row in ranked] == ["1", "2", "2", "–", "–", "–", "–"]
+    assert [row[0] for row in ranked] == ["1", "2 ex æquo", "2 ex æquo", "–", "–", "–", "–"]
     hidden = [row[1] for row in ranked[3:]]
     assert all(row[2] == "–" for row in ranked[3:]) and hidden == sorted(hidden)
     assert plain(printed[zone].figures["accord"]).startswith("≈")

@@ -93,3 +93,47 @@ def test_a_number_that_is_not_told_is_said_not_to_be() -> None:
         f"n ≥{NB}48",
         "n non publié",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "figure"),
+    [
+        ([], ("–", "premier besoin")),
+        (["Eau"], ("Eau", "premier besoin")),
+        (["Eau", "École"], ("Eau et École", "premiers besoins, ex æquo")),
+        (["Transport scolaire des filles", "Sage-femme au centre de santé", "Eau"], ("3", "besoins à la première place, ex æquo")),
+    ],
+)  # fmt: skip
+def test_all_needs_of_the_first_rank_are_named_or_counted(first: list[str], figure: tuple[str, str]) -> None:
+    """Part 8, A24: four needs shared rank 1 and one was called the first."""
+    assert sentences.first_need_figure(first) == figure
+
+
+def test_a_place_that_a_tie_fills_says_with_whom() -> None:
+    """Part 8, A24: three of four first needs became first, second, third."""
+    words = sentences.needs_of_rank
+    four = {1: ["A", "B", "C", "D"], 5: ["E"]}
+    assert [words(four, rank) for rank in range(1, 7)] == [
+        "A, B, C et D (ex æquo)",
+        "ex æquo au rang 1",
+        "ex æquo au rang 1",
+        "ex æquo au rang 1",
+        "E",
+        "–",
+    ]
+    assert [words({1: ["A"], 2: ["B", "C"]}, rank) for rank in (1, 2, 3)] == [
+        "A",
+        "B et C (ex æquo)",
+        "ex æquo au rang 2",
+    ]
+    assert words({}, 1) == "–"
+
+
+def test_common_priorities_beyond_five_say_why() -> None:
+    """Part 8, A24: « 8 priorités communes parmi les cinq premiers »."""
+    words = sentences.common_needs_words
+    assert words(list("ABC")).endswith("parmi les cinq premiers besoins de chaque groupe.")
+    assert words(list("ABCDEFGH"), tied=True).endswith(
+        "Les besoins ex æquo à la cinquième place comptent tous parmi les cinq premiers."
+    )
+    assert "figure parmi" in words(["A"]) and words([]).startswith("Aucun besoin") and "ne peuvent pas" in words(None)
