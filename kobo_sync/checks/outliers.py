@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,11 +11,18 @@ import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
-from kobo_sync.model import Finding
+from kobo_sync.forms.personal import counts, folded
+from kobo_sync.model import Finding, Question
 
 CODE = "DATA016"
 TITLE = "Numeric outlier"
 KINDS = ("integer", "decimal", "range")
+# A number that names a thing (printed on a badge, the order of a list, a phone) is neither high nor low.
+_NAMES_A_THING = re.compile(
+    r"(?:^|_)(?:numero|num|number|numer[oa]|code|codigo|id|identifiant|identifier|badge|ref|reference|referencia|matricule|rang|rank|"
+    r"ordre|order|orden|serie|serial|tel|telephone|telefono|phone|mobile|gsm|cin|cni|nif|postal|zip|(?:ال)?رقم|(?:ال)?رمز|(?:ال)?ترتيب|(?:ال)?هاتف)(?:_|$)"
+)
+_NUMBER_SIGN = re.compile(r"\bn\s*[°º](?!\s*(?:de\s+|d['’]\s*)\w+s\b)", re.I)  # « N° du puits », not « N° de ménages »
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -62,10 +70,21 @@ def _far(sheet: Sheet, table: pd.DataFrame, at: npt.NDArray[np.intp], repeat: st
 def _numeric(sheet: Sheet, table: pd.DataFrame, repeat: str) -> list[str]:
     """The numeric questions of the table: those of the form, or its number columns where the form is not at hand."""
     if sheet.form is not None:
-        names = [q.name for q in sheet.form.questions if q.kind in KINDS]
+        names = [q.name for q in sheet.form.questions if q.kind in KINDS and not _names_a_thing(q)]
         return [name for name in names if name in table]
     numeric = table.select_dtypes("number").columns
     ours = {"submission_id", "position", "parent_position"}
     return [
-        str(name) for name in numeric if name not in ours and not str(name).endswith(("_lat", "_lon", "_alt", "_acc"))
+        str(name)
+        for name in numeric
+        if name not in ours
+        and not _NAMES_A_THING.search(folded(str(name)))
+        and not str(name).endswith(("_lat", "_lon", "_alt", "_acc"))
     ]
+
+
+def _names_a_thing(question: Question) -> bool:
+    texts = [question.name, *question.labels.values()]
+    if any(map(_NUMBER_SIGN.search, texts)):
+        return True
+    return any(_NAMES_A_THING.search(folded(text)) for text in texts) and not any(map(counts, texts))

@@ -62,7 +62,7 @@ def test_quota_under_and_over_per_zone_and_group() -> None:
     found = {(f.zone, f.where): (f.severity, f.message) for f in run_checks(facts) if f.rule == "DATA001"}
     assert found[("nord", "Nord, Groupe A")] == ("info", "3 inscrits pour un quota de 2 : 1 de plus")
     assert ("nord", "Nord, Groupe B") not in found
-    assert found[("sud", "Sud, Groupe A")] == ("warning", "0 inscrits pour un quota de 2 : 2 de moins")
+    assert found[("sud", "Sud, Groupe A")] == ("warning", "aucun inscrit pour un quota de 2 : 2 de moins")
 
 
 def test_the_same_person_twice_by_name_or_phone() -> None:

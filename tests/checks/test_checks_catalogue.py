@@ -19,7 +19,7 @@ from kobo_sync.checks.enumerators import statistics
 from kobo_sync.config.config import parse_config
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.model import Finding
+from kobo_sync.model import Finding, Question
 
 CONFIG = """
 [mission]
@@ -198,7 +198,7 @@ def test_quota_under_and_over() -> None:
     given = facts("[quotas.default]\nmen = 2\n", members=[member(card=f"K{n}") for n in range(3)])
     assert {(f.zone, f.message, f.subject) for f in found(given, "DATA001")} == {
         ("kasba", "3 inscrits pour un quota de 2 : 1 de plus", "kasba/men"),
-        ("agdz", "0 inscrits pour un quota de 2 : 2 de moins", "agdz/men"),
+        ("agdz", "aucun inscrit pour un quota de 2 : 2 de moins", "agdz/men"),
     }
 
 
@@ -322,6 +322,30 @@ def test_numbers_far_from_the_others_in_forms_and_repeats() -> None:
     assert found(facts(wells=wells[-12:]), "DATA016") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "label", "is_measured"),
+    [
+        ("numero", "Numéro imprimé sur le badge", False),
+        ("x", "رقم الشارة", False),
+        ("house_number", "House number", False),
+        ("puits", "N° du puits", False),
+        ("n_femmes", "Femmes", True),
+        ("m", "N° de ménages", True),
+        ("nombre_menages", "Nombre de ménages", True),
+        ("orders", "How many orders?", True),
+        ("annees", "Années d’expérience", True),
+        ("depth", "Depth in metres", True),
+    ],
+)
+def test_a_number_that_names_a_thing_is_no_outlier(name: str, label: str, is_measured: bool) -> None:
+    """Part 8, B31: `numero`, which is printed on a badge."""
+    asked = Question(path=name, name=name, kind="integer", labels={"fr": label})
+    form = replace(facts().forms["wells"], questions=(asked,))
+    rows = [{**well(), name: 10 + n % 7} for n in range(40)] + [{**well(), name: 400}]
+    given = replace(facts(wells=rows), forms={"wells": form})
+    assert [f.subject for f in found(given, "DATA016")] == [name] * is_measured
+
+
 def test_the_same_answer_to_everything() -> None:
     quiz = [
         dict.fromkeys(("q1", "q2", "q3", "q4", "q5"), "b"),
@@ -391,7 +415,7 @@ def test_rows_that_a_reviewer_refused_are_left_alone() -> None:
 
 
 OWN = """
-from kobo_sync.model import Finding
+from kobo_sync.model import Finding, Question
 CODE, TITLE = "OURS001", "Too many wells"
 def check(facts):
     n = len(facts.tables["wells"])
