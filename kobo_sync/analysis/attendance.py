@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay, Mark
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
@@ -124,17 +125,9 @@ def attendance(facts: Facts) -> Attendance:
     Where the form asks for no signature, a row of a known half-day is presence, and where it asks for no half-day (or the config
     has none) any row.
     """
-    known = identified(facts)
+    known, read = identified(facts), _read(facts)
     sessions = tuple(session.code for session in facts.config.sessions)
-    rows = list(_rows(facts))
-    usable = [
-        (known.rows[row.root_uuid], row)
-        for row in rows
-        if (row.filename or not row.asks_signature) and (row.session in sessions or not row.asks_session)
-    ]
-    signatures, halves = _signed(facts, usable)
-    own = listed(facts)
-    merged = keys_over_zones(known.walk_ins)
+    own, merged, signatures = listed(facts), keys_over_zones(known.walk_ins), read.signatures
     people = [
         *(replace(person, signatures=signatures.get((person.zone, key), {})) for key, person in own.items()),
         *(
@@ -143,20 +136,67 @@ def attendance(facts: Facts) -> Attendance:
             if place in signatures and not (place[1] in own and own[place[1]].zone == place[0])
         ),
     ]
-    halves |= {each.key: each for day in {h.day for h in halves.values()} or {""} for each in _due(day, sessions)}
-    n_counted = sum(map(len, signatures.values()))
+    due = {half.key: half for day in {each.day for each in read.half_days} or {""} for half in _due(day, sessions)}
+    reasons = Counter(read.set_aside.values())
     return Attendance(
         people=tuple(sorted(people, key=_order)),
         sessions=sessions,
-        half_days=half_days.ordered(halves, sessions),
-        n_rows=len(rows),
-        n_counted=n_counted,
-        n_unsigned=sum(row.asks_signature and not row.filename for row in rows),
-        n_no_session=len(rows) - len(usable) - sum(row.asks_signature and not row.filename for row in rows),
-        n_repeated=len(usable) - n_counted,
+        half_days=half_days.ordered({each.key: each for each in read.half_days} | due, sessions),
+        n_rows=read.n_rows,
+        n_counted=read.n_rows - reasons.total(),
+        n_unsigned=reasons["unsigned"],
+        n_no_session=reasons["no_session"],
+        n_repeated=reasons["repeated"],
         n_declared=sum(not each.filename for mine in signatures.values() for each in mine.values()),
         n_refused=meaning.rows(facts, "registration").n_refused,
     )
+
+
+def set_aside(facts: Facts) -> Mapping[str, str]:
+    """The attendance rows that count for nothing: root_uuid → ``unsigned``, ``no_session`` or ``repeated``, see `Attendance`."""
+    return _read(facts).set_aside
+
+
+def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
+    return [HalfDay(day, session) for session in sessions]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the attendance rows say: place → half-day's key → signature, the half-days, and the rows that count for nothing."""
+
+    signatures: Mapping[Place, Mapping[str, Signature]]
+    half_days: tuple[HalfDay, ...]
+    set_aside: Mapping[str, str]
+    n_rows: int
+
+
+@memo_in_process
+def _read(facts: Facts) -> _Read:
+    places = identified(facts).rows
+    sessions = {session.code for session in facts.config.sessions}
+    aside: dict[str, str] = {}
+    zones: dict[str, list[tuple[Place, _Row]]] = {}
+    n_rows = 0
+    for row in _rows(facts):
+        n_rows += 1
+        if row.asks_signature and not row.filename:
+            aside[row.root_uuid] = "unsigned"
+        elif row.asks_session and row.session not in sessions:
+            aside[row.root_uuid] = "no_session"
+        else:
+            place = places[row.root_uuid]
+            zones.setdefault(place[0], []).append((place, row))
+    signatures: dict[Place, dict[str, Signature]] = {}
+    halves: dict[str, HalfDay] = {}
+    for zone, mine in zones.items():
+        marks = [Mark(place[1], row.session, row.day, row.own_day) for place, row in mine]
+        for (place, row), half in zip(mine, half_days.half_days(facts, zone, marks), strict=True):
+            halves[half.key] = half
+            if half.key in signatures.setdefault(place, {}):
+                aside[row.root_uuid] = "repeated"
+            signatures[place].setdefault(half.key, Signature(row.root_uuid, row.filename))
+    return _Read(signatures, tuple(halves.values()), aside, n_rows)
 
 
 @dataclass(frozen=True)
@@ -197,27 +237,6 @@ def _rows(facts: Facts) -> Iterator[_Row]:
     for form_id, *cells in zip(*columns, strict=True):
         root, filename, session = map(meaning.text, cells)
         yield _Row(root, filename, session, *when.get((form_id, root), (None, False)), *asks[form_id])
-
-
-def _signed(
-    facts: Facts, rows: Sequence[tuple[Place, _Row]]
-) -> tuple[dict[Place, dict[str, Signature]], dict[str, HalfDay]]:
-    """place → half-day's key → signature, the first one where a row repeats it; and the half-days by key."""
-    zones: dict[str, list[tuple[Place, _Row]]] = {}
-    for place, row in rows:
-        zones.setdefault(place[0], []).append((place, row))
-    signatures: dict[Place, dict[str, Signature]] = {}
-    halves: dict[str, HalfDay] = {}
-    for zone, mine in zones.items():
-        marks = [Mark(place[1], row.session, row.day, row.own_day) for place, row in mine]
-        for (place, row), half in zip(mine, half_days.half_days(facts, zone, marks), strict=True):
-            halves[half.key] = half
-            signatures.setdefault(place, {}).setdefault(half.key, Signature(row.root_uuid, row.filename))
-    return signatures, halves
-
-
-def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
-    return [HalfDay(day, session) for session in sessions]
 
 
 def walk_in_keys(facts: Facts) -> dict[str, str]:

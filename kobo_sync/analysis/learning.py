@@ -153,13 +153,9 @@ def learning(facts: Facts) -> Learning:
     items = _items(facts)
     moments = (facts.config.codes.before, facts.config.codes.after)
     tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
-    n_duplicates = n_unmatched = 0
     for _, key, moment, marks in _tests(facts, items):
-        if moment not in tests or marks.count(None) == len(marks):
-            continue
-        n_unmatched += key.startswith("?")
-        n_duplicates += key in tests[moment]
-        tests[moment].setdefault(key, marks)
+        if moment in tests and marks.count(None) < len(marks):
+            tests[moment].setdefault(key, marks)
     before, after = tests[moments[0]], tests[moments[1]]
     pairs = [(before[key], after[key]) for key in sorted(before) if key in after and not key.startswith("?")]
     places: dict[str, list[int]] = {}
@@ -169,8 +165,8 @@ def learning(facts: Facts) -> Learning:
     return Learning(
         n_before=len(before),
         n_after=len(after),
-        n_duplicates=n_duplicates,
-        n_unmatched=n_unmatched,
+        n_duplicates=sum(reason == "repeated" for reason in set_aside(facts).values()),
+        n_unmatched=sum(key.startswith("?") for each in tests.values() for key in each),
         mean_before=_mean(list(scores[0].values())),
         mean_after=_mean(list(scores[1].values())),
         change=_change_of(pairs),
@@ -184,6 +180,23 @@ def learning(facts: Facts) -> Learning:
             if not key.startswith("?")
         },
     )
+
+
+def set_aside(facts: Facts) -> Mapping[str, str]:
+    """The tests that enter no figure: root_uuid → ``no_moment`` (neither before nor after), ``unanswered``, or ``repeated`` (by the same person)."""
+    moments = (facts.config.codes.before, facts.config.codes.after)
+    aside: dict[str, str] = {}
+    counted: set[tuple[str, str]] = set()
+    roots = meaning.rows(facts, "test").table["root_uuid"]
+    for root, (_, key, moment, marks) in zip(roots, _tests(facts, _items(facts)), strict=True):
+        if moment not in moments:
+            aside[meaning.text(root)] = "no_moment"
+        elif marks.count(None) == len(marks):
+            aside[meaning.text(root)] = "unanswered"
+        elif (key, moment) in counted:
+            aside[meaning.text(root)] = "repeated"
+        counted |= {(key, moment)} if meaning.text(root) not in aside else set()
+    return aside
 
 
 def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:

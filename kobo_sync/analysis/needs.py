@@ -127,6 +127,21 @@ def needs(facts: Facts) -> Needs:
     )
 
 
+def unanswered(facts: Facts) -> frozenset[str]:
+    """The root_uuids of the rows that neither rank nor rate any need: they enter no figure of the needs."""
+    table = meaning.rows(facts, "needs").table
+    silent = {
+        meaning.text(root)
+        for root, value in zip(table["root_uuid"], table["ranking"], strict=True)
+        if not ballot(value)
+    }
+    if silent:
+        for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
+            if any(meaning.number(row[name]) is not None for name in _RATED):
+                silent.discard(meaning.text(row["root_uuid"]))
+    return frozenset(silent)
+
+
 def borda(ballots: Sequence[Sequence[str]], codes: Sequence[str]) -> dict[str, Fraction] | None:
     """Mean points per respondent of each of *codes*: 3 for the first, 2, 1; None without ballots.
 

@@ -90,6 +90,19 @@ def listed(facts: Facts) -> dict[str, Person]:
     return {key: person for key, person in own.items() if everybody.get(key, person).zone == person.zone}
 
 
+def set_aside(facts: Facts) -> Mapping[str, str]:
+    """The registrations that make nobody: root_uuid → ``repeated`` (their code was registered before, here or in another zone)."""
+    own, seen = listed(facts), set[str]()
+    aside: dict[str, str] = {}
+    for row in meaning.records(meaning.rows(facts, "registration").table):
+        code, root = meaning.text(row["person"]), meaning.text(row["root_uuid"])
+        key = code or f"inscription:{root}"
+        if key in seen or key not in own:
+            aside[root] = "repeated"
+        seen.add(key)
+    return aside
+
+
 def keys_seen(facts: Facts) -> frozenset[str]:
     """The codes of a zone's registrations, and the codes and names in its attendance: all by which its rows may mean who is registered elsewhere."""
     keys: set[str] = set()

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.quoting import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIELDS = (
     "number",
@@ -113,17 +119,22 @@ def _masked(facts: Facts, values: Mapping[str, str]) -> dict[str, str]:
 def actions(facts: Facts) -> RoadMap:
     """All actions as answered. Raises: nothing; no rows give none."""
     closed = closed_codes(facts)
-    table = meaning.detail(facts, "road_map", FIELDS)
     answered = []
-    for row in meaning.records(table):
+    for row in meaning.records(counted(facts)):
         values = {name: meaning.text(row[name]) for name in FIELDS}
-        if values["objective"] or values["action"]:
-            deadline = _day(values["deadline"])
-            answered.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
+        deadline = _day(values["deadline"])
+        answered.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
     order = {code: place for place, code in enumerate(labels.needs(facts))}
     latest = date.max
     answered.sort(key=lambda a: (order.get(a.values["need"], len(order)), a.values["need"], a.deadline or latest))
     return RoadMap(tuple(answered))
+
+
+def counted(facts: Facts) -> pd.DataFrame:
+    """The items of the road maps that are actions, those without objective nor action left out; shape as `meaning.detail`."""
+    table = meaning.detail(facts, "road_map", FIELDS)
+    is_action = [any(map(meaning.text, pair)) for pair in zip(table["objective"], table["action"], strict=True)]
+    return table[np.array(is_action, dtype=bool)]
 
 
 def closed_codes(facts: Facts) -> set[str]:

@@ -10,6 +10,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.analysis.receipts import REASONS, Receipt, receipts
 from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
@@ -68,19 +69,20 @@ def build(facts: Facts) -> list[Document]:
 def _received(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, "Ce qui a été reçu, ce qui a été écarté")
     rows = []
-    for form_id, settings in facts.config.forms.items():
-        table = facts.tables.get(form_id)
-        n = len(table) if table is not None else 0
-        usable = meaning.rows(facts, settings.role)
-        alone = len(facts.config.forms_with_role(settings.role)) == 1 and settings.role in meaning.MEANINGS
-        refused = str(usable.n_refused) if alone else french.NOTHING
-        n_usable = str(len(usable.table)) if alone else french.NOTHING
+    by_form = {each.table: each for each in receipts(facts)}
+    for form_id in facts.config.forms:
+        table, each = facts.tables.get(form_id), by_form.get(form_id)
+        cells = [french.NOTHING] * 3
+        if each is not None:
+            others = sum(n for reason, n in each.set_aside.items() if reason != "refused")
+            cells = [str(each.set_aside.get("refused", 0)), str(others), str(each.used)]
         version = facts.form_versions.get(form_id, "") or french.NOTHING
-        rows.append([labels.form(facts, form_id), str(n), refused, *_by_status(table), n_usable, version])
-    head = ["Formulaire", "Reçues", "Refus", *_STATUSES.values(), "Utilisées", "Version"]
-    caption = "Soumissions par formulaire, refus de consentement et statuts de validation"
-    widths = [3.2, 1.7, 1.5, 2.2, 1.9, 2.2, 1.9, 2.4]
-    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=tuple(range(1, 7)), size=8.5))
+        n = str(0 if table is None else len(table))
+        rows.append([labels.form(facts, form_id), n, *cells, *_by_status(table), version])
+    head = ["Formulaire", "Reçues", "Refus", "Écartées", "Utilisées", *_STATUSES.values(), "Version"]
+    caption = "Soumissions par formulaire : reçues = refus + écartées + utilisées ; et leurs statuts de validation"
+    widths = [3.0, 1.5, 1.3, 1.7, 1.7, 2.0, 1.7, 2.0, 2.1]
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=tuple(range(1, 8)), size=8.5))
     left_out = [_STATUSES[status].lower() for status in facts.config.checks.exclude]
     writer.paragraph(
         document,
@@ -88,27 +90,30 @@ def _received(document: WordDocument, facts: Facts) -> None:
         if left_out
         else "Aucun statut de validation n’écarte une soumission des livrables.",
     )
+    texts = [text for each in by_form.values() if (text := _reasons(each))]
+    if texts:
+        writer.paragraph(document, "Écartées, n’entrent dans aucun chiffre – " + " ; ".join(texts) + ".")
     listed, learnt = present.attendance(facts), learning(facts)
-    cells = [
+    cells_counted = [
         (
-            listed.n_unsigned,
-            "passage sans signature ou sans demi-journée connue",
-            "passages sans signature ou sans demi-journée connue",
+            listed.n_declared,
+            "présence déclarée sans signature (le formulaire n’en demande pas)",
+            "présences déclarées sans signature (le formulaire n’en demande pas)",
         ),
-        (
-            learnt.n_duplicates,
-            "test répété par la même personne, écarté",
-            "tests répétés par la même personne, écartés",
-        ),
-        (
-            learnt.n_unmatched,
-            "test sans code de participant, non apparié",
-            "tests sans code de participant, non appariés",
-        ),
+        (learnt.n_unmatched, "test utilisé sans code, non apparié", "tests utilisés sans code, non appariés"),
     ]
-    texts = [french.count(n, one, many) for n, one, many in cells if n]
+    texts = [french.count(n, one, many) for n, one, many in cells_counted if n]
     if texts:
         writer.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
+
+
+def _reasons(each: Receipt) -> str:
+    """Why rows (or actions) of a form are set aside besides refusals, with their numbers; empty where none is."""
+    reasons = [(n, *REASONS[reason]) for reason, n in each.set_aside.items() if reason != "refused"]
+    if not reasons:
+        return ""
+    what = each.form_id if each.table == each.form_id else f"{each.form_id}, actions"
+    return f"{what} : {french.listing([french.count(n, one, many) for n, one, many in reasons])}"
 
 
 def _by_status(table: pd.DataFrame | None) -> list[str]:

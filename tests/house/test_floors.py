@@ -91,7 +91,14 @@ def test_the_folders_are_those_of_the_package_and_few() -> None:
     assert len(FOLDERS) <= 22
     with_code = {path.parent.relative_to(PACKAGE).parts for path in PACKAGE.rglob("*.py")}
     assert {parts[0] for parts in with_code if parts} == {name for name in FOLDERS if name and "/" not in name}
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", "__main__", "model", "errors", "serving"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {
+        "__init__",
+        "__main__",
+        "model",
+        "errors",
+        "numbers",
+        "serving",
+    }
 
 
 def test_folders_are_listed_from_the_doors_down() -> None:

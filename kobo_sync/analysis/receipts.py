@@ -1,0 +1,125 @@
+"""What became of every row received: one table received = used + each reason why rows are set aside. It always adds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from kobo_sync.analysis import attendance, learning, meaning, needs, persons, roadmap
+from kobo_sync.analysis.facts import Facts
+
+Reason = Literal[
+    "rejected",
+    "refused",
+    "unsigned",
+    "no_session",
+    "no_moment",
+    "unanswered",
+    "repeated",
+]
+REASONS: Mapping[Reason, tuple[str, str]] = {  # one, many
+    "rejected": ("écartée par son statut", "écartées par leur statut"),
+    "refused": ("refus de consentement", "refus de consentement"),
+    "unsigned": ("sans signature", "sans signature"),
+    "no_session": ("d’une demi-journée inconnue", "d’une demi-journée inconnue"),
+    "no_moment": ("ni d’avant ni d’après", "ni d’avant ni d’après"),
+    "unanswered": ("sans réponse qui se compte", "sans réponse qui se compte"),
+    "repeated": (
+        "répétée par la même personne, la première compte",
+        "répétées par la même personne, la première compte",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The rows of a form (or the items of its repeat *table*): *received* = *used* + all of *set_aside*, by reason.
+
+    *used* are those that enter a figure.
+    """
+
+    form_id: str
+    table: str
+    received: int
+    used: int
+    set_aside: Mapping[Reason, int]
+
+
+def receipts(facts: Facts) -> tuple[Receipt, ...]:
+    """What became of the rows of each form whose role has figures, in the config's order; a road map's actions after its rows."""
+    found = []
+    for form_id, settings in facts.config.forms.items():
+        if settings.role in meaning.MEANINGS:
+            found.append(receipt(facts, form_id))
+            repeat = settings.fields.get("actions", "")
+            if settings.role == "road_map" and f"{form_id}__{repeat}" in facts.tables:
+                found.append(_actions(facts, form_id, f"{form_id}__{repeat}"))
+    return tuple(found)
+
+
+def receipt(facts: Facts, form_id: str) -> Receipt:
+    """What became of the rows of one form."""
+    table = facts.tables.get(form_id)
+    fates = _fates(facts, form_id)
+    roots = [] if table is None else [meaning.text(root) for root in table["root_uuid"]]
+    received = len(roots)
+    counts = Counter(fates[root] for root in roots if root in fates)
+    return Receipt(form_id, form_id, received, received - counts.total(), _in_order(counts))
+
+
+def _fates(facts: Facts, form_id: str) -> dict[str, Reason]:
+    """The rows of a form that are set aside: root_uuid → the first reason that holds."""
+    table, settings = facts.tables.get(form_id), facts.config.forms[form_id]
+    fates: dict[str, Reason] = {}
+    if table is None or not len(table):
+        return fates
+    roots = [meaning.text(root) for root in table["root_uuid"]]
+    usable = meaning.rows(facts, settings.role).table
+    kept = set(usable.loc[usable["form_id"].eq(form_id), "root_uuid"].map(meaning.text))
+    rejected, aside = meaning.excluded(facts), _aside(facts, form_id)
+    for root in roots:
+        if root in rejected:
+            fates[root] = "rejected"
+        elif root not in kept:
+            fates[root] = "refused"
+        elif root in aside:
+            fates[root] = aside[root]
+    return fates
+
+
+def _aside(facts: Facts, form_id: str) -> Mapping[str, Reason]:
+    role = facts.config.forms[form_id].role
+    if role == "registration":
+        return persons.set_aside(facts)  # type: ignore[return-value]
+    if role == "attendance":
+        return attendance.set_aside(facts)  # type: ignore[return-value]
+    if role == "test":
+        return learning.set_aside(facts)  # type: ignore[return-value]
+    if role == "needs":
+        return dict.fromkeys(needs.unanswered(facts), "unanswered")
+    if role == "road_map":
+        with_actions = {meaning.text(root) for root in roadmap.counted(facts)["root_uuid"]}
+        rows = meaning.rows(facts, role).table["root_uuid"].map(meaning.text)
+        return {root: "unanswered" for root in rows if root not in with_actions}
+    return {}
+
+
+def _actions(facts: Facts, form_id: str, name: str) -> Receipt:
+    """The actions of a road map: those of rows that are set aside are so for their reason."""
+    fates, table = _fates(facts, form_id), facts.tables[name]
+    counted = {
+        (meaning.text(root), meaning.text(at))
+        for root, at in roadmap.counted(facts)[["root_uuid", "position"]].itertuples(index=False)
+    }
+    counts: Counter[Reason] = Counter()
+    for root, at in zip(table["root_uuid"].map(meaning.text), table["position"].map(meaning.text), strict=True):
+        if (root, at) not in counted:
+            fate = fates.get(root, "unanswered")
+            counts[fate] += 1
+    return Receipt(form_id, name, len(table), len(table) - counts.total(), _in_order(counts))
+
+
+def _in_order(counts: Counter[Reason]) -> dict[Reason, int]:
+    return {reason: counts[reason] for reason in REASONS if counts[reason]}

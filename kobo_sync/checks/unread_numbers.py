@@ -1,0 +1,50 @@
+"""Answers that should be a number and cannot be read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.checks.outliers import KINDS
+from kobo_sync.checks.sheet import Sheet, sheets, texts
+from kobo_sync.model import Finding
+from kobo_sync.numbers import number_of
+
+CODE = "DATA027"
+TITLE = "Number that cannot be read"
+ALONE = True
+MEANINGS = ("recommend", "severity", "households", "feasibility", "impact", "women", "men", "score")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """A finding per answer to a numeric question, or to one whose meaning is a number, that `numbers` does not read."""
+    for sheet in sheets(facts):
+        for question in _numeric(sheet):
+            for repeat, table in {"": sheet.table, **sheet.repeats}.items():
+                if question not in table:
+                    continue
+                roots, positions = texts(table, "root_uuid"), texts(table, "position")
+                for row, answer in enumerate(texts(table, question)):
+                    at = sheet.places.get(roots[row], -1)
+                    if answer and at >= 0 and number_of(answer) is None:
+                        yield _finding(sheet, at, question, f"{repeat}/{positions[row]}" if repeat else "")
+
+
+def _numeric(sheet: Sheet) -> list[str]:
+    fields = sheet.settings.fields
+    by_meaning = [fields[name] for name in MEANINGS if fields.get(name)]
+    by_kind = [question.name for question in sheet.form.questions if question.kind in KINDS] if sheet.form else []
+    return list(dict.fromkeys([*by_meaning, *by_kind]))
+
+
+def _finding(sheet: Sheet, at: int, question: str, item: str) -> Finding:
+    return sheet.finding(
+        at,
+        CODE,
+        "warning",
+        f"« {question} » : la réponse ne se lit pas comme un nombre",
+        why="elle manque aux moyennes et aux totaux",
+        hint="écrire 2,5 ou 2.5, et 1234 sans séparateur (1,234 peut être l’un ou l’autre), sur le serveur",
+        subject=f"{question}/{item}",
+        evidence=[question, item],
+    )
