@@ -107,12 +107,8 @@ def need_domain(facts: Facts, code: str) -> str:
     return choice.extra.get("domain", "") if choice else ""
 
 
-# The domains that a catalogue may name by their code alone.
-_DOMAINS = {"education": "Éducation", "health": "Santé"}
-
-
 def domain(facts: Facts, need: str, code: str) -> str:
-    """A domain's label: the catalogue's column ``domain_<language>`` of its *need*, else a choice of the needs forms, else its code in words."""
+    """A domain's label: the catalogue's column ``domain_<language>`` of its *need*, else a choice of the needs forms, else nothing."""
     language = facts.config.mission.languages[0]
     item = needs(facts).get(need)
     named = item.extra.get(f"domain_{language}", "") if item else ""
@@ -124,7 +120,12 @@ def domain(facts: Facts, need: str, code: str) -> str:
             for choice in choices:
                 if choice.name == code and choice.labels:
                     return pick(choice.labels, [language], "")
-    return _DOMAINS.get(code) or shown(facts, code.replace("_", " ")).capitalize()
+    return ""
+
+
+def in_words(code: str) -> str:
+    """A code that nobody gave a label, as a reader may read it: the two domains of any catalogue, or its words."""
+    return {"education": "Éducation", "health": "Santé"}.get(code) or code.replace("_", " ").capitalize()
 
 
 def form(facts: Facts, form_id: str) -> str:

@@ -186,6 +186,9 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
+    if not any(zone_number(facts, code, "pairs").n for code in zones):
+        writer.paragraph(document, "Sans test apparié, il n’y a pas d’évolution par zone à montrer.")
+        return
     keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
     rows = []
     for code, figures in [*zones.items(), ("", live_values(facts))]:
@@ -200,7 +203,11 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
     scores = printed_needs(facts)
     if not scores.received:
-        writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+        is_first = part is needs_paper.ranking
+        text = f"{french.NO_DATA} : aucun classement de besoins n’a été reçu."
+        writer.paragraph(
+            document, text if is_first else "Sans classement reçu, les groupes ne peuvent pas se comparer."
+        )
     elif not scores.needs:
         writer.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
     else:
@@ -208,6 +215,9 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
 
 
 def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
+    if not printed_needs(facts).received:
+        writer.paragraph(document, "Sans classement reçu, il n’y a pas de besoins à comparer entre zones.")
+        return
     keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
     rows = [[labels.zone(facts, code), *(figures[key] for key in keys)] for code, figures in zones.items()]
     head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]

@@ -45,7 +45,7 @@ def _row(facts: Facts, objective: Objective) -> list[str | writer.Cell]:
     columns = [list(dict.fromkeys(filter(None, column))) for column in zip(*parts, strict=True)] or [[], [], []]
     done = [objective.done, *columns[0]]
     cells = [done, columns[1] or [_NO_EVIDENCE], columns[2]]
-    texts = [french.typography("\n".join(filter(None, texts))) or french.NOTHING for texts in cells]
+    texts = [french.typography("\n".join(filter(None, texts))) for texts in cells]
     return [writer.Cell(objective.text, bold=True), *texts]
 
 

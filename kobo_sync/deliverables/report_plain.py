@@ -120,7 +120,7 @@ def limits(document: WordDocument, facts: Facts) -> None:
 
 def learning(document: WordDocument, facts: Facts) -> None:
     """Adds how the score moved, in words and as a figure; the measures are in the annex."""
-    writer.paragraph(document, sentences.learning(facts))
+    writer.paragraph(document, _learnt(facts) or "La mission n’a pas de test avant et après.")
     if told_number(facts, "pairs").shown:
         evaluations.learning_figure(document, facts)
         writer.note(
@@ -132,7 +132,7 @@ def learning(document: WordDocument, facts: Facts) -> None:
 
 def satisfaction(document: WordDocument, facts: Facts) -> None:
     """Adds what people thought of the day, in words and as figures; intervals are in the annex."""
-    writer.paragraph(document, sentences.advice(facts))
+    writer.paragraph(document, _judged(facts) or "La mission n’a pas de questionnaire de satisfaction.")
     if told_number(facts, "satisfaction").shown:
         evaluations.satisfaction_figures(document, facts)
         writer.note(
@@ -145,7 +145,7 @@ def in_common(document: WordDocument, facts: Facts) -> None:
     """Adds the priorities that the groups share, and how near their rankings are."""
     printed = printed_needs(facts)
     if not printed.needs:
-        writer.paragraph(document, sentences.first_needs(facts))
+        writer.paragraph(document, "Sans classement publié, les priorités des groupes ne peuvent pas se comparer.")
         return
     if groups_left_out(facts):
         writer.paragraph(

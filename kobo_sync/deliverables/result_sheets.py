@@ -9,6 +9,7 @@ from kobo_sync.analysis import labels, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.learning import learning
+from kobo_sync.analysis.needs import Need
 from kobo_sync.analysis.published import printed_items
 from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
@@ -275,7 +276,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     for need in scores.ranked.needs:
         each = printed.get(need.code)
         if each is None:
-            rows.append([None, need.label, labels.domain(facts, need.code, need.domain), *[None] * 5, ""])
+            rows.append([None, need.label, _domain(facts, need), *[None] * 5, ""])
             continue
         common = "" if shared is None else "oui" if need.code in shared else "non"
         score = french.rounded(each.score, scores.digits)
@@ -284,10 +285,12 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
             french.rounded(each.households),
             french.rounded(each.feasibility, 1),
         ]
-        rows.append(
-            [need.rank, need.label, labels.domain(facts, need.code, need.domain), score, each.mentions, *rated, common]
-        )
+        rows.append([need.rank, need.label, _domain(facts, need), score, each.mentions, *rated, common])
     return excel.Sheet("Classement", columns, rows, explained=True)
+
+
+def _domain(facts: Facts, need: Need) -> str:
+    return labels.domain(facts, need.code, need.domain) or labels.in_words(need.domain)
 
 
 def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:

@@ -54,7 +54,7 @@ def presence_words(number: Told, quota: int, rate: str, came: Sequence[str], mis
     text += f", dans {_named(came, 'zone', 'zones')}" if len(came) > 1 else f", à {came[0]}" if came else ""
     text += "."
     if missing and came:
-        text += f" Aucune présence signée n’a été reçue de {_named(missing, 'zone', 'zones')}."
+        text += f" Aucune présence signée n’a été reçue {french.of(_named(missing, 'zone', 'zones'))}."
     return text
 
 
@@ -93,17 +93,19 @@ def sexes(facts: Facts) -> str:
     if number.hidden or not number.n:
         return ""
     codes = facts.config.codes
-    return sexes_words(table.total(codes.female), table.total(codes.male), women_share(facts))
+    women, men = table.total(codes.female), table.total(codes.male)
+    return sexes_words(women, men, women_share(facts), partial=number.partial)
 
 
-def sexes_words(women: int | None, men: int | None, share: float | None) -> str:
-    """*share* is that of women among those whose sex is known."""
+def sexes_words(women: int | None, men: int | None, share: float | None, *, partial: bool = False) -> str:
+    """*share* is that of women among those whose sex is known; *partial*: zones are left out."""
     if women is None or men is None:
         return f"La répartition entre femmes et hommes n’est pas publiée ({_FEW})."
     if not women and not men:
         return "Le sexe des personnes présentes n’est pas connu."
     part = f" ({french.percent(share)})" if women and share is not None else ""
-    return f"On compte {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
+    where = "Dans les zones dont l’effectif est publié, on" if partial else "On"
+    return f"{where} compte {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
 
 
 def _none_or(n: int, one: str) -> str:

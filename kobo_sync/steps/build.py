@@ -289,9 +289,8 @@ def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Docume
         return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
     if not as_pdf:
         return None
-    return Document(
-        REPORT_PDF, libreoffice.pdfs({REPORT_PDF: flattened(report.content)})[REPORT_PDF], report.classification
-    )
+    draft = flattened(report.content, hints=True)  # what is still to be written stays in sight
+    return Document(REPORT_PDF, libreoffice.pdfs({REPORT_PDF: draft})[REPORT_PDF], report.classification)
 
 
 def _late_pdf() -> Finding:

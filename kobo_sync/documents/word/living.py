@@ -125,15 +125,15 @@ def prose(content: bytes, name: str) -> str:
     return "\n".join(line for line in lines if not line.startswith(TO_WRITE))
 
 
-def flattened(content: bytes) -> bytes:
-    """The same text without content controls, empty slots left out: what LibreOffice needs to show it rightly."""
+def flattened(content: bytes, *, hints: bool = False) -> bytes:
+    """The same text without content controls: what LibreOffice needs to show it rightly. Empty slots are left out, but with *hints*."""
     document = opened(content, "report")
     contents.unwrapped(document)
     body = document.element.body
     state = read_state(document) or State()
     for control in list(body.iter(f"{W}sdt")):
         kind, _, key = islands.tag_of(control).partition(":")
-        is_empty = kind == islands.SLOT and not _has_prose([control], state.hints.get(key, ""))
+        is_empty = kind == islands.SLOT and not hints and not _has_prose([control], state.hints.get(key, ""))
         holder = control.find(f"{W}sdtContent")
         for child in list(holder) if holder is not None and not is_empty else ():
             control.addprevious(child)

@@ -33,6 +33,7 @@ from kobo_sync.documents.word.wordml import (
     W,
     parsed,
     runs,
+    space,
     sub,
     twips,
     write,
@@ -298,7 +299,7 @@ def table(document: WordDocument, content: Table) -> None:
                     center=True,
                 )
     if explanation:
-        note(document, explanation)
+        add(document, runs(explanation), "Note", keep_lines=True, spacing=space(before=3, after=6))
     else:
         add(document, "", AFTER_TABLE)
 
