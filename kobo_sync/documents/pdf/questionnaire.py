@@ -11,6 +11,7 @@ from kobo_sync.documents.pdf.pages import LOGOS, Logo, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
 from kobo_sync.documents.word.wordml import INK
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
+from kobo_sync.forms.paper_tables import column_widths, row_height_cm
 
 HOUSE = f"#{INK}"  # the colour of a paper that no mission dresses
 _KINDS: dict[type, str] = {Heading: "heading", Text: "text", Ask: "ask", Matrix: "matrix", Grid: "grid"}
@@ -60,7 +61,7 @@ TEMPLATE = r"""
   else { rows_(a.lines) }
 }
 #let star(q) = if q.required { text(fill: rgb("#B00020"), weight: "bold", " *") }
-#let question(q) = block(breakable: q.answer.options.len() > 14, spacing: 3.6mm, width: 100%,
+#let question(q) = block(breakable: q.answer.options.len() > 14, spacing: 3.2mm, width: 100%,
   grid(columns: (7.5mm, 1fr), column-gutter: 1.5mm,
     text(9pt, weight: "bold", fill: ink, q.number),
     {
@@ -79,11 +80,21 @@ TEMPLATE = r"""
     table.header([], [], ..m.options.map(o => text(8.5pt, o))),
     ..m.rows.map(q => (text(9pt, weight: "bold", fill: ink, q.number), [#strong(q.label)#star(q)#if q.hint != "" [\ #text(8pt, fill: muted, q.hint)]], ..m.options.map(_ => ring))).flatten())
 })
-#let cell(a) = if a.kind in ("one", "many") { for o in a.options [#mark(a.kind) #o #h(1.5mm)] } else if a.kind == "tick" { square_ }
-#let gridded(g) = block(spacing: 4mm, width: 100%, table(columns: (1fr,) * g.columns.len(), rows: (auto,) + (8.5mm,) * g.n_rows,
-  stroke: ruled, inset: 1.8mm, align: start + horizon,
-  table.header(..g.columns.map(q => [#text(8pt, fill: ink, weight: "bold", q.number) #strong(text(9pt, q.label))#star(q)#if q.hint != "" [\ #text(7.5pt, fill: muted, q.hint)]])),
-  ..range(g.n_rows).map(_ => g.columns.map(q => text(8.5pt, cell(q.answer)))).flatten()))
+#let cell(a) = if a.kind in ("one", "many") { for o in a.options [#box[#mark(a.kind)#h(0.5mm)#o] ] } else if a.kind == "tick" { square_ }
+#let head(q) = {
+  if q.number != "" { text(8pt, fill: ink, weight: "bold", q.number + " ") }
+  strong(text(8.5pt, q.label)); star(q)
+  if q.condition != "" { linebreak(); text(7.5pt, weight: "bold", fill: rgb("#9A4B00"), arrow + q.condition) }
+}
+#let gridded(g) = {
+  if g.condition != "" { block(spacing: 2.4mm, sticky: true, cond(g.condition)) }
+  for n in g.notes { block(spacing: 1.6mm, sticky: true, text(8pt, fill: muted, n)) }
+  let named = g.rows.len() > 0
+  block(spacing: 4mm, width: 100%, table(columns: g.widths.map(w => w * 1fr),
+    rows: (auto,) + (g.row_cm * 1cm,) * g.n_rows, stroke: ruled, inset: (x: 1.5mm, y: 1mm), align: start + horizon,
+    table.header(..if named { ([],) }, ..g.columns.map(head)),
+    ..range(g.n_rows).map(n => (..if named { (text(8.5pt, weight: "bold", g.rows.at(n)),) }, ..g.columns.map(q => text(8pt, spacing: 60%, cell(q.answer))))).flatten()))
+}
 
 #if data.logos.len() > 0 { block(spacing: 4mm, logos(11mm)) }
 #block(spacing: 2mm, text(17pt, weight: "bold", fill: ink, data.heading))
@@ -93,7 +104,7 @@ TEMPLATE = r"""
   if b.t == "heading" {
     if b.text == "" { line(length: 100%, stroke: 0.5pt + rgb("#B8C2CC")) }
     else {
-      block(above: if b.level == 1 { 6mm } else { 4mm }, below: 3mm, sticky: true, width: 100%,
+      block(above: if b.level == 1 { 5mm } else { 4mm }, below: 2.6mm, sticky: true, width: 100%,
         inset: (bottom: 1mm), stroke: if b.level == 1 { (bottom: 0.8pt + ink) } else { none },
         text(if b.level == 1 { 12.5pt } else { 11pt }, weight: "bold", fill: ink, b.text))
     }
@@ -135,10 +146,13 @@ def footer(paper: Paper) -> str:
 def _shown(block: Block, paper: Paper) -> dict[str, Any]:
     """A block as the template reads it; French texts with French spacing, ranks with their instruction."""
     fields: dict[str, Any] = _spaced(asdict(block), paper.language == "fr")
-    for part in (fields, *fields.get("rows", ()), *(fields.get("columns") or ())):
+    asks = fields.get("columns") or fields.get("rows") or ()
+    for part in (fields, *asks):
         answer = part.get("answer")
         if answer:
             answer["hint"] = paper.words["rank"].format(n=len(answer["options"]))
+    if isinstance(block, Grid):
+        fields |= {"widths": column_widths(block), "row_cm": row_height_cm(block)}
     return {"t": _KINDS[type(block)], **fields}
 
 
