@@ -64,7 +64,12 @@ def paper(
     writer = _Writer(form, details(book), language, lists or {}, copies)
     blocks = with_tables(list(writer.blocks(writer.entries, 0, {})), writer.words)
     return Paper(
-        form.form_id, form.version, title or form.title, language, tuple(without_empty(with_matrices(blocks))), writer.words
+        form.form_id,
+        form.version,
+        title or form.title,
+        language,
+        tuple(without_empty(with_matrices(blocks))),
+        writer.words,
     )
 
 

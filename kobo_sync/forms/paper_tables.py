@@ -163,7 +163,9 @@ def _note(ask: Ask, words: Mapping[str, str]) -> str:
     answer, said = ask.answer, [ask.hint, ask.rule]
     if answer.kind in ("one", "many") and not _is_short(answer.options):
         marks = _marks(answer.options)
-        full = [o if o.startswith(m) and _LED.match(o) else f"{m} = {o}" for m, o in zip(marks, answer.options, strict=True)]
+        full = [
+            o if o.startswith(m) and _LED.match(o) else f"{m} = {o}" for m, o in zip(marks, answer.options, strict=True)
+        ]
         said.append(" · ".join(full))
     if answer.kind == "many":
         said.append(words["many"])

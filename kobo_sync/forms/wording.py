@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kobo_sync.config.config import Mission
+
 _TOKEN = re.compile(
     r"\s*(?:\$\{\s*(?P<ref>[\w.:-]+)\s*\}|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<op><=|>=|!=|[=<>+*(),-])|(?P<word>[A-Za-z_][\w:-]*)|(?P<dot>\.))"
@@ -25,7 +27,7 @@ _FR = {
     "read": "Lu", "copy": "{x} – {n}", "entry": "Fiche", "version": "version", "hour": "h",
     "how": "Cochez ○ une seule réponse, □ une ou plusieurs. Les réponses marquées * sont obligatoires. "
     "→ si… : répondez seulement dans ce cas.",
-    "row": "cette ligne", "column": "colonne « {x} »", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
+    "row": "cette ligne", "programme": "Programme « {x} »", "column": "colonne « {x} »", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
     "blank_copies": "Sur le téléphone, ce bloc se répète autant de fois qu’il le faut : prenez une autre feuille si elles ne suffisent pas.",
 }  # fmt: skip
 _AR = {
@@ -40,7 +42,7 @@ _AR = {
     ">=": "أكبر من أو يساوي",
     "how": "ضعوا علامة في ○ لجواب واحد، وفي □ لجواب أو أكثر. الأجوبة المشار إليها بـ * إجبارية. "
     "← إذا كان…: أجيبوا في هذه الحالة فقط.",
-    "row": "هذا السطر", "column": "العمود «{x}»", "letters": "أ ب ج د هـ و ز ح ط ي ك ل م ن س ع ف ص ق ر ش ت",
+    "row": "هذا السطر", "programme": "برنامج «{x}»", "column": "العمود «{x}»", "letters": "أ ب ج د هـ و ز ح ط ي ك ل م ن س ع ف ص ق ر ش ت",
     "blank_copies": "في الهاتف تتكرر هذه الفقرة حسب الحاجة: خذوا ورقة أخرى إذا لم تكفِ.",
 }  # fmt: skip
 _EN = {
@@ -53,7 +55,7 @@ _EN = {
     "photo": "Photo no.", "file": "File no.", "latitude": "Latitude", "longitude": "Longitude", "read": "Read",
     "copy": "{x} – {n}", "entry": "Entry", "version": "version", "hour": "h",
     "how": "Tick ○ one answer only, □ one or several. Answers marked * are required. → if…: answer only in that case.",
-    "row": "this row", "column": "column “{x}”", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
+    "row": "this row", "programme": "Programme “{x}”", "column": "column “{x}”", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
     "blank_copies": "On the phone this block repeats as often as needed: take another sheet if these are too few.",
 }  # fmt: skip
 _LANGUAGES = {
@@ -90,6 +92,12 @@ def words_of(language: str) -> Mapping[str, str]:
     """The fixed words of a paper form in *language*: French where we have none, its direction always right."""
     words = _LANGUAGES.get(language.lower()) or _LANGUAGES.get(language.lower().partition("-")[0], _FR)
     return {**words, "dir": "rtl"} if language.lower().partition("-")[0] in _RIGHT_TO_LEFT else words
+
+
+def mission_line(mission: Mission, language: str) -> str:
+    """What the mission is called on a paper in *language*, with its programme."""
+    title = mission.titles.get(language) or mission.title
+    return f"{title} – {words_of(language)['programme'].format(x=mission.programme)}" if mission.programme else title
 
 
 def in_words(expression: str, voice: Voice) -> str:

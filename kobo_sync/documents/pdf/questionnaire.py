@@ -9,6 +9,7 @@ from typing import Any
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import LOGOS, Logo, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
+from kobo_sync.documents.script import reads_left_to_right
 from kobo_sync.documents.word.wordml import INK
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.paper_tables import column_widths, row_height_cm
@@ -27,6 +28,7 @@ TEMPLATE = r"""
 ])
 #set text(if rtl { 11pt } else { 10pt }, dir: if rtl { direction.rtl } else { direction.ltr }, lang: data.lang, hyphenate: false)
 #set par(leading: if rtl { 0.75em } else { 0.55em }, spacing: 0.7em)
+#let straight(ltr, body) = if rtl and ltr { align(right, { set text(dir: direction.ltr); body }) } else { body }
 #let dots = box(width: 1fr, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let gap(w) = box(width: w, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let ring = box(baseline: 15%, circle(radius: 1.55mm, stroke: 0.7pt))
@@ -37,7 +39,7 @@ TEMPLATE = r"""
 #let cond(t) = if t != "" { text(9pt, weight: "bold", fill: rgb("#9A4B00"), arrow + t) }
 #let rows_(n) = for _ in range(n) { v(4.6mm); block(spacing: 0pt, width: 100%, dots); v(1.2mm) }
 #let frame(h, w, label) = block(width: w, height: h, stroke: 0.6pt + luma(90), inset: 2mm, text(8pt, fill: muted, label))
-#let options(a) = grid(columns: (1fr,) * a.columns, column-gutter: 3mm, row-gutter: 2.1mm,
+#let options(a) = grid(columns: (1fr,) * a.columns, column-gutter: 3mm, row-gutter: if rtl { 2.2mm } else { 1.6mm },
   ..a.options.map(o => grid(columns: (auto, 1fr), column-gutter: 1.6mm, mark(a.kind), o)))
 #let tight(a) = grid(columns: a.options.len(), column-gutter: if a.options.len() > 7 { 5.2mm } else { 8mm },
   ..a.options.map(o => [#mark(a.kind)#h(1.4mm)#o]))
@@ -97,8 +99,8 @@ TEMPLATE = r"""
 }
 
 #if data.logos.len() > 0 { block(spacing: 4mm, logos(11mm)) }
-#block(spacing: 2mm, text(17pt, weight: "bold", fill: ink, data.heading))
-#if data.subtitle != "" { block(spacing: 2mm, text(9pt, fill: muted, data.subtitle)) }
+#block(spacing: if rtl { 4mm } else { 2mm }, straight(data.heading_ltr, text(17pt, weight: "bold", fill: ink, data.heading)))
+#if data.subtitle != "" { block(spacing: 2mm, straight(data.subtitle_ltr, text(9pt, fill: muted, data.subtitle))) }
 #block(spacing: 3mm, fill: rgb("#F5F7F9"), inset: 2mm, width: 100%, text(8.5pt, data.words.how))
 #for b in data.blocks {
   if b.t == "heading" {
@@ -127,7 +129,9 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "", colour: str = HOUSE, 
         "words": dict(paper.words),
         "lang": paper.language if paper.language.isalpha() and len(paper.language) in (2, 3) else "fr",
         "heading": paper.title,
-        "subtitle": subtitle,
+        "subtitle": french.typography(subtitle) if paper.language == "fr" else subtitle,
+        "heading_ltr": reads_left_to_right(paper.title),
+        "subtitle_ltr": reads_left_to_right(subtitle),
         "colour": colour,
         "logos": shown_logos(logos),
         "footer": footer(paper),

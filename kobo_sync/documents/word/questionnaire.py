@@ -12,6 +12,7 @@ from docx.shared import Cm
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.pdf.questionnaire import HOUSE, footer
+from kobo_sync.documents.script import reads_left_to_right
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.wordml import (
     INK,
@@ -212,7 +213,8 @@ class _Page:
     ) -> Any:
         """A new paragraph; returns its element."""
         # Amiri's own line is too high; in a paragraph that runs right to left, Word's "left" is the start.
-        height = (14 if 0 < size < 9.5 else _AMIRI_LINE_PT if style == "Normal" else 1.5 * size) if self.rtl else 0
+        rtl = self.rtl and not reads_left_to_right(text)
+        height = (14 if 0 < size < 9.5 else _AMIRI_LINE_PT if style == "Normal" else 1.5 * size) if rtl else 0
         paragraph = writer.add(
             self.document,
             self.runs(text, size=size, bold=bold, italic=italic, color=color),
@@ -220,7 +222,8 @@ class _Page:
             keep_next=keep,
             keep_lines=True,
             tabs=tabs,
-            rtl=self.rtl,
+            rtl=rtl,
+            align="right" if self.rtl and not rtl else "",
             spacing=space(before=before, after=after, line=height),
             indent_cm=indent_cm,
         )
@@ -282,12 +285,13 @@ class _Page:
         writer.add(self.document, "", writer.AFTER_TABLE)
 
     def _dress_edges(self) -> None:
-        """Header and footer in the language of the page, where that is not French."""
+        """Header and footer in the language of the page, where that is not French; a line of foreign words as it reads."""
         section = self.document.sections[0]
         if self.rtl:
             properties = section._sectPr
             properties.insert_element_before(properties.makeelement(qn("w:bidi")), "w:rtlGutter", "w:docGrid")
-            right_to_left(section.header.paragraphs[0]._p)
+            if not reads_left_to_right(self.paper.title):
+                right_to_left(section.header.paragraphs[0]._p)
         if self.paper.language == "fr":
             return
         foot = section.footer.paragraphs[0]._p
