@@ -61,7 +61,7 @@ def with_tables(blocks: Sequence[Block], words: Mapping[str, str]) -> list[Block
     out: list[Block] = []
     at = 0
     while at < len(blocks):
-        run = _like_groups(blocks, at)
+        run = _like_groups(blocks, at, words)
         grid = _of_groups(run, words) if len(run) >= _FEWEST_GROUPS else None
         if grid:
             out.append(grid)
@@ -75,11 +75,11 @@ def with_tables(blocks: Sequence[Block], words: Mapping[str, str]) -> list[Block
 _Group = tuple[Heading, tuple[Ask, ...]]
 
 
-def _like_groups(blocks: Sequence[Block], at: int) -> list[_Group]:
+def _like_groups(blocks: Sequence[Block], at: int, words: Mapping[str, str]) -> list[_Group]:
     run: list[_Group] = []
     while (group := _group(blocks, at)) is not None:
         heading, asks = group
-        if run and (heading.level != run[0][0].level or _shape(asks) != _shape(run[0][1])):
+        if run and (heading.level != run[0][0].level or _shape(asks, words) != _shape(run[0][1], words)):
             break
         if run and heading.condition != run[0][0].condition:
             break
@@ -103,14 +103,16 @@ def _group(blocks: Sequence[Block], at: int) -> _Group | None:
     return (heading, tuple(asks)) if asks else None
 
 
-def _shape(asks: Sequence[Ask]) -> list[Ask]:
+def _shape(asks: Sequence[Ask], words: Mapping[str, str]) -> list[Ask]:
     """The questions without what differs from group to group: numbers, names, and numbers in conditions."""
-    return [replace(ask, number="", name="", condition=_relative(ask.condition, asks)) for ask in asks]
+    return [replace(ask, number="", name="", condition=_relative(ask.condition, asks, words)) for ask in asks]
 
 
-def _relative(condition: str, asks: Sequence[Ask]) -> str:
+def _relative(condition: str, asks: Sequence[Ask], words: Mapping[str, str]) -> str:
+    """The condition with the group's own questions by their place."""
     for place, ask in enumerate(asks):
-        condition = re.sub(rf"(?<![\w«]){re.escape(ask.number)}(?!\w)", f"\0{place}\0", condition)
+        called = re.escape(words["question"].format(n=ask.number))
+        condition = re.sub(rf"{called}(?![\w.])", f"\0{place}\0", condition)
     return condition
 
 
@@ -120,7 +122,7 @@ def _of_groups(run: Sequence[_Group], words: Mapping[str, str]) -> Grid | None:
     labels = [word.format(x=ask.label) for word in (words["column"],) for ask in first]
     columns = []
     for ask in first:
-        condition = _relative(ask.condition, first) if not is_copied else ask.condition
+        condition = _relative(ask.condition, first, words) if not is_copied else ask.condition
         for place, label in enumerate(labels):
             condition = condition.replace(f"\0{place}\0", label)
         columns.append(replace(ask, number=ask.number if is_copied else "", condition=condition))
