@@ -25,7 +25,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
     """The accepted registrations: consent given, not refused by a reviewer, with a code of their own.
 
     Shape: *registrations* is the form's flat table; of two rows with one code the first received stays.
-    *expected* are the rows of an imported roster: they stand until a registration takes their code.
+    *expected* are the rows of an imported roster: they stand until a registration takes their code, and record no consent.
     Names that are likely one person's are reported (ROSTER002), never merged.
     """
     roster = config.roster
@@ -58,6 +58,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
                 "zone": said("zone"),
                 "group": said("group"),
                 "sex": said("sex"),
+                "consent": said("consent"),
             }
         )
         people.append((code, latin, said("name_ar"), said("zone"), where))

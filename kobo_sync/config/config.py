@@ -44,6 +44,7 @@ class Mission(Settings):
     code: Code
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = ""
     title: str = Field(min_length=1)
+    titles: Labels = {}
     programme: str = ""
     trainer: str = ""
     data_law: str = ""
@@ -134,6 +135,7 @@ class FormSettings(Settings):
 
     file: FileName
     role: Role = "other"
+    titles: Labels = {}
     fields: dict[str, str] = {}
     catalogue: FileName | None = None
     likert: list[str] = []

@@ -18,7 +18,9 @@ from kobo_sync.documents import french
 from kobo_sync.documents.script import is_arabic
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block
-from kobo_sync.forms.paper import plain
+from kobo_sync.forms.paper import paper_numbers, plain
+from kobo_sync.forms.paper_numbers import without_number
+from kobo_sync.forms.wording import references
 from kobo_sync.model import Form
 
 _BREAK = 15
@@ -197,8 +199,15 @@ def _consent(document: WordDocument, facts: Facts) -> None:
 
 
 def _consent_texts(form: Form, name: str) -> Iterator[str]:
-    """What is read out before the consent question: the notes of its section, then the question, per language."""
+    """What is read out before the consent question: the notes of its section, then the question, per language.
+
+    A consent that the phone fills in is read out where it is asked: of those whose registration gave none.
+    """
     consent_question = form.question(name) if name else None
+    if consent_question and consent_question.calculation:
+        sources = (form.question(each) for each in references(consent_question.calculation))
+        lists = consent_question.list_name
+        consent_question = next((q for q in sources if q and q.list_name == lists and not q.calculation), None)
     if consent_question is None:
         return
     section = consent_question.path.rpartition("/")[0]
@@ -217,16 +226,18 @@ def _key(document: WordDocument, facts: Facts) -> None:
     rows: list[list[str]] = []
     for form_id in letterhead.forms_of(facts, "test"):
         form = facts.forms.get(form_id)
+        book = facts.books.get(facts.config.forms[form_id].file)
+        called = paper_numbers(form, book, form.languages[0]) if form and book and form.languages else {}
         for number, (name, item) in enumerate(facts.config.forms[form_id].items.items(), 1):
             for language in (form.languages if form else ("",))[:2]:
                 question = form.question(name) if form else None
-                text = plain(question.labels.get(language, name)) if question else name
+                text = without_number(plain(question.labels.get(language, name))) if question else name
                 answer = next((c for c in labels.choices(facts, form_id, name) if c.name == item.answer), None)
                 answer_text = plain(answer.labels.get(language, item.answer)) if answer else item.answer
                 first = not is_arabic(text)
                 rows.append(
                     [
-                        str(number) if first else "",
+                        called.get(name, str(number)) if first else "",
                         text,
                         f"{item.answer} – {answer_text}" if first else answer_text,
                         letterhead.theme(facts, item.theme) if first else "",

@@ -19,6 +19,7 @@ from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.documents.word.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
+from kobo_sync.forms.wording import mission_line
 from kobo_sync.model import Choice, Class, Document, Finding, Form, Scope
 
 NAME = "training_kit"
@@ -106,7 +107,8 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
         form.sha256,
         form.form_id,
         language,
-        letterhead.action(facts),
+        settings.titles.get(language, ""),
+        mission_line(facts.config.mission, language),
         author,
         letterhead.colour(facts),
         logos,
@@ -134,6 +136,7 @@ def _printed(
     _sha256: str,
     _form_id: str,
     language: str,
+    title: str,
     subtitle: str,
     author: str,
     colour: str,
@@ -141,5 +144,5 @@ def _printed(
     source: _Lazy,
 ) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""
-    questionnaire = paper(source.form, source.books[source.file], language, dict(source.lists))
+    questionnaire = paper(source.form, source.books[source.file], language, dict(source.lists), title=title)
     return questionnaire_docx(questionnaire, subtitle=subtitle, author=author, colour=colour, logos=logos)

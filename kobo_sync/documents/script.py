@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal
+from unicodedata import bidirectional
 
 Script = Literal["latin", "arabic", "tifinagh"]
 
@@ -41,6 +42,11 @@ def is_arabic(text: str) -> bool:
     letters = [character for character in text if character.isalpha()]
     arabic = sum("\u0600" <= c <= "\u08ff" or "\ufb50" <= c <= "\ufefc" for c in letters)
     return bool(letters) and arabic > 0.4 * len(letters)
+
+
+def reads_left_to_right(text: str) -> bool:
+    """Whether *text* has letters and none of a script that runs right to left: « Ensemble, Avançons » on an Arabic page."""
+    return any(c.isalpha() for c in text) and not any(bidirectional(c) in ("R", "AL") for c in text)
 
 
 def _script(character: str) -> Script:

@@ -19,6 +19,7 @@ class Details:
     guidance: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     repeat_count: str = ""
+    trigger: str = ""
     or_other: bool = False
 
 
@@ -40,6 +41,7 @@ def details(book: Book) -> dict[int, Details]:
             texts("guidance_hint"),
             dict(re.findall(r"(\w+)\s*=\s*([^\s;,]+)", plain.get("parameters", ""))),
             plain.get("repeat_count", ""),
+            plain.get("trigger", ""),
             survey_type(plain.get("type", "")).or_other,
         )
     return by_row

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 Value = str | float | bool
 _TOKEN = re.compile(
-    r"\s*(?:(?P<ref>\$\{\s*(?:last-saved\#)?(?P<name>[\w.:-]+)\s*\})|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"
+    r"\s*(?:(?P<ref>\$\{\s*(?P<name>(?:last-saved\#)?[\w.:-]+)\s*\})|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<op><=|>=|!=|[=<>+*(),|-])|(?P<word>[A-Za-z_][\w:.-]*)|(?P<dot>\.))"
 )
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -30,6 +30,8 @@ class Unsupported(Exception):
 
 def evaluate(expression: str, answers: Mapping[str, str], current: str = "", lists: Lists | None = None) -> Value:
     """The value of *expression*; ``${name}`` is taken from *answers* (absent = empty), ``.`` is *current*.
+
+    What the phone saved last (``${last-saved#name}``) is another row's: only an answer of that very name stands for it.
 
     *lists* are the secondary instances by name (a CSV's stem), for look-ups of one cell.
     Raises: Unsupported for a construct or function beyond the plain ones.

@@ -21,7 +21,7 @@ MIMETYPES = {
     ".mp4": "video/mp4",
 }
 
-ROSTER_COLUMNS = ("name", "label", "zone", "group", "sex")
+ROSTER_COLUMNS = ("name", "label", "zone", "group", "sex", "consent")
 _JOINT = " / "
 
 
@@ -56,7 +56,8 @@ def list_csv(text: str, file: str, languages: Sequence[str]) -> bytes:
 def roster_csv(participants: Sequence[Mapping[str, str]]) -> bytes:
     """The roster that forms pick persons from, sorted by zone and name; no phone, no other datum.
 
-    Shape: each participant maps ``name`` (the code), ``label`` (« Nom Prénom / الاسم »), ``zone``, ``group``, ``sex``.
+    Shape: each participant maps ``name`` (the code), ``label`` (« Nom Prénom / الاسم »), ``zone``, ``group``, ``sex``,
+    ``consent`` (the yes of the registration, empty where none is on record).
     """
     rows = sorted([participant.get(name, "") for name in ROSTER_COLUMNS] for participant in participants)
     rows.sort(key=lambda row: (row[2], row[0]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from kobo_sync.forms.details import Details, details
 from kobo_sync.forms.expression import Unsupported, evaluate, text_of
@@ -12,13 +13,14 @@ from kobo_sync.forms.paper_blocks import (
     AnswerKind,
     Ask,
     Block,
-    Grid,
     Heading,
     Paper,
     Text,
     with_matrices,
     without_empty,
 )
+from kobo_sync.forms.paper_numbers import numbers, without_number
+from kobo_sync.forms.paper_tables import table, with_tables
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import Voice, in_words, references, words_of
 from kobo_sync.forms.xlsform import OTHER
@@ -40,21 +42,40 @@ _SIMPLE: Mapping[str, AnswerKind] = {
 _PIPE = re.compile(r"\$\{\s*(?:last-saved#)?([^}\s]+)\s*\}")
 _BLANK = "………"
 _ITEM_COUNT = re.compile(r"^count\(\s*instance\(\s*['\"]([\w.-]+)['\"]\s*\)/root/item\s*\)$")
+_LOOKED_UP = re.compile(r"instance\(|pulldata\(|last-saved#")
 _NEVER = {"false()", "false", "0", "no"}
 
 
 def paper(
-    form: Form, book: Book, language: str, lists: Mapping[str, Sequence[Choice]] | None = None, copies: int = COPIES
+    form: Form,
+    book: Book,
+    language: str,
+    lists: Mapping[str, Sequence[Choice]] | None = None,
+    copies: int = COPIES,
+    title: str = "",
 ) -> Paper:
     """The questionnaire of *form* (read from *book*) in *language*, one of ``form.languages``.
 
     *lists* are the items of file-based lists by file name; a list that is not there gives a dotted line.
-    Calculations and metadata stay out, and so do notes that only show what a phone has computed.
+    Calculations and metadata stay out, and so do notes that only show what a phone has computed. *title* is the form's
+    in *language*, where the workbook's own is in another.
     Raises: nothing; a text missing in *language* is taken from the form's first one.
     """
     writer = _Writer(form, details(book), language, lists or {}, copies)
-    blocks = tuple(without_empty(with_matrices(list(writer.blocks(writer.entries, 0, {})))))
-    return Paper(form.form_id, form.version, form.title, language, blocks, writer.words)
+    blocks = with_tables(list(writer.blocks(writer.entries, 0, {})), writer.words)
+    return Paper(
+        form.form_id,
+        form.version,
+        title or form.title,
+        language,
+        tuple(without_empty(with_matrices(blocks))),
+        writer.words,
+    )
+
+
+def paper_numbers(form: Form, book: Book, language: str) -> Mapping[str, str]:
+    """What each question is called on its paper, by name."""
+    return _Writer(form, details(book), language, {}, COPIES).numbers
 
 
 # ── the walk ────────────────────────────────────────────────────────────────
@@ -77,10 +98,11 @@ class _Writer:
         self.words = words_of(language)
         self.entries = _in_order(form)
         self.questions = {question.name: question for question in form.questions}
-        numbered = [question for question in form.questions if _is_asked(question)]
-        self.by_path = {question.path: str(number) for number, question in enumerate(numbered, 1)}
+        numbered = [question for question in form.questions if self._is_asked(question)]
+        self.by_path = numbers(numbered, self.words["letters"].split())
         # Two groups may each have a question of one name: a reference means the first.
         self.numbers = {question.name: self.by_path[question.path] for question in reversed(numbered)}
+        self.unseen = {question.name for question in form.questions if self._is_unseen(question)}
 
     def blocks(self, entries: Sequence[_Entry], depth: int, certain: Mapping[str, str]) -> Iterator[Block]:
         """The blocks of *entries*, which stand *depth* levels deep; *certain* are values certain in this copy."""
@@ -114,11 +136,11 @@ class _Writer:
             return
         items = self._items(section)
         n_copies = len(items) or self._fixed_count(section) or self.copies
-        grid = None if items else self._grid(inside, max(_TABLE_ROWS, n_copies))
         title = label or self.words["entry"]
-        if grid:
+        tabled = self._item_table(inside, items, certain) if items else self._grid(inside, max(_TABLE_ROWS, n_copies))
+        if tabled:
             yield Heading(title, depth + 1, condition)
-            yield grid
+            yield from tabled
             return
         for number in range(1, n_copies + 1):
             values = self._computed(inside, number, certain)
@@ -137,7 +159,7 @@ class _Writer:
             if any(self._is_computed(name) and name not in certain for name in shown_names):
                 return None
             return Text(label, condition) if label else None
-        if not _is_asked(question):
+        if not self._is_asked(question):
             return None
         detail = self.details.get(question.sheet_row, Details())
         hints = [self.text(question.hints, certain), self.text(detail.guidance, certain)]
@@ -145,7 +167,7 @@ class _Writer:
         return Ask(
             self.by_path[question.path],
             question.name,
-            label or question.name,
+            without_number(label) or question.name,
             self.answer(question, detail, certain),
             " ".join(filter(None, hints)),
             is_required(question.required),
@@ -219,16 +241,31 @@ class _Writer:
             return certain[name]
         return f"[{self.words['question'].format(n=self.numbers[name])}]" if name in self.numbers else _BLANK
 
-    def condition(self, relevant: str, certain: Mapping[str, str]) -> str:
-        """*relevant* in words; empty when there is none, or it always holds."""
+    def condition(self, relevant: str, certain: Mapping[str, str], row: Collection[str] = ()) -> str:
+        """*relevant* in words; empty when there is none, it always holds, or a phone alone can tell.
+
+        Names in *row* stand for the row of a table.
+        """
         if not relevant or relevant.strip() in ("true()", "1"):
             return ""
-        return in_words(relevant, Voice(self.words, self._called, self._choice_label(certain), certain))
+        unseen = self.unseen - certain.keys() - set(row)
+        return in_words(relevant, Voice(self.words, self._called, self._choice_label(certain), certain, row, unseen))
 
     def _called(self, name: str) -> str:
         if name in self.numbers:
             return self.words["question"].format(n=self.numbers[name])
-        return self.words["calculated"].format(x=name)
+        label = self.text(self.questions[name].labels, {}) if name in self.questions else ""
+        return self.words["quoted"].format(x=label) if label else self.words["calculated"].format(x=name)
+
+    def _is_asked(self, question: Question) -> bool:
+        """Whether people answer it: neither by the phone (a calculation without a trigger) nor in another row."""
+        is_given = question.calculation and not self.details.get(question.sheet_row, Details()).trigger
+        return _is_asked(question) and not is_given
+
+    def _is_unseen(self, question: Question) -> bool:
+        """Whether its value is looked up where paper does not reach: in lists, in what the phone saved last."""
+        is_shown = bool(question.labels)
+        return question.kind == "calculate" and not is_shown and bool(_LOOKED_UP.search(question.calculation))
 
     def _choice_label(self, certain: Mapping[str, str]) -> Callable[[str, str], str]:
         def label(name: str, code: str) -> str:
@@ -276,17 +313,48 @@ class _Writer:
                     values[entry.name] = value
         return values
 
-    def _grid(self, inside: Sequence[_Entry], n_rows: int) -> Grid | None:
+    def _item_table(
+        self, inside: Sequence[_Entry], items: Sequence[Choice], certain: Mapping[str, str]
+    ) -> Sequence[Block]:
+        """A repeat over *items* as a table of one row each; nothing where questions differ from item to item.
+
+        A note that differs, or the item's label, is the row's name; other notes stand above.
+        """
+        values = [self._computed(inside, number, certain) for number in range(1, len(items) + 1)]
+        varying = {name for each in values for name in each if each[name] != values[0].get(name)}
+        rows = [self.text(item.labels, {}) or item.name for item in items]
+        groups = {entry.path: entry for entry in inside if isinstance(entry, Section)}
+        if any(group.kind == "repeat" for group in groups.values()):
+            return ()
+        texts, columns = [], []
+        for question in (entry for entry in inside if isinstance(entry, Question)):
+            blocks = [self._question(question, each) for each in values]
+            alike = {replace(b, condition="") if isinstance(b, Ask | Text) else None for b in blocks}
+            shown = [block.text for block in blocks if isinstance(block, Text)]
+            if len(shown) == len(items) == len(alike):
+                rows = shown
+            elif len(alike) > 1:
+                return ()
+            elif isinstance(blocks[0], Text):
+                texts.append(blocks[0])
+            elif isinstance(blocks[0], Ask):
+                around = [group.relevant for path, group in groups.items() if question.path.startswith(f"{path}/")]
+                said = [self.condition(each, certain, varying) for each in (*around, question.relevant)]
+                columns.append(replace(blocks[0], condition=" · ".join(filter(None, said))))
+        grid = table(columns, len(items), self.words, rows)
+        return (*texts, grid) if grid else ()
+
+    def _grid(self, inside: Sequence[_Entry], n_rows: int) -> Sequence[Block]:
         """The repeat as a table, when each of its few questions fits a cell."""
         asks = []
         for entry in inside:
             block = None if isinstance(entry, Section) else self._question(entry, {})
             if isinstance(entry, Section) or isinstance(block, Text):
-                return None
+                return ()
             if isinstance(block, Ask):
                 asks.append(block)
-        fits = 0 < len(asks) <= 6 and all(_is_short(ask) for ask in asks)
-        return Grid(tuple(asks), n_rows) if fits else None
+        grid = table(asks, n_rows, self.words) if all(_is_short(ask) for ask in asks) else None
+        return (grid,) if grid else ()
 
 
 def plain(text: str) -> str:
@@ -350,6 +418,4 @@ def _is_short(ask: Ask) -> bool:
     answer = ask.answer
     if ask.condition or len(ask.label) > 60:
         return False
-    if answer.kind in ("one", "many"):
-        return len(answer.options) <= 4 and max(map(len, answer.options)) <= 14
-    return answer.kind in ("box", "date", "tick") or (answer.kind == "lines" and answer.lines == 1)
+    return answer.kind in ("one", "many", "box", "date", "tick") or (answer.kind == "lines" and answer.lines == 1)

@@ -67,10 +67,16 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Grid:
-    """A repeat of short questions: a column each, *n_rows* blank rows."""
+    """The same short questions of many things: a column each, *n_rows* rows, blank or called *rows*.
+
+    *notes* say above the table what has no room in it: hints, rules, what the ticks stand for.
+    """
 
     columns: tuple[Ask, ...]
     n_rows: int
+    rows: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    condition: str = ""
 
 
 Block = Heading | Text | Ask | Matrix | Grid

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from kobo_sync.config.config import Mission
 
 _TOKEN = re.compile(
     r"\s*(?:\$\{\s*(?P<ref>[\w.:-]+)\s*\}|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"
@@ -25,21 +27,23 @@ _FR = {
     "read": "Lu", "copy": "{x} – {n}", "entry": "Fiche", "version": "version", "hour": "h",
     "how": "Cochez ○ une seule réponse, □ une ou plusieurs. Les réponses marquées * sont obligatoires. "
     "→ si… : répondez seulement dans ce cas.",
+    "row": "cette ligne", "programme": "Programme « {x} »", "column": "colonne « {x} »", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
     "blank_copies": "Sur le téléphone, ce bloc se répète autant de fois qu’il le faut : prenez une autre feuille si elles ne suffisent pas.",
 }  # fmt: skip
 _AR = {
     "dir": "rtl", "question": "السؤال {n}", "if": "إذا كان", "and": "و", "or": "أو", "not": "إلا إذا", "quoted": "«{x}»",
     "filled": "{x} غير فارغ", "empty": "{x} فارغاً", "includes": "{x} يتضمن {y}", "excludes": "{x} لا يتضمن {y}",
     "count": "عدد أجوبة {x}", "length": "طول {x}", "today": "اليوم", "raw": "إذا تحقق هذا الشرط: {x}",
-    "calculated": "القيمة المحسوبة {x}", "other": "غير ذلك (حدد)", "rank": "رقّم من 1 (الأول) إلى {n}.",
+    "calculated": "القيمة المحسوبة {x}", "other": "غير ذلك (حددوا)", "rank": "رقّموا من 1 (الأول) إلى {n}.",
     "many": "يمكن اختيار عدة أجوبة.", "from_to": "من {a} إلى {b}", "page": "صفحة", "day": "اليوم", "month": "الشهر",
     "year": "السنة", "signature": "التوقيع", "drawing": "رسم", "photo": "صورة رقم", "file": "ملف رقم",
     "latitude": "خط العرض", "longitude": "خط الطول", "read": "قرئ", "copy": "{x} – {n}", "entry": "بطاقة",
     "version": "نسخة", "hour": "س", "!=": "يختلف عن", "<": "أصغر من", "<=": "أصغر من أو يساوي", ">": "أكبر من",
     ">=": "أكبر من أو يساوي",
-    "how": "ضع علامة في ○ لجواب واحد، وفي □ لجواب أو أكثر. الأجوبة المشار إليها بـ * إجبارية. "
-    "← إذا كان…: أجب في هذه الحالة فقط.",
-    "blank_copies": "في الهاتف تتكرر هذه الفقرة حسب الحاجة: خذ ورقة أخرى إذا لم تكف.",
+    "how": "ضعوا علامة في ○ لجواب واحد، وفي □ لجواب أو أكثر. الأجوبة المشار إليها بـ * إجبارية. "
+    "← إذا كان…: أجيبوا في هذه الحالة فقط.",
+    "row": "هذا السطر", "programme": "برنامج «{x}»", "column": "العمود «{x}»", "letters": "أ ب ج د هـ و ز ح ط ي ك ل م ن س ع ف ص ق ر ش ت",
+    "blank_copies": "في الهاتف تتكرر هذه الفقرة حسب الحاجة: خذوا ورقة أخرى إذا لم تكفِ.",
 }  # fmt: skip
 _EN = {
     "dir": "ltr", "question": "question {n}", "if": "if", "and": "and", "or": "or", "not": "unless", "quoted": "“{x}”",
@@ -51,6 +55,7 @@ _EN = {
     "photo": "Photo no.", "file": "File no.", "latitude": "Latitude", "longitude": "Longitude", "read": "Read",
     "copy": "{x} – {n}", "entry": "Entry", "version": "version", "hour": "h",
     "how": "Tick ○ one answer only, □ one or several. Answers marked * are required. → if…: answer only in that case.",
+    "row": "this row", "programme": "Programme “{x}”", "column": "column “{x}”", "letters": "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
     "blank_copies": "On the phone this block repeats as often as needed: take another sheet if these are too few.",
 }  # fmt: skip
 _LANGUAGES = {
@@ -68,13 +73,16 @@ class Unsaid(Exception):
 class Voice:
     """How a form's own things are called: *question* by its name, *choice* by question name and code.
 
-    *certain* are values already certain where the words stand (a repeat's printed item).
+    *certain* are values already certain where the words stand (a repeat's printed item); names in *row* stand for the
+    row of a table, those in *unseen* for what a phone alone knows: what hangs on them alone is left unsaid.
     """
 
     words: Mapping[str, str]
     question: Callable[[str], str]
     choice: Callable[[str, str], str]
     certain: Mapping[str, str] = field(default_factory=dict)
+    row: Collection[str] = ()
+    unseen: Collection[str] = ()
 
 
 _Node = tuple[str, tuple["_Node", ...]] | tuple[str, str]  # (kind, parts) or (kind, text)
@@ -86,11 +94,21 @@ def words_of(language: str) -> Mapping[str, str]:
     return {**words, "dir": "rtl"} if language.lower().partition("-")[0] in _RIGHT_TO_LEFT else words
 
 
+def mission_line(mission: Mission, language: str) -> str:
+    """What the mission is called on a paper in *language*, with its programme."""
+    title = mission.titles.get(language) or mission.title
+    return f"{title} – {words_of(language)['programme'].format(x=mission.programme)}" if mission.programme else title
+
+
 def in_words(expression: str, voice: Voice) -> str:
-    """*expression* as a condition: ``si question 3 = « Oui » et question 5 ≥ 2``; its own text when it has no words."""
+    """*expression* as a condition: ``si question 3 = « Oui » et question 5 ≥ 2``; its own text when it has no words.
+
+    Empty where it hangs on what a phone alone knows.
+    """
     words = voice.words
     try:
-        return f"{words['if']} {_say(_parse(expression), voice)}"
+        node = _parse(expression)
+        return f"{words['if']} {_say(node, voice)}" if _is_seen(node, voice) else ""
     except Unsaid:
         named = re.sub(r"\$\{\s*([^}\s]+)\s*\}", lambda reference: voice.question(reference[1]), expression)
         return words["raw"].format(x=" ".join(named.split()))
@@ -176,7 +194,7 @@ def _say(node: _Node, voice: Voice) -> str:
     if isinstance(parts, str):
         return _value(kind, parts, voice)
     if kind in ("and", "or"):
-        return f" {words[kind]} ".join(_say(part, voice) for part in parts)
+        return f" {words[kind]} ".join(_say(part, voice) for part in parts if _is_seen(part, voice))
     if kind == "group":
         inner = parts[0]
         return f"({_say(inner, voice)})" if inner[0] in ("and", "or") else _say(inner, voice)
@@ -187,7 +205,24 @@ def _say(node: _Node, voice: Voice) -> str:
     return _call(kind, parts, voice)
 
 
+def _is_seen(node: _Node, voice: Voice) -> bool:
+    """Whether people with the paper alone can tell any of it."""
+    names = list(_names(node))
+    return not names or not all(name in voice.unseen for name in names)
+
+
+def _names(node: _Node) -> Iterator[str]:
+    kind, parts = node
+    if isinstance(parts, str):
+        yield from (parts,) if kind == "ref" else ()
+    else:
+        for part in parts:
+            yield from _names(part)
+
+
 def _value(kind: str, text: str, voice: Voice) -> str:
+    if kind == "ref" and text in voice.row:
+        return voice.words["row"]
     if kind == "ref":
         return voice.words["quoted"].format(x=voice.certain[text]) if text in voice.certain else voice.question(text)
     if kind == "number":

@@ -92,7 +92,7 @@ def _true(expression: str, context: Mapping[str, str]) -> bool:
 def _answer(
     form: Form, question: Question, rng: Random, sample: Sample, inputs: Mapping[str, Any], context: Mapping[str, str]
 ) -> str | None:
-    if question.kind == "calculate":
+    if question.calculation:  # also where people see it: a consent that the roster knows
         try:
             return text_of(evaluate(_with_position(question.calculation, context), context, lists=_instances(sample)))
         except Unsupported:

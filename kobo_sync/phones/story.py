@@ -372,11 +372,12 @@ class Story:
         if needs:
             inputs["need"] = self._rng.choice(needs)
         fields, at = self.config.forms[form_id].fields, self._rng.randrange(1000)
+        required = ("objective", "responsible_function")
         for meaning in ("objective", "action", "target", "responsible_function", "indicator", "verification", "allies"):
             sentences = self.words.texts.get(fields.get(meaning, ""))
             if sentences:
                 inputs[meaning] = (
-                    sentences[at % len(sentences)] if self._rng.random() < 0.88 or meaning == "objective" else None
+                    sentences[at % len(sentences)] if self._rng.random() < 0.88 or meaning in required else None
                 )
         return self.named(form_id, inputs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -15,8 +15,9 @@ from time import perf_counter
 from zoneinfo import ZoneInfo
 
 from kobo_sync.errors import ConfigError
+from kobo_sync.forms.file_choices import choices_in
 from kobo_sync.mission.mission import Mission, Progress
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Choice, Finding, Report
 from kobo_sync.phones.collect import OfferedForm, Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.phones.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
@@ -64,6 +65,7 @@ class Crowd:
         names = {uid: form_id for form_id, uid in _asset_uids(self.mission).items()}
         offered = {names[form.asset_uid]: form for form in self.phone.forms() if form.asset_uid in names}
         xforms = {form_id: self.phone.xform(form) for form_id, form in offered.items()}
+        lists = {form_id: self._lists(form) for form_id, form in offered.items()}
         counts = {"submissions": 0, "files": 0, "edits": 0, "deletions": 0}
         for done, visit in enumerate(visits):
             self.mission.progress("collect", done, len(visits))
@@ -72,19 +74,25 @@ class Crowd:
                 self._delete(visit)
                 counts["deletions"] += 1
             else:
-                self._send(visit, offered[visit.form_id], xforms[visit.form_id])
+                self._send(visit, offered[visit.form_id], xforms[visit.form_id], lists[visit.form_id])
                 counts["edits" if visit.edits else "submissions"] += 1
                 counts["files"] += len(visit.files)
         self.mission.progress("collect", len(visits), len(visits))
         return counts
 
-    def _send(self, visit: Visit, form: OfferedForm, xform: str) -> None:
+    def _lists(self, form: OfferedForm) -> dict[str, Sequence[Choice]]:
+        """The lists on the phone: those of config/ with their labels by language, the participants as published."""
+        files = self.phone.media(form) if form.manifest_path else {}
+        published = {name: choices_in(content, name) for name, content in files.items() if name.endswith(".csv")}
+        return {**published, **self.story.catalogues}
+
+    def _send(self, visit: Visit, form: OfferedForm, xform: str, lists: Mapping[str, Sequence[Choice]]) -> None:
         instance_id = _uuid(self.rng)
         deprecated, root = "", instance_id
         if visit.edits:
             _, deprecated, root = self.sent[visit.edits]
         answered = {**self._device(visit), **visit.inputs, **{name: file[0] for name, file in visit.files.items()}}
-        sample = Sample(answered, self.story.catalogues, self.story.words.texts, self.story.words.weights)
+        sample = Sample(answered, lists, self.story.words.texts, self.story.words.weights)
         answers = draw_answers(self.mission.forms[visit.form_id], self.rng, sample)
         xml = instance_xml(xform, answers, instance_id=instance_id, deprecated_id=deprecated)
         files = {name: (content, mimetype) for name, content, mimetype in visit.files.values()}

@@ -85,7 +85,8 @@ def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, valid
     settings = mission.config.forms[form_id]
     content, cache = mission.workspace.form_bytes(settings.file), mission.workspace.state / "lint"
     consents = {settings.fields[meaning] for meaning in ("consent",) if meaning in settings.fields}
-    return judge(content, settings.file, media, cache, validate=validate, consents=consents, deploying=True)
+    key = {name: item.answer for name, item in settings.items.items()}
+    return judge(content, settings.file, media, cache, validate=validate, consents=consents, key=key, deploying=True)
 
 
 def mission_media(mission: Mission) -> dict[str, bytes]:
@@ -154,19 +155,20 @@ def judge(
     *,
     validate: bool,
     consents: Collection[str] = (),
+    key: Mapping[str, str] | None = None,
     deploying: bool = False,
 ) -> LintedForm:
     """One form's findings: the rules, then pyxform and with *validate* ODK Validate, from the cache when unchanged."""
     from kobo_sync.forms.rules import lint  # a mission whose forms are unchanged does without
 
-    key = _key(content, file, media, f"{validate} {deploying} {sorted(consents)}")
-    path = cache / f"{key}.json" if cache else None
+    circumstances = f"{validate} {deploying} {sorted(consents)} {list((key or {}).items())}"
+    path = cache / f"{_key(content, file, media, circumstances)}.json" if cache else None
     if path and path.is_file():
         try:
             return LintedForm(file, tuple(Finding(**row) for row in json.loads(path.read_bytes())), cached=True)
         except (ValueError, TypeError):
             path.unlink(missing_ok=True)  # a cache that cannot be read is no cache
-    strikes = lint(content, file, media=media, consents=consents, deploying=deploying)
+    strikes = lint(content, file, media=media, consents=consents, key=key, deploying=deploying)
     findings = tuple(dict.fromkeys((*strikes, *_compiled(content, file, validate=validate))))
     if path:
         from kobo_sync.workspace.writing import write_atomic

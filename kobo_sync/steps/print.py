@@ -23,6 +23,7 @@ from kobo_sync.forms.classes import classes, lists_of
 from kobo_sync.forms.codebook import codebook
 from kobo_sync.forms.paper import COPIES, paper
 from kobo_sync.forms.sheets import Book, read_book
+from kobo_sync.forms.wording import mission_line
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.mission.mission import Mission, utc_now
 from kobo_sync.model import Choice, Form, Report
@@ -52,8 +53,10 @@ def print_form(
     started_at = _clock(mission)
     source = _source(mission, form)
     chosen = _language(source.form, language, form)
-    questionnaire = paper(source.form, source.book, chosen, source.lists, copies)
-    subtitle, author = _signature(source.config)
+    titles = source.config.forms[form].titles if source.config and form in source.config.forms else {}
+    questionnaire = paper(source.form, source.book, chosen, source.lists, copies, titles.get(chosen, ""))
+    subtitle = mission_line(source.config.mission, chosen) if source.config else ""
+    author = _author(source.config)
     colour, logos = _identity(mission)
     name = f"{_file_name(source.form.form_id)}-{chosen or 'x'}"
     files = {
@@ -71,7 +74,7 @@ def print_codebook(mission: Mission | None, form: str, *, output: Path | None = 
     started_at = _clock(mission)
     source = _source(mission, form)
     content = codebook_workbook(
-        codebook(source.form, source.book, source.lists, source.config), author=_signature(source.config)[1]
+        codebook(source.form, source.book, source.lists, source.config), author=_author(source.config)
     )
     files = {f"{_file_name(source.form.form_id)}-codes.xlsx": content}
     return _written(mission, "print", started_at, files, output)
@@ -142,11 +145,8 @@ def _language(form: Form, option: str, where: str) -> str:
     return language
 
 
-def _signature(config: Config | None) -> tuple[str, str]:
-    """The line under the title, and the author."""
-    if config is None:
-        return "", ""
-    return config.mission.title, ", ".join(organisation.name for organisation in config.organisations)
+def _author(config: Config | None) -> str:
+    return ", ".join(organisation.name for organisation in config.organisations) if config else ""
 
 
 def _identity(mission: Mission | None) -> tuple[str, list[Logo]]:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
+
+import pytest
+from pypdfium2 import PdfDocument
 
 from kobo_sync.documents.pdf.questionnaire import questionnaire_pdf
 from kobo_sync.documents.word.questionnaire import questionnaire_docx
 from kobo_sync.forms.paper import paper, plain
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.sheets import read_book
+from kobo_sync.forms.wording import mission_line
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice
+from kobo_sync.steps import libreoffice
+from kobo_sync.workspace.folders import Workspace
+
+REPO = Path(__file__).parents[2]
 
 FORM = """
 | survey |                                |            |                       |                |             |                    |                 |            |              |              |              |
@@ -167,3 +176,152 @@ def test_labels_lose_their_marks_and_keep_their_thousands_together() -> None:
 def test_texts_are_never_markup() -> None:
     odd = _paper(FORM.replace("Utile", "#let x = 1 *a* $b$ <script> `c` \\ @d"))
     assert questionnaire_pdf(odd).startswith(b"%PDF") and questionnaire_docx(odd)
+
+
+# ── part 8, B28: the same asked of many things, one number per question, titles of the page's language ──
+
+NEEDS = {
+    "besoins.csv": tuple(
+        Choice(code, {"fr": fr, "ar": ar}, {"order": str(at)})
+        for at, (code, fr, ar) in enumerate(
+            [("eau", "Eau", "الماء"), ("route", "Route", "الطريق"), ("ecole", "École", "المدرسة")], 1
+        )
+    )
+}
+SCALE = "".join(
+    f"| | gravite | {n} | {n} – {fr} | {n} – {ar} |\n"
+    for n, fr, ar in ((1, "Pas un problème", "ليست مشكلة"), (2, "Assez grave", "متوسطة الخطورة"), (3, "Grave", "خطيرة"))
+)
+
+
+def _made(survey: list[str], lists: dict[str, tuple[Choice, ...]], language: str = "fr", title: str = "") -> Paper:
+    head = "| | type | name | label::Français (fr) | label::ar (ar) | relevant | calculation | repeat_count | hint::fr (fr) | appearance | read_only |\n"
+    rows = "".join(f"| | {row} |\n" for row in survey)
+    choices = f"| choices |\n| | list_name | name | label::Français (fr) | label::ar (ar) |\n{SCALE}| | on | oui | Oui | نعم |\n| | on | non | Non | لا |\n"
+    content = (
+        f"| survey |\n{head}{rows}{choices}| settings |\n| | form_title | form_id |\n| | Essai | essai |\n".encode()
+    )
+    book = read_book(content, "e.md")
+    return paper(form_of(book, content, "e.md"), book, language, lists, title=title)
+
+
+REPEAT = [
+    "select_one on | choisi | Choisi ? | مختار؟",
+    "begin_repeat | avis | Avis | رأي | | | count(instance('besoins')/root/item)",
+    "calculate | rang | | | | position(..)",
+    "calculate | besoin | | | | instance('besoins')/root/item[order = ${rang}]/name",
+    "calculate | nom | | | | instance('besoins')/root/item[order = ${rang}]/label",
+    "begin_group | details | | | selected(${choisi}, ${besoin})",
+    "note | n | **${nom}** | **${nom}**",
+    "select_one gravite | g | Quelle gravité ? | ما الخطورة؟",
+    "integer | m | Combien ? | كم؟ | | | | Une estimation suffit.",
+    "text | p | Proposition | اقتراح | | | | | multiline",
+    "end_group |",
+    "end_repeat |",
+]
+
+
+def test_a_repeat_over_a_list_is_one_table() -> None:
+    made = _made(REPEAT, NEEDS)
+    (grid,) = _of(made, Grid)
+    assert isinstance(grid, Grid)
+    assert grid.rows == ("Eau", "Route", "École") and [ask.number for ask in grid.columns] == ["2", "3", "4"]
+    assert grid.columns[0].answer.options == ("1", "2", "3")
+    assert grid.condition == "si question 1 comprend cette ligne"
+    assert grid.notes == (
+        "2. Quelle gravité ? – 1 – Pas un problème · 2 – Assez grave · 3 – Grave",
+        "3. Combien ? – Une estimation suffit.",
+    )
+    arabic = next(block for block in _made(REPEAT, NEEDS, "ar").blocks if isinstance(block, Grid))
+    assert arabic.rows == ("الماء", "الطريق", "المدرسة") and "هذا السطر" in arabic.condition
+
+
+def test_groups_of_one_shape_are_one_table() -> None:
+    groups = [
+        row
+        for code, fr in (("eau", "Eau"), ("route", "Route"), ("ecole", "École"))
+        for row in (
+            f"begin_group | g_{code} | {fr} | {fr}",
+            f"select_one gravite | {code}_g | Gravité | الخطورة",
+            f"integer | {code}_m | Ménages | الأسر | ${{{code}_g}} != ''",
+            "end_group |",
+        )
+    ]
+    (grid,) = _of(_made(groups, {}), Grid)
+    assert isinstance(grid, Grid)
+    assert grid.rows == ("1–2. Eau", "3–4. Route", "5–6. École")
+    assert [ask.number for ask in grid.columns] == ["", ""]
+    assert grid.columns[1].condition == "si colonne « Gravité » est remplie"
+    assert not _of(_made(groups[:8], {}), Grid), "two groups are asked one after the other"
+    other = [*groups[:9], "select_one gravite | ecole_g | Gravité à l’école | الخطورة", *groups[10:]]
+    assert not _of(_made(other, {}), Grid), "other words are another question"
+
+
+def test_a_question_has_one_number() -> None:
+    """The author's where three or more have one; the others are called by letters, and conditions use both."""
+    form = [
+        "select_one on | zone | Zone ? | منطقة؟",
+        "text | q1 | 1. Nom | 1. الاسم",
+        "text | q3 | 3) Âge | 3) السن",
+        "text | q4 | 4. Métier | 4. المهنة | ${q3} != ''",
+    ]
+    made = _made(form, {})
+    asks = [block for block in made.blocks if isinstance(block, Ask)]
+    assert [(ask.number, ask.label) for ask in asks] == [("A", "Zone ?"), ("1", "Nom"), ("3", "Âge"), ("4", "Métier")]
+    assert asks[-1].condition == "si question 3 est remplie"
+    assert next(b.number for b in _made(form, {}, "ar").blocks if isinstance(b, Ask)) == "أ"
+    twice = ["text | a | 1. Un | 1. واحد", "text | b | 2. Deux | 2. اثنان", "text | c | 1. Trois | 1. ثلاثة"]
+    counted = [block for block in _made(twice, {}).blocks if isinstance(block, Ask)]
+    assert [(ask.number, ask.label) for ask in counted] == [("1", "Un"), ("2", "Deux"), ("3", "Trois")]
+    assert _made(["integer | a | 10 personnes ou plus ? | 10"], {}).blocks[0] == Ask(
+        "1", "a", "10 personnes ou plus ?", _ask(_made(["integer | a | A | A"], {}), "a").answer
+    )
+
+
+def test_what_a_phone_looks_up_is_no_condition_on_paper() -> None:
+    form = [
+        "select_one on | mode | Présent ? | حاضر؟",
+        "calculate | deja | | | | instance('gens')/root/item[name = ${mode}]/accord",
+        "select_one on | accord | Acceptez-vous ? | هل تقبل؟ | ${mode} = 'oui' and ${deja} != 'oui'",
+        "select_one on | consent | Accord | الموافقة | | if(${deja} = 'oui', 'oui', ${accord}) | | | | yes",
+        "text | nom | Nom | الاسم | ${consent} = 'oui'",
+    ]
+    made = _made(form, {})
+    asks = [block for block in made.blocks if isinstance(block, Ask)]
+    assert [(ask.name, ask.condition) for ask in asks] == [
+        ("mode", ""),
+        ("accord", "si question 1 = « Oui »"),
+        ("nom", "si « Accord » = « Oui »"),
+    ]
+
+
+def test_a_page_that_runs_right_to_left_has_its_own_title_and_turns_no_foreign_quotes() -> None:
+    made = _made(REPEAT, NEEDS, "ar", "استمارة «تجريبية»")
+    assert made.title == "استمارة «تجريبية»"
+    with zipfile.ZipFile(io.BytesIO(questionnaire_docx(made, subtitle="« Ensemble, Avançons »"))) as archive:
+        body = archive.read("word/document.xml").decode()
+    title, subtitle = (next(p for p in body.split("<w:p>") if word in p) for word in ("تجريبية", "Avançons"))
+    assert "<w:bidi/>" in title and "<w:bidi/>" not in subtitle and '<w:jc w:val="right"/>' in subtitle
+    assert questionnaire_pdf(made, subtitle="« Ensemble, Avançons »").startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("language", ["fr", "ar"])
+def test_the_needs_of_the_mission_are_two_pages(language: str) -> None:
+    """They were nine and eleven; counted in the PDF, and in what LibreOffice makes of the Word file where it is there."""
+    workspace = Workspace(REPO, REPO / ".kobo_sync", REPO / "exports" / "out")
+    config = workspace.config({})
+    content = workspace.form_bytes("besoins.xlsx")
+    book = read_book(content, "besoins.xlsx")
+    form = form_of(book, content, "besoins.xlsx")
+    made = paper(
+        form, book, language, dict(workspace.catalogues(config)), title=config.forms["besoins"].titles.get(language, "")
+    )
+    subtitle = mission_line(config.mission, language)
+    document = PdfDocument(questionnaire_pdf(made, subtitle=subtitle))
+    assert len(document) == 2
+    document.close()
+    if libreoffice.installed():
+        word = questionnaire_docx(made, subtitle=subtitle)
+        printed = PdfDocument(libreoffice.pdfs({"n": word})["n"])
+        assert len(printed) == 2
+        printed.close()

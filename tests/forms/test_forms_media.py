@@ -40,8 +40,10 @@ def test_faulty_lists_name_file_and_cure(text: str, words: str) -> None:
 def test_roster_is_sorted_and_holds_nothing_else() -> None:
     one = {"name": "OUM-01", "label": "Zaki Ali", "zone": "oumjniba", "group": "cld", "sex": "h", "phone": "0612345678"}
     two = {"name": "BER-02", "label": "Alaoui, Amina", "zone": "bertat", "group": "osc_ed", "sex": "f"}
+    two["consent"] = "oui"  # carried to the forms that show the roster (part 8, B28)
     roster = roster_csv([one, two])
     assert (
-        roster == b'name,label,zone,group,sex\nBER-02,"Alaoui, Amina",bertat,osc_ed,f\nOUM-01,Zaki Ali,oumjniba,cld,h\n'
+        roster
+        == b'name,label,zone,group,sex,consent\nBER-02,"Alaoui, Amina",bertat,osc_ed,f,oui\nOUM-01,Zaki Ali,oumjniba,cld,h,\n'
     )
     assert roster == roster_csv([two, one])

@@ -326,6 +326,7 @@ ELSEWHERE = {
     "FORM011",
     "FORM022",
     "FORM046",
+    "FORM050",  # test_lint_keys
     "FORM047",
     "FORM048",
     "FORM067",

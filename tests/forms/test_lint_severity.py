@@ -60,6 +60,7 @@ TABLE = {
     "FORM047": ("error", "loss"),  # two persons of one code cannot be told apart
     "FORM048": ("error", "loss"),  # a blank parts the answers of a select_multiple
     "FORM049": ("warning", "advice"),
+    "FORM050": ("warning", "advice"),
     "FORM060": ("warning", "advice"),
     "FORM061": ("warning", "advice"),
     "FORM062": ("warning", "advice"),  # phones open the camera in place of the drawing

@@ -77,15 +77,15 @@ _STEPS = (
     "Restez connecté jusqu’à ce que les formulaires paraissent dans « Remplir un formulaire ». Ensuite, tout marche sans réseau.",
 )
 _STEPS_AR = (
-    "ثبّت تطبيق KoboCollect من متجر Play ثم افتحه.",
-    "اختر «الإعداد برمز QR». إذا كان التطبيق مستعملاً من قبل: المس الدائرة في الأعلى ثم «إضافة مشروع».",
-    "وجّه كاميرا الهاتف نحو المربع الكبير أعلاه.",
+    "ثبّتوا تطبيق KoboCollect من متجر Play ثم افتحوه.",
+    "اختاروا «الإعداد برمز QR». إذا كان التطبيق مستعملاً من قبل: المسوا الدائرة في الأعلى ثم «إضافة مشروع».",
+    "وجّهوا كاميرا الهاتف نحو المربع الكبير أعلاه.",
     "{password}",
-    "ابق متصلاً بالإنترنت حتى تظهر الاستمارات، ثم يمكنك العمل بدون شبكة.",
+    "ابقوا متصلين بالإنترنت حتى تظهر الاستمارات، ثم يمكنكم العمل بدون شبكة.",
 )
 _PASSWORD = (
     "Si l’application demande un mot de passe, tapez celui que l’équipe vous a donné : il n’est pas dans ce code.",
-    "إذا طلب التطبيق كلمة السر، اكتب التي أعطاك إياها الفريق: ليست في هذا الرمز.",
+    "إذا طلب التطبيق كلمة السر، فاكتبوا التي أعطاكم إياها الفريق: ليست في هذا الرمز.",
 )
 _NO_PASSWORD = (
     "Il n’y a rien à taper : le code contient déjà le mot de passe.",

@@ -9,8 +9,10 @@ from typing import Any
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import LOGOS, Logo, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
+from kobo_sync.documents.script import reads_left_to_right
 from kobo_sync.documents.word.wordml import INK
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
+from kobo_sync.forms.paper_tables import column_widths, row_height_cm
 
 HOUSE = f"#{INK}"  # the colour of a paper that no mission dresses
 _KINDS: dict[type, str] = {Heading: "heading", Text: "text", Ask: "ask", Matrix: "matrix", Grid: "grid"}
@@ -26,6 +28,7 @@ TEMPLATE = r"""
 ])
 #set text(if rtl { 11pt } else { 10pt }, dir: if rtl { direction.rtl } else { direction.ltr }, lang: data.lang, hyphenate: false)
 #set par(leading: if rtl { 0.75em } else { 0.55em }, spacing: 0.7em)
+#let straight(ltr, body) = if rtl and ltr { align(right, { set text(dir: direction.ltr); body }) } else { body }
 #let dots = box(width: 1fr, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let gap(w) = box(width: w, baseline: -1pt, line(length: 100%, stroke: (paint: luma(110), thickness: 0.6pt, dash: "dotted")))
 #let ring = box(baseline: 15%, circle(radius: 1.55mm, stroke: 0.7pt))
@@ -36,7 +39,7 @@ TEMPLATE = r"""
 #let cond(t) = if t != "" { text(9pt, weight: "bold", fill: rgb("#9A4B00"), arrow + t) }
 #let rows_(n) = for _ in range(n) { v(4.6mm); block(spacing: 0pt, width: 100%, dots); v(1.2mm) }
 #let frame(h, w, label) = block(width: w, height: h, stroke: 0.6pt + luma(90), inset: 2mm, text(8pt, fill: muted, label))
-#let options(a) = grid(columns: (1fr,) * a.columns, column-gutter: 3mm, row-gutter: 2.1mm,
+#let options(a) = grid(columns: (1fr,) * a.columns, column-gutter: 3mm, row-gutter: if rtl { 2.2mm } else { 1.6mm },
   ..a.options.map(o => grid(columns: (auto, 1fr), column-gutter: 1.6mm, mark(a.kind), o)))
 #let tight(a) = grid(columns: a.options.len(), column-gutter: if a.options.len() > 7 { 5.2mm } else { 8mm },
   ..a.options.map(o => [#mark(a.kind)#h(1.4mm)#o]))
@@ -60,7 +63,7 @@ TEMPLATE = r"""
   else { rows_(a.lines) }
 }
 #let star(q) = if q.required { text(fill: rgb("#B00020"), weight: "bold", " *") }
-#let question(q) = block(breakable: q.answer.options.len() > 14, spacing: 3.6mm, width: 100%,
+#let question(q) = block(breakable: q.answer.options.len() > 14, spacing: 3.2mm, width: 100%,
   grid(columns: (7.5mm, 1fr), column-gutter: 1.5mm,
     text(9pt, weight: "bold", fill: ink, q.number),
     {
@@ -79,21 +82,31 @@ TEMPLATE = r"""
     table.header([], [], ..m.options.map(o => text(8.5pt, o))),
     ..m.rows.map(q => (text(9pt, weight: "bold", fill: ink, q.number), [#strong(q.label)#star(q)#if q.hint != "" [\ #text(8pt, fill: muted, q.hint)]], ..m.options.map(_ => ring))).flatten())
 })
-#let cell(a) = if a.kind in ("one", "many") { for o in a.options [#mark(a.kind) #o #h(1.5mm)] } else if a.kind == "tick" { square_ }
-#let gridded(g) = block(spacing: 4mm, width: 100%, table(columns: (1fr,) * g.columns.len(), rows: (auto,) + (8.5mm,) * g.n_rows,
-  stroke: ruled, inset: 1.8mm, align: start + horizon,
-  table.header(..g.columns.map(q => [#text(8pt, fill: ink, weight: "bold", q.number) #strong(text(9pt, q.label))#star(q)#if q.hint != "" [\ #text(7.5pt, fill: muted, q.hint)]])),
-  ..range(g.n_rows).map(_ => g.columns.map(q => text(8.5pt, cell(q.answer)))).flatten()))
+#let cell(a) = if a.kind in ("one", "many") { for o in a.options [#box[#mark(a.kind)#h(0.5mm)#o] ] } else if a.kind == "tick" { square_ }
+#let head(q) = {
+  if q.number != "" { text(8pt, fill: ink, weight: "bold", q.number + " ") }
+  strong(text(8.5pt, q.label)); star(q)
+  if q.condition != "" { linebreak(); text(7.5pt, weight: "bold", fill: rgb("#9A4B00"), arrow + q.condition) }
+}
+#let gridded(g) = {
+  if g.condition != "" { block(spacing: 2.4mm, sticky: true, cond(g.condition)) }
+  for n in g.notes { block(spacing: 1.6mm, sticky: true, text(8pt, fill: muted, n)) }
+  let named = g.rows.len() > 0
+  block(spacing: 4mm, width: 100%, table(columns: g.widths.map(w => w * 1fr),
+    rows: (auto,) + (g.row_cm * 1cm,) * g.n_rows, stroke: ruled, inset: (x: 1.5mm, y: 1mm), align: start + horizon,
+    table.header(..if named { ([],) }, ..g.columns.map(head)),
+    ..range(g.n_rows).map(n => (..if named { (text(8.5pt, weight: "bold", g.rows.at(n)),) }, ..g.columns.map(q => text(8pt, spacing: 60%, cell(q.answer))))).flatten()))
+}
 
 #if data.logos.len() > 0 { block(spacing: 4mm, logos(11mm)) }
-#block(spacing: 2mm, text(17pt, weight: "bold", fill: ink, data.heading))
-#if data.subtitle != "" { block(spacing: 2mm, text(9pt, fill: muted, data.subtitle)) }
+#block(spacing: if rtl { 4mm } else { 2mm }, straight(data.heading_ltr, text(17pt, weight: "bold", fill: ink, data.heading)))
+#if data.subtitle != "" { block(spacing: 2mm, straight(data.subtitle_ltr, text(9pt, fill: muted, data.subtitle))) }
 #block(spacing: 3mm, fill: rgb("#F5F7F9"), inset: 2mm, width: 100%, text(8.5pt, data.words.how))
 #for b in data.blocks {
   if b.t == "heading" {
     if b.text == "" { line(length: 100%, stroke: 0.5pt + rgb("#B8C2CC")) }
     else {
-      block(above: if b.level == 1 { 6mm } else { 4mm }, below: 3mm, sticky: true, width: 100%,
+      block(above: if b.level == 1 { 5mm } else { 4mm }, below: 2.6mm, sticky: true, width: 100%,
         inset: (bottom: 1mm), stroke: if b.level == 1 { (bottom: 0.8pt + ink) } else { none },
         text(if b.level == 1 { 12.5pt } else { 11pt }, weight: "bold", fill: ink, b.text))
     }
@@ -116,7 +129,9 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "", colour: str = HOUSE, 
         "words": dict(paper.words),
         "lang": paper.language if paper.language.isalpha() and len(paper.language) in (2, 3) else "fr",
         "heading": paper.title,
-        "subtitle": subtitle,
+        "subtitle": french.typography(subtitle) if paper.language == "fr" else subtitle,
+        "heading_ltr": reads_left_to_right(paper.title),
+        "subtitle_ltr": reads_left_to_right(subtitle),
         "colour": colour,
         "logos": shown_logos(logos),
         "footer": footer(paper),
@@ -135,10 +150,13 @@ def footer(paper: Paper) -> str:
 def _shown(block: Block, paper: Paper) -> dict[str, Any]:
     """A block as the template reads it; French texts with French spacing, ranks with their instruction."""
     fields: dict[str, Any] = _spaced(asdict(block), paper.language == "fr")
-    for part in (fields, *fields.get("rows", ()), *(fields.get("columns") or ())):
+    asks = fields.get("columns") or fields.get("rows") or ()
+    for part in (fields, *asks):
         answer = part.get("answer")
         if answer:
             answer["hint"] = paper.words["rank"].format(n=len(answer["options"]))
+    if isinstance(block, Grid):
+        fields |= {"widths": column_widths(block), "row_cm": row_height_cm(block)}
     return {"t": _KINDS[type(block)], **fields}
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
+from docx.shared import Cm
 
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.pdf.questionnaire import HOUSE, footer
+from kobo_sync.documents.script import reads_left_to_right
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.wordml import (
     INK,
@@ -28,10 +30,11 @@ from kobo_sync.documents.word.wordml import (
     write_field,
 )
 from kobo_sync.forms.paper_blocks import Answer, Ask, Grid, Heading, Matrix, Paper, Text
+from kobo_sync.forms.paper_tables import column_widths, row_height_cm
 
 _MARKS = {"one": "◯", "many": "☐", "rank": "[   ]"}
 _DOTS, _CONDITION, _STAR = "…", "9A4B00", "B00020"
-_WIDTH_CM = 17.0
+_WIDTH_CM, _SIDE_CM = 17.6, 1.7
 _AMIRI_LINE_PT = 17  # its own line is 1.7 times as high as the letters ask for
 
 
@@ -45,7 +48,7 @@ def questionnaire_docx(
             page.heading(block)
         elif isinstance(block, Text):
             page.condition(block.condition)
-            page.line(block.text, indent_cm=0.3, after=6)
+            page.line(block.text, indent_cm=0.3, after=4)
         elif isinstance(block, Ask):
             page.ask(block)
         elif isinstance(block, Matrix):
@@ -63,18 +66,22 @@ class _Page:
         self.document: WordDocument = writer.new_document(
             paper.title, provenance=footer(paper), author=author, subject=subtitle
         )
+        section = self.document.sections[0]
+        section.left_margin = section.right_margin = Cm(_SIDE_CM)
+        section.top_margin = section.bottom_margin = Cm(1.4)
         self._dress_edges()
         if logos:
             pictures = [writer.Picture(content, alt, height_cm=1.3) for alt, content in logos]
             writer.logos(self.document, pictures, rtl=self.rtl)
-        self.line(paper.title, style="Title")
+        self.line(paper.title, style="Title", size=18)
         if subtitle:
             self.line(subtitle, style="Subtitle")
         self.line(self.words["how"], size=8.5, color=MUTED, after=8)
 
     def heading(self, block: Heading) -> None:
         """A group's title with its condition; a break where it has no text."""
-        self.line(block.text or " ", style=f"Heading {min(block.level, 2)}")
+        size, before = (13, 6) if block.level == 1 else (11, 5)  # a paper to fill in, not a report to read
+        self.line(block.text or " ", style=f"Heading {min(block.level, 2)}", size=size, before=before, after=2)
         self.condition(block.condition)
         if block.note:
             self.line(block.note, size=8.5, color=MUTED, keep=True)
@@ -92,19 +99,23 @@ class _Page:
         self.write(block, ask.label, bold=True)
         if ask.required:
             self.write(block, " *", bold=True, color=_STAR)
-        if ask.hint:
-            self.line(ask.hint, size=8.5, italic=not self.rtl, color=MUTED, keep=True, after=1, indent_cm=0.6)
+        hints = " ".join(filter(None, (ask.hint, self.instruction(ask.answer))))
+        if hints:
+            self.line(hints, size=8.5, italic=not self.rtl, color=MUTED, keep=True, after=1, indent_cm=0.6)
         self.answer(ask.answer)
         if ask.rule:
-            self.line(f"• {ask.rule}", size=8, color=MUTED, after=6, indent_cm=0.6)
+            self.line(f"• {ask.rule}", size=8, color=MUTED, after=4, indent_cm=0.6)
+
+    def instruction(self, answer: Answer) -> str:
+        """How several options are ticked, or ranked."""
+        if answer.kind == "rank":
+            return self.words["rank"].format(n=len(answer.options))
+        return self.words["many"] if answer.kind == "many" else ""
 
     def answer(self, answer: Answer) -> None:
         """Boxes, lines or a frame."""
         words, kind = self.words, answer.kind
         if kind in _MARKS:
-            if kind != "one":
-                text = words["many"] if kind == "many" else words["rank"].format(n=len(answer.options))
-                self.line(text, size=8.5, color=MUTED, keep=True, after=1, indent_cm=0.6)
             self.options(answer)
         elif kind in ("signature", "drawing"):
             self.frame(words[kind], 2.6 if kind == "signature" else 7.0)
@@ -112,7 +123,7 @@ class _Page:
             for _ in range(answer.lines):
                 self.dots()
         else:
-            self.line(self.blank(answer), after=6, indent_cm=0.6)
+            self.line(self.blank(answer), after=4, indent_cm=0.6)
 
     def dots(self) -> None:
         """A dotted line over the width of the page, whatever the font."""
@@ -139,7 +150,7 @@ class _Page:
             lines = ["      ".join(marked)] if answer.columns > 1 else marked
             for number, text in enumerate(lines, 1):
                 last = number == len(lines)
-                self.line(text, after=6 if last else 1, indent_cm=0.6, keep=not last)
+                self.line(text, after=4 if last else 1, indent_cm=0.6, keep=not last)
             return
         rows = [marked[at : at + answer.columns] for at in range(0, len(marked), answer.columns)]
         widths = [_WIDTH_CM / answer.columns] * answer.columns
@@ -157,16 +168,27 @@ class _Page:
         self.table([["", "", *matrix.options], *rows], widths, header=True, centred_from=2)
 
     def grid(self, grid: Grid) -> None:
-        """A repeat as a table with blank rows."""
-        head = [f"{ask.number}. {ask.label}{' *' if ask.required else ''}" for ask in grid.columns]
+        """The same questions of many things as a table, its rows blank or with the things' names."""
+        self.condition(grid.condition)
+        for note in grid.notes:
+            self.line(note, size=8, color=MUTED, keep=True, after=1)
+        arrow = "←" if self.rtl else "→"
+        head = [
+            f"{f'{ask.number}. ' if ask.number else ''}{ask.label}{' *' if ask.required else ''}"
+            f"{f' {arrow} {ask.condition}' if ask.condition else ''}"
+            for ask in grid.columns
+        ]
         marks = [
-            "   ".join(f"{_MARKS[ask.answer.kind]} {option}" for option in ask.answer.options)
+            " ".join(f"{_MARKS[ask.answer.kind]}\u00a0{option}" for option in ask.answer.options)
             if ask.answer.kind in _MARKS
             else ("☐" if ask.answer.kind == "tick" else "")
             for ask in grid.columns
         ]
-        widths = [_WIDTH_CM / len(head)] * len(head)
-        self.table([head, *[marks] * grid.n_rows], widths, header=True, row_cm=0.85)
+        shares = column_widths(grid)
+        widths = [_WIDTH_CM * share / sum(shares) for share in shares]
+        rows = [[name, *marks] for name in grid.rows] or [marks] * grid.n_rows
+        heads = ["", *head] if grid.rows else head
+        self.table([heads, *rows], widths, header=True, row_cm=row_height_cm(grid), size=8)
 
     def frame(self, text: str, height_cm: float) -> None:
         """An empty frame with a word in its corner."""
@@ -184,13 +206,15 @@ class _Page:
         italic: bool = False,
         color: str = "",
         keep: bool = False,
+        before: float | None = None,
         after: float | None = None,
         indent_cm: float = 0,
         tabs: str = "",
     ) -> Any:
         """A new paragraph; returns its element."""
         # Amiri's own line is too high; in a paragraph that runs right to left, Word's "left" is the start.
-        height = _AMIRI_LINE_PT if self.rtl and style == "Normal" else 0
+        rtl = self.rtl and not reads_left_to_right(text)
+        height = (14 if 0 < size < 9.5 else _AMIRI_LINE_PT if style == "Normal" else 1.5 * size) if rtl else 0
         paragraph = writer.add(
             self.document,
             self.runs(text, size=size, bold=bold, italic=italic, color=color),
@@ -198,8 +222,9 @@ class _Page:
             keep_next=keep,
             keep_lines=True,
             tabs=tabs,
-            rtl=self.rtl,
-            spacing=space(after=after, line=height),
+            rtl=rtl,
+            align="right" if self.rtl and not rtl else "",
+            spacing=space(before=before, after=after, line=height),
             indent_cm=indent_cm,
         )
         return paragraph
@@ -250,7 +275,7 @@ class _Page:
                 block = paragraph(
                     inner,
                     rtl=self.rtl,
-                    spacing='w:before="20" w:after="20" w:line="240" w:lineRule="auto"',
+                    spacing=space(before=1, after=1, line=1.55 * size if self.rtl else 0),
                     align="center" if index >= centred_from else "",
                 )
                 shells.append(writer.shell(block, width, PALE if is_head else "", align="top" if top else "center"))
@@ -260,12 +285,13 @@ class _Page:
         writer.add(self.document, "", writer.AFTER_TABLE)
 
     def _dress_edges(self) -> None:
-        """Header and footer in the language of the page, where that is not French."""
+        """Header and footer in the language of the page, where that is not French; a line of foreign words as it reads."""
         section = self.document.sections[0]
         if self.rtl:
             properties = section._sectPr
             properties.insert_element_before(properties.makeelement(qn("w:bidi")), "w:rtlGutter", "w:docGrid")
-            right_to_left(section.header.paragraphs[0]._p)
+            if not reads_left_to_right(self.paper.title):
+                right_to_left(section.header.paragraphs[0]._p)
         if self.paper.language == "fr":
             return
         foot = section.footer.paragraphs[0]._p

@@ -7,7 +7,7 @@ import difflib
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 from typing import Literal
@@ -81,7 +81,7 @@ class Subject:
 
     *deploying*: it goes to KoboToolbox as it is, so what that server alone refuses, or phones there, is an error.
     *book* has KoboToolbox's own rows written out, *as_typed* is the workbook itself. *consents* are the questions
-    that the mission's config calls consent.
+    that the mission's config calls consent, *key* the right answers of a test that it knows: question → code.
     """
 
     filename: str
@@ -91,6 +91,7 @@ class Subject:
     as_typed: Book
     consents: frozenset[str] = frozenset()
     deploying: bool = True
+    key: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def refused(self) -> Severity:
@@ -207,12 +208,18 @@ class Subject:
 
 
 def read_subject(
-    content: bytes, filename: str, media: Mapping[str, bytes], *, consents: Collection[str] = (), deploying: bool = True
+    content: bytes,
+    filename: str,
+    media: Mapping[str, bytes],
+    *,
+    consents: Collection[str] = (),
+    key: Mapping[str, str] | None = None,
+    deploying: bool = True,
 ) -> Subject:
     """The workbook made ready for the rules. Raises: FormError when it cannot be read as a form."""
     book = read_book(content, filename)
     form = form_of(book, content, filename)
-    return Subject(filename, written_out(book), form, media, book, frozenset(consents), deploying)
+    return Subject(filename, written_out(book), form, media, book, frozenset(consents), deploying, key or {})
 
 
 def parameters(line: Line) -> dict[str, str]:
