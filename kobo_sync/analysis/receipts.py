@@ -63,7 +63,7 @@ def receipt(facts: Facts, form_id: str) -> Receipt:
     """What became of the rows of one form."""
     table = facts.tables.get(form_id)
     fates = _fates(facts, form_id)
-    roots = [] if table is None else [meaning.text(root) for root in table["root_uuid"]]
+    roots = [meaning.text(root) for root in table["root_uuid"]] if table is not None and "root_uuid" in table else []
     received = len(roots)
     counts = Counter(fates[root] for root in roots if root in fates)
     return Receipt(form_id, form_id, received, received - counts.total(), _in_order(counts))
