@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import needs
-from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts
-from kobo_sync.checks.sheet import digest
+from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
+from kobo_sync.checks.sheet import Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.model import Finding, Severity
@@ -41,7 +41,13 @@ _TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # peop
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Per form: a meaning that its role needs and nothing carries, a reason that sets rows aside, rows that all yield nothing."""
-    for each in receipts(facts):
+    for sheet in sheets(facts):
+        yield from in_form(facts, sheet)
+
+
+def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form."""
+    for each in receipts_of(facts, sheet.form_id):
         if not each.received:
             continue
         yield from _unasked(facts, each)
