@@ -29,7 +29,7 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             CODE,
             "warning",
             f"{MISSION_FILE}, forms.{sheet.form_id}.fields.signature",
-            f"présence sans signature : déclarée ({n} passages, aucun n’est signé)",
+            f"présence sans signature : déclarée ({n} passage{'s' * (n > 1)} sans signature)",
             "nommer la question de la signature si le formulaire en a une ; sinon joindre la feuille signée, et accepter le constat",
             form_id=sheet.form_id,
             why="un bailleur demande une liste signée ; ici l’enquêteur atteste seul la présence",
