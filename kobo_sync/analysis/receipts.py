@@ -49,21 +49,24 @@ class Receipt:
 
 def receipts(facts: Facts) -> tuple[Receipt, ...]:
     """What became of the rows of each form whose role has figures, in the config's order; a road map's actions after its rows."""
-    found = []
-    for form_id, settings in facts.config.forms.items():
-        if settings.role in meaning.MEANINGS:
-            found.append(receipt(facts, form_id))
-            repeat = settings.fields.get("actions", "")
-            if settings.role == "road_map" and f"{form_id}__{repeat}" in facts.tables:
-                found.append(_actions(facts, form_id, f"{form_id}__{repeat}"))
-    return tuple(found)
+    return tuple(each for form_id in facts.config.forms for each in receipts_of(facts, form_id))
 
 
-def receipt(facts: Facts, form_id: str) -> Receipt:
-    """What became of the rows of one form."""
+def receipts_of(facts: Facts, form_id: str) -> tuple[Receipt, ...]:
+    """What became of the rows of one form, and of the actions in them."""
+    settings = facts.config.forms[form_id]
+    if settings.role not in meaning.MEANINGS:
+        return ()
+    actions = f"{form_id}__{settings.fields.get('actions', '')}"
+    if settings.role == "road_map" and actions in facts.tables:
+        return (_rows(facts, form_id), _actions(facts, form_id, actions))
+    return (_rows(facts, form_id),)
+
+
+def _rows(facts: Facts, form_id: str) -> Receipt:
     table = facts.tables.get(form_id)
     fates = _fates(facts, form_id)
-    roots = [] if table is None else [meaning.text(root) for root in table["root_uuid"]]
+    roots = [meaning.text(root) for root in table["root_uuid"]] if table is not None and "root_uuid" in table else []
     received = len(roots)
     counts = Counter(fates[root] for root in roots if root in fates)
     return Receipt(form_id, form_id, received, received - counts.total(), _in_order(counts))
@@ -78,7 +81,9 @@ def _fates(facts: Facts, form_id: str) -> dict[str, Reason]:
     roots = [meaning.text(root) for root in table["root_uuid"]]
     usable = meaning.rows(facts, settings.role).table
     kept = set(usable.loc[usable["form_id"].eq(form_id), "root_uuid"].map(meaning.text))
-    rejected, aside = meaning.excluded(facts), _aside(facts, form_id)
+    statuses = table["validation"].isin(facts.config.checks.exclude) if "validation" in table else [False] * len(table)
+    rejected = {root for root, is_out in zip(roots, statuses, strict=True) if is_out}
+    aside = _aside(facts, form_id)
     for root in roots:
         if root in rejected:
             fates[root] = "rejected"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import needs
-from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts
-from kobo_sync.checks.sheet import digest
+from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
+from kobo_sync.checks.sheet import Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.model import Finding, Severity
@@ -41,7 +41,13 @@ _TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # peop
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Per form: a meaning that its role needs and nothing carries, a reason that sets rows aside, rows that all yield nothing."""
-    for each in receipts(facts):
+    for sheet in sheets(facts):
+        yield from in_form(facts, sheet)
+
+
+def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form."""
+    for each in receipts_of(facts, sheet.form_id):
         if not each.received:
             continue
         yield from _unasked(facts, each)
@@ -70,7 +76,7 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
             f"fields.{name}",
             "error" if is_named else "warning",
             f"« {question} » n’a pas de réponses" if is_named else f"aucune question ne porte « {name} »",
-            f"{each.used} soumissions comptent sans cette réponse",
+            "ce que la réponse aurait dit manque à tous les chiffres qui en dépendent",
             f"nommer dans forms.{each.form_id}.fields la question du formulaire qui porte « {name} »",
         )
 
@@ -101,7 +107,7 @@ def _without_zone(facts: Facts, each: Receipt) -> Iterator[Finding]:
             each,
             "fields.zone",
             "error",
-            f"aucune des {len(zones)} soumissions ne dit une zone de la mission : les livrables des zones disent zéro",
+            f"aucune zone de la mission n’est dite ({len(zones)} soumission{'s' * (len(zones) > 1)}) : les livrables des zones disent zéro",
             "une soumission entre dans les livrables de la zone qu’elle dit",
             "demander la zone (liste zones.csv) dans le formulaire, et la nommer dans la clé ; ou corriger les codes",
         )
@@ -117,7 +123,7 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 "fields.group",
                 "error" if ranked.n_no_group == ranked.n else "warning",
-                f"{ranked.n_no_group} classements sur {ranked.n} ne disent aucun groupe de la mission : ils n’entrent dans aucun score",
+                f"classements sans groupe de la mission : {ranked.n_no_group} sur {ranked.n}, qui n’entrent dans aucun score",
                 "le score est la moyenne des groupes",
                 "écrire dans [[groups]] les codes que le formulaire enregistre, ou corriger les soumissions",
             )
@@ -133,7 +139,7 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 "likert",
                 "error",
-                f"aucune des {each.used} soumissions ne répond à une question notée : aucune part n’est calculée",
+                f"aucune question notée n’a de réponse ({each.used} soumission{'s' * (each.used > 1)}) : aucune part n’est calculée",
                 "les parts de satisfaction viennent de ces questions",
                 "nommer dans likert, fields.intention et fields.recommend les questions du formulaire",
             )

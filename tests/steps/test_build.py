@@ -322,3 +322,30 @@ def test_one_who_registers_elsewhere_is_masked_in_every_zone(built: SimpleNamesp
 def _cells(built: SimpleNamespace, zone: str) -> str:
     book = openpyxl.load_workbook(built.out / zone / "donnees.xlsx")
     return " ".join(str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row if cell.value)
+
+
+def test_a_visitor_stands_on_the_list_with_what_their_own_zone_says(built: SimpleNamespace, field_team: Field) -> None:
+    """Part 8, A23: a zone's papers follow what another zone's registration says of those who came, and of nobody else."""
+    attendance = MISSION.replace("[forms.visites]\n", '[forms.visites]\nrole = "attendance"\n').replace(
+        '[forms.visites.fields]\nzone = "zone"', '[forms.visites.fields]\nzone = "zone"\nperson = "personne"'
+    )
+    (built.root / "config" / "mission.toml").write_text(attendance + NAMES, "utf-8")
+    who = {"zone": "sud", "accord": "oui", "code": "SUD-02", "nom": "Nom SUD-02"}
+    first = field_team.submit("personnes", who | {"groupe": "a"})
+    built.again()
+    field_team.submit("visites", {"zone": "nord", "personne": "SUD-02"})
+    built.again()
+    assert _signed(built) == [("Nom NOR-01", "Groupe A"), ("Nom NOR-02", "Groupe A"), ("Nom SUD-02", "Groupe A")]
+    field_team.clock.forward(hours=1)
+    field_team.submit("personnes", who | {"groupe": "b"}, edits=first)
+    built.again()
+    assert _signed(built)[-1] == ("Nom SUD-02", "Groupe B")
+    _, report = built.again("SUD-07", "sud")
+    assert "nord: unchanged" in report.lines  # type: ignore[attr-defined]
+
+
+def _signed(built: SimpleNamespace) -> list[tuple[str, str]]:
+    document = open_docx(built.out / "nord" / "liste-presence.docx")
+    rows = next(t for t in document.tables if t.rows[0].cells[0].text == "N°").rows[1:]
+    cells = [[cell.text for cell in row.cells] for row in rows]
+    return [(row[1].partition(" (")[0].replace("NOM", "Nom"), row[4]) for row in cells if row[1]]

@@ -106,6 +106,15 @@ def test_answers_that_do_not_fit_are_named_and_left_empty() -> None:
     assert [row["annees"] for row in _rows(answers, form, "visites__membre")] == [None, 12]
 
 
+def test_numbers_typed_in_another_script_or_with_a_comma_fit() -> None:
+    """Part 8, A25: the flat tables read what analyses read; a fraction is no whole number, and « 1,234 » is open."""
+    form = read_form(VISITES.encode(), "visites.md")
+    typed = ["٢٬٥٠٠", "۱۲", "2,5", "1,234", "12,0", "007"]
+    answers = {"membre": [{"membre/annees": text} for text in typed]}
+    assert [row["annees"] for row in _rows(answers, form, "visites__membre")] == [2500, 12, None, None, None, 7]
+    assert _flattened(answers, form).misfits == {"annees"}
+
+
 MANY = """
 | survey |                        |        |        |
 |        | type                   | name   | label  |

@@ -37,7 +37,7 @@ EDITS = {
     "feuille_route": "UPDATE data_feuille_route__actions SET objectif = NULL, action = NULL",
 }
 KEPT = {
-    "attendance.attendance", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions",
+    "attendance.attendance", "persons.registered_in", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions",
     "focus.focus_groups", "focus.photos", "people.people_in", "meaning.n_received", "meaning.n_usable", "meaning.written",
     "publication.present_by_sex", "publication.people_heard", "publication.texts_by_zone", "populations.numbers_by_zone",
     "populations.ballots_by_zone", "learning.tests_by_zone", "satisfaction.answers_by_zone", "published_needs.mentions_by_zone",
@@ -144,6 +144,7 @@ def test_analyses_rest_on_rows_settings_forms_and_lists_alone(state: Path, monke
         "file_digests",
         "reworked",
         "names",
+        "registered",
     }  # by the hash of what all rests on, and by the forms' own
     methods = {"form_of", "tables_of"}  # what these read is seen here as well
     assert read_names <= {"tables", "config", "forms", "catalogues", "zone"} | told_besides | methods
