@@ -239,7 +239,7 @@ def _key(document: WordDocument, facts: Facts) -> None:
                     [
                         called.get(name, str(number)) if first else "",
                         text,
-                        f"{item.answer} – {answer_text}" if first else answer_text,
+                        answer_text,  # no letter: phones shuffle the choices, and paper shows none
                         letterhead.theme(facts, item.theme) if first else "",
                     ]
                 )

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 
 from kobo_sync.config.config import Config
 from kobo_sync.forms.compiler import compile_form
-from kobo_sync.forms.expression import evaluate, is_true
+from kobo_sync.forms.expression import evaluate, is_true, text_of
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.rules import lint
 from kobo_sync.forms.sheets import read_book
@@ -201,6 +201,37 @@ def test_a_signature_takes_ten_actions(forms: dict[str, Form]) -> None:
     screens = [s for s in form.sections if "/" not in s.path]
     assert len(screens) == 1
     assert 2 + 3 + 3 + len(screens) + 1 == 10
+
+
+def test_the_phone_says_which_sessions_it_has_signed(forms: dict[str, Form]) -> None:
+    """Part 8, B28: of this phone, zone and day alone, for it knows no other; from row to row through what was saved last."""
+    relevant = {q.name: q.relevant for q in forms["presence"].questions if q.kind == "note"}
+    calculations = {q.name: q.calculation for q in forms["presence"].questions}
+    saved: dict[str, str] = {}
+
+    def sign(code: str, session: str, day: str = "2025-02-11", zone: str = "bertat") -> set[str]:
+        """Sign on the phone; returns the notes that its enumerator saw."""
+        mode = "hors_liste" if code == "hors_liste" else "liste"
+        row = {"participant": code, "demi_journee": session, "jour": day, "zone": zone, "consentement": "oui"}
+        context = {**row, "mode_identification": mode, **saved}
+        shown = {name for name in relevant if "deja" in name or "note_signe" in name}
+        shown = {name for name in shown if is_true(evaluate(relevant[name], context))}
+        for name in ("signatures_du_jour", "signatures_comptees"):
+            row[name] = text_of(evaluate(calculations[name], context))
+        saved.clear()
+        saved.update({f"last-saved#{name}": value for name, value in row.items()})
+        return shown
+
+    assert sign("BER-01", "matin") == set()
+    assert sign("BER-02", "matin") == set()
+    assert sign("BER-01", "matin") == {"note_deja_signe"}
+    assert saved["last-saved#signatures_comptees"] == "3"
+    assert sign("hors_liste", "apres_midi") == set() == sign("hors_liste", "apres_midi"), "two persons"
+    assert sign("BER-02", "apres_midi") == {"note_signe_matin"}
+    assert saved["last-saved#signatures_comptees"] == "3"
+    assert sign("BER-02", "matin", zone="oumjniba") == set()
+    assert sign("BER-02", "matin", day="2025-02-12") == set()
+    assert saved["last-saved#signatures_du_jour"] == "matin:BER-02"
 
 
 def test_needs_ask_details_of_those_chosen(forms: dict[str, Form]) -> None:
