@@ -169,7 +169,7 @@ def _coloured(facts: Facts, living_report: living.Living) -> bytes:
 def _findings(notes: tuple[Note, ...]) -> list[Finding]:
     findings = []
     for note in notes:
-        if note.kind in _SAID:
+        if note.kind in _SAID and not (note.kind == "absent" and note.what in SUPERSEDED):
             rule, severity, message, hint = _SAID[note.kind]
             words = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
             place = f"{TEMPLATE}, {note.where}" if rule == "REPORT001" else f"mission/{PATH}"

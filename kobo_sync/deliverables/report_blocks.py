@@ -36,6 +36,8 @@ from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block, Piece
 
 Figures = Mapping[str, Mapping[str, str]]
+# Blocks of older templates, whose place others have taken: a report without them lacks nothing.
+SUPERSEDED = frozenset(("chiffres_cles", "participation", "reponses", "acquis", "satisfaction", "priorites_communes"))
 _FIGURE_CM = 16.8
 _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
 _OBJECTIVES_SLOT = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -333,3 +335,19 @@ def test_words_of_two_zones_never_share_a_bookmark() -> None:
     content = report(settled(mission_facts(0, 0), "", zones="code,label_fr\n" + lines)).content
     names = [mark.values()[-1] for mark in opened(content).element.body.iter("{*}bookmarkStart")]
     assert len(names) == len(set(names)) and all(len(name) <= 40 for name in names)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice saves the report here")
+def test_contents_parts_and_islands_live_on_after_libreoffice_saved_the_report(tmp_path: Path) -> None:
+    (tmp_path / "r.docx").write_bytes(report(settled(mission_facts(25, 24))).content)
+    command = ["soffice", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless", "--convert-to"]
+    command += ["docx:Office Open XML Text", "--outdir", str(tmp_path / "out"), str(tmp_path / "r.docx")]
+    subprocess.run(command, capture_output=True, check=True, timeout=120)
+    saved = (tmp_path / "out" / "r.docx").read_bytes()
+    now = report(replace(settled(mission_facts(25, 20)), previous_files={"rapport-final.docx": saved}))
+    assert "45 personnes ont signé" in words(now.content) and "49 personnes" not in words(now.content)
+    assert len(rules(now.findings, "REPORT002")) == 16
+    assert all("propositions" in text for text in rules(now.findings, "REPORT007"))
+    pages = pages_of({"r.docx": now.content}, tmp_path)["r.docx"]
+    contents = [line for line in pages[1].lines if re.search(r"\.{5,}\s*\d+$", line)]
+    assert len(contents) > 20 and contents[0].startswith("Sigles")

@@ -129,7 +129,7 @@ def prose(content: bytes, name: str) -> str:
 def flattened(content: bytes, *, hints: bool = False) -> bytes:
     """The same text without content controls: what LibreOffice needs to show it rightly. Empty slots are left out, but with *hints*."""
     document = opened(content, "report")
-    contents.unwrapped(document)
+    contents.for_libreoffice(document)
     body = document.element.body
     state = read_state(document) or State()
     for control in list(body.iter(f"{W}sdt")):
