@@ -11,6 +11,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead, report_annexes
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import (
+    SUPERSEDED,
     acronyms_of_words,
     expected_annexes,
     report_blocks,
