@@ -179,7 +179,7 @@ def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = Fa
 
 def heading(document: WordDocument, text: str, level: int = 1) -> None:
     """Adds a heading, kept with what follows."""
-    add(document, runs(french.typography(text)), f"Heading {level}")
+    add(document, runs(french.typography(text)), f"Heading {level}", keep_next=True)  # whatever style the template has
 
 
 def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
@@ -212,7 +212,7 @@ def caption(document: WordDocument, kind: str, text: str) -> None:
     looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
     captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
     number = 1 + sum("".join(node.text or "" for node in p.iter(f"{W}t")).startswith(marker) for p in captions)
-    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption")
+    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption", keep_next=True)
 
 
 def figure(document: WordDocument, picture: Picture, text: str) -> None:
