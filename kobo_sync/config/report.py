@@ -11,7 +11,6 @@ from kobo_sync.config.checks_and_keeping import Settings
 FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
 # What may stand as evidence of an objective: each is computed from the forms of one role.
 Evidence = Literal["attendance", "test", "satisfaction", "needs", "dialogue", "focus_groups", "road_map", "smart"]
-TERMS_FILE = "termes-de-reference.txt"
 
 
 class Objective(Settings):
@@ -30,5 +29,5 @@ class ReportSettings(Settings):
 
     objectives: list[Objective] = []
     annexes: list[FileName] = []
-    terms_of_reference: FileName | Literal[""] = TERMS_FILE
+    terms_of_reference: FileName | Literal[""] = ""
     acronyms: dict[Annotated[str, Field(min_length=2, max_length=20)], Annotated[str, Field(min_length=1)]] = {}

@@ -10,7 +10,14 @@ from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead, report_annexes
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.deliverables.report_blocks import acronyms_of_words, expected_annexes, report_blocks, report_parts
+from kobo_sync.deliverables.report_blocks import (
+    SUPERSEDED,
+    acronyms_of_words,
+    expected_annexes,
+    report_blocks,
+    report_parts,
+    report_values,
+)
 from kobo_sync.documents.word import living, styles, writer
 from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
@@ -91,7 +98,7 @@ def build(facts: Facts) -> list[Document]:
         return [Document(PATH, _coloured(facts, living_report), CLASS, findings), *_annexes(facts)]
     blocks = report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()})
     content = Content(
-        live_values(facts),
+        live_values(facts) | report_values(facts),
         blocks,
         facts.as_of,
         not facts.final,
@@ -163,7 +170,7 @@ def _coloured(facts: Facts, living_report: living.Living) -> bytes:
 def _findings(notes: tuple[Note, ...]) -> list[Finding]:
     findings = []
     for note in notes:
-        if note.kind in _SAID:
+        if note.kind in _SAID and not (note.kind == "absent" and note.what in SUPERSEDED):
             rule, severity, message, hint = _SAID[note.kind]
             words = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
             place = f"{TEMPLATE}, {note.where}" if rule == "REPORT001" else f"mission/{PATH}"
@@ -197,10 +204,13 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset
             continue
         hint = "récupérer les données (kobo-sync pull), ou en dire la raison dans le rapport"
         findings.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
-    settings = facts.config.report
-    demanded = {*settings.annexes, *([settings.terms_of_reference] if "termes_de_reference" in blocks else [])}
+    terms = report_annexes.terms_file(facts)
+    if "termes_de_reference" in blocks and not terms:
+        message = "les termes de référence ne sont pas annexés au rapport"
+        hint = "les mettre en texte dans exports/annexes/termes-de-reference.txt (ou .docx)"
+        findings.append(Finding("REPORT011", "warning", f"mission/{PATH}", message, hint))
     for name in expected_annexes(facts):
-        if name in demanded and name not in facts.annexes:
+        if name not in facts.annexes:
             findings.append(
                 Finding(
                     "REPORT004",

@@ -214,11 +214,15 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
     )
 
 
+def as_of(facts: Facts) -> str:
+    """``Données au 13 février 2025``, or that none came."""
+    return f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
+
+
 def provenance(facts: Facts, form_ids: list[str]) -> str:
     """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
-    as_of = f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
     n = n_submissions(facts, form_ids)
-    parts = [as_of, f"{received(n)} {'soumissions' if n else 'soumission'}"]
+    parts = [as_of(facts), f"{received(n)} {'soumissions' if n else 'soumission'}"]
     versions = {form_id: facts.form_versions.get(form_id, "") for form_id in form_ids}
     versions = {form_id: version for form_id, version in versions.items() if version}
     if len(set(versions.values())) == 1:

@@ -22,12 +22,13 @@ from kobo_sync.documents.word import writer
 _ACRONYMS = {
     "IC": "intervalle de confiance",
     "ONG": "organisation non gouvernementale",
-    "OSC": "organisation de la société civile",
     "SMART": "spécifique, mesurable, atteignable, réaliste, daté",
     "TdR": "termes de référence",
 }
 _ACRONYM = re.compile(r"\b[A-ZÀÂÇÉÈÊÎÔÛ]{2,6}\b")
 _ROMAN = re.compile(r"[IVXLC]+")
+_TERMS = re.compile(r"(?:termes|terms|tdr|tor)(?![^\W_])", re.IGNORECASE)
+_TEXTS = (".txt", ".md", ".docx")
 _LINES_OF_TERMS = 2_000  # of a longer file the rest stays in the file
 
 
@@ -94,8 +95,8 @@ def _n(n: figures.Cell) -> str:
 
 def terms(document: WordDocument, facts: Facts) -> None:
     """Adds the terms of reference as text, from the file that the mission's folder holds; says so where it holds none."""
-    name = facts.config.report.terms_of_reference
-    content = facts.annexes.get(name) if name else None
+    name = terms_file(facts)
+    content = facts.annexes.get(name)
     if content is None:
         writer.paragraph(document, "Les termes de référence ne sont pas dans le dossier de la mission.")
         return
@@ -108,6 +109,14 @@ def terms(document: WordDocument, facts: Facts) -> None:
         writer.verbatim(document, line[bullet.end() :] if bullet else line, style="List Bullet" if bullet else "Normal")
     if len(lines) > _LINES_OF_TERMS:
         writer.note(document, f"La suite est dans le fichier joint : {name}.")
+
+
+def terms_file(facts: Facts) -> str:
+    """The annex that holds the terms of reference: the one that the settings name, else one that is called so; nothing without."""
+    if facts.config.report.terms_of_reference:
+        return facts.config.report.terms_of_reference
+    called_so = [name for name in facts.annexes if _TERMS.match(name)]
+    return min(called_so, key=lambda name: (not name.lower().endswith(_TEXTS), name), default="")
 
 
 def terms_lines(name: str, content: bytes) -> list[str]:

@@ -5,7 +5,6 @@ Some serve reports that were begun with an older template: they hold the measure
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -37,11 +36,17 @@ from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block, Piece
 
 Figures = Mapping[str, Mapping[str, str]]
+# Blocks of older templates, whose place others have taken: a report without them lacks nothing.
+SUPERSEDED = frozenset(("chiffres_cles", "participation", "reponses", "acquis", "satisfaction", "priorites_communes"))
 _FIGURE_CM = 16.8
 _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
 _OBJECTIVES_SLOT = (
     "{{texte:objectifs|Par objectif des termes de référence : ce qui a été fait, la preuve, la limite. "
     "[[report.objectives]] en fait un tableau calculé.}}"
+)
+_ZONE_SLOTS = (
+    "{{{{texte:jour_{zone}|Déroulement : programme réel de la journée, lieu, personnes, ambiance.}}}}",
+    "{{{{texte:ecart_{zone}|Raison de modification de l’activité prévue : ce qui a changé et pourquoi, ou « aucune modification ».}}}}",
 )
 _ALL_ZONES_SLOT = (
     "{{texte:deroulement|Programme réel des journées ; raison de modification de l’activité prévue, zone par zone.}}"
@@ -99,18 +104,19 @@ def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
         return {"objectifs": (objectives,), "deroulement": (Piece(_ALL_ZONES_SLOT),)}
     pieces = []
     for zone in zones:
-        name = re.sub(r"[{}|]", "", labels.zone(facts, zone.code))
-        day = f", {french.day(zone.training_on)}" if zone.training_on else ""
-        pieces += [
-            Piece(f"{name}{day}", level=2),
-            Piece(
-                f"{{{{texte:jour_{zone.code}|{name} – déroulement : programme réel de la journée, lieu, personnes, ambiance.}}}}"
-            ),
-            Piece(
-                f"{{{{texte:ecart_{zone.code}|{name} – raison de modification de l’activité prévue : ce qui a changé et pourquoi, ou « aucune modification ».}}}}"
-            ),
-        ]
+        day, change = _ZONE_SLOTS
+        pieces += [Piece(f"{{{{zone_{zone.code}}}}}", level=2)]
+        pieces += [Piece(day.format(zone=zone.code)), Piece(change.format(zone=zone.code))]
     return {"objectifs": (objectives,), "deroulement": tuple(pieces)}
+
+
+def report_values(facts: Facts) -> dict[str, str]:
+    """What the report may cite beside `live_values`: from when its data are, and each zone by its name and day."""
+    zones = {}
+    for zone in facts.config.zones:
+        day = f", {french.day(zone.training_on)}" if zone.training_on else ""
+        zones[f"zone_{zone.code}"] = labels.zone(facts, zone.code) + day
+    return {"etat_des_donnees": letterhead.as_of(facts), **zones}
 
 
 def acronyms_of_words(facts: Facts, words: str) -> Block:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docx.document import Document as WordDocument
 
-from kobo_sync.analysis import labels
+from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.config.config import Role
@@ -67,16 +67,7 @@ def _always(text: str) -> Callable[[Facts], str]:
 
 def _where(facts: Facts, role: Role, text: str) -> str:
     """*text*, where anything of *role* came in at all: nothing is said to be done that no data show."""
-    return (
-        text
-        if any(facts.counts.get(form_id) or _has_rows(facts, form_id) for form_id in facts.config.forms_with_role(role))
-        else ""
-    )
-
-
-def _has_rows(facts: Facts, form_id: str) -> bool:
-    rows = facts.tables.get(form_id)
-    return rows is not None and len(rows) > 0
+    return text if any(meaning.n_received(facts, form_id) for form_id in facts.config.forms_with_role(role)) else ""
 
 
 def _days(facts: Facts) -> str:

@@ -104,8 +104,8 @@ def sexes_words(women: int | None, men: int | None, share: float | None, *, part
     if not women and not men:
         return "Le sexe des personnes présentes n’est pas connu."
     part = f" ({french.percent(share)})" if women and share is not None else ""
-    where = "Dans les zones dont l’effectif est publié, on" if partial else "On"
-    return f"{where} compte {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
+    who = "Parmi les personnes des zones dont l’effectif est publié" if partial else "Parmi ces personnes"
+    return f"{who} : {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
 
 
 def _none_or(n: int, one: str) -> str:
@@ -330,8 +330,8 @@ def actions(facts: Facts) -> str:
 def actions_words(n: int, n_needs: int) -> str:
     """*n* actions for *n_needs* needs."""
     if not n:
-        return "Aucune action de plaidoyer n’a été saisie."
-    what = french.count(n, "action de plaidoyer est prévue", "actions de plaidoyer sont prévues")
+        return "Aucune action n’a été saisie."
+    what = french.count(n, "action est prévue", "actions sont prévues")
     return f"{what}, pour {french.count(n_needs, 'besoin')}." if n_needs else f"{what}."
 
 
@@ -346,7 +346,7 @@ def complete(facts: Facts) -> str:
 def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
     """Of *n* actions; *day* is that of the data."""
     if not n:
-        return "Aucune action de plaidoyer n’a été saisie."
+        return "Aucune action n’a été saisie."
     if n == 1:
         text = "L’action prévue est complète" if n_complete else "L’action prévue est encore incomplète"
     elif n_complete == n:

@@ -30,6 +30,9 @@ class _Entry:
     mark: str
 
 
+_Heading = tuple[Any, int, str]  # its paragraph, level, words
+
+
 def placeholder() -> list[Any]:
     """The runs of an empty field, for `refresh` to fill."""
     return list(parsed(f"<w:p>{_begin()}{_end()}</w:p>")[0])
@@ -46,23 +49,25 @@ def refresh(document: WordDocument) -> bool:
     titles = [words for _, _, words in headings]
     if titles and titles == [_title(line) for line in lines]:
         return False
+    return _rewrite(document, lines, headings, as_field=True)
+
+
+def for_libreoffice(document: WordDocument) -> None:
+    """Puts the entries of today in place of the field: outside of one LibreOffice works out their page numbers."""
+    lines = _field(document.element.body)
+    if lines:
+        _rewrite(document, lines, list(_headings(document, lines)), as_field=False)
+
+
+def _rewrite(document: WordDocument, lines: Sequence[Any], headings: Sequence[_Heading], *, as_field: bool) -> bool:
     entries = [_Entry(level, words, _marked(document, heading)) for heading, level, words in headings]
     if not entries:
         return False
-    place = lines[0]
-    for element in _written(document, entries):
-        place.addprevious(element)
+    for element in _written(document, entries, as_field=as_field):
+        lines[0].addprevious(element)
     for line in lines:
         line.getparent().remove(line)
     return True
-
-
-def unwrapped(document: WordDocument) -> None:
-    """Takes the field from around its entries: LibreOffice then works out their page numbers, which in a field it does not."""
-    for line in _field(document.element.body):
-        for run in list(line.findall(f"{W}r")):
-            if run.find(f"{W}fldChar") is not None or run.find(f"{W}instrText") is not None:
-                line.remove(run)
 
 
 def _field(body: Any) -> list[Any]:
@@ -98,7 +103,7 @@ def _title(line: Any) -> str:
     return "".join(words).strip()
 
 
-def _headings(document: WordDocument, lines: Sequence[Any]) -> Iterator[tuple[Any, int, str]]:
+def _headings(document: WordDocument, lines: Sequence[Any]) -> Iterator[_Heading]:
     levels = {style_id(document, f"Heading {level}"): level for level in LEVELS}
     for look in document.element.body.iter(f"{W}pStyle"):
         level = levels.get(look.get(f"{W}val"))
@@ -126,7 +131,7 @@ def _marked(document: WordDocument, heading: Any) -> str:
     return name
 
 
-def _written(document: WordDocument, entries: Sequence[_Entry]) -> list[Any]:
+def _written(document: WordDocument, entries: Sequence[_Entry], *, as_field: bool) -> list[Any]:
     xml = []
     for number, entry in enumerate(entries):
         page = (
@@ -134,7 +139,8 @@ def _written(document: WordDocument, entries: Sequence[_Entry]) -> list[Any]:
             '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t xml:space="preserve"> </w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
         )
         link = f'<w:hyperlink w:anchor="{entry.mark}" w:history="1">{runs(entry.words)}<w:r><w:tab/></w:r>{page}</w:hyperlink>'
-        start, end = _begin() if number == 0 else "", _end() if number == len(entries) - 1 else ""
+        start = _begin() if as_field and number == 0 else ""
+        end = _end() if as_field and number == len(entries) - 1 else ""
         xml.append(paragraph(start + link + end, style=style_id(document, f"toc {entry.level}")))
     return parsed("".join(xml))
 

@@ -15,10 +15,11 @@ from docx.text.run import Run
 from lxml import etree
 
 from kobo_sync.documents.word import contents, islands, live_fields, styles, watermark
+from kobo_sync.documents.word.package import saved
 from kobo_sync.documents.word.report_state import State, put_state, read_state
 from kobo_sync.documents.word.template import TO_WRITE, Block, Content, Note, block_title, filled, opened, slot_key
 from kobo_sync.documents.word.wordml import W
-from kobo_sync.documents.word.writer import EPOCH, saved
+from kobo_sync.documents.word.writer import EPOCH
 
 AUTHOR, INITIALS = "kobo-sync", "KS"
 _MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
@@ -43,7 +44,7 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     live_fields.put_properties(document.document, content.values)
     if content.draft:
         watermark.mark(document.document)
-    prints = _prints({**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}})
+    prints = _prints_of({**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}})
     state = State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
     _reword(document.document, content, state)
     _settle(document.document)
@@ -67,7 +68,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     state = read_state(document)
     if state is None:
         return Living(previous, (Note("foreign", name, ""),), False)
-    hashes = _prints(content.blocks)
+    hashes = _prints(content)
     old_values = {key: state.values[key] for key in content.values if key in state.values}
     old_values = {key: old for key, old in old_values.items() if old != content.values[key]}
     has_all_values = all(key in state.values for key in content.values)
@@ -128,7 +129,7 @@ def prose(content: bytes, name: str) -> str:
 def flattened(content: bytes, *, hints: bool = False) -> bytes:
     """The same text without content controls: what LibreOffice needs to show it rightly. Empty slots are left out, but with *hints*."""
     document = opened(content, "report")
-    contents.unwrapped(document)
+    contents.for_libreoffice(document)
     body = document.element.body
     state = read_state(document) or State()
     for control in list(body.iter(f"{W}sdt")):
@@ -144,7 +145,12 @@ def flattened(content: bytes, *, hints: bool = False) -> bytes:
 # ── islands ─────────────────────────────────────────────────────────────────
 
 
-def _prints(blocks: Mapping[str, Block]) -> dict[str, tuple[str, str]]:
+def _prints(content: Content) -> dict[str, tuple[str, str]]:
+    """`_prints_of` the blocks of *content*."""
+    return _prints_of(content.blocks)
+
+
+def _prints_of(blocks: Mapping[str, Block]) -> dict[str, tuple[str, str]]:
     """Per block the hashes of its words and of everything, written on a blank document: styles of people do not count."""
     prints = {}
     document = styles.blank()
@@ -209,7 +215,7 @@ def _worded(document: WordDocument, content: Content, state: State) -> dict[str,
 
 def _is_reworded(document: WordDocument, content: Content, state: State) -> bool:
     """Whether a block that the document's words make is other than it was."""
-    prints = _prints(_worded(document, content, state))
+    prints = _prints_of(_worded(document, content, state))
     return any(key in state.blocks and state.blocks[key][1] != everything for key, (_, everything) in prints.items())
 
 
@@ -217,7 +223,7 @@ def _reword(document: WordDocument, content: Content, state: State) -> list[Note
     """Bring the blocks that the document's words make to what these are now."""
     notes: list[Note] = []
     blocks = _worded(document, content, state)
-    prints, there = _prints(blocks), islands.tagged(document.element.body)
+    prints, there = _prints_of(blocks), islands.tagged(document.element.body)
     for key, block in blocks.items():
         notes += _patch(document, key, block, prints[key], state, there.get(f"{islands.BLOCK}:{key}", []))
     return notes

@@ -12,8 +12,8 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from lxml import etree
 
+from kobo_sync.documents.word.package import freeze
 from kobo_sync.documents.word.wordml import W
-from kobo_sync.documents.word.writer import freeze
 
 TEXT = "BROUILLON"
 # Word's own name for watermarks: its ribbon can remove them, and LibreOffice knows them again.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +12,6 @@ from typing import Any
 from docx.document import Document as WordDocument
 from docx.enum.section import WD_ORIENT
 from docx.image.exceptions import UnrecognizedImageError
-from docx.opc.pkgwriter import PackageWriter
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.oxml.shape import CT_Inline
@@ -22,6 +20,7 @@ from docx.shared import Cm
 from kobo_sync.documents import french
 from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.documents.word.package import saved, unzipped, zipped
 from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, style_id
 from kobo_sync.documents.word.wordml import (
     BAND,
@@ -147,61 +146,16 @@ def to_bytes(document: WordDocument, when: datetime | None) -> bytes:
     return saved(document)
 
 
-def saved(document: WordDocument) -> bytes:
-    """The .docx file of *document* as it is: python-docx's own way of saving would pack every part twice."""
-    package: Any = document.part.package
-    for part in package.parts:
-        part.before_marshal()
-    unpacked, writer = _Parts(), PackageWriter  # type: Any, Any
-    writer._write_content_types_stream(unpacked, package.parts)
-    writer._write_pkg_rels(unpacked, package.rels)
-    writer._write_parts(unpacked, package.parts)
-    return _zipped(unpacked.parts)
-
-
-class _Parts:
-    """What python-docx writes a package to: part names and their bytes."""
-
-    def __init__(self) -> None:
-        self.parts: dict[str, bytes] = {}
-
-    def write(self, place: Any, content: bytes) -> None:
-        self.parts[place.membername] = content
-
-
 def coloured(archive: bytes, colour: str) -> bytes:
     """The same Word file with the mission's *colour* (``#RRGGBB``) in place of the house's ink."""
     rgb = colour.removeprefix("#").upper()
     if rgb == INK:
         return archive
-    parts = _unzipped(archive)
+    parts = unzipped(archive)
     for name in ("word/document.xml", "word/styles.xml"):
         if name in parts:
             parts[name] = parts[name].replace(INK.encode(), rgb.encode())
-    return _zipped(parts)
-
-
-def freeze(archive: bytes) -> bytes:
-    """The same zip archive with sorted names and fixed dates, so that equal parts give equal bytes."""
-    return _zipped(_unzipped(archive))
-
-
-def _unzipped(archive: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        return {name: source.read(name) for name in source.namelist()}
-
-
-def _zipped(parts: Mapping[str, bytes]) -> bytes:
-    first = ("[Content_Types].xml", "_rels/.rels")
-    frozen = io.BytesIO()
-    with zipfile.ZipFile(frozen, "w") as target:
-        for name in sorted(parts, key=lambda n: (n not in first, n)):
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            stored = name.endswith((".png", ".jpg", ".jpeg"))
-            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-            entry.create_system = 0
-            target.writestr(entry, parts[name], compresslevel=6)
-    return frozen.getvalue()
+    return zipped(parts)
 
 
 # ── blocks ──────────────────────────────────────────────────────────────────
@@ -225,7 +179,7 @@ def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = Fa
 
 def heading(document: WordDocument, text: str, level: int = 1) -> None:
     """Adds a heading, kept with what follows."""
-    add(document, runs(french.typography(text)), f"Heading {level}")
+    add(document, runs(french.typography(text)), f"Heading {level}", keep_next=True)  # whatever style the template has
 
 
 def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
@@ -258,7 +212,7 @@ def caption(document: WordDocument, kind: str, text: str) -> None:
     looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
     captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
     number = 1 + sum("".join(node.text or "" for node in p.iter(f"{W}t")).startswith(marker) for p in captions)
-    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption")
+    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption", keep_next=True)
 
 
 def figure(document: WordDocument, picture: Picture, text: str) -> None:
