@@ -52,7 +52,7 @@ def measures(document: WordDocument, facts: Facts) -> None:
 _SIGNED = "signed"
 # The measures of the annex: name of the figure → title, decimals (« signed » ones with their sign), what it says.
 _MEANINGS: Mapping[str, tuple[str, str, int, str]] = {
-    "gain": ("Gain de classe ⟨g⟩", "", 2, "(après − avant) / (100 − avant), Hake 1998 : part du chemin qui restait et qui a été parcourue ; négatif quand le score recule."),
+    "gain": ("Gain de classe ⟨g⟩", "", 2, "(après − avant) / (100 − avant), Hake 1998 : part du chemin qui restait et qui a été parcourue ; sans objet quand le score recule."),
     "change": ("Évolution moyenne, en points", _SIGNED, 1, "Différence des scores des mêmes personnes, après moins avant."),
     "change_low": ("Borne basse (IC à 95 %)", _SIGNED, 1, "Avec d’autres personnes semblables, l’évolution aurait pu être aussi faible."),
     "change_high": ("Borne haute (IC à 95 %)", _SIGNED, 1, "… ou aussi forte."),

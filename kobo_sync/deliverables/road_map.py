@@ -167,7 +167,7 @@ def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     writer.table(document, content)
     writer.note(
         document,
-        "Action complète (SMART) : objectif, cible, responsable, échéance et indicateur sont tous remplis. En retard : échéance passée à la date "
+        "Action complète (SMART) : objectif, cible, fonction responsable, échéance et indicateur sont tous remplis ; un groupe seul ne répond de rien. En retard : échéance passée à la date "
         "des données, action ni faite ni abandonnée. Des fonctions, jamais de noms : à vérifier avant diffusion.",
     )
 

@@ -19,7 +19,7 @@ from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.documents import french
 
 QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone trop pleine n’en remplit pas une autre"
-SMART_RULE = "objectif, cible, responsable, échéance et indicateur tous remplis"
+SMART_RULE = "objectif, cible, fonction responsable, échéance et indicateur tous remplis"
 TIED_FIFTH = "Les besoins ex æquo à la cinquième place comptent tous parmi les cinq premiers."
 FIRST_FIVE = "parmi les cinq premiers besoins de chaque groupe"
 _FEW = f"moins de {THRESHOLD} personnes, ou un nombre d’où elles se déduiraient"
