@@ -31,7 +31,7 @@ def test_phones_get_forms_and_published_lists(field_team: Field) -> None:
     assert set(offered) == {"Personnes", "Visites"}
     media = field_team.phone.media(offered["Visites"])
     assert media["zones.csv"].decode().splitlines()[1] == "nord,Nord / الشمال,NOR"
-    assert media["participants.csv"].decode() == "name,label,zone,group,sex\n"
+    assert media["participants.csv"].decode() == "name,label,zone,group,sex,consent\n"
 
 
 def test_unchanged_forms_cost_one_request_each(field_team: Field) -> None:
@@ -136,7 +136,7 @@ def test_the_roster_reaches_the_other_form_and_no_phone_number_does(field_team: 
     assert [finding.rule for finding in report.findings] == ["ROSTER001"]
     visites = next(form for form in field_team.phone.forms() if form.name == "Visites")
     lines = field_team.phone.media(visites)["participants.csv"].decode().splitlines()
-    assert lines[1:] == ["NOR-01,Aït Baha (NOR-01),nord,a,", "NOR-02,Nom NOR-02 (NOR-02),nord,a,"]
+    assert lines[1:] == ["NOR-01,Aït Baha (NOR-01),nord,a,,oui", "NOR-02,Nom NOR-02 (NOR-02),nord,a,,oui"]
     assert refresh_roster(field_team.mission).counts["published"] == 0
 
 

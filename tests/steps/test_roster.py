@@ -43,7 +43,7 @@ def test_a_prepared_roster_reaches_phones_and_registrations_take_over(field_team
     refresh_roster(field_team.mission)
     visites = next(form for form in field_team.phone.forms() if form.name == "Visites")
     lines = field_team.phone.media(visites)["participants.csv"].decode().splitlines()[1:]
-    assert lines == ["NOR-01,Tazi Ali / علي التازي (NOR-01),nord,a,m", "NOR-02,Baha (NOR-02),nord,b,f"]
+    assert lines == ["NOR-01,Tazi Ali / علي التازي (NOR-01),nord,a,m,", "NOR-02,Baha (NOR-02),nord,b,f,"]
     field_team.person("NOR-02", nom="Aït Baha")
     pull(field_team.mission)
     assert [row["label"] for row in field_team.mission.participants().rows] == [
