@@ -354,7 +354,7 @@ def test_the_kit_fills_the_templates_of_staff() -> None:
     for theme in ("Plaidoyer", "Lobbying", "Négociation"):
         assert f"Thème\u00a0: {theme}" in text
     assert "Matin (9\u202fh – 12\u202fh\u202f30)" in text and "20\u202fmin" in text
-    assert "Transport scolaire" in text and "b – Réponse b" in text
+    assert "Transport scolaire" in text and "Réponse b" in text
     assert built("training_kit", facts) == found
 
 
