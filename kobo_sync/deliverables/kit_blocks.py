@@ -194,8 +194,12 @@ def _consent(document: WordDocument, facts: Facts) -> None:
         writer.paragraph(document, f"{french.NO_DATA} : aucun formulaire ne demande le consentement.")
     for texts, titles in forms_by_text.items():
         writer.heading(document, french.listing(titles), 2)
-        for text in texts:
-            writer.verbatim(document, text)
+        # The languages side by side, a form's text never cut by a page: in one column its title was left behind on the page before.
+        sides = ["\n".join(t for t in texts if is_arabic(t) == arabic) for arabic in (False, True)]
+        cells = [side for side in sides if side]
+        alt = f"Texte de consentement : {french.listing(titles)}"
+        widths = [17.0 / len(cells)] * len(cells)
+        writer.table(document, writer.Table((), [cells], widths, alt=alt, size=10, explained=False))
 
 
 def _consent_texts(form: Form, name: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from docx import Document as open_docx
 from invented_facts import make_facts
 from PIL import Image, ImageDraw
 from printed_pages import faults, pages_of
-from test_deliverables_identity import mission_facts
+from test_deliverables_identity import mission_facts, templates
 from test_deliverables_zone import built, words
 
 from kobo_sync.analysis.facts import Facts
@@ -21,7 +21,7 @@ from kobo_sync.deliverables import deliverable
 from kobo_sync.documents import pictures
 from kobo_sync.documents.legend import legend
 
-PAPERS = ("attendance_list", "evaluations", "needs", "road_map", "data_quality")
+PAPERS = ("attendance_list", "evaluations", "needs", "road_map", "data_quality", "training_kit")
 ARABIC = {
     "nom": "بن عبد الرحمن الإدريسي",
     "prenom": "فاطمة الزهراء",
@@ -51,7 +51,7 @@ def in_arabic(facts: Facts) -> Facts:
 @pytest.mark.parametrize("arabic", [False, True])
 @pytest.mark.parametrize("n", [0, 3, 25, 60])
 def test_no_page_has_a_line_or_two_and_none_ends_with_a_heading(n: int, arabic: bool, tmp_path: Path) -> None:
-    zone, mission = make_facts(n), mission_facts(n, n)
+    zone, mission = replace(make_facts(n), templates=templates()), mission_facts(n, n)
     if arabic:
         zone, mission = in_arabic(zone), in_arabic(mission)
     files = {}
