@@ -69,7 +69,7 @@ def build(facts: Facts) -> list[Document]:
     sheet = AttendanceSheet(
         title=f"{TITLE} – {letterhead.place_name(facts)}",
         heading=_HEADING,
-        provenance=letterhead.provenance(facts, form_ids),
+        dated=letterhead.as_of(facts),
         author=letterhead.organisers(facts),
         facing=[(label, french.typography(text)) for label, text in _heading_grid(facts)],
         tables=[

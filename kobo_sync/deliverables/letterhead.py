@@ -235,13 +235,17 @@ def provenance(facts: Facts, form_ids: list[str]) -> str:
 
 
 def open_paper(facts: Facts, title: str, form_ids: list[str], *, landscape: bool = False) -> WordDocument:
-    """A document with the mission's styles, header « title – zone » and provenance footer."""
+    """A document with the mission's styles, header « title – zone »; the footer dates the data.
+
+    Counts, versions and the data's hash are in the file's properties and the set's manifest: readers do without them.
+    """
     document = writer.new_document(
         f"{title} – {place_name(facts)}",
         provenance=provenance(facts, form_ids),
         author=organisers(facts) if facts.config.organisations else "",
         landscape=landscape,
         subject=action(facts),
+        footer_text=as_of(facts),
     )
     if not facts.final:
         watermark.mark(document)

@@ -42,7 +42,7 @@ def build(facts: Facts) -> list[Document]:
             f"{letterhead.action(facts)} · {letterhead.place(facts)} · {letterhead.held_on(facts)}"
         ),
         names=[name for name in names if name],
-        provenance=letterhead.provenance(facts, _forms(facts)),
+        dated=letterhead.as_of(facts),
         author=letterhead.organisers(facts),
         figures=_figures(facts, plan),
         needs=_needs(facts, ranked),
@@ -66,10 +66,6 @@ def build(facts: Facts) -> list[Document]:
         },
     )
     return [Document(PATH, set_sheet(sheet), CLASS)]
-
-
-def _forms(facts: Facts) -> list[str]:
-    return letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction", "needs", "road_map")
 
 
 def _missing(n: int, text: str) -> str:

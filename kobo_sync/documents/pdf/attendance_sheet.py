@@ -25,7 +25,7 @@ class AttendanceSheet:
 
     title: str
     heading: str
-    provenance: str
+    dated: str
     author: str
     facing: Sequence[tuple[str, str]]
     tables: Sequence[SignedTable]
@@ -42,7 +42,7 @@ def attendance_sheet(sheet: AttendanceSheet) -> bytes:
     """The PDF, landscape, the header row repeated on each page; the same bytes for the same sheet."""
     data = {
         "heading": sheet.heading,
-        "provenance": sheet.provenance,
+        "dated": sheet.dated,
         "facing": [[label, say(text)] for label, text in sheet.facing],
         "tables": [
             {

@@ -23,7 +23,7 @@ HEAD = (
 #let rule = rgb("#b8c2cc")
 #let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else { x.s }
 #let white-text(x) = text(fill: white, weight: "bold", show-text(x))
-#let foot = { set text(7.5pt, fill: muted); grid(columns: (1fr, auto), column-gutter: 10pt, d.provenance,
+#let foot = { set text(7.5pt, fill: muted); grid(columns: (1fr, auto), column-gutter: 10pt, d.dated,
   context [Page #counter(page).display()~/~#counter(page).final().first()]) }
 #let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", "BROUILLON")) }
 #set text(lang: "fr", region: "MA", fill: rgb("#222222"))

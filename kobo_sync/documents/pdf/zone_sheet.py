@@ -23,7 +23,7 @@ class ZoneSheet:
     title: str
     subtitle: str
     names: Sequence[str]
-    provenance: str
+    dated: str
     author: str
     figures: Sequence[tuple[str, str]]
     needs: Sequence[tuple[str, str, float, str]]
@@ -46,7 +46,7 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
     data = {
         "subtitle": sheet.subtitle,
         "names": [say(name) for name in sheet.names],
-        "provenance": sheet.provenance,
+        "dated": sheet.dated,
         "figures": [[say(big), small] for big, small in sheet.figures],
         "needs": [[say(label), say(below), share, number] for label, below, share, number in sheet.needs],
         "common": sheet.common,

@@ -97,9 +97,12 @@ MOST_OF_PROPERTY = 255
 
 
 def new_document(
-    title: str, *, provenance: str, author: str, landscape: bool = False, subject: str = ""
+    title: str, *, provenance: str, author: str, landscape: bool = False, subject: str = "", footer_text: str = ""
 ) -> WordDocument:
-    """An A4 document with our styles, *title* in its header, *provenance* and page x / y in its footer."""
+    """An A4 document with our styles, *title* in its header, *footer_text* (else *provenance*) and page x / y in its footer.
+
+    *provenance* is a property of the file too.
+    """
     document = blank()
     section = document.sections[0]
     section.page_width, section.page_height = (Cm(29.7), Cm(21)) if landscape else (Cm(21), Cm(29.7))
@@ -113,7 +116,7 @@ def new_document(
     core.keywords = core.category = ""
     _running(section.header.paragraphs[0], title)
     footer = section.footer.paragraphs[0]
-    _running(footer, provenance)
+    _running(footer, footer_text or provenance)
     footer.paragraph_format.tab_stops.add_tab_stop(Cm(_text_width_cm(document)), 2)
     write(footer._p, f"\tPage{french.NBSP}", size=8, color=MUTED)
     write_field(footer._p, "PAGE")
