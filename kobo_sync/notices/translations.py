@@ -21,6 +21,7 @@ _SLOT = re.compile(r"\{(\d+)\}")
 _FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many the value is: [1:ligne|lignes]
 # What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
 _JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
+_MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
 _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
@@ -35,11 +36,8 @@ def translated(text: str, language: str) -> str:
     """*text* in *language* as far as the catalogue knows its sentences; the rest, and what is in it already, as it is."""
     if language not in LANGUAGES:
         return text
-    body = text.strip()
-    if not body:
-        return text
-    at = text.index(body)
-    return text[:at] + _translated(body, language, 0) + text[at + len(body) :]
+    mark, body, end = _MARKED.fullmatch(text).groups()  # type: ignore[union-attr]  # all of it may be empty
+    return mark + _translated(body, language, 0) + end
 
 
 def rule_title(rule: str, language: str) -> str:
@@ -48,28 +46,32 @@ def rule_title(rule: str, language: str) -> str:
 
 
 def setting_label(key: str, language: str) -> str:
-    """What a setting (``forms.presence.items.q1.answer``) or a table of settings decides; empty for one that is not known.
+    """What a setting (``forms.presence.items.q1.answer``) or a table of settings decides; empty for one that is not known."""
+    return str(catalogue("settings").get(general_key(key), {}).get(language, ""))
 
-    In the catalogue ``*`` stands for names that a mission gives (of a form, a zone, a group) and for numbers of items.
+
+def general_key(key: str) -> str:
+    """A setting's key as the catalogue has it: ``*`` for names that a mission gives (of a form, a zone, a group), and for
+    numbers of items; empty for one that it does not have.
     """
-    node: Mapping[str, Any] = _settings()
+    node, general = _keys(), []
     for part in re.split(r"[.\[\]]+", key.rstrip("]")):
-        step = node.get(part, node.get("*"))
-        if step is None:
+        step = part if part in node else "*"
+        if step not in node:
             return ""
-        node = step
-    return str(node.get("", {}).get(language, ""))
+        node = node[step]
+        general.append(step)
+    return ".".join(general)
 
 
 @cache
-def _settings() -> Mapping[str, Any]:
-    """The labels as a tree of the keys' parts; a node's own label stands under an empty name."""
+def _keys() -> dict[str, Any]:
+    """The settings' keys as a tree of their parts."""
     tree: dict[str, Any] = {}
-    for key, labels in catalogue("settings").items():
+    for key in catalogue("settings"):
         node = tree
         for part in key.split("."):
             node = node.setdefault(part, {})
-        node[""] = labels
     return tree
 
 
@@ -81,7 +83,7 @@ def _translated(text: str, language: str, depth: int) -> str:
     """The text with each longest run of its parts that is a sentence put into *language*, from its beginning on."""
     if depth > MOST_DEPTH:
         return text
-    whole = _sentence(text, language, depth)
+    whole = _sentence(text, language, depth, is_head=not depth)
     if whole is not None:
         return whole
     parts = _JOINT.split(text, maxsplit=MOST_PARTS)
@@ -107,7 +109,7 @@ def _longest(text: str, starts: Sequence[int], at: int, language: str, depth: in
         run = text[starts[at] : starts[end + 1]]
         if (at, end) == (0, last):
             continue  # the whole text was no sentence
-        known = _sentence(run, language, depth)
+        known = _sentence(run, language, depth, is_head=not (depth or at))
         if known is None and run.endswith(")") and run.count("(") < run.count(")"):  # it began behind the bracket
             inner = _sentence(run[:-1], language, depth)
             known = None if inner is None else f"{inner})"
@@ -175,10 +177,13 @@ class _Sentences:
 _HEAD = 4
 
 
-def _sentence(text: str, language: str, depth: int) -> str | None:
-    """The translation of a sentence of the catalogue, its values translated as well; None for another text."""
+def _sentence(text: str, language: str, depth: int, *, is_head: bool = False) -> str | None:
+    """The translation of a sentence of the catalogue, its values translated as well; None for another text.
+
+    A single word (``server``) is one at the head of a text alone: within lists it may be the name of a question.
+    """
     sentences = _sentences(language)
-    if text in sentences.fixed:
+    if text in sentences.fixed and (is_head or " " in text):
         return sentences.fixed[text]
     for each in sentences.like(text):
         values = each.values(text)

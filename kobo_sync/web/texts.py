@@ -53,8 +53,14 @@ def _arabic_form(n: int) -> str:
 
 
 def said(text: str) -> Markup:
-    """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own."""
-    return Markup("<bdi>{}</bdi>").format(translated(text, language()))
+    """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own.
+
+    A sentence runs as its language does, though a file's name may stand at its head.
+    """
+    code = language()
+    shown = translated(text, code)
+    runs = ' dir="rtl"' if code in RIGHT_TO_LEFT and shown != text else ""
+    return Markup(f"<bdi{runs}>{{}}</bdi>").format(shown)
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:

@@ -1,0 +1,155 @@
+"""No sentence of the program's own is left in English on a page, nor in French on an Arabic one. Part 8, B31."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from html import unescape
+
+import pytest
+from loopback import answer, loopback_server
+from web_office import Office
+
+from kobo_sync.desk import runs
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.run_log import recorded
+from kobo_sync.mission.mission import Mission
+from kobo_sync.service.jobs import JOBS
+from kobo_sync.steps.build import build
+from kobo_sync.steps.check import check
+from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.deploy import deploy
+
+ENGLISH = re.compile(
+    r"\b(?:the|is|are|was|were|and|of|it|its|not|this|that|cannot|with|from|have|has|again|rows?|missing|answered|check|"
+    r"write|there|than|by|been|then|if|when|which|run|give|found|should|new|edited|deleted|files?|unchanged)\b"
+)
+FRENCH = re.compile(r"\b(?:le|la|les|des|du|une?|est|dans|sur|pas|avec|pour|ne|aux?|qui|que|par|sont|être)\b|\w[’]\w")
+# What is not the program's: codes, commands, addresses, paths, keys, and values in quotes.
+CODE = re.compile(r"`[^`]*`|https?://\S+|[\w./*-]*[\w*]+[./_][\w./*-]+|'[^']*'|\[[\w.\[\]]+\]|[\w ]+(?:-[a-z]+)?=\S+|kobo-sync \w+(?: -\S+)*|apt install \S+|\b[A-Z]{3,}\d{3}\b")
+
+
+def _left(html: str, language: str) -> list[str]:
+    """The pieces of a page, as people see it, that have words of another language than *language*."""
+    main = html.partition("<main")[2].partition("</main>")[0].partition(">")[2]
+    main = re.sub(r'<(script|style|select|summary|h1)\b.*?</\1>|<[^>]*class="code"[^>]*>[^<]*<', "<", main, flags=re.S)
+    main = re.sub(r"<dd>.*?</dd>", "", main, flags=re.S) if 'class="facts settings"' in main else main
+    pieces = [" ".join(unescape(re.sub(r"<[^>]+>", " ", piece)).split()) for piece in re.split(r"</(?:p|li|dt|dd|bdi)>", main)]
+    amiss = ENGLISH if language == "fr" else re.compile(f"{ENGLISH.pattern}|{FRENCH.pattern}")
+    return [piece for piece in pieces if amiss.search(CODE.sub(" ", piece))]
+
+
+def _pages(office: Office, *paths: str) -> dict[tuple[str, str], list[str]]:
+    """Page and language → what is left of another language."""
+    client, left = office.client("maha"), {}
+    for language in ("fr", "ar"):
+        with client.session_transaction() as kept:
+            kept["language"] = language
+        for path in paths:
+            page = client.get(path)
+            assert page.status_code == 200, path
+            if pieces := _left(page.text, language):
+                left[path, language] = pieces
+    return left
+
+
+def _settings(office: Office, old: str, new: str) -> Mission:
+    path = office.field.mission.workspace.root / "config" / "mission.toml"
+    text = path.read_text("utf-8")
+    path.write_text(re.sub(old, new, text, count=1, flags=re.M) if old else text + new, "utf-8")
+    return office.field.reopen()
+
+
+def _recorded(mission: Mission, job: str, act: Callable[[Mission], object] | None = None) -> str:
+    """The page of a run of *job* that was carried out, well or not."""
+    with suppress(KoboSyncError):
+        recorded(mission, job, act or (lambda opened: JOBS[job].act(opened, "")))  # type: ignore[arg-type,return-value]
+    return f"/synchronisations/{runs.last_runs(mission.desk, 1)[0].run_id}"
+
+
+def test_a_run_that_went_well_and_a_diagnosis_without_a_server(office: Office) -> None:
+    first = runs.last_runs(office.field.mission.desk, 1)[0].run_id
+    doctor = _recorded(office.field.mission, "doctor")
+    left = _pages(office, "/reglages", "/formulaires", "/qualite", "/synchronisations", f"/synchronisations/{first}", doctor)
+    assert left == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (401, '{"detail": "Invalid token."}', {}),
+        (403, "{}", {}),
+        (404, "{}", {}),
+        (500, "<!doctype html><title>x</title>", {}),
+        (302, "", {"Location": "http://127.0.0.1:1/"}),
+        (200, "<html>", {}),
+        (200, "[]", {}),
+        (200, '{"count": 1}', {}),
+    ],
+)
+def test_a_server_that_answers_amiss(office: Office, status: int, body: str, headers: dict[str, str]) -> None:
+    with loopback_server(lambda handler, _: answer(handler, status, body.encode(), **headers)) as (address, _):
+        mission = _settings(office, r'^kf = ".*"', f'kf = "{address}"\nretries = 1')
+        paths = [_recorded(mission, job) for job in ("pull", "diff", "doctor")]
+        paths.append(_recorded(mission, "deploy", deploy))
+        left = _pages(office, "/reglages", "/formulaires", "/synchronisations", *paths)
+    assert {key: [p for p in pieces if "Invalid token" not in p] for key, pieces in left.items()} in (
+        {},
+        {key: [] for key in left},
+    )
+
+
+def test_no_server_at_all_and_settings_that_lack(office: Office) -> None:
+    mission = _settings(office, r'^kf = ".*"', 'kf = "http://127.0.0.1:9"\nretries = 1')
+    paths = [_recorded(mission, job) for job in ("run", "pull", "reconcile", "diff", "purge", "backup", "digest")]
+    assert _pages(office, "/reglages", "/synchronisations", *paths) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"^code = .*", "code ="),
+        (r"^starts_on = .*", 'starts_on = "2025-13-01"'),
+        (r"^ends_on = .*", "ends_on = 2001-01-01"),
+        ("", "\n[pull]\npage_size = 'many'\n"),
+        ("", "\n[pull]\npage_size = -1\n"),
+        ("", "\n[pull]\npagesize = 10\n"),
+        ("", "\n[service]\nlog_format = 'xml'\n"),
+        ("", "\n[privacy]\nkeep = ['nobody.nothing']\n"),
+        ("", "\n[checks]\noff = 'DATA001'\n"),
+        ("", "\n[roster]\nform = 'nope'\n"),
+        ("", "\n[quotas.zones.mars]\na = 3\n"),
+        (r"^timezone = .*", 'timezone = "Mars/Olympus"'),
+    ],
+)
+def test_settings_at_fault(office: Office, old: str, new: str) -> None:
+    office.client("maha").get("/")
+    _settings(office, old, new)
+    text = office.client("maha").get("/reglages").text
+    assert "Un fichier de réglages est en faute" in text
+    assert _pages(office, "/reglages") == {}
+
+
+def test_a_form_at_fault(office: Office) -> None:
+    folder = office.field.mission.workspace.root / "forms"
+    path = sorted(path for path in folder.iterdir() if path.is_file())[0]
+    for content in (b"", b"no workbook", b"PK\x03\x04 broken"):
+        path.write_bytes(content)
+        mission = office.field.reopen()
+        paths = [_recorded(mission, "check", check), _recorded(mission, "build", build), _recorded(mission, "doctor")]
+        assert _pages(office, "/formulaires", "/reglages", *paths) == {}, content
+
+
+def test_papers_that_cannot_be_made_or_sent(office: Office) -> None:
+    mission = _settings(office, r"^mission = .*|\Z", "")
+    out = mission.workspace.out
+    for path in sorted(out.rglob("*.pdf"))[:1]:
+        path.write_bytes(path.read_bytes() + b"\n% edited")
+    paths = [_recorded(mission, "deliver", lambda opened: deliver(opened))]
+    for manifest in out.rglob("*.json"):
+        manifest.unlink()
+    paths.append(_recorded(mission, "deliver", lambda opened: deliver(opened)))
+    paths.append(_recorded(mission, "build", lambda opened: build(opened, zones=["mars"])))
+    paths.append(_recorded(mission, "build", lambda opened: build(opened, pdf=True)))
+    assert _pages(office, *paths) == {}
