@@ -74,7 +74,7 @@ def sentences() -> dict[str, str]:
 
 def is_french(text: str) -> bool:
     """Whether a sentence of the code is French already, so that Arabic alone is due."""
-    return bool(FRENCH.search(SLOT.sub(" ", text)))
+    return bool(FRENCH.search(SLOT.sub(" ", text))) and not re.search(r"\bthe\b", text)
 
 
 def _is_sentence(text: str) -> bool:
