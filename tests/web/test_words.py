@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from html import unescape
+from typing import Any
 
 import pytest
 from loopback import answer, loopback_server
+from pydantic import BaseModel
 from web_office import Office
 
+from kobo_sync.config.config import Config
 from kobo_sync.desk import runs, worklist
 from kobo_sync.desk.runs import Order
 from kobo_sync.desk.worklist import refresh
@@ -25,6 +29,7 @@ from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.deploy import deploy
+from kobo_sync.web.words import CHOICES
 
 ENGLISH = re.compile(
     r"\b(?:the|is|are|was|were|and|of|it|its|not|this|that|cannot|with|from|have|has|again|rows?|missing|answered|check|"
@@ -184,3 +189,52 @@ def test_every_sentence_of_the_code_as_a_finding_of_a_run_and_on_the_worklist(of
     page = worklist.page(desk, states=(), limit=500)
     assert len(page.items) > 150
     assert _pages(office, "/qualite", *(f"/qualite/{item.key}" for item in page.items[::9])) == {}
+
+
+# ── settings ──
+
+
+def test_a_setting_is_told_by_what_it_decides_and_its_value_in_words(office: Office) -> None:
+    """Label first, the key beside it; what is not set is not there."""
+    _settings(office, "", "\n[notices]\nquota_hour = 10:30:00\nendangered_below = 0.75\n")
+    text = unescape(office.client("maha").get("/reglages").text)
+
+    def value_of(key: str) -> str:
+        label, _, rest = text.partition(f'<bdi class="code" dir="ltr">{key}</bdi></dt><dd><bdi>')
+        assert label.rstrip().rpartition("<dt>")[2], key
+        return rest.partition("</bdi></dd>")[0].replace("\u202f", " ")
+
+    assert value_of("server.plain_http") == "non"
+    assert value_of("schedule.pull") == "toutes les 15 minutes de 7 h à 21 h"
+    assert value_of("schedule.reconcile") == "chaque jour à 04:00"
+    assert value_of("notices.endangered_below").replace("\u00a0", " ") == "75 %"
+    assert value_of("notices.quota_hour") == "10:30"
+    assert value_of("mission.starts_on") == f"{office.field.mission.config.mission.starts_on:%d/%m/%Y}"
+    assert value_of("service.log_format") == "texte simple"
+    assert "Lignes demandées à la fois <bdi" in text and "None" not in text and "True" not in text
+    assert "notices.smtp" not in text
+
+
+def test_every_setting_that_chooses_has_words_for_each_choice() -> None:
+    def literals(kind: Any, key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        origin, inner = typing.get_origin(kind), typing.get_args(kind)
+        if origin is typing.Literal:
+            yield key, inner
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            for name, info in kind.model_fields.items():
+                yield from literals(info.annotation, f"{key}.{name}".lstrip("."))
+        else:
+            items = inner[1:] if origin is dict else inner
+            for each in items:
+                star = ".*" if origin is dict or (origin is list and _is_table(each)) else ""
+                yield from literals(each, f"{key}{star}")
+
+    found = dict(literals(Config, ""))
+    assert found
+    assert {key: [code for code in codes if code and code not in CHOICES.get(key, {})] for key, codes in found.items()} == {
+        key: [] for key in found
+    }
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
