@@ -27,7 +27,7 @@ def settings() -> Answer:
     examined = next(iter(runs.last_runs(mission.desk, 1, job="doctor")), None)
     return render_template(
         "settings.html",
-        sections=[(name, flat(value, name)) for name, value in values.items() if value],
+        sections=[(name, pairs) for name, value in values.items() if (pairs := flat(value, name))],
         zones=config.zones,
         secrets=[(name, name in config.secrets) for name in SECRET_NAMES],
         examined=examined,

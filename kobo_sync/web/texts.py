@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -9,13 +10,17 @@ from importlib import resources
 from typing import Any
 
 from flask import session
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from kobo_sync.documents import french
 from kobo_sync.notices.translations import translated
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
+# A path, address or command within a sentence that runs the other way: from a Latin word to the last one in a row.
+_LATIN = re.compile(
+    r"((?:[`'\"]?[A-Za-z/][!-~]*[\w/`'\"*\]]|[A-Za-z])(?: (?:[A-Za-z/\[=<>'\"-][!-~]*[\w/`'\"*\]]|[=A-Za-z]))*)"
+)
 
 
 def language() -> str:
@@ -55,12 +60,17 @@ def _arabic_form(n: int) -> str:
 def said(text: str) -> Markup:
     """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own.
 
-    A sentence runs as its language does, though a file's name may stand at its head.
+    A sentence runs as its language does, though a file's name may stand at its head; a path or command in it runs its own way.
     """
     code = language()
     shown = translated(text, code)
-    runs = ' dir="rtl"' if code in RIGHT_TO_LEFT and shown != text else ""
-    return Markup(f"<bdi{runs}>{{}}</bdi>").format(shown)
+    if code not in RIGHT_TO_LEFT or shown == text:
+        return Markup("<bdi>{}</bdi>").format(shown)
+    parts = _LATIN.split(shown)  # text, Latin, text, …
+    pieces = [
+        Markup('<bdi dir="ltr">{}</bdi>').format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    ]
+    return Markup('<bdi dir="rtl">{}</bdi>').format(Markup("").join(pieces))
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:

@@ -120,7 +120,9 @@ def setting_in_words(key: str, value: bool | float | str) -> str:
     if isinstance(value, bool):
         return t("oui") if value else t("non")
     if isinstance(value, int | float):
-        return french.percent(value) if general in SHARES else french.number(value, 0 if value == int(value) else 2)
+        if general in SHARES:
+            return french.percent(value)
+        return str(int(value)) if value == int(value) else french.number(value, 2)  # a port has no thousands
     if value in CHOICES.get(general, ()):
         return t(CHOICES[general][value])
     if general.startswith("schedule."):

@@ -48,7 +48,8 @@ def _left(html: str, language: str) -> list[str]:
     main = re.sub(r'<(script|style|select|summary|h1)\b.*?</\1>|<[^>]*class="code"[^>]*>[^<]*<', "<", main, flags=re.S)
     main = re.sub(r"<dd>.*?</dd>", "", main, flags=re.S) if 'class="facts settings"' in main else main
     pieces = [
-        " ".join(unescape(re.sub(r"<[^>]+>", " ", piece)).split()) for piece in re.split(r"</(?:p|li|dt|dd|bdi)>", main)
+        " ".join(unescape(re.sub(r"<[^>]+>", " ", piece)).split())
+        for piece in re.split(r"</(?:p|li|dt|dd)>|</bdi>\n", main)
     ]
     amiss = ENGLISH if language == "fr" else re.compile(f"{ENGLISH.pattern}|{FRENCH.pattern}")
     return [piece for piece in pieces if amiss.search(CODE.sub(" ", piece))]
@@ -231,9 +232,9 @@ def test_every_setting_that_chooses_has_words_for_each_choice() -> None:
 
     found = dict(literals(Config, ""))
     assert found
-    assert {key: [code for code in codes if code and code not in CHOICES.get(key, {})] for key, codes in found.items()} == {
-        key: [] for key in found
-    }
+    assert {
+        key: [code for code in codes if code and code not in CHOICES.get(key, {})] for key, codes in found.items()
+    } == {key: [] for key in found}
 
 
 def _is_table(kind: Any) -> bool:
