@@ -38,7 +38,7 @@ ENGLISH = re.compile(
 FRENCH = re.compile(r"\b(?:le|la|les|des|du|une?|est|dans|sur|pas|avec|pour|ne|aux?|qui|que|par|sont|être)\b|\w[’]\w")
 # What is not the program's: the forged server's own words, codes, commands, addresses, paths, keys, and values in quotes.
 CODE = re.compile(
-    r"Invalid token\.|check\(facts\)|file = |`[^`]*`|https?://\S+|[\w./*-]*[\w*]+[./_][\w./*-]+|'[^']*'|\[[\w.\[\]]+\]|[\w ]+(?:-[a-z]+)?=\S+|kobo-sync \w+(?: -\S+)*|apt install \S+|\b[A-Z]{3,}\d{3}\b"
+    r"Invalid token\.|check\(facts ?\)|file = |`[^`]*`|https?://\S+|[\w./*-]*[\w*]+[./_][\w./*-]+|'[^']*'|\[[\w.\[\]]+\]|[\w ]+(?:-[a-z]+)?=\S+|kobo-sync \w+(?: -\S+)*|apt install \S+|\b[A-Z]{3,}\d{3}\b"
 )
 
 
@@ -239,3 +239,24 @@ def test_every_setting_that_chooses_has_words_for_each_choice() -> None:
 
 def _is_table(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def test_what_a_server_says_is_never_html(office: Office) -> None:
+    """Escaped in both languages, within a sentence of ours and beside it."""
+    desk, now = office.field.mission.desk, office.field.clock()
+    evil = "<img src=x onerror=alert(1)>"
+    for text in (
+        evil,
+        f"GET http://x answered 502: the server cannot answer now ({evil})",
+        f"no whole answer ({evil})",
+    ):
+        run = runs.start_run(desk, "pull", Order("schedule"), now, "here", 1)
+        runs.end_run(desk, run, now, "failed", {"error": text, "hint": text, "lines": [text]})
+        client = office.client("maha")
+        for language in ("fr", "ar"):
+            with client.session_transaction() as kept:
+                kept["language"] = language
+            page = client.get(f"/synchronisations/{run}").text
+            assert "<img" not in page.partition("<main")[2] and "onerror=alert(1)" in unescape(
+                re.sub(r"</?bdi[^>]*>", "", page)
+            )
