@@ -15,7 +15,7 @@ from kobo_sync.documents import french
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
-from kobo_sync.notices.translations import translated
+from kobo_sync.notices.translations import rule_title, translated
 from kobo_sync.workspace.manifests import class_of_zip
 
 log = logging.getLogger("kobo_sync.notices.messages")
@@ -82,7 +82,7 @@ def send_waiting(mission: Mission, now: datetime) -> int:
             mail.send(smtp, mission.config.secret("SMTP_PASSWORD"), message, ca_file)
         except KoboSyncError as error:
             log.warning("mail not sent: %s", error.message)
-            notices.not_sent(mission.desk, notice.event, f"{error.message} → {error.hint}", now)
+            notices.not_sent(mission.desk, notice.event, " → ".join(filter(None, (error.message, error.hint))), now)
             return n
         notices.sent(mission.desk, notice.event, now)
         n += 1
@@ -146,7 +146,7 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
     for finding in run.report.get("findings", ()) if run else ():
         if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
             lines_by_form.setdefault(finding.get("form_id", ""), []).append(
-                f"- {finding['rule']} : {translated(finding['message'], 'fr')} → {translated(finding.get('hint', ''), 'fr')}"
+                f"- {rule_title(finding['rule'], 'fr')} ({finding['rule']}) : {_in_french(finding['message'], finding.get('hint', ''))}"
             )
     day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
     return [
@@ -154,9 +154,9 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
             mission,
             f"incomplete:{form_id}:{day}",
             "incomplete",
-            f"Données incomplètes : {form_id or 'mission'}",
+            f"Données incomplètes : {_title(mission, form_id) or 'mission'}",
             [
-                f"La relève ne prouve pas que tout est là pour le formulaire « {form_id} » :",
+                f"La relève ne prouve pas que tout est là pour {f'le formulaire « {_title(mission, form_id)} »' if form_id else 'la mission'} :",
                 "",
                 *lines,
                 "",
@@ -187,7 +187,7 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
         else:
             continue
         lines = [
-            f"{name}, {french.day(local.date())} à {local:%H:%M} : {french.count(n, 'personne présente', 'personnes présentes')} pour un quota de {quota}.",
+            f"{name}, {french.day(local.date())} à {local:%H:%M} : {french.none_or(n, 'personne présente', 'personnes présentes', none='aucune')} pour un quota de {quota}.",
             "",
         ]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
@@ -254,6 +254,16 @@ def _signed(mission: Mission, lines: list[str]) -> str:
     return "\n".join(
         [*lines, "", "-- ", f"kobo-sync, {mission.config.mission.title}", mission.config.service.public_url]
     )
+
+
+def _title(mission: Mission, form_id: str) -> str:
+    """A form as people call it."""
+    form = mission.forms.get(form_id)
+    return form.title if form else form_id
+
+
+def _in_french(message: str, cure: str) -> str:
+    return " → ".join(translated(part, "fr") for part in (message, cure) if part)
 
 
 def _where(mission: Mission) -> str:

@@ -1,103 +1,229 @@
-"""What the program says in English, as people read it on pages and in mails: in French and Arabic, its values kept.
+"""What the program says, as people read it on pages and in mails: in French and Arabic, its values kept.
 
-The command line, logs and code speak English. `texts/messages.toml` has each sentence that a page or a mail may show,
-with ``{1}``, ``{2}`` where values stand; tests/notices/test_translations.py compares it with the code.
+The command line, logs and code speak English, checks and papers French. `texts/messages.toml` has each sentence that a page
+or a mail may show, with ``{1}``, ``{2}`` where values stand; tests/notices/test_translations.py compares it with the code.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
+from typing import Any
 
 LANGUAGES = ("fr", "ar")
-_VALUE = re.compile(r"\{(\d+)\}")
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
-_JOINTS = (": ", " → ", "; ", " (")
+MOST_PARTS = 40  # of one text that are looked at; what is behind stays as it is
+MOST_DEPTH = 5  # of values within values
+_SLOT = re.compile(r"\{(\d+)\}")
+_FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many the value is: [1:ligne|lignes]
+# What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
+_JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
+_MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
+_STOP = re.compile(
+    r" → | ?: | ?; | · |, | \("
+)  # of these: what never stands in a sentence's first value, unless in quotes
+_QUOTED = re.compile(r"(['\"`«]).*(['\"`»])", re.S)
+_JOINTS = {
+    "fr": {": ": "\u00a0: ", "; ": "\u202f; ", " and ": " et "},
+    "ar": {" → ": " ← ", " and ": " و", " : ": ": ", "; ": "؛ ", " ; ": "؛ ", ", ": "، ", " et ": " و"},
+}
 
 
 def translated(text: str, language: str) -> str:
-    """*text* in *language* as far as the catalogue knows its sentences; the rest, and what is French already, as it is."""
-    return _translated(text, language) if language in LANGUAGES else text
+    """*text* in *language* as far as the catalogue knows its sentences; the rest, and what is in it already, as it is."""
+    if language not in LANGUAGES:
+        return text
+    mark, body, end = _MARKED.fullmatch(text).groups()  # type: ignore[union-attr]  # all of it may be empty
+    return mark + _translated(body, language, 0) + end
 
 
 def rule_title(rule: str, language: str) -> str:
     """What a rule is about, in a few words; empty for a rule that the catalogue does not know (a mission's own)."""
-    return catalogue("rules").get(rule, {}).get(language, "")
+    return str(catalogue("rules").get(rule, {}).get(language, ""))
 
 
 def setting_label(key: str, language: str) -> str:
-    """What a setting (``pull.page_size``) or a table of settings decides; empty for one that the catalogue does not know.
+    """What a setting (``forms.presence.items.q1.answer``) or a table of settings decides; empty for one that is not known."""
+    return str(catalogue("settings").get(general_key(key), {}).get(language, ""))
 
-    Names that a mission gives (of a form, a zone, a group) and numbers of items are ``*`` there.
+
+def general_key(key: str) -> str:
+    """A setting's key as the catalogue has it: ``*`` for names that a mission gives (of a form, a zone, a group), and for
+    numbers of items; empty for one that it does not have.
     """
-    labels = catalogue("settings")
-    parts = key.replace("[", ".").replace("]", "").split(".")
-    for at in range(len(parts), -1, -1):
-        starred = [part if place < at else "*" for place, part in enumerate(parts)]
-        for candidate in (".".join(starred), ".".join(p if i != 1 else "*" for i, p in enumerate(parts))):
-            if candidate in labels:
-                return labels[candidate].get(language, "")
-    return ""
+    node, general = _keys(), []
+    for part in re.split(r"[.\[\]]+", key.rstrip("]")):
+        step = part if part in node else "*"
+        if step not in node:
+            return ""
+        node = node[step]
+        general.append(step)
+    return ".".join(general)
+
+
+@cache
+def _keys() -> dict[str, Any]:
+    """The settings' keys as a tree of their parts."""
+    tree: dict[str, Any] = {}
+    for key in catalogue("settings"):
+        node = tree
+        for part in key.split("."):
+            node = node.setdefault(part, {})
+    return tree
+
+
+# ── a text ──
 
 
 @lru_cache(maxsize=4096)
-def _translated(text: str, language: str) -> str:
-    whole = _sentence(text, language)
+def _translated(text: str, language: str, depth: int) -> str:
+    """The text with each longest run of its parts that is a sentence put into *language*, from its beginning on."""
+    if depth > MOST_DEPTH:
+        return text
+    whole = _sentence(text, language, depth, is_head=not depth)
     if whole is not None:
         return whole
-    # Errors are put together: the place first, the cure behind, what the server said in brackets.
-    for joint in _JOINTS:
-        at = text.find(joint)
-        while at >= 0:
-            rest = text[at + len(joint) :]
-            known = _sentence(rest.removesuffix(")") if joint == " (" else rest, language)
-            if known is not None:
-                close = ")" if joint == " (" and rest.endswith(")") else ""
-                return _translated(text[:at], language) + _joint(joint, language) + known + close
-            at = text.find(joint, at + 1)
-    for joint in _JOINTS[:3]:
-        first, found, rest = text.partition(joint)
-        known = _sentence(first, language) if found else None
+    parts = _JOINT.split(text, maxsplit=MOST_PARTS)
+    if len(parts) == 1:
+        return text
+    starts = [0]
+    for part in parts:
+        starts.append(starts[-1] + len(part))
+    told, at, is_known, joint = "", 0, False, ""
+    while at < len(parts):
+        end, known = _longest(text, starts, at, language, depth)
+        piece = text[starts[at] : starts[end + 1]] if known is None else known
+        told += (_JOINTS[language].get(joint, joint) if is_known or known is not None else joint) + piece
+        is_known, joint = known is not None, parts[end + 1] if end + 1 < len(parts) else ""
+        at = end + 2
+    return told
+
+
+def _longest(text: str, starts: Sequence[int], at: int, language: str, depth: int) -> tuple[int, str | None]:
+    """The last part of the longest sentence that begins with part *at*, and its translation; that part alone and None else."""
+    last = len(starts) - 2
+    for end in range(last, at - 1, -2):
+        run = text[starts[at] : starts[end + 1]]
+        if (at, end) == (0, last):
+            continue  # the whole text was no sentence
+        known = _sentence(run, language, depth, is_head=not (depth or at))
+        if known is None and run.endswith(")") and run.count("(") < run.count(")"):  # it began behind the bracket
+            inner = _sentence(run[:-1], language, depth)
+            known = None if inner is None else f"{inner})"
         if known is not None:
-            return known + _joint(joint, language) + _translated(rest, language)
-    return text
+            return end, known
+    return at, None
 
 
-def _joint(joint: str, language: str) -> str:
-    return {"fr": {": ": "\u00a0: ", "; ": "\u202f; "}, "ar": {" → ": " ← ", "; ": "؛ "}}[language].get(joint, joint)
+# ── a sentence ──
 
 
-def _sentence(text: str, language: str) -> str | None:
-    """The translation of a sentence of the catalogue, its values translated as well; None for another."""
-    for pattern, numbers, translations in _patterns():
-        match = pattern.fullmatch(text)
-        if match and translations.get(language):
-            values = {number: match[place] for place, number in enumerate(numbers, 1)}
-            parts = _VALUE.split(translations[language])
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence of the catalogue: what stands between its values, in order, and its translations by language."""
+
+    pieces: tuple[str, ...]
+    slots: tuple[str, ...]
+    by_language: Mapping[str, str]
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """The values where *text* is this sentence, by slot; None else. One look from left to right, never back."""
+        first, *others = self.pieces
+        if not others:
+            return {} if text == first else None
+        if len(text) < sum(map(len, self.pieces)) or not text.startswith(first) or not text.endswith(others[-1]):
+            return None
+        at, end, values = len(first), len(text) - len(others[-1]), []
+        for piece in others[:-1]:
+            place = text.find(piece, at, end)
+            if place < 0:
+                return None
+            values.append(text[at:place])
+            at = place + len(piece)
+        if at > end:
+            return None
+        values.append(text[at:end])
+        return dict(zip(self.slots, values, strict=True)) if first or self._may_begin(values[0]) else None
+
+    def _may_begin(self, value: str) -> bool:
+        """Whether the sentence can begin with *value*: it may not take in what only stands before the sentence."""
+        return bool(_STOP.match(self.pieces[1]) or not _STOP.search(value) or _QUOTED.fullmatch(value))
+
+    def told(self, language: str, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+        """The translation in pieces; with each whether it is a value."""
+        text = _FORMS.sub(
+            lambda match: _form(match[2].split("|"), values[match[1]], language), self.by_language[language]
+        )
+        for at, part in enumerate(_SLOT.split(text)):
+            yield (values[part], True) if at % 2 else (part, False)
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """The sentences to a language: those without values by their text, others by their first letters, longest first."""
+
+    fixed: dict[str, str] = field(default_factory=dict)
+    by_head: dict[str, list[_Sentence]] = field(default_factory=dict)
+
+    def like(self, text: str) -> Iterator[_Sentence]:
+        """Those that *text* may be."""
+        yield from self.by_head.get(text[:_HEAD], ())
+        yield from self.by_head.get("", ())
+
+
+_HEAD = 4
+
+
+def _sentence(text: str, language: str, depth: int, *, is_head: bool = False) -> str | None:
+    """The translation of a sentence of the catalogue, its values translated as well; None for another text.
+
+    A single word (``server``) is one at the head of a text alone: within lists it may be the name of a question.
+    """
+    sentences = _sentences(language)
+    if text in sentences.fixed and (is_head or " " in text):
+        return sentences.fixed[text]
+    for each in sentences.like(text):
+        values = each.values(text)
+        if values is not None:
             return "".join(
-                _translated(values.get(part, ""), language) if at % 2 else part for at, part in enumerate(parts)
+                _translated(part, language, depth + 1) if is_value else part
+                for part, is_value in each.told(language, values)
             )
     return None
 
 
+def _form(forms: Sequence[str], value: str, language: str) -> str:
+    """The form of a word beside the number *value*: one, many in French; one, two, 3 to 10, more in Arabic."""
+    n = int(value) if value.isdecimal() else 100
+    if language == "fr":
+        return forms[n > 1]
+    return forms[n - 1 if n in (1, 2) else 2 if 3 <= n % 100 <= 10 else 3 if n % 100 > 10 else 0]
+
+
 @cache
-def _patterns() -> list[tuple[re.Pattern[str], list[str], Mapping[str, str]]]:
-    """The sentences as patterns, those with the most words of their own first."""
-    texts = catalogue("messages")
-    ordered = sorted(texts, key=lambda text: (-len(_VALUE.sub("", text)), text))
-    return [
-        (re.compile("(.*?)".join(map(re.escape, _VALUE.split(text)[::2])), re.S), _VALUE.findall(text), texts[text])
-        for text in ordered
-        if len(_LETTERS.findall(_VALUE.sub(" ", text))) >= 2
-    ]
+def _sentences(language: str) -> _Sentences:
+    """The sentences that have a translation to *language*; of several that a text may be, that with the most own words first."""
+    sentences = _Sentences()
+    texts = {**catalogue("parts"), **catalogue("messages")}
+    for text in sorted(texts, key=lambda text: (-len(_SLOT.sub("", text)), text)):
+        if language not in texts[text]:
+            continue
+        split = _SLOT.split(text)
+        each = _Sentence(tuple(split[::2]), tuple(split[1::2]), texts[text])
+        if each.slots:
+            head = each.pieces[0][:_HEAD] if len(each.pieces[0]) >= _HEAD else ""
+            sentences.by_head.setdefault(head, []).append(each)
+        else:
+            sentences.fixed[text] = texts[text][language]
+    return sentences
 
 
 @cache
 def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
-    """A table of ``texts/messages.toml`` (``messages``, ``rules``, ``settings``): key → language → text."""
+    """A table of ``texts/messages.toml`` (``messages``, ``parts``, ``rules``, ``settings``): key → language → text."""
     path = resources.files("kobo_sync.notices") / "texts" / "messages.toml"
     tables: dict[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(path.read_text("utf-8"))
     return tables[name]

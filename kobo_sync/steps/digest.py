@@ -11,6 +11,7 @@ from kobo_sync.documents import french
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES, WEEK, digest_notice
+from kobo_sync.store.database import Holding
 
 
 def digest(mission: Mission) -> Report:
@@ -19,11 +20,8 @@ def digest(mission: Mission) -> Report:
     today = started_at.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
     lines = ["Ce qui est là :", ""]
     for holding in mission.store.holdings(list(mission.config.forms)):
-        proof = "=" if holding.server_n == holding.n_live else "≠"
-        lines.append(
-            f"- {holding.form_id} : serveur {holding.server_n if holding.server_n is not None else '?'} {proof} "
-            f"ici {holding.n_live}, fichiers manquants : {holding.n_files_missing}"
-        )
+        form = mission.forms.get(holding.form_id)
+        lines.append(f"- {form.title if form else holding.form_id} : {_held(holding)}")
     snapshot = mission.desk.snapshot("dashboard")
     if snapshot:
         lines += ["", "Présence :", ""]
@@ -36,11 +34,22 @@ def digest(mission: Mission) -> Report:
     lines += ["", "Travaux des sept derniers jours :", ""]
     for job in dict.fromkeys(job for job, _ in sorted(ended)):
         lines.append(
-            f"- {TITLES.get(job, job)} : {french.count(ended[job, 'réussites'], 'réussite')}, {french.count(ended[job, 'échecs'], 'échec')}"
+            f"- {TITLES.get(job, job)} : {french.none_or(ended[job, 'réussites'], 'réussite', none='aucune')}, {french.none_or(ended[job, 'échecs'], 'échec')}"
         )
+    lines += [] if ended else ["aucun"]
     is_new = mission.config.notices.smtp is not None and bool(mission.config.notices.staff)
     is_new = is_new and raise_notice(mission.desk, digest_notice(mission, lines, today), started_at)
     summary = (
         "the week's digest waits to be sent" if is_new else "no digest: no mail server, nobody to tell, or told already"
     )
     return mission.report("digest", started_at, {"raised": int(is_new)}, [], [summary])
+
+
+def _held(holding: Holding) -> str:
+    """``12 soumissions ici, autant sur le serveur, aucun fichier manquant``."""
+    if holding.server_n is None:
+        return "jamais relevé"
+    there = "autant" if holding.server_n == holding.n_live else french.number(holding.server_n)
+    here = french.none_or(holding.n_live, "soumission", none="aucune")
+    missing = french.none_or(holding.n_files_missing, "fichier manquant", "fichiers manquants")
+    return f"{here} ici, {there} sur le serveur, {missing}"

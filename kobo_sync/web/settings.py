@@ -10,7 +10,7 @@ from kobo_sync import __version__
 from kobo_sync.config.config import SECRET_NAMES
 from kobo_sync.desk import accounts, runs
 from kobo_sync.web.site import Answer, actors, person, site
-from kobo_sync.web.words import ROLES
+from kobo_sync.web.words import ROLES, setting_in_words
 
 
 def add_to(app: Flask) -> None:
@@ -27,7 +27,7 @@ def settings() -> Answer:
     examined = next(iter(runs.last_runs(mission.desk, 1, job="doctor")), None)
     return render_template(
         "settings.html",
-        sections=[(name, flat(value)) for name, value in values.items() if value],
+        sections=[(name, pairs) for name, value in values.items() if (pairs := flat(value, name))],
         zones=config.zones,
         secrets=[(name, name in config.secrets) for name in SECRET_NAMES],
         examined=examined,
@@ -37,14 +37,13 @@ def settings() -> Answer:
     )
 
 
-def flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """(key, value) of nested settings, keys joined by dots; empty values left out."""
+def flat(value: Any, key: str) -> list[tuple[str, str]]:
+    """(key, value in words) of the settings below *key*, keys joined by dots and numbers; what is not set is left out."""
     if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in flat(inner, f"{prefix}.{key}" if prefix else str(key))]
+        return [pair for name, inner in value.items() for pair in flat(inner, f"{key}.{name}")]
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return [
-            pair for at, item in enumerate(value, 1) for pair in flat(item, f"{prefix}[{at}]" if prefix else str(at))
-        ]
+        return [pair for at, item in enumerate(value, 1) for pair in flat(item, f"{key}[{at}]")]
     if value in (None, "", [], {}):
         return []
-    return [(prefix, ", ".join(map(str, value)) if isinstance(value, list) else str(value))]
+    parts = value if isinstance(value, list) else [value]
+    return [(key, ", ".join(setting_in_words(key, each) for each in parts))]

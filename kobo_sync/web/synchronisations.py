@@ -11,10 +11,11 @@ from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import trigger
 from kobo_sync.desk import notices, runs, schedules
 from kobo_sync.notices.messages import TITLES
+from kobo_sync.notices.translations import translated
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
-from kobo_sync.web.texts import t, tn
+from kobo_sync.web.texts import language, t, tn
 from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STATUSES, in_words
 
 PAGE = 30
@@ -174,7 +175,7 @@ def _running() -> dict[str, Any]:
         "run_id": run.run_id,
         "title": t(TITLES.get(run.job, run.job)),
         "began": moment(run.started_at),
-        "what": run.progress.get("what", ""),
+        "what": translated(run.progress.get("what", ""), language()),
         "done": run.progress.get("done", 0),
         "total": run.progress.get("total"),
     }

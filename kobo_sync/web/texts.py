@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
+from html import escape
 from importlib import resources
 from typing import Any
 
 from flask import session
-from markupsafe import Markup
 
 from kobo_sync.documents import french
 from kobo_sync.notices.translations import translated
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
+# A path, address or command within a sentence that runs the other way: from a Latin word to the last one in a row.
+_LATIN = re.compile(
+    r"((?:[`'\"]?\.?[A-Za-z/][!-~]*[\w/`'\"*\]]|[A-Za-z])(?: (?:[A-Za-z/\[=<>'\"-][!-~]*[\w/`'\"*\]]|[=A-Za-z]))*)"
+)
 
 
 def language() -> str:
@@ -52,9 +57,25 @@ def _arabic_form(n: int) -> str:
     return "few" if 3 <= n % 100 <= 10 else "many" if n % 100 >= 11 else "other"
 
 
-def said(text: str) -> Markup:
-    """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own."""
-    return Markup("<bdi>{}</bdi>").format(translated(text, language()))
+class Html(str):
+    """Text that is HTML already: templates put it in as it is."""
+
+    def __html__(self) -> str:
+        return self
+
+
+def said(text: str) -> Html:
+    """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own.
+
+    A sentence runs as its language does, though a file's name may stand at its head; a path or command in it runs its own way.
+    """
+    code = language()
+    shown = translated(text, code)
+    if code not in RIGHT_TO_LEFT or shown == text:
+        return Html(f"<bdi>{escape(shown)}</bdi>")
+    parts = [escape(part) for part in _LATIN.split(shown)]  # text, Latin, text, …
+    parts[1::2] = [f'<bdi dir="ltr">{part}</bdi>' for part in parts[1::2]]
+    return Html(f'<bdi dir="rtl">{"".join(parts)}</bdi>')
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:

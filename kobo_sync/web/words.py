@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from kobo_sync.config.timetable import INTERVAL
+from kobo_sync.documents import french
+from kobo_sync.notices.translations import general_key
 from kobo_sync.web.texts import t, tn
 
 STATUSES = {
@@ -66,6 +68,40 @@ CLASSES = {
     "public": "public",
     "internal": "interne",
 }
+# Settings that choose among codes, by their key (``*``: a name that the mission gives).
+CHOICES: dict[str, dict[str, str]] = {
+    "forms.*.role": {
+        "registration": "inscription",
+        "attendance": "présence",
+        "test": "test",
+        "satisfaction": "satisfaction",
+        "needs": "besoins",
+        "focus_group": "groupe de discussion",
+        "road_map": "feuille de route",
+        "other": "autre",
+    },
+    "service.log_format": {"plain": "texte simple", "json": "JSON"},
+    "notices.smtp.security": {"starttls": "STARTTLS", "tls": "TLS", "none": "sans chiffrement"},
+    "report.objectives.*.evidence": {
+        "attendance": "présence",
+        "test": "test",
+        "satisfaction": "satisfaction",
+        "needs": "besoins",
+        "dialogue": "dialogue",
+        "focus_groups": "groupes de discussion",
+        "road_map": "feuille de route",
+        "smart": "actions SMART",
+    },
+    "checks.exclude": {"not_approved": "refusée", "on_hold": "mise en attente"},
+    "privacy.classes.*": {
+        "nominative": "nominatif",
+        "sensitive": "sensible",
+        "free text": "texte libre",
+        "ordinary": "ordinaire",
+    },
+    "mission.languages": {"fr": "français", "ar": "arabe", "zgh": "tamazight", "en": "anglais"},
+}
+SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole
 UNITS = {
     "s": ("chaque seconde", "toutes les {n} secondes"),
     "min": ("chaque minute", "toutes les {n} minutes"),
@@ -73,8 +109,27 @@ UNITS = {
     "d": ("chaque jour", "tous les {n} jours"),
 }
 DAYS = ("dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_DAY, _HOUR = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d\d:\d\d:00")
 _DAILY = re.compile(r"(\d{1,2}) ([\d,]+) \* \* (\*|[0-7])")
 _WITHIN = re.compile(r"\*/(\d{1,2}) (\d{1,2})-(\d{1,2}) \* \* \*")
+
+
+def setting_in_words(key: str, value: bool | float | str) -> str:
+    """A setting's value as people say it: yes and no, codes, schedules, days, hours, parts of a whole; others as they are."""
+    general = general_key(key)
+    if isinstance(value, bool):
+        return t("oui") if value else t("non")
+    if isinstance(value, int | float):
+        if general in SHARES:
+            return french.percent(value)
+        return str(int(value)) if value == int(value) else french.number(value, 2)  # a port has no thousands
+    if value in CHOICES.get(general, ()):
+        return t(CHOICES[general][value])
+    if general.startswith("schedule."):
+        return in_words(value)
+    if _DAY.fullmatch(value):
+        return f"{value[8:]}/{value[5:7]}/{value[:4]}"
+    return value[:5] if _HOUR.fullmatch(value) else value
 
 
 def in_words(expression: str) -> str:

@@ -25,8 +25,9 @@ from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Finding
 from kobo_sync.notices.messages import after_run, send_waiting
 from kobo_sync.steps.analyse import analyse
-from kobo_sync.steps.digest import digest
+from kobo_sync.steps.digest import _held, digest
 from kobo_sync.steps.run import run
+from kobo_sync.store.database import Holding
 
 
 @dataclass
@@ -114,9 +115,15 @@ ca_file = "ca.pem"
     return field_team
 
 
+FAILURE = {
+    "error": "GET https://kf.example.org/api answered 502: the server cannot answer now (an HTML page)",
+    "hint": "check the address, the network and that the server is up",
+}
+
+
 def _fail(mission: Mission, now: Any) -> None:
     run_id = runs.start_run(mission.desk, "pull", Order(), now, "here", 1)
-    runs.end_run(mission.desk, run_id, now, "failed", {"error": "no network", "hint": "plug it in"})
+    runs.end_run(mission.desk, run_id, now, "failed", FAILURE)
     after_run(mission, "pull", now)
 
 
@@ -135,7 +142,11 @@ def test_a_job_that_failed_twice_is_told_once_until_it_works_again(told: Field, 
         _fail(mission, now)
         send_waiting(mission, now)
         assert len(inbox[0].mails) == expected
-    assert "plug it in" in _text(inbox[0].mails[0]) and "échec" in _subject(inbox[0].mails[0])
+    # Part 8, B31: mails are French throughout, errors and cures too.
+    text = _text(inbox[0].mails[0]).replace("\u00a0", " ")
+    assert "Ce qui s’est passé : GET https://kf.example.org/api : réponse 502 : le serveur ne peut pas répondre" in text
+    assert "Remède : vérifier l’adresse, le réseau, et que le serveur est en marche" in text
+    assert "(une page HTML)" in text and "échec" in _subject(inbox[0].mails[0])
     well = runs.start_run(mission.desk, "pull", Order(), now, "here", 1)
     runs.end_run(mission.desk, well, now, "done", {})
     after_run(mission, "pull", now)
@@ -184,14 +195,19 @@ def test_a_gap_is_told_once_a_day(told: Field, inbox: tuple[Inbox, int]) -> None
     mission, now = told.reopen(), told.clock()
 
     def act(opened: Mission) -> Any:
-        finding = Finding("PULL004", "error", "visites", "the server holds 9, the mirror 8", "again", form_id="visites")
+        finding = Finding(
+            "PULL004", "error", "visites", "the server holds 9 submissions, the mirror 8", "", form_id="visites"
+        )
         return opened.report("pull", now, {}, [finding], [])
 
     for hours in (0, 1, 25):
         recorded(told.reopen(), "pull", act)
         after_run(mission, "pull", now + timedelta(hours=hours))
         send_waiting(mission, now + timedelta(hours=hours))
-    assert [_subject(mail) for mail in inbox[0].mails] == ["Données incomplètes : visites"] * 2
+    assert [_subject(mail) for mail in inbox[0].mails] == ["Données incomplètes : Visites"] * 2
+    text = _text(inbox[0].mails[0]).replace("\u00a0", " ")
+    assert "- Comptes différents du serveur (PULL004) : le serveur a 9 soumissions, la copie d’ici 8\r\n" in text
+    assert "pour le formulaire « Visites » :" in text
 
 
 def test_a_quota_in_danger_then_reached_on_the_training_day(told: Field, inbox: tuple[Inbox, int]) -> None:
@@ -211,6 +227,7 @@ def test_a_quota_in_danger_then_reached_on_the_training_day(told: Field, inbox: 
         "Nord : quota en danger (0 / 3)",
         "Nord : quota atteint (3 / 3)",
     }
+    assert any(": aucune personne présente pour un quota de 3." in _text(mail) for mail in inbox[0].mails)
 
 
 def test_deliverables_ready_are_told_with_a_link_once_and_no_name(told: Field, inbox: tuple[Inbox, int]) -> None:
@@ -270,7 +287,21 @@ def test_the_week_is_told_once(told: Field, inbox: tuple[Inbox, int]) -> None:
     assert digest(mission).counts == {"raised": 1} and digest(mission).counts == {"raised": 0}
     send_waiting(mission, told.clock())
     (mail,) = inbox[0].mails
-    assert "Bilan de la semaine 7" in _subject(mail) and "visites" in _text(mail)
+    assert "Bilan de la semaine 7" in _subject(mail) and "- Visites : jamais relevé" in _text(mail)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "missing", "words"),
+    [
+        (0, 0, 0, "aucune soumission ici, autant sur le serveur, aucun fichier manquant"),
+        (1, 1, 1, "1 soumission ici, autant sur le serveur, 1 fichier manquant"),
+        (2, 3, 2, "2 soumissions ici, 3 sur le serveur, 2 fichiers manquants"),
+        (5, None, 0, "jamais relevé"),
+    ],
+)
+def test_the_week_counts_in_words(here: int, there: int | None, missing: int, words: str) -> None:
+    """Part 8, B31: plural forms at nothing, one and two."""
+    assert _held(Holding("x", here, 0, missing, missing, 0, there, None, None)) == words
 
 
 def test_without_a_mail_server_nothing_is_raised(field_team: Field) -> None:

@@ -2,85 +2,203 @@
 
 from __future__ import annotations
 
-import ast
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from kobo_sync.notices.translations import LANGUAGES, catalogue
+import pytest
+from harvest import is_french, sentences
+from pydantic import BaseModel
 
-PACKAGE = Path(__file__).parents[2] / "kobo_sync"
-# What speaks to the person at the command line alone, or to a phone, never through a run's report or a page.
-ELSEWHERE = {"cli", "phones", "station"}
-AT_THE_COMMAND_LINE = {
-    "steps/init.py",
-    "steps/enrol.py",
-    "steps/demo.py",
-    "steps/guide.py",
-    "steps/print.py",
-    "steps/export.py",
-}
-SPEAKS = {"Finding", "Examined", "OpenDoor", "finding"}
-FRENCH = re.compile(r"[«»’éèêàùçôîûœ]|\b(?:le|la|les|un|une|des|du|aucun|aucune)\b", re.I)
+from kobo_sync.config.config import Config
+from kobo_sync.notices import translations
+from kobo_sync.notices.translations import LANGUAGES, catalogue, rule_title, setting_label, translated
+
+SLOT = re.compile(r"\{(\d+)\}")
+GUIDE = (Path(__file__).parents[2] / "kobo_sync" / "starter" / "docs" / "operations.md").read_text("utf-8")
 
 
-def _text(node: ast.expr, counter: list[int]) -> Iterator[str]:
-    """The texts that an argument may be, ``{1}`` for each value."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.JoinedStr):
-        text, n = "", 0
-        for part in node.values:
-            if isinstance(part, ast.Constant):
-                text += str(part.value)
-            else:
-                n += 1
-                text += f"{{{n}}}"
-        yield text
-    elif isinstance(node, ast.IfExp):
-        yield from _text(node.body, counter)
-        yield from _text(node.orelse, counter)
+def test_every_sentence_of_the_code_is_there_and_none_that_the_code_no_longer_says() -> None:
+    told, texts = sentences(), catalogue("messages")
+    assert {text: place for text, place in told.items() if text not in texts} == {}
+    assert [text for text in texts if text not in told] == []
 
 
-def sentences() -> dict[str, str]:
-    """English sentence of an error or finding → where it stands."""
-    found: dict[str, str] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        relative = path.relative_to(PACKAGE)
-        if relative.parts[0] in ELSEWHERE or relative.as_posix() in AT_THE_COMMAND_LINE:
-            continue
-        assigned: dict[str, list[ast.expr]] = {}
-        tree = ast.parse(path.read_text("utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                assigned.setdefault(node.targets[0].id, []).append(node.value)
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if not (
-                name in SPEAKS
-                or re.fullmatch(r"\w+Error|Kobo(?:Unreachable|Refused|Rejected|Unexpected)|Busy|RunStopped", name)
-            ):
-                continue
-            for each in [
-                *node.args,
-                *(word.value for word in node.keywords if word.arg in ("hint", "message", "cure", "why")),
-            ]:
-                values = assigned.get(each.id, []) if isinstance(each, ast.Name) else [each]
-                for text in (text for value in values for text in _text(value, [])):
-                    if len(re.findall(r"[^\W\d_]{2,}", re.sub(r"\{\d+\}", " ", text))) >= 2 and not FRENCH.search(text):
-                        found.setdefault(text, relative.as_posix())
-    return found
+def test_what_is_english_has_both_languages_and_what_is_french_has_arabic() -> None:
+    for text, by_language in catalogue("messages").items():
+        assert set(by_language) == ({"ar"} if is_french(text) else set(LANGUAGES)), text
+    for text, by_language in catalogue("parts").items():
+        assert {"ar"} <= set(by_language) <= set(LANGUAGES), text
 
 
-def test_every_sentence_is_there_in_both_languages() -> None:
-    texts = catalogue("messages")
-    missing = {text: place for text, place in sentences().items() if text not in texts}
-    assert missing == {}
-    for text, by_language in texts.items():
-        assert set(by_language) == set(LANGUAGES), text
+def test_no_value_of_a_sentence_is_lost_or_swapped() -> None:
+    for table in ("messages", "parts"):
+        for text, by_language in catalogue(table).items():
+            for language in by_language:
+                values = {number: f"v{number}{number}" for number in SLOT.findall(text)}
+                shown = translated(SLOT.sub(lambda match, v=values: v[match[1]], text), language)
+                assert all(shown.count(value) == 1 for value in values.values()), (text, shown)
+                assert not re.search(r"\{\d|\[\d:", shown), shown
+
+
+def test_every_arabic_text_is_arabic_and_its_quotes_and_stops_are_right() -> None:
+    for table in ("messages", "parts", "rules", "settings"):
+        for text, by_language in catalogue(table).items():
+            words = by_language["ar"]
+            assert re.search(r"[\u0621-\u064a]", words) or words in (text, "Java"), text
+            assert "« " not in words and " »" not in words and " :" not in words and " ؟" not in words, words
+
+
+COMPOSED = [
+    (
+        "GET http://server:8080/api/v2/assets/ answered 401: the server refuses this account (Invalid token.)",
+        "GET http://server:8080/api/v2/assets/ : réponse 401 : le serveur refuse ce compte (Invalid token.)",
+        "GET http://server:8080/api/v2/assets/: الإجابة 401: الخادم يرفض هذا الحساب (Invalid token.)",
+    ),
+    (
+        "config/mission.toml, pull.page_size: 'many': Input should be a valid integer, unable to parse string as an integer",
+        "config/mission.toml, pull.page_size: 'many' : il faut un nombre entier",
+        "config/mission.toml, pull.page_size: 'many': يجب أن يكون عدداً صحيحاً",
+    ),
+    (
+        "presence: server 3 = local 3 · 1 new · 0 edited · 2 files stored",
+        "presence : serveur 3 = ici 3 · nouvelles : 1 · modifiées : 0 · fichiers reçus : 2",
+        "presence: الخادم 3 = هنا 3 · جديدة: 1 · معدّلة: 0 · ملفات واصلة: 2",
+    ),
+    (
+        "3 attached files could not be downloaded: a.jpg (404), c.jpg (12 of 30 bytes came) and 2 more",
+        "3 fichiers joints n’ont pas pu être téléchargés : a.jpg (404), c.jpg (12 octets reçus sur 30) et 2 de plus",
+        "3 من الملفات المرفقة تعذر تنزيلها: a.jpg (404), c.jpg (وصل 12 من 30 بايت) و2 أخرى",
+    ),
+    (
+        "même téléphone et même nom que la soumission 12, le même jour : une personne inscrite deux fois ?",
+        "même téléphone et même nom que la soumission 12, le même jour : une personne inscrite deux fois ?",
+        "الهاتف نفسه والاسم نفسه كما في الإرسالية 12، في اليوم نفسه: هل هو شخص مسجَّل مرتين؟",
+    ),
+    (
+        "a.xlsx: 'x, y' is no question of the form; the form is taken as it was before",
+        "a.xlsx : 'x, y' n’est pas une question du formulaire ; le formulaire reste comme il était",
+        "a.xlsx: 'x, y' ليس سؤالاً في الاستمارة؛ تبقى الاستمارة كما كانت",
+    ),
+    ("  quick: changes by their modification date", None, "  قراءة سريعة: التغييرات حسب تاريخ تعديلها"),
+    ("what people wrote: it stays (as it is), whole",) * 3,
+]
+
+
+@pytest.mark.parametrize(("text", "french", "arabic"), COMPOSED)
+def test_what_is_put_together_comes_through(text: str, french: str | None, arabic: str | None) -> None:
+    """Place, message, excerpt, cure, lists: each part in the reader's language, values and order kept."""
+    plain = str.maketrans("\u00a0\u202f", "  ")
+    if french:
+        assert translated(text, "fr").translate(plain) == french
+    if arabic:
+        assert translated(text, "ar").translate(plain) == arabic
+
+
+@pytest.mark.parametrize(
+    ("n", "french", "arabic"),
+    [
+        (0, "0 ligne figure", "0 سطر"),
+        (1, "1 ligne figure", "1 سطر "),
+        (2, "2 lignes figurent", "2 سطران"),
+        (3, "3 lignes figurent", "3 أسطر"),
+        (11, "11 lignes figurent", "11 سطراً"),
+        (100, "100 lignes figurent", "100 سطر "),
+    ],
+)
+def test_what_is_counted_has_its_form(n: int, french: str, arabic: str) -> None:
+    text = f"{n} rows are listed twice on the server"
+    assert translated(text, "fr").startswith(french)
+    assert translated(text, "ar").startswith(arabic)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " * 4000,
+        "x (y; " * 3000,
+        "GET http://x answered 4: " * 800,
+        "« a » : " * 2000,
+        "1 and " * 2000,
+        "(" * 10_000,
+    ],
+)
+def test_a_monstrous_text_costs_a_bounded_number_of_steps(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten kilobytes from a server: no step goes back over the text, and their number hangs on the parts looked at alone."""
+    steps = 0
+    compare = translations._Sentence.values
+
+    def counted(self: Any, text: str) -> dict[str, str] | None:
+        nonlocal steps
+        steps += 1
+        return compare(self, text)
+
+    monkeypatch.setattr(translations._Sentence, "values", counted)
+    for language in LANGUAGES:
+        shown = translated(text, language)
+        assert re.sub(r"[^\w()]", "", shown, flags=re.UNICODE).count("x") == text.count("x")
+    n_sentences = sum(map(len, translations._sentences("ar").by_head.values()))
+    assert steps < 2 * translations.MOST_PARTS**2 * n_sentences
+
+
+# ── rules ──
+
+
+def test_every_code_of_the_guide_has_a_title() -> None:
+    """What a finding is about, in two to six words, on the lists of the pages."""
+    told = {
+        code
+        for line in GUIDE.splitlines()
+        if line.startswith("| `")
+        for code in re.findall(r"`([A-Z]{4,}\d{3})`", line)
+    }
+    assert len(told) > 70 and "DATA001" in told
+    missing = {code for code in told if not all(rule_title(code, language) for language in LANGUAGES)}
+    assert missing == set()
+    assert all(rule_title(f"DOCTOR{n:03}", "ar") for n in range(1, 11))
+    for code in catalogue("rules"):
         for language in LANGUAGES:
-            assert sorted(set(re.findall(r"\{\d+\}", by_language[language]))) == sorted(
-                set(re.findall(r"\{\d+\}", text))
-            ), text
+            assert 2 <= len(rule_title(code, language).split()) <= 7, code
+    assert rule_title("OURS001", "fr") == ""
+
+
+# ── settings ──
+
+
+def _keys(kind: Any, prefix: str) -> Iterator[str]:
+    """Every key that a settings file may have below *prefix*, ``*`` for names and numbers of items."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, info in kind.model_fields.items():
+            key = f"{prefix}.{name}" if prefix else name
+            if key not in ("zones", "secrets"):  # a list and secrets of their own
+                yield key
+                yield from _keys(info.annotation, key)
+    elif origin is dict:
+        yield f"{prefix}.*"
+        yield from _keys(inner[1], f"{prefix}.*")
+    elif origin is list:
+        yield from _keys(inner[0], f"{prefix}.*")
+    elif origin is not typing.Literal:
+        for each in inner:
+            yield from _keys(each, prefix)
+
+
+def test_every_key_of_the_settings_has_a_label_in_both_languages_and_no_other_has() -> None:
+    keys = set(_keys(Config, ""))
+    assert "forms.*.items.*.answer" in keys and "notices.smtp.host" in keys
+    labels = catalogue("settings")
+    assert set(labels) == keys
+    for key, by_language in labels.items():
+        for language in LANGUAGES:
+            assert 1 <= len(by_language[language].split()) <= 9, key
+
+
+def test_a_key_finds_its_label_by_what_the_mission_names() -> None:
+    assert setting_label("forms.presence.items.q1.answer", "fr") == "Bonne réponse de la question du test"
+    assert setting_label("groups[2].label.ar", "fr") == "Nom du groupe, dans cette langue"
+    assert setting_label("quotas.zones.nord.femmes", "fr") == "Personnes attendues du groupe, dans cette zone"
+    assert setting_label("pull.page_size", "ar") == "عدد الأسطر في كل طلب"
+    assert setting_label("pull.no_such_key", "fr") == setting_label("nothing", "ar") == ""

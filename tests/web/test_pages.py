@@ -60,7 +60,7 @@ def test_every_text_is_there_in_arabic() -> None:
     texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
     texts |= {*quality.FILTERS.values(), *quality.KINDS.values(), *sign_in.REFUSALS.values(), *dashboard.RATES.values()}
     texts |= set(words.PURPOSES.values())
-    for table in (words.STATUSES, words.ORIGINS, words.ROLES, words.CLASSES):
+    for table in (words.STATUSES, words.ORIGINS, words.ROLES, words.CLASSES, *words.CHOICES.values()):
         texts |= set(table.values())
     texts |= {*words.DAYS, *(text for pair in app.FAULTS.values() for text in pair)}
     known = catalogue("ar")
@@ -69,6 +69,60 @@ def test_every_text_is_there_in_arabic() -> None:
         import re
 
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", arabic)), text
+
+
+IMPERATIVES = {
+    "accepter": "اقبل",
+    "aller": "انتقل",
+    "calculer": "احسب",
+    "changer": "غيّر",
+    "chercher": "ابحث",
+    "choisir": "اختر",
+    "cocher": "حدّد",
+    "comparer": "قارن",
+    "contrôler": "راقب",
+    "corriger": "صحّح",
+    "créer": "أنشئ",
+    "fabriquer": "أعدّ",
+    "faire": "أنجز",
+    "filtrer": "صفِّ",
+    "lancer": "أجرِ",
+    "mettre": "أوقف",
+    "montrer": "أظهر",
+    "ouvrir": "افتح",
+    "préparer": "أعدّ",
+    "recompter": "أعد",
+    "relever": "اجلب",
+    "reprendre": "استأنف",
+    "revenir": "ارجع",
+    "rouvrir": "أعد",
+    "révoquer": "ألغِ",
+    "connecter": "سجّل",
+    "déconnecter": "سجّل",
+    "voir": "اعرض",
+}
+
+
+def test_what_a_button_asks_for_is_a_verb_in_arabic_too() -> None:
+    """Part 8, B31: one kind of form throughout, the imperative; a verbal noun names, and asks for nothing."""
+    import re
+
+    arabic_of = catalogue("ar")
+    for text, arabic in arabic_of.items():
+        verb = re.match(r"(?:Se |Tout )?(\w+)(?!\w|,)", text)
+        if verb and verb[1].lower() in IMPERATIVES:
+            word = "جهّز" if text == "Préparer un téléphone" else IMPERATIVES[verb[1].lower()]
+            assert arabic.split()[0] == word, text
+    asked = {
+        text
+        for path in WEB.glob("templates/*.html")
+        for text in re.findall(r"(?:<button[^>]*>{{ |run_now\('\w+', )t\('([^']+)'", path.read_text("utf-8"))
+    }
+    assert len(asked) > 8
+    for text in asked - {"Suite", "lien"}:  # nouns in French too
+        assert arabic_of[text].split()[0] in {*IMPERATIVES.values(), "جهّز"}, text
+    for arabic in (*catalogue("ar").values(), *(form for forms in counted("ar").values() for form in forms.values())):
+        assert "« " not in arabic and " »" not in arabic and "مشاركون منشورون" not in arabic, arabic
 
 
 def test_every_count_is_there_in_arabic_in_its_six_forms() -> None:
