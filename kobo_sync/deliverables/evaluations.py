@@ -26,6 +26,7 @@ from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, p
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
@@ -55,10 +56,12 @@ def build(facts: Facts) -> list[Document]:
     key_figures(document, facts)
     writer.heading(document, "Participation et taux de réponse")
     participation(document, facts)
-    writer.heading(document, "Acquis : évolution entre le début et la fin de la journée")
-    learning_results(document, facts)
-    writer.heading(document, "Satisfaction")
-    satisfaction_results(document, facts)
+    if facts.config.forms_with_role("test"):
+        writer.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+        learning_results(document, facts)
+    if facts.config.forms_with_role("satisfaction"):
+        writer.heading(document, "Satisfaction")
+        satisfaction_results(document, facts)
     writer.heading(document, "Paroles de participant·e·s")
     words(document, facts)
     _reading(document)
@@ -71,7 +74,7 @@ def build(facts: Facts) -> list[Document]:
 
 
 def key_figures(document: WordDocument, facts: Facts) -> None:
-    """Adds the band of four numbers: presence, test, gain, recommendation."""
+    """Adds the band of numbers: presence, then test, gain and recommendation where the mission asks for them."""
     listed = present.attendance(facts)
     quota = present.completion(listed, present.zones_of(facts)).quota
     slash = f"{french.NNBSP}/{french.NNBSP}"
@@ -83,16 +86,14 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
             came + slash + french.number(quota) if quota else came,
             f"présent·e·s ({rate})" if rate else "présent·e·s",
         ),
-        (
-            letterhead.score(printed),
-            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
-        ),
-        _gain_figure(printed),
-        (
-            french.NOTHING if advice.score is None else about + french.signed(advice.score),
-            f"recommandation, de −100 à +100 ({letterhead.n_is(letterhead.counted(facts, 'satisfaction'))})",
-        ),
     ]
+    if facts.config.forms_with_role("test"):
+        pairs = letterhead.n_is(letterhead.counted(facts, "pairs"))
+        band += [(letterhead.score(printed), f"bonnes réponses, avant → après ({pairs})"), _gain_figure(printed)]
+    if facts.config.forms_with_role("satisfaction"):
+        score = french.NOTHING if advice.score is None else about + french.signed(advice.score)
+        n = letterhead.n_is(letterhead.counted(facts, "satisfaction"))
+        band.append((score, f"recommandation, de −100 à +100 ({n})"))
     writer.key_figures(document, band)
 
 
@@ -104,13 +105,18 @@ def _gain_figure(printed: PrintedChange | None) -> tuple[str, str]:
 
 # ── participation ───────────────────────────────────────────────────────────
 
-ANSWERS: tuple[tuple[str, What], ...] = (
-    ("Test avant la formation", "before"),
-    ("Test après la formation", "after"),
-    ("Tests appariés (avant et après)", "pairs"),
-    ("Satisfaction (anonyme)", "satisfaction"),
-    ("Besoins", "needs_rows"),
+_ANSWERS: tuple[tuple[str, What, Role], ...] = (
+    ("Test avant la formation", "before", "test"),
+    ("Test après la formation", "after", "test"),
+    ("Tests appariés (avant et après)", "pairs", "test"),
+    ("Satisfaction (anonyme)", "satisfaction", "satisfaction"),
+    ("Besoins", "needs_rows", "needs"),
 )
+
+
+def answers(facts: Facts) -> list[tuple[str, What]]:
+    """What is compared with the persons present: (label, what) of the forms that the mission has."""
+    return [(label, what) for label, what, role in _ANSWERS if facts.config.forms_with_role(role)]
 
 
 def participation(document: WordDocument, facts: Facts) -> None:
@@ -122,14 +128,15 @@ def participation(document: WordDocument, facts: Facts) -> None:
             letterhead.counted(facts, "present"),
             letterhead.share(response_rate(facts, what)),
         ]
-        for label, what in ANSWERS
+        for label, what in answers(facts)
     ]
-    head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
-    writer.table(
-        document,
-        writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)),
-    )
-    if note := sentences.rates_words([response_rate(facts, what).value for _, what in ANSWERS]):
+    if rows:
+        head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
+        content = writer.Table(
+            head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)
+        )
+        writer.table(document, content)
+    if note := sentences.rates_words([response_rate(facts, what).value for _, what in answers(facts)]):
         writer.note(document, note)
     groups_and_sexes(document, facts)
     before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
@@ -147,9 +154,9 @@ def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
 
 
 def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
-    """Adds the persons present by group and sex."""
+    """Adds the persons present by group and sex; nothing of a mission where no zone may say how many came: its zeros would be false."""
     names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
-    if names:
+    if names and not letterhead.nobody_told(facts):
         caption = "Personnes présentes, par groupe et par sexe"
         writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
 
@@ -201,11 +208,12 @@ def learning_figure(document: WordDocument, facts: Facts) -> None:
     results = learnt(facts)
     rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
     lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
-    lines += [
+    items = [
         (f"Question {number} ({letterhead.theme(facts, item.item.theme)})", 100 * before, 100 * after)
         for number, item in enumerate(printed_items(facts), 1)
         if (before := item.before.drawn) is not None and (after := item.after.drawn) is not None
     ]
+    lines += items
     alt = "Bonnes réponses avant puis après : " + " ; ".join(
         f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in lines
     )
@@ -214,7 +222,7 @@ def learning_figure(document: WordDocument, facts: Facts) -> None:
     writer.figure(
         document,
         picture,
-        f"Bonnes réponses avant et après, par thème puis par question ({letterhead.n_is(n)} tests appariés)",
+        f"Bonnes réponses avant et après, par thème{' puis par question' if items else ''} ({letterhead.n_is(n)} tests appariés)",
     )
 
 

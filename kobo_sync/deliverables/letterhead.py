@@ -94,6 +94,12 @@ def counted(facts: Facts, what: What) -> str:
     return denominator(told)
 
 
+def nobody_told(facts: Facts) -> bool:
+    """Whether people came, but to zones alone that are too small to be counted in the mission's papers: nought would be false."""
+    number = told_number(facts, "present")
+    return number.partial and not number.n
+
+
 def denominator(told: Told) -> str:
     """The number of persons that a figure rests on."""
     if told.hidden:

@@ -58,7 +58,8 @@ def live_values(facts: Facts) -> dict[str, str]:
 
 def _people(facts: Facts) -> dict[str, str]:
     sexes = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    women, men = sexes.total(facts.config.codes.female), sexes.total(facts.config.codes.male)
+    codes, untold = facts.config.codes, letterhead.nobody_told(facts)
+    women, men = (None if untold else sexes.total(code) for code in (codes.female, codes.male))
     full = told_number(facts, "full_day")
     return {
         "presents": letterhead.counted(facts, "present"),

@@ -156,6 +156,8 @@ def _beneficiaries(document: WordDocument, facts: Facts) -> None:
 
 def _who_came(document: WordDocument, facts: Facts) -> None:
     evaluations.groups_and_sexes(document, facts)
+    if letterhead.nobody_told(facts):
+        return
     ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
     if ages:
         writer.table(document, ages)
@@ -208,14 +210,17 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
 
 def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> None:
     scores = printed_needs(facts)
+    is_first = part is needs_paper.ranking
     if not scores.received:
-        is_first = part is needs_paper.ranking
         text = f"{french.NO_DATA} : aucun classement de besoins n’a été reçu."
         writer.paragraph(
             document, text if is_first else "Sans classement reçu, les groupes ne peuvent pas se comparer."
         )
     elif not scores.needs:
-        writer.paragraph(document, "Trop peu de personnes ont classé les besoins : résultats non publiés.")
+        text = "Trop peu de personnes ont classé les besoins : résultats non publiés."
+        writer.paragraph(
+            document, text if is_first else "Sans classement publié, les groupes ne peuvent pas se comparer."
+        )
     else:
         part(document, facts, scores)
 

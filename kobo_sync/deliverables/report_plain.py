@@ -11,13 +11,10 @@ from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.config.config import Role
 from kobo_sync.deliverables import evaluations, letterhead, report_objectives, sentences
 from kobo_sync.deliverables.needs import agreement_word
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
-
-_ROLES: dict[str, Role] = {"satisfaction": "satisfaction", "needs_rows": "needs"}
 
 
 def in_short(document: WordDocument, facts: Facts) -> None:
@@ -68,9 +65,7 @@ def collected(document: WordDocument, facts: Facts) -> None:
     """Adds what was received of each form, beside the persons present."""
     rows, above = [], False
     came = letterhead.counted(facts, "present")
-    for label, what in evaluations.ANSWERS:
-        if not facts.config.forms_with_role(_ROLES.get(what, "test")):
-            continue
+    for label, what in evaluations.answers(facts):
         rate = response_rate(facts, what)
         above = above or (rate.exact and rate.value > 1)
         rows.append([label, letterhead.counted(facts, what), came, letterhead.share(rate)])

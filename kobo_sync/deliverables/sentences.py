@@ -358,7 +358,8 @@ def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
         text = f"{french.number(n_complete)} {verb}, sur {french.number(n)}"
     text += f" ({SMART_RULE})"
     if n_late and day:
-        text += f" ; {french.number(n_late)} {'est en retard' if n_late == 1 else 'sont en retard'} au {day}"
+        late = french.number(n_late) if n > 1 else "elle"
+        text += f" ; {late} {'est en retard' if n_late == 1 else 'sont en retard'} au {day}"
     return f"{text}."
 
 

@@ -117,7 +117,7 @@ def test_common_needs() -> None:
     [
         (0, 0, 0, "Aucune action n’a été saisie.", "Aucune action n’a été saisie."),
         (1, 1, 0, "1 action est prévue, pour 1 besoin.", "L’action prévue est complète ("),
-        (1, 0, 1, "1 action est prévue", "1 est en retard au 1er mars."),
+        (1, 0, 1, "1 action est prévue", "elle est en retard au 1er mars."),
         (2, 1, 0, "2 actions sont prévues", "1 est complète, sur 2 ("),
         (12, 9, 2, "12 actions sont prévues", "9 sont complètes, sur 12 ("),
         (12, 12, 0, "12 actions", "Toutes sont complètes ("),

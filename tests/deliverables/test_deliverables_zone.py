@@ -423,3 +423,14 @@ def test_a_status_with_quotation_marks_leaves_the_workbook_whole() -> None:
     rules = [rule.formula[0] for rules in book.worksheets[0].conditional_formatting for rule in rules.rules]
     assert any('$J5<>"fait, ""vraiment"""' in rule for rule in rules)
     assert not [d for d in book.worksheets[0].data_validations.dataValidation if "vraiment" in d.formula1]
+
+
+def test_a_mission_without_test_or_satisfaction_form_is_not_told_of_them() -> None:
+    """Part 8, A26: a paper says nothing of what the mission does not ask."""
+    facts = make_facts(25)
+    forms = {code: form for code, form in facts.config.forms.items() if form.role not in ("test", "satisfaction")}
+    without = replace(facts, config=facts.config.model_copy(update={"forms": forms}))
+    text = words(built("evaluations", without)["evaluations.docx"])
+    assert "personnes présentes" in text.lower()
+    for word in ("Acquis", "bonnes réponses, avant", "recommandation, de", "Tests appariés"):
+        assert word not in text, word
