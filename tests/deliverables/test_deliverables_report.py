@@ -401,3 +401,11 @@ def test_final_asks_for_no_comment_on_what_the_mission_did_not_ask() -> None:
         assert not any(f"« {slot} »" in message for message in rules(made.findings, "REPORT002"))
     assert any("« satisfaction »" in message for message in rules(made.findings, "REPORT002"))
     assert "Interpréter : quelles notions" not in words(made.content)
+
+
+def test_one_letter_is_no_acronym() -> None:
+    """A group called « A » for short: « Zone A » does not use its acronym."""
+    toml = TOML.replace('short = "CLD"', 'short = "A"')
+    made = report(settled(mission_facts(25, 24), "", toml, ZONES.replace("Bertat", "Zone A")))
+    assert "Zone A" in words(made.content)
+    assert ["A", "Comités locaux de développement"] not in [row for rows in tables(made.content) for row in rows]
