@@ -152,7 +152,9 @@ def acronyms(facts: Facts) -> dict[str, str]:
     groups = {
         group.short: labels.group(facts, group.code)
         for group in facts.config.groups
-        if group.short.isupper() and " " not in group.short
+        if group.short.isupper()
+        and " " not in group.short
+        and len(group.short) > 1  # « A » is a letter, as in « Zone A »
     }
     return {**_ACRONYMS, **groups, **facts.config.report.acronyms}
 

@@ -21,8 +21,10 @@ from test_deliverables_identity import mission_facts, templates
 from test_deliverables_zone import words
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.published import printed_items
 from kobo_sync.config.config import Identity, parse_config
 from kobo_sync.deliverables import deliverable
+from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.model import Document, Finding
 
 OLD_TEMPLATE = Path(__file__).parent / "old_templates" / "rapport-final-0.9.docx"
@@ -287,10 +289,17 @@ def test_a_cover_with_logos_and_one_without() -> None:
             assert archive.read("word/document.xml").count(b"Logo : logo.png") == n
 
 
+def without(facts: Facts, *forms: str) -> Facts:
+    """The facts of a mission that lacks these forms."""
+    toml = TOML
+    for form in forms:
+        toml = re.sub(rf"\[forms\.{form}\]\n.*?(?=\[forms\.(?!{form})|\[server\])", "", toml, flags=re.S)
+    return settled(facts, OBJECTIVES, toml)
+
+
 @pytest.mark.parametrize("role", ["test", "satisfaction", "besoins", "route", "focus"])
 def test_a_mission_without_one_of_the_forms_has_a_report_all_the_same(role: str) -> None:
-    toml = re.sub(rf"\[forms\.{role}\]\n.*?(?=\[forms\.(?!{role})|\[server\])", "", TOML, flags=re.S)
-    made = report(settled(mission_facts(25, 24), OBJECTIVES, toml))
+    made = report(without(mission_facts(25, 24), role))
     assert "49 personnes ont signé" in words(made.content) and not rules(made.findings, "REPORT001")
 
 
@@ -351,3 +360,52 @@ def test_contents_parts_and_islands_live_on_after_libreoffice_saved_the_report(t
     pages = pages_of({"r.docx": now.content}, tmp_path)["r.docx"]
     contents = [line for line in pages[1].lines if re.search(r"\.{5,}\s*\d+$", line)]
     assert len(contents) > 20 and contents[0].startswith("Sigles")
+
+
+def test_a_mission_of_zones_too_small_to_be_counted_prints_no_false_zero() -> None:
+    """Two zones of two persons: the number is not told, and no table says that nobody came (part 8, A26)."""
+    content = report(mission_facts(2, 2)).content
+    text = section(content, "4. Bénéficiaires", "5. Résultats")
+    assert "n’est pas publié" in text
+    assert not [rows for rows in tables(content) if rows[0][:3] == ["Groupe", "Femmes", "Hommes"]]
+    values = live_values(mission_facts(2, 2))
+    assert (values["femmes"], values["hommes"]) == ("–", "–")
+    assert live_values(mission_facts(0, 0))["femmes"] == "0"
+    assert words(content).count("Trop peu de personnes ont classé les besoins") == 1
+
+
+def test_the_figure_names_questions_only_where_it_draws_them() -> None:
+    """Where no question's shares may be told, the figure shows themes alone, and says so."""
+    caption = "Bonnes réponses avant et après, par thème puis par question"
+    for n in (12, 25, 60):
+        facts = make_facts(n)
+        drawn = any(i.before.drawn is not None and i.after.drawn is not None for i in printed_items(facts))
+        text = words(deliverable("evaluations").build(facts)[0].content)
+        assert "Bonnes réponses avant et après, par thème" in text and (caption in text) == drawn
+
+
+def test_papers_say_nothing_of_a_form_that_the_mission_does_not_have() -> None:
+    """No test, no needs: no « 0 % » of answers to them, no empty parts."""
+    for role in ("test", "besoins", "satisfaction"):
+        text = words(deliverable("evaluations").build(without(make_facts(25), role))[0].content)
+        label = {"test": "Test avant la formation", "besoins": "Besoins", "satisfaction": "Satisfaction"}[role]
+        assert label not in text.partition("Comment lire")[0], role
+
+
+def test_final_asks_for_no_comment_on_what_the_mission_did_not_ask() -> None:
+    """Without a test nobody has to interpret it, and no hint of it is left in the report (part 8, B29)."""
+    whole = report(settled(mission_facts(25, 24)))
+    made = report(without(mission_facts(25, 24), "test", "route", "besoins", "focus"))
+    for slot in ("acquis", "feuille_de_route", "besoins"):
+        assert any(f"« {slot} »" in message for message in rules(whole.findings, "REPORT002"))
+        assert not any(f"« {slot} »" in message for message in rules(made.findings, "REPORT002"))
+    assert any("« satisfaction »" in message for message in rules(made.findings, "REPORT002"))
+    assert "Interpréter : quelles notions" not in words(made.content)
+
+
+def test_one_letter_is_no_acronym() -> None:
+    """A group called « A » for short: « Zone A » does not use its acronym."""
+    toml = TOML.replace('short = "CLD"', 'short = "A"')
+    made = report(settled(mission_facts(25, 24), "", toml, ZONES.replace("Bertat", "Zone A")))
+    assert "Zone A" in words(made.content)
+    assert ["A", "Comités locaux de développement"] not in [row for rows in tables(made.content) for row in rows]

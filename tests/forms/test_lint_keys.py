@@ -162,6 +162,25 @@ def test_the_missions_own_test_gives_nothing_away() -> None:
         assert all(n <= 5 for n in found.values()), (language, found)
 
 
+def test_the_one_choice_in_several_parts_is_told() -> None:
+    """Choices as long as each other, the right one alone with a comma; a comma in a wrong one too gives nothing away (part 8, B27)."""
+    places = "cadb"
+
+    def form(comma_in_wrong: str) -> bytes:
+        items = []
+        for letter in places:
+            texts = [f"ab{comma_in_wrong if k == 0 else ' '}cd ef" for k in range(3)]
+            texts.insert("abcd".index(letter), "ab, cd ef"[:8])
+            items.append([(text, text.replace(",", "،")) for text in texts])
+        return _form(items)
+
+    assert _told(form(" "), places) == [
+        "the choice with the most commas finds 4 of 4 right answers in fr",
+        "the choice with the most commas finds 4 of 4 right answers in ar",
+    ]
+    assert _told(form(","), places) == []
+
+
 @pytest.mark.parametrize(
     ("n_items", "n_choices", "key", "told"),
     [

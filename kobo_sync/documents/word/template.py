@@ -64,6 +64,7 @@ class Piece:
 class Content:
     """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``, *parts* in ``{{partie:…}}``.
 
+    Prose slots that are *needless* are left out: they would comment on what is not there.
     *from_words* are blocks made from the words of the document itself (its acronyms), when all else stands.
     *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
@@ -75,6 +76,7 @@ class Content:
     logos: Sequence[writer.Picture] = ()
     parts: Mapping[str, Sequence[Piece]] = field(default_factory=dict)
     from_words: Mapping[str, Callable[[str], Block]] = field(default_factory=dict)
+    needless: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, wher
     kind, _, rest = mark[1].partition(":") if mark else ("", "", "")
     if kind.strip() == islands.BLOCK:
         _block(result, paragraph, rest.strip(), content, where, live)
+    elif mark and slot_key(text) in content.needless:
+        _drop(paragraph)
     elif kind.strip() == islands.SLOT:
         _slot(result, paragraph, rest, where, live)
     elif kind.strip() == PART and rest.strip() in content.parts:

@@ -71,7 +71,8 @@ def _by_text(items: Sequence[_Item]) -> Iterator[tuple[Sequence[tuple[str, _Tall
         return _tally(items, lambda item: _only(item.texts, measure, pick))
 
     words = ("the choice with the most words", most(lambda text: len(text.split()), max))
-    yield [("the longest choice", most(_length, max)), words], _EVEN
+    commas = ("the choice with the most commas", most(lambda text: len(re.findall("[,;،؛]", text)), max))
+    yield [("the longest choice", most(_length, max)), words, commas], _EVEN
     yield [("the shortest choice", most(_length, min))], _LONG
     yield [("the middle number", _tally(items, _middle))], _BOTH
 
