@@ -15,10 +15,11 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.populations import told, zone_number
+from kobo_sync.analysis.populations import What, told, told_number, zone_number
 from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import Action, RoadMap, road_map
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import (
     evaluations,
     letterhead,
@@ -52,6 +53,7 @@ _ALL_ZONES_SLOT = (
     "{{texte:deroulement|Programme réel des journées ; raison de modification de l’activité prévue, zone par zone.}}"
 )
 # Forms of which a person fills one, or one per session: their numbers are numbers of persons.
+_TOLD: dict[Role, What] = {"satisfaction": "satisfaction", "needs": "needs_rows"}
 _OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "needs"))
 
 
@@ -303,6 +305,11 @@ def _received(document: WordDocument, facts: Facts) -> None:
         title = labels.form(facts, form_id)
         n = meaning.n_received(facts, form_id)
         n_usable = None if role == "other" else meaning.n_usable(facts, role, form_id)
+        if (
+            role in _TOLD
+        ):  # « ≈ 74 » elsewhere in the report, and « ≤ 70 » here, would say more together than each alone
+            near = told_number(facts, _TOLD[role]).near or 0
+            n, n_usable = max(n, near if n else 0), max(n_usable or 0, near if n_usable else 0)
         of_persons = role in _OF_PERSONS
         received = letterhead.received(n) if of_persons else french.number(n)
         used = (

@@ -9,7 +9,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.populations import Told, told, told_number, zone_number
-from kobo_sync.analysis.publication import people_heard, present_by_sex, women_share
+from kobo_sync.analysis.publication import UNKNOWN, people_heard, present_by_sex, women_share
 from kobo_sync.analysis.published import PrintedChange, printed_change
 from kobo_sync.analysis.published_answers import PrintedAdvice, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
@@ -94,16 +94,20 @@ def sexes(facts: Facts) -> str:
         return ""
     codes = facts.config.codes
     women, men = table.total(codes.female), table.total(codes.male)
-    return sexes_words(women, men, women_share(facts), partial=number.partial)
+    is_known = UNKNOWN not in table.columns
+    return sexes_words(women, men, women_share(facts), partial=number.partial, all_known=is_known)
 
 
-def sexes_words(women: int | None, men: int | None, share: float | None, *, partial: bool = False) -> str:
-    """*share* is that of women among those whose sex is known; *partial*: zones are left out."""
+def sexes_words(
+    women: int | None, men: int | None, share: float | None, *, partial: bool = False, all_known: bool = True
+) -> str:
+    """*share* is that of women among those whose sex is known, which is said unless *all_known*; *partial*: zones are left out."""
     if women is None or men is None:
         return f"La répartition entre femmes et hommes n’est pas publiée ({_FEW})."
     if not women and not men:
         return "Le sexe des personnes présentes n’est pas connu."
-    part = f" ({french.percent(share)})" if women and share is not None else ""
+    among = "" if all_known else " de celles dont le sexe est connu"
+    part = f" ({french.percent(share)}{among})" if women and share is not None else ""
     who = "Parmi les personnes des zones dont l’effectif est publié" if partial else "Parmi ces personnes"
     return f"{who} : {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
 

@@ -137,3 +137,8 @@ def test_common_priorities_beyond_five_say_why() -> None:
         "Les besoins ex æquo à la cinquième place comptent tous parmi les cinq premiers."
     )
     assert "figure parmi" in words(["A"]) and words([]).startswith("Aucun besoin") and "ne peuvent pas" in words(None)
+
+
+def test_a_share_among_those_of_known_sex_says_so() -> None:
+    assert "(40\u202f% de celles dont le sexe est connu)" in sentences.sexes_words(4, 6, 0.4, all_known=False)
+    assert "(40\u202f%) et 6 hommes" in sentences.sexes_words(4, 6, 0.4)
