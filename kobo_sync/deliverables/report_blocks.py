@@ -135,18 +135,26 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
         day = french.day(zone.training_on) if zone.training_on else french.NOTHING
         cells = [zones[zone.code][key] for key in ("presents", "taux")]
         rows.append([labels.zone(facts, zone.code), place, day, cells[0], french.number(zone.target), cells[1]])
-    whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
-    rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
+    several = len(rows) > 1
+    if several:  # of one zone the mission's line would say the same again
+        whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
+        rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
     content = writer.Table(
-        head, rows, [3.6, 5.4, 2.7, 1.9, 1.5, 1.7], caption="Zones, dates et participation", right=(3, 4, 5), totals=1
+        head,
+        rows,
+        [3.6, 5.4, 2.7, 1.9, 1.5, 1.7],
+        caption="Zones, dates et participation",
+        right=(3, 4, 5),
+        totals=several,
     )
     writer.table(document, content)
-    writer.note(
-        document,
-        "Taux de la mission : Σ min(présents, quota) / Σ quota, pour qu’une zone trop pleine ne cache pas une zone vide. Une personne venue dans "
-        "deux zones compte une fois dans le total.",
-    )
+    if several:
+        writer.note(
+            document,
+            "Taux de la mission : Σ min(présents, quota) / Σ quota, pour qu’une zone trop pleine ne cache pas une zone vide. "
+            "Une personne venue dans deux zones compte une fois dans le total.",
+        )
 
 
 def _beneficiaries(document: WordDocument, facts: Facts) -> None:
@@ -201,11 +209,12 @@ def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> N
         return
     keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
     rows = []
-    for code, figures in [*zones.items(), ("", live_values(facts))]:
+    whole = [("", live_values(facts))] if len(zones) > 1 else []
+    for code, figures in [*zones.items(), *whole]:
         rows.append([labels.zone(facts, code) if code else "Mission", *(figures[key] for key in keys)])
     head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
     content = writer.Table(
-        head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=1
+        head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=bool(whole)
     )
     writer.table(document, content)
 
