@@ -124,7 +124,7 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
         below = (
             catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
         )
-        value = round(each.score or 0, scores.digits)
+        value = french.rounded(each.score, scores.digits) or 0.0
         bars.append(charts.Bar(need.label, value, below, strong=(need.rank or 99) <= _STRONG))
     alt = "Score de chaque besoin : " + " ; ".join(
         f"{bar.label} {french.number(bar.value, scores.digits)}" for bar in bars
