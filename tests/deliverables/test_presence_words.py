@@ -11,7 +11,7 @@ from docx import Document as open_docx
 from invented_facts import TOML, make_config, make_facts, make_tables
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.deliverables import attendance_list, evaluations, sentences
+from kobo_sync.deliverables import attendance_list, evaluations, report_objectives, sentences
 
 SESSION = 'session = "demi_journee"\n'
 SIGNATURE = 'signature = "signature"\n'
@@ -87,3 +87,12 @@ def test_a_sheet_to_sign_calls_nobody_absent() -> None:
     text = words_of(replace(facts, tables=empty), attendance_list)
     assert "3 personnes inscrites ; aucune présence reçue : feuille à signer." in text
     assert "absente" not in text
+
+
+def test_no_signature_attests_where_none_is_asked() -> None:
+    for left_out, signs in (((), True), ((SIGNATURE,), False)):
+        facts = replace(facts_of(25, *left_out), zone=None)
+        measure = report_objectives._MEASURES["attendance"]
+        assert ("La signature atteste" in measure.limit(facts)) is signs
+        facts = replace(facts, counts={"presence": 45})
+        assert ("émargement" in measure.done(facts)) is signs
