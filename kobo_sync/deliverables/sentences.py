@@ -196,6 +196,7 @@ def evolution_words(before: str, after: str, moved: str, n: str) -> str:
         return f"Score moyen : **{after}** avant comme après ({n} tests appariés), sans évolution"
     unit = "point" if moved.strip("≈\u00a0+\u2212").split(",")[0] in ("0", "1") else "points"
     what = "recul" if "\u2212" in moved else "évolution"
+    moved = moved.replace("\u2212", "")  # a decline of so much: « un recul de −20 » would be a rise
     return f"Score moyen : **{before}** avant, **{after}** après ({n} tests appariés), soit {'un' if what == 'recul' else 'une'} {what} de **{moved} {unit}**"
 
 
