@@ -225,7 +225,9 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     absent = [person for person in listed.people if not person.present]
     if not listed.n_rows:
         registered = french.none_or(listed.n_registered, "personne inscrite", "personnes inscrites", none="aucune")
-        return f"{registered[:1].upper()}{registered[1:]} ; aucune présence reçue : feuille à signer."
+        parts = [registered] if facts.config.forms_with_role("registration") else []
+        text = " ; ".join([*parts, "aucune présence reçue : feuille à signer"])
+        return f"{text[:1].upper()}{text[1:]}."
     remarks = [french.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
     if len(listed.sessions) > 1 and listed.present and present.is_by_half_day(facts):
         several = len({half.day for half in listed.half_days}) > 1

@@ -173,7 +173,7 @@ def quota_rate(facts: Facts) -> str:
 
 def _quota_share(facts: Facts) -> float | None:
     number = told_number(facts, "present")
-    if not number.exact or number.partial:
+    if not number.exact or number.partial or not facts.config.forms_with_role("attendance"):
         return None
     return present.completion(present.attendance(facts), present.zones_of(facts)).share
 

@@ -38,6 +38,8 @@ _CAME = {  # by whether presence is signed
 
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
+    if not facts.config.forms_with_role("attendance"):
+        return "La mission n’a pas de formulaire de présence : le nombre de personnes présentes n’est pas connu."
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]

@@ -17,7 +17,7 @@ SESSION = 'session = "demi_journee"\n'
 SIGNATURE = 'signature = "signature"\n'
 
 
-def facts_of(n: int, *left_out: str, registers: bool = True) -> Facts:
+def facts_of(n: int, *left_out: str, registers: bool = True, attends: bool = True) -> Facts:
     """A zone of *n* persons whose attendance form does not ask for what the lines *left_out* of the config name."""
     toml = TOML
     for line in left_out:
@@ -25,6 +25,8 @@ def facts_of(n: int, *left_out: str, registers: bool = True) -> Facts:
         toml = toml.replace(line, "", 1)
     if not registers:
         toml = re.sub(r"\[forms\.inscription\].*?(?=\[forms\.presence\])", "", toml, flags=re.DOTALL)
+    if not attends:
+        toml = re.sub(r"\[forms\.presence\].*?(?=\[forms\.test\])", "", toml, flags=re.DOTALL)
     config = make_config(toml)
     tables = {name: t for name, t in make_tables(n, 1, "bertat").items() if name.split("__")[0] in config.forms}
     facts = make_facts(n, tables=tables)
@@ -96,3 +98,9 @@ def test_no_signature_attests_where_none_is_asked() -> None:
         assert ("La signature atteste" in measure.limit(facts)) is signs
         facts = replace(facts, counts={"presence": 45})
         assert ("émargement" in measure.done(facts)) is signs
+
+
+def test_a_mission_without_attendance_form_has_no_quota_reached_by_nobody() -> None:
+    facts = facts_of(25, attends=False)
+    assert sentences.presence(replace(facts, zone=None)).startswith("La mission n’a pas de formulaire de présence")
+    assert "0 % du quota" not in words_of(facts, evaluations)
