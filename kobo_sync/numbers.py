@@ -1,10 +1,12 @@
-"""How numbers are read wherever people may have typed them: one function for store, checks, analyses and exports."""
+"""How numbers are read wherever people may have typed them, and how they are rounded wherever they are shown: one function each."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 _UNSEEN = re.compile("[\u200b-\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")  # directions and joins: they say nothing
@@ -12,6 +14,7 @@ _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _SPACED = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")  # 12 500, 12'500
 _MARKS = str.maketrans({"،": ",", "−": "-", "‒": "-", "–": "-"})
 _DECIMAL, _THOUSANDS = "٫", "٬"
+_MOST_PERSONS, _NOISE = 1_000_000, Fraction(1, 10**12)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -47,6 +50,24 @@ def number_of(text: str) -> float | None:
     plain = plain_number(text)
     value = float(plain) if plain else math.nan
     return value if math.isfinite(value) else None
+
+
+def exact(value: float) -> Fraction:
+    """The fraction that a float stands for: of 23 / 40 its float, times 100, is a little less than 57,5, and printed 57.
+
+    Shares, means and their differences are quotients of numbers of persons; a float that is near none of these is taken as
+    it is written.
+    """
+    near = Fraction(value).limit_denominator(_MOST_PERSONS)
+    is_near = abs(near - Fraction(value)) <= _NOISE * max(Fraction(1), abs(near))
+    return near if is_near else Fraction(repr(float(value)))
+
+
+def half_away(value: float, digits: int = 0, times: int = 1) -> Decimal:
+    """*value* × *times* to *digits* decimals, halves away from zero, from what the value stands for."""
+    scaled = exact(value) * times * 10**digits
+    whole = math.floor(abs(scaled) + Fraction(1, 2))
+    return Decimal(whole if scaled >= 0 else -whole).scaleb(-digits)
 
 
 def _parted(number: str, thousands: str, decimal: str) -> str:

@@ -228,11 +228,7 @@ def _rows(facts: Facts) -> Iterator[_Row]:
                 place: (day.astype(object) if day is not None else None, bool(own))
                 for place, day, own in zip(places, dates, told.own, strict=True)
             }
-    asks = {
-        form_id: (bool(fields.get("signature")), bool(fields.get("session") and config.sessions))
-        for form_id in config.forms_with_role("attendance")
-        for fields in [config.forms[form_id].fields]
-    }
+    asks = {form_id: _asks(facts, form_id) for form_id in config.forms_with_role("attendance")}
     columns = (table[name].tolist() for name in ("form_id", "root_uuid", "signature", "session"))
     for form_id, *cells in zip(*columns, strict=True):
         root, filename, session = map(meaning.text, cells)
@@ -270,6 +266,22 @@ def completion_by_group(present: Attendance, zones: Sequence[Zone], groups: Sequ
         pairs = [(cells.get((zone.code, group), 0), zone.quotas.get(group, 0)) for zone in zones]
         completions[group] = _completion(pairs, capped=len(pairs) > 1)
     return completions
+
+
+def is_signed(facts: Facts) -> bool:
+    """Whether presence is a signature: every attendance form asks for one; else whoever keeps the list says who was there."""
+    return all(_asks(facts, form_id)[0] for form_id in facts.config.forms_with_role("attendance"))
+
+
+def is_by_half_day(facts: Facts) -> bool:
+    """Whether presence is of a half-day: every attendance form asks which one."""
+    return all(_asks(facts, form_id)[1] for form_id in facts.config.forms_with_role("attendance"))
+
+
+def _asks(facts: Facts, form_id: str) -> tuple[bool, bool]:
+    """Whether the form asks for a signature, and for the half-day."""
+    fields = facts.config.forms[form_id].fields
+    return bool(fields.get("signature")), bool(fields.get("session") and facts.config.sessions)
 
 
 def zones_of(facts: Facts) -> list[Zone]:

@@ -14,6 +14,7 @@ from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config.config import TestItem
 
 _EXACT_UP_TO = 100
+_NOISE = 1e-9  # percent: scores are floats, and two thirds twice are not quite one third and a whole
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,8 @@ def paired_change(before: Sequence[float], after: Sequence[float]) -> Change:
     n_up, n_down = sum(c > 0 for c in changes), sum(c < 0 for c in changes)
     if mean_before is None or mean_after is None:
         return Change(0, None, None, None, None, None, None, None, None, None, 0, 0)
+    if abs(mean_after - mean_before) < _NOISE:
+        mean_after = mean_before  # as many right answers: neither a decline nor a gain
     mean = mean_after - mean_before
     gain = class_gain(mean_before, mean_after)
     low = high = t_p = dz = None

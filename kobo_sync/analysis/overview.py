@@ -17,6 +17,7 @@ from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.numbers import half_away
 
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120
@@ -101,7 +102,7 @@ def _published(facts: Facts) -> dict[str, Any]:
                 "label": each.need.label,
                 "rank": each.need.rank,
                 "tied": is_tied((other.need for other in printed.needs), each.need),
-                "score": round(each.score or 0, printed.digits),
+                "score": float(half_away(each.score or 0, printed.digits)),
             }
             for each in first
         ],

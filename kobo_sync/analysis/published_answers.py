@@ -13,6 +13,7 @@ from kobo_sync.analysis.published import beside_pairs, telling
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
 from kobo_sync.analysis.shares import FEW, NEAR_ZONES, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
+from kobo_sync.numbers import half_away
 
 Detail = Literal["all", "upper", "favourable", "none"]
 _DETAILS: tuple[Detail, ...] = ("all", "upper", "favourable", "none")
@@ -178,7 +179,7 @@ def _advice_by_zone(facts: Facts) -> list[tuple[float, bool, bool, Told]]:
         n = _beside_answers(sum(mine), number)
         score = 100 * (mine[0] - mine[2]) / max(1, sum(mine))
         shown, parts_shown = _advice_of(mine, n)
-        zones.append((float(round(score)) if n.exact else _rounded_score(score, n), shown, parts_shown, n))
+        zones.append((float(half_away(score)) if n.exact else _rounded_score(score, n), shown, parts_shown, n))
     return zones
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from kobo_sync.analysis import meaning
+from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.needs import ballot, needs
+from kobo_sync.analysis.persons import identified, names
 from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
 from kobo_sync.checks.sheet import Sheet, digest, sheets
 from kobo_sync.config.config import Role
@@ -26,16 +27,20 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
     "road_map": ("zone", "objective", "action"),
 }
 _FIELD: Mapping[Reason, str] = {
+    "refused": "fields.consent",
     "unsigned": "fields.signature",
     "no_session": "fields.session",
     "no_moment": "fields.moment",
 }
 _CURE: Mapping[Reason, str] = {
+    "refused": "écrire dans [codes] yes le code d’accord que le formulaire enregistre ; rien à faire si tout le monde a refusé",
     "unsigned": "faire signer, ou retirer la clé si le formulaire ne demande pas de signature : la présence est alors déclarée",
     "no_session": "écrire dans [[sessions]] les codes que le formulaire enregistre, ou corriger les soumissions",
     "no_moment": "écrire dans [codes] before et after les codes que le formulaire enregistre, ou corriger les soumissions",
     "unanswered": "vérifier que les clés de [forms] nomment les questions qui portent les réponses",
 }
+_SEX_CURE = "écrire dans [codes] female et male les codes que le formulaire enregistre, ou corriger les soumissions"
+_GROUP_CURE = "écrire dans [[groups]] les codes que le formulaire enregistre, ou corriger les soumissions"
 _TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # people decided it, or DATA006 names each row
 
 
@@ -52,7 +57,8 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             continue
         yield from _unasked(facts, each)
         for reason, n in each.set_aside.items():
-            if reason not in _TOLD_ELSEWHERE and (reason != "unsigned" or not each.used):
+            nobody_agrees = reason == "refused" and n == each.received > 1
+            if nobody_agrees or (reason not in _TOLD_ELSEWHERE and (reason != "unsigned" or not each.used)):
                 yield _set_aside(each, reason, n)
         if each.used and each.table == each.form_id:
             yield from _without_zone(facts, each)
@@ -116,8 +122,25 @@ def _without_zone(facts: Facts, each: Receipt) -> Iterator[Finding]:
 def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
     """Rows that are counted, but whose answers yield nothing."""
     settings = facts.config.forms[each.form_id]
+    if settings.role == "registration":
+        sexes = {facts.config.codes.female, facts.config.codes.male}
+        groups = {group.code for group in facts.config.groups}
+        yield from _unknown_codes(facts, each, "sex", sexes, _SEX_CURE)
+        yield from _unknown_codes(facts, each, "group", groups, _GROUP_CURE)
+    if settings.role == "attendance":
+        yield from _nameless(facts, each)
     if settings.role == "needs":
-        ranked = needs(facts)
+        ranked, catalogue = needs(facts), labels.needs(facts)
+        listed = {code for value in _answers(facts, each, "ranking") for code in ballot(value)}
+        if catalogue and listed and not listed & set(catalogue):
+            yield _finding(
+                each,
+                "fields.ranking",
+                "error",
+                "aucun besoin classé n’est dans la liste des besoins : ni libellé ni domaine dans les livrables",
+                "les livrables nomment les besoins par cette liste",
+                f"écrire dans {settings.catalogue} les codes que le formulaire enregistre",
+            )
         if ranked.n_no_group:
             yield _finding(
                 each,
@@ -125,7 +148,7 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 "error" if ranked.n_no_group == ranked.n else "warning",
                 f"classements sans groupe de la mission : {ranked.n_no_group} sur {ranked.n}, qui n’entrent dans aucun score",
                 "le score est la moyenne des groupes",
-                "écrire dans [[groups]] les codes que le formulaire enregistre, ou corriger les soumissions",
+                _GROUP_CURE,
             )
     if settings.role == "satisfaction":
         table = facts.tables[each.form_id]
@@ -143,6 +166,43 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 "les parts de satisfaction viennent de ces questions",
                 "nommer dans likert, fields.intention et fields.recommend les questions du formulaire",
             )
+
+
+def _answers(facts: Facts, each: Receipt, name: str) -> list[str]:
+    """What the usable rows of the form answer to the question that carries *name*, empty answers left out."""
+    rows = meaning.rows(facts, facts.config.forms[each.form_id].role).table
+    return [text for text in map(meaning.text, rows.loc[rows["form_id"].eq(each.form_id), name]) if text]
+
+
+def _unknown_codes(facts: Facts, each: Receipt, name: str, codes: Collection[str], hint: str) -> Iterator[Finding]:
+    """All who answered did so with codes that the mission does not have: every count by *name* would say zero."""
+    answers = _answers(facts, each, name)
+    if len(answers) > 1 and codes and not set(answers) & set(codes):
+        yield _finding(
+            each,
+            f"fields.{name}",
+            "error",
+            f"aucune des {len(answers)} réponses n’est un code de la mission : toutes sont comptées « non précisé »",
+            "les tableaux par groupe et par sexe viennent de ces codes",
+            hint,
+        )
+
+
+def _nameless(facts: Facts, each: Receipt) -> Iterator[Finding]:
+    """Attendance that tells nobody apart: each such row is one person more."""
+    known, rows = identified(facts), meaning.rows(facts, "attendance").table
+    roots = rows.loc[rows["form_id"].eq(each.form_id), "root_uuid"].map(meaning.text)
+    people = (known.people[known.rows[root]] for root in roots)
+    n = sum(not person.code and person.home is None and not names(person.traits) for person in people)
+    if n:
+        yield _finding(
+            each,
+            "fields.person",
+            "error" if n == len(roots) else "warning",
+            f"{n} passage{'s' * (n > 1)} sans code ni nom, sur {len(roots)} : une personne de plus à chaque fois",
+            "la même personne est comptée à chaque demi-journée",
+            "nommer dans la clé, family_name et given_name les questions qui disent qui est là ; ou corriger les soumissions",
+        )
 
 
 def _finding(

@@ -29,7 +29,7 @@ PDF_PATH = "liste-presence.pdf"
 
 BLANK_ROWS = 2
 NO_SESSION = ("passage d’une demi-journée inconnue, non compté", "passages d’une demi-journée inconnue, non comptés")
-REPEATED = ("demi-journée signée deux fois, comptée une fois", "demi-journées signées deux fois, comptées une fois")
+REPEATED = ("passage répété, compté une fois", "passages répétés, comptés une fois")
 _MOST_COLUMNS = 4  # half-days side by side
 _HEADING = "Feuille d’émargement"
 _CERTIFIED = ("Certifié exact, le ou la formateur·rice", "Visa de l’organisateur")
@@ -187,7 +187,8 @@ def _person_row(
 ) -> list[str | writer.Cell]:
     traits = person.traits
     below = traits["name_ar"] if traits["name_ar"] != person.name else ""
-    name = person.name if person.registered else f"{person.name} ({_not_of_the_list(facts, person)})"
+    note = "" if person.registered else _not_of_the_list(facts, person)
+    name = f"{person.name} ({note})" if note else person.name
     group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
     cells: list[str | writer.Cell] = [str(number), writer.Cell(name, below=below), _sex(facts, traits["sex"])]
     cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
@@ -196,7 +197,7 @@ def _person_row(
 
 def _not_of_the_list(facts: Facts, person: present.Person) -> str:
     if not person.is_visitor:
-        return "hors liste"
+        return "hors liste" if facts.config.forms_with_role("registration") else ""
     return f"inscription : {labels.zone(facts, person.home)}" if person.home else "inscription sans zone"
 
 
@@ -222,17 +223,24 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     visitors = [person for person in listed.present if person.is_visitor]
     walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
     absent = [person for person in listed.people if not person.present]
+    if not listed.n_rows:
+        registered = french.none_or(listed.n_registered, "personne inscrite", "personnes inscrites", none="aucune")
+        parts = [registered] if facts.config.forms_with_role("registration") else []
+        text = " ; ".join([*parts, "aucune présence reçue : feuille à signer"])
+        return f"{text[:1].upper()}{text[1:]}."
     remarks = [french.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
-    if len(listed.sessions) > 1 and listed.present:
+    if len(listed.sessions) > 1 and listed.present and present.is_by_half_day(facts):
         several = len({half.day for half in listed.half_days}) > 1
         whole = f"{'une' if several else 'la'} journée entière"
         remarks.append(
             f"dont {french.number(len(listed.full_day))} {whole}" if listed.full_day else f"personne {whole}"
         )
-    remarks.append(
-        french.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
-    )
-    if walk_ins:
+    has_list = bool(facts.config.forms_with_role("registration"))
+    if has_list:
+        remarks.append(
+            french.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
+        )
+    if walk_ins and has_list:
         remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
     if visitors:
         who = french.count(len(visitors), "personne inscrite", "personnes inscrites")

@@ -271,12 +271,13 @@ def _awaited_files(facts: Facts) -> dict[str, int]:
 
 def _provenance(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, "Provenance")
-    as_of = (
-        french.day(letterhead.local_day(facts, facts.as_of), weekday=True) if facts.as_of else french.NO_DATA.lower()
-    )
+    told = "Aucune donnée n’a été reçue"
+    if facts.as_of:
+        day = french.day(letterhead.local_day(facts, facts.as_of), weekday=True)
+        told = f"Données arrêtées au {day}, dernière soumission ou validation reçue"
     writer.paragraph(
         document,
-        f"Données arrêtées au {as_of}, dernière soumission ou validation reçue ; empreinte du contenu : {facts.fingerprint or french.NOTHING}. "
+        f"{told} ; empreinte du contenu : {facts.fingerprint or french.NOTHING}. "
         "Mêmes données, mêmes octets : deux dossiers de même empreinte sont identiques.",
     )
     writer.note(

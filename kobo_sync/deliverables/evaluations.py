@@ -64,7 +64,7 @@ def build(facts: Facts) -> list[Document]:
         satisfaction_results(document, facts)
     writer.heading(document, "Paroles de participant·e·s")
     words(document, facts)
-    _reading(document)
+    _reading(document, facts)
     workbook = result_sheets.evaluation_workbook(facts, form_ids)
     findings = letterhead.review_findings(facts, PATH, satisfaction(facts).open_answers.items())
     return [
@@ -424,11 +424,12 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
             writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
 
 
-def _reading(document: WordDocument) -> None:
+def _reading(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, "Comment lire ces chiffres", 2)
     writer.note(
         document,
-        "Présent·e : au moins une demi-journée signée. Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
+        f"Présent·e : {sentences.presence_rule(facts)}. "
+        "Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
         "sans réponse ne rapporte rien. L’évolution ne porte que sur les personnes testées deux fois ; sans groupe témoin, elle ne prouve pas un impact. "
         "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Favorable : part des réponses au-dessus du milieu, intervalle de Wilson à 95 %. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
         "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",

@@ -75,8 +75,7 @@ def _people(facts: Facts) -> Iterator[Figure]:
     apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
     for name, what in apart:
         yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
-    rate = quota_rate(facts)
-    yield "quota_completion", None if rate == french.NOTHING else rate, None
+    yield "quota_completion", french.rounded(_quota_share(facts), 2), None
     groups = tuple(group.code for group in facts.config.groups)
     table = present_by_sex(facts, "group", groups)
     quotas = facts.zone.quotas if facts.zone else {}
@@ -103,9 +102,11 @@ def _test(facts: Facts) -> Iterator[Figure]:
         return
     printed = printed_change(facts)
     if printed is not None:
-        yield "paired_before", french.rounded(printed.before), n
-        yield "paired_after", french.rounded(printed.after), n
-        yield "change", french.rounded(printed.change, 1 if printed.exact else 0), n
+        texts: tuple[Cell, ...] = letterhead.scores(printed)
+        moved = french.rounded(printed.change, 1 if printed.exact else 0)
+        cells = texts if printed.about else (french.rounded(printed.before), french.rounded(printed.after), moved)
+        for name, cell in zip(("paired_before", "paired_after", "change"), cells, strict=False):
+            yield name, cell, n
         yield "gain", french.rounded(printed.gain, 2 if printed.exact else 1), n
     if spread_shown(facts):
         spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
@@ -167,10 +168,14 @@ def item_p(printed: PrintedItem) -> str:
 
 def quota_rate(facts: Facts) -> str:
     """How far the quota is reached; not told of a mission that leaves zones out."""
+    return french.percent(_quota_share(facts))
+
+
+def _quota_share(facts: Facts) -> float | None:
     number = told_number(facts, "present")
-    if not number.exact or number.partial:
-        return french.NOTHING
-    return french.percent(present.completion(present.attendance(facts), present.zones_of(facts)).share)
+    if not number.exact or number.partial or not facts.config.forms_with_role("attendance"):
+        return None
+    return present.completion(present.attendance(facts), present.zones_of(facts)).share
 
 
 def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:

@@ -124,7 +124,7 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
         below = (
             catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
         )
-        value = round(each.score or 0, scores.digits)
+        value = french.rounded(each.score, scores.digits) or 0.0
         bars.append(charts.Bar(need.label, value, below, strong=(need.rank or 99) <= _STRONG))
     alt = "Score de chaque besoin : " + " ; ".join(
         f"{bar.label} {french.number(bar.value, scores.digits)}" for bar in bars
@@ -175,7 +175,7 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
     columns: list[tuple[str, dict[str, int | str | None]]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
         ranks = {each.need.code: figures.rank_cell(scores, each.need, attribute, code) for each in scores.needs}
-        columns.append((f"{name}\nn{french.NBSP}={french.NBSP}{french.number(n)}", ranks))
+        columns.append((f"{name}\n{letterhead.n_is(french.number(n))}", ranks))
     head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
     rows = []
     for need in (each.need for each in scores.needs):

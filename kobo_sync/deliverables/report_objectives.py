@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from docx.document import Document as WordDocument
 
+from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
@@ -72,8 +73,15 @@ def _where(facts: Facts, role: Role, text: str) -> str:
 
 def _days(facts: Facts) -> str:
     n = len(facts.config.zones)
-    text = "Journée de formation avec émargement" if n == 1 else "Journées de formation, zone par zone, avec émargement"
-    return _where(facts, "attendance", f"{text}.")
+    text = "Journée de formation" if n == 1 else "Journées de formation, zone par zone"
+    listed = "émargement" if present.is_signed(facts) else "liste de présence"
+    return _where(facts, "attendance", f"{text}{' ' if n == 1 else ', '}avec {listed}.")
+
+
+def _attested(facts: Facts) -> str:
+    if present.is_signed(facts):
+        return "La signature atteste la présence, non la participation."
+    return "Présence déclarée par qui tient la liste, sans signature : elle ne dit rien de la participation."
 
 
 def _test(facts: Facts) -> str:
@@ -105,7 +113,7 @@ _MEASURES: dict[Evidence, _Measure] = {
         "attendance",
         _days,
         _joined(sentences.presence, sentences.sexes),
-        _always("La signature atteste la présence, non la participation."),
+        _attested,
     ),
     "test": _Measure(
         "test",

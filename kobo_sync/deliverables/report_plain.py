@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from docx.document import Document as WordDocument
 
+from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import groups_left_out, told_number, zone_number
@@ -79,8 +80,10 @@ def collected(document: WordDocument, facts: Facts) -> None:
     writer.table(document, writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption=caption, right=(1, 2, 3)))
     writer.note(
         document,
-        "Présente : une personne qui a signé au moins une demi-journée. Taux de réponse : réponses divisées par personnes présentes."
-        + (" Au-dessus de 100 %, des personnes ont répondu sans avoir signé, ou plusieurs fois." if above else ""),
+        f"Personne présente : {sentences.presence_rule(facts)}. Taux de réponse : réponses divisées par personnes présentes."
+        + (
+            " Au-dessus de 100 %, des personnes ont répondu sans être de celles-ci, ou plusieurs fois." if above else ""
+        ),
     )
 
 
@@ -108,7 +111,7 @@ def limits(document: WordDocument, facts: Facts) -> None:
     ]
     if silent and len(silent) < len(facts.config.zones):
         names = french.listing(silent) if len(silent) <= 5 else french.count(len(silent), "zone")
-        lines.append(f"**Zones sans données.** Aucune présence signée : {names}.")
+        lines.append(f"**Zones sans données.** {sentences.no_presence(signed=present.is_signed(facts))} : {names}.")
     for line in filter(None, lines):
         writer.paragraph(document, line, style="List Bullet")
 

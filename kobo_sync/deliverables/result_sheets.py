@@ -297,7 +297,7 @@ def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [excel.Column("Besoin", width=46)]
     rankings: list[tuple[str, str]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
-        columns.append(_count(f"{name} (n = {french.number(n)})"))
+        columns.append(_count(f"{name} ({letterhead.n_is(french.number(n))})"))
         rankings.append((attribute, code))
     rows: list[Row] = [
         [need.label, *(figures.rank_cell(scores, need, name, code) for name, code in rankings)]

@@ -28,34 +28,68 @@ _FEW_ANSWERS = 30  # of fewer, the interval of a recommendation is some 35 point
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
 
+_CAME = {  # by whether presence is signed
+    True: ("personne a signé", "personnes ont signé"),
+    False: ("personne a été présente", "personnes ont été présentes"),
+}
+
 # ── who came ────────────────────────────────────────────────────────────────
 
 
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
+    if not facts.config.forms_with_role("attendance"):
+        return "La mission n’a pas de formulaire de présence : le nombre de personnes présentes n’est pas connu."
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
     missing = [name for name, n in zones if not n]
-    return presence_words(told_number(facts, "present"), quota, figures.quota_rate(facts), came, missing)
+    number, rate = told_number(facts, "present"), figures.quota_rate(facts)
+    signed, halves = present.is_signed(facts), present.is_by_half_day(facts)
+    return presence_words(number, quota, rate, came, missing, signed=signed, halves=halves)
 
 
-def presence_words(number: Told, quota: int, rate: str, came: Sequence[str], missing: Sequence[str]) -> str:
-    """*came* and *missing* are the zones where somebody signed, and where nobody did; *rate* the quota's as papers print it."""
+def presence_words(
+    number: Told,
+    quota: int,
+    rate: str,
+    came: Sequence[str],
+    missing: Sequence[str],
+    *,
+    signed: bool = True,
+    halves: bool = True,
+) -> str:
+    """*came* and *missing* are the zones where somebody was present, and where nobody was; *rate* the quota's as papers print it.
+
+    *signed*, *halves*: whether the forms ask for a signature, and for the half-day.
+    """
     if not number.n and not number.partial:
-        return "Aucune présence signée n’a été reçue."
-    who = persons(number, "personne a signé", "personnes ont signé")
+        return f"{no_presence(signed=signed)} n’a été reçue."
+    who = persons(number, *_CAME[signed])
     if not who:
         return f"Le nombre de personnes présentes n’est pas publié ({_FEW})."
-    text = f"{who} au moins une demi-journée"
+    text = f"{who} {'au moins une demi-journée' if halves else 'la liste de présence'}" if signed or halves else who
     if quota:
         text += f", pour {french.count(quota, 'place prévue', 'places prévues')}"
         text += _rate_words(rate, number, quota)
     text += f", dans {_named(came, 'zone', 'zones')}" if len(came) > 1 else f", à {came[0]}" if came else ""
     text += "."
     if missing and came:
-        text += f" Aucune présence signée n’a été reçue {french.of(_named(missing, 'zone', 'zones'))}."
+        text += f" {no_presence(signed=signed)} n’a été reçue {french.of(_named(missing, 'zone', 'zones'))}."
     return text
+
+
+def no_presence(*, signed: bool) -> str:
+    """What was not received where nobody came."""
+    return "Aucune présence signée" if signed else "Aucune présence"
+
+
+def presence_rule(facts: Facts) -> str:
+    """Who counts as present: ``au moins une demi-journée signée``."""
+    if not present.is_signed(facts):
+        what = "au moins une demi-journée" if present.is_by_half_day(facts) else "au moins une présence"
+        return f"{what} déclarée par qui tient la liste, sans signature"
+    return "au moins une demi-journée signée" if present.is_by_half_day(facts) else "une signature au moins"
 
 
 def _rate_words(rate: str, number: Told, quota: int) -> str:
@@ -81,9 +115,12 @@ def whole_day(facts: Facts) -> str:
     full = told_number(facts, "full_day")
     if full.hidden or full.partial or len(facts.config.sessions) < 2 or not told_number(facts, "present").n:
         return ""
+    if not present.is_by_half_day(facts):
+        return ""
+    signed = present.is_signed(facts)
     if not full.n:
-        return "Personne n’a signé la journée entière."
-    return f"{persons(full, 'personne a signé', 'personnes ont signé')} la journée entière."
+        return f"Personne n’a {'signé' if signed else 'été présent'} la journée entière."
+    return f"{persons(full, *_CAME[signed])} la journée entière."
 
 
 def sexes(facts: Facts) -> str:
@@ -165,6 +202,7 @@ def evolution_words(before: str, after: str, moved: str, n: str) -> str:
         return f"Score moyen : **{after}** avant comme après ({n} tests appariés), sans évolution"
     unit = "point" if moved.strip("≈\u00a0+\u2212").split(",")[0] in ("0", "1") else "points"
     what = "recul" if "\u2212" in moved else "évolution"
+    moved = moved.replace("\u2212", "")  # a decline of so much: « un recul de −20 » would be a rise
     return f"Score moyen : **{before}** avant, **{after}** après ({n} tests appariés), soit {'un' if what == 'recul' else 'une'} {what} de **{moved} {unit}**"
 
 

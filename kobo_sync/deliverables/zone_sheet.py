@@ -91,7 +91,7 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
 
 
 def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
-    scores = {each.need.code: round(each.score, ranked.digits) for each in ranked.needs if each.score}
+    scores = {each.need.code: french.rounded(each.score, ranked.digits) or 0.0 for each in ranked.needs if each.score}
     first = first_shown((each.need for each in ranked.needs if each.need.code in scores), _NEEDS)
     if not first:
         return []

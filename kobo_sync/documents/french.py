@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from datetime import date, time
-from decimal import Decimal
-from fractions import Fraction
+
+from kobo_sync.numbers import half_away
 
 NBSP = "\u00a0"
 NNBSP = "\u202f"
 NOTHING = "–"
-_MOST_PERSONS, _NOISE = 1_000_000, Fraction(1, 10**12)
 NO_DATA = "Aucune donnée"
 
 _DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -49,11 +47,11 @@ def typography(text: str) -> str:
 def number(value: float | None, digits: int = 0, *, times: int = 1) -> str:
     """*value* × *times* as ``1 234,5``: decimal comma, narrow no-break thousands, true minus; « – » for None.
 
-    Halves go away from zero, from what the value stands for: see `exact`.
+    Halves go away from zero, from what the value stands for: see `numbers.exact`.
     """
     if value is None or value != value:
         return NOTHING
-    rounded = _rounded(value, digits, times)
+    rounded = half_away(value, digits, times)
     whole, _, fraction = f"{abs(rounded):f}".partition(".")
     grouped = f"{int(whole):,}".replace(",", NNBSP)
     sign = "\u2212" if rounded < 0 else ""
@@ -62,24 +60,7 @@ def number(value: float | None, digits: int = 0, *, times: int = 1) -> str:
 
 def rounded(value: float | None, digits: int = 0) -> float | None:
     """The value that `number` prints, for cells that hold numbers; None for None."""
-    return None if value is None or value != value else float(_rounded(value, digits))
-
-
-def exact(value: float) -> Fraction:
-    """The fraction that a float stands for: of 23 / 40 its float, times 100, is a little less than 57,5, and printed 57.
-
-    Shares, means and their differences are quotients of numbers of persons; a float that is near none of these is taken as
-    it is written.
-    """
-    near = Fraction(value).limit_denominator(_MOST_PERSONS)
-    is_near = abs(near - Fraction(value)) <= _NOISE * max(Fraction(1), abs(near))
-    return near if is_near else Fraction(repr(float(value)))
-
-
-def _rounded(value: float, digits: int, times: int = 1) -> Decimal:
-    scaled = exact(value) * times * 10**digits
-    whole = math.floor(abs(scaled) + Fraction(1, 2))
-    return Decimal(whole if scaled >= 0 else -whole).scaleb(-digits)
+    return None if value is None or value != value else float(half_away(value, digits))
 
 
 def signed(value: float | None, digits: int = 0) -> str:

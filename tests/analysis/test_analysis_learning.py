@@ -135,3 +135,13 @@ def test_an_absent_table_gives_nothing() -> None:
     found = learning.learning(make_facts(tables={}))
     assert (found.n_before, found.n_pairs, found.attrition_share, found.mean_after) == (0, 0, None, None)
     assert len(found.items) == 10
+
+
+def test_as_many_right_answers_are_no_decline() -> None:
+    # Part 8, A25: thirds of a score are floats; 2 + 2 + 3 + 3 right and 1 + 3 + 3 + 3 are the same mean.
+    thirds = [0.0, 100 / 3, 200 / 3, 100.0]
+    before, after = [thirds[right] for right in (2, 2, 3, 3)], [thirds[right] for right in (1, 3, 3, 3)]
+    for one, other in ((before, after), (after, before)):
+        change = learning.paired_change(one, other)
+        assert (change.change, change.gain, change.is_decline) == (0.0, 0.0, False)
+        assert change.before == change.after

@@ -46,7 +46,7 @@ def test_attrition(n_before: int, n_pairs: int, text: str) -> None:
         ("60 %", "86 %", "+26,0", "Score moyen : **60 %** avant, **86 %** après (n = 24 tests appariés), soit une évolution de **+26,0 points**"),
         ("60 %", "62 %", "+1,5", "Score moyen : **60 %** avant, **62 %** après (n = 24 tests appariés), soit une évolution de **+1,5 point**"),
         ("60 %", "60 %", "0,0", "Score moyen : **60 %** avant comme après (n = 24 tests appariés), sans évolution"),
-        ("64 %", "40 %", f"{MINUS}24,0", f"Score moyen : **64 %** avant, **40 %** après (n = 24 tests appariés), soit un recul de **{MINUS}24,0 points**"),
+        ("64 %", "40 %", f"{MINUS}24,0", "Score moyen : **64 %** avant, **40 %** après (n = 24 tests appariés), soit un recul de **24,0 points**"),
     ],
 )  # fmt: skip
 def test_a_score_rises_stays_or_falls(before: str, after: str, moved: str, text: str) -> None:

@@ -54,7 +54,7 @@ _FORMATS: dict[Kind, dict[str, Any]] = {
     "hundredth": {"num_format": "0.00"},
     "signed": {"num_format": "+0;\u22120;0"},
     "signed tenth": {"num_format": "+0.0;\u22120.0;0.0"},
-    "p": {"num_format": '[<0.001]"<\u202f"0.000;0.000'},
+    "p": {"num_format": '[<0.001]"<\u202f0,001";0.000'},
     "date": {"num_format": "dd/mm/yyyy", "align": "left"},
     "datetime": {"num_format": "dd/mm/yyyy hh:mm", "align": "left"},
 }

@@ -1,0 +1,44 @@
+"""Part 8, A21: a score is rounded alike in tables, figures, on the zone sheet and on the dashboard."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from docx import Document as open_docx
+from invented_facts import make_facts, make_tables
+from test_presence_words import words_of
+
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.overview import dashboard
+from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.deliverables import needs, zone_sheet
+
+
+def at_a_half() -> Facts:
+    """Three groups of sixteen: transport has 18 points of each, 1.125."""
+    tables = make_tables(60, 1, "bertat")
+    ballots = ["transport ambulance internat"] * 6 + ["ambulance internat medicaments"] * 10
+    rows = tables["besoins"].iloc[:48].copy()
+    rows["classement"] = ballots * 3
+    rows["groupe"] = ["ed"] * 16 + ["sante"] * 16 + ["cld"] * 16
+    rows["sexe"] = ["f", "h"] * 24
+    return make_facts(60, tables=tables | {"besoins": rows})
+
+
+def test_a_score_at_a_half_is_one_number_everywhere() -> None:
+    facts = at_a_half()
+    printed = {each.need.code: each.score for each in printed_needs(facts).needs}
+    assert (printed["transport"], printed_needs(facts).digits) == (1.125, 2)
+    paper = words_of(facts, needs)
+    assert "1,13" in paper
+    assert "1,12" not in paper + alternative_texts(needs.build(facts)[0].content)
+    on_sheet = {label: shown for label, _, _, shown in zone_sheet._needs(facts, printed_needs(facts))}
+    assert on_sheet["Transport scolaire"] == "1,13"
+    on_page = dashboard(facts, [facts])["zones"][0]["published"]["needs"]
+    assert {each["label"]: each["score"] for each in on_page}["Transport scolaire"] == 1.13
+
+
+def alternative_texts(content: bytes) -> str:
+    body = open_docx(io.BytesIO(content)).element.body
+    return re.sub("[\u00a0\u202f]", " ", " ".join(each.get("descr", "") for each in body.iter("{*}docPr")))
