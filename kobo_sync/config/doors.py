@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from kobo_sync.config.checks_and_keeping import Settings
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
+OF_EACH_MACHINE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$")]
 
 
@@ -57,9 +60,11 @@ def leads_here(url: str) -> bool:
     except ValueError:
         return False
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        # Short and old spellings too (127.1, 2130706433, 0x7f000001): phones read them as the system's resolver does.
+        is_short = bool(re.fullmatch(r"[\dxa-f.]*\d[\dxa-f.]*", host))
+        address = ipaddress.ip_address(socket.inet_aton(host) if is_short else host)
+    except (ValueError, OSError):
+        return host in OF_EACH_MACHINE or host.endswith(".localhost")
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
 
