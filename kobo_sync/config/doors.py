@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -60,13 +59,19 @@ def leads_here(url: str) -> bool:
     except ValueError:
         return False
     try:
-        # Short and old spellings too (127.1, 2130706433, 0x7f000001): phones read them as the system's resolver does.
-        is_short = bool(re.fullmatch(r"[\dxa-f.]*\d[\dxa-f.]*", host))
-        address = ipaddress.ip_address(socket.inet_aton(host) if is_short else host)
-    except (ValueError, OSError):
-        return host in OF_EACH_MACHINE or host.endswith(".localhost")
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in OF_EACH_MACHINE or host.endswith(".localhost") or _is_short_here(host)
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_short_here(host: str) -> bool:
+    """Whether *host* is this machine's address in a short or old spelling, which resolvers take: 127.1, 2130706433, 0x7f.1."""
+    if not re.fullmatch(r"(?:0x[\da-f]{1,8}|\d{1,10})(?:\.(?:0x[\da-f]{1,8}|\d{1,10})){0,3}", host):
+        return False
+    first, *others = (int(part, 16 if part.startswith("0x") else 10) for part in host.split("."))
+    return (first if others else first >> 24) == 127 or not any((first, *others))
 
 
 def is_plain(url: str) -> bool:
