@@ -22,7 +22,7 @@ from kobo_sync.numbers import half_away
 TOP_NEEDS = 5
 MOST_SENDERS, MOST_DAYS = 200, 120
 GRID = 60  # points of the map are counted in so many columns and rows: a page stays small, and nobody's door is shown
-_SHOWN: tuple[What, ...] = ("present", "registered", "full_day", "refused", "needs")
+_SHOWN: tuple[What, ...] = ("present", "registered", "full_day", "refused")
 RATES = ("test_before", "test_after", "satisfaction", "needs")
 
 
@@ -92,6 +92,7 @@ def _published(facts: Facts) -> dict[str, Any]:
     first = [each for each in printed.needs if each.need.code in top and each.score]
     return {
         **{what: _said(told_number(facts, what)) for what in _SHOWN},
+        "n_needs": _said(told_number(facts, "needs")),
         "quota_share": rate,
         "rates": {
             name: [share.sign, share.value] for name, what in rates.items() if (share := response_rate(facts, what))

@@ -18,11 +18,22 @@ CODE = "DATA016"
 TITLE = "Numeric outlier"
 KINDS = ("integer", "decimal", "range")
 # A number that names a thing (printed on a badge, the order of a list, a phone) is neither high nor low.
-_NAMES_A_THING = re.compile(
-    r"(?:^|_)(?:numero|num|number|numer[oa]|code|codigo|id|identifiant|identifier|badge|ref|reference|referencia|matricule|rang|rank|"
-    r"ordre|order|orden|serie|serial|tel|telephone|telefono|phone|mobile|gsm|cin|cni|nif|postal|zip|(?:ال)?رقم|(?:ال)?رمز|(?:ال)?ترتيب|(?:ال)?هاتف)(?:_|$)"
+_THINGS = (
+    r"numero|num|number|numer[oa]|code|codigo|id|identifiant|identifier|badge|ref|reference|referencia|matricule|rang|rank|"
+    r"ordre|order|orden|serie|serial|tel|telephone|telefono|phone|mobile|gsm|cin|cni|nif|postal|zip|(?:ال)?رقم|(?:ال)?رمز|(?:ال)?ترتيب|(?:ال)?هاتف"
 )
-_NUMBER_SIGN = re.compile(r"\bn\s*[°º](?!\s*(?:de\s+|d['’]\s*)\w+s\b)", re.I)  # « N° du puits », not « N° de ménages »
+_NAMES_A_THING = re.compile(rf"(?:^|_)(?:{_THINGS})(?:_|$)")
+# Before such a word, or behind it in English, a sum or a length stands: « Dépense de téléphone », « Prix de référence ».
+_MEASURE = (
+    r"depenses?|couts?|prix|montants?|revenus?|salaires?|durees?|temps|distances?|surfaces?|superficies?|poids|taux|ages?|"
+    r"gastos?|costos?|costes?|precios?|montos?|importes?|ingresos?|duracion|tiempo|distancia|superficie|peso|edad|"
+    r"costs?|prices?|amounts?|spending|expens\w+|spent|income|fees?|duration|time|distance|area|weight|(?:ال)?(?:ثمن|مبلغ|مصاريف|مدة|دخل|مسافة|مساحة|وزن|عمر)"
+)
+_MEASURES = re.compile(
+    rf"(?:^|_)(?:{_MEASURE})_(?:.*_)?(?:{_THINGS})(?:_|$)|(?:^|_)(?:costs?|prices?|amounts?|spending|expenses?|fees?|value)$"
+)
+# « N° du puits », « No du puits », not « N° de ménages »
+_NUMBER_SIGN = re.compile(r"\bn\s*[°º](?!\s*(?:de\s+|d['’]\s*)\w+s\b)|^\s*no\.?\s+d(?:u|e\s+l[a’'])", re.I)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -87,4 +98,6 @@ def _names_a_thing(question: Question) -> bool:
     texts = [question.name, *question.labels.values()]
     if any(map(_NUMBER_SIGN.search, texts)):
         return True
-    return any(_NAMES_A_THING.search(folded(text)) for text in texts) and not any(map(counts, texts))
+    words = [folded(text) for text in texts]
+    measures = any(map(counts, texts)) or any(map(_MEASURES.search, words))
+    return any(map(_NAMES_A_THING.search, words)) and not measures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from kobo_sync.config.checks_and_keeping import Settings
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
+OF_EACH_MACHINE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$")]
 
 
@@ -59,9 +61,17 @@ def leads_here(url: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host in OF_EACH_MACHINE or host.endswith(".localhost") or _is_short_here(host)
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_short_here(host: str) -> bool:
+    """Whether *host* is this machine's address in a short or old spelling, which resolvers take: 127.1, 2130706433, 0x7f.1."""
+    if not re.fullmatch(r"(?:0x[\da-f]{1,8}|\d{1,10})(?:\.(?:0x[\da-f]{1,8}|\d{1,10})){0,3}", host):
+        return False
+    first, *others = (int(part, 16 if part.startswith("0x") else 10) for part in host.split("."))
+    return (first if others else first >> 24) == 127 or not any((first, *others))
 
 
 def is_plain(url: str) -> bool:

@@ -22,6 +22,7 @@ _FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many
 # What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
 _JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
 _MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
+_DECIMAL, _UNIT = re.compile(r"\d+\.\d+"), re.compile(r"\s(?:[GM]o|غيغابايت|ميغابايت)\b")  # 70.4 Go; not version 1.2
 _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
@@ -157,8 +158,14 @@ class _Sentence:
         text = _FORMS.sub(
             lambda match: _form(match[2].split("|"), values[match[1]], language), self.by_language[language]
         )
-        for at, part in enumerate(_SLOT.split(text)):
-            yield (values[part], True) if at % 2 else (part, False)
+        parts = _SLOT.split(text)
+        for at, part in enumerate(parts):
+            if not at % 2:
+                yield part, False
+            elif _DECIMAL.fullmatch(values[part]) and _UNIT.match(parts[at + 1]):
+                yield values[part].replace(".", ","), False
+            else:
+                yield values[part], True
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def digest(mission: Mission) -> Report:
         lines.append(f"- {form.title if form else holding.form_id} : {_held(holding)}")
     snapshot = mission.desk.snapshot("dashboard")
     if snapshot:
-        lines += ["", "Présence :", ""]
+        lines += ["", "Présence (personnes présentes / quota) :", ""]
         lines += [
             f"- {next(iter(place['labels'].values()), place['code'])} : {place.get('published', {}).get('present', '–')} / {place['quota']}"
             for place in snapshot[0]["zones"]

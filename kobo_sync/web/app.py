@@ -30,7 +30,7 @@ from kobo_sync.web import (
     synchronisations,
 )
 from kobo_sync.web.porter import refuse_malformed
-from kobo_sync.web.site import Site, filters, load_person
+from kobo_sync.web.site import Site, filters, form_title, load_person
 from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, said, t, tn
 
 log = logging.getLogger("kobo_sync.web")
@@ -120,7 +120,7 @@ def _begin() -> BaseResponse | None:
 def _words() -> dict[str, object]:
     from kobo_sync.web.site import site
 
-    code = language()
+    code, mission = language(), site().mission.config.mission
     return {
         "t": t,
         "tn": tn,
@@ -128,12 +128,13 @@ def _words() -> dict[str, object]:
         "rule_title": lambda rule: rule_title(rule, code),
         "setting_label": lambda key: setting_label(key, code),
         "label": label,
+        "form_title": form_title,
         "language": code,
         "languages": LANGUAGES,
         "direction": "rtl" if code in RIGHT_TO_LEFT else "ltr",
         "user": g.get("user"),
         "menu": MENU,
-        "mission_title": site().mission.config.mission.title,
+        "mission_title": mission.titles.get(code) or mission.title,
         "timezone": site().mission.config.mission.timezone,
         "config_fault": site().current.fault,
     }

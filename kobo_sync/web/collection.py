@@ -9,7 +9,7 @@ from flask import Flask, abort, render_template
 
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.store.form_status import form_statuses
-from kobo_sync.web.site import Answer, members, number, person, site
+from kobo_sync.web.site import Answer, form_title, members, number, person, site
 
 WIDTH, HEIGHT, EDGE = 640, 420, 24
 
@@ -32,7 +32,7 @@ def collection() -> Answer:
         forms=forms,
         counted=_counted,
         n_gone={form["form_id"]: form["n_gone"] for form in forms},
-        titles={form_id: form.title for form_id, form in mission.forms.items()},
+        titles={form_id: form_title(form_id) for form_id in mission.forms},
         holdings=holdings,
         made_at=snapshot[2] if snapshot else None,
     )

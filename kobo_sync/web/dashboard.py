@@ -93,7 +93,8 @@ def for_readers(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     {"name": name, "sign": sign, "value": value}
                     for name, (sign, value) in printed.get("rates", {}).items()
                 ],
-                **{f"shown_{name}": printed.get(name, "–") for name in NUMBERS},
+                # The needs themselves lie under "needs": how many persons told theirs has a name of its own.
+                **{f"shown_{name}": printed.get("n_needs" if name == "needs" else name, "–") for name in NUMBERS},
             }
         )
     if seen and not _adds_up(seen):

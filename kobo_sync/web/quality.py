@@ -9,7 +9,7 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.desk import access_log, worklist
 from kobo_sync.errors import StoreError
 from kobo_sync.web.compared_rows import compared
-from kobo_sync.web.site import Answer, actors, members, person, site
+from kobo_sync.web.site import Answer, actors, form_title, members, person, site
 from kobo_sync.web.texts import label, t, tn
 
 STATES = {
@@ -122,6 +122,6 @@ def _names() -> dict[str, dict[str, str]]:
     mission = site().mission
     return {
         "zone": {zone.code: label(zone.labels, zone.code) for zone in mission.config.zones},
-        "form_id": {form_id: form.title for form_id, form in mission.forms.items()},
+        "form_id": {form_id: form_title(form_id) for form_id in mission.forms},
         "severity": {code: t(text) for code, text in SEVERITIES.items()},
     }

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from kobo_sync.desk.accounts import User, signed_in
 from kobo_sync.documents import french
 from kobo_sync.mission.mission import CurrentMission, Mission
+from kobo_sync.web.texts import language
 
 P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]
@@ -136,6 +137,12 @@ def size(n_bytes: int) -> str:
     from kobo_sync.documents import french
 
     return french.size(n_bytes)
+
+
+def form_title(form_id: str) -> str:
+    """A form as people call it, in the browser's language where the mission says how; its id for one that is gone."""
+    config, form = site().mission.config.forms.get(form_id), site().mission.forms.get(form_id)
+    return (config.titles.get(language(), "") if config else "") or (form.title if form else form_id)
 
 
 def filters() -> dict[str, Callable[..., Any]]:

@@ -326,6 +326,12 @@ def test_numbers_far_from_the_others_in_forms_and_repeats() -> None:
     ("name", "label", "is_measured"),
     [
         ("numero", "Numéro imprimé sur le badge", False),
+        ("menage", "No du ménage", False),
+        ("q1", "Numéro de téléphone", False),
+        ("depense", "Dépenses de téléphone par mois (DH)", True),
+        ("prix_ref", "Prix de référence", True),
+        ("airtime", "Mobile phone cost", True),
+        ("q2", "ثمن الهاتف", True),
         ("x", "رقم الشارة", False),
         ("house_number", "House number", False),
         ("puits", "N° du puits", False),

@@ -114,6 +114,12 @@ def test_what_is_counted_has_its_form(n: int, french: str, arabic: str) -> None:
     assert translated(text, "ar").startswith(arabic)
 
 
+def test_a_decimal_number_before_its_unit_has_its_comma() -> None:
+    """Part 8, B31: `70.4 Go` on the settings' page."""
+    assert translated("70.4 GB free in .kobo_sync", "fr") == "70,4 Go libres dans .kobo_sync"
+    assert translated("70.4 GB free in .kobo_sync", "ar").startswith("70,4 ")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -62,6 +62,12 @@ def test_a_password_only_when_asked_for_and_only_from_the_environment(workspace:
         "http://[::ffff:127.0.0.1]",
         "http://LOCALHOST.:8001",
         "http://kobo.localhost",
+        "http://localhost.localdomain:8001",
+        "http://ip6-localhost",
+        "http://127.1:8001",
+        "http://2130706433",
+        "http://0x7f.1",
+        "http://0:8001",
     ],
 )
 def test_no_code_leads_a_phone_to_itself(workspace: Workspace, address: str) -> None:

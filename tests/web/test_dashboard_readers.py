@@ -32,6 +32,12 @@ def test_persons_of_no_zone_are_not_had_by_subtraction_either() -> None:
     assert for_readers([place("", (11, 11)), *zones])[0]["groups"][0]["cells"] == ["11", "11", "22"]
 
 
+def test_the_number_of_those_who_told_needs_is_not_the_needs_themselves() -> None:
+    """Part 8, B31: readers read the list of needs, as the program holds it, where the number of answers belongs."""
+    (seen,) = for_readers([place("", (9, 9), needs=[{"score": 1.5}], n_needs="≈\u00a020")])
+    assert seen["shown_needs"] == "≈\u00a020" and seen["needs"] == [{"score": 1.5}]
+
+
 def test_a_snapshot_without_a_plan_shows_no_number() -> None:
     old = {key: value for key, value in place("", (9, 9)).items() if key != "published"}
     (seen,) = for_readers([old])

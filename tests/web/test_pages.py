@@ -537,6 +537,21 @@ def test_arabic_turns_the_page_round(office: Office) -> None:
     assert 'dir="rtl"' in client.get("/").text
 
 
+def test_what_the_mission_names_in_arabic_is_arabic_on_arabic_pages(office: Office) -> None:
+    """Part 8, B31: French titles of mission and forms, and arrows that point back."""
+    path = office.field.mission.workspace.root / "config" / "mission.toml"
+    text = path.read_text("utf-8").replace('code = "essai"', 'code = "essai"\ntitles = { ar = "مهمة تجريبية" }')
+    path.write_text(text.replace("[forms.visites]\n", '[forms.visites]\ntitles = { ar = "الزيارات" }\n'), "utf-8")
+    client = office.client("maha")
+    assert "مهمة تجريبية" not in client.get("/").text and "الزيارات" not in client.get("/collecte").text
+    post(client, "/langue", "/", language="ar")
+    assert "مهمة تجريبية" in client.get("/").text
+    for page in ("/collecte", "/collecte/visites", "/formulaires"):
+        assert "الزيارات" in client.get(page).text, page
+    quality = client.get("/qualite?etat=all").text
+    assert "←" in quality and "→" not in quality
+
+
 # ── small counts ──
 
 
