@@ -31,7 +31,7 @@ from kobo_sync.web import (
 )
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Site, filters, form_title, load_person
-from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, said, t, tn
+from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t, tn, translate
 
 log = logging.getLogger("kobo_sync.web")
 MOST_BYTES = 256 * 1024  # what a form of these pages may send
@@ -124,7 +124,7 @@ def _words() -> dict[str, object]:
     return {
         "t": t,
         "tn": tn,
-        "said": said,
+        "translate": translate,
         "rule_title": lambda rule: rule_title(rule, code),
         "setting_label": lambda key: setting_label(key, code),
         "label": label,

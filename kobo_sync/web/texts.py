@@ -64,7 +64,7 @@ class Html(str):
         return self
 
 
-def said(text: str) -> Html:
+def translate(text: str) -> Html:
     """What the program says, in the browser's language; what the catalogue does not know stays as it is, its direction its own.
 
     A sentence runs as its language does, though a file's name may stand at its head; a path or command in it runs its own way.
