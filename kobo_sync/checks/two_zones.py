@@ -113,6 +113,7 @@ def _same_identity(sheet: Sheet) -> Iterator[Finding]:
 
 def _finding(sheet: Sheet, at: int, reason: str, other: tuple[Sheet, int], home: str, subject: str) -> Finding:
     other_sheet, earlier = other
+    zone = sheet.config.zone(home)
     where = f"soumission {other_sheet.ids[earlier]}"
     if other_sheet.form_id != sheet.form_id:
         where = f"{other_sheet.form_id}, {where}"
@@ -120,7 +121,7 @@ def _finding(sheet: Sheet, at: int, reason: str, other: tuple[Sheet, int], home:
         at,
         CODE,
         "info" if reason == "même nom complet" else "warning",
-        f"{reason} que dans la zone « {home[:40]} » ({where})",
+        f"{reason} que dans la zone « {zone.name if zone else home[:40]} » ({where})",
         why="une personne formée dans deux zones compte dans deux quotas",
         hint="vérifier la zone et l’identité ; corriger la soumission fausse sur le serveur, ou accepter le constat",
         subject=subject,

@@ -310,9 +310,9 @@ def _judge(method: str, url: str, response: requests.Response, body: bytes, pack
     where: dict[str, Any] = {"method": method, "url": url, "status": status}
     reason = protocol.parse_error(body) if status >= 400 else ""
     if status == 429 or status >= 500:
-        raise KoboUnreachable(
-            "the server cannot answer now", retry_after_s=_retry_after(response), excerpt=reason, **where
-        )
+        again = "the next run tries again by itself; if it lasts, ask whoever runs the server"
+        message, wait_s = "the server cannot answer now", _retry_after(response)
+        raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
     if status in (401, 403):
         hint = "check KOBO_TOKEN" if status == 401 else "give the account this right on the project"
         raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
