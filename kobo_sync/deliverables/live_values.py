@@ -7,7 +7,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ties
 from kobo_sync.analysis.populations import told_number
-from kobo_sync.analysis.publication import present_by_sex, women_share
+from kobo_sync.analysis.publication import present_by_sex
 from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_answers import printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
@@ -66,7 +66,7 @@ def _people(facts: Facts) -> dict[str, str]:
         "taux": figures.quota_rate(facts),
         "femmes": french.number(women),
         "hommes": french.number(men),
-        "part_femmes": french.percent(women_share(facts)),
+        "part_femmes": french.percent(sentences.women_share(facts)),
         "journee_entiere": french.NOTHING if full.partial else letterhead.denominator(full),
     }
 

@@ -9,7 +9,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.populations import Told, told, told_number, zone_number
-from kobo_sync.analysis.publication import UNKNOWN, people_heard, present_by_sex, women_share
+from kobo_sync.analysis.publication import UNKNOWN, people_heard, present_by_sex
 from kobo_sync.analysis.published import PrintedChange, printed_change
 from kobo_sync.analysis.published_answers import PrintedAdvice, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
@@ -133,6 +133,21 @@ def sexes(facts: Facts) -> str:
     women, men = table.total(codes.female), table.total(codes.male)
     is_known = UNKNOWN not in table.columns
     return sexes_words(women, men, women_share(facts), partial=number.partial, all_known=is_known)
+
+
+def women_share(facts: Facts) -> float | None:
+    """The share of women among the persons present whose sex is known, 0..1; None where it is of nobody, or would tell what is not told."""
+    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    women, men = table.total(facts.config.codes.female), table.total(facts.config.codes.male)
+    return None if women is None or men is None or not women + men else women / (women + men)
+
+
+def women_share_label(facts: Facts) -> str:
+    """What stands below `women_share`: among whom."""
+    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    if UNKNOWN not in table.columns:
+        return "part des femmes parmi les présent·e·s"
+    return "part des femmes parmi les présent·e·s dont le sexe est connu"
 
 
 def sexes_words(

@@ -7,7 +7,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import first_shown
 from kobo_sync.analysis.populations import told_number
-from kobo_sync.analysis.publication import UNKNOWN, present_by_sex, women_share
+from kobo_sync.analysis.publication import UNKNOWN, present_by_sex
 from kobo_sync.analysis.published import learnt, printed_change
 from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
@@ -81,7 +81,7 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
             came + slash + french.number(quota) if quota else came,
             f"participant·e·s ({rate})" if rate else "participant·e·s",
         ),
-        (french.percent(women_share(facts)), "part des femmes parmi les présent·e·s"),
+        (french.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),
         (
             letterhead.score(printed_change(facts)),
             f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",

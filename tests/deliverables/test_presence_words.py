@@ -12,6 +12,8 @@ from invented_facts import TOML, make_config, make_facts, make_tables
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import attendance_list, evaluations, report_objectives, sentences
+from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.documents import french
 
 SESSION = 'session = "demi_journee"\n'
 SIGNATURE = 'signature = "signature"\n'
@@ -104,3 +106,22 @@ def test_a_mission_without_attendance_form_has_no_quota_reached_by_nobody() -> N
     facts = facts_of(25, attends=False)
     assert sentences.presence(replace(facts, zone=None)).startswith("La mission n’a pas de formulaire de présence")
     assert "0 % du quota" not in words_of(facts, evaluations)
+
+
+@pytest.mark.parametrize("one_in", [1, 3])
+def test_the_share_of_women_is_of_those_whose_sex_is_known(one_in: int) -> None:
+    """Part 8, A26: where one row in three has no sex, and where none has."""
+    facts = make_facts(40)
+    without_sex = {
+        name: facts.tables[name].assign(
+            sexe=[None if number % one_in == 0 else sex for number, sex in enumerate(facts.tables[name]["sexe"])]
+        )
+        for name in ("inscription", "presence")
+    }
+    facts = replace(facts, tables={**facts.tables, **without_sex})
+    women, men = (int(live_values(facts)[name]) for name in ("femmes", "hommes"))
+    share = french.percent(women / (women + men)) if women + men else french.NOTHING
+    assert live_values(facts)["part_femmes"] == share
+    told = sentences.sexes(facts)
+    assert share in told if women + men else "n’est pas connu" in told
+    assert "dont le sexe est connu" in sentences.women_share_label(facts)
