@@ -261,7 +261,8 @@ def discussed(document: WordDocument, facts: Facts, focus: FocusGroups, *, level
         sentence += f" ({french.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
     if people and women is not None and men is not None:
         sentence += (
-            f", {french.count(people, 'personne')} : {french.count(women, 'femme')} et {french.count(men, 'homme')}"
+            f", {french.count(people, 'personne')} : {french.none_or(women, 'femme', none='aucune')} "
+            f"et {french.none_or(men, 'homme')}"
         )
     elif people:
         sentence += f", {french.count(people, 'personne')}"

@@ -409,3 +409,15 @@ def test_one_letter_is_no_acronym() -> None:
     made = report(settled(mission_facts(25, 24), "", toml, ZONES.replace("Bertat", "Zone A")))
     assert "Zone A" in words(made.content)
     assert ["A", "Comités locaux de développement"] not in [row for rows in tables(made.content) for row in rows]
+
+
+@pytest.mark.parametrize("sizes", [(25, 24), (60, 60)])
+def test_the_annex_gives_no_more_decimals_than_the_report(sizes: tuple[int, int]) -> None:
+    """Part 8, A26: « +26 » in the report is no « +26,0 » in its annex."""
+    facts = mission_facts(*sizes)
+    values = live_values(facts)
+    measures = {
+        rows[0]: rows[1] for table in tables(report(facts).content) if "Ce qu’elle dit" in table[0] for rows in table
+    }
+    assert measures["Évolution moyenne, en points"] == values["evolution"]
+    assert measures["Gain de classe ⟨g⟩"] == values["gain"]
