@@ -240,10 +240,12 @@ def _personal(document: WordDocument, facts: Facts) -> None:
     for each in groups(facts).smallest:
         if set(each.traits) <= {"zone"}:
             continue  # a place is nobody
-        traits = ", ".join(each.traits) or french.NOTHING
+        traits = ", ".join(letterhead.TRAITS.get(trait, trait) for trait in each.traits) or french.NOTHING
+        blanked = french.count(each.n_blanked, "réponse laissée vide", "réponses laissées vides")
+        after = f"après {blanked}" if each.n_blanked else "sans réponse laissée vide"
         text = (
             f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {french.number(each.n)} "
-            f"({traits}), après {french.count(each.n_blanked, 'réponse laissée vide', 'réponses laissées vides')}."
+            f"({traits}), {after}."
         )
         writer.paragraph(document, text)
         if each.k < ENOUGH:

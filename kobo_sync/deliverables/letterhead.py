@@ -30,6 +30,18 @@ _PERCENT = 0.01
 # Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
 _LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
 
+# What papers call a person's traits, which the settings name in English.
+TRAITS = {
+    "zone": "zone",
+    "sex": "sexe",
+    "group": "groupe",
+    "age": "âge",
+    "age_band": "tranche d’âge",
+    "organisation": "organisation",
+    "function": "fonction",
+    "commune": "commune",
+}
+
 
 def forms_of(facts: Facts, *roles: Role) -> list[str]:
     """The form_ids of *roles*, in the order given."""

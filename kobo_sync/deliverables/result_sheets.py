@@ -121,7 +121,6 @@ _SHOWN: Mapping[str, excel.Kind] = {
     "needs": "integer",
 }
 _FORMS = {"test_before": "test avant", "test_after": "test après", "satisfaction": "satisfaction", "needs": "besoins"}
-_TRAITS = {"sex": "sexe", "group": "groupe", "age_band": "tranche d’âge", "commune": "commune"}
 
 
 def _indicators(facts: Facts) -> excel.Sheet:
@@ -167,7 +166,7 @@ def _named(facts: Facts, name: str) -> str:
         return _NAMES[kind]
     if kind == "present":
         trait, _, value = code.partition(":")
-        return f"{_NAMES[kind]} – {_TRAITS[trait]} : {_trait(facts, trait, value)}"
+        return f"{_NAMES[kind]} – {letterhead.TRAITS[trait]} : {_trait(facts, trait, value)}"
     label_of = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
     text = label_of(facts, code) if label_of else _FORMS[code] if kind == "response_rate" else _question(facts, code)
     return f"{_NAMES[kind]} – {text}"

@@ -434,3 +434,10 @@ def test_a_mission_without_test_or_satisfaction_form_is_not_told_of_them() -> No
     assert "personnes présentes" in text.lower()
     for word in ("Acquis", "bonnes réponses, avant", "recommandation, de", "Tests appariés"):
         assert word not in text, word
+
+
+def test_the_quality_paper_names_traits_in_french() -> None:
+    """Part 8, B30: codes never raw."""
+    text = words(built("data_quality", make_facts(25))["qualite-donnees.docx"])
+    assert "(zone, groupe, sexe)" in text and "age_band" not in text
+    assert "après 0" not in text
