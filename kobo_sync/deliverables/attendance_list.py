@@ -219,6 +219,13 @@ def _sex(facts: Facts, code: str) -> str:
     return {facts.config.codes.female: "F", facts.config.codes.male: "H"}.get(code, code)
 
 
+def _of_them(n: int, n_all: int) -> str:
+    """``dont 9 ``, ``toutes ``, ``aucune ``; nothing of one person who is all there are."""
+    if n == n_all:
+        return "toutes " if n > 1 else ""
+    return f"dont {french.number(n)} " if n else "aucune "
+
+
 def _remarks(facts: Facts, listed: present.Attendance) -> str:
     visitors = [person for person in listed.present if person.is_visitor]
     walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
@@ -232,9 +239,7 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     if len(listed.sessions) > 1 and listed.present and present.is_by_half_day(facts):
         several = len({half.day for half in listed.half_days}) > 1
         whole = f"{'une' if several else 'la'} journée entière"
-        remarks.append(
-            f"dont {french.number(len(listed.full_day))} {whole}" if listed.full_day else f"personne {whole}"
-        )
+        remarks[0] += f", {_of_them(len(listed.full_day), len(listed.present))}{whole}"
     has_list = bool(facts.config.forms_with_role("registration"))
     if has_list:
         remarks.append(

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from docx import Document as open_docx
 from invented_facts import TOML, make_config, make_facts, make_tables
@@ -80,7 +81,7 @@ def test_no_whole_day_where_no_half_day_is_asked() -> None:
 
 def test_nobody_is_off_a_list_that_the_mission_does_not_have() -> None:
     text = words_of(facts_of(25, registers=False), attendance_list)
-    assert "25 personnes présentes ; dont 20 la journée entière." in text
+    assert "25 personnes présentes, dont 20 la journée entière." in text
     assert "hors liste" not in text
     assert "inscrite" not in text
 
@@ -125,3 +126,23 @@ def test_the_share_of_women_is_of_those_whose_sex_is_known(one_in: int) -> None:
     told = sentences.sexes(facts)
     assert share in told if women + men else "n’est pas connu" in told
     assert "dont le sexe est connu" in sentences.women_share_label(facts)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_whole", "told"),
+    [
+        (1, 1, "1 personne présente, la journée entière"),
+        (2, 2, "2 personnes présentes, toutes la journée entière"),
+        (2, 1, "2 personnes présentes, dont 1 la journée entière"),
+        (2, 0, "2 personnes présentes, aucune la journée entière"),
+    ],
+)
+def test_the_whole_day_is_said_of_none_some_and_all(n: int, n_whole: int, told: str) -> None:
+    """Part 8, A26."""
+    facts = make_facts(n)
+    rows = facts.tables["presence"]
+    mornings, whole = rows[rows["demi_journee"] == "matin"], list(rows["participant"].unique())[:n_whole]
+    afternoons = mornings[mornings["participant"].isin(whole)].assign(demi_journee="apres_midi")
+    afternoons = afternoons.assign(root_uuid=[f"u9{place:03d}" for place in range(len(afternoons))])
+    facts = replace(facts, tables={**facts.tables, "presence": pd.concat([mornings, afternoons], ignore_index=True)})
+    assert told in words_of(facts, attendance_list)
