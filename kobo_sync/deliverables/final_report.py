@@ -137,6 +137,8 @@ def build(facts: Facts) -> list[Document]:
             )
         living_report = living.begin(template, content, TEMPLATE)
         blocks_there = blocks_there or living_report.blocks
+        if previous is None:
+            unexplained = _unexplained(facts, living_report)
         documents.append(Document(PATH if previous is None else FRESH_PATH, _coloured(facts, living_report), CLASS))
         notes = (
             (*notes, *living_report.notes)
@@ -150,6 +152,8 @@ def build(facts: Facts) -> list[Document]:
 
 def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
     """A finding for the acronyms that people wrote in the report and that its list does not explain."""
+    if "sigles" not in living_report.blocks:  # without a list there is nothing to add to
+        return []
     unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH))
     if not unknown:
         return []

@@ -177,11 +177,12 @@ def acronym_list(document: WordDocument, words: str, explained: Mapping[str, str
 
 
 def unexplained(facts: Facts, prose: str) -> list[str]:
-    """The acronyms in what people wrote in the report that nobody explains, each once."""
+    """The acronyms in what people wrote in the report, and in the labels of its tables, that nobody explains, each once."""
     names = " ".join(
         [organisation.name for organisation in facts.config.organisations] + [facts.config.mission.programme]
     )
     known = set(acronyms(facts)) | {word for name in acronyms(facts) for word in name.split()} | set(names.split())
-    lines = [line for line in prose.splitlines() if any(letter.islower() for letter in line)]
+    titles = [facts.config.mission.title, *(labels.group(facts, group.code) for group in facts.config.groups)]
+    lines = [line for line in (*prose.splitlines(), *titles) if any(letter.islower() for letter in line)]
     used = dict.fromkeys(word for line in lines for word in _ACRONYM.findall(line))
     return [word for word in used if word not in known and not _ROMAN.fullmatch(word)]

@@ -421,3 +421,8 @@ def test_the_annex_gives_no_more_decimals_than_the_report(sizes: tuple[int, int]
     }
     assert measures["Évolution moyenne, en points"] == values["evolution"]
     assert measures["Gain de classe ⟨g⟩"] == values["gain"]
+
+
+def test_acronyms_in_the_labels_of_groups_are_asked_for_too() -> None:
+    """« OSC » stands in every table of the report: part 8, B29."""
+    assert any("OSC" in text for text in rules(report(mission_facts(25, 24)).findings, "REPORT010"))
