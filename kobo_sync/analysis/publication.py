@@ -104,16 +104,6 @@ def _crosstab(
     return Crosstab(rows, columns, counts, tuple(map(tuple, mask.tolist())))
 
 
-@memo_in_process
-def women_share(facts: Facts) -> float | None:
-    """The share of women among the persons present, 0..1; None when a number that it tells may not be printed."""
-    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    totals = [table.total(column) for column in table.columns]
-    women = table.total(facts.config.codes.female)
-    n = 0 if None in totals else sum(total or 0 for total in totals)
-    return women / n if women is not None and n else None
-
-
 @memo_over_runs
 def people_heard(facts: Facts) -> tuple[int | None, int | None, int | None]:
     """Persons, women and men of the focus groups; None for what may not be printed."""
