@@ -11,7 +11,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
