@@ -102,12 +102,15 @@ def _test(facts: Facts) -> Iterator[Figure]:
         return
     printed = printed_change(facts)
     if printed is not None:
-        texts: tuple[Cell, ...] = letterhead.scores(printed)
-        moved = french.rounded(printed.change, 1 if printed.exact else 0)
-        cells = texts if printed.about else (french.rounded(printed.before), french.rounded(printed.after), moved)
-        for name, cell in zip(("paired_before", "paired_after", "change"), cells, strict=False):
+        *texts, gain = letterhead.scores(printed)
+        cells: list[Cell] = [*texts]
+        if not printed.about:
+            cells[:2] = french.rounded(printed.before), french.rounded(printed.after)
+        if printed.exact:  # else as text: a cell's format, or the annex, would write +26 as +26,0
+            cells[2] = french.rounded(printed.change, 1)
+        for name, cell in zip(("paired_before", "paired_after", "change"), cells, strict=True):
             yield name, cell, n
-        yield "gain", french.rounded(printed.gain, 2 if printed.exact else 1), n
+        yield "gain", french.rounded(printed.gain, 2) if printed.exact else gain if printed.gain is not None else None, n
     if spread_shown(facts):
         spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
         for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):

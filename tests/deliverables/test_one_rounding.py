@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from docx import Document as open_docx
 from invented_facts import make_facts, make_tables
 from test_presence_words import words_of
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.overview import dashboard
+from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_needs import printed_needs
-from kobo_sync.deliverables import needs, zone_sheet
+from kobo_sync.deliverables import figures, letterhead, needs, report_annexes, zone_sheet
 
 
 def at_a_half() -> Facts:
@@ -42,3 +44,17 @@ def test_a_score_at_a_half_is_one_number_everywhere() -> None:
 def alternative_texts(content: bytes) -> str:
     body = open_docx(io.BytesIO(content)).element.body
     return re.sub("[\u00a0\u202f]", " ", " ".join(each.get("descr", "") for each in body.iter("{*}docPr")))
+
+
+@pytest.mark.parametrize(("n", "seed"), [(12, 1), (12, 3), (20, 1)])
+def test_a_change_rounded_to_the_point_has_no_decimals_anywhere(n: int, seed: int) -> None:
+    """Of a rounded number of pairs, tables say +34 and 0,7: so must the annex and the workbook, not +34,0 and 0,71."""
+    facts = make_facts(n, seed=seed)
+    printed = printed_change(facts)
+    assert printed is not None and not printed.exact
+    *_, change, gain = letterhead.scores(printed)
+    cells = {name: value for name, value, _ in figures.printed_figures(facts)}
+    assert (cells["change"], cells["gain"]) == (change, gain)
+    annex = dict(tuple(row[:2]) for row in report_annexes._measures(facts))
+    assert annex["Évolution moyenne, en points"] == change
+    assert annex["Gain de classe ⟨g⟩"] == gain
