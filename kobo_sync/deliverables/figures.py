@@ -45,6 +45,11 @@ def share_cell(share: Share) -> Cell:
     return french.rounded(share.value, 2) if share.exact else letterhead.share(share)
 
 
+def _as_text(value: float | None, digits: int) -> Cell:
+    """A figure of fewer decimals than its kind has: a cell's format would add the zeros that nobody measured."""
+    return None if value is None else french.number(value, digits)
+
+
 def n_cell(told: Told) -> Cell:
     """A number of persons, or ``≈ 25``."""
     if told.hidden:
@@ -142,7 +147,8 @@ def _needs(facts: Facts) -> Iterator[Figure]:
     printed = printed_needs(facts)
     n = _counted(facts, "needs")
     for each in printed.needs:
-        yield f"need_score:{each.need.code}", french.rounded(each.score, printed.digits), n
+        score = french.rounded(each.score, printed.digits)
+        yield f"need_score:{each.need.code}", score if printed.digits == 2 else _as_text(score, printed.digits), n
         yield f"need_severity:{each.need.code}", french.rounded(each.severity, 1), None
     if printed.needs:
         yield from _compared(printed)

@@ -262,7 +262,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         _count("Rang"),
         excel.Column("Besoin", width=46),
         excel.Column("Domaine", width=14),
-        excel.Column("Score (0–3)", kind="hundredth", width=12),
+        excel.Column("Score (0–3)", kind="hundredth" if scores.digits == 2 else "tenth", width=12),
         _count("Mentions"),
         excel.Column("Gravité (1–5)", kind="tenth", width=12),
         _count("Ménages"),

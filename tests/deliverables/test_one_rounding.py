@@ -14,7 +14,8 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.overview import dashboard
 from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_needs import printed_needs
-from kobo_sync.deliverables import figures, letterhead, needs, report_annexes, zone_sheet
+from kobo_sync.deliverables import figures, letterhead, needs, report_annexes, result_sheets, zone_sheet
+from kobo_sync.documents import french
 
 
 def at_a_half() -> Facts:
@@ -58,3 +59,13 @@ def test_a_change_rounded_to_the_point_has_no_decimals_anywhere(n: int, seed: in
     annex = dict(tuple(row[:2]) for row in report_annexes._measures(facts))
     assert annex["Évolution moyenne, en points"] == change
     assert annex["Gain de classe ⟨g⟩"] == gain
+
+
+def test_a_score_of_one_decimal_has_one_in_the_workbook() -> None:
+    """Of a rounded number of respondents the paper says 0,9: not 0,90 in the cells."""
+    facts = next(each for each in map(make_facts, range(12, 40)) if printed_needs(each).digits == 1)
+    first = printed_needs(facts).needs[0]
+    cells = {name: value for name, value, _ in figures.printed_figures(facts)}
+    assert cells[f"need_score:{first.need.code}"] == french.number(first.score, 1)
+    columns = result_sheets._ranking(facts, printed_needs(facts)).columns
+    assert {column.name: column.kind for column in columns}["Score (0–3)"] == "tenth"
