@@ -1,10 +1,11 @@
-"""How numbers are read wherever people may have typed them, and how they are rounded wherever they are shown: one function each."""
+"""How numbers and days are read wherever people may have typed them, and how numbers are rounded wherever they are shown: one function each."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -13,6 +14,8 @@ _UNSEEN = re.compile("[\u200b-\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")  #
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _SPACED = re.compile(r"(?<=\d)[\s'’](?=\d{3}(?!\d))")  # 12 500, 12'500
 _MARKS = str.maketrans({"،": ",", "−": "-", "‒": "-", "–": "-"})
+_YEAR_FIRST = re.compile(r"(?P<year>\d{4})([-/.])(?P<month>\d{1,2})\2(?P<day>\d{1,2})(?:[T\s].*)?")
+_DAY_FIRST = re.compile(r"(?P<day>\d{1,2})([-/.])(?P<month>\d{1,2})\2(?P<year>\d{4})")
 _DECIMAL, _THOUSANDS = "٫", "٬"
 _MOST_PERSONS, _NOISE = 1_000_000, Fraction(1, 10**12)
 
@@ -26,8 +29,7 @@ def plain_number(text: str) -> str:
     cannot part thousands, and parts them where it comes twice or before a dot (``1,234,567``, ``1,234.5``; ``1.234,5`` turns
     the two round). ``1,234`` alone may be either, and is not read: rather missing and told (DATA027) than wrong by a thousand.
     """
-    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in _UNSEEN.sub("", text).strip())
-    number = "".join(digits).translate(_MARKS)
+    number = _in_ascii_digits(text).translate(_MARKS)
     if _PLAIN.fullmatch(number):
         return number
     number = _SPACED.sub("", number)
@@ -52,6 +54,20 @@ def number_of(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@lru_cache(maxsize=1 << 12)
+def day_of(text: str) -> date | None:
+    """The day that *text* says in digits of any script: ``2025-03-15`` as phones write it, ``15/03/2025`` as people do.
+
+    The day stands before the month, as in French and in Arabic; None for what is no day (``mars 2025``, ``03/15/2025``).
+    """
+    plain = _in_ascii_digits(text)
+    read = _YEAR_FIRST.fullmatch(plain) or _DAY_FIRST.fullmatch(plain)
+    try:
+        return date(*(int(read[part]) for part in ("year", "month", "day"))) if read else None
+    except ValueError:
+        return None
+
+
 def exact(value: float) -> Fraction:
     """The fraction that a float stands for: of 23 / 40 its float, times 100, is a little less than 57,5, and printed 57.
 
@@ -68,6 +84,10 @@ def half_away(value: float, digits: int = 0, times: int = 1) -> Decimal:
     scaled = exact(value) * times * 10**digits
     whole = math.floor(abs(scaled) + Fraction(1, 2))
     return Decimal(whole if scaled >= 0 else -whole).scaleb(-digits)
+
+
+def _in_ascii_digits(text: str) -> str:
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in _UNSEEN.sub("", text).strip())
 
 
 def _parted(number: str, thousands: str, decimal: str) -> str:

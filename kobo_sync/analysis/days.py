@@ -13,6 +13,7 @@ import pandas as pd
 from kobo_sync.analysis import meaning
 from kobo_sync.config.config import Config
 from kobo_sync.model import Form
+from kobo_sync.numbers import day_of
 
 Days = npt.NDArray[np.datetime64]
 NIGHT_ENDS = timedelta(hours=4)  # what a phone notes after midnight belongs to the day before
@@ -57,8 +58,7 @@ def local_days(moments: pd.Series, config: Config) -> Days:
 
 def dates(answers: Sequence[object]) -> Days:
     """Answers as days; what is none is NaT."""
-    texts = pd.Series([meaning.text(value)[:10] or None for value in answers], dtype=object)
-    return np.asarray(pd.to_datetime(texts, errors="coerce", format="%Y-%m-%d").to_numpy().astype("datetime64[D]"))
+    return np.array([day_of(meaning.text(value)) or "NaT" for value in answers], dtype="datetime64[D]")
 
 
 def _nothing(n: int) -> Days:

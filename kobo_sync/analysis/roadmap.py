@@ -13,6 +13,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.numbers import day_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,7 @@ def _masked(facts: Facts, values: Mapping[str, str]) -> dict[str, str]:
     }
     return {
         name: text
-        if not text or name == "deadline" or text in offered.get(name, ())
+        if not text or (name == "deadline" and day_of(text)) or text in offered.get(name, ())
         else shown(facts, text, asks_who=name == "responsible_function")
         for name, text in values.items()
     }
@@ -122,7 +123,7 @@ def actions(facts: Facts) -> RoadMap:
     answered = []
     for row in meaning.records(counted(facts)):
         values = {name: meaning.text(row[name]) for name in FIELDS}
-        deadline = _day(values["deadline"])
+        deadline = day_of(values["deadline"])
         answered.append(Action(meaning.text(row["zone"]), values, deadline, values["status"] in closed))
     order = {code: place for place, code in enumerate(labels.needs(facts))}
     latest = date.max
@@ -151,10 +152,3 @@ def closed_codes(facts: Facts) -> set[str]:
             code for code, value in codes.items() if value.casefold() in ("1", "true", "yes", facts.config.codes.yes)
         }
     return closed
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None

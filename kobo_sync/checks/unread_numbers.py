@@ -1,4 +1,4 @@
-"""Answers that should be a number and cannot be read as one."""
+"""Answers that should be a number or a day and cannot be read as one."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.outliers import KINDS
 from kobo_sync.checks.sheet import Sheet, sheets, texts
 from kobo_sync.model import Finding
-from kobo_sync.numbers import number_of
+from kobo_sync.numbers import day_of, number_of
 
 CODE = "DATA027"
-TITLE = "Number that cannot be read"
+TITLE = "Number or date that cannot be read"
 ALONE = True
+DAYS = ("deadline", "day")
 MEANINGS = ("recommend", "severity", "households", "feasibility", "impact", "women", "men", "score")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """A finding per answer to a numeric question, or to one whose meaning is a number, that `numbers` does not read."""
+    """A finding per answer to a numeric question, or to one whose meaning is a number or a day, that `numbers` does not read."""
     for sheet in sheets(facts):
-        for question in _numeric(sheet):
+        days = [sheet.settings.fields[name] for name in DAYS if sheet.settings.fields.get(name)]
+        for question in dict.fromkeys([*_numeric(sheet), *days]):
+            is_day = question in days
             for repeat, table in {"": sheet.table, **sheet.repeats}.items():
                 if question not in table:
                     continue
                 roots, positions = texts(table, "root_uuid"), texts(table, "position")
                 for row, answer in enumerate(texts(table, question)):
                     at = sheet.places.get(roots[row], -1)
-                    if answer and at >= 0 and number_of(answer) is None:
-                        yield _finding(sheet, at, question, f"{repeat}/{positions[row]}" if repeat else "")
+                    if answer and at >= 0 and (day_of if is_day else number_of)(answer) is None:
+                        yield _finding(
+                            sheet, at, question, f"{repeat}/{positions[row]}" if repeat else "", is_day=is_day
+                        )
 
 
 def _numeric(sheet: Sheet) -> list[str]:
@@ -37,14 +42,21 @@ def _numeric(sheet: Sheet) -> list[str]:
     return list(dict.fromkeys([*by_meaning, *by_kind]))
 
 
-def _finding(sheet: Sheet, at: int, question: str, item: str) -> Finding:
+def _finding(sheet: Sheet, at: int, question: str, item: str, *, is_day: bool) -> Finding:
+    if is_day:
+        read = f"« {question} » : la réponse ne se lit pas comme une date"
+        why, hint = "sans date, rien n’est daté ni en retard", "écrire 2025-03-15 ou 15/03/2025, sur le serveur"
+    else:
+        read = f"« {question} » : la réponse ne se lit pas comme un nombre"
+        why = "elle manque aux moyennes et aux totaux"
+        hint = "écrire 2,5 ou 2.5, et 1234 sans séparateur (1,234 peut être l’un ou l’autre), sur le serveur"
     return sheet.finding(
         at,
         CODE,
         "warning",
-        f"« {question} » : la réponse ne se lit pas comme un nombre",
-        why="elle manque aux moyennes et aux totaux",
-        hint="écrire 2,5 ou 2.5, et 1234 sans séparateur (1,234 peut être l’un ou l’autre), sur le serveur",
+        read,
+        why=why,
+        hint=hint,
         subject=f"{question}/{item}",
         evidence=[question, item],
     )

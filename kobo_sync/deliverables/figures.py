@@ -115,7 +115,10 @@ def _test(facts: Facts) -> Iterator[Figure]:
             cells[2] = french.rounded(printed.change, 1)
         for name, cell in zip(("paired_before", "paired_after", "change"), cells, strict=True):
             yield name, cell, n
-        yield "gain", french.rounded(printed.gain, 2) if printed.exact else gain if printed.gain is not None else None, n
+        if printed.gain is None:
+            yield "gain", None, n
+        else:
+            yield "gain", french.rounded(printed.gain, 2) if printed.exact else gain, n
     if spread_shown(facts):
         spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
         for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):

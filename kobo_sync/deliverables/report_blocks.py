@@ -302,7 +302,7 @@ def _action(facts: Facts, number: int, action: Action) -> list[str | writer.Cell
         writer.Cell(labels.zone(facts, action.zone), below=labels.need(facts, values["need"])),
         writer.Cell(values["objective"] or values["action"], below=values["action"] if values["objective"] else ""),
         writer.Cell(values["target"] or "cible à préciser", below=responsible or "responsable à désigner"),
-        french.short_day(action.deadline) if action.deadline else "à fixer",
+        sentences.due_words(action, short=True),
         values["indicator"] or "à définir",
     ]
 

@@ -11,7 +11,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
-from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
@@ -110,7 +110,7 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     values = action.values
     level, kind = _label(facts, "level", values["level"]), _label(facts, "kind", values["kind"])
     late = as_of is not None and action.overdue(as_of)
-    due = french.day(action.deadline) if action.deadline else "à fixer"
+    due = sentences.due_words(action)
     status = [_label(facts, "status", values["status"]), "en retard" if late else ""]
     status.append("" if action.smart_complete else "à compléter")
     responsible = _lines(values["responsible_function"], group(facts, action), _after("Alliés : ", values["allies"]))
@@ -220,7 +220,7 @@ def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
         values["action"],
         values["target"],
         values["responsible_function"],
-        action.deadline,
+        action.deadline or values["deadline"] or None,
         values["indicator"],
         _label(facts, "status", values["status"]),
         _label(facts, "kind", values["kind"]),

@@ -13,7 +13,7 @@ from kobo_sync.analysis.publication import UNKNOWN, people_heard, present_by_sex
 from kobo_sync.analysis.published import PrintedChange, printed_change
 from kobo_sync.analysis.published_answers import PrintedAdvice, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
-from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.analysis.roadmap import Action, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.documents import french
@@ -382,6 +382,13 @@ def actions(facts: Facts) -> str:
     """The actions of the road map, for how many needs."""
     plan = road_map(facts)
     return actions_words(len(plan.actions), len([code for code in plan.counts("need") if code]))
+
+
+def due_words(action: Action, *, short: bool = False) -> str:
+    """When an action is due: its day, else what was answered, which nobody could read as one."""
+    if action.deadline is None:
+        return action.values["deadline"] or "à fixer"
+    return french.short_day(action.deadline) if short else french.day(action.deadline)
 
 
 def actions_words(n: int, n_needs: int) -> str:

@@ -154,7 +154,7 @@ def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
         values = action.values
         group = labels.group(facts, values["responsible_group"], short=True) if values["responsible_group"] else ""
         responsible = "\n".join(filter(None, (values["responsible_function"], group)))
-        due = french.day(action.deadline) if action.deadline else french.NOTHING
+        due = _short(sentences.due_words(action)) if values["deadline"] else french.NOTHING
         texts = (values["action"] or values["objective"], values["target"], responsible)
         rows.append([str(number), *(_short(text) for text in texts), due, _short(values["indicator"])])
     return rows

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
-from invented_facts import make_facts
+from invented_facts import make_actions, make_facts
 
 from kobo_sync.analysis import meaning
+from kobo_sync.analysis.days import dates
 from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.needs import needs
+from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.checks import scores, unread_numbers
-from kobo_sync.numbers import number_of, plain_number
+from kobo_sync.deliverables import sentences
+from kobo_sync.numbers import day_of, number_of, plain_number
 
 
 @pytest.mark.parametrize(
@@ -94,3 +98,52 @@ def test_analyses_and_checks_read_the_same_numbers_and_name_what_they_do_not() -
     assert unread == {("besoins", "menages"), ("focus", "hommes")}
     assert not list(scores.check(facts))
     assert meaning.number("1,234") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2025-03-15", date(2025, 3, 15)),
+        ("2025-03-15T09:00:00.000+01:00", date(2025, 3, 15)),
+        ("٢٠٢٥-٠٣-١٥", date(2025, 3, 15)),
+        ("15/03/2025", date(2025, 3, 15)),
+        ("5.3.2025", date(2025, 3, 5)),
+        ("١٥/٠٣/٢٠٢٥", date(2025, 3, 15)),
+        ("03/15/2025", None),
+        ("2025-02-30", None),
+        ("15/03/25", None),
+        ("15/03-2025", None),
+        ("2025-03", None),
+        ("mars 2025", None),
+        ("", None),
+    ],
+)
+def test_a_day_is_a_day_in_every_script_and_as_people_write_it(text: str, day: date | None) -> None:
+    assert day_of(text) == day
+
+
+@pytest.mark.parametrize("text", ["15/03/2025", "٢٠٢٥-٠٣-١٥"])
+def test_a_deadline_typed_by_hand_is_a_deadline(text: str) -> None:
+    tables = make_actions(1)
+    tables["route__actions"] = tables["route__actions"].assign(echeance=text)
+    facts = make_facts(tables=tables)
+    (action,) = road_map(facts).actions
+    assert (action.deadline, action.smart_complete) == (date(2025, 3, 15), True)
+    assert action.overdue(date(2025, 3, 16))
+    assert not list(unread_numbers.check(facts))
+
+
+def test_a_deadline_that_nobody_can_read_is_printed_as_answered_and_told() -> None:
+    tables = make_actions(1)
+    tables["route__actions"] = tables["route__actions"].assign(echeance="mars 2025")
+    facts = make_facts(tables=tables)
+    (action,) = road_map(facts).actions
+    assert (action.lacking, sentences.due_words(action)) == (("deadline",), "mars 2025")
+    (finding,) = unread_numbers.check(facts)
+    assert finding.message == "« echeance » : la réponse ne se lit pas comme une date"
+    assert "mars" not in finding.message + finding.hint
+
+
+def test_an_attendance_day_typed_by_hand_is_that_day() -> None:
+    days = dates(["11/02/2025", "١١/٠٢/٢٠٢٥", "2025-02-12", None, "hier"])
+    assert [str(day) for day in days] == ["2025-02-11", "2025-02-11", "2025-02-12", "NaT", "NaT"]
