@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+import pandas as pd
+
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.persons import identified, names
 from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
+from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.checks.sheet import Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
@@ -41,6 +44,7 @@ _CURE: Mapping[Reason, str] = {
 }
 _SEX_CURE = "écrire dans [codes] female et male les codes que le formulaire enregistre, ou corriger les soumissions"
 _GROUP_CURE = "écrire dans [[groups]] les codes que le formulaire enregistre, ou corriger les soumissions"
+RATINGS = ("severity", "households", "feasibility")
 _TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # people decided it, or DATA006 names each row
 
 
@@ -141,6 +145,7 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 "les livrables nomment les besoins par cette liste",
                 f"écrire dans {settings.catalogue} les codes que le formulaire enregistre",
             )
+        yield from _rated_nothing(facts, each)
         if ranked.n_no_group:
             yield _finding(
                 each,
@@ -166,6 +171,59 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 "les parts de satisfaction viennent de ces questions",
                 "nommer dans likert, fields.intention et fields.recommend les questions du formulaire",
             )
+        yield from _off_the_scale(facts, each)
+
+
+def _rated_nothing(facts: Facts, each: Receipt) -> Iterator[Finding]:
+    """Ratings whose need is none of the mission's: no need's mean has them."""
+    catalogue, fields = labels.needs(facts), facts.config.forms[each.form_id].fields
+    table = _usable(facts, each, f"{each.form_id}__{fields.get('detail', '')}")
+    if not catalogue or fields.get("need", "") not in table:
+        return
+    rated = [fields[name] for name in RATINGS if fields.get(name, "") in table]
+    items = [any(map(meaning.text, marks)) for marks in zip(*(table[name] for name in rated), strict=True)]
+    codes = [meaning.text(code) for code, is_rated in zip(table[fields["need"]], items, strict=False) if is_rated]
+    n = sum(code not in catalogue for code in codes)
+    if n:
+        yield _finding(
+            each,
+            "fields.need",
+            "error" if n == len(codes) else "warning",
+            f"évaluations sans besoin de la liste : {n} sur {len(codes)}, qui n’entrent dans aucune moyenne",
+            "gravité, ménages touchés et faisabilité se comptent par besoin",
+            "nommer dans la clé la question qui dit le besoin, avec les codes de la liste des besoins ; ou corriger les soumissions",
+        )
+
+
+def _off_the_scale(facts: Facts, each: Receipt) -> Iterator[Finding]:
+    """Answers to scaled questions in codes that the form's list no longer has: they enter no share."""
+    settings = facts.config.forms[each.form_id]
+    results = satisfaction(facts)
+    asked, table = [*settings.likert, settings.fields.get("intention", "")], _usable(facts, each, each.form_id)
+    scales = {scale.question: scale for scale in (*results.scales, results.intention) if scale is not None}
+    for name in dict.fromkeys(asked):
+        if name not in table or name not in scales:
+            continue
+        answers = [text for text in map(meaning.text, table[name]) if text]
+        n = sum(answer not in scales[name].codes for answer in answers)
+        if n:
+            yield _finding(
+                each,
+                name,
+                "error" if n == len(answers) else "warning",
+                f"réponses hors de la liste du formulaire : {n} sur {len(answers)}, qui n’entrent dans aucune part",
+                "les parts de satisfaction viennent de ces questions",
+                "remettre dans la liste du formulaire les codes qui manquent, ou corriger les soumissions",
+            )
+
+
+def _usable(facts: Facts, each: Receipt, name: str) -> pd.DataFrame:
+    """The rows of a table of the form that belong to submissions which count; none where there is no such table."""
+    table = facts.tables.get(name)
+    if table is None:
+        return pd.DataFrame()
+    counted = meaning.rows(facts, facts.config.forms[each.form_id].role).table
+    return table[table["root_uuid"].isin(counted.loc[counted["form_id"].eq(each.form_id), "root_uuid"])]
 
 
 def _answers(facts: Facts, each: Receipt, name: str) -> list[str]:

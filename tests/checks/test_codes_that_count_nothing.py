@@ -57,3 +57,36 @@ def test_one_row_without_a_name_is_a_warning() -> None:
         "warning",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "key", "words"),
+    [
+        ("satisfaction", {"objectifs": "oui"}, "objectifs", "réponses hors de la liste du formulaire : 11 sur 11,"),
+        ("satisfaction", {"intention": "oui"}, "intention", "réponses hors de la liste du formulaire : 11 sur 11,"),
+        ("besoins__evaluation", {"besoin": "autre"}, "fields.need", "évaluations sans besoin de la liste : 77 sur 77,"),
+        ("besoins__evaluation", {"besoin": None}, "fields.need", "évaluations sans besoin de la liste : 77 sur 77,"),
+    ],
+)  # fmt: skip
+def test_ratings_that_enter_no_share_and_no_mean_are_told(
+    table: str, columns: dict[str, str | None], key: str, words: str
+) -> None:
+    tables = make_tables(12, 1, "bertat")
+    assert not told_by(tables)
+    (each,) = told_by(tables | {table: tables[table].assign(**columns)})
+    form = table.partition("__")[0]
+    assert (each.severity, each.where) == ("error", f"config/mission.toml, forms.{form}.{key}")
+    assert words in each.message
+
+
+def test_one_rating_outside_the_list_is_a_warning() -> None:
+    tables = make_tables(12, 1, "bertat")
+    answers = tables["satisfaction"].copy()
+    answers.loc[answers.index[0], "objectifs"] = "oui"
+    (each,) = told_by(tables | {"satisfaction": answers})
+    assert (each.severity, "1 sur 11" in each.message) == ("warning", True)
+
+
+def told_by(tables: dict[str, pd.DataFrame]) -> list[Finding]:
+    facts = replace(make_facts(12, tables=tables), zone=None)
+    return [each for each in nothing_counted.check(facts) if each.form_id in ("satisfaction", "besoins")]
