@@ -261,11 +261,11 @@ def discussed(document: WordDocument, facts: Facts, focus: FocusGroups, *, level
         sentence += f" ({french.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
     if people and women is not None and men is not None:
         sentence += (
-            f", {french.count(people, 'personne')} : {french.none_or(women, 'femme', none='aucune')} "
+            f", {french.count(people, 'participation')} : {french.none_or(women, 'femme', none='aucune')} "
             f"et {french.none_or(men, 'homme')}"
         )
     elif people:
-        sentence += f", {french.count(people, 'personne')}"
+        sentence += f", {french.count(people, 'participation')}"
     writer.paragraph(document, f"{sentence}.")
     if focus.themes:
         themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in focus.themes.items()]
