@@ -16,11 +16,14 @@ ALONE = True
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per row that answers at least ``checks.straight_items`` items of a set all alike."""
     for sheet in sheets(facts):
-        for called, names in (("l’échelle", sheet.settings.likert), ("le test", list(sheet.settings.items))):
-            yield from _alike(sheet, called, [name for name in names if name in sheet.table])
+        for called, of, names in (
+            ("l’échelle", "de l’échelle", sheet.settings.likert),
+            ("le test", "du test", list(sheet.settings.items)),
+        ):
+            yield from _alike(sheet, called, of, [name for name in names if name in sheet.table])
 
 
-def _alike(sheet: Sheet, called: str, names: list[str]) -> Iterator[Finding]:
+def _alike(sheet: Sheet, called: str, of: str, names: list[str]) -> Iterator[Finding]:
     fewest = sheet.config.checks.straight_items
     if len(names) < fewest:
         return
@@ -32,7 +35,7 @@ def _alike(sheet: Sheet, called: str, names: list[str]) -> Iterator[Finding]:
                 at,
                 CODE,
                 "info",
-                f"la même réponse aux {len(answered)} items de {called}",
+                f"la même réponse aux {len(answered)} items {of}",
                 why="des réponses cochées sans lire tirent les moyennes",
                 hint="possible si la personne est très satisfaite ; en parler si un même enquêteur en envoie beaucoup",
                 subject=called,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -357,7 +358,9 @@ def test_the_same_answer_to_everything() -> None:
         dict.fromkeys(("q1", "q2", "q3", "q4", "q5"), "b"),
         {**dict.fromkeys(("q1", "q2", "q3", "q4", "q5"), "b"), "q5": "a"},
     ]
-    assert [f.root_uuid for f in found(facts(quiz=quiz), "DATA017")] == ["quiz-1"]
+    (alike,) = found(facts(quiz=quiz), "DATA017")
+    assert (alike.root_uuid, alike.subject) == ("quiz-1", "le test")
+    assert re.fullmatch(r"la même réponse aux \d+ items du test", alike.message)
     assert found(facts("straight_items = 6\n", quiz=quiz), "DATA017") == []
 
 
