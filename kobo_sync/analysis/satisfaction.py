@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
@@ -100,18 +100,35 @@ def satisfaction(facts: Facts) -> Satisfaction:
     """
     usable = meaning.rows(facts, "satisfaction").table
     scales: list[Scale] = []
-    intention = None
+    intentions: list[Scale] = []
     open_answers: dict[str, tuple[str, ...]] = {}
     for form_id in facts.config.forms_with_role("satisfaction"):
         settings = facts.config.forms[form_id]
         uuids = list(usable.loc[usable["form_id"].eq(form_id), "root_uuid"])
         scales += [_scale(facts, form_id, name, uuids) for name in settings.likert]
         if settings.fields.get("intention"):
-            intention = _scale(facts, form_id, settings.fields["intention"], uuids)
+            intentions.append(_scale(facts, form_id, settings.fields["intention"], uuids))
         for name in settings.open_questions:
-            open_answers[labels.question(facts, form_id, name)] = meaning.written(facts, form_id, name)
+            label = labels.question(facts, form_id, name)
+            open_answers[label] = (*open_answers.get(label, ()), *meaning.written(facts, form_id, name))
     marks = [_mark(value) for value in usable["recommend"]]
-    return Satisfaction(len(usable), tuple(scales), intention, recommendation(marks), open_answers)
+    intentions = _merged(intentions)
+    merged, intention = tuple(_merged([*scales, *intentions[1:]])), intentions[0] if intentions else None
+    return Satisfaction(len(usable), merged, intention, recommendation(marks), open_answers)
+
+
+def _merged(scales: Sequence[Scale]) -> list[Scale]:
+    """The scales that several forms ask alike (same name, same codes) as one, so that none stands for all nor hides another."""
+    merged: dict[tuple[str, tuple[str, ...]], Scale] = {}
+    for scale in scales:
+        key = (scale.question, scale.codes)
+        first = merged.get(key)
+        if first is None:
+            merged[key] = scale
+        else:
+            counts = tuple(map(sum, zip(first.counts, scale.counts, strict=True)))
+            merged[key] = replace(first, counts=counts, n_missing=first.n_missing + scale.n_missing)
+    return list(merged.values())
 
 
 @dataclass(frozen=True)

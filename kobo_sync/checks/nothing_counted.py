@@ -11,7 +11,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.persons import identified, names
 from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
-from kobo_sync.analysis.satisfaction import satisfaction
+from kobo_sync.analysis.satisfaction import scale_codes
 from kobo_sync.checks.sheet import Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
@@ -198,14 +198,13 @@ def _rated_nothing(facts: Facts, each: Receipt) -> Iterator[Finding]:
 def _off_the_scale(facts: Facts, each: Receipt) -> Iterator[Finding]:
     """Answers to scaled questions in codes that the form's list no longer has: they enter no share."""
     settings = facts.config.forms[each.form_id]
-    results = satisfaction(facts)
     asked, table = [*settings.likert, settings.fields.get("intention", "")], _usable(facts, each, each.form_id)
-    scales = {scale.question: scale for scale in (*results.scales, results.intention) if scale is not None}
     for name in dict.fromkeys(asked):
-        if name not in table or name not in scales:
+        codes = scale_codes(facts, each.form_id, name)
+        if name not in table or not codes:
             continue
         answers = [text for text in map(meaning.text, table[name]) if text]
-        n = sum(answer not in scales[name].codes for answer in answers)
+        n = sum(answer not in codes for answer in answers)
         if n:
             yield _finding(
                 each,
