@@ -10,6 +10,8 @@ from functools import lru_cache
 _MARKS = re.compile(r"[^\w\s]|_")
 _ARABIC_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
+# One letter each in Arabic as it is typed: فاطمة and فاطمه, العلوي and العلوى, and what Persian keyboards send.
+_ONE_LETTER = str.maketrans({"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ہ": "ه", "ـ": None})
 _ARTICLES = frozenset({"el", "al", "l", "ould", "ben", "bent", "bnt", "bn", "ait", "ou", "u"})
 _SPELLINGS = (
     ("ou", "u"), ("oo", "u"), ("w", "u"), ("ee", "i"), ("y", "i"), ("tch", "S"), ("sch", "S"), ("ch", "S"), ("sh", "S"),
@@ -26,10 +28,11 @@ ALIKE = 0.72  # of two folded names in one script; measured on the pairs of the 
 
 
 def name_key(name: str) -> str:
-    """A key that is equal for « EL  AMRANI Hamid » and « hamid El-Amrani »; empty for an empty name."""
+    """A key that is equal for « EL  AMRANI Hamid » and « hamid El-Amrani », for فاطمة and فاطمه; empty for an empty name."""
     plain = name.casefold()
     if not plain.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+        plain = plain.translate(_ONE_LETTER)
     return " ".join(sorted(_MARKS.sub(" ", plain).split()))
 
 

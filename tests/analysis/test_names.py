@@ -46,3 +46,21 @@ def test_names_of_two_persons(one: str, other: str) -> None:
 def test_phones_are_compared_by_their_last_nine_digits() -> None:
     assert phone_key("06 61 23 45 67") == phone_key("+212 661-234567") == phone_key("٠٦٦١٢٣٤٥٦٧") == "661234567"
     assert phone_key("12345") == "" and name_key(" ") == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("فاطمة العلوي", "فاطمه العلوي"),
+        ("زينب العلوي", "زينب العلوى"),
+        ("کریم", "كريم"),
+        ("زينــب", "زَيْنَب"),
+        ("أحمد", "احمد"),
+    ],
+)
+def test_arabic_spelt_as_keyboards_differ_is_one_name(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other)
+
+
+def test_other_arabic_names_stay_apart() -> None:
+    assert len({name_key(name) for name in ("سمير", "سميرة", "علي", "علياء", "هدى")}) == 5
