@@ -14,8 +14,7 @@ from docx.opc.exceptions import PackageNotFoundError
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
-from kobo_sync.analysis.published import printed_change
-from kobo_sync.deliverables import evaluations, figures, letterhead
+from kobo_sync.deliverables import evaluations, figures
 from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
 
@@ -70,12 +69,10 @@ _MEANINGS: Mapping[str, tuple[str, str, int, str]] = {
 
 def _measures(facts: Facts) -> list[tuple[str, str, str, str]]:
     rows = []
-    _, _, moved, gain = letterhead.scores(printed_change(facts))
-    in_report = {"change": moved, "gain": gain}  # to no more decimals than the report itself gives
     for name, value, n in figures.printed_figures(facts):
         if name in _MEANINGS and value is not None:
             title, kind, digits, meaning = _MEANINGS[name]
-            rows.append((title, in_report.get(name) or _shown(value, kind, digits), _n(n), meaning))
+            rows.append((title, _shown(value, kind, digits), _n(n), meaning))
     return rows
 
 

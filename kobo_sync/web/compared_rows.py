@@ -19,9 +19,6 @@ from kobo_sync.store.history import revisions_of
 from kobo_sync.web.texts import label
 
 _NUMBERED = re.compile(r"\[\d+\]")
-_PERSONAL = frozenset(
-    {"nominative", "free text"}
-)  # what a person is called, and what somebody may have written of them
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Line:
-    """What the rows answer to one question. *is_personal*: only for those who may see names; others get no *answers*."""
+    """What the rows answer to one question. *is_personal*: anything but ordinary, for those alone who may see names; others get no *answers*."""
 
     label: str
     answers: tuple[str, ...]
@@ -131,7 +128,7 @@ class _Questions:
 
     def is_personal(self, path: str) -> bool:
         asked = self.classes.get(_NUMBERED.sub("", path))
-        return asked is None or asked.privacy in _PERSONAL
+        return asked is None or asked.privacy != "ordinary"
 
     def label(self, path: str) -> str:
         question = self.question(path)

@@ -51,6 +51,7 @@ def test_names_are_for_those_who_may_see_them(office: Office, username: str, see
     text = client.get(f"/qualite/{key}").text
     assert ("l’une à côté de l’autre" in text) == sees_rows
     assert ("<bdi>NOR-01</bdi>" in text) == sees_names
+    assert ("réservé" in text) == (sees_rows and not sees_names)
     assert len(access_log.downloads(office.field.mission.desk)) - n_logged == sees_names
 
 
@@ -73,3 +74,15 @@ def test_a_desk_of_before_gets_its_rows_by_the_next_check(office: Office) -> Non
     key = _finding(office, second, first)
     item = worklist.get(desk, key)
     assert item is not None and item[0].other_row == f"personnes/{first}"
+
+
+@pytest.mark.parametrize(("username", "sees_positions"), [("nora", True), ("lea", False)])
+def test_a_position_is_for_those_who_may_see_names(office: Office, username: str, sees_positions: bool) -> None:
+    """Rows of people are closed by default: all but ordinary answers."""
+    table = schema.submissions
+    with office.field.mission.store.read() as connection:
+        root = connection.execute(sa.select(table.c.root_uuid).where(table.c.form_id == "visites")).scalars().first()
+    finding = Finding("DATA013", "warning", "visites, soumission 1", "loin", form_id="visites", root_uuid=str(root))
+    worklist.refresh(office.field.mission.desk, [finding], office.field.clock())
+    text = office.client(username).get(f"/qualite/{worklist.key_of(finding)}").text
+    assert ("32.5 -4.7" in text) == sees_positions and "Nord" in text
