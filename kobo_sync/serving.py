@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -228,11 +229,68 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self.request.is_overdue(now))
 
 
+class _TlsChannel(_Channel):
+    """One connection under TLS; its handshake counts as the beginning of its first head, so that nobody waits for it."""
+
+    _wants_to_write = False
+    _read = b""
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
+        sock.setblocking(False)
+        wrapped = server.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        self._tls_lock = threading.Lock()  # one thread reads while another writes, which OpenSSL does not allow
+        super().__init__(server, wrapped, addr, adj, map=map)
+
+    def writable(self) -> bool:
+        return self._wants_to_write or super().writable()
+
+    def handle_write(self) -> None:
+        if self._wants_to_write:
+            self._wants_to_write = False
+            self.handle_read()
+        else:
+            super().handle_write()
+
+    def handle_read(self) -> None:
+        try:
+            with self._tls_lock:
+                self._read = self.socket.recv(self.adj.recv_bytes)
+        except ssl.SSLWantReadError:
+            return  # not a whole record yet
+        except ssl.SSLWantWriteError:
+            self._wants_to_write = True
+            return
+        except OSError:  # no TLS, or nobody there any more
+            self._read = b""
+        super().handle_read()
+
+    def recv(self, _buffer_size: int) -> bytes:
+        if not self._read:
+            self.handle_close()
+        return self._read
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        try:
+            with self._tls_lock:
+                return int(self.socket.send(data))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except OSError:
+            if do_close:
+                self.handle_close()
+            return 0
+
+
 class _Server(TcpWSGIServer):  # type: ignore[misc]
     """The listening socket: nobody can hold all connections, nor one for ever."""
 
-    channel_class = _Channel
     porter: Porter
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def channel_class(self) -> type[_Channel]:
+        """What a connection becomes."""
+        return _TlsChannel if self.tls else _Channel
 
     def handle_accept(self) -> None:
         channels = list(self.active_channels.values())
@@ -242,7 +300,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             # Strangers first, of them the address that holds most connections, of those the one that waits longest.
             for channel in sorted(waiting, key=lambda c: (c.is_trusted, -n_of[c.addr[0]], c.last_activity))[:1]:
                 channel.cut()
-        super().handle_accept()
+        with contextlib.suppress(OSError):  # who knocked has gone again
+            super().handle_accept()
 
     def maintenance(self, now: float) -> None:
         for channel in list(self.active_channels.values()):
@@ -254,7 +313,7 @@ class Listening:
     """An application that answers at *url* until it is stopped; also a context manager.
 
     *port* 0 takes a free one; requests longer than *most_bytes* are refused, before their body is read also those
-    that *porter* refuses. Raises: OSError when the port is taken.
+    that *porter* refuses. With *tls* nothing else is spoken there. Raises: OSError when the port is taken.
     """
 
     def __init__(
@@ -266,6 +325,7 @@ class Listening:
         threads: int = 4,
         most_bytes: int,
         porter: Porter | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=512)
@@ -273,6 +333,7 @@ class Listening:
             sockets=[listener],
             threads=threads,
             ident="kobo-sync",
+            url_scheme="https" if tls else "http",
             max_request_header_size=HEAD_BYTES,
             max_request_body_size=most_bytes,
             clear_untrusted_proxy_headers=False,
@@ -285,10 +346,11 @@ class Listening:
         )
         where = (listener.family, listener.type, listener.proto, listener.getsockname())
         self._server = _Server(wsgi, _sock=listener, adj=adj, sockinfo=where, bind_socket=False)
+        self._server.tls = tls
         self._server.porter = porter or (lambda _environ: Admission(most_bytes))
         self.port: int = int(listener.getsockname()[1])
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._server.run, name="kobo-sync-web", daemon=True)
         self._thread.start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Response
 
 from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
-from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows
+from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows, space
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
 from kobo_sync.station.database import Database
 from kobo_sync.station.query import TooSlow
@@ -78,6 +79,7 @@ class Station:
     *accounts* are those who may sign in; *clock* gives aware UTC times; *new_uid(prefix)* 22-character uids;
     *new_uuid* bare uuids. *url_scheme* is that of the links in answers unless ``X-Forwarded-Proto`` says https.
     *api* is whom the API answers, phones' doors apart: nobody, programs on this machine, or everyone.
+    *reserve_bytes* of the disk stay free: what would take of them is refused before it is sent.
     Raises: StoreError when *path* is another program's file.
     """
 
@@ -91,8 +93,9 @@ class Station:
         new_uuid: Callable[[], str],
         url_scheme: str = "http",
         api: Api = "local",
+        reserve_bytes: int = space.RESERVE_BYTES,
     ) -> None:
-        self.db = Database(path)
+        self.db, self.path, self.reserve_bytes = Database(path), path, reserve_bytes
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
         self.keyring = Keyring(accounts)
@@ -129,11 +132,18 @@ class Station:
             is_stale = 'stale="true"' in signed.refusal.headers.get("WWW-Authenticate", "")
             # A phone whose nonce has aged reads its new one when it has sent what it began.
             return Admission(0, signed, linger_s=STALE_LINGER_S if is_stale else LINGER_S)
+        if is_phone and request.method == "POST" and not self.has_room(request.content_length or 0):
+            linger_s = STALE_LINGER_S if signed.account else LINGER_S  # a phone reads it when it has sent what it began
+            return Admission(0, _Signed(refusal=_no_room()), linger_s=linger_s)
         if signed.account is not None:
             is_upload = is_phone or request.path.endswith(("/files/", "/imports/"))
             return Admission(MAX_BODY if is_upload else MAX_JSON, signed, is_trusted=True)
         is_open = is_phone and access.takes_anonymous(self.db.reader, values.get("user"))
         return Admission(MAX_ANONYMOUS if is_open else 0, signed)
+
+    def has_room(self, n_bytes: int) -> bool:
+        """Whether the disk takes a body of so many bytes."""
+        return space.has_room(self.path, n_bytes, self.reserve_bytes)
 
     def knows(self, username: str) -> bool:
         """Whether an account of that name may sign in."""
@@ -176,13 +186,14 @@ class Station:
             return answer
         except TooSlow:
             return Refused(400, {"detail": "The query takes too long."}).response()
+        except sqlite3.OperationalError as error:
+            if not space.is_full(error):
+                return _broken(request, error)
+            return _no_room()
         except HTTPException as error:
             return from_http(error)
         except Exception as error:
-            # Where it broke, not what the exception says: that may quote an answer.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s %s failed: %s\n%s", request.method, request.path, type(error).__name__, where)
-            return server_error().response()
+            return _broken(request, error)
 
     def _door(self, request: Asked) -> tuple[View, bool, dict[str, Any]]:
         """The view that answers, whether it is for phones, and what its address says. Raises: Refused, _Answered."""
@@ -234,6 +245,20 @@ class Station:
                 answer.headers["WWW-Authenticate"] = challenge
             return _Signed(refusal=answer)
         return _Signed(account)
+
+
+def _no_room() -> Response:
+    answer = space.no_room().response()
+    answer.headers |= {"Retry-After": str(space.TRY_AGAIN_S), "X-OpenRosa-Version": "1.0"}
+    log.error("the disk is nearly full: nothing is taken in until there is room")
+    return answer
+
+
+def _broken(request: Asked, error: Exception) -> Response:
+    """500; the log says where it broke, not what the exception says: that may quote an answer."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s %s failed: %s\n%s", request.method, request.path, type(error).__name__, where)
+    return server_error().response()
 
 
 def _slashed(request: Asked) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from station_bench import Bench, bench, new_station
 
 from kobo_sync.errors import StoreError
 from kobo_sync.station import serve
+from kobo_sync.station.space import RESERVE_BYTES
 
 HERE = Path(__file__).parent
 CHILD = """
@@ -23,6 +25,7 @@ import sys, time
 from pathlib import Path
 from station_bench import new_station
 from kobo_sync.station import serve
+from kobo_sync.station.space import RESERVE_BYTES
 running = serve(new_station(Path(sys.argv[1]), seed=2))
 print(running.url, flush=True)
 sys.stdin.read()
@@ -148,9 +151,29 @@ def test_a_full_disk_refuses_loses_nothing_and_recovers(tmp_path: Path) -> None:
             used = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {used + 2}")
         photo = {"p.jpg": b"x" * 100_000}
-        assert field.post(field.xml(key(2), "<photo>p.jpg</photo>"), photo).status_code == 500
+        refused = field.post(field.xml(key(2), "<photo>p.jpg</photo>"), photo)
+        assert refused.status_code == 503 and "presque plein" in refused.text
         assert field.rows()["count"] == 1
         with field.station.db.writing() as connection:
             connection.execute("PRAGMA max_page_count = 1000000")
         assert field.post(field.xml(key(2), "<photo>p.jpg</photo>"), photo).status_code == 201
         assert field.rows()["count"] == 2
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part 9, 9: 503 with words that a phone shows, while the station still has room to keep what it has."""
+    with bench(tmp_path / "station.sqlite") as field:
+        assert field.post(field.xml(key(1))).status_code == 201
+        room = shutil.disk_usage(tmp_path)
+        short = room._replace(free=RESERVE_BYTES + 3_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder: short)
+        refused = field.post(field.xml(key(2), "<photo>p.jpg</photo>"), {"p.jpg": bytes(2_000_000)})
+        assert refused.status_code == 503 and refused.headers["Content-Type"].startswith("text/xml")
+        assert "presque plein" in refused.text and "قرص المحطة" in refused.text and refused.headers["Retry-After"]
+        assert field.session.head(f"{field.url}/submission", timeout=20).status_code == 204  # else no phone reads why
+        assert field.rows()["count"] == 1
+        assert field.post(field.xml(key(2))).status_code == 201  # a small one still fits
+        monkeypatch.undo()
+        assert field.post(field.xml(key(3), "<photo>p.jpg</photo>"), {"p.jpg": bytes(2_000_000)}).status_code == 201
