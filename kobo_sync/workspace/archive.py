@@ -105,7 +105,7 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     for path in (workspace.expected_roster, workspace.pseudonyms):
         if path.is_file():
             yield f"{STATE}/{path.name}", path
-    for name in ("attachments", "receipts"):
+    for name in ("attachments", "receipts", "station-tls"):
         for path in _files(workspace.state / name):
             inner = path.relative_to(workspace.state)
             if inner.parts[:2] != ("attachments", "parts"):

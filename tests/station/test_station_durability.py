@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
+from conftest import write_workspace
 from station_bench import Bench, bench, new_station
 
 from kobo_sync.errors import StoreError
 from kobo_sync.station import serve
 from kobo_sync.station.space import RESERVE_BYTES
+from kobo_sync.workspace.archive import make_backup
 
 HERE = Path(__file__).parent
 CHILD = """
@@ -26,6 +30,7 @@ from pathlib import Path
 from station_bench import new_station
 from kobo_sync.station import serve
 from kobo_sync.station.space import RESERVE_BYTES
+from kobo_sync.workspace.archive import make_backup
 running = serve(new_station(Path(sys.argv[1]), seed=2))
 print(running.url, flush=True)
 sys.stdin.read()
@@ -177,3 +182,41 @@ def test_a_disk_that_is_nearly_full_is_told_before_anything_is_sent(
         assert field.post(field.xml(key(2))).status_code == 201  # a small one still fits
         monkeypatch.undo()
         assert field.post(field.xml(key(3), "<photo>p.jpg</photo>"), {"p.jpg": bytes(2_000_000)}).status_code == 201
+
+
+def test_a_backup_while_phones_send_holds_all_that_was_answered_before_it(tmp_path: Path) -> None:
+    """Part 9, 9."""
+    workspace = write_workspace(tmp_path / "mission")
+    moment = datetime(2025, 2, 11, 9, tzinfo=UTC)
+    with bench(workspace.station_database) as field:
+        accepted: list[str] = []
+        enough, stop = threading.Event(), threading.Event()
+
+        def phone(start: int) -> None:
+            with requests.Session() as session:
+                session.headers["Authorization"] = "Token staff-token"
+                sender = Bench(field.station, field.url, session, field.uid)
+                for n in itertools.takewhile(lambda _n: not stop.is_set(), range(start, start + 1000)):
+                    sent = sender.post(sender.xml(key(n), "<photo>p.jpg</photo>"), {"p.jpg": bytes([n % 256]) * 50_000})
+                    assert sent.status_code == 201
+                    accepted.append(key(n))
+                    if len(accepted) >= 30:
+                        enough.set()
+
+        phones = [threading.Thread(target=phone, args=(1000 * n,)) for n in range(3)]
+        for thread in phones:
+            thread.start()
+        assert enough.wait(timeout=30)
+        before = set(accepted)
+        backup = make_backup(workspace, tmp_path / "backups", "essai", moment, lambda _done, _total: None)
+        stop.set()
+        for thread in phones:
+            thread.join()
+        assert field.rows()["count"] == len(accepted)
+    copy = backup.folder / ".kobo_sync" / "station.sqlite"
+    with contextlib.closing(sqlite3.connect(copy)) as file:
+        rows = file.execute(
+            "SELECT uuid, length(content) FROM submissions JOIN attachments ON submission_id = submissions.id"
+            " JOIN blobs ON blobs.sha = blob"
+        ).fetchall()
+    assert before <= {uuid for uuid, _ in rows} <= set(accepted) and {size for _, size in rows} == {50_000}
