@@ -108,13 +108,18 @@ def _md5(text: str) -> str:
 def _body(form_id: str, n_answers: int, photo: bytes) -> tuple[bytes, str]:
     boundary, key = uuid.uuid4().hex, uuid.uuid4()
     xml = f'<{form_id} id="{form_id}"><nom>{"a" * n_answers}</nom><photo>photo.jpg</photo><meta><instanceID>uuid:{key}</instanceID></meta></{form_id}>'
-    parts = (("xml_submission_file", "s.xml", "text/xml", xml.encode()), ("photo.jpg", "photo.jpg", "image/jpeg", photo))
+    parts = (
+        ("xml_submission_file", "s.xml", "text/xml", xml.encode()),
+        ("photo.jpg", "photo.jpg", "image/jpeg", photo),
+    )
     head = '--{}\r\nContent-Disposition: form-data; name="{}"; filename="{}"\r\nContent-Type: {}\r\n\r\n'
     body = b"".join(head.format(boundary, *part[:3]).encode() + part[3] + b"\r\n" for part in parts)
     return body + f"--{boundary}--\r\n".encode(), boundary
 
 
-def _room(url: str, trusted: str, form_id: str, clients: int, each: int, answers: int, photo: int, told: object) -> None:
+def _room(
+    url: str, trusted: str, form_id: str, clients: int, each: int, answers: int, photo: int, told: object
+) -> None:
     """All clients, in a process of their own; *told* gets (seconds in all, statuses, waits in seconds)."""
     start = threading.Barrier(clients + 1)
     statuses: list[int] = []
@@ -233,7 +238,9 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.data))
     print(json.dumps({name: value for name, value in vars(options).items() if name != "data"}))
-    print("| line | submissions | errors | a second | median ms | p95 ms | longest ms | flushes a second | ratio | MB |")
+    print(
+        "| line | submissions | errors | a second | median ms | p95 ms | longest ms | flushes a second | ratio | MB |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     try:
         _measure(folder / "plain", options, tls=False)

@@ -21,6 +21,8 @@ from kobo_sync.station import access, assets, data, history, hooks, openrosa, pu
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
 from kobo_sync.station.database import Database
 from kobo_sync.station.query import TooSlow
+from kobo_sync.station.room import pages as room
+from kobo_sync.station.room.pages import Screen
 from kobo_sync.station.wire import (
     HTML_TYPE,
     MAX_ANONYMOUS,
@@ -98,6 +100,7 @@ class Station:
         self.db, self.path, self.reserve_bytes = Database(path), path, reserve_bytes
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
+        self.screen: Screen | None = None  # of the room, where the station has a mission
         self.keyring = Keyring(accounts)
         assets.admit_phones(self)
 
@@ -114,7 +117,7 @@ class Station:
                 answer.headers["X-Kobonaut"] = request.username
             # What phones send is nobody's page: no browser may run it in the station's name.
             answer.headers["X-Content-Type-Options"] = "nosniff"
-            answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+            answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; sandbox")
             _compress(request, answer)
             return answer(environ, start_response)
 
@@ -213,16 +216,18 @@ class Station:
         except (NotFound, MethodNotAllowed) as error:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
-        if not is_phone and not self._answers_api(request):
+        if not is_phone and not (self._answers_api(request) if rule.endpoint not in _ROOM else self._is_here(request)):
             raise no_such_page()
         return view, is_phone, dict(values)
 
     def _answers_api(self, request: Asked) -> bool:
         """Whether the API answers there: a proxy on this machine speaks for others, who are not of it."""
-        if self.api == "local":
-            is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
-            return is_loopback(request.remote_addr or "") and not is_forwarded
-        return self.api == "everyone"
+        return self.api == "everyone" or (self.api == "local" and self._is_here(request))
+
+    def _is_here(self, request: Asked) -> bool:
+        """Whether a program of this machine asks, its facilitator's browser say."""
+        is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
+        return is_loopback(request.remote_addr or "") and not is_forwarded
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""
@@ -344,7 +349,8 @@ _PHONE_TABLE: tuple[tuple[str, View], ...] = (
     ("/xformsManifest/<int:pk>", openrosa.manifest),
     ("/xformsMedia/<int:pk>/<int:media_id>.<ext>", openrosa.media),
 )
-_VIEWS: dict[Any, tuple[View, bool]] = {path: (view, False) for path, view in _TABLE}
+_ROOM = {path for path, _ in room.VIEWS}
+_VIEWS: dict[Any, tuple[View, bool]] = {path: (view, False) for path, view in (*_TABLE, *room.VIEWS)}
 _VIEWS |= {path: (view, True) for path, view in _PHONE_TABLE}
 _VIEWS |= {f"/<user>{path}": (view, True) for path, view in _PHONE_TABLE}
 _ROUTES = Map([Rule(path, endpoint=path) for path in _VIEWS], merge_slashes=False)

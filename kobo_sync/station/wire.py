@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
@@ -15,6 +15,9 @@ from werkzeug.wrappers import Request, Response
 from kobo_sync.serving import is_amiss
 from kobo_sync.station import render
 from kobo_sync.station.database import Database
+
+if TYPE_CHECKING:
+    from kobo_sync.station.room.pages import Screen
 
 MAX_BODY = 100 * 1024 * 1024  # nginx in front of a real server refuses more
 MAX_JSON = 4 * 1024 * 1024  # of the API's other doors
@@ -29,6 +32,7 @@ class Context(Protocol):
     """What views need of the station that serves them."""
 
     db: Database
+    screen: Screen | None
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""

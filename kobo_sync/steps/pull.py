@@ -39,9 +39,11 @@ def pull(
     quick: bool = False,
     full: bool = False,
     explain: bool = False,
+    with_files: bool = True,
 ) -> Report:
     """Bring the mirror to what the server holds: new, edited, re-validated, deleted rows, and files.
 
+    *with_files* False leaves the files where they are: for a mirror of which only the answers are looked at.
     Rows and cursor commit together per page; every page can be read again. A form that cannot be pulled is a
     finding and the others go on; an unreachable server, a refused token or a disk at fault ends the run.
     Raises: KoboUnreachable, ConfigError, FormError, StoreError.
@@ -64,7 +66,7 @@ def pull(
         tally = Tally()
         with one_form(form_id, findings, lines, "not pulled", lambda: lives(client)):
             mirror = Mirror(mission.store, mission.form(form_id), tally)
-            wish = Wish(quick, full, accept_deletions)
+            wish = Wish(quick, full, accept_deletions, with_files)
             work = Work(mission, client, mirror, asset_uid, wish, mission.clock(), findings=findings)
             try:
                 lines.append(_pull_form(work))
@@ -124,7 +126,8 @@ def _pull_form(work: Work) -> str:
     absent: list[str] = []
     if comparison:
         absent = believed_absent(work, cursor, comparison)
-    _fetch_files(work)
+    if work.wish.with_files:
+        _fetch_files(work)
     if comparison and absent:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)

@@ -28,6 +28,7 @@ class Wish:
     quick: bool = False
     full: bool = False
     accept_deletions: bool = False
+    with_files: bool = True
 
 
 @dataclass

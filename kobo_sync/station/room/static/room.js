@@ -1,0 +1,132 @@
+// Asks for the board every few seconds and writes it; what does not change stays as it is.
+"use strict";
+
+const EVERY_MS = 3000;
+const $ = (id) => document.getElementById(id);
+let language = new URLSearchParams(location.search).get("langue") === "ar" ? "ar" : "fr";
+let fixed = {};
+let title = {};
+let board = null;
+let etag = "";
+let isAway = false;
+
+const t = (key) => (fixed[key] || {})[language] || "";
+const said = (labels) => (labels || {})[language] || "";
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function bar(n, quota) {
+  const meter = element("span", undefined, "bar");
+  meter.setAttribute("role", "img");
+  meter.setAttribute("aria-label", `${n} ${t("of")} ${quota}`);
+  const filled = element("span", undefined, n >= quota ? "full" : "part");
+  filled.style.inlineSize = `${Math.min(100, quota ? (100 * n) / quota : 0)}%`;
+  meter.append(filled);
+  return meter;
+}
+
+function tally(heading, rows) {
+  const box = element("div", undefined, "tally");
+  box.append(element("h3", heading));
+  for (const row of rows) {
+    const line = element("p");
+    line.append(element("span", said(row.name), "name"), element("strong", row.quota ? `${row.n} / ${row.quota}` : `${row.n}`));
+    if (row.quota) line.append(bar(row.n, row.quota));
+    box.append(line);
+  }
+  return box;
+}
+
+function zone(each) {
+  const card = element("article");
+  const head = element("h2");
+  head.append(element("span", said(each.name)), " ", element("strong", `${each.n_present} / ${each.target}`), " ", element("small", t("present")));
+  card.append(head, bar(each.n_present, each.target), tally(t("groups"), each.groups), tally(t("sessions"), each.sessions));
+  return card;
+}
+
+function check(each) {
+  const item = element("li");
+  item.append(
+    element("strong", [each.at, said(each.form), said(each.zone)].filter(Boolean).join(" · ")),
+    element("span", said(each.message), "what"),
+    element("span", said(each.todo), "todo"),
+  );
+  return item;
+}
+
+function join(each) {
+  const figure = element("figure");
+  const picture = element("img");
+  picture.src = `/salle/codes/${each.code}`;
+  picture.alt = `${said(each.title)} ${each.text}`;
+  figure.append(picture, element("figcaption", said(each.title)), element("small", each.text));
+  return figure;
+}
+
+function write() {
+  document.documentElement.lang = language;
+  document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
+  document.title = said(title);
+  $("title").textContent = said(title);
+  $("language").textContent = t("language");
+  $("language").lang = language === "ar" ? "fr" : "ar";
+  for (const section of ["checks", "arrivals", "forms", "join"]) $(section).querySelector("h2").textContent = t(section);
+  $("notice").textContent = isAway ? t("away") : board && board.is_stale ? t("stale") : board ? "" : t("loading");
+  $("notice").hidden = !$("notice").textContent;
+  if (!board) return;
+  const counts = [`${board.n} ${t("received")}`];
+  if (board.n_waiting) counts.push(`${board.n_waiting} ${t("waiting")}`);
+  if (board.n_refused) counts.push(`${board.n_refused} ${t("refused")}`);
+  $("total").textContent = counts.join(" · ");
+  $("zones").replaceChildren(...board.zones.map(zone));
+  $("checks").classList.toggle("calm", board.checks.length === 0);
+  $("checks").querySelector("ul").replaceChildren(...(board.checks.length ? board.checks.map(check) : [element("li", t("no_check"), "none")]));
+  if (board.n_checks > board.checks.length) $("checks").querySelector("ul").append(element("li", `+ ${board.n_checks - board.checks.length} ${t("more")}`));
+  const arrivals = board.arrivals.map((each) => element("li", [each.at, said(each.form), said(each.zone)].filter(Boolean).join(" · ")));
+  $("arrivals").querySelector("ol").replaceChildren(...(arrivals.length ? arrivals : [element("li", t("no_arrival"), "none")]));
+  $("forms").querySelector("dl").replaceChildren(...board.forms.map((each) => {
+    const row = element("div");
+    row.append(element("dt", said(each.title)), element("dd", `${each.n}`));
+    return row;
+  }));
+  $("codes").replaceChildren(...board.joins.map(join));
+  $("pin").replaceChildren(...(board.pin ? [element("span", t("pin")), " ", element("strong", board.pin)] : []));
+  $("fingerprint").textContent = board.fingerprint ? `${t("fingerprint")} : ${board.fingerprint}` : "";
+  $("updated").textContent = board.as_of ? `${t("updated")} ${board.as_of}` : "";
+}
+
+async function ask() {
+  try {
+    const answer = await fetch("/salle/etat", { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
+    if (answer.status === 200) {
+      board = await answer.json();
+      etag = answer.headers.get("ETag") || "";
+    } else if (answer.status !== 304) {
+      throw new Error(`${answer.status}`);
+    }
+    isAway = false;
+  } catch {
+    isAway = true;
+  }
+  write();
+  setTimeout(ask, EVERY_MS);
+}
+
+$("language").addEventListener("click", () => {
+  language = language === "ar" ? "fr" : "ar";
+  history.replaceState(null, "", `?langue=${language}`);
+  write();
+});
+
+fetch("/salle/textes").then((answer) => answer.json()).then((given) => {
+  fixed = given.texts;
+  title = given.title;
+  write();
+  ask();
+});

@@ -1,0 +1,297 @@
+"""What the room's screen shows while people are still there: who came, what arrived, what can be mended now.
+
+The station's submissions are pulled into a mirror of the room (`.kobo_sync/room`), by the same code as any server's, and
+looked at together with what the mission's own mirror holds: somebody registered last week is no stranger today.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from kobo_sync.analysis import meaning
+from kobo_sync.analysis.attendance import Attendance, attendance
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.roster import RosterPlan, plan_roster
+from kobo_sync.checks import run_checks
+from kobo_sync.config.config import Config
+from kobo_sync.forms.media import roster_csv
+from kobo_sync.mission.facts import gather_facts
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Finding, Zone
+from kobo_sync.notices.translations import rule_title, translated
+from kobo_sync.steps.pull import pull
+from kobo_sync.workspace.folders import Workspace
+from kobo_sync.workspace.private import private_folder
+
+ROOM = "room"
+LANGUAGES = ("fr", "ar")
+ARRIVALS, FINDINGS = 12, 12
+# What is mended in the room or never: the person is still there.
+MENDED_IN_THE_ROOM = ("DATA010", "DATA007", "DATA006", "DATA002", "DATA005", "DATA003", "ROSTER001")
+_TODO = {
+    "DATA010": (
+        "Inscrivez la personne maintenant (formulaire d’inscription) : son nom apparaît sur la liste en moins d’une minute.",
+        "سجّلوا الشخص الآن (استمارة التسجيل): يظهر اسمه في اللائحة في أقل من دقيقة.",
+    ),
+    "DATA007": (
+        "Faites signer la personne avant son départ : rouvrez la fiche d’émargement et renvoyez-la.",
+        "اطلبوا توقيع الشخص قبل مغادرته: افتحوا استمارة الحضور من جديد وأعيدوا إرسالها.",
+    ),
+    "DATA006": (
+        "Comparez les deux fiches avec la personne ; l’administrateur supprime celle qui est de trop.",
+        "قارنوا الاستمارتين مع الشخص المعني؛ ويحذف المسؤول الزائدة منهما.",
+    ),
+    "DATA002": (
+        "Demandez si c’est la même personne ; si oui, gardez un seul code et prévenez l’administrateur.",
+        "اسألوا إن كان الشخص نفسه؛ إن كان كذلك فاحتفظوا برمز واحد وأخبروا المسؤول.",
+    ),
+    "DATA005": ("Demandez dans quelle zone la personne est inscrite.", "اسألوا عن المنطقة التي سُجّل فيها الشخص."),
+    "DATA003": (
+        "Demandez à l’enquêteur quelle zone il a choisie, et corrigez la fiche.",
+        "اسألوا الباحث عن المنطقة التي اختارها، وصحّحوا الاستمارة.",
+    ),
+    "ROSTER001": (
+        "Donnez un autre badge à la seconde personne, et inscrivez-la de nouveau.",
+        "أعطوا الشخص الثاني شارة أخرى، وسجّلوه من جديد.",
+    ),
+}
+
+
+def room_workspace(workspace: Workspace) -> Workspace:
+    """Where the room's mirror lies: a state folder of its own below the mission's; it can be made again at any time."""
+    state = private_folder(workspace.state_folder() / ROOM)
+    if workspace.expected_roster.is_file():
+        shutil.copyfile(workspace.expected_roster, state / workspace.expected_roster.name)
+    return Workspace(workspace.root, state, workspace.out)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A submission that reached the station: *at* is aware, *zone* empty where the form asks for none."""
+
+    at: datetime
+    form_id: str
+    zone: str
+    root_uuid: str
+
+
+@dataclass
+class Room:
+    """The room behind one station: *url* is the station's API on this machine, *token* the administration's.
+
+    *mission* gives the mission as its files are now. *paired(file)* is a list of the forms as the server had it when the
+    station was paired, None where it was not; *publish(file, content)* puts a list before the phones, and does nothing where
+    they have it already.
+    """
+
+    mission: Callable[[], Mission]
+    url: str
+    token: str
+    paired: Callable[[str], bytes | None]
+    publish: Callable[[str, bytes], None]
+
+    def look(self) -> dict[str, Any]:
+        """Pull what arrived, publish the list of participants, and say how things stand: plain JSON, see `board`.
+
+        Raises: KoboError, StoreError, ConfigError, FormError.
+        """
+        main = self.mission()
+        secrets = {**main.environ, "KOBO_TOKEN": self.token, "KOBO_DEPLOY_TOKEN": ""}
+        room = Mission(room_workspace(main.workspace), secrets, main.clock, server=(self.url, self.url))
+        try:
+            pull(room, quick=True, with_files=False)
+            facts = _together(room, main)
+            roster = self._roster(facts, room)
+            return board(facts, own_rows(room), roster)
+        finally:
+            room.close()
+
+    def _roster(self, facts: Facts, room: Mission) -> RosterPlan:
+        """The list of participants with those who were registered here, on the phones from now on."""
+        settings = facts.config.roster
+        if settings is None:
+            return RosterPlan((), ())
+        registrations = facts.tables[settings.form]
+        first_come = registrations.assign(
+            submission_id=range(len(registrations))
+        )  # numbers of two servers do not compare
+        plan = plan_roster(first_come, facts.config, room.workspace.expected_participants())
+        there = {row["name"] for row in plan.rows}
+        before = _rows_of(self.paired(settings.file) or b"")
+        everybody = RosterPlan((*plan.rows, *(row for row in before if row["name"] not in there)), plan.findings)
+        if settings.media_of:
+            self.publish(settings.file, roster_csv(everybody.rows))
+        return everybody
+
+
+def _rows_of(content: bytes) -> list[dict[str, str]]:
+    """The rows of a list of participants as phones get it; none of one that is no such list."""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
+    return [row for row in rows if row.get("name")]
+
+
+def own_rows(room: Mission) -> list[Arrival]:
+    """What the station itself received, the last first."""
+    arrivals = []
+    for form_id, tables in room.tables.items():
+        zone = room.config.forms[form_id].fields.get("zone", "")
+        table = room.store.read_table(tables[0], only={zone})
+        zones = table[zone].tolist() if zone in table else [""] * len(table)
+        moments = (moment.to_pydatetime() for moment in table["submitted_at"])
+        arrivals += [
+            Arrival(moment, form_id, meaning.text(code), root)
+            for moment, code, root in zip(moments, zones, table["root_uuid"], strict=True)
+        ]
+    return sorted(arrivals, key=lambda each: (each.at, each.form_id, each.root_uuid), reverse=True)
+
+
+def _together(room: Mission, main: Mission) -> Facts:
+    """The room's rows and those of the mission's mirror, each submission once: the room's first."""
+    facts = gather_facts(room)
+    return replace(
+        facts, tables=_BothMirrors(room, main), names=None, registered=None, file_digests=None, fingerprint=""
+    )
+
+
+class _BothMirrors(Mapping[str, pd.DataFrame]):
+    """Flat tables of two mirrors by name, each read when first asked for."""
+
+    def __init__(self, room: Mission, main: Mission) -> None:
+        self._room, self._main = room, main
+        self._form_ids = {table.name: form_id for form_id, tables in room.tables.items() for table in tables}
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            form_id = self._form_ids[name]
+            own, others = _table(self._room, form_id, name), _table(self._main, form_id, name)
+            roots = self._room.store.read_table(self._room.tables[form_id][0], only=())["root_uuid"]
+            others = others[~others["root_uuid"].isin(roots)]
+            self._read[name] = pd.concat([others, own], ignore_index=True) if len(others) else own
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._form_ids)
+
+    def __len__(self) -> int:
+        return len(self._form_ids)
+
+
+def _table(mission: Mission, form_id: str, name: str) -> pd.DataFrame:
+    """The rows of a table, none where this mirror has no such table yet."""
+    table = next((each for each in mission.tables.get(form_id, ()) if each.name == name), None)
+    return mission.store.read_table(table) if table else pd.DataFrame({"root_uuid": []})
+
+
+# ── the board ──
+
+
+def board(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> dict[str, Any]:
+    """What the screen shows, without a name: texts as ``{"fr", "ar"}``, zones that have sent something first.
+
+    Shape: ``{"n", "forms": [{"title", "n"}], "zones": [{"name", "n_present", "target", "groups": [{"name", "n", "quota"}],
+    "sessions": [{"name", "n"}]}], "arrivals": [{"at", "form", "zone"}], "checks": [{"title", "message", "todo", "zone",
+    "form", "at"}], "n_checks"}``.
+    """
+    config = facts.config
+    per_form = Counter(each.form_id for each in arrivals)
+    busy = Counter(each.zone for each in arrivals)
+    present = attendance(facts)
+    zones = sorted(config.zones, key=lambda zone: -busy[zone.code])
+    findings = _to_mend(facts, arrivals, roster)
+    clock = ZoneInfo(config.mission.timezone)
+    by_root = {each.root_uuid: each for each in arrivals}
+    return {
+        "n": len(arrivals),
+        "forms": [{"title": _title(facts, form_id), "n": per_form[form_id]} for form_id in config.forms],
+        "zones": [
+            _zone(config, zone, present) for zone in zones if busy[zone.code] or not any(busy[z.code] for z in zones)
+        ],
+        "arrivals": [
+            {
+                "at": f"{each.at.astimezone(clock):%H:%M}",
+                "form": _title(facts, each.form_id),
+                "zone": _zone_name(config, each.zone),
+            }
+            for each in arrivals[:ARRIVALS]
+        ],
+        "checks": [
+            {
+                "title": {language: rule_title(finding.rule, language) for language in LANGUAGES},
+                "message": {language: translated(finding.message, language) for language in LANGUAGES},
+                "todo": dict(zip(LANGUAGES, _TODO[finding.rule], strict=True)),
+                "zone": _zone_name(config, finding.zone),
+                "form": _title(facts, finding.form_id),
+                "at": f"{by_root[finding.root_uuid].at.astimezone(clock):%H:%M}",
+            }
+            for finding in findings[:FINDINGS]
+        ],
+        "n_checks": len(findings),
+    }
+
+
+def _to_mend(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> list[Finding]:
+    """What of the rows that arrived here can be mended in the room, the newest row's first; a person of the list is no stranger."""
+    order = {each.root_uuid: n for n, each in enumerate(arrivals)}
+    listed = {row["name"] for row in roster.rows}
+    codes = _codes(facts)
+    return sorted(
+        (
+            finding
+            for finding in (*run_checks(facts), *roster.findings)
+            if finding.rule in MENDED_IN_THE_ROOM
+            and finding.root_uuid in order
+            and not (finding.rule == "DATA010" and codes.get(finding.root_uuid) in listed)
+        ),
+        key=lambda finding: (order[finding.root_uuid], MENDED_IN_THE_ROOM.index(finding.rule)),
+    )
+
+
+def _codes(facts: Facts) -> dict[str, str]:
+    """root_uuid → participant code of the attendance rows."""
+    table = meaning.rows(facts, "attendance").table
+    return {root: meaning.text(code) for root, code in zip(table["root_uuid"], table["person"], strict=True)}
+
+
+def _zone(config: Config, zone: Zone, present: Attendance) -> dict[str, Any]:
+    here = [person for person in present.present if person.zone == zone.code]
+    groups = Counter(person.traits["group"] for person in here)
+    halves = {half.key: half.session for half in present.half_days}
+    signed = Counter(halves.get(key, "") for person in here for key in person.signatures)
+    return {
+        "name": _labels(zone.labels, zone.code),
+        "n_present": len(here),
+        "target": zone.target,
+        "groups": [
+            {"name": _labels(group.label, group.code), "n": groups[group.code], "quota": zone.quotas.get(group.code, 0)}
+            for group in config.groups
+        ],
+        "sessions": [
+            {"name": _labels(session.label, session.code), "n": signed[session.code]} for session in config.sessions
+        ],
+    }
+
+
+def _title(facts: Facts, form_id: str) -> dict[str, str]:
+    return _labels(facts.config.forms[form_id].titles, facts.forms[form_id].title or form_id)
+
+
+def _zone_name(config: Config, code: str) -> dict[str, str]:
+    zone = config.zone(code)
+    return _labels(zone.labels if zone else {}, code)
+
+
+def _labels(labels: Mapping[str, str], otherwise: str) -> dict[str, str]:
+    """A text in the screen's languages; where one is missing the mission's first stands for it."""
+    first = next(iter(labels.values()), otherwise)
+    return {language: labels.get(language, first) for language in LANGUAGES}

@@ -1,0 +1,175 @@
+"""The room's screen: counted against the quota, told without names, and a list that reaches the other phones (part 9, 6 and 7)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MISSION, TOKEN, Field, field_in, write_workspace
+
+from kobo_sync.errors import StoreError
+from kobo_sync.mission.mission import Mission
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.room import Room
+from kobo_sync.steps.room_watch import RoomWatch
+from kobo_sync.workspace.folders import Workspace
+
+PRESENCE = """
+| survey |                                       |           |                      |                     |
+|        | type                                  | name      | label::Français (fr) | label::العربية (ar) |
+|        | select_one_from_file zones.csv        | zone      | Zone                 | المنطقة             |
+|        | select_one seance                     | seance    | Séance               | الحصة               |
+|        | select_one_from_file participants.csv | personne  | Personne             | الشخص               |
+|        | image                                 | signature | Signature            | التوقيع             |
+| choices |
+|        | list_name | name  | label::Français (fr) | label::العربية (ar) |
+|        | seance    | matin | Matin                | الصباح              |
+| settings |
+|        | form_title | form_id  | version | default_language |
+|        | Présence   | presence | 1       | Français (fr)    |
+"""
+WITH_PRESENCE = (
+    MISSION.replace(
+        "[roster]",
+        """[forms.presence]
+role = "attendance"
+file = "presence.md"
+titles = { ar = "الحضور" }
+[forms.presence.fields]
+zone = "zone"
+session = "seance"
+person = "personne"
+signature = "signature"
+
+[roster]""",
+    ).replace('media_of = ["visites"]', 'media_of = ["visites", "presence"]')
+    + '\n[[sessions]]\ncode = "matin"\nlabel = { fr = "Matin", ar = "الصباح" }\nstarts = "09:00"\nends = "12:30"\n'
+)
+
+
+def _write(root: Path) -> Workspace:
+    workspace = write_workspace(root, WITH_PRESENCE)
+    (root / "forms" / "presence.md").write_text(PRESENCE, "utf-8")
+    return workspace
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    with field_in(tmp_path, _write) as made:
+        yield made
+
+
+def _room(field: Field, paired: bytes | None = None, main: Mission | None = None) -> tuple[Room, dict[str, bytes]]:
+    published: dict[str, bytes] = {}
+    elsewhere = main or Mission(field.mission.workspace, {}, field.clock)
+    return Room(lambda: elsewhere, field.url, TOKEN, lambda _file: paired, published.__setitem__), published
+
+
+def _sign(field: Field, code: str, zone: str = "nord", signature: str = "s.png", **more: Any) -> str:
+    given = {"zone": zone, "seance": "matin", "personne": code, "signature": signature or None, **more}
+    return field.submit("presence", given, files={signature: (b"\x89PNG", "image/png")} if signature else {})
+
+
+def test_who_came_is_counted_against_the_quota_by_zone_group_and_session(field: Field) -> None:
+    for code, group in (("N1", "a"), ("N2", "a"), ("N3", "b")):
+        field.person(code, group=group)
+    for code in ("N1", "N3"):
+        _sign(field, code)
+    board = _room(field)[0].look()
+    (nord,) = board["zones"]  # Sud has sent nothing
+    assert nord["name"] == {"fr": "Nord", "ar": "الشمال"}
+    assert (nord["n_present"], nord["target"]) == (2, 3)
+    assert [(group["n"], group["quota"]) for group in nord["groups"]] == [(1, 2), (1, 1)]
+    assert [(session["name"]["ar"], session["n"]) for session in nord["sessions"]] == [("الصباح", 2)]
+    assert board["n"] == 5 and {form["title"]["ar"]: form["n"] for form in board["forms"]} == {
+        "Personnes": 3, "Visites": 0, "الحضور": 2,
+    }  # fmt: skip
+    assert board["checks"] == [] and len(board["arrivals"]) == 5
+
+
+def test_no_name_nor_answer_reaches_the_screen(field: Field) -> None:
+    field.person("N1", nom="Zohra Bentaleb", note="un secret")
+    _sign(field, "N1", signature="")
+    text = json.dumps(_room(field)[0].look(), ensure_ascii=False)
+    assert "Bentaleb" not in text and "secret" not in text and "matin" not in text
+
+
+def test_what_can_still_be_mended_is_told_with_what_to_do(field: Field) -> None:
+    field.person("N1")
+    _sign(field, "N1", signature="")
+    _sign(field, "N9")
+    field.person("N2")
+    _sign(field, "N2")
+    _sign(field, "N2", signature="s2.png")
+    board = _room(field)[0].look()
+    titles = [check["title"]["fr"] for check in board["checks"]]
+    assert len(board["checks"]) == board["n_checks"] == 3
+    assert {"Signature manquante", "Présence sans inscription"} <= set(titles)
+    for check in board["checks"]:
+        assert check["todo"]["fr"] and check["todo"]["ar"] and check["message"]["ar"] != check["message"]["fr"]
+        assert check["at"] == "09:00" and check["zone"]["fr"] == "Nord"
+
+
+def test_a_registration_is_on_the_list_of_the_other_phones(field: Field) -> None:
+    room, published = _room(field)
+    field.person("N1")
+    room.look()
+    assert b"N1" in published["participants.csv"] and b"06" not in published["participants.csv"]
+    field.person("N2")
+    room.look()
+    assert b"N1" in published["participants.csv"] and b"N2" in published["participants.csv"]
+
+
+def test_who_was_on_the_paired_list_stays_and_is_no_stranger(field: Field) -> None:
+    paired = b"name,label,zone,group,sex,consent\nK7,Une Personne (K7),nord,a,,oui\n"
+    room, published = _room(field, paired)
+    field.person("N1")
+    _sign(field, "K7")
+    board = room.look()
+    assert (
+        b"K7,Une Personne (K7),nord,a,,oui" in published["participants.csv"] and b"N1" in published["participants.csv"]
+    )
+    assert board["checks"] == []
+
+
+def test_what_the_missions_mirror_holds_counts_too_and_each_row_once(field: Field) -> None:
+    """Registered last week on the server; and what was relayed already is in both mirrors."""
+    field.person("N1")
+    pull(field.mission)
+    room, _ = _room(field, main=field.reopen())
+    _sign(field, "N1")
+    before = room.look()
+    assert before["zones"][0]["n_present"] == 1 and before["checks"] == []
+    pull(field.mission)
+    assert room.look() == before
+
+
+def test_the_room_leaves_the_missions_own_mirror_alone(field: Field) -> None:
+    field.person("N1")
+    _room(field)[0].look()
+    assert len(field.mission.store.read_table(field.mission.tables["personnes"][0])) == 0
+    assert (field.mission.workspace.state / "room" / "mirror.sqlite").is_file()
+    assert not list((field.mission.workspace.state / "room").glob("attachments/*"))
+
+
+def test_the_watch_looks_again_at_a_change_and_survives_a_failure() -> None:
+    marks, looked, told = [0], [threading.Event() for _ in range(3)], []
+
+    def look() -> dict[str, Any]:
+        told.append(len(told))
+        looked[len(told) - 1].set()
+        if len(told) == 2:
+            raise StoreError("the disk is full", hint="make room")
+        return {"n": len(told)}
+
+    watch = RoomWatch(look, lambda: marks[0], every_s=0.01, retry_s=3600)
+    watch.start()
+    for n, each in enumerate(looked):
+        marks[0] = n
+        assert each.wait(timeout=20)
+    watch.stop()
+    assert watch.board() == {"n": 3} and told == [0, 1, 2]
