@@ -50,11 +50,13 @@ system:
 	has Carlito || missing="$$missing fonts-crosextra-carlito"; \
 	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
 
-# The tests drive the pages in a real browser, and hold the desk against a real PostgreSQL.
+# The tests drive the pages in a real browser, fill forms by the engine inside KoboCollect (in Java), and hold the desk
+# against a real PostgreSQL.
 test-system:
 	@missing=""; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v javac >/dev/null || missing="$$missing default-jdk-headless"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
 
