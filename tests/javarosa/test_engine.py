@@ -120,7 +120,7 @@ def _mission_of(root: Path, forms: Mapping[str, tuple[str, bytes]], media: Mappi
     """A mission of these forms and nothing else: form_id → (file, content)."""
     (root / "config").mkdir(parents=True)
     (root / "forms" / "media").mkdir(parents=True)
-    tables = "".join(f'[forms.{form_id}]\nfile = "{file}"\n' for form_id, (file, _) in forms.items())
+    tables = "".join(f'[forms."{form_id}"]\nfile = "{file}"\n' for form_id, (file, _) in forms.items())
     head = '[mission]\ncode = "autre"\ntitle = "Autre"\nlanguages = ["fr", "ar"]\ntimezone = "UTC"\nstarts_on = 2025-02-11\nends_on = 2025-02-12\n'
     rest = '[[groups]]\ncode = "a"\nlabel = { fr = "A" }\n[quotas.default]\na = 1\n[server]\nkf = "http://127.0.0.1:1"\nkc = "http://127.0.0.1:1"\n'
     (root / "config" / "mission.toml").write_text(head + rest + tables, "utf-8")
