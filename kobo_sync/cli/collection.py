@@ -1,21 +1,17 @@
-"""The verbs of collection: the roster, what was sent, phones, and the field station."""
+"""The verbs of collection: the roster, what was sent, phones."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kobo_sync.cli.verb import FOLDER, refuse_unknown_forms, verb
-from kobo_sync.errors import ConfigError
 
 if TYPE_CHECKING:
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import Report
-
-ADMINISTRATION = "administration"  # the account of the station's API, which phones never see
-MIN_STATION_PASSWORD = 8
 
 
 @verb("pull", name="pull")
@@ -90,93 +86,3 @@ def enrol_command(mission: Mission, user: str, badges: bool, zone: str, blank: i
     if bool(user) == bool(options["people"]):
         raise click.UsageError("give one USER, or --all FILE.csv, or --badges")
     return enrol(mission, user=user, **options)
-
-
-@verb(name="station")
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets phones on the Wi-Fi in."
-)
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--user", default="station", show_default=True, help="The phones' account; its password is STATION_PASSWORD."
-)
-@click.option(
-    "--api",
-    type=click.Choice(["off", "local", "everyone"]),
-    default="local",
-    show_default=True,
-    help="Whom the API answers: nobody, programs on this machine, or whoever has its token.",
-)
-def station_command(
-    mission: Mission, host: str, port: int, user: str, api: Literal["off", "local", "everyone"]
-) -> None:
-    """Serve phones and this product without the Internet.
-
-    The station is a server of its own, on this machine: phones send to it over the room's Wi-Fi, and every other
-    verb works with it once server.kf in config/mission.toml is http://127.0.0.1 with its port; server.kc is the
-    address that phones use. Phones sign in as --user with STATION_PASSWORD of config/secrets.env, and may fetch forms
-    and send, nothing else. The API has a token of its own, made at random, which the other verbs find in .kobo_sync/.
-    What it receives lies in .kobo_sync/station.sqlite.
-    """
-    import secrets
-
-    from kobo_sync.cli.console import warn
-    from kobo_sync.cli.signals import StopSignal
-    from kobo_sync.mission.mission import random_uuid, utc_now
-    from kobo_sync.station import Account, Station, serve
-
-    if user == ADMINISTRATION:
-        raise click.UsageError(f"{ADMINISTRATION!r} is the account of the API; give phones another --user")
-    given = mission.workspace.station_token()
-    token = given[1] if given else secrets.token_urlsafe(32)
-    station = Station(
-        mission.workspace.station_database,
-        accounts=[
-            Account(user, _station_password(mission, user)),
-            Account(ADMINISTRATION, "", token, is_superuser=True),
-        ],
-        clock=utc_now,
-        new_uid=lambda prefix: (prefix + random_uuid().replace("-", ""))[:22],
-        new_uuid=random_uuid,
-        api=api,
-    )
-    stop = StopSignal()
-    try:
-        with serve(station, host=host, port=port) as running:
-            mission.workspace.put_station_token(running.port, token)
-            warn(f"listening on {running.url} (Ctrl-C stops)")
-            warn(f"  → server.kf is http://127.0.0.1:{running.port}, server.kc the address that phones use")
-            stop.wait()
-            stop.end_soon()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise click.UsageError(
-            f"cannot listen on {host}, port {port} ({reason}); give another --host or --port"
-        ) from error
-    finally:
-        station.close()
-    warn("stopped")
-
-
-def _station_password(mission: Mission, user: str) -> str:
-    """The password of the phones' account. Raises: ConfigError when there is none, or one that is guessed first."""
-    from kobo_sync.config.passwords import guessed_first, names_of
-
-    password = mission.config.secret("STATION_PASSWORD")
-    reason = "" if password else "the station needs a password for the phones' account"
-    if password and len(password) < MIN_STATION_PASSWORD:
-        reason = f"the password of phones has {len(password)} characters; at least {MIN_STATION_PASSWORD}"
-    elif password and (why := guessed_first(password, [user, *names_of(mission.config)])):
-        reason = f"the password of phones is easy to guess: {why}"
-    elif password and password in (mission.config.secret("KOBO_TOKEN"), mission.config.secret("KOBO_DEPLOY_TOKEN")):
-        reason = "the password of phones is the token of the server as well"
-    if reason:
-        hint = "write there three or four words that do not belong together: phones keep it, nobody types it twice"
-        raise ConfigError(reason, file="config/secrets.env", key="STATION_PASSWORD", hint=hint)
-    return password

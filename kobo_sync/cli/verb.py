@@ -24,6 +24,7 @@ TASKS = {  # module of this folder → the heading of its verbs in `--help`, in 
     "mission": "A mission",
     "forms": "Forms",
     "collection": "Collection",
+    "station": "Collection",
     "data": "Data",
     "documents": "Documents",
     "service": "Service",

@@ -185,16 +185,17 @@ class KoboClient:
     def manifest(self, asset_uid: str) -> dict[str, str] | None:
         """File name → md5 of the media that phones download now; None when the form is not offered."""
         path = f"{protocol.FORM_LIST}?formID={asset_uid}"
-        listed = protocol.parse_manifest_path(self._phone(path), asset_uid)
-        return protocol.parse_manifest(self._phone(listed)) if listed else None
+        listed = protocol.parse_manifest_path(self.phone_file_at(path), asset_uid)
+        return protocol.parse_manifest(self.phone_file_at(listed)) if listed else None
 
     def phone_file(self, asset_uid: str, filename: str) -> bytes | None:
         """A form media file as phones download it now; None when they are offered none of that name [e14]."""
-        listed = protocol.parse_manifest_path(self._phone(f"{protocol.FORM_LIST}?formID={asset_uid}"), asset_uid)
-        path = protocol.parse_manifest_links(self._phone(listed)).get(filename) if listed else None
-        return self._phone(path) if path else None
+        listed = protocol.parse_manifest_path(self.phone_file_at(f"{protocol.FORM_LIST}?formID={asset_uid}"), asset_uid)
+        path = protocol.parse_manifest_links(self.phone_file_at(listed)).get(filename) if listed else None
+        return self.phone_file_at(path) if path else None
 
-    def _phone(self, path: str) -> bytes:
+    def phone_file_at(self, path: str) -> bytes:
+        """What phones get at a path of the server's: formList, a form, a manifest, a medium."""
         headers = {**protocol.OPENROSA_HEADERS, "Accept": "*/*"}
         return self._send("GET", self.kc + path, headers=headers).body
 

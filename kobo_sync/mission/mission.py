@@ -131,6 +131,11 @@ class Mission:
         token = "" if self._station_token() else self.config.secret("KOBO_DEPLOY_TOKEN")
         return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
 
+    @property
+    def is_own_station(self) -> bool:
+        """Whether the server of the config is this workspace's own station."""
+        return bool(self._station_token())
+
     def _station_token(self) -> str:
         """The token of this workspace's own station, where the API's address is that station's."""
         from kobo_sync.config.doors import is_this_machine

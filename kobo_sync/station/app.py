@@ -96,10 +96,13 @@ class Station:
         url_scheme: str = "http",
         api: Api = "local",
         reserve_bytes: int = space.RESERVE_BYTES,
+        event_pin: str = "",
     ) -> None:
         self.db, self.path, self.reserve_bytes = Database(path), path, reserve_bytes
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
+        self.event_pin = event_pin
+        self.authority = b""  # whose certificate ours is, as PEM, for phones that are to trust it
         self.screen: Screen | None = None  # of the room, where the station has a mission
         self.keyring = Keyring(accounts)
         assets.admit_phones(self)
@@ -147,6 +150,10 @@ class Station:
     def has_room(self, n_bytes: int) -> bool:
         """Whether the disk takes a body of so many bytes."""
         return space.has_room(self.path, n_bytes, self.reserve_bytes)
+
+    def change_mark(self) -> object:
+        """Another value whenever something was written since; to be compared in the thread that asks."""
+        return self.db.reader.execute("PRAGMA data_version").fetchone()[0]
 
     def knows(self, username: str) -> bool:
         """Whether an account of that name may sign in."""
@@ -300,6 +307,13 @@ def _me(station: Station, request: Asked) -> Response:
     return json_answer(render.me(request.base, request.username, is_superuser=request.is_superuser, now=now))
 
 
+def _authority(station: Station, request: Asked) -> Response:
+    """``/certificate.crt``: what a phone installs to trust this station, and nothing else."""
+    if not station.authority:
+        raise no_such_page()
+    return Response(station.authority, content_type="application/x-x509-ca-cert")
+
+
 def _root(station: Station, request: Asked) -> Response:
     return json_answer(render.api_root(request.base))
 
@@ -343,6 +357,7 @@ _TABLE: tuple[tuple[str, View], ...] = (
     (f"{_ASSET}attachments/<attachment_uid>/", rows.delete_attachment),
 )
 _PHONE_TABLE: tuple[tuple[str, View], ...] = (
+    ("/certificate.crt", _authority),
     ("/formList", openrosa.form_list),
     ("/submission", openrosa.submission),
     ("/forms/<int:pk>/form.xml", openrosa.form_xml),

@@ -163,21 +163,21 @@ def erase(connection: Connection, uid: str) -> None:
     )
 
 
-def add_version(context: Context, connection: Connection, uid: str, sheets: workbook.Sheets) -> str:
-    """Make *sheets* the newest content of an asset; returns the version's uid."""
-    version = context.new_uid("v")
+def add_version(context: Context, connection: Connection, asset: str, sheets: workbook.Sheets, uid: str = "") -> str:
+    """Make *sheets* the newest content of an asset; returns the version's uid: *uid*, or a new one."""
+    version = uid or context.new_uid("v")
     connection.execute(
         "INSERT INTO versions (uid, asset, sheets, content, content_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         (
             version,
-            uid,
+            asset,
             render.dumps(sheets),
             render.dumps(workbook.content_of(sheets, version)),
             workbook.content_hash(sheets),
             micros(context.now()),
         ),
     )
-    connection.execute("UPDATE assets SET version_id = ? WHERE uid = ?", (version, uid))
+    connection.execute("UPDATE assets SET version_id = ? WHERE uid = ?", (version, asset))
     return version
 
 

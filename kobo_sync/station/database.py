@@ -14,7 +14,7 @@ from typing import Any
 from kobo_sync.databases.versions import Versioned, bring_up, is_current
 from kobo_sync.errors import StoreError
 
-SCHEMA_VERSION = 2  # every change of a table raises it, with a step in STATION
+SCHEMA_VERSION = 3  # every change of a table raises it, with a step in STATION
 _SCHEMA = """
 CREATE TABLE assets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL,
@@ -65,6 +65,12 @@ CREATE INDEX history_asset ON history (asset, id);
 CREATE TABLE hooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, settings TEXT NOT NULL,
     modified_at TEXT NOT NULL);
+CREATE TABLE pairings (
+    asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT NOT NULL, form_hash TEXT NOT NULL, version TEXT NOT NULL,
+    form_uuid TEXT NOT NULL, paired_at TEXT NOT NULL, replaces TEXT);
+CREATE TABLE paired_media (
+    asset TEXT NOT NULL, filename TEXT NOT NULL, hash TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL,
+    PRIMARY KEY (asset, filename));
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -92,8 +98,17 @@ def _to_2(_connection: Connection) -> None:
     """Hooks: a table more, and no other change."""
 
 
+def _to_3(_connection: Connection) -> None:
+    """Pairings with a server: tables more, and no other change."""
+
+
 STATION = Versioned(
-    "the field station's file", SCHEMA_VERSION, read=_version, record=_record, create=_create, steps={2: _to_2}
+    "the field station's file",
+    SCHEMA_VERSION,
+    read=_version,
+    record=_record,
+    create=_create,
+    steps={2: _to_2, 3: _to_3},
 )
 
 
@@ -191,6 +206,7 @@ def drop_unused_blobs(connection: Connection, shas: list[str]) -> None:
     connection.executemany(
         "DELETE FROM blobs WHERE sha = ? AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?)"
         " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?)",
-        [(sha,) * 4 for sha in shas],
+        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM paired_media WHERE blob = ?)",
+        [(sha,) * 5 for sha in shas],
     )

@@ -40,6 +40,7 @@ def form_list(context: Context, request: Asked, user: str | None = None) -> Resp
         return _openrosa("", 204)
     sql = (
         "SELECT deployments.* FROM deployments JOIN assets ON assets.uid = deployments.asset WHERE active"
+        " AND assets.uid NOT IN (SELECT ifnull(replaces, '') FROM pairings)"
         " AND (:uid = '' OR assets.uid = :uid) AND (:owner IS NULL OR assets.owner = :owner) ORDER BY pk"
     )
     values = {"uid": request.args.get("formID", ""), "owner": user}

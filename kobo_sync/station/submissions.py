@@ -97,7 +97,11 @@ def _form(context: Context, instance: Instance, sender: Sender) -> Row:
     form = form or one(context.db.reader, sql.format("deployments.asset = ?"), instance.form_id, sender.owner)
     if form is None:
         raise UnknownForm
-    return form
+    # A phone may still hold the form that the station served before it was paired.
+    paired = one(context.db.reader, "SELECT asset FROM pairings WHERE replaces = ?", form["asset"])
+    if paired is None:
+        return form
+    return one(context.db.reader, sql.format("deployments.asset = ?"), paired["asset"], sender.owner) or form
 
 
 def _new(
@@ -117,7 +121,7 @@ def _new(
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     now = context.now()
     created = _given_date(instance.submission_date) or now
-    head = _head(form, instance, instance.uuid, created, username)
+    head = head_of(form, instance, instance.uuid, created, username)
     cursor = connection.execute(
         "INSERT INTO submissions (asset, uuid, root_uuid, sha, head, attachments, validation, submission_time,"
         " created_at, submitted_by, xml) VALUES (?, ?, ?, ?, ?, '[]', '{}', ?, ?, ?, ?)",
@@ -174,7 +178,7 @@ def edit(
     if other:
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     created = datetime.fromisoformat(stored["created_at"])
-    head = _head(form, instance, stored["root_uuid"], created, stored["submitted_by"])
+    head = head_of(form, instance, stored["root_uuid"], created, stored["submitted_by"])
     connection.execute(
         "INSERT INTO retired (uuid, asset, submission_id) VALUES (?, ?, ?)", (stored["uuid"], uid, stored["id"])
     )
@@ -189,7 +193,8 @@ def edit(
     return Receipt(uid, instance.uuid, created.isoformat(), context.now().isoformat())
 
 
-def _head(form: render.Record, instance: Instance, root: str, created: datetime, username: str | None) -> str:
+def head_of(form: render.Record, instance: Instance, root: str, created: datetime, username: str | None) -> str:
+    """A row as the API gives it, without what is the server\'s own or may change: JSON text."""
     shape = form_shape(form["md5"], form["xform"])
     fields = answers(instance, shape.repeats)
     fields.pop("meta/rootUuid", None)

@@ -50,7 +50,7 @@ def doctor(mission: Mission) -> Report:
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
     for code, examine in enumerate(
-        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors), 1
+        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors, _station), 1
     ):
         try:
             for item in examine(mission):
@@ -73,6 +73,25 @@ def doctor(mission: Mission) -> Report:
         findings,
         lines,
     )
+
+
+def _station(mission: Mission) -> Iterator[Examined]:
+    """Whether the field station serves what the server has deployed; nothing is said where none is paired."""
+    from kobo_sync.steps.pair import pair_states, paired_forms
+
+    paired = paired_forms(mission)
+    if not paired:
+        return
+    try:
+        stale = [state for state in pair_states(mission.reader(), paired) if state.reason]
+    except KoboError as error:
+        yield Examined("pairing", f"{len(paired)} forms paired; the server cannot be asked: {error.message}")
+        return
+    if not stale:
+        yield Examined("pairing", f"{len(paired)} forms paired, as the server has them")
+    for state in stale:
+        cure = "run kobo-sync station pair before the next training day: what was collected stays"
+        yield Examined("pairing", f"{state.pairing.form_id}: {state.reason}", cure, severe=False)
 
 
 def _config(mission: Mission) -> Iterator[Examined]:

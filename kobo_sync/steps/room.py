@@ -11,6 +11,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,8 +28,10 @@ from kobo_sync.config.config import Config
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Finding, Zone
+from kobo_sync.model import Finding, Report, Zone
 from kobo_sync.notices.translations import rule_title, translated
+from kobo_sync.station.pairing import Pairing
+from kobo_sync.steps.field_station import publish_forms, put_list
 from kobo_sync.steps.pull import pull
 from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.private import private_folder
@@ -89,32 +92,42 @@ class Arrival:
 class Room:
     """The room behind one station: *url* is the station's API on this machine, *token* the administration's.
 
-    *mission* gives the mission as its files are now. *paired(file)* is a list of the forms as the server had it when the
-    station was paired, None where it was not; *publish(file, content)* puts a list before the phones, and does nothing where
-    they have it already.
+    *mission* gives the mission as its files are now; *paired* its forms that are served as KoboToolbox has them;
+    *paired_list(file)* a list of theirs as it was then, None where there is none.
     """
 
     mission: Callable[[], Mission]
     url: str
     token: str
-    paired: Callable[[str], bytes | None]
-    publish: Callable[[str, bytes], None]
+    paired: Callable[[], Mapping[str, Pairing]] = dict
+    paired_list: Callable[[str], bytes | None] = lambda _file: None
+
+    @contextmanager
+    def opened(self) -> Iterator[Mission]:
+        """The mission with the station as its server, and a mirror of the room's own."""
+        main = self.mission()
+        secrets = {**main.environ, "KOBO_TOKEN": self.token, "KOBO_DEPLOY_TOKEN": ""}
+        room = Mission(room_workspace(main.workspace), secrets, main.clock, server=(self.url, self.url))
+        try:
+            _follow_pairs(room, self.paired())
+            yield room
+        finally:
+            room.close()
+
+    def publish(self) -> Report:
+        """Bring the forms before the phones to what lies in forms/ and config/. Raises: KoboUnreachable, StoreError, ConfigError."""
+        with self.opened() as room:
+            return publish_forms(room, self.paired())
 
     def look(self) -> dict[str, Any]:
         """Pull what arrived, publish the list of participants, and say how things stand: plain JSON, see `board`.
 
         Raises: KoboError, StoreError, ConfigError, FormError.
         """
-        main = self.mission()
-        secrets = {**main.environ, "KOBO_TOKEN": self.token, "KOBO_DEPLOY_TOKEN": ""}
-        room = Mission(room_workspace(main.workspace), secrets, main.clock, server=(self.url, self.url))
-        try:
+        with self.opened() as room:
             pull(room, quick=True, with_files=False)
-            facts = _together(room, main)
-            roster = self._roster(facts, room)
-            return board(facts, own_rows(room), roster)
-        finally:
-            room.close()
+            facts = _together(room, self.mission())
+            return board(facts, own_rows(room), self._roster(facts, room))
 
     def _roster(self, facts: Facts, room: Mission) -> RosterPlan:
         """The list of participants with those who were registered here, on the phones from now on."""
@@ -127,11 +140,20 @@ class Room:
         )  # numbers of two servers do not compare
         plan = plan_roster(first_come, facts.config, room.workspace.expected_participants())
         there = {row["name"] for row in plan.rows}
-        before = _rows_of(self.paired(settings.file) or b"")
+        before = _rows_of(self.paired_list(settings.file) or b"")
         everybody = RosterPlan((*plan.rows, *(row for row in before if row["name"] not in there)), plan.findings)
         if settings.media_of:
-            self.publish(settings.file, roster_csv(everybody.rows))
+            put_list(room, settings.file, roster_csv(everybody.rows))
         return everybody
+
+
+def _follow_pairs(room: Mission, paired: Mapping[str, Pairing]) -> None:
+    """Let the room's mirror read the paired projects from now on, in place of the station's own."""
+    deployments = room.store.deployments()
+    for form_id, pairing in paired.items():
+        before = deployments.get(form_id)
+        if before and before.asset_uid != pairing.asset_uid and before.server == room.kf:
+            room.store.put_deployment(replace(before, asset_uid=pairing.asset_uid))
 
 
 def _rows_of(content: bytes) -> list[dict[str, str]]:

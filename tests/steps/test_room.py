@@ -63,10 +63,15 @@ def field(tmp_path: Path) -> Iterator[Field]:
         yield made
 
 
-def _room(field: Field, paired: bytes | None = None, main: Mission | None = None) -> tuple[Room, dict[str, bytes]]:
-    published: dict[str, bytes] = {}
+def _room(field: Field, paired: bytes | None = None, main: Mission | None = None) -> Room:
     elsewhere = main or Mission(field.mission.workspace, {}, field.clock)
-    return Room(lambda: elsewhere, field.url, TOKEN, lambda _file: paired, published.__setitem__), published
+    return Room(lambda: elsewhere, field.url, TOKEN, paired_list=lambda _file: paired)
+
+
+def _listed(field: Field) -> bytes:
+    """The list of participants as phones get it now."""
+    form = next(each for each in field.phone.forms() if each.asset_uid == field.uid("presence"))
+    return field.phone.media(form)["participants.csv"]
 
 
 def _sign(field: Field, code: str, zone: str = "nord", signature: str = "s.png", **more: Any) -> str:
@@ -79,7 +84,7 @@ def test_who_came_is_counted_against_the_quota_by_zone_group_and_session(field: 
         field.person(code, group=group)
     for code in ("N1", "N3"):
         _sign(field, code)
-    board = _room(field)[0].look()
+    board = _room(field).look()
     (nord,) = board["zones"]  # Sud has sent nothing
     assert nord["name"] == {"fr": "Nord", "ar": "الشمال"}
     assert (nord["n_present"], nord["target"]) == (2, 3)
@@ -94,7 +99,7 @@ def test_who_came_is_counted_against_the_quota_by_zone_group_and_session(field: 
 def test_no_name_nor_answer_reaches_the_screen(field: Field) -> None:
     field.person("N1", nom="Zohra Bentaleb", note="un secret")
     _sign(field, "N1", signature="")
-    text = json.dumps(_room(field)[0].look(), ensure_ascii=False)
+    text = json.dumps(_room(field).look(), ensure_ascii=False)
     assert "Bentaleb" not in text and "secret" not in text and "matin" not in text
 
 
@@ -105,7 +110,7 @@ def test_what_can_still_be_mended_is_told_with_what_to_do(field: Field) -> None:
     field.person("N2")
     _sign(field, "N2")
     _sign(field, "N2", signature="s2.png")
-    board = _room(field)[0].look()
+    board = _room(field).look()
     titles = [check["title"]["fr"] for check in board["checks"]]
     assert len(board["checks"]) == board["n_checks"] == 3
     assert {"Signature manquante", "Présence sans inscription"} <= set(titles)
@@ -115,24 +120,28 @@ def test_what_can_still_be_mended_is_told_with_what_to_do(field: Field) -> None:
 
 
 def test_a_registration_is_on_the_list_of_the_other_phones(field: Field) -> None:
-    room, published = _room(field)
+    """Phones see by formList's hash and the manifest's that there is something new."""
+    room = _room(field)
     field.person("N1")
     room.look()
-    assert b"N1" in published["participants.csv"] and b"06" not in published["participants.csv"]
+    assert b"N1" in _listed(field) and b"N2" not in _listed(field)
+    before = {form.asset_uid: form.hash for form in field.phone.forms()}
     field.person("N2")
     room.look()
-    assert b"N1" in published["participants.csv"] and b"N2" in published["participants.csv"]
+    assert b"N1" in _listed(field) and b"N2" in _listed(field)
+    after = {form.asset_uid: form.hash for form in field.phone.forms()}
+    assert {uid for uid in after if after[uid] != before[uid]} == {field.uid("presence"), field.uid("visites")}
+    room.look()
+    assert {form.asset_uid: form.hash for form in field.phone.forms()} == after  # nothing new: nothing published
 
 
 def test_who_was_on_the_paired_list_stays_and_is_no_stranger(field: Field) -> None:
     paired = b"name,label,zone,group,sex,consent\nK7,Une Personne (K7),nord,a,,oui\n"
-    room, published = _room(field, paired)
+    room = _room(field, paired)
     field.person("N1")
     _sign(field, "K7")
     board = room.look()
-    assert (
-        b"K7,Une Personne (K7),nord,a,,oui" in published["participants.csv"] and b"N1" in published["participants.csv"]
-    )
+    assert b"K7,Une Personne (K7),nord,a,,oui" in _listed(field) and b"N1" in _listed(field)
     assert board["checks"] == []
 
 
@@ -140,7 +149,7 @@ def test_what_the_missions_mirror_holds_counts_too_and_each_row_once(field: Fiel
     """Registered last week on the server; and what was relayed already is in both mirrors."""
     field.person("N1")
     pull(field.mission)
-    room, _ = _room(field, main=field.reopen())
+    room = _room(field, main=field.reopen())
     _sign(field, "N1")
     before = room.look()
     assert before["zones"][0]["n_present"] == 1 and before["checks"] == []
@@ -150,7 +159,7 @@ def test_what_the_missions_mirror_holds_counts_too_and_each_row_once(field: Fiel
 
 def test_the_room_leaves_the_missions_own_mirror_alone(field: Field) -> None:
     field.person("N1")
-    _room(field)[0].look()
+    _room(field).look()
     assert len(field.mission.store.read_table(field.mission.tables["personnes"][0])) == 0
     assert (field.mission.workspace.state / "room" / "mirror.sqlite").is_file()
     assert not list((field.mission.workspace.state / "room").glob("attachments/*"))

@@ -223,6 +223,59 @@ def parse_error(body: bytes) -> str:
 # ── what phones see ─────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True)
+class BlankForm:
+    """A form as formList offers it: *hash* is the md5 of its XML in hex; paths are the server's own, *manifest* may be empty."""
+
+    form_id: str
+    name: str
+    version: str
+    hash: str
+    path: str
+    manifest: str
+
+
+def parse_form_list(body: bytes) -> dict[str, BlankForm]:
+    """What phones are offered, by form id [e02]. Raises: KoboUnexpected."""
+    forms = {}
+    for texts in map(_texts, _xml(body)):
+        if texts.get("formID") and texts.get("downloadUrl"):
+            manifest = path_of(texts["manifestUrl"]) if texts.get("manifestUrl") else ""
+            forms[texts["formID"]] = BlankForm(
+                texts["formID"],
+                texts.get("name", ""),
+                texts.get("version", ""),
+                _md5(texts.get("hash", "")),
+                path_of(texts["downloadUrl"]),
+                manifest,
+            )
+    return forms
+
+
+@dataclass(frozen=True)
+class XFormMarks:
+    """What KoboToolbox writes into a deployed XForm: ``formhub/uuid``, the version's uid, and the form's version."""
+
+    form_uuid: str
+    version_uid: str
+    version: str
+
+
+def parse_xform_marks(body: bytes) -> XFormMarks:
+    """The marks of a deployed XForm [e12]. Raises: KoboUnexpected when it has none: it is no KoboToolbox's."""
+    calculated: dict[str, str] = {}
+    version = ""
+    for element in _xml(body).iter():
+        name = str(element.tag).rpartition("}")[2]
+        if name == "bind" and element.get("calculate"):
+            calculated[str(element.get("nodeset")).split("/", 2)[-1]] = str(element.get("calculate")).strip("'\"")
+        if name == "instance" and not version and len(element):
+            version = element[0].get("version", "")
+    if "formhub/uuid" not in calculated:
+        unexpected("an XForm without formhub/uuid", body)
+    return XFormMarks(calculated["formhub/uuid"], calculated.get("__version__", ""), version)
+
+
 def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:
     """The path of a form's media manifest, from formList; None when the form is not listed [e02, d31]."""
     for xform in _xml(body):

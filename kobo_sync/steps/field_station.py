@@ -1,0 +1,116 @@
+"""What makes a station a mission's own: accounts that last, and its forms before the phones without anybody's deploying."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from kobo_sync.config.config import read_csv
+from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.forms.media import mimetype
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Finding, Report
+from kobo_sync.station.accounts import StationAccounts
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.projects import Projects
+from kobo_sync.workspace.private import private_folder
+from kobo_sync.workspace.writing import write_atomic
+
+ACCOUNTS = "station-accounts.json"
+ENUMERATORS = "config/enumerators.csv"
+
+
+def station_accounts(state: Path, names: Mapping[str, str], *, fresh_pin: bool = False) -> StationAccounts:
+    """The accounts in the state folder, made at the first asking; who is new among *names* (account → person) gets one.
+
+    Nobody's password changes; an account that *names* has no more is closed. Raises: StoreError.
+    """
+    path = private_folder(state) / ACCOUNTS
+    before = StationAccounts.read(path.read_bytes(), str(path)) if path.exists() else None
+    accounts = (before or StationAccounts.new()).with_enumerators(names)
+    if fresh_pin:
+        accounts = accounts.with_new_pin()
+    if accounts != before:
+        write_atomic(path, accounts.dump(), private=True)
+    return accounts
+
+
+def enumerators(mission: Mission) -> dict[str, str]:
+    """Account → person of those who collect: config/enumerators.csv (``user``, ``name``), or as many as the config says.
+
+    Raises: ConfigError naming file and row.
+    """
+    text = mission.workspace.optional_text(ENUMERATORS)
+    if not text.strip():
+        return default_enumerators(mission.config.station.enumerators)
+    people: dict[str, str] = {}
+    for number, row in enumerate(read_csv(text, ENUMERATORS, required=("user",)), 2):
+        user = row["user"].strip()
+        if (
+            not user.isascii()
+            or not user.replace("_", "").replace("-", "").replace(".", "").isalnum()
+            or len(user) > 64
+        ):
+            hint = "write a short name without blanks or accents, as fatima or equipe-2"
+            raise ConfigError(
+                f"{user!r} is no name for an account", file=ENUMERATORS, key=f"row {number}, user", hint=hint
+            )
+        if user in people:
+            hint = "give each person an account of their own"
+            raise ConfigError(f"{user!r} stands there twice", file=ENUMERATORS, key=f"row {number}, user", hint=hint)
+        people[user] = row.get("name", "").strip()
+    return people
+
+
+def default_enumerators(n: int) -> dict[str, str]:
+    """``enqueteur1`` and so on, for a mission that names nobody."""
+    return {f"enqueteur{number}": "" for number in range(1, n + 1)}
+
+
+def publish_forms(room: Mission, paired: Collection[str]) -> Report:
+    """Bring the station's forms to what lies in forms/ and config/, those *paired* aside; one at fault does not stop the others.
+
+    *room* is the mission with the station as its server. Raises: KoboUnreachable.
+    """
+    started_at = room.clock()
+    findings: list[Finding] = []
+    lines: list[str] = []
+    counts = {"served": 0, "failed": 0}
+    for form_id in room.config.forms:
+        if form_id in paired:
+            counts["served"] += 1
+            continue
+        try:
+            report = deploy(room, form_ids=[form_id])
+        except KoboSyncError as error:
+            counts["failed"] += 1
+            findings.append(Finding("STATION001", "error", form_id, error.message, error.hint, form_id=form_id))
+            continue
+        findings += report.findings
+        lines += report.lines
+        counts["served"] += 1
+    return room.report("station", started_at, counts, findings, lines)
+
+
+def put_list(room: Mission, file: str, content: bytes) -> None:
+    """Put a list before the phones, in each form of the roster's that has another one now. Safe to kill and repeat.
+
+    Raises: KoboError.
+    """
+    client = room.deployer()
+    projects = Projects(room, client)
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    for form_id in room.config.roster.media_of if room.config.roster else ():
+        uid = projects.uid(form_id)
+        if not uid:
+            continue
+        asset, media = client.asset(uid)
+        current = next((each for each in media if each.filename == file), None)
+        if current is None or current.md5 != md5:
+            if current is not None:
+                client.delete_media(uid, current.uid)
+            client.upload_media(uid, file, content, mimetype(file))
+            client.deploy(asset)
+        elif (client.manifest(uid) or {}).get(file) != md5:
+            client.deploy(asset)  # a run before this one was cut short

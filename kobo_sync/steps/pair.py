@@ -1,0 +1,142 @@
+"""The station paired with KoboToolbox: it serves the deployed forms byte for byte, so that phones send what the server expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from kobo_sync.errors import ConfigError, KoboRefused, KoboSyncError, KoboUnreachable
+from kobo_sync.kobo.blank_forms import blank_forms, download
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.wire import protocol
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Asset, Finding, Report
+from kobo_sync.station import Station
+from kobo_sync.station.accounts import ADMINISTRATION
+from kobo_sync.station.pairing import PairedForm, Pairing, pair, pairings
+from kobo_sync.steps.projects import Projects, uid_or_finding
+
+PAIR = "PAIR001"
+
+
+def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] = ()) -> Report:
+    """Download the mission's deployed forms and media, and have *station* serve them from now on.
+
+    Each form whole or not at all; one that cannot be had is a finding, and the others go on. Safe to repeat: what is
+    as before is not touched, and what phones sent is kept whatever is downloaded.
+    Raises: KoboUnreachable, KoboRefused, ConfigError.
+    """
+    started_at = mission.clock()
+    client = mission.reader()
+    findings: list[Finding] = []
+    lines: list[str] = []
+    counts = {"paired": 0, "updated": 0, "unchanged": 0, "failed": 0}
+    offered = blank_forms(client)
+    projects = Projects(mission, client)
+    to_pair = list(form_ids or mission.config.forms)
+    for done, form_id in enumerate(to_pair):
+        mission.progress("pair", done, len(to_pair))
+        n_findings = len(findings)
+        try:
+            uid = uid_or_finding(projects, form_id, findings)
+            if not uid:
+                if len(findings) == n_findings:
+                    findings.append(_absent(form_id, projects.absence(form_id)))
+                counts["failed"] += 1
+                continue
+            outcome = pair(station, _downloaded(mission, client, form_id, uid, offered), mission.kc, ADMINISTRATION)
+        except (KoboUnreachable, KoboRefused):
+            raise
+        except KoboSyncError as error:
+            counts["failed"] += 1
+            hint = error.hint or "try again; what was paired before is still served"
+            findings.append(Finding(PAIR, "error", form_id, f"not paired: {error.message}", hint, form_id=form_id))
+            continue
+        counts[outcome] += 1
+        lines.append(f"{form_id}: {outcome} ({uid}, version {offered[uid].version})")
+    mission.progress("pair", len(to_pair), len(to_pair))
+    return mission.report("station pair", started_at, counts, findings, lines)
+
+
+def _absent(form_id: str, reason: str) -> Finding:
+    hint = "deploy it, or have the owner share it with this account; until then the station serves the local form"
+    return Finding(PAIR, "error", form_id, f"not paired: {reason}", hint, form_id=form_id)
+
+
+def _downloaded(
+    mission: Mission, client: KoboClient, form_id: str, uid: str, offered: Mapping[str, protocol.BlankForm]
+) -> PairedForm:
+    """Raises: ConfigError when phones are not offered it; KoboError."""
+    blank = offered.get(uid)
+    if blank is None:
+        raise ConfigError(
+            "phones are not offered it: it is archived, or this account may not submit to it",
+            file="KoboToolbox",
+            key=uid,
+            hint="have the owner deploy it, and share it with this account (add submissions)",
+        )
+    xform, media = download(client, blank)
+    marks = protocol.parse_xform_marks(xform)
+    asset, _ = client.asset(uid)
+    return PairedForm(
+        form_id=form_id,
+        asset_uid=uid,
+        name=blank.name or asset.name,
+        version=blank.version,
+        hash=blank.hash,
+        form_uuid=marks.form_uuid,
+        version_uid=marks.version_uid or asset.deployed_version,
+        xform=xform,
+        media=media,
+        workbook=client.workbook(uid),
+        mark=_mark(mission, form_id, asset),
+    )
+
+
+def _mark(mission: Mission, form_id: str, asset: Asset) -> dict[str, str]:
+    """Our mark, also on a project that was adopted: by it the station's API says which form it is."""
+    config = mission.config.mission
+    mark = {"mission": config.code, "workspace": config.id, "asset": asset.asset_uid, "form_id": form_id}
+    return {**asset.fingerprint, **mark, "version_id": asset.version_id}
+
+
+# ── what became of it ──
+
+
+@dataclass(frozen=True)
+class PairState:
+    """A paired form beside what the server offers now; *reason* is empty when both are the same."""
+
+    pairing: Pairing
+    reason: str = ""
+
+
+def pair_states(client: KoboClient, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
+    """Each pairing, and in what the server has gone on since. Raises: KoboError."""
+    offered = blank_forms(client)
+    for each in paired.values():
+        blank = offered.get(each.asset_uid)
+        if blank is None:
+            yield PairState(each, "the server offers it to phones no more")
+        elif (blank.hash, blank.version) != (each.hash, each.version):
+            yield PairState(each, f"the server has version {blank.version}, the station {each.version}")
+        elif blank.manifest and (client.manifest(each.asset_uid) or {}) != dict(each.media):
+            yield PairState(each, "its lists or pictures have changed on the server")
+        else:
+            yield PairState(each)
+
+
+def paired_forms(mission: Mission) -> dict[str, Pairing]:
+    """form_id → pairing of this workspace's station; none without a station. Nothing is brought up or changed."""
+    import sqlite3
+
+    path = mission.workspace.state / "station.sqlite"
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return pairings(connection)
+    except sqlite3.OperationalError:  # a file from before there were pairings
+        return {}

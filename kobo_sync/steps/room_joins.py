@@ -1,0 +1,49 @@
+"""The codes by which people of a room come in: its Wi-Fi, KoboCollect's settings, and each form in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from kobo_sync.documents.pdf.barcodes import qr_svg
+from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.mission.mission import Mission
+from kobo_sync.station.room.pages import Join
+
+_SPECIAL = re.compile(r'([\\;,":])')
+
+
+def joins(mission: Mission, url: str) -> list[Join]:
+    """The ways in, of a station that phones reach at *url*; no code holds a password but the Wi-Fi's own."""
+    config = mission.config
+    ways = []
+    if config.station.wifi:
+        password = config.secret("STATION_WIFI_PASSWORD")
+        kind = (
+            f"T:WPA;S:{_quoted(config.station.wifi)};P:{_quoted(password)};"
+            if password
+            else f"T:nopass;S:{_quoted(config.station.wifi)};"
+        )
+        ways.append(
+            Join({"fr": "1. Le Wi-Fi", "ar": "1. شبكة الواي فاي"}, config.station.wifi, qr_svg(f"WIFI:{kind};"))
+        )
+    chosen = settings(
+        url, "", project=config.mission.programme or config.mission.title, language=config.mission.languages[0]
+    )
+    ways.append(Join({"fr": "KoboCollect (réglages)", "ar": "KoboCollect (الإعدادات)"}, url, qr_svg(payload(chosen))))
+    for form_id, form in mission.forms.items():
+        address = f"{url}/f/{form_id}"
+        title = {
+            language: _title(config.forms[form_id].titles, language, form.title or form_id) for language in ("fr", "ar")
+        }
+        ways.append(Join(title, address, qr_svg(address)))
+    return ways
+
+
+def _title(titles: Mapping[str, str], language: str, otherwise: str) -> str:
+    return titles.get(language) or otherwise
+
+
+def _quoted(text: str) -> str:
+    """A text in a Wi-Fi code, as phones read it."""
+    return _SPECIAL.sub(r"\\\1", text)
