@@ -6,10 +6,30 @@ import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import * as sass from 'sass';
 
+import { PATCHES } from './patches.mjs';
+
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const target = path.resolve(process.argv[2]);
 const modules = path.join(here, 'node_modules');
 const core = path.join(modules, 'enketo-core');
+
+const mended = {
+    name: 'mended',
+    setup(build) {
+        for (const [file, replacements] of PATCHES) {
+            const whole = path.join(modules, file);
+            build.onLoad({ filter: new RegExp(`${path.basename(file).replace('.', '\\.')}$`) }, ({ path: loaded }) => {
+                if (loaded !== whole) return undefined;
+                let contents = fs.readFileSync(whole, 'utf8');
+                for (const [text, instead] of replacements) {
+                    if (contents.split(text).length !== 2) throw new Error(`${file} has not once: ${text}`);
+                    contents = contents.replace(text, () => instead);
+                }
+                return { contents, loader: 'js' };
+            });
+        }
+    },
+};
 
 async function scripts() {
     const built = await esbuild.build({
@@ -18,12 +38,14 @@ async function scripts() {
         absWorkingDir: here,
         bundle: true,
         minify: true,
+        keepNames: true, // Enketo asks for widgets by the names of their classes
         legalComments: 'none', // licences.txt has the whole texts
         charset: 'utf8',
         format: 'iife',
         metafile: true,
         target: ['chrome80', 'firefox78', 'safari14.1'], // the phones of the field are not new
         define: { global: 'window' },
+        plugins: [mended],
         loader: { '.png': 'dataurl', '.svg': 'dataurl' },
         alias: {
             'enketo/config': path.join(here, 'enketo/config.js'),
@@ -74,7 +96,8 @@ function licences(inputs) {
         const named = license ?? (licenses ?? []).map((each) => each.type).join(' OR ');
         const by = typeof author === 'object' ? author.name : (author ?? '');
         const text = file ? fs.readFileSync(path.join(folder, file), 'utf8') : `${by}\n(${named}; no text in the package)`;
-        return `${name} ${version} (${named})\n${'='.repeat(72)}\n${text.replace(/\r\n/g, '\n').trim()}\n`;
+        const changed = PATCHES.some(([patched]) => patched.startsWith(`${name}/`)) ? ', changed by kobo-sync: see source/patches.mjs' : '';
+        return `${name} ${version} (${named})${changed}\n${'='.repeat(72)}\n${text.replace(/\r\n/g, '\n').trim()}\n`;
     });
     fs.writeFileSync(path.join(target, 'licences.txt'), parts.join('\n\n'));
 }

@@ -15,7 +15,7 @@ import { language, languages, say, sayCount, sayTime, speak, speakAsAsked } from
 
 const SAVE_MS = 500;
 const LOOK_MS = 20000;
-const session = { paper: null, lists: null, form: null, draft: null, who: null, timer: null, dirty: false, saving: Promise.resolve() };
+const session = { paper: null, lists: null, form: null, selector: null, who: null, timer: null, dirty: false, saving: Promise.resolve() };
 let parts;
 
 // ── getting the form ────────────────────────────────────────────────────────
@@ -60,6 +60,7 @@ async function fetchLists(paper) {
 }
 
 function explain(key, title, details = []) {
+    session.form = session.selector = null;
     bar(title ?? say('page.title'));
     fill(
         parts.main,
@@ -155,14 +156,25 @@ function touched() {
 
 // ── the form itself ─────────────────────────────────────────────────────────
 
+/** The bar over the page: with a form that speaks two of our languages its own selector, or else our buttons. */
 function bar(title) {
-    fill(parts.bar, make('a.back', { href: '/f/', 'aria-label': say('page.back') }, '☰'), make('h1', make('bdi', title)));
-    if (!session.form) parts.bar.append(languageButtons(parts));
+    const selector = session.selector?.classList.contains('hide') ? null : session.selector;
+    fill(
+        parts.bar,
+        make('a.back', { href: '/f/', 'aria-label': say('page.back') }, make('span', { 'aria-hidden': 'true' }, '☰')),
+        make('h1', make('bdi', title)),
+        session.selector,
+        selector && speaksOurs() ? null : languageButtons(parts)
+    );
+    document.title = title;
 }
+
+const speaksOurs = () => session.paper.languages.filter((tag) => languages().includes(tag.toLowerCase().split(/[-_]/)[0])).length > 1;
 
 async function open(kept) {
     const { paper } = session;
     session.form = null;
+    session.selector = make('label.form-language-selector.hide', make('span', say('page.language')));
     bar(paper.title);
     takeUp(kept?.files ?? []);
     const fragment = document.createRange().createContextualFragment(paper.form);
@@ -170,7 +182,7 @@ async function open(kept) {
     if (element.dataset.base64rsapublickey) return explain('form.encrypted', paper.title);
     document.querySelector('#theme').href = `${document.body.dataset.base}/enketo-${element.classList.contains('theme-grid') ? 'grid' : 'formhub'}.css`;
     speak(wantedLanguage(kept));
-    const article = make('article.paper', make('div.form-header', make('label.form-language-selector.hide', make('span', say('page.language')))), element, footer(element));
+    const article = make('article.paper', element, footer(element));
     fill(parts.main, make('div.main', article));
     localise(element);
     let errors;
@@ -248,12 +260,13 @@ function footer(element) {
 
 function watch(form) {
     const { html } = form.view;
+    html.addEventListener('submit', (event) => event.preventDefault()); // the Enter key in a field
     html.addEventListener('dataupdate', touched);
     html.addEventListener('removerepeat', touched);
     html.addEventListener('addrepeat', () => ready(html));
     html.addEventListener('changelanguage', () => {
         if (!speak(form.currentLanguage)) return;
-        document.querySelector('.form-language-selector > span').textContent = say('page.language');
+        session.selector.firstChild.textContent = say('page.language');
         for (const name of ['previous', 'next']) document.querySelectorAll(`.${name}-page`).forEach((node) => (node.textContent = say(`form.${name}`)));
         document.querySelector('.finish').textContent = say('form.finish');
         bar(session.paper.title);
@@ -262,8 +275,6 @@ function watch(form) {
         touched();
     });
     bar(session.paper.title);
-    const spoken = session.paper.languages.filter((tag) => languages().includes(tag.toLowerCase().split(/[-_]/)[0]));
-    if (spoken.length < 2) parts.bar.append(languageButtons(parts));
 }
 
 // ── finishing ───────────────────────────────────────────────────────────────
@@ -285,7 +296,7 @@ async function finished() {
         const item = { id: form.instanceID, uid: paper.uid, form: paper.id, title: paper.title, name: form.instanceName || '', username: who.username, finishedAt: Date.now(), xml, files: filesOf(form.view.html, xml) };
         session.dirty = false;
         const isNew = await enqueue(item, recalled(paper, form.getDataStr({ irrelevant: true })));
-        session.form = null;
+        session.form = session.selector = null;
         hold(null);
         thank(isNew);
         outbox.changed();
