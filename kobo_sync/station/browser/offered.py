@@ -38,9 +38,7 @@ class Offered:
 def offered(db: Database, username: str) -> list[Offered]:
     """The forms that *username* may send to, in the order of their deployment."""
     rows = db.reader.execute("SELECT * FROM deployments WHERE active ORDER BY pk").fetchall()
-    return [
-        _offered(db, row) for row in rows if may_submit(db.reader, row["asset"], username, "add_submissions")
-    ]
+    return [_offered(db, row) for row in rows if may_submit(db.reader, row["asset"], username, "add_submissions")]
 
 
 def is_open(db: Database, name: str) -> bool:

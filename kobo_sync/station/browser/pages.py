@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from html import escape
-from typing import Any, Protocol
+from typing import Protocol
 
 from werkzeug.wrappers import Response
 
@@ -67,7 +67,7 @@ def _page(script: str, facts: dict[str, str], status: int = 200) -> Response:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Formulaires</title>'
         f'<link rel="icon" href="{base}/icon.svg"><link rel="stylesheet" href="{base}/shell.css">'
         f'</head><body data-base="{base}" data-about="{about}"><div id="page"></div>'
-        f'<noscript>{"<br>".join(texts(name)["page.needs_script"] for name in NAMES)}</noscript>'
+        f"<noscript>{'<br>'.join(texts(name)['page.needs_script'] for name in NAMES)}</noscript>"
         f'<script src="{base}/texts.js"></script><script src="{base}/{script}"></script></body></html>'
     )
     answer = Response(html, status, content_type=HTML_TYPE)

@@ -114,7 +114,9 @@ def _point_binary_defaults(document: etree._Element, media: Mapping[str, str]) -
     """A picture that is an answer from the start is shown from where its file is."""
     for bind in document.xpath(f"{_MODEL}/xf:bind[@type='binary']", namespaces=_NS):
         path = (bind.get("nodeset") or "").strip("/").split("/")
-        nodes = [node for node in document.xpath(f"{_MODEL}/xf:instance[1]/*", namespaces=_NS) if _local(node) == path[0]]
+        nodes = [
+            node for node in document.xpath(f"{_MODEL}/xf:instance[1]/*", namespaces=_NS) if _local(node) == path[0]
+        ]
         for name in path[1:]:
             nodes = [child for node in nodes[:1] for child in node if _local(child) == name]
         if nodes and re.match(r"[a-zA-Z]+://", nodes[0].text or ""):

@@ -71,21 +71,24 @@ class Walker:
 
     def fill(self) -> dict[str, str]:
         """Every page to the last; path (repeats numbered) → what was entered."""
+        self.page.evaluate(
+            "() => { window.flips = 0; document.addEventListener('pageflip', () => (window.flips += 1)); }"
+        )
         while True:
             self.fill_page()
+            if self._add_repeat():
+                continue
             forward = self.page.locator(".next-page:not(.disabled)")
             if not forward.count():
-                if not self._add_repeat():
-                    return self.entered
-                continue
-            before = self.page.evaluate("document.querySelector('form.or .current')?.querySelector('[name]')?.name")
+                return self.entered
+            before = self.page.evaluate("() => window.flips")
             forward.click()
             self.page.wait_for_function(
-                "(before) => document.querySelector('form.or .current')?.querySelector('[name]')?.name !== before"
-                " || document.querySelector('form.or .current .invalid-constraint, form.or .current .invalid-required')",
+                "(before) => window.flips > before"
+                " || document.querySelector('form.or .current :is(.invalid-constraint, .invalid-required)')",
                 arg=before,
             )
-            faults = self.page.locator("form.or .current :is(.invalid-constraint, .invalid-required)")
+            faults = self.page.locator("form.or .current :is(.invalid-constraint, .invalid-required):visible")
             assert not faults.count(), faults.first.inner_text()
 
     def finish(self) -> None:
@@ -134,7 +137,7 @@ class Walker:
         if kind in ("checkbox", "picker"):
             self.rng.shuffle(options)
             return [options[:n] for n in (2, 3, 1, len(options))]
-        today = datetime.date.today()
+        today = datetime.datetime.now().astimezone().date()  # as the page's browser counts
         by_kind: dict[str, list[Any]] = {
             "rank": [options],
             "file": [self.files[len(self.entered) % len(self.files)] if self.files else None],
@@ -175,7 +178,9 @@ class Walker:
         return value
 
     def _checkbox(self, question: Locator, values: Sequence[str]) -> str:
-        order = question.locator("label:not(.itemset-template) input[type=checkbox]").evaluate_all("l => l.map(e => e.value)")
+        order = question.locator("label:not(.itemset-template) input[type=checkbox]").evaluate_all(
+            "l => l.map(e => e.value)"
+        )
         for value in order:
             box = question.locator(f'label:not(.itemset-template) input[value="{value}"]')
             if box.is_checked() != (value in values):

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import io
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 import xlsxwriter
-from conftest import REPO, TOKEN, Clock
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from kobo_sync.mission.mission import Mission
+from kobo_sync.phones.drawing import photo_jpeg
 from kobo_sync.serving import Listening
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.roster import import_roster
 from kobo_sync.workspace.folders import Workspace
 
+if TYPE_CHECKING:
+    from conftest import Clock
+
+REPO = Path(__file__).parent.parent
+TOKEN = "t" * 40
+Open = Callable[..., Page]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--disable-quic"]
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"viewport": {"width": 320, "height": 640}},
+    "phone": {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2,
+              "user_agent": "Mozilla/5.0 (Linux; Android 11; Pixel 5) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/90.0 Mobile"},
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+}  # fmt: skip
 PIN = "482913"
 PASSWORD = "une phrase assez longue"
 PEOPLE = [
@@ -95,11 +114,13 @@ class Room:
 
 def book(survey: Sequence[Mapping[str, str]], choices: Sequence[Mapping[str, str]] = (), **settings: str) -> bytes:
     """An XLSForm of these rows."""
-    import io
-
     target = io.BytesIO()
     with xlsxwriter.Workbook(target, {"in_memory": True}) as workbook:
-        for name, rows in (("survey", survey), ("choices", choices), ("settings", [{"form_title": "Essai", **settings}])):
+        for name, rows in (
+            ("survey", survey),
+            ("choices", choices),
+            ("settings", [{"form_title": "Essai", **settings}]),
+        ):
             sheet = workbook.add_worksheet(name)
             header = list(dict.fromkeys(key for row in rows for key in row))
             for n, row in enumerate([dict(zip(header, header, strict=True)), *rows]):
@@ -111,6 +132,8 @@ def book(survey: Sequence[Mapping[str, str]], choices: Sequence[Mapping[str, str
 @contextmanager
 def room_in(folder: Path, **options: Any) -> Iterator[Room]:
     """A station with the accounts of two enumerators and an administrator, and no form."""
+    from conftest import Clock
+
     clock, uids, uuids = Clock(), count(1), count(1)
     station = new_station(folder, clock, lambda: next(uids), lambda: next(uuids), **options)
     room = Room(folder, station, clock)
@@ -178,13 +201,12 @@ def enter(page: Page, url: str, *, pin: str = PIN, account: tuple[str, str] | No
 def signed_in(context: BrowserContext, room: Room, username: str = "") -> None:
     """A session without the page: its cookie put in *context*."""
     secret = {"": PIN, "fatima": PASSWORD, "brahim": f"{PASSWORD} aussi", "maha": PASSWORD, "chef": PASSWORD}[username]
-    context.add_cookies([{"name": "kobo_sync_session", "value": cookie(room, username, secret), "url": f"{room.url}/f/"}])
+    context.add_cookies(
+        [{"name": "kobo_sync_session", "value": cookie(room, username, secret), "url": f"{room.url}/f/"}]
+    )
 
 
 def cookie(room: Room, username: str, secret: str) -> str:
-    import hashlib
-    import hmac
-
     challenge = requests.get(f"{room.url}/f/-/challenge", timeout=20).json()["challenge"]
     proof = hmac.new(secret.encode(), f"{username}:{challenge}".encode(), hashlib.sha256).hexdigest()
     answer = requests.post(
@@ -195,3 +217,71 @@ def cookie(room: Room, username: str, secret: str) -> str:
     )
     assert answer.status_code == 204, answer.status_code
     return answer.cookies["kobo_sync_session"]
+
+
+def is_sent(page: Page, n: int) -> None:
+    """Waits until the page says that *n* forms went and none waits."""
+    page.wait_for_selector(f"footer:has([data-sent='{n}']):has([data-waiting='0'])")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed (Debian: apt install chromium)")
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def mission(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """The mission's seven forms, with a roster."""
+    with mission_room(tmp_path_factory.mktemp("salle")) as made:
+        yield made
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """A station of its own, without forms."""
+    with room_in(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "été, صورة.jpg"
+    path.write_bytes(photo_jpeg(Random(1), (2000, 1500)))
+    return path
+
+
+@pytest.fixture
+def open_form(chromium: Browser) -> Iterator[Open]:
+    """Opens a form in a context of its own, signed in; the page's errors fail the test."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def opened(
+        room: Room, form: str = "", *, size: str = "desktop", lang: str = "fr", username: str = "", **more: Any
+    ) -> Page:
+        context = chromium.new_context(**SIZES[size], **more)
+        contexts.append(context)
+        signed_in(context, room, username)
+        page = context.new_page()
+        page.set_default_timeout(15000)
+        page.on("pageerror", lambda error: faults.append(error.message))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(f"{room.url}/f/{form}?lang={lang}")
+        if form:
+            page.wait_for_selector("body[data-ready], main [role=alert], section.card")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
