@@ -40,7 +40,7 @@ LOOK = """() => {
       : control.dataset.typeXml === 'geopoint' ? 'geopoint' : control.getAttribute('list') ? 'search'
       : q.querySelector('.range-widget') ? 'range'
       : control.tagName === 'SELECT' ? (control.multiple ? 'picker' : 'select') : control.tagName === 'TEXTAREA' ? 'text' : control.type;
-    const options = kind === 'select' ? [...control.options].map((o) => o.value).filter(Boolean)
+    const options = ['select', 'picker'].includes(kind) ? [...control.options].map((o) => o.value).filter(Boolean)
       : kind === 'search' ? [...q.querySelectorAll('datalist option')].map((o) => o.dataset.value).filter(Boolean)
       : ['radio', 'checkbox', 'rank'].includes(kind) ? [...q.querySelectorAll('label:not(.itemset-template) input[value]')].filter((i) => shown(i.closest('label'))).map((i) => i.value) : [];
     seen.push({ id: q.dataset.walk, name: name.split('/').pop(), path: place(q, name), kind, options, type: control.dataset.typeXml });
@@ -106,13 +106,17 @@ class Walker:
             self._answer(seen[0])
 
     def _add_repeat(self) -> bool:
-        """One more turn of the first repeat that takes one and has too few."""
-        button = self.page.locator("form.or .add-repeat-btn:visible").first
-        if not button.count() or self.page.locator("form.or .or-repeat.walked").count() >= self.repeats - 1:
-            return False
-        button.evaluate("e => e.closest('.or-repeat-info').previousElementSibling.classList.add('walked')")
-        button.click()
-        return True
+        """One more turn of the first repeat that has too few."""
+        for button in self.page.locator("form.or .add-repeat-btn:visible").all():
+            turns = button.evaluate(
+                "e => { const info = e.closest('.or-repeat-info');"
+                " return [...info.parentElement.children].filter((c) => c.matches('.or-repeat')"
+                " && c.getAttribute('name') === info.dataset.name).length; }"
+            )
+            if turns < self.repeats:
+                button.click()
+                return True
+        return False
 
     def _answer(self, seen: Mapping[str, Any]) -> None:
         question = self.page.locator(f'[data-walk="{seen["id"]}"]')
@@ -146,7 +150,7 @@ class Walker:
             "time": ["09:30"],
             "datetime-local": [f"{today.isoformat()}T09:30"],
             "geopoint": [("32.5", "-4.75")],
-            "range": [None],
+            "range": ["4"],
             "number": NUMBERS,
         }
         if seen["type"] in ("int", "decimal"):
@@ -165,11 +169,11 @@ class Walker:
 
     def _time(self, question: Locator, value: str) -> str:
         self._text(question, value)
-        return f"{value}:00.000"
+        return value
 
     def _datetime(self, question: Locator, value: str) -> str:
         self._text(question, value)
-        return f"{value}:00.000"
+        return value
 
     def _radio(self, question: Locator, value: str) -> str:
         label = question.locator(f'label:has(input[value="{value}"])').first
@@ -191,6 +195,23 @@ class Walker:
         question.locator("select").select_option(value)
         return value
 
+    def _range(self, question: Locator, value: str) -> str:
+        question.locator("input.range-widget__range, input[type=range]").first.fill(value)
+        return value
+
+    def _picker(self, question: Locator, values: Sequence[str]) -> str:
+        select = question.locator("select")
+        opener = question.locator(".dropdown-toggle")
+        order = [value for value in select.locator("option").evaluate_all("l => l.map(e => e.value)") if value in values]
+        if opener.is_visible():
+            opener.click()
+            for value in order:
+                question.locator(f'.dropdown-menu label:has(input[value="{value}"])').click()
+            opener.click()
+        else:
+            select.select_option(order)
+        return " ".join(order)
+
     def _search(self, question: Locator, value: str) -> str:
         label = question.locator(f'datalist option[data-value="{value}"]').get_attribute("value")
         question.locator("input.autocomplete").fill(label or "")
@@ -203,8 +224,9 @@ class Walker:
 
     def _file(self, question: Locator, value: Path) -> str:
         question.locator("input[type=file]").set_input_files(value)
-        question.locator(".file-preview img, .file-preview audio, .file-preview video").wait_for()
-        return str(question.locator(".fake-file-input").input_value())
+        shown = question.locator(".fake-file-input")
+        self.page.wait_for_function("(e) => e.value", arg=shown.element_handle())
+        return str(shown.input_value())
 
     def _draw(self, question: Locator, _value: bool) -> str:
         opener = question.locator(".show-canvas-btn")

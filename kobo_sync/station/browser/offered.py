@@ -20,6 +20,7 @@ from kobo_sync.station.database import Database, Row, load_blob, one
 EDITION = "1"  # raised when the same XForm gives another page
 _ROOT_ID = re.compile(rb"<(?:\w+:)?instance\b[^>]*>\s*<[^>]*?\sid=\"([^\"]+)\"")
 _MOST_CACHED = 24
+LONG_LIST = 200  # lines: nobody scrolls so far on a phone
 Media = Mapping[str, str]  # file name → md5
 
 
@@ -110,11 +111,15 @@ class Papers:
                 self._ready.popitem(last=False)
         return paper
 
+    def _long_lists(self, form: Offered) -> list[str]:
+        lists = [name for name in form.media if name.lower().endswith((".csv", ".xml", ".geojson"))]
+        return [name for name in lists if (media_file(self._db, form, name) or b"").count(b"\n") > LONG_LIST]
+
     def _made(self, form: Offered) -> bytes:
         row = one(self._db.reader, "SELECT xform FROM deployments WHERE asset = ?", form.asset_uid)
         assert row is not None
         media = {name: f"/f/{form.asset_uid}/media/{quote(name)}?v={md5}" for name, md5 in form.media.items()}
-        made = browser_form(bytes(row["xform"]), media)
+        made = browser_form(bytes(row["xform"]), media, self._long_lists(form))
         paper = {
             "uid": form.asset_uid,
             "id": form.form_id,

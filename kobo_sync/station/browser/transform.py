@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,13 +52,15 @@ class BrowserForm:
     default_language: str
 
 
-def browser_form(xform: bytes, media: Mapping[str, str]) -> BrowserForm:
+def browser_form(xform: bytes, media: Mapping[str, str], long_lists: Collection[str] = ()) -> BrowserForm:
     """*xform* for the browser; *media* maps a file's name to its address.
 
+    The choices of a file in *long_lists* are searched, not shown one under the other, unless the form says how.
     Raises: Untransformable.
     """
     document = _parsed(xform)
     _point_binary_defaults(document, media)
+    _search_in(document, long_lists)
     _process_itemsets(document)
     page, model = _by_stylesheets(document)
     for action in ("setgeopoint", "setvalue"):
@@ -121,6 +123,16 @@ def _point_binary_defaults(document: etree._Element, media: Mapping[str, str]) -
             nodes = [child for node in nodes[:1] for child in node if _local(child) == name]
         if nodes and re.match(r"[a-zA-Z]+://", nodes[0].text or ""):
             nodes[0].set("src", address_of(nodes[0].text, media))
+
+
+def _search_in(document: etree._Element, long_lists: Collection[str]) -> None:
+    instances = document.xpath(f"{_MODEL}/xf:instance[@src]", namespaces=_NS)
+    names = {each.get("id"): each.get("src").rpartition("/")[2] for each in instances}
+    for select in document.iter(f"{{{XFORMS}}}select1"):
+        itemset = select.find(f"{{{XFORMS}}}itemset")
+        whole = re.fullmatch(r"""instance\(['"]([^'"]+)['"]\)/root/item""", itemset.get("nodeset", "")) if itemset is not None else None
+        if whole and names.get(whole[1]) in long_lists and not select.get("appearance"):
+            select.set("appearance", "autocomplete")
 
 
 def _process_itemsets(document: etree._Element) -> None:

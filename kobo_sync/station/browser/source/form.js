@@ -292,7 +292,7 @@ async function finished() {
         }
         await session.saving;
         clearTimeout(session.timer);
-        const xml = form.getDataStr({ irrelevant: false });
+        const xml = compact(form.getDataStr({ irrelevant: false }));
         const item = { id: form.instanceID, uid: paper.uid, form: paper.id, title: paper.title, name: form.instanceName || '', username: who.username, finishedAt: Date.now(), xml, files: filesOf(form.view.html, xml) };
         session.dirty = false;
         const isNew = await enqueue(item, recalled(paper, form.getDataStr({ irrelevant: true })));
@@ -307,6 +307,15 @@ async function finished() {
     } finally {
         button.disabled = false;
     }
+}
+
+/** Without the line breaks of the form's own XML, as phones write it. */
+function compact(xml) {
+    const document = new DOMParser().parseFromString(xml, 'text/xml');
+    [...document.getElementsByTagName('*')].filter((node) => node.children.length).forEach((node) => {
+        [...node.childNodes].filter((child) => child.nodeType === Node.TEXT_NODE && !child.data.trim()).forEach((child) => child.remove());
+    });
+    return new XMLSerializer().serializeToString(document);
 }
 
 function thank(isNew) {
@@ -378,7 +387,9 @@ function start() {
     document.addEventListener('change', nameApart, true);
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && save());
     window.addEventListener('pagehide', save);
-    setInterval(() => look().catch(() => {}), LOOK_MS);
+    const lookAround = () => look().catch(() => {});
+    setInterval(lookAround, LOOK_MS);
+    window.addEventListener('focus', lookAround);
     outbox.start();
     showOutbox(parts.foot);
     begin().catch(broken);

@@ -6,6 +6,7 @@ import DatepickerExtended from 'enketo-core/src/widget/date/datepicker-extended'
 import DatepickerNative from 'enketo-core/src/widget/date-native/datepicker-native';
 import DatetimepickerExtended from 'enketo-core/src/widget/datetime/datetimepicker-extended';
 import DesktopSelectpicker from 'enketo-core/src/widget/select-desktop/selectpicker';
+import RangeWidget from 'enketo-core/src/widget/range/range-widget';
 import TimepickerExtended from 'enketo-core/src/widget/time/timepicker-extended';
 import enketos from 'enketo-core/src/js/widgets';
 
@@ -41,10 +42,19 @@ function tellApart(options) {
     }
 }
 
+/** A slider that the keyboard moves too: Enketo's own takes only what was clicked. */
+class Slider extends RangeWidget {
+    _init() {
+        super._init();
+        this.range.addEventListener('input', () => this.range.classList.remove('empty'));
+    }
+}
+
 const replaced = new Map([
     [DesktopSelectpicker, MultiplePicker],
     [DatepickerExtended, MonthPicker],
     [AutocompleteSelectpicker, Search],
+    [RangeWidget, Slider],
     [DatetimepickerExtended, null],
     [TimepickerExtended, null],
     [DatepickerNative, null],
