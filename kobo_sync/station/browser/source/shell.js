@@ -7,6 +7,7 @@ import { drafts, fact, forget, queue, setFact } from './store';
 import { language, languages, say, sayCount, speak } from './texts';
 
 const NAMES = { fr: 'Français', ar: 'العربية' };
+const FILES = ['texts.js', 'pages.js', 'form.js', 'shell.css', 'icon.svg', 'enketo-formhub.css', 'enketo-grid.css'];
 export const about = JSON.parse(document.body.dataset.about);
 
 /** The page's parts: `bar`, `notice`, `main`, `foot`. *redraw* is called when the language changes. */
@@ -89,7 +90,7 @@ export async function keepPages() {
         await navigator.serviceWorker.register('/f/-/worker.js', { scope: '/f/' });
         const { active } = await navigator.serviceWorker.ready;
         const base = document.body.dataset.base;
-        const files = [...document.querySelectorAll('script[src], link[rel=stylesheet], link[rel=icon]')].map((each) => each.src || each.href);
+        const files = FILES.map((name) => `${base}/${name}`);
         active?.postMessage({ keep: ['/f/', location.pathname, ...files], base });
         await navigator.storage?.persist?.();
     } catch {
