@@ -202,7 +202,9 @@ class Walker:
     def _picker(self, question: Locator, values: Sequence[str]) -> str:
         select = question.locator("select")
         opener = question.locator(".dropdown-toggle")
-        order = [value for value in select.locator("option").evaluate_all("l => l.map(e => e.value)") if value in values]
+        order = [
+            value for value in select.locator("option").evaluate_all("l => l.map(e => e.value)") if value in values
+        ]
         if opener.is_visible():
             opener.click()
             for value in order:

@@ -12,6 +12,7 @@ _OPEN, _CLOSE = "\ue000", "\ue001"  # around a number: signs of nobody's languag
 _PLACE = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _STYLE = re.compile(r"""\sstyle=(["'])([^"']*)\1""")
 _HARMLESS = re.compile(r"(https?:|mailto:|tel:|jr:|[^:]*$)", re.IGNORECASE)
+MAX_LABEL = 20_000  # signs; the work for a label may grow with their square
 _Sub = Callable[["re.Match[str]"], str]
 
 
@@ -28,13 +29,12 @@ def as_html(form: etree._Element, media: Mapping[str, str]) -> str:
         _replace_by_text(node, keep(etree.tostring(node, method="html", encoding="unicode")) + tail)
     for node in form.xpath('.//span[contains(@class, "question-label") or contains(@class, "or-hint")]'):
         text = "".join(node.itertext())
-        plain = escape(text, quote=False)
-        rendered = markdown(text, media)
-        if rendered != plain:
+        rendered = markdown(text, media) if len(text) <= MAX_LABEL else text
+        if rendered not in (text, escape(text, quote=False)):
             for child in list(node):
                 node.remove(child)
             node.text = keep(rendered)
-    html = etree.tostring(form, method="html", encoding="unicode", with_tail=False)
+    html: str = etree.tostring(form, method="html", encoding="unicode", with_tail=False)
     for _ in range(2):  # a label's HTML has outputs in it
         html = _PLACE.sub(lambda found: _piece(pieces, found), html)
     return html

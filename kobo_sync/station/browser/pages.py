@@ -233,7 +233,7 @@ def media(station: Host, request: Asked, form_id: str, name: str) -> Response:
     is_drawing = name.lower().endswith(".svg")
     answer = Response(content, content_type="image/svg+xml" if is_drawing else type_of(content, name))
     # A picture may stay in the browser; a list, which may have names in it, only where signing out erases it.
-    is_shown = answer.mimetype.startswith(("image/", "audio/", "video/"))
+    is_shown = (answer.mimetype or "").startswith(("image/", "audio/", "video/"))
     is_current = request.args.get("v") == form.media[name]
     answer.headers["Cache-Control"] = _FOR_EVER if is_shown and is_current else "no-store"
     return answer

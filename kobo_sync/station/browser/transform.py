@@ -130,7 +130,11 @@ def _search_in(document: etree._Element, long_lists: Collection[str]) -> None:
     names = {each.get("id"): each.get("src").rpartition("/")[2] for each in instances}
     for select in document.iter(f"{{{XFORMS}}}select1"):
         itemset = select.find(f"{{{XFORMS}}}itemset")
-        whole = re.fullmatch(r"""instance\(['"]([^'"]+)['"]\)/root/item""", itemset.get("nodeset", "")) if itemset is not None else None
+        whole = (
+            re.fullmatch(r"""instance\(['"]([^'"]+)['"]\)/root/item""", itemset.get("nodeset", ""))
+            if itemset is not None
+            else None
+        )
         if whole and names.get(whole[1]) in long_lists and not select.get("appearance"):
             select.set("appearance", "autocomplete")
 

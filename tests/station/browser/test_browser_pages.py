@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -82,7 +81,9 @@ def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser
 
 
 def test_no_request_leaves_the_machine(small: Room, chromium: Browser, photo: Path) -> None:
-    context = chromium.new_context(**SIZES["desktop"], permissions=["geolocation"], geolocation={"latitude": 32, "longitude": -5})
+    context = chromium.new_context(
+        **SIZES["desktop"], permissions=["geolocation"], geolocation={"latitude": 32, "longitude": -5}
+    )
     signed_in(context, small)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))

@@ -109,17 +109,33 @@ def test_nothing_that_was_sent_can_be_read_back(small: Room) -> None:
     uid, session = small.uids["essai"], cookie(small, "", PIN)
     xml = f'<{uid} id="{uid}"><nom>Secret</nom><photo>p.jpg</photo><meta><instanceID>uuid:1</instanceID></meta></{uid}>'
     files = {"xml_submission_file": ("x.xml", xml, "text/xml"), "p.jpg": ("p.jpg", b"\xff\xd8\xff1", "image/jpeg")}
-    sent = requests.post(f"{small.url}/f/-/submission", headers=OURS, cookies={COOKIE: session}, files=files, timeout=20)
+    sent = requests.post(
+        f"{small.url}/f/-/submission", headers=OURS, cookies={COOKIE: session}, files=files, timeout=20
+    )
     assert sent.status_code == 201 and "Secret" not in sent.text
     (row,) = small.rows(uid)
     picture = row["_attachments"][0]["download_url"].removeprefix(small.url)
-    paths = [f"/api/v2/assets/{uid}/data/", f"/api/v2/assets/{uid}/data.json", "/api/v2/assets/", "/me/", "/token/", picture]
+    paths = [
+        f"/api/v2/assets/{uid}/data/",
+        f"/api/v2/assets/{uid}/data.json",
+        "/api/v2/assets/",
+        "/me/",
+        "/token/",
+        picture,
+    ]
     for path in paths:
         answer = get(small, path, session)
         assert answer.status_code in (200, 401, 404), path
         assert "Secret" not in answer.text and b"\xff\xd8" not in answer.content, path
         assert answer.status_code != 200 or '"count":0' in answer.text.replace(" ", ""), path
-    for path in ("/f/-/state", f"/f/{uid}", f"/f/{uid}/paper.json", f"/f/{uid}/mark", f"/f/{uid}/media/p.jpg", f"/f/{uid}/data"):
+    for path in (
+        "/f/-/state",
+        f"/f/{uid}",
+        f"/f/{uid}/paper.json",
+        f"/f/{uid}/mark",
+        f"/f/{uid}/media/p.jpg",
+        f"/f/{uid}/data",
+    ):
         assert "Secret" not in get(small, path, session).text, path
 
 
@@ -172,7 +188,9 @@ def test_a_body_without_a_session_is_not_read(small: Room) -> None:
     assert long.status_code == 413
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"username": 1}', b'{"username": {"a": []}}', b"\xff", b'{"proof": "\\ud800"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"username": 1}', b'{"username": {"a": []}}', b"\xff", b'{"proof": "\\ud800"}']
+)
 def test_a_sign_in_that_is_none_is_refused(small: Room, body: bytes) -> None:
     headers = {**OURS, "Content-Type": "application/json"}
     answer = requests.post(f"{small.url}/f/-/sign-in", headers=headers, data=body, timeout=20)

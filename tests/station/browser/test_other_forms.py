@@ -112,7 +112,9 @@ def test_the_xml_is_what_a_phone_would_send(room: Room, open_form: Open) -> None
     uid = room.publish(book(SURVEY, CHOICES, form_id="tout", version="7"), MEDIA)
     page = open_form(room, "tout")
     sent: list[bytes] = []
-    page.route("**/f/-/submission", lambda route: (sent.append(route.request.post_data_buffer or b""), route.continue_()))
+    page.route(
+        "**/f/-/submission", lambda route: (sent.append(route.request.post_data_buffer or b""), route.continue_())
+    )
     page.click(".finish")
     is_sent(page, 1)
     (xml,) = re.findall(rb"(<%b[ >].*</%b>)" % (uid.encode(), uid.encode()), sent[0], re.S)
@@ -144,7 +146,10 @@ def test_a_language_that_the_pages_do_not_speak(room: Room, open_form: Open) -> 
 
 def test_a_list_that_changes_reaches_the_open_form(room: Room, open_form: Open) -> None:
     """Part 9, 7: a browser form sees it at once; what is being filled is kept."""
-    survey = [{"type": "text", "name": "nom", "label": "Nom"}, {"type": "select_one_from_file liste.csv", "name": "qui", "label": "Qui ?"}]
+    survey = [
+        {"type": "text", "name": "nom", "label": "Nom"},
+        {"type": "select_one_from_file liste.csv", "name": "qui", "label": "Qui ?"},
+    ]
     uid = room.publish(book(survey, form_id="essai"), {"liste.csv": b"name,label\na,Amina\n"})
     page = open_form(room, "essai")
 

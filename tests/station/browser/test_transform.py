@@ -66,7 +66,9 @@ def test_markdown_as_enketo_renders_it() -> None:
     assert markdown("un\n\ndeux", {}) == "<p>un</p>deux"
     assert markdown("a\n1. x\n2. y", {}) == "a<ol><li>x</li><li>y</li></ol>"
     assert markdown("2 \\* 3 \\_ 4", {}) == "2 * 3 _ 4"
-    assert markdown("[page](jr://images/a.png)", {"a.png": "/f/u/media/a.png?v=1"}).startswith('<a href="/f/u/media/a.png?v=1"')
+    assert markdown("[page](jr://images/a.png)", {"a.png": "/f/u/media/a.png?v=1"}).startswith(
+        '<a href="/f/u/media/a.png?v=1"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,11 +86,21 @@ def test_where_media_are_served(source: str, address: str) -> None:
     assert address_of(source, {"é a.png": "/m/1"}) == address
 
 
-BOMB = b'<!DOCTYPE a [<!ENTITY b "' + b"x" * 1000 + b'"><!ENTITY c "' + b"&b;" * 1000 + b'">]><a>' + b"&c;" * 1000 + b"</a>"
+BOMB = (
+    b'<!DOCTYPE a [<!ENTITY b "'
+    + b"x" * 1000
+    + b'"><!ENTITY c "'
+    + b"&b;" * 1000
+    + b'">]><a>'
+    + b"&c;" * 1000
+    + b"</a>"
+)
 OUTSIDE = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + xform("&b;")
 
 
-@pytest.mark.parametrize("content", [BOMB, OUTSIDE, b"", b"<a/>", b"<a>", b"\xff\xfe", b"<a>" * 5000 + b"</a>" * 5000, b" " * 20_000_001])
+@pytest.mark.parametrize(
+    "content", [BOMB, OUTSIDE, b"", b"<a/>", b"<a>", b"\xff\xfe", b"<a>" * 5000 + b"</a>" * 5000, b" " * 20_000_001]
+)
 def test_what_is_no_form_is_refused_and_nothing_is_fetched(content: bytes) -> None:
     with pytest.raises(Untransformable):
         browser_form(content, {})
@@ -101,12 +113,15 @@ def test_a_model_without_an_instance_id_gets_one() -> None:
 
 
 def test_a_list_outside_points_to_where_it_is_served() -> None:
-    made = browser_form(xform(more='<instance id="z" src="jr://file-csv/zones.csv"/>'), {"zones.csv": "/f/u/media/zones.csv?v=1"})
+    made = browser_form(
+        xform(more='<instance id="z" src="jr://file-csv/zones.csv"/>'), {"zones.csv": "/f/u/media/zones.csv?v=1"}
+    )
     assert 'src="/f/u/media/zones.csv?v=1"' in made.model
 
 
 def test_two_thousand_questions_are_made_in_seconds() -> None:
     """Work per question does not grow with their number."""
+
     def form_of(n: int) -> bytes:
         questions = "".join(f'<input ref="/data/q{i}"><label ref="jr:itext(\'q\')"/></input>' for i in range(n))
         binds = "".join(f'<bind nodeset="/data/q{i}" type="string" relevant="/data/q = {i}"/>' for i in range(n))

@@ -15,6 +15,15 @@ import { language, languages, say, sayCount, sayTime, speak, speakAsAsked } from
 
 const SAVE_MS = 500;
 const LOOK_MS = 20000;
+const NAMED = {
+    '.show-canvas-btn': 'enketo.drawwidget.open',
+    '.hide-canvas-btn': 'enketo.drawwidget.close',
+    '.draw-widget__undo': 'enketo.undo',
+    '.btn-reset': 'enketo.reset',
+    '.btn-download': 'enketo.download',
+    '.add-repeat-btn': 'enketo.repeat.add',
+    '.repeat-buttons .remove': 'enketo.repeat.remove',
+};
 const session = { paper: null, lists: null, form: null, selector: null, who: null, timer: null, dirty: false, saving: Promise.resolve() };
 let parts;
 
@@ -239,16 +248,24 @@ function localise(element) {
 
 /** What Enketo's widgets leave to be done: names for those who hear the page, words in its language. */
 function ready(element) {
-    const words = { '.show-canvas-btn': 'enketo.drawwidget.open', '.btn-reset': 'enketo.reset', '.btn-download': 'enketo.download', '.hide-canvas-btn': 'enketo.drawwidget.close', '.draw-widget__undo': 'enketo.undo' };
-    for (const [selector, key] of Object.entries(words)) {
+    for (const [selector, key] of Object.entries(NAMED)) {
         element.querySelectorAll(selector).forEach((node) => {
             if (selector === '.show-canvas-btn') node.textContent = say(key);
             else node.setAttribute('aria-label', say(key));
             node.removeAttribute('title');
         });
     }
+    element.querySelectorAll('h4').forEach((node) => node.setAttribute('aria-level', '2')); // the bar has the first
+    element.querySelectorAll('.rank-widget').forEach((node) => node.setAttribute('role', 'listbox'));
+    document.querySelectorAll('.next-page, [role=page][tabindex]').forEach(inOrder);
     element.querySelectorAll('.fake-file-input').forEach((node) => node.setAttribute('placeholder', say('enketo.filepicker.placeholder', { maxSize: '90 Mo' })));
     localise(element);
+}
+
+/** Enketo numbers what is reached by the Tab key, and so leaves out all the rest. */
+function inOrder(node) {
+    if (node.matches('[role=page]')) node.setAttribute('tabindex', '-1');
+    else node.removeAttribute('tabindex');
 }
 
 function footer(element) {
@@ -264,6 +281,7 @@ function watch(form) {
     html.addEventListener('dataupdate', touched);
     html.addEventListener('removerepeat', touched);
     html.addEventListener('addrepeat', () => ready(html));
+    html.addEventListener('pageflip', ({ target }) => setTimeout(() => inOrder(target)));
     html.addEventListener('changelanguage', () => {
         if (!speak(form.currentLanguage)) return;
         session.selector.firstChild.textContent = say('page.language');
