@@ -88,6 +88,9 @@ def _parsed(xform: bytes) -> etree._Element:
         raise Untransformable("a document type")
     if not root.xpath(_MODEL, namespaces=_NS):
         raise Untransformable("no XForm")
+    # Lists that KoboCollect alone looks up: here they would show a choice that stands for them, or a plain field.
+    if root.xpath("//xf:*[contains(@appearance, 'search(')] | //xf:input[@query]", namespaces=_NS):
+        raise Untransformable("a list that only KoboCollect can search")
     return root
 
 

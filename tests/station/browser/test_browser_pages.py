@@ -37,8 +37,7 @@ def small(room: Room) -> Room:
     return room
 
 
-@pytest.mark.parametrize("lang", ["fr", "ar"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "fr"), ("small", "ar")])
 def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser, size: str, lang: str) -> None:
     context = chromium.new_context(**SIZES[size])
     page = context.new_page()

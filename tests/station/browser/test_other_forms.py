@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from browser_room import Open, Room, book, is_sent
+from browser_room import Open, Room, book, is_sent, signed_in
 from browser_walker import Walker, flattened
+from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 SURVEY = [
@@ -67,8 +68,7 @@ MEDIA = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("size", ["phone", "desktop"])
-@pytest.mark.parametrize("style", ["", "pages", "theme-grid"])
+@pytest.mark.parametrize(("style", "size"), [("", "desktop"), ("pages", "phone"), ("theme-grid", "phone")])
 def test_every_kind_of_question(room: Room, open_form: Open, photo: Path, style: str, size: str) -> None:
     uid = room.publish(book(SURVEY, CHOICES, form_id="tout", style=style), MEDIA)
     page = open_form(room, "tout", size=size)
@@ -132,6 +132,25 @@ def test_a_form_that_enketo_cannot_load_says_so_in_plain_words(room: Room, open_
     assert "KoboCollect" in page.inner_text("main [role=alert]")
     page.click("summary")
     assert "absente.csv" in page.inner_text("main [role=alert]")
+
+
+def test_a_form_that_only_kobocollect_can_show_says_so(room: Room, open_form: Open) -> None:
+    survey = [{"type": "select_one avis", "name": "qui", "label": "Qui ?", "appearance": "search('liste')"}]
+    room.publish(book(survey, CHOICES, form_id="recherche"))
+    page = open_form(room, "recherche")
+    assert "KoboCollect" in page.inner_text("main [role=alert]")
+
+
+def test_a_browser_that_keeps_nothing_is_told(room: Room, open_form: Open, chromium: Browser) -> None:
+    room.publish(book([{"type": "text", "name": "nom", "label": "Nom"}], form_id="essai"))
+    context = chromium.new_context()
+    context.add_init_script("Object.defineProperty(window, 'indexedDB', {value: undefined})")
+    signed_in(context, room)
+    page = context.new_page()
+    for path in ("/f/", "/f/essai"):
+        page.goto(f"{room.url}{path}?lang=fr")
+        page.wait_for_selector("main [role=alert]:has-text('navigation privée')")
+    context.close()
 
 
 def test_a_language_that_the_pages_do_not_speak(room: Room, open_form: Open) -> None:

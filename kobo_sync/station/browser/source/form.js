@@ -10,7 +10,7 @@ import * as outbox from './queue';
 import { Away, get, getPaper } from './server';
 import { about, frame, keepPages, languageButtons, showOutbox, whoIs, whoWas } from './shell';
 import { signInForm } from './signin';
-import { deviceId, draft, drafts, dropDraft, enqueue, fact, keepForm, keptForms, saveDraft } from './store';
+import { deviceId, draft, drafts, dropDraft, enqueue, fact, keepForm, keptForms, NoStore, saveDraft } from './store';
 import { language, languages, say, sayCount, sayTime, speak, speakAsAsked } from './texts';
 
 const SAVE_MS = 500;
@@ -256,7 +256,7 @@ function ready(element) {
         });
     }
     element.querySelectorAll('h4').forEach((node) => node.setAttribute('aria-level', '2')); // the bar has the first
-    element.querySelectorAll('.rank-widget').forEach((node) => node.setAttribute('role', 'listbox'));
+    element.querySelectorAll('.rank-widget [role=option]').forEach((node) => node.removeAttribute('role')); // of no list
     document.querySelectorAll('.next-page, [role=page][tabindex]').forEach(inOrder);
     element.querySelectorAll('.fake-file-input').forEach((node) => node.setAttribute('placeholder', say('enketo.filepicker.placeholder', { maxSize: '90 Mo' })));
     localise(element);
@@ -389,7 +389,8 @@ async function look() {
 }
 
 function broken(error) {
-    explain('form.broken', session.paper?.title, [String(error?.message ?? error)]);
+    if (error instanceof NoStore) explain('draft.failed', session.paper?.title);
+    else explain('form.broken', session.paper?.title, [String(error?.message ?? error)]);
 }
 
 function redraw() {
@@ -409,7 +410,8 @@ function start() {
     setInterval(lookAround, LOOK_MS);
     window.addEventListener('focus', lookAround);
     outbox.start();
-    showOutbox(parts.foot);
+    showOutbox(parts.foot).catch(() => {});
+    fill(parts.main, make('p', { role: 'status' }, say('page.loading')));
     begin().catch(broken);
     keepPages();
 }

@@ -126,8 +126,9 @@ function start() {
     parts = frame(show);
     outbox.onChange(() => refresh());
     outbox.start();
-    showOutbox(parts.foot);
-    show();
+    showOutbox(parts.foot).catch(() => {});
+    fill(parts.main, make('p', { role: 'status' }, say('page.loading')));
+    show().catch(() => fill(parts.main, make('section.card', { role: 'alert' }, make('p', say('draft.failed')), reload())));
     keepPages();
 }
 

@@ -32,9 +32,11 @@ export async function send() {
         } else {
             await drain(); // two tabs may post the same bytes: the station keeps them once
         }
+        await again();
+    } catch {
+        // the browser keeps nothing, and so nothing waits: the page says it
     } finally {
         isDraining = false;
-        await again();
     }
 }
 

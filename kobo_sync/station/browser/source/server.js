@@ -2,14 +2,21 @@
 
 const HEADERS = { 'X-Kobo-Sync': 'browser' };
 
+const PATIENCE_MS = 20000; // a Wi-Fi that is lost says nothing
+const UPLOAD_MS = 600000;
+
 export class Away extends Error {}
 
-/** An answer of the station; raises Away when there is none. */
-async function ask(path, options = {}) {
+/** An answer of the station, its head at least; raises Away when there is none. */
+async function ask(path, options = {}, patience = PATIENCE_MS) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), patience);
     try {
-        return await fetch(path, { credentials: 'same-origin', redirect: 'error', cache: 'no-store', ...options });
+        return await fetch(path, { credentials: 'same-origin', redirect: 'error', cache: 'no-store', signal: stop.signal, ...options });
     } catch {
         throw new Away(path);
+    } finally {
+        clearTimeout(timer);
     }
 }
 
@@ -18,5 +25,6 @@ export const getPaper = (id) => ask(`/f/${encodeURIComponent(id)}/paper.json`, {
 
 export const post = (path, body) => {
     const headers = body instanceof FormData ? HEADERS : { ...HEADERS, 'Content-Type': 'application/json' };
-    return ask(path, { method: 'POST', headers, body: body instanceof FormData ? body : JSON.stringify(body ?? {}) });
+    const isUpload = body instanceof FormData;
+    return ask(path, { method: 'POST', headers, body: isUpload ? body : JSON.stringify(body ?? {}) }, isUpload ? UPLOAD_MS : PATIENCE_MS);
 };

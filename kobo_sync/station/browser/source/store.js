@@ -4,9 +4,12 @@ const NAME = 'kobo-sync';
 const COUNTED = 200; // identities of what went, so that nothing goes twice under another guise
 let opened = null;
 
+/** The browser keeps nothing: no room, or a private window. */
+export class NoStore extends Error {}
+
 function open() {
     opened ??= new Promise((resolve, reject) => {
-        const asked = indexedDB.open(NAME, 1);
+        const asked = window.indexedDB.open(NAME, 1);
         asked.onupgradeneeded = () => {
             const db = asked.result;
             db.createObjectStore('drafts', { keyPath: 'id' });
@@ -19,9 +22,9 @@ function open() {
             resolve(asked.result);
         };
         asked.onerror = () => reject(asked.error);
-    }).catch((error) => {
+    }).catch(() => {
         opened = null;
-        throw error;
+        throw new NoStore();
     });
     return opened;
 }
