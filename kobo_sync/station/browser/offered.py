@@ -36,20 +36,23 @@ class Offered:
     mark: str
 
 
+_OPEN = "SELECT asset, version_id, md5, title, name FROM deployments WHERE active ORDER BY pk"
+
+
 def offered(db: Database, username: str) -> list[Offered]:
     """The forms that *username* may send to, in the order of their deployment."""
-    rows = db.reader.execute("SELECT * FROM deployments WHERE active ORDER BY pk").fetchall()
+    rows = db.reader.execute(_OPEN).fetchall()
     return [_offered(db, row) for row in rows if may_submit(db.reader, row["asset"], username, "add_submissions")]
 
 
 def is_open(db: Database, name: str) -> bool:
     """Whether an active form has that id, or that asset uid."""
-    return _row_of(db, name, db.reader.execute("SELECT * FROM deployments WHERE active").fetchall()) is not None
+    return _row_of(db, name, db.reader.execute(_OPEN).fetchall()) is not None
 
 
 def form_named(db: Database, username: str, name: str) -> Offered | None:
-    """The form of that asset uid or id, when *username* may send to it."""
-    rows = db.reader.execute("SELECT * FROM deployments WHERE active ORDER BY pk DESC").fetchall()
+    """The form of that asset uid or id, when *username* may send to it; of two with the same id the younger."""
+    rows = reversed(db.reader.execute(_OPEN).fetchall())
     may = [row for row in rows if may_submit(db.reader, row["asset"], username, "add_submissions")]
     row = _row_of(db, name, may)
     return _offered(db, row) if row is not None else None
@@ -57,26 +60,23 @@ def form_named(db: Database, username: str, name: str) -> Offered | None:
 
 def _row_of(db: Database, name: str, rows: Sequence[Row]) -> Row | None:
     by_uid = next((row for row in rows if row["asset"] == name), None)
-    return by_uid or next((row for row in rows if _form_id(db, row) == name), None)
+    return by_uid or next(
+        (row for row in rows if _form_id(db, row["asset"], row["version_id"], row["md5"]) == name), None
+    )
 
 
-def _form_id(db: Database, row: Row) -> str:
-    """The id that the form's own workbook gives it; without one that of the XForm, which KoboToolbox makes its uid."""
-    version = one(db.reader, "SELECT sheets FROM versions WHERE uid = ?", row["version_id"])
-    own = _id_in_sheets(version["sheets"]) if version is not None else ""
-    return own or _id_in_xform(row["md5"], bytes(row["xform"])) or str(row["asset"])
+@lru_cache(maxsize=256)
+def _form_id(db: Database, asset: str, version_id: str, _md5: str) -> str:
+    """The id that the form's own workbook gives it; without one that of the XForm, which KoboToolbox makes its uid.
 
-
-@lru_cache(maxsize=64)
-def _id_in_sheets(sheets: str) -> str:
-    settings = (json.loads(sheets or "{}").get("settings") or [{}])[0]
-    return str(settings.get("form_id") or settings.get("id_string") or "")
-
-
-@lru_cache(maxsize=64)
-def _id_in_xform(_md5: str, xform: bytes) -> str:
-    named = _ROOT_ID.search(xform)
-    return named[1].decode("utf-8", "replace") if named else ""
+    Read once per content: workbook and XForm of a large form are megabytes.
+    """
+    version = one(db.reader, "SELECT sheets FROM versions WHERE uid = ?", version_id)
+    settings = (json.loads((version["sheets"] if version else "") or "{}").get("settings") or [{}])[0]
+    own = settings.get("form_id") or settings.get("id_string")
+    row = None if own else one(db.reader, "SELECT xform FROM deployments WHERE asset = ?", asset)
+    named = _ROOT_ID.search(bytes(row["xform"])) if row is not None else None
+    return str(own or (named[1].decode("utf-8", "replace") if named else asset))
 
 
 def _offered(db: Database, row: Row) -> Offered:
@@ -84,7 +84,8 @@ def _offered(db: Database, row: Row) -> Offered:
     media = {file["filename"]: file["md5"] for file in files}
     text = json.dumps([EDITION, row["md5"], sorted(media.items())])
     mark = hashlib.sha256(text.encode()).hexdigest()[:20]
-    return Offered(row["asset"], _form_id(db, row), row["title"] or row["name"], row["md5"], media, mark)
+    form_id = _form_id(db, row["asset"], row["version_id"], row["md5"])
+    return Offered(row["asset"], form_id, row["title"] or row["name"], row["md5"], media, mark)
 
 
 def media_file(db: Database, form: Offered, filename: str) -> bytes | None:

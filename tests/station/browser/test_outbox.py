@@ -14,6 +14,7 @@ from browser_room import (
     Open,
     Room,
     book,
+    enter,
     is_sent,
     new_station,
     signed_in,
@@ -98,6 +99,29 @@ def test_the_queue_is_sent_by_itself(small: Room, open_form: Open) -> None:
     page.evaluate("() => window.dispatchEvent(new Event('online'))")
     is_sent(page, 1)
     assert names(small) == ["Amina"]
+
+
+def test_it_works_over_plain_http_as_in_the_room(small: Room, playwright: Playwright, photo: Path) -> None:
+    """There browsers give pages neither locks nor workers nor cryptography."""
+    rules = f"--host-resolver-rules=MAP poste.example 127.0.0.1:{small.port}"
+    with playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, rules]) as browser:
+        page = browser.new_context(**SIZES["phone"]).new_page()
+        url = f"http://poste.example:{small.port}"
+        enter(page, url)
+        page.goto(f"{url}/f/essai")
+        page.wait_for_selector("body[data-ready]")
+        assert (
+            page.evaluate("() => [isSecureContext, 'locks' in navigator, 'serviceWorker' in navigator]") == [False] * 3
+        )
+        small.away()
+        walker = Walker(page, files=[photo])
+        entered = walker.fill()
+        walker.finish()
+        page.wait_for_selector("footer [data-waiting='1']")
+        small.back()
+        page.click("footer button")
+        is_sent(page, 1)
+        assert flattened(small.rows(small.uids["essai"])[0])["signature"] == entered["signature"]
 
 
 def test_an_answer_that_is_lost_leaves_one_row(small: Room, open_form: Open) -> None:

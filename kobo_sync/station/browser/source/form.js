@@ -29,7 +29,8 @@ let parts;
 
 // ── getting the form ────────────────────────────────────────────────────────
 
-async function begin() {
+/** Fetch the form and open it; *isNext* is for one more of what was just finished, whatever drafts there are. */
+async function begin(isNext = false) {
     let answer;
     try {
         session.who = await whoIs();
@@ -47,7 +48,7 @@ async function begin() {
         if (!kept || !session.who) return explain('form.away');
         [session.paper, session.lists] = [kept.paper, kept.lists];
     }
-    return chooseDraft();
+    return isNext ? open(null) : chooseDraft();
 }
 
 async function askToSignIn() {
@@ -290,7 +291,6 @@ function watch(form) {
         bar(session.paper.title);
         ready(html);
         showOutbox(parts.foot);
-        touched();
     });
     bar(session.paper.title);
 }
@@ -340,7 +340,7 @@ function thank(isNew) {
     delete document.body.dataset.ready;
     bar(session.paper.title);
     tell('');
-    const again = () => begin().catch(broken); // with the lists of now
+    const again = () => begin(true).catch(broken); // with the lists of now
     fill(
         parts.main,
         make(
