@@ -77,7 +77,7 @@ async function sent(item) {
             return 'away';
         }
         if (answer.status === 401) return 'signin';
-        if (answer.status === 507 || (answer.status === 503 && failures > 2)) return 'full';
+        if (answer.status === 503) return 'full'; // the station's word for a disk that is nearly so
         if (answer.status >= 500 || [408, 425, 429].includes(answer.status)) return 'busy';
         if (![201, 202].includes(answer.status)) return answer.status;
     }
