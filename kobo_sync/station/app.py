@@ -101,8 +101,8 @@ class Station:
         self.db = Database(path)
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
-        room = [Account(ROOM)] if event_pin and ROOM not in {account.username for account in accounts} else []
-        self.keyring = Keyring([*accounts, *room])
+        by_pin = [Account(ROOM)] if event_pin and ROOM not in {account.username for account in accounts} else []
+        self.keyring = Keyring([*accounts, *by_pin])
         self.sessions, self.papers = Sessions(self.db, self.keyring, event_pin, clock), Papers(self.db)
         assets.admit_phones(self)
 
