@@ -6,7 +6,7 @@ import hashlib
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from kobo_sync.databases.versions import Versioned, bring_up, is_current
 from kobo_sync.errors import StoreError
 
-SCHEMA_VERSION = 2  # every change of a table raises it, with a step in STATION
+SCHEMA_VERSION = 3  # every change of a table raises it, with a step in STATION
 _SCHEMA = """
 CREATE TABLE assets (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, owner TEXT NOT NULL,
@@ -47,7 +47,8 @@ CREATE TABLE submissions (
 CREATE INDEX submissions_asset ON submissions (asset, id);
 CREATE UNIQUE INDEX submissions_uuid ON submissions (asset, uuid);
 CREATE INDEX submissions_root ON submissions (asset, root_uuid);
-CREATE TABLE retired (uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL);
+CREATE TABLE retired (
+    uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, in_ledger INTEGER NOT NULL DEFAULT 1);
 CREATE INDEX retired_uuid ON retired (asset, uuid);
 CREATE TABLE attachments (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, submission_id INTEGER NOT NULL,
@@ -66,7 +67,26 @@ CREATE TABLE hooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, settings TEXT NOT NULL,
     modified_at TEXT NOT NULL);
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE pairings (
+    asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT, form_hash TEXT, version TEXT, form_uuid TEXT, paired_at TEXT);
+CREATE TABLE paired_media (
+    asset TEXT, filename TEXT, hash TEXT, mimetype TEXT, blob TEXT, PRIMARY KEY (asset, filename));
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
+    root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
+    target TEXT NOT NULL DEFAULT '', sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
+    relayed_at TEXT, settled_at TEXT, removed_at TEXT);
+CREATE UNIQUE INDEX ledger_uuid ON ledger (asset, uuid) WHERE removed_at IS NULL;
+CREATE INDEX ledger_state ON ledger (state, id);
+CREATE INDEX ledger_submission ON ledger (submission_id);
+CREATE TABLE ledger_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
+    blob TEXT NOT NULL, relayed_at TEXT);
+CREATE INDEX ledger_files_record ON ledger_files (record, id);
+CREATE INDEX ledger_files_blob ON ledger_files (blob);
 """
+_BLOB_USERS = ("attachments", "files", "published", "paired_media", "ledger_files")
 
 Row = sqlite3.Row
 Connection = sqlite3.Connection
@@ -92,8 +112,44 @@ def _to_2(_connection: Connection) -> None:
     """Hooks: a table more, and no other change."""
 
 
+_STEP_3 = """
+ALTER TABLE retired ADD COLUMN in_ledger INTEGER NOT NULL DEFAULT 1;
+UPDATE retired SET in_ledger = 0;
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
+    root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
+    target TEXT NOT NULL DEFAULT '', sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
+    relayed_at TEXT, settled_at TEXT, removed_at TEXT);
+CREATE TABLE ledger_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
+    blob TEXT NOT NULL, relayed_at TEXT);
+INSERT INTO ledger (asset, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)
+    SELECT asset, id, uuid, root_uuid,
+        ifnull((SELECT uuid FROM retired WHERE submission_id = submissions.id ORDER BY rowid DESC LIMIT 1), ''),
+        CASE WHEN EXISTS (SELECT 1 FROM retired WHERE submission_id = submissions.id) THEN 'adopted' ELSE 'new' END,
+        sha, created_at FROM submissions ORDER BY id;
+INSERT INTO ledger_files (record, name, mimetype, blob)
+    SELECT ledger.id, attachments.name, attachments.mimetype, attachments.blob FROM attachments
+        JOIN ledger ON ledger.submission_id = attachments.submission_id WHERE NOT is_deleted ORDER BY attachments.id
+"""
+
+
+def _to_3(connection: Connection) -> None:
+    """The ledger: what the station holds waits to be relayed. Of edits that were, the bytes of the original are lost:
+    one record, ``adopted``, stands for all versions.
+    """
+    for statement in _STEP_3.split(";"):
+        connection.execute(statement)
+
+
 STATION = Versioned(
-    "the field station's file", SCHEMA_VERSION, read=_version, record=_record, create=_create, steps={2: _to_2}
+    "the field station's file",
+    SCHEMA_VERSION,
+    read=_version,
+    record=_record,
+    create=_create,
+    steps={2: _to_2, 3: _to_3},
 )
 
 
@@ -160,6 +216,13 @@ class Database:
             connection = self._local.connection = self._connect()
         return connection
 
+    def shrink(self) -> bool:
+        """Write the file anew without what was deleted in it; False when others read it, and older pages stay a while."""
+        with self._lock:
+            self._writer.execute("VACUUM")
+            busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
     def close(self) -> None:
         """Close every connection; the file can be copied or opened again afterwards."""
         with self._lock:
@@ -186,11 +249,7 @@ def load_blob(connection: Connection, sha: str) -> bytes:
     return bytes(connection.execute("SELECT content FROM blobs WHERE sha = ?", (sha,)).fetchone()[0])
 
 
-def drop_unused_blobs(connection: Connection, shas: list[str]) -> None:
+def drop_unused_blobs(connection: Connection, shas: Iterable[str]) -> None:
     """Forget those of *shas* that nothing names any more."""
-    connection.executemany(
-        "DELETE FROM blobs WHERE sha = ? AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?)",
-        [(sha,) * 4 for sha in shas],
-    )
+    unused = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {table} WHERE blob = :sha)" for table in _BLOB_USERS)
+    connection.executemany(f"DELETE FROM blobs WHERE sha = :sha AND {unused}", [{"sha": sha} for sha in shas])
