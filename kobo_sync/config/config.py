@@ -20,6 +20,7 @@ from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Notices, Schedule, Service
+from kobo_sync.config.station import StationSettings
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
@@ -191,6 +192,7 @@ class Config(Settings):
     server: Server
     pull: Pull = Pull()
     schedule: Schedule = Schedule()
+    station: StationSettings = StationSettings()
     service: Service = Service()
     notices: Notices = Notices()
     deliverables: Deliverables = Deliverables()

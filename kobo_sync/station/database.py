@@ -68,18 +68,19 @@ CREATE TABLE hooks (
     modified_at TEXT NOT NULL);
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE pairings (
-    asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT, form_hash TEXT, version TEXT, form_uuid TEXT, paired_at TEXT);
+    asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT NOT NULL, form_hash TEXT NOT NULL, version TEXT NOT NULL,
+    form_uuid TEXT NOT NULL, paired_at TEXT NOT NULL, replaces TEXT);
 CREATE TABLE paired_media (
-    asset TEXT, filename TEXT, hash TEXT, mimetype TEXT, blob TEXT, PRIMARY KEY (asset, filename));
+    asset TEXT NOT NULL, filename TEXT NOT NULL, hash TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL,
+    PRIMARY KEY (asset, filename));
 CREATE TABLE ledger (
     id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
     root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
-    target TEXT NOT NULL DEFAULT '', sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    address TEXT NOT NULL, sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
     tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
     relayed_at TEXT, settled_at TEXT, removed_at TEXT);
-CREATE UNIQUE INDEX ledger_uuid ON ledger (asset, uuid) WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX ledger_uuid ON ledger (submission_id, uuid);
 CREATE INDEX ledger_state ON ledger (state, id);
-CREATE INDEX ledger_submission ON ledger (submission_id);
 CREATE TABLE ledger_files (
     id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
     blob TEXT NOT NULL, relayed_at TEXT);
@@ -118,14 +119,14 @@ UPDATE retired SET in_ledger = 0;
 CREATE TABLE ledger (
     id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
     root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
-    target TEXT NOT NULL DEFAULT '', sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    address TEXT NOT NULL, sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
     tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
     relayed_at TEXT, settled_at TEXT, removed_at TEXT);
 CREATE TABLE ledger_files (
     id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
     blob TEXT NOT NULL, relayed_at TEXT);
-INSERT INTO ledger (asset, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)
-    SELECT asset, id, uuid, root_uuid,
+INSERT INTO ledger (asset, address, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)
+    SELECT asset, asset, id, uuid, root_uuid,
         ifnull((SELECT uuid FROM retired WHERE submission_id = submissions.id ORDER BY rowid DESC LIMIT 1), ''),
         CASE WHEN EXISTS (SELECT 1 FROM retired WHERE submission_id = submissions.id) THEN 'adopted' ELSE 'new' END,
         sha, created_at FROM submissions ORDER BY id;

@@ -6,24 +6,30 @@ replaces them there; its files are those that came with it, shared with the row'
 
 from __future__ import annotations
 
-from kobo_sync.station.database import Connection
+from kobo_sync.station.database import Connection, one
 from kobo_sync.station.instance import Instance
 
 NEW, EDIT, ADOPTED = "new", "edit", "adopted"  # adopted: an edit of before the ledger, whose original's bytes are lost
 WAITING, RELAYED, REFUSED = "waiting", "relayed", "refused"
 _OF_ROW = "SELECT id FROM ledger WHERE submission_id = :row"
-_LIVE = "asset = ? AND uuid = ? AND removed_at IS NULL"
+_VERSION = "submission_id = ? AND uuid = ?"
 
 
 def enter(
     connection: Connection, asset: str, submission_id: int, instance: Instance, root_uuid: str, sha: str, at: str
 ) -> None:
-    """Add the record of a submission that was just stored; it waits. *at* is when it came, ISO."""
+    """Add the record of a submission that was just stored; it waits. *at* is when it came, ISO.
+
+    Its address is the form that its bytes name, as KoboToolbox reads them; that is another than the row's *asset* where
+    a phone filled what the station served before it was paired.
+    """
+    named = one(connection, "SELECT asset FROM deployments WHERE uuid = ?", instance.form_uuid)
     connection.execute(
-        "INSERT INTO ledger (asset, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger (asset, address, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             asset,
+            named["asset"] if named else instance.form_id,
             submission_id,
             instance.uuid,
             root_uuid,
@@ -35,23 +41,24 @@ def enter(
     )
 
 
-def keep_bytes(connection: Connection, asset: str, uuid: str) -> None:
+def keep_bytes(connection: Connection, submission_id: int, uuid: str) -> None:
     """Copy a version's bytes into its record: an edit is about to replace them in the row."""
     connection.execute(
-        f"UPDATE ledger SET xml = (SELECT xml FROM submissions WHERE id = submission_id) WHERE {_LIVE}", (asset, uuid)
+        f"UPDATE ledger SET xml = (SELECT xml FROM submissions WHERE id = submission_id) WHERE {_VERSION}",
+        (submission_id, uuid),
     )
 
 
-def add_file(connection: Connection, asset: str, uuid: str, name: str, mimetype: str, blob: str) -> None:
+def add_file(connection: Connection, submission_id: int, uuid: str, name: str, mimetype: str, blob: str) -> None:
     """Add a file that came with a submission, or after it: a record that was relayed waits again, for that file."""
     connection.execute(
-        f"INSERT INTO ledger_files (record, name, mimetype, blob) SELECT id, ?, ?, ? FROM ledger WHERE {_LIVE}",
-        (name, mimetype, blob, asset, uuid),
+        f"INSERT INTO ledger_files (record, name, mimetype, blob) SELECT id, ?, ?, ? FROM ledger WHERE {_VERSION}",
+        (name, mimetype, blob, submission_id, uuid),
     )
     connection.execute(
         f"UPDATE ledger SET state = '{WAITING}', tries = 0, next_try_at = NULL, settled_at = NULL"
-        f" WHERE {_LIVE} AND state = '{RELAYED}'",
-        (asset, uuid),
+        f" WHERE {_VERSION} AND state = '{RELAYED}'",
+        (submission_id, uuid),
     )
 
 

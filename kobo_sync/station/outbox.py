@@ -31,28 +31,23 @@ _WHOLE = """
 class Record:
     """One accepted submission, and how far it is; uuids are bare, times aware UTC.
 
-    *target* is the form's uid on KoboToolbox where that is another than the station's *asset*.
+    *address* is the uid of the form that the bytes to be sent name.
     """
 
     record_id: int
-    asset: str
+    submission_id: int
+    address: str
     uuid: str
     root_uuid: str
     deprecated: str
     kind: str
     state: str
-    target: str
     tries: int
     status: int | None
     message: str
     received_at: datetime
     relayed_at: datetime | None
     next_try_at: datetime | None
-
-    @property
-    def form(self) -> str:
-        """The form's uid on KoboToolbox."""
-        return self.target or self.asset
 
 
 @dataclass(frozen=True)
@@ -84,6 +79,17 @@ class Totals:
         return self.n_stored == self.n_relayed + self.n_refused + self.n_waiting
 
 
+@dataclass(frozen=True)
+class Paired:
+    """A form as KoboToolbox at *kc* had it when the station was paired."""
+
+    form_id: str
+    asset: str
+    kc: str
+    version: str
+    form_uuid: str
+
+
 class Outbox:
     """The ledger in the station's *path*. Raises: StoreError when it is no station's file."""
 
@@ -104,16 +110,17 @@ class Outbox:
         try:
             stored = {row["asset"]: row["n"] for row in reader.execute(_STORED)}
             rows = reader.execute(
-                f"SELECT asset, {states}, sum(removed_at IS NOT NULL), min(CASE state WHEN '{WAITING}' THEN received_at END)"
-                " FROM ledger GROUP BY asset"
+                f"SELECT ifnull(submissions.asset, ledger.asset) AS form, {states}, sum(removed_at IS NOT NULL),"
+                f" min(CASE state WHEN '{WAITING}' THEN received_at END) FROM ledger"
+                " LEFT JOIN submissions ON submissions.id = submission_id GROUP BY form"
             )
             counts = {row[0]: tuple(row)[1:] for row in rows}
         finally:
             reader.execute("COMMIT")
         return [
-            Totals(asset, stored.get(asset, 0), *numbers[:4], _moment(numbers[4]))
+            Totals(asset, stored.get(asset, 0), n_relayed, n_refused, n_waiting, n_removed, _moment(since))
             for asset in sorted({*stored, *counts})
-            for numbers in [counts.get(asset, (0, 0, 0, 0, None))]
+            for n_relayed, n_refused, n_waiting, n_removed, since in [counts.get(asset, (0, 0, 0, 0, None))]
         ]
 
     def waiting(self, above: int = 0, due_at: datetime | None = None) -> Record | None:
@@ -134,19 +141,21 @@ class Outbox:
 
     def original(self, record: Record) -> Record | None:
         """The record that an edit replaces; None when the ledger never had it."""
-        sql = "SELECT * FROM ledger WHERE asset = ? AND uuid = ? ORDER BY id DESC LIMIT 1"
-        row = one(self._db.reader, sql, record.asset, record.deprecated)
-        return _record(row) if row and record.kind != ADOPTED else None
+        if record.kind == ADOPTED:
+            return None
+        sql = "SELECT * FROM ledger WHERE submission_id = ? AND uuid = ?"
+        row = one(self._db.reader, sql, record.submission_id, record.deprecated)
+        return _record(row) if row else None
 
     def later_versions(self, record: Record) -> set[str]:
         """The uuids of what replaced a record here."""
-        sql = "SELECT uuid FROM ledger WHERE asset = ? AND root_uuid = ? AND id > ?"
-        return {uuid for (uuid,) in self._db.reader.execute(sql, (record.asset, record.root_uuid, record.record_id))}
+        sql = "SELECT uuid FROM ledger WHERE submission_id = ? AND id > ?"
+        return {uuid for (uuid,) in self._db.reader.execute(sql, (record.submission_id, record.record_id))}
 
     def n_waiting_for(self, record: Record) -> int:
         """How many edits wait until this record is relayed."""
-        sql = f"SELECT count(*) FROM ledger WHERE asset = ? AND root_uuid = ? AND id > ? AND state = '{WAITING}'"
-        return int(self._db.reader.execute(sql, (record.asset, record.root_uuid, record.record_id)).fetchone()[0])
+        sql = f"SELECT count(*) FROM ledger WHERE submission_id = ? AND id > ? AND state = '{WAITING}'"
+        return int(self._db.reader.execute(sql, (record.submission_id, record.record_id)).fetchone()[0])
 
     def xml(self, record: Record) -> bytes:
         """The bytes to send; empty when the record left."""
@@ -173,13 +182,16 @@ class Outbox:
         sql = f"SELECT max(next_try_at) FROM ledger WHERE state = '{WAITING}' AND status = {TOO_MANY}"
         return _moment(self._db.reader.execute(sql).fetchone()[0])
 
-    def paired(self) -> dict[str, tuple[str, str, str]]:
-        """Asset uid → (form_id, version, ``formhub/uuid``) of the forms that were taken over from KoboToolbox."""
-        rows = self._db.reader.execute("SELECT * FROM pairings WHERE paired_at IS NOT NULL")
-        return {row["asset"]: (row["form_id"], row["version"] or "", row["form_uuid"] or "") for row in rows}
+    def paired(self) -> dict[str, Paired]:
+        """The forms that were taken over from KoboToolbox, by their uid there."""
+        rows = self._db.reader.execute("SELECT * FROM pairings")
+        return {
+            row["asset"]: Paired(row["form_id"], row["asset"], row["kc"], row["version"], row["form_uuid"])
+            for row in rows
+        }
 
     def form_ids(self) -> dict[str, str]:
-        """Asset uid → form_id, as the station knows it: by pairing, by the mark of `deploy`, by the form itself."""
+        """Uid → form_id, as the station knows it: by pairing, by the mark of `deploy`, by the form itself."""
         form_ids = {}
         sql = (
             "SELECT assets.uid, assets.name, assets.settings, content FROM assets"
@@ -189,8 +201,9 @@ class Outbox:
             mark = (json.loads(row["settings"]).get("extra_metadata") or {}).get("kobo_sync") or {}
             settings = json.loads(row["content"] or "{}").get("settings") or {}
             form_ids[row["uid"]] = mark.get("form_id") or settings.get("id_string") or row["name"]
-        rows = self._db.reader.execute("SELECT asset, form_id FROM pairings")
-        return form_ids | {row["asset"]: row["form_id"] for row in rows}
+        for row in self._db.reader.execute("SELECT asset, replaces, form_id FROM pairings"):
+            form_ids |= {uid: row["form_id"] for uid in (row["asset"], row["replaces"]) if uid}
+        return form_ids
 
     # ── noting ──
 
@@ -233,28 +246,28 @@ class Outbox:
                 (status, message, _iso(next_try_at), record.record_id),
             )
 
-    def put_back(self, assets: Sequence[str]) -> int:
+    def put_back(self, addresses: Sequence[str]) -> int:
         """Let what was refused of these forms wait again; returns how many records."""
         with self._db.writing() as connection:
             cursor = connection.execute(
                 f"UPDATE ledger SET state = '{WAITING}', tries = 0, next_try_at = NULL, settled_at = NULL"
-                f" WHERE state = '{REFUSED}' AND asset IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(assets)),),
+                f" WHERE state = '{REFUSED}' AND address IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(addresses)),),
             )
             return cursor.rowcount
 
-    def unsettled(self, asset: str) -> Iterator[Record]:
+    def unsettled(self, address: str) -> Iterator[Record]:
         """The records of a form that the server never took, in order of arrival."""
-        sql = "SELECT * FROM ledger WHERE asset = ? AND relayed_at IS NULL AND removed_at IS NULL ORDER BY id"
-        yield from [_record(row) for row in self._db.reader.execute(sql, (asset,))]
+        sql = "SELECT * FROM ledger WHERE address = ? AND relayed_at IS NULL AND removed_at IS NULL ORDER BY id"
+        yield from [_record(row) for row in self._db.reader.execute(sql, (address,))]
 
-    def send_as(self, record: Record, xml: bytes, target: str) -> None:
-        """Send *xml* in place of what the phone sent, to the form *target*; the phone's bytes stay."""
+    def send_as(self, record: Record, xml: bytes, address: str) -> None:
+        """Send *xml*, which names the form *address*, in place of what the phone sent; the phone's bytes stay."""
         with self._db.writing() as connection:
             connection.execute(
-                f"UPDATE ledger SET sent_as = ?, target = ?, state = '{WAITING}', tries = 0, next_try_at = NULL,"
+                f"UPDATE ledger SET sent_as = ?, address = ?, state = '{WAITING}', tries = 0, next_try_at = NULL,"
                 " settled_at = NULL WHERE id = ?",
-                (xml, target, record.record_id),
+                (xml, address, record.record_id),
             )
 
     # ── erasing ──
@@ -308,13 +321,13 @@ def _note_files(connection: Connection, record: Record, files: Sequence[SentFile
 def _record(row: Row) -> Record:
     return Record(
         record_id=row["id"],
-        asset=row["asset"],
+        submission_id=row["submission_id"],
+        address=row["address"],
         uuid=row["uuid"],
         root_uuid=row["root_uuid"],
         deprecated=row["deprecated"],
         kind=row["kind"],
         state=row["state"],
-        target=row["target"],
         tries=row["tries"],
         status=row["status"],
         message=row["message"],

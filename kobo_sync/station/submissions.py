@@ -185,7 +185,7 @@ def edit(
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     created = datetime.fromisoformat(stored["created_at"])
     head = _head(form, instance, stored["root_uuid"], created, stored["submitted_by"])
-    ledger.keep_bytes(connection, uid, stored["uuid"])
+    ledger.keep_bytes(connection, stored["id"], stored["uuid"])
     connection.execute(
         "INSERT INTO retired (uuid, asset, submission_id) VALUES (?, ?, ?)", (stored["uuid"], uid, stored["id"])
     )
@@ -299,7 +299,7 @@ def _keep_files(
                 micros(context.now()),
             ),
         )
-        ledger.add_file(connection, form["asset"], instance.uuid, upload.name, mimetype, sha)
+        ledger.add_file(connection, submission_id, instance.uuid, upload.name, mimetype, sha)
         added += 1
     if added or refresh:
         list_files(connection, form["asset"], submission_id, named)
