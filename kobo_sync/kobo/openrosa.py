@@ -85,6 +85,14 @@ class SubmissionDoor:
         except (KoboRejected, KoboRefused):
             return None
 
+    def stored_files(self, asset_uid: str, uuid: str) -> set[str]:
+        """The names of the files of a submission that are there, as its XML says them [f03]; none when it is not to be seen."""
+        url = f"{self._kf}{protocol.asset_path(asset_uid, 'data', uuid)}?format=json"
+        try:
+            return protocol.parse_file_names(self._transport.send("GET", url).body)
+        except (KoboRejected, KoboRefused):
+            return set()
+
     def pause(self, seconds: float) -> None:
         """Wait before the next post."""
         if seconds > 0:

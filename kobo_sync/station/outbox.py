@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,24 +106,7 @@ class Outbox:
 
     def totals(self) -> list[Totals]:
         """The ledger form by form, of one moment."""
-        states = ", ".join(f"sum(state = '{state}')" for state in (RELAYED, REFUSED, WAITING))
-        reader = self._db.reader
-        reader.execute("BEGIN")  # both counts of one moment: phones may be sending
-        try:
-            stored = {row["asset"]: row["n"] for row in reader.execute(_STORED)}
-            rows = reader.execute(
-                f"SELECT ifnull(submissions.asset, ledger.asset) AS form, {states}, sum(removed_at IS NOT NULL),"
-                f" min(CASE state WHEN '{WAITING}' THEN received_at END) FROM ledger"
-                " LEFT JOIN submissions ON submissions.id = submission_id GROUP BY form"
-            )
-            counts = {row[0]: tuple(row)[1:] for row in rows}
-        finally:
-            reader.execute("COMMIT")
-        return [
-            Totals(asset, stored.get(asset, 0), n_relayed, n_refused, n_waiting, n_removed, _moment(since))
-            for asset in sorted({*stored, *counts})
-            for n_relayed, n_refused, n_waiting, n_removed, since in [counts.get(asset, (0, 0, 0, 0, None))]
-        ]
+        return _totals(self._db.reader)
 
     def waiting(self, above: int = 0, due_at: datetime | None = None) -> Record | None:
         """The first record after *above* that waits; with *due_at*, that may be tried then."""
@@ -308,6 +293,41 @@ class Outbox:
     def shrink(self) -> bool:
         """Give back the room of what was erased, with what an earlier deletion left in it; False while phones hinder it."""
         return self._db.shrink()
+
+
+def ledger_in(path: Path) -> list[Totals]:
+    """The ledger of a station's file, which is neither made nor changed: what one of before the ledger has all waits."""
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        connection.row_factory = sqlite3.Row
+        try:
+            if one(connection, "SELECT 1 FROM sqlite_master WHERE name = 'ledger'"):
+                return _totals(connection)
+            sql = "SELECT asset, count(*), min(created_at) FROM submissions GROUP BY asset"
+            return [Totals(asset, n, 0, 0, n, 0, _moment(since)) for asset, n, since in connection.execute(sql)]
+        except sqlite3.Error:  # damaged, or no station's: who needs it will say so
+            return []
+
+
+def _totals(reader: Connection) -> list[Totals]:
+    states = ", ".join(f"sum(state = '{state}')" for state in (RELAYED, REFUSED, WAITING))
+    reader.execute("BEGIN")  # both counts of one moment: phones may be sending
+    try:
+        stored = {row["asset"]: row["n"] for row in reader.execute(_STORED)}
+        rows = reader.execute(
+            f"SELECT ifnull(submissions.asset, ledger.asset) AS form, {states}, sum(removed_at IS NOT NULL),"
+            f" min(CASE state WHEN '{WAITING}' THEN received_at END) FROM ledger"
+            " LEFT JOIN submissions ON submissions.id = submission_id GROUP BY form"
+        )
+        counts = {row[0]: tuple(row)[1:] for row in rows}
+    finally:
+        reader.execute("COMMIT")
+    return [
+        Totals(asset, stored.get(asset, 0), n_relayed, n_refused, n_waiting, n_removed, _moment(since))
+        for asset in sorted({*stored, *counts})
+        for n_relayed, n_refused, n_waiting, n_removed, since in [counts.get(asset, (0, 0, 0, 0, None))]
+    ]
 
 
 def _note_files(connection: Connection, record: Record, files: Sequence[SentFile], now: datetime) -> None:

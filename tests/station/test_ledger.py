@@ -204,7 +204,7 @@ def _older(path: Path, version: int, field_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as file:
         for statement in (SCHEMAS / f"station-{version}.sql").read_text("utf-8").splitlines():
             file.execute(statement.rstrip(";"))
-        file.execute(f"ATTACH ? AS new", (str(field_path),))
+        file.execute("ATTACH ? AS new", (str(field_path),))
         for (table,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             columns = ", ".join(f'"{row[1]}"' for row in file.execute(f"PRAGMA table_info({table})"))
             file.execute(f"INSERT OR REPLACE INTO {table} ({columns}) SELECT {columns} FROM new.{table}")

@@ -225,6 +225,13 @@ def parse_error(body: bytes) -> str:
     return json.dumps(data, ensure_ascii=False)[:300]
 
 
+def parse_file_names(body: bytes) -> set[str]:
+    """The files of one row that are there, by the names that its answers say [f03, g21]. Raises: KoboUnexpected."""
+    with _known_shape():
+        files = take(parse_object(body), "_attachments")
+        return {str(file["media_file_basename"]) for file in files if not file.get("is_deleted")}
+
+
 # ── what phones see ─────────────────────────────────────────────────────────
 
 
