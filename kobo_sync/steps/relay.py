@@ -44,7 +44,7 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
     started_at = mission.clock()
     if not ledger(mission.workspace):
         return mission.report(
-            "relay", started_at, _sums([]), [], ["no field station has served from here: nothing waits"]
+            "relay", started_at, sums([]), [], ["no field station has served from here: nothing waits"]
         )
     with _at_work(mission) as outbox:
         names = outbox.form_ids()
@@ -60,7 +60,7 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
                 raise _unreachable(outbox, away)
             findings.append(_away(outbox, away))
         totals = outbox.totals()
-        counts = {**_sums(totals), "sent": posting.n_sent if posting else 0}
+        counts = {**sums(totals), "sent": posting.n_sent if posting else 0}
         return mission.report(
             "relay", started_at, counts, findings + _unbalanced(totals, names), lines + _lines(totals, names)
         )
@@ -133,7 +133,7 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
         if not outbox.shrink():
             lines.append("the station reads its file just now: run this once more when it is stopped, to free the room")
         totals = outbox.totals()
-        counts = {**_sums(totals), "forgotten": n}
+        counts = {**sums(totals), "forgotten": n}
         return mission.report("relay", started_at, counts, _unbalanced(totals, names), lines + _lines(totals, names))
 
 
@@ -147,7 +147,7 @@ def ledger(workspace: Workspace) -> list[Totals]:
 
 def summary(totals: Sequence[Totals]) -> str:
     """The ledger's sum, in a line."""
-    n = _sums(totals)
+    n = sums(totals)
     return f"stored {n['stored']} = relayed {n['relayed']} + refused {n['refused']} + waiting {n['waiting']}"
 
 
@@ -213,7 +213,7 @@ def _dry_run(mission: Mission, outbox: Outbox, addresses: Sequence[str], started
             n_bytes += len(outbox.xml(record)) + sum(file.size for file in files)
         record = outbox.waiting(record.record_id)
     line = f"would post {n} submissions with {n_files} files ({n_bytes / 1e6:.1f} MB) to {mission.kc}"
-    counts = {**_sums(totals), "sent": 0, "to_send": n}
+    counts = {**sums(totals), "sent": 0, "to_send": n}
     return mission.report("relay", started_at, counts, [], [line, *_lines(totals, names)])
 
 
@@ -256,7 +256,8 @@ def _what_waits(outbox: Outbox) -> str:
     return f"{n} submissions wait at the station, nothing is lost: run kobo-sync relay again when the server answers"
 
 
-def _sums(totals: Sequence[Totals]) -> dict[str, int]:
+def sums(totals: Sequence[Totals]) -> dict[str, int]:
+    """The ledger's sums over all forms."""
     return {
         "stored": sum(total.n_stored for total in totals),
         "relayed": sum(total.n_relayed for total in totals),
