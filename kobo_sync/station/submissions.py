@@ -281,7 +281,7 @@ def _keep_files(
             upload.name,
         )
         if current is not None:
-            if refresh and current["blob"] != sha:
+            if current["blob"] != sha:
                 raise Rejected(409, "Attachment with same name already exists", is_known=True)
             continue
         mimetype = upload.mimetype or mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
