@@ -203,12 +203,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @contextmanager
-def field_in(folder: Path, write: Callable[[Path], Workspace] = write_workspace) -> Iterator[Field]:
+def field_in(
+    folder: Path, write: Callable[[Path], Workspace] = write_workspace, station_file: Path | None = None
+) -> Iterator[Field]:
     """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
     workspace = write(folder / "mission")
     clock, uids, uuids, ids = Clock(), count(1), count(1), count(1)
     station = Station(
-        folder / "station.sqlite",
+        station_file or folder / "station.sqlite",
         accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],
         clock=clock,
         new_uid=lambda prefix: f"{prefix}{next(uids):0{22 - len(prefix)}}",

@@ -91,3 +91,38 @@ def enrol_command(
     if bool(user) == bool(options["people"]):
         raise click.UsageError("give one USER, or --all FILE.csv, or --station ADDRESS, or --badges")
     return enrol(mission, user=user, **options)
+
+
+@verb(name="relay")
+@click.argument("form_ids", nargs=-1)
+@click.option("--again", is_flag=True, help="Try once more what the server refused.")
+@click.option("--readdress", default="", metavar="FORM", help="First write what was filled before the station was paired for the form on KoboToolbox.")  # fmt: skip
+@click.option("--forget", is_flag=True, help="Erase here what is relayed; post nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be posted, or erased; do nothing.")
+def relay_command(
+    mission: Mission, form_ids: tuple[str, ...], again: bool, readdress: str, forget: bool, dry_run: bool
+) -> Report:
+    """Bring to KoboToolbox what the field station received.
+
+    Each submission once, in order, with its files, byte for byte; run it again as often as you like. The ledger says how
+    far it is: stored = relayed + refused + waiting. The station may go on serving, and so may pulls and builds.
+    """
+    from dataclasses import replace
+
+    from kobo_sync.steps import relay
+
+    refuse_unknown_forms(mission, (*form_ids, *filter(None, [readdress])))
+    if forget:
+        if form_ids or again or readdress:
+            raise click.UsageError("--forget goes alone, or with --dry-run")
+        return relay.forget(mission, dry_run=dry_run)
+    first = relay.readdress(mission, readdress, dry_run=dry_run) if readdress else None
+    report = relay.relay(mission, relay.Wish(form_ids, again=again, dry_run=dry_run))
+    if first is None:
+        return report
+    return replace(
+        report,
+        counts={**first.counts, **report.counts},
+        findings=first.findings + report.findings,
+        lines=first.lines + report.lines,
+    )

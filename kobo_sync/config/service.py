@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 
-JOB_NAMES = ("run", "pull", "reconcile", "check", "build", "deliver", "digest", "purge", "backup")
+JOB_NAMES = ("run", "relay", "pull", "reconcile", "check", "build", "deliver", "digest", "purge", "backup")
 Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", max_length=254)]
 
 
@@ -21,6 +21,7 @@ class Schedule(Settings):
     """
 
     run: list[str] = []
+    relay: list[str] = []
     pull: list[str] = []
     reconcile: list[str] = []
     check: list[str] = []

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kobo_sync.config.config import Config
     from kobo_sync.desk.database import Desk
     from kobo_sync.kobo.client import KoboClient
+    from kobo_sync.kobo.openrosa import SubmissionDoor
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
 
@@ -136,6 +137,31 @@ class Mission:
         """Whether the server of the config is this workspace's own station."""
         return bool(self._station_token())
 
+    def submission_door(self) -> SubmissionDoor:
+        """Where the account that deploys, or the reader's when there is one account, submits as phones do.
+
+        Raises: ConfigError without a token, and where the server is this workspace's own station.
+        """
+        from kobo_sync.config.files import MISSION_FILE
+        from kobo_sync.kobo.openrosa import SubmissionDoor
+
+        if self.is_own_station:
+            message = "this address is the field station's own: it cannot relay to itself"
+            hint = "write KoboToolbox's addresses there (server.kf, server.kc)"
+            raise ConfigError(message, file=MISSION_FILE, key="server.kf", hint=hint)
+        self.deployer()  # says what is missing
+        token = self.config.secret("KOBO_DEPLOY_TOKEN") or self.config.secret("KOBO_TOKEN")
+        settings = self.config.server
+        return SubmissionDoor(
+            self.kf, self._own_kc(), token, timeout_s=settings.timeout_s, plain_http=settings.plain_http
+        )
+
+    def _own_kc(self) -> str:
+        """Where this program reaches what phones use: a station on this machine by its own address, not over the Wi-Fi."""
+        from kobo_sync.config.doors import is_plain
+
+        return self.kf if is_plain(self.kc) and not self.config.server.plain_http else self.kc
+
     def _station_token(self) -> str:
         """The token of this workspace's own station, where the API's address is that station's."""
         from kobo_sync.config.doors import is_this_machine
@@ -154,15 +180,12 @@ class Mission:
                 "KoboToolbox shows it under Account → Security → API key",
             )
         if name not in self._clients:
-            from kobo_sync.config.doors import is_plain
             from kobo_sync.kobo.client import KoboClient  # here: most verbs never meet the network
 
             settings = self.config.server
-            # Phones reach a station on this machine over the Wi-Fi; the token does not take that way.
-            kc = self.kf if is_plain(self.kc) and not settings.plain_http else self.kc
             self._clients[name] = KoboClient(
                 self.kf,
-                kc,
+                self._own_kc(),
                 token,
                 timeout_s=settings.timeout_s,
                 retries=settings.retries,

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ CREATE TABLE submissions (
 CREATE INDEX submissions_asset ON submissions (asset, id);
 CREATE UNIQUE INDEX submissions_uuid ON submissions (asset, uuid);
 CREATE INDEX submissions_root ON submissions (asset, root_uuid);
-CREATE TABLE retired (uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL);
+CREATE TABLE retired (
+    uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, in_ledger INTEGER NOT NULL DEFAULT 1);
 CREATE INDEX retired_uuid ON retired (asset, uuid);
 CREATE TABLE attachments (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, submission_id INTEGER NOT NULL,
@@ -65,14 +66,28 @@ CREATE INDEX history_asset ON history (asset, id);
 CREATE TABLE hooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, settings TEXT NOT NULL,
     modified_at TEXT NOT NULL);
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE pairings (
     asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT NOT NULL, form_hash TEXT NOT NULL, version TEXT NOT NULL,
     form_uuid TEXT NOT NULL, paired_at TEXT NOT NULL, replaces TEXT);
 CREATE TABLE paired_media (
     asset TEXT NOT NULL, filename TEXT NOT NULL, hash TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL,
     PRIMARY KEY (asset, filename));
-CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
+    root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
+    address TEXT NOT NULL, sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
+    relayed_at TEXT, settled_at TEXT, removed_at TEXT);
+CREATE UNIQUE INDEX ledger_uuid ON ledger (submission_id, uuid);
+CREATE INDEX ledger_state ON ledger (state, id);
+CREATE TABLE ledger_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
+    blob TEXT NOT NULL, relayed_at TEXT);
+CREATE INDEX ledger_files_record ON ledger_files (record, id);
+CREATE INDEX ledger_files_blob ON ledger_files (blob);
 """
+_BLOB_USERS = ("attachments", "files", "published", "paired_media", "ledger_files")
 
 Row = sqlite3.Row
 Connection = sqlite3.Connection
@@ -98,8 +113,35 @@ def _to_2(_connection: Connection) -> None:
     """Hooks: a table more, and no other change."""
 
 
-def _to_3(_connection: Connection) -> None:
-    """Pairings with a server: tables more, and no other change."""
+_STEP_3 = """
+ALTER TABLE retired ADD COLUMN in_ledger INTEGER NOT NULL DEFAULT 1;
+UPDATE retired SET in_ledger = 0;
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL,
+    root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB,
+    address TEXT NOT NULL, sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
+    tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '',
+    relayed_at TEXT, settled_at TEXT, removed_at TEXT);
+CREATE TABLE ledger_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL,
+    blob TEXT NOT NULL, relayed_at TEXT);
+INSERT INTO ledger (asset, address, submission_id, uuid, root_uuid, deprecated, kind, sha, received_at)
+    SELECT asset, asset, id, uuid, root_uuid,
+        ifnull((SELECT uuid FROM retired WHERE submission_id = submissions.id ORDER BY rowid DESC LIMIT 1), ''),
+        CASE WHEN EXISTS (SELECT 1 FROM retired WHERE submission_id = submissions.id) THEN 'adopted' ELSE 'new' END,
+        sha, created_at FROM submissions ORDER BY id;
+INSERT INTO ledger_files (record, name, mimetype, blob)
+    SELECT ledger.id, attachments.name, attachments.mimetype, attachments.blob FROM attachments
+        JOIN ledger ON ledger.submission_id = attachments.submission_id WHERE NOT is_deleted ORDER BY attachments.id
+"""
+
+
+def _to_3(connection: Connection) -> None:
+    """The ledger: what the station holds waits to be relayed. Of edits that were, the bytes of the original are lost:
+    one record, ``adopted``, stands for all versions.
+    """
+    for statement in _STEP_3.split(";"):
+        connection.execute(statement)
 
 
 STATION = Versioned(
@@ -175,6 +217,13 @@ class Database:
             connection = self._local.connection = self._connect()
         return connection
 
+    def shrink(self) -> bool:
+        """Write the file anew without what was deleted in it; False when others read it, and older pages stay a while."""
+        with self._lock:
+            self._writer.execute("VACUUM")
+            busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
     def close(self) -> None:
         """Close every connection; the file can be copied or opened again afterwards."""
         with self._lock:
@@ -201,12 +250,7 @@ def load_blob(connection: Connection, sha: str) -> bytes:
     return bytes(connection.execute("SELECT content FROM blobs WHERE sha = ?", (sha,)).fetchone()[0])
 
 
-def drop_unused_blobs(connection: Connection, shas: list[str]) -> None:
+def drop_unused_blobs(connection: Connection, shas: Iterable[str]) -> None:
     """Forget those of *shas* that nothing names any more."""
-    connection.executemany(
-        "DELETE FROM blobs WHERE sha = ? AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM files WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM published WHERE blob = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM paired_media WHERE blob = ?)",
-        [(sha,) * 5 for sha in shas],
-    )
+    unused = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {table} WHERE blob = :sha)" for table in _BLOB_USERS)
+    connection.executemany(f"DELETE FROM blobs WHERE sha = :sha AND {unused}", [{"sha": sha} for sha in shas])

@@ -28,7 +28,10 @@ class TooMuch(Malformed):
 
 @dataclass(frozen=True)
 class Instance:
-    """A submission as sent. Uuids are bare (no ``uuid:``); *deprecated* is ``""`` unless it is an edit."""
+    """A submission as sent. Uuids are bare (no ``uuid:``); *deprecated* is ``""`` unless it is an edit.
+
+    *root_uuid* is what ``meta/rootUuid`` says, ``""`` where the submission does not: its own uuid is the root then.
+    """
 
     root: Element
     form_id: str
@@ -36,6 +39,7 @@ class Instance:
     uuid: str
     deprecated: str
     submission_date: str
+    root_uuid: str
 
 
 def read_instance(xml: bytes) -> Instance:
@@ -75,6 +79,7 @@ def read_instance(xml: bytes) -> Instance:
         uuid=uuid,
         deprecated=without_prefix(meta.get("deprecatedID", "")),
         submission_date=root.get("submissionDate", ""),
+        root_uuid=without_prefix(meta.get("rootUuid", "")),
     )
 
 

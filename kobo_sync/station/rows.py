@@ -10,7 +10,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.station import data, history, query, render, submissions
+from kobo_sync.station import data, history, ledger, query, render, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.given_files import as_download, type_of
 from kobo_sync.station.instance import leaves, read_instance
@@ -257,6 +257,7 @@ def delete_attachment(context: Context, request: Asked, uid: str, attachment_uid
     repeats = submissions.form_shape(form["md5"], form["xform"]).repeats
     with context.db.writing() as connection:
         connection.execute("UPDATE attachments SET is_deleted = 1, blob = '' WHERE id = ?", (file["id"],))
+        ledger.erase_file(connection, file["submission_id"], file["name"])
         drop_unused_blobs(connection, [file["blob"]])
         named = leaves(read_instance(bytes(file["xml"])), repeats)
         submissions.list_files(connection, uid, file["submission_id"], named)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element, register_namespace, tostring
 
-from kobo_sync.station import history, render
+from kobo_sync.station import history, ledger, render
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
 from kobo_sync.station.instance import Instance, answers, leaves, local, read_instance, without_prefix
@@ -119,18 +119,22 @@ def _new(
         return _late(context, connection, form, instance, stored, uploads)
     if stored is not None or one(connection, "SELECT 1 FROM retired WHERE asset = ? AND uuid = ?", uid, instance.uuid):
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
+    root = instance.root_uuid or instance.uuid
+    if one(connection, "SELECT 1 FROM submissions WHERE asset = ? AND root_uuid = ?", uid, root):
+        raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     now = context.now()
     created = _given_date(instance.submission_date) or now
-    head = head_of(form, instance, instance.uuid, created, username)
+    head = head_of(form, instance, root, created, username)
     cursor = connection.execute(
         "INSERT INTO submissions (asset, uuid, root_uuid, sha, head, attachments, validation, submission_time,"
         " created_at, submitted_by, xml) VALUES (?, ?, ?, ?, ?, '[]', '{}', ?, ?, ?, ?)",
-        (uid, instance.uuid, instance.uuid, sha, head, _second(created), micros(created), username, xml),
+        (uid, instance.uuid, root, sha, head, _second(created), micros(created), username, xml),
     )
     submission_id = int(cursor.lastrowid or 0)
-    _keep_files(context, connection, form, instance, submission_id, instance.uuid, uploads)
+    ledger.enter(connection, uid, submission_id, instance, root, sha, micros(now))
+    _keep_files(context, connection, form, instance, submission_id, root, uploads)
     connection.execute("UPDATE deployments SET last_submission_at = ? WHERE asset = ?", (micros(created), uid))
-    metadata = {"submission": {"root_uuid": instance.uuid, "submitted_by": username}}
+    metadata = {"submission": {"root_uuid": root, "submitted_by": username}}
     history.record(context, connection, form, "add-submission", username, metadata)
     return Receipt(uid, instance.uuid, created.isoformat(), now.isoformat(), is_new=True)
 
@@ -162,9 +166,15 @@ def edit(
 ) -> Receipt:
     """Replace a row's answers, keeping its id, root uuid, times, first submitter and validation [e40, f11, h14].
 
+    The same bytes again are the phone that did not read its 201: they are known before they are taken for an edit.
     Raises: Rejected 410 when ``deprecatedID`` is not the row's newest, 404 when it never was [e42, e43].
     """
-    uid = form["asset"]
+    uid, sha = form["asset"], hashlib.sha256(xml).hexdigest()
+    same = one(
+        connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ? AND sha = ?", uid, instance.uuid, sha
+    )
+    if same is not None:
+        return _late(context, connection, form, instance, same, uploads)
     stored = one(connection, "SELECT * FROM submissions WHERE asset = ? AND uuid = ?", uid, instance.deprecated)
     if stored is None:
         if one(connection, "SELECT 1 FROM retired WHERE asset = ? AND uuid = ?", uid, instance.deprecated):
@@ -179,13 +189,15 @@ def edit(
         raise Rejected(409, "Submission with this instance ID already exists", is_known=True)
     created = datetime.fromisoformat(stored["created_at"])
     head = head_of(form, instance, stored["root_uuid"], created, stored["submitted_by"])
+    ledger.keep_bytes(connection, stored["id"], stored["uuid"])
     connection.execute(
         "INSERT INTO retired (uuid, asset, submission_id) VALUES (?, ?, ?)", (stored["uuid"], uid, stored["id"])
     )
     connection.execute(
         "UPDATE submissions SET uuid = ?, sha = ?, head = ?, xml = ? WHERE id = ?",
-        (instance.uuid, hashlib.sha256(xml).hexdigest(), head, xml, stored["id"]),
+        (instance.uuid, sha, head, xml, stored["id"]),
     )
+    ledger.enter(connection, uid, stored["id"], instance, stored["root_uuid"], sha, micros(context.now()))
     _retire_files(connection, stored["id"], set(leaves(instance, ())))
     _keep_files(context, connection, form, instance, stored["id"], stored["root_uuid"], uploads, refresh=True)
     metadata = {"submission": {"root_uuid": stored["root_uuid"], "submitted_by": stored["submitted_by"]}}
@@ -274,9 +286,10 @@ def _keep_files(
             upload.name,
         )
         if current is not None:
-            if refresh and current["blob"] != sha:
+            if current["blob"] != sha:
                 raise Rejected(409, "Attachment with same name already exists", is_known=True)
             continue
+        mimetype = upload.mimetype or mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
         stored_as = f"{form['owner']}/attachments/{form['uuid']}/{root}/{_stored_name(upload.name)}"
         connection.execute(
             "INSERT INTO attachments (uid, submission_id, name, stored_as, mimetype, blob, created_at)"
@@ -286,11 +299,12 @@ def _keep_files(
                 submission_id,
                 upload.name,
                 stored_as,
-                upload.mimetype or mimetypes.guess_type(upload.name)[0] or "application/octet-stream",
+                mimetype,
                 sha,
                 micros(context.now()),
             ),
         )
+        ledger.add_file(connection, submission_id, instance.uuid, upload.name, mimetype, sha)
         added += 1
     if added or refresh:
         list_files(connection, form["asset"], submission_id, named)
@@ -320,7 +334,8 @@ def delete(context: Context, connection: Connection, asset: Row, rows: Sequence[
         connection.execute("DELETE FROM attachments WHERE submission_id = ?", (row["id"],))
         connection.execute("DELETE FROM retired WHERE submission_id = ?", (row["id"],))
         connection.execute("DELETE FROM submissions WHERE id = ?", (row["id"],))
-        drop_unused_blobs(connection, [file["blob"] for file in files])
+        of_versions = ledger.leave(connection, row["id"], micros(context.now()))
+        drop_unused_blobs(connection, [*(file["blob"] for file in files), *of_versions])
         metadata = {"submission": {"root_uuid": row["root_uuid"], "submitted_by": row["submitted_by"]}}
         history.record(context, connection, asset, "delete-submission", username, metadata)
 
@@ -400,6 +415,9 @@ def set_meta(root: Element, values: Mapping[str, str], drop: Sequence[str] = ())
         item = Element(name)
         item.text = text
         meta.append(item)
+
+
+register_namespace("orx", "http://openrosa.org/xforms")  # KoboToolbox reads ids of <orx:meta>, of no other prefix
 
 
 def xml_of(root: Element) -> bytes:

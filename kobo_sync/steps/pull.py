@@ -15,6 +15,7 @@ from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
 from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
+from kobo_sync.steps.relay import relay_by_itself
 from kobo_sync.store.attachments import (
     WantedFile,
     file_here,
@@ -44,6 +45,7 @@ def pull(
     """Bring the mirror to what the server holds: new, edited, re-validated, deleted rows, and files.
 
     *with_files* False leaves the files where they are: for a mirror of which only the answers are looked at.
+    What waits at the workspace's own field station is relayed before, as far as it goes.
     Rows and cursor commit together per page; every page can be read again. A form that cannot be pulled is a
     finding and the others go on; an unreachable server, a refused token or a disk at fault ends the run.
     Raises: KoboUnreachable, ConfigError, FormError, StoreError.
@@ -51,9 +53,10 @@ def pull(
     started_at = mission.clock()
     client = mission.reader()
     to_pull = list(form_ids or mission.config.forms)
-    findings: list[Finding] = []
+    relayed = relay_by_itself(mission)  # first: what waits at the station is to be read as well
+    findings = list(relayed.findings) if relayed else []
     projects = Projects(mission, client)
-    lines: list[str] = []
+    lines = [f"relay: {line}" for line in relayed.lines[-1:]] if relayed else []
     counts: Counter[str] = Counter()
     for done, form_id in enumerate(to_pull):
         mission.progress("pull", done, len(to_pull))

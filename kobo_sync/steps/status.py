@@ -10,6 +10,7 @@ from kobo_sync.desk.schedules import settings
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import end_dead_runs
 from kobo_sync.model import Report
+from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.database import Holding
 
 
@@ -40,6 +41,12 @@ def status(mission: Mission) -> Report:
         "files_missing": sum(holding.n_files_missing for holding in holdings),
         "quarantined": sum(holding.n_quarantined for holding in holdings),
     }
+    totals = ledger(mission.workspace)
+    if totals:
+        waiting = min((total.waiting_since for total in totals if total.waiting_since), default=None)
+        since = f", since {mission.local(waiting)} ({_ago(started_at, waiting)})" if waiting else ""
+        lines.append(f"relay: {summary(totals)}{since}")
+        counts |= {f"relay.{name}": n for name, n in sums(totals).items()}
     for holding in holdings:
         counts |= _metrics(holding, started_at)
     return mission.report("status", started_at, counts, [], lines)

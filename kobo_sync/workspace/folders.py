@@ -297,9 +297,11 @@ class Workspace:
         return _folder_bytes(self.root / "exports" / "annexes")
 
     @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the workspace: one run at a time over processes. Raises: Busy when another holds it."""
-        path = self.state_folder() / "lock"
+    def exclusive(
+        self, name: str = "lock", at_work: str = "another run is at work in this workspace"
+    ) -> Iterator[None]:
+        """Hold the workspace, or what *name* stands for: one at a time over processes. Raises: Busy when another holds it."""
+        path = self.state_folder() / name
         try:
             handle = private_file(path).open("a+b")
         except OSError as error:
@@ -308,9 +310,7 @@ class Workspace:
             try:
                 lock(handle.fileno())
             except OSError as error:
-                raise Busy(
-                    "another run is at work in this workspace", hint="wait for its end (kobo-sync status shows it)"
-                ) from error
+                raise Busy(at_work, hint="wait for its end (kobo-sync status shows it)") from error
             yield
         finally:
             handle.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import unescape
 
 from defusedxml.ElementTree import ParseError, fromstring
 
@@ -33,6 +34,8 @@ OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
 
 # A path after our own address or any other, without what could make it something else than a path.
 _LINK = re.compile(r"(?:https?://[^\s/?#@\\\x00-\x20\x7f]+)?(/(?!/)[^\\#\x00-\x1f\x7f]*)(?:#[^\x00-\x1f]*)?")
+
+_OPENROSA = re.compile(r"<(?:\w+:)?(?:message|detail)\b[^>]*>([^<]+)</")  # the sentence that phones show [e24, e33]
 
 # ── addresses ───────────────────────────────────────────────────────────────
 
@@ -212,12 +215,21 @@ def parse_error(body: bytes) -> str:
         data = json.loads(body)
     except (ValueError, RecursionError):
         text = " ".join(body[:2000].decode("utf-8", "replace").split())
+        if openrosa := _OPENROSA.search(text):
+            return unescape(openrosa[1]).strip()[:300]
         return "an HTML page" if text.lower().startswith(("<!doctype", "<html")) else text[:300]
     if isinstance(data, dict):
         for key in ("detail", "error", "message"):
             if isinstance(data.get(key), str):
                 return str(data[key])[:300]
     return json.dumps(data, ensure_ascii=False)[:300]
+
+
+def parse_file_names(body: bytes) -> set[str]:
+    """The files of one row that are there, by the names that its answers say [f03, g21]. Raises: KoboUnexpected."""
+    with _known_shape():
+        files = take(parse_object(body), "_attachments")
+        return {str(file["media_file_basename"]) for file in files if not file.get("is_deleted")}
 
 
 # ── what phones see ─────────────────────────────────────────────────────────
@@ -274,6 +286,11 @@ def parse_xform_marks(body: bytes) -> XFormMarks:
     if "formhub/uuid" not in calculated:
         unexpected("an XForm without formhub/uuid", body)
     return XFormMarks(calculated["formhub/uuid"], calculated.get("__version__", ""), version)
+
+
+def parse_form_ids(body: bytes) -> set[str]:
+    """The uids of the forms that formList offers [e02, e09]. Raises: KoboUnexpected."""
+    return {_texts(xform).get("formID", "") for xform in _xml(body)}
 
 
 def parse_manifest_path(body: bytes, asset_uid: str) -> str | None:

@@ -10,11 +10,17 @@ CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL,
 CREATE INDEX history_asset ON history (asset, id);
 CREATE TABLE hooks (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, settings TEXT NOT NULL, modified_at TEXT NOT NULL);
 CREATE TABLE imports (uid TEXT PRIMARY KEY, username TEXT NOT NULL, status TEXT NOT NULL, messages TEXT NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE ledger (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, uuid TEXT NOT NULL, root_uuid TEXT NOT NULL, deprecated TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, xml BLOB, address TEXT NOT NULL, sent_as BLOB, received_at TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, next_try_at TEXT, status INTEGER, message TEXT NOT NULL DEFAULT '', relayed_at TEXT, settled_at TEXT, removed_at TEXT);
+CREATE INDEX ledger_state ON ledger (state, id);
+CREATE UNIQUE INDEX ledger_uuid ON ledger (submission_id, uuid);
+CREATE TABLE ledger_files (id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL, name TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL, relayed_at TEXT);
+CREATE INDEX ledger_files_blob ON ledger_files (blob);
+CREATE INDEX ledger_files_record ON ledger_files (record, id);
 CREATE TABLE paired_media (asset TEXT NOT NULL, filename TEXT NOT NULL, hash TEXT NOT NULL, mimetype TEXT NOT NULL, blob TEXT NOT NULL, PRIMARY KEY (asset, filename));
 CREATE TABLE pairings (asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT NOT NULL, form_hash TEXT NOT NULL, version TEXT NOT NULL, form_uuid TEXT NOT NULL, paired_at TEXT NOT NULL, replaces TEXT);
 CREATE TABLE permissions (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, asset TEXT NOT NULL, username TEXT NOT NULL, codename TEXT NOT NULL, filters TEXT, UNIQUE (asset, username, codename));
 CREATE TABLE published (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, filename TEXT NOT NULL, mimetype TEXT NOT NULL, md5 TEXT NOT NULL, blob TEXT NOT NULL);
-CREATE TABLE retired (uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL);
+CREATE TABLE retired (uuid TEXT NOT NULL, asset TEXT NOT NULL, submission_id INTEGER NOT NULL, in_ledger INTEGER NOT NULL DEFAULT 1);
 CREATE INDEX retired_uuid ON retired (asset, uuid);
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE submissions (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, uuid TEXT NOT NULL, root_uuid TEXT NOT NULL, sha TEXT NOT NULL, head TEXT NOT NULL, attachments TEXT NOT NULL, validation TEXT NOT NULL, submission_time TEXT NOT NULL, created_at TEXT NOT NULL, submitted_by TEXT, xml BLOB NOT NULL);

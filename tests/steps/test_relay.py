@@ -1,0 +1,288 @@
+"""What the room's station received is brought to KoboToolbox: as it came, in order, each submission once (part 9, 3)."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import PASSWORD, TOKEN
+from relay_field import JPEG, VISIT, Both, both_in, rows_of
+
+from kobo_sync.errors import Busy, ConfigError
+from kobo_sync.mission.mission import Mission
+from kobo_sync.phones.collect import Phone
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.relay import forget, readdress, relay
+from kobo_sync.steps.status import status
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Both]:
+    with both_in(tmp_path) as made:
+        yield made
+
+
+def _collect(both: Both) -> None:
+    """A day: persons, visits with pictures of difficult names, a correction, a correction of that, late files."""
+    room = both.room
+    first = room.person("NOR-01", nom="Ünïcode « é » العربية & <b>")
+    room.person("NOR-02", note="deux\nlignes")
+    answers = {"zone": "nord", "accord": "oui", "code": "NOR-01", "groupe": "a"}
+    second = room.submit("personnes", {**answers, "nom": "Corrigée"}, edits=first)
+    room.submit("personnes", {**answers, "nom": "Corrigée deux fois"}, edits=second)
+    for name in ("photo.jpg", "été à l’école.jpg", "صورة رقم ١.jpg", 'dite "belle" & #1.jpg', "a b;c=d.jpg"):
+        room.submit("visites", {**VISIT, "photo": name}, files={name: (JPEG + name.encode(), "image/jpeg")})
+    late = room.new_id()
+    room.submit("visites", {**VISIT, "photo": "late.png"}, instance_id=late)
+    room.submit("visites", {**VISIT, "photo": "late.png"}, instance_id=late, files={"late.png": (b"\x89PNG", "image/png")})  # fmt: skip
+    visit = room.submit("visites", {**VISIT, "photo": "one.jpg"}, files={"one.jpg": (JPEG + b"1", "image/jpeg")})
+    edit = {**VISIT, "photo": "two.jpg", "membre": [{"prenom": "Awa"}]}
+    room.submit("visites", edit, edits=visit, files={"two.jpg": (JPEG + b"2", "image/x-odd")})
+
+
+def test_kobotoolbox_has_afterwards_what_the_station_has_row_by_row(both: Both) -> None:
+    _collect(both)
+    assert both.sums() == (12, 0, 0, 12)
+    report = both.relay()
+    assert report.findings == () and report.counts == {
+        "stored": 12,
+        "relayed": 12,
+        "refused": 0,
+        "waiting": 0,
+        "sent": 12,
+    }
+    assert report.lines[-1] == "all: stored 12 = relayed 12 + refused 0 + waiting 0"
+    for form_id in ("personnes", "visites"):
+        rows = rows_of(both.room, form_id)
+        assert rows == rows_of(both.kobo, form_id) and rows
+    assert both.relay().counts["sent"] == 0  # again: nothing is posted
+
+
+def test_a_pull_of_either_gives_the_same_mirror(both: Both) -> None:
+    _collect(both)
+    both.relay()
+    tables = []
+    for field in (both.room, both.kobo):
+        mission = field.reopen()
+        pull(mission)
+        read = {}
+        for form in mission.forms.values():
+            for table in mission.store.tables(form):
+                frame = mission.store.read_table(table)
+                read[table.name] = frame.drop(columns=["submission_id", "submitted_at"], errors="ignore")
+        tables.append(read)
+    assert tables[0].keys() == tables[1].keys()
+    for name, frame in tables[0].items():
+        assert frame.equals(tables[1][name]), name
+
+
+def test_what_a_phone_sent_arrives_byte_for_byte(both: Both) -> None:
+    _collect(both)
+    both.relay()
+    stored = []
+    for field in (both.room, both.kobo):
+        with field.station.db.writing() as connection:
+            sql = "SELECT uuid, xml FROM submissions ORDER BY uuid"
+            stored.append([tuple(row) for row in connection.execute(sql)])
+    assert stored[0] == stored[1] and len(stored[0]) == 9
+
+
+def test_pictures_of_25_megabytes_go_in_several_posts(both: Both) -> None:
+    files = {f"p{n}.jpg": (JPEG + bytes([n]) * 2_500_000, "image/jpeg") for n in range(10)}
+    members = [{"prenom": name} for name in files]  # an answer that names the file, as an image question does
+    both.room.submit("visites", {**VISIT, "membre": members}, files=files)
+    from kobo_sync.kobo.openrosa import SubmissionDoor
+
+    posts: list[tuple[int, int, bool]] = []
+    post = SubmissionDoor.post
+
+    def noted(self: SubmissionDoor, xml: bytes, parts: object = (), *, is_incomplete: bool = False) -> int:
+        posts.append((len(parts), sum(len(part.content) for part in parts), is_incomplete))  # type: ignore[arg-type, attr-defined]
+        return post(self, xml, parts, is_incomplete=is_incomplete)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SubmissionDoor, "post", noted)
+        both.relay()
+    assert [(n, more) for n, _, more in posts] == [(3, True), (3, True), (3, True), (1, False)]
+    assert all(size < 10_000_000 for _, size, _ in posts)
+    assert rows_of(both.room, "visites") == rows_of(both.kobo, "visites")
+
+
+def test_files_that_come_late_follow_what_was_relayed(both: Both) -> None:
+    key = both.room.new_id()
+    answers = {**VISIT, "photo": "p.jpg"}
+    both.room.submit("visites", answers, instance_id=key)
+    both.relay()
+    both.room.submit("visites", answers, instance_id=key, files={"p.jpg": (JPEG, "image/jpeg")})
+    assert both.sums() == (1, 0, 0, 1)
+    assert both.relay().counts["sent"] == 1 and both.sums() == (1, 1, 0, 0)
+    assert rows_of(both.room, "visites") == rows_of(both.kobo, "visites")
+    assert rows_of(both.kobo, "visites")[0]["_attachments"]
+
+
+def test_relay_while_phones_send(both: Both) -> None:
+    codes = [f"NOR-{n:02}" for n in range(30)]
+    enough = threading.Event()
+
+    def send() -> None:
+        for n, code in enumerate(codes):
+            both.room.person(code)
+            if n == 5:
+                enough.set()
+
+    phone = threading.Thread(target=send)
+    phone.start()
+    assert enough.wait(30)
+    while phone.is_alive():
+        both.relay()
+    phone.join()
+    both.relay()
+    assert both.sums() == (30, 30, 0, 0)
+    assert [row["code"] for row in rows_of(both.kobo, "personnes")] == codes  # in order of arrival
+
+
+def test_the_second_of_two_relays_leaves_with_a_clear_word_and_builds_do_not_wait(both: Both) -> None:
+    both.room.person("NOR-01")
+    with both.workspace.exclusive("relay.lock"):
+        with pytest.raises(Busy, match="another relay is at work"):
+            both.relay()
+        assert pull(both.mission()).findings == ()  # a pull goes on without it
+    with both.workspace.exclusive():  # a build is at work
+        assert both.relay().counts["sent"] == 1
+
+
+def test_a_pull_relays_what_waits_and_reads_it_at_once(both: Both) -> None:
+    both.room.person("NOR-01")
+    report = pull(both.mission())
+    assert "personnes: server 1 = local 1" in str(report.lines) and both.sums() == (1, 1, 0, 0)
+    assert any("relayed 1 +" in line for line in report.lines)
+    assert not any("relayed" in line for line in pull(both.mission()).lines)  # nothing waits: nothing is said
+
+
+def test_the_stations_own_address_is_refused(both: Both) -> None:
+    both.room.person("NOR-01")
+    both.workspace.put_station_token(int(both.room.url.rpartition(":")[2]), TOKEN)
+    mission = Mission(both.workspace, {}, both.clock, server=(both.room.url, both.room.url))
+    both.opened.append(mission)
+    with pytest.raises(ConfigError, match="relay to itself"):
+        relay(mission)
+    assert pull(mission).findings == () and both.sums() == (1, 0, 0, 1)
+
+
+def test_a_dry_run_posts_nothing(both: Both) -> None:
+    _collect(both)
+    report = both.relay(dry_run=True)
+    assert report.counts["to_send"] == 12 and report.lines[0].startswith("would post 12 submissions with 8 files")
+    assert both.sums() == (12, 0, 0, 12) and rows_of(both.kobo, "visites") == []
+
+
+def test_status_says_what_waits_and_since_when(both: Both) -> None:
+    both.room.person("NOR-01")
+    report = status(both.mission())
+    assert report.counts["relay.waiting"] == 1
+    assert any(
+        line.startswith("relay: stored 1 = relayed 0 + refused 0 + waiting 1, since 2025-02-11")
+        for line in report.lines
+    )
+
+
+# ── filled before the station was paired ──
+
+
+def _as_unpaired(both: Both) -> None:
+    """The station's forms under uids of its own, as if it had made them itself."""
+    with both.room.station.db.writing() as connection:
+        uid = both.room.uid("personnes")
+        own = "aOwnFormOfTheStation00"
+        for table, column in (
+            ("assets", "uid"),
+            ("versions", "asset"),
+            ("deployments", "asset"),
+            ("permissions", "asset"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (own, uid))
+        connection.execute("UPDATE deployments SET uuid = 'f' || substr(uuid, 2) WHERE asset = ?", (own,))
+        xform, uuid = connection.execute("SELECT xform, uuid FROM deployments WHERE asset = ?", (own,)).fetchone()
+        xform = bytes(xform).replace(uid.encode(), own.encode()).replace(b"1" + uuid.encode()[1:], uuid.encode())
+        connection.execute("UPDATE deployments SET xform = ? WHERE asset = ?", (xform, own))
+
+
+def _send_own(both: Both, code: str, edits: str = "") -> str:
+    phone = Phone(both.room.url, "maha", PASSWORD)
+    offered = next(form for form in phone.forms() if form.asset_uid == "aOwnFormOfTheStation00")
+    xform = phone.xform(offered)
+    uuid = xform.partition('formhub/uuid" type="string" calculate="\'')[2].partition("'")[0]
+    key = both.room.new_id()
+    meta = f"<deprecatedID>uuid:{edits}</deprecatedID>" if edits else ""
+    xml = (
+        f'<?xml version="1.0" ?><aOwnFormOfTheStation00 xmlns:orx="http://openrosa.org/xforms" version="{offered.version}"'
+        f' id="aOwnFormOfTheStation00"><formhub><uuid>{uuid}</uuid></formhub><zone>nord</zone><accord>oui</accord>'
+        f"<code>{code}</code><nom>É &amp; « »</nom><groupe>a</groupe><orx:meta><orx:instanceID>uuid:{key}"
+        f"</orx:instanceID>{meta.replace('<', '<orx:').replace('<orx:/', '</orx:')}</orx:meta></aOwnFormOfTheStation00>"
+    )
+    phone.send(xml.encode(), {})
+    phone.close()
+    return key
+
+
+def _pair(both: Both) -> None:
+    form = next(form for form in both.kobo.phone.forms() if form.asset_uid == both.kobo.uid("personnes"))
+    with both.kobo.station.db.writing() as connection:
+        (uuid,) = connection.execute("SELECT uuid FROM deployments WHERE asset = ?", (form.asset_uid,)).fetchone()
+    with both.room.station.db.writing() as connection:
+        connection.execute(
+            "INSERT INTO pairings VALUES (?, 'personnes', ?, ?, ?, ?, '2025-02-11', 'aOwnFormOfTheStation00')",
+            (form.asset_uid, both.kobo.url, form.hash, form.version, uuid),
+        )
+
+
+def test_what_was_filled_before_pairing_is_told_once_per_form_and_readdressed_on_demand(both: Both) -> None:
+    _as_unpaired(both)
+    first = _send_own(both, "NOR-01")
+    last = _send_own(both, "NOR-02", edits=first)
+    both.room.submit("visites", VISIT)
+    report = both.relay()
+    (finding,) = report.findings
+    assert (finding.rule, finding.where) == ("RELAY002", "personnes") and finding.message.startswith("2 submissions")
+    assert finding.hint == "run: kobo-sync station pair; then: kobo-sync relay --readdress personnes"
+    assert both.sums() == (3, 1, 0, 2) and len(rows_of(both.kobo, "visites")) == 1
+    with pytest.raises(ConfigError, match="not paired"):
+        readdress(both.mission(), "personnes")
+    _pair(both)
+    assert both.relay().findings[0].hint == "run: kobo-sync relay --readdress personnes"
+    assert readdress(both.mission(), "personnes", dry_run=True).counts == {"readdressed": 2}
+    assert readdress(both.mission(), "personnes").counts == {"readdressed": 2}
+    assert both.relay().findings == () and both.sums() == (3, 3, 0, 0)
+    (row,) = rows_of(both.kobo, "personnes")
+    uid = both.kobo.uid("personnes")
+    assert (row["_uuid"], row["meta/rootUuid"], row["_xform_id_string"]) == (last, f"uuid:{first}", uid)
+    assert (row["code"], row["nom"]) == ("NOR-02", "É & « »")
+    with closing(sqlite3.connect(both.workspace.station_database)) as file:
+        kept = [row[0] for row in file.execute("SELECT xml FROM ledger WHERE xml IS NOT NULL")]
+    assert len(kept) == 1 and b'id="aOwnFormOfTheStation00"' in kept[0]  # the phone's own bytes stay
+    assert readdress(both.mission(), "personnes").counts == {"readdressed": 0}
+
+
+# ── erasing ──
+
+
+def test_forgetting_erases_what_is_relayed_and_nothing_else(both: Both) -> None:
+    _collect(both)
+    both.relay()
+    both.room.person("SUD-09", zone="sud", nom="Attend encore")
+    mission = both.mission()
+    assert forget(mission, dry_run=True).counts == {"forgotten": 9}
+    report = forget(mission)
+    assert report.counts == {"stored": 13, "relayed": 12, "refused": 0, "waiting": 1, "forgotten": 9}
+    assert report.findings == () and any("(5 of them erased here)" not in line for line in report.lines)
+    assert [row["nom"] for row in rows_of(both.room, "personnes")] == ["Attend encore"]
+    assert rows_of(both.room, "visites") == [] and len(rows_of(both.kobo, "visites")) == 7
+    for each in (both.kobo, both.room):
+        each.station.db.reader.execute("SELECT 1").fetchall()
+    content = b"".join(path.read_bytes() for path in both.workspace.state.glob("station.sqlite*"))
+    assert "Corrigée".encode() not in content and b"Attend encore" in content
+    assert both.relay().counts["sent"] == 1 and both.sums() == (13, 13, 0, 0)
