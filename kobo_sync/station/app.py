@@ -19,6 +19,9 @@ from werkzeug.wrappers import Response
 from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
 from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows, space
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
+from kobo_sync.station.browser import pages
+from kobo_sync.station.browser.offered import Papers
+from kobo_sync.station.browser.sessions import ROOM, Sessions
 from kobo_sync.station.database import Database
 from kobo_sync.station.query import TooSlow
 from kobo_sync.station.room import pages as room
@@ -50,6 +53,7 @@ GONE = (
 )
 _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"  # fmt: skip
 _MIN_GZIP = 600
+BROWSER = "/f/"
 STALE_LINGER_S = 300.0
 _V1 = ("/assets/", "/imports/", "/exports/", "/permissions/", "/users/", "/api/v1/", "/submissions/", "/hub/")
 
@@ -82,6 +86,7 @@ class Station:
     *new_uuid* bare uuids. *url_scheme* is that of the links in answers unless ``X-Forwarded-Proto`` says https.
     *api* is whom the API answers, phones' doors apart: nobody, programs on this machine, or everyone.
     *reserve_bytes* of the disk stay free: what would take of them is refused before it is sent.
+    *event_pin* opens the browser forms at ``/f/`` without an account; empty: accounts alone do.
     Raises: StoreError when *path* is another program's file.
     """
 
@@ -101,10 +106,11 @@ class Station:
         self.db, self.path, self.reserve_bytes = Database(path), path, reserve_bytes
         self.now, self.new_uid, self.new_uuid = clock, new_uid, new_uuid
         self.url_scheme, self.api = url_scheme, api
-        self.event_pin = event_pin
         self.authority = b""  # whose certificate ours is, as PEM, for phones that are to trust it
         self.screen: Screen | None = None  # of the room, where the station has a mission
-        self.keyring = Keyring(accounts)
+        by_pin = [Account(ROOM)] if event_pin and ROOM not in {account.username for account in accounts} else []
+        self.keyring = Keyring([*accounts, *by_pin])
+        self.sessions, self.papers = Sessions(self.db, self.keyring, event_pin, clock), Papers(self.db)
         assets.admit_phones(self)
 
     def wsgi(self) -> WSGIApplication:
@@ -118,7 +124,7 @@ class Station:
                 request.close()  # the temporary files of big uploads
             if request.username is not None and "ETag" not in answer.headers:
                 answer.headers["X-Kobonaut"] = request.username
-            # What phones send is nobody's page: no browser may run it in the station's name.
+            # What phones send is nobody's page: no browser may run it in the station's name. A page says what it may.
             answer.headers["X-Content-Type-Options"] = "nosniff"
             answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; sandbox")
             _compress(request, answer)
@@ -138,9 +144,14 @@ class Station:
             is_stale = 'stale="true"' in signed.refusal.headers.get("WWW-Authenticate", "")
             # A phone whose nonce has aged reads its new one when it has sent what it began.
             return Admission(0, signed, linger_s=STALE_LINGER_S if is_stale else LINGER_S)
-        if is_phone and request.method == "POST" and not self.has_room(request.content_length or 0):
+        is_sent = request.method == "POST" and (is_phone or request.path == pages.SUBMISSION)
+        if is_sent and not self.has_room(request.content_length or 0):
             linger_s = STALE_LINGER_S if signed.account else LINGER_S  # a phone reads it when it has sent what it began
             return Admission(0, _Signed(refusal=_no_room()), linger_s=linger_s)
+        if request.path.startswith(BROWSER):
+            is_signed_in = signed.account is not None
+            most_bytes = pages.most_bytes(request.path, MAX_BODY, is_signed_in=is_signed_in)
+            return Admission(most_bytes, signed, is_trusted=is_signed_in)
         if signed.account is not None:
             is_upload = is_phone or request.path.endswith(("/files/", "/imports/"))
             return Admission(MAX_BODY if is_upload else MAX_JSON, signed, is_trusted=True)
@@ -223,7 +234,8 @@ class Station:
         except (NotFound, MethodNotAllowed) as error:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
-        if not is_phone and not (self._answers_api(request) if rule.endpoint not in _ROOM else self._is_here(request)):
+        is_guests = is_phone or request.path.startswith(BROWSER)
+        if not is_guests and not (self._is_here(request) if rule.endpoint in _ROOM else self._answers_api(request)):
             raise no_such_page()
         return view, is_phone, dict(values)
 
@@ -238,6 +250,8 @@ class Station:
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""
+        if request.path.startswith(BROWSER):
+            return _Signed(self.sessions.account(request))  # a cookie, whatever else a browser remembers
         is_submission = request.path.endswith("/submission")
         try:
             account = self.keyring.identify(request, self.now(), basic_over_http=not is_phone or is_submission)
@@ -368,4 +382,5 @@ _ROOM = {path for path, _ in room.VIEWS}
 _VIEWS: dict[Any, tuple[View, bool]] = {path: (view, False) for path, view in (*_TABLE, *room.VIEWS)}
 _VIEWS |= {path: (view, True) for path, view in _PHONE_TABLE}
 _VIEWS |= {f"/<user>{path}": (view, True) for path, view in _PHONE_TABLE}
+_VIEWS |= {path: (view, False) for path, view in pages.ROUTES}
 _ROUTES = Map([Rule(path, endpoint=path) for path in _VIEWS], merge_slashes=False)
