@@ -70,19 +70,24 @@ def roster_command(mission: Mission, imported: Path | None, force: bool, dry_run
 )
 @click.option("--language", type=click.Choice(["fr", "ar"]), default="fr", show_default=True, help="Of the app.")
 @click.option("--with-password", is_flag=True, help="Put the password in COLLECT_PASSWORD into the code.")
+@click.option("--station", metavar="ADDRESS", help="Of all accounts of this workspace's own station, passwords included; ADDRESS as it prints it.")  # fmt: skip
 @click.option("--badges", is_flag=True, help="Make badges for the participants instead.")
 @click.option("--zone", default="", metavar="CODE", help="Badges of this zone only.")
 @click.option("--blank", default=0, type=click.IntRange(0, 999), help="Badges with codes only, so many for --zone.")
 @click.option("--output", type=FOLDER, help="Where to write (default: exports/out/enrolment or badges).")
-def enrol_command(mission: Mission, user: str, badges: bool, zone: str, blank: int, **options: Any) -> Report:
+def enrol_command(
+    mission: Mission, user: str, badges: bool, zone: str, blank: int, station: str | None, **options: Any
+) -> Report:
     """Make QR codes that set up phones, or badges for participants.
 
     A code holds the server and the user's name, and no password unless --with-password asks for it.
     """
-    from kobo_sync.steps.enrol import badge_sheets, enrol
+    from kobo_sync.steps.enrol import badge_sheets, enrol, enrol_at_station
 
     if badges:
         return badge_sheets(mission, zone=zone, n_blank=blank, output=options["output"])
+    if station:
+        return enrol_at_station(mission, station, language=options["language"], output=options["output"])
     if bool(user) == bool(options["people"]):
-        raise click.UsageError("give one USER, or --all FILE.csv, or --badges")
+        raise click.UsageError("give one USER, or --all FILE.csv, or --station ADDRESS, or --badges")
     return enrol(mission, user=user, **options)

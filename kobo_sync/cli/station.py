@@ -324,7 +324,7 @@ def _served(station: Station, host: str, port: int, tls: ssl.SSLContext | None) 
 def _until_stopped(phones: _Served, api: Listening, state: Path) -> None:
     from kobo_sync.cli.console import warn
     from kobo_sync.cli.signals import StopSignal
-    from kobo_sync.steps.field_station import ACCOUNTS
+    from kobo_sync.workspace.folders import STATION_ACCOUNTS
 
     stop = StopSignal()
     lines = [f"listening on {phones.url} (Ctrl-C stops)"]
@@ -332,7 +332,7 @@ def _until_stopped(phones: _Served, api: Listening, state: Path) -> None:
         lines.append(f"  → certificate, SHA-256: {phones.fingerprint}")
         lines.append(f"    phones that are to trust it install {phones.url}/certificate.crt")
     lines += [
-        f"  → phones: server {phones.url}, accounts and passwords in {state / ACCOUNTS} (kobo-sync enrol --station prints them)",
+        f"  → phones: server {phones.url}, accounts and passwords in {state / STATION_ACCOUNTS} (kobo-sync enrol --station {phones.url} prints them)",
         f"  → browsers: {phones.url}/f/    the room's screen: {api.url}/salle",
         f"  → this product: server.kf is {api.url}, server.kc {phones.url}",
     ]

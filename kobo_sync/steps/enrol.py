@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
+from kobo_sync.steps.field_station import enumerators, station_accounts
 from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
@@ -51,27 +53,56 @@ def enrol(
         raise ConfigError(
             "the password is not there", file="the environment", key=PASSWORD, hint=f"set {PASSWORD} for this one run"
         )
-    config = mission.config.mission
-    folder = output or mission.workspace.out / "enrolment"
-    files: dict[str, bytes] = {}
+    sheets: list[tuple[str, str, str]] = []
     for account, person in _accounts(people) if people else [(user, name)]:
         if not _USER.fullmatch(account):
             where = people.name if people else "USER"
             raise ConfigError(
                 f"{account!r} is no account's name", file=where, key="user", hint="write it as on KoboToolbox"
             )
+        sheets.append((account, person, password))
+    return _written(mission, started_at, mission.kc, sheets, language, output or mission.workspace.out / "enrolment")
+
+
+def enrol_at_station(mission: Mission, url: str, *, language: str = "fr", output: Path | None = None) -> Report:
+    """The same for every account of this workspace's own station, which phones reach at *url*; each code holds its password.
+
+    Raises: ConfigError for an address that leads a phone to itself; StoreError.
+    """
+    started_at = mission.clock()
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or leads_here(url):
+        hint = "give the address that the station prints for phones, as http://192.168.1.10:8080"
+        raise ConfigError(f"{url} is no address that a phone reaches", file="--station", key="ADDRESS", hint=hint)
+    accounts = station_accounts(mission.workspace.state, enumerators(mission))
+    sheets = [(user, each.name, each.password) for user, each in accounts.enumerators.items()]
+    folder = output or mission.workspace.out / "enrolment"
+    return _written(mission, started_at, url.rstrip("/"), sheets, language, folder)
+
+
+def _written(
+    mission: Mission,
+    started_at: datetime,
+    server: str,
+    sheets: Sequence[tuple[str, str, str]],
+    language: str,
+    folder: Path,
+) -> Report:
+    """Write the codes of *sheets*: account, person, password (empty: the code holds none)."""
+    config = mission.config.mission
+    files: dict[str, bytes] = {}
+    for account, person, password in sheets:
         chosen = settings(
-            mission.kc, account, project=config.programme or config.title, language=language, password=password
+            server, account, project=config.programme or config.title, language=language, password=password
         )
         code = payload(chosen)
         files[f"{account}.png"] = qr_png(code)
         files[f"{account}.pdf"] = enrolment_pdf(
-            code, user=account, name=person, mission=config.title, server=mission.kc, with_password=bool(password)
+            code, user=account, name=person, mission=config.title, server=server, with_password=bool(password)
         )
     lines = _write(folder, files)
-    if password:
+    if any(password for _, _, password in sheets):
         lines.append("these files hold a password: print them, then delete them")
-    return mission.report("enrol", started_at, {"enumerators": len(files) // 2}, [], lines)
+    return mission.report("enrol", started_at, {"enumerators": len(sheets)}, [], lines)
 
 
 def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: Path | None = None) -> Report:

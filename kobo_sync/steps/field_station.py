@@ -14,10 +14,10 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.station.accounts import StationAccounts
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.projects import Projects
+from kobo_sync.workspace.folders import STATION_ACCOUNTS
 from kobo_sync.workspace.private import private_folder
 from kobo_sync.workspace.writing import write_atomic
 
-ACCOUNTS = "station-accounts.json"
 ENUMERATORS = "config/enumerators.csv"
 
 
@@ -26,7 +26,7 @@ def station_accounts(state: Path, names: Mapping[str, str], *, fresh_pin: bool =
 
     Nobody's password changes; an account that *names* has no more is closed. Raises: StoreError.
     """
-    path = private_folder(state) / ACCOUNTS
+    path = private_folder(state) / STATION_ACCOUNTS
     before = StationAccounts.read(path.read_bytes(), str(path)) if path.exists() else None
     accounts = (before or StationAccounts.new()).with_enumerators(names)
     if fresh_pin:

@@ -38,36 +38,9 @@ from kobo_sync.workspace.private import private_folder
 
 ROOM = "room"
 LANGUAGES = ("fr", "ar")
-ARRIVALS, FINDINGS = 12, 12
+ARRIVALS, FINDINGS = 8, 6
 # What is mended in the room or never: the person is still there.
 MENDED_IN_THE_ROOM = ("DATA010", "DATA007", "DATA006", "DATA002", "DATA005", "DATA003", "ROSTER001")
-_TODO = {
-    "DATA010": (
-        "Inscrivez la personne maintenant (formulaire d’inscription) : son nom apparaît sur la liste en moins d’une minute.",
-        "سجّلوا الشخص الآن (استمارة التسجيل): يظهر اسمه في اللائحة في أقل من دقيقة.",
-    ),
-    "DATA007": (
-        "Faites signer la personne avant son départ : rouvrez la fiche d’émargement et renvoyez-la.",
-        "اطلبوا توقيع الشخص قبل مغادرته: افتحوا استمارة الحضور من جديد وأعيدوا إرسالها.",
-    ),
-    "DATA006": (
-        "Comparez les deux fiches avec la personne ; l’administrateur supprime celle qui est de trop.",
-        "قارنوا الاستمارتين مع الشخص المعني؛ ويحذف المسؤول الزائدة منهما.",
-    ),
-    "DATA002": (
-        "Demandez si c’est la même personne ; si oui, gardez un seul code et prévenez l’administrateur.",
-        "اسألوا إن كان الشخص نفسه؛ إن كان كذلك فاحتفظوا برمز واحد وأخبروا المسؤول.",
-    ),
-    "DATA005": ("Demandez dans quelle zone la personne est inscrite.", "اسألوا عن المنطقة التي سُجّل فيها الشخص."),
-    "DATA003": (
-        "Demandez à l’enquêteur quelle zone il a choisie, et corrigez la fiche.",
-        "اسألوا الباحث عن المنطقة التي اختارها، وصحّحوا الاستمارة.",
-    ),
-    "ROSTER001": (
-        "Donnez un autre badge à la seconde personne, et inscrivez-la de nouveau.",
-        "أعطوا الشخص الثاني شارة أخرى، وسجّلوه من جديد.",
-    ),
-}
 
 
 def room_workspace(workspace: Workspace) -> Workspace:
@@ -222,23 +195,23 @@ def board(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> dict
     """What the screen shows, without a name: texts as ``{"fr", "ar"}``, zones that have sent something first.
 
     Shape: ``{"n", "forms": [{"title", "n"}], "zones": [{"name", "n_present", "target", "groups": [{"name", "n", "quota"}],
-    "sessions": [{"name", "n"}]}], "arrivals": [{"at", "form", "zone"}], "checks": [{"title", "message", "todo", "zone",
-    "form", "at"}], "n_checks"}``.
+    "sessions": [{"name", "n"}]}], "arrivals": [{"at", "form", "zone"}], "checks": [{"rule", "title", "message",
+    "zone", "form", "at"}], "n_checks"}``.
     """
     config = facts.config
     per_form = Counter(each.form_id for each in arrivals)
-    busy = Counter(each.zone for each in arrivals)
+    attendance_forms = config.forms_with_role("attendance")
+    busy = Counter(each.zone for each in arrivals if each.form_id in attendance_forms)
+    busy = busy or Counter(each.zone for each in arrivals)  # before the first signature
     present = attendance(facts)
-    zones = sorted(config.zones, key=lambda zone: -busy[zone.code])
+    shown = [zone for zone in config.zones if busy[zone.code]] or config.zones
     findings = _to_mend(facts, arrivals, roster)
     clock = ZoneInfo(config.mission.timezone)
     by_root = {each.root_uuid: each for each in arrivals}
     return {
         "n": len(arrivals),
         "forms": [{"title": _title(facts, form_id), "n": per_form[form_id]} for form_id in config.forms],
-        "zones": [
-            _zone(config, zone, present) for zone in zones if busy[zone.code] or not any(busy[z.code] for z in zones)
-        ],
+        "zones": [_zone(config, zone, present) for zone in sorted(shown, key=lambda zone: -busy[zone.code])],
         "arrivals": [
             {
                 "at": f"{each.at.astimezone(clock):%H:%M}",
@@ -251,7 +224,7 @@ def board(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> dict
             {
                 "title": {language: rule_title(finding.rule, language) for language in LANGUAGES},
                 "message": {language: translated(finding.message, language) for language in LANGUAGES},
-                "todo": dict(zip(LANGUAGES, _TODO[finding.rule], strict=True)),
+                "rule": finding.rule,
                 "zone": _zone_name(config, finding.zone),
                 "form": _title(facts, finding.form_id),
                 "at": f"{by_root[finding.root_uuid].at.astimezone(clock):%H:%M}",
@@ -305,7 +278,8 @@ def _zone(config: Config, zone: Zone, present: Attendance) -> dict[str, Any]:
 
 
 def _title(facts: Facts, form_id: str) -> dict[str, str]:
-    return _labels(facts.config.forms[form_id].titles, facts.forms[form_id].title or form_id)
+    titles = facts.config.forms[form_id].titles
+    return {language: titles.get(language) or facts.forms[form_id].title or form_id for language in LANGUAGES}
 
 
 def _zone_name(config: Config, code: str) -> dict[str, str]:

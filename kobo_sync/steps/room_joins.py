@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from kobo_sync.documents.pdf.barcodes import qr_svg
 from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.mission.mission import Mission
-from kobo_sync.station.room.pages import Join
+from kobo_sync.station.room.pages import Join, fixed_texts
 
 _SPECIAL = re.compile(r'([\\;,":])')
 
 
 def joins(mission: Mission, url: str) -> list[Join]:
     """The ways in, of a station that phones reach at *url*; no code holds a password but the Wi-Fi's own."""
-    config = mission.config
+    config, texts = mission.config, fixed_texts()
     ways = []
     if config.station.wifi:
         password = config.secret("STATION_WIFI_PASSWORD")
@@ -24,13 +24,11 @@ def joins(mission: Mission, url: str) -> list[Join]:
             if password
             else f"T:nopass;S:{_quoted(config.station.wifi)};"
         )
-        ways.append(
-            Join({"fr": "1. Le Wi-Fi", "ar": "1. شبكة الواي فاي"}, config.station.wifi, qr_svg(f"WIFI:{kind};"))
-        )
+        ways.append(Join(texts["wifi"], config.station.wifi, qr_svg(f"WIFI:{kind};")))
     chosen = settings(
         url, "", project=config.mission.programme or config.mission.title, language=config.mission.languages[0]
     )
-    ways.append(Join({"fr": "KoboCollect (réglages)", "ar": "KoboCollect (الإعدادات)"}, url, qr_svg(payload(chosen))))
+    ways.append(Join(texts["collect"], url, qr_svg(payload(chosen))))
     for form_id, form in mission.forms.items():
         address = f"{url}/f/{form_id}"
         title = {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 STATE = ".kobo_sync"
 BACKUPS = "backups"
 STATION_TOKEN = "station.token"
+STATION_ACCOUNTS = "station-accounts.json"
 ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"

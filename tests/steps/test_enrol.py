@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Zone
-from kobo_sync.steps.enrol import badge_sheets, blank_badges, enrol, participant_sheets
+from kobo_sync.steps.enrol import badge_sheets, blank_badges, enrol, enrol_at_station, participant_sheets
 from kobo_sync.workspace.folders import Workspace
 
 
@@ -117,4 +118,18 @@ def test_badges_before_anyone_is_registered(workspace: Workspace) -> None:
     assert badge_sheets(mission).has_errors  # no participant, no badge, and the cure is told
     with pytest.raises(ConfigError, match="no zone 'est'"):
         badge_sheets(mission, zone="est")
+    mission.close()
+
+
+def test_the_accounts_of_the_own_station_get_sheets_with_their_passwords(workspace: Workspace) -> None:
+    """Part 9, 1: a phone is set up by one scan."""
+    mission = Mission(workspace, {})
+    report = enrol_at_station(mission, "http://192.168.1.10:8080/", language="ar")
+    assert report.counts == {"enumerators": 6} and "password" in report.lines[-1]
+    folder = workspace.out / "enrolment"
+    assert {path.suffix for path in folder.iterdir()} == {".png", ".pdf"}
+    assert stat.S_IMODE((folder / "enqueteur1.pdf").stat().st_mode) == 0o600
+    for address in ("http://127.0.0.1:8080", "http://localhost", "phone", ""):
+        with pytest.raises(ConfigError, match="no address that a phone reaches"):
+            enrol_at_station(mission, address)
     mission.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from conftest import MISSION, TOKEN, Field, field_in, write_workspace
 
 from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
+from kobo_sync.station.room.pages import fixed_texts
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.room import Room
+from kobo_sync.steps.room import MENDED_IN_THE_ROOM, Room
 from kobo_sync.steps.room_watch import RoomWatch
 from kobo_sync.workspace.folders import Workspace
 
@@ -115,7 +118,7 @@ def test_what_can_still_be_mended_is_told_with_what_to_do(field: Field) -> None:
     assert len(board["checks"]) == board["n_checks"] == 3
     assert {"Signature manquante", "Présence sans inscription"} <= set(titles)
     for check in board["checks"]:
-        assert check["todo"]["fr"] and check["todo"]["ar"] and check["message"]["ar"] != check["message"]["fr"]
+        assert check["message"]["ar"] != check["message"]["fr"]
         assert check["at"] == "09:00" and check["zone"]["fr"] == "Nord"
 
 
@@ -182,3 +185,14 @@ def test_the_watch_looks_again_at_a_change_and_survives_a_failure() -> None:
         assert each.wait(timeout=20)
     watch.stop()
     assert watch.board() == {"n": 3} and told == [0, 1, 2]
+
+
+def test_each_rule_that_is_shown_says_what_to_do_and_every_text_is_in_both_languages() -> None:
+    texts = fixed_texts()
+    assert {key for key in texts if key.startswith("todo_")} == {f"todo_{rule}" for rule in MENDED_IN_THE_ROOM}
+    for key, languages in texts.items():
+        assert languages.keys() == {"fr", "ar"} and all(languages.values()), key
+        assert re.search("[\u0600-\u06ff]", languages["ar"]) or key == "language", key
+    script = (resources.files("kobo_sync.station.room") / "static" / "room.js").read_text("utf-8")
+    used = set(re.findall(r'\bt\("(\w+)"\)', script)) | {"checks", "arrivals", "forms", "join", "wifi", "collect"}
+    assert used | {key for key in texts if key.startswith("todo_")} == texts.keys()

@@ -30,12 +30,19 @@ function bar(n, quota) {
   return meter;
 }
 
+// Figures read from the left in both languages: 8 / 9 is never 9 / 8.
+function figure(text) {
+  const made = element("strong", text);
+  made.dir = "ltr";
+  return made;
+}
+
 function tally(heading, rows) {
   const box = element("div", undefined, "tally");
   box.append(element("h3", heading));
   for (const row of rows) {
     const line = element("p");
-    line.append(element("span", said(row.name), "name"), element("strong", row.quota ? `${row.n} / ${row.quota}` : `${row.n}`));
+    line.append(element("span", said(row.name), "name"), figure(row.quota ? `${row.n} / ${row.quota}` : `${row.n}`));
     if (row.quota) line.append(bar(row.n, row.quota));
     box.append(line);
   }
@@ -45,7 +52,7 @@ function tally(heading, rows) {
 function zone(each) {
   const card = element("article");
   const head = element("h2");
-  head.append(element("span", said(each.name)), " ", element("strong", `${each.n_present} / ${each.target}`), " ", element("small", t("present")));
+  head.append(element("span", said(each.name)), " ", figure(`${each.n_present} / ${each.target}`), " ", element("small", t("present")));
   card.append(head, bar(each.n_present, each.target), tally(t("groups"), each.groups), tally(t("sessions"), each.sessions));
   return card;
 }
@@ -55,18 +62,20 @@ function check(each) {
   item.append(
     element("strong", [each.at, said(each.form), said(each.zone)].filter(Boolean).join(" · ")),
     element("span", said(each.message), "what"),
-    element("span", said(each.todo), "todo"),
+    element("span", t(`todo_${each.rule}`), "todo"),
   );
   return item;
 }
 
 function join(each) {
-  const figure = element("figure");
+  const way = element("figure");
   const picture = element("img");
   picture.src = `/salle/codes/${each.code}`;
   picture.alt = `${said(each.title)} ${each.text}`;
-  figure.append(picture, element("figcaption", said(each.title)), element("small", each.text));
-  return figure;
+  const address = element("small", each.text);
+  address.dir = "ltr";
+  way.append(picture, element("figcaption", said(each.title)), address);
+  return way;
 }
 
 function write() {
@@ -96,7 +105,7 @@ function write() {
     return row;
   }));
   $("codes").replaceChildren(...board.joins.map(join));
-  $("pin").replaceChildren(...(board.pin ? [element("span", t("pin")), " ", element("strong", board.pin)] : []));
+  $("pin").replaceChildren(...(board.pin ? [element("span", t("pin")), " ", figure(board.pin)] : []));
   $("fingerprint").textContent = board.fingerprint ? `${t("fingerprint")} : ${board.fingerprint}` : "";
   $("updated").textContent = board.as_of ? `${t("updated")} ${board.as_of}` : "";
 }
