@@ -263,7 +263,10 @@ def test_what_is_refused_is_kept_and_told(small: Room, open_form: Open) -> None:
     page.wait_for_selector(".reason:has-text('même identité (409)')")
 
 
-@pytest.mark.parametrize(("status", "words"), [(503, "plus de place"), (500, "occupé"), (429, "occupé"), (200, "refusée"), (302, "ne répond pas")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(503, "plus de place"), (500, "occupé"), (429, "occupé"), (200, "refusée"), (302, "ne répond pas")],
+)
 def test_what_is_no_receipt_is_not_taken_for_one(small: Room, open_form: Open, status: int, words: str) -> None:
     """200 is what a hotel's Wi-Fi answers; a redirection leads elsewhere."""
     page = open_form(small, "essai")
