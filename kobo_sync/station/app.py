@@ -54,7 +54,6 @@ GONE = (
 _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"  # fmt: skip
 _MIN_GZIP = 600
 BROWSER = "/f/"
-BROWSER_SUBMISSION = "/f/-/submission"
 STALE_LINGER_S = 300.0
 _V1 = ("/assets/", "/imports/", "/exports/", "/permissions/", "/users/", "/api/v1/", "/submissions/", "/hub/")
 
@@ -145,11 +144,8 @@ class Station:
             is_stale = 'stale="true"' in signed.refusal.headers.get("WWW-Authenticate", "")
             # A phone whose nonce has aged reads its new one when it has sent what it began.
             return Admission(0, signed, linger_s=STALE_LINGER_S if is_stale else LINGER_S)
-        if (
-            (is_phone or request.path == BROWSER_SUBMISSION)
-            and request.method == "POST"
-            and not self.has_room(request.content_length or 0)
-        ):
+        is_sent = request.method == "POST" and (is_phone or request.path == pages.SUBMISSION)
+        if is_sent and not self.has_room(request.content_length or 0):
             linger_s = STALE_LINGER_S if signed.account else LINGER_S  # a phone reads it when it has sent what it began
             return Admission(0, _Signed(refusal=_no_room()), linger_s=linger_s)
         if request.path.startswith(BROWSER):
@@ -238,10 +234,8 @@ class Station:
         except (NotFound, MethodNotAllowed) as error:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
-        if rule.endpoint in _ROOM and not self._is_here(request):
-            raise no_such_page()
-        is_api = not is_phone and not request.path.startswith(BROWSER) and rule.endpoint not in _ROOM
-        if is_api and not self._answers_api(request):
+        is_guests = is_phone or request.path.startswith(BROWSER)
+        if not is_guests and not (self._is_here(request) if rule.endpoint in _ROOM else self._answers_api(request)):
             raise no_such_page()
         return view, is_phone, dict(values)
 

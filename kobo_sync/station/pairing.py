@@ -192,7 +192,7 @@ def _take_over(connection: Connection, local: str, asset: str) -> None:
         head = submissions.head_of(form, instance, row["root_uuid"], created, row["submitted_by"])
         connection.execute("UPDATE submissions SET asset = ?, head = ? WHERE id = ?", (asset, head, row["id"]))
         submissions.list_files(connection, asset, row["id"], leaves(instance, repeats))
-    for table in ("retired", "history"):
+    for table in ("retired", "history", "ledger"):
         connection.execute(f"UPDATE {table} SET asset = ? WHERE asset = ?", (asset, local))
     # No mark any more: this is not the form's project, and phones are not offered it.
     settings = one(connection, "SELECT settings FROM assets WHERE uid = ?", local)

@@ -70,10 +70,13 @@ def _row_of(db: Database, name: str, rows: Sequence[Row]) -> Row | None:
 
 @lru_cache(maxsize=256)
 def _form_id(db: Database, asset: str, version_id: str, _md5: str) -> str:
-    """The id that the form's own workbook gives it; without one that of the XForm, which KoboToolbox makes its uid.
+    """The id that the mission gives a paired form, or the form's own workbook; without one that of the XForm, which KoboToolbox makes its uid.
 
     Read once per content: workbook and XForm of a large form are megabytes.
     """
+    pairing = one(db.reader, "SELECT form_id FROM pairings WHERE asset = ?", asset)
+    if pairing is not None:
+        return str(pairing["form_id"])
     version = one(db.reader, "SELECT sheets FROM versions WHERE uid = ?", version_id)
     settings = (json.loads((version["sheets"] if version else "") or "{}").get("settings") or [{}])[0]
     own = settings.get("form_id") or settings.get("id_string")

@@ -31,6 +31,7 @@ _A_DAY = "private, max-age=86400"  # with the station away, a page that is opene
 _TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain", "svg": "image/svg+xml"}
 _OURS = "X-Kobo-Sync"  # a header that a page of another origin cannot set without asking first
 MAX_SIGN_IN = 4096
+SUBMISSION = "/f/-/submission"
 
 
 class Host(Context, Protocol):
@@ -267,7 +268,7 @@ ROUTES: tuple[tuple[str, View], ...] = (
     ("/f/-/sign-in", sign_in),
     ("/f/-/sign-out", sign_out),
     ("/f/-/state", state),
-    ("/f/-/submission", submission),
+    (SUBMISSION, submission),
     ("/f/<form_id>", form_page),
     ("/f/<form_id>/paper.json", paper),
     ("/f/<form_id>/mark", mark),
@@ -277,6 +278,6 @@ ROUTES: tuple[tuple[str, View], ...] = (
 
 def most_bytes(path: str, whole: int, *, is_signed_in: bool) -> int:
     """How long a body a browser may bring there, of *whole* at most; 0: it is answered without its body."""
-    if path == "/f/-/submission":
+    if path == SUBMISSION:
         return whole if is_signed_in else 0
     return MAX_SIGN_IN if path in ("/f/-/sign-in", "/f/-/sign-out") else 0

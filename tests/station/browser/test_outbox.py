@@ -277,6 +277,18 @@ def test_what_is_no_receipt_is_not_taken_for_one(small: Room, open_form: Open, s
     assert page.evaluate(DUMP)["queue"] == 1
 
 
+def test_a_full_disk_is_told_and_the_form_waits(small: Room, open_form: Open) -> None:
+    page = open_form(small, "essai", size="phone")
+    small.station.reserve_bytes = 1 << 60
+    finish(page)
+    page.wait_for_selector("footer .trouble:has-text('plus de place')")
+    assert names(small) == []
+    small.station.reserve_bytes = 0
+    page.click("footer button")
+    is_sent(page, 1)
+    assert names(small) == ["Amina"]
+
+
 def test_a_restarted_station_knows_its_sessions_and_a_new_pin_ends_them(small: Room, open_form: Open) -> None:
     page = open_form(small, "essai")
     for pin, told in (("482913", None), ("111111", "expiré")):
