@@ -16,7 +16,7 @@ from kobo_sync.errors import Busy, ConfigError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.phones.collect import Phone
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.relay import Wish, forget, readdress, relay
+from kobo_sync.steps.relay import forget, readdress, relay
 from kobo_sync.steps.status import status
 
 
