@@ -1,4 +1,4 @@
-"""The whole product on invented data: a field station, phones, three training days, then `run`."""
+"""The whole product on invented data: a server, phones, a room without the Internet, three training days, then `run`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from random import Random
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
+from kobo_sync.config.station import StationSettings
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.file_choices import choices_in
 from kobo_sync.mission.mission import Mission, Progress
 from kobo_sync.model import Choice, Finding, Report
+from kobo_sync.phones.browser import Browser
 from kobo_sync.phones.collect import OfferedForm, Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.phones.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
 from kobo_sync.station import Account, Station, serve
+from kobo_sync.station.accounts import ADMINISTRATION
 from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.pair import pair_station
 from kobo_sync.steps.pull import pull
+from kobo_sync.steps.relay import relay
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import run
 from kobo_sync.workspace.folders import STATE, Workspace
 from kobo_sync.workspace.writing import write_atomic
 
 MARK = "DEMO"
+KOBOTOOLBOX = "kobotoolbox.sqlite"  # what plays the server
+UNHURRIED = 100_000.0  # posts a minute: it is this machine's own server
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 Done = Callable[[str, float, Report | None], None]
 
@@ -59,6 +66,7 @@ class Crowd:
     clock: SimulatedClock
     rng: Random
     sent: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    browser: Browser | None = None  # of the room without the Internet: what is filled there goes to its station
 
     def play(self, visits: Sequence[Visit]) -> dict[str, int]:
         """Carry out *visits* in order; returns counts of submissions, files, edits, deletions."""
@@ -96,10 +104,11 @@ class Crowd:
         answers = draw_answers(self.mission.forms[visit.form_id], self.rng, sample)
         xml = instance_xml(xform, answers, instance_id=instance_id, deprecated_id=deprecated)
         files = {name: (content, mimetype) for name, content, mimetype in visit.files.values()}
+        sender = self.browser or self.phone
         if visit.late:
-            self.phone.send(xml, {}, incomplete=True)
+            sender.send(xml, {}, incomplete=True)
             self.clock.reach(visit.at + timedelta(minutes=25))
-        self.phone.send(xml, files)
+        sender.send(xml, files)
         self.sent[visit.key] = (form.asset_uid, instance_id, root)
 
     def _device(self, visit: Visit) -> dict[str, str]:
@@ -140,26 +149,58 @@ def demo(workspace: Workspace, output: Path, seed: int, *, progress: Progress, d
     key = hashlib.sha256(f"demo {seed}".encode()).digest()  # of people who do not exist: the same files each time
     write_atomic(target.pseudonyms, key, private=True)
     with ExitStack() as stack:
-        station = Station(
-            target.station_database,
-            accounts=[account],
-            clock=clock,
-            new_uid=lambda prefix: _uid(uids, prefix),
-            new_uuid=lambda: _uuid(uids),
+
+        def station_at(path: Path, accounts: list[Account], event_pin: str = "") -> tuple[Station, str]:
+            station = Station(
+                path,
+                accounts=accounts,
+                clock=clock,
+                new_uid=lambda prefix: _uid(uids, prefix),
+                new_uuid=lambda: _uuid(uids),
+                event_pin=event_pin,
+            )
+            stack.callback(station.close)
+            return station, stack.enter_context(serve(station)).url
+
+        # One plays KoboToolbox, the other is the station of a room without the Internet.
+        _, url = station_at(target.state / KOBOTOOLBOX, [account])
+        pin = f"{rng.randrange(10**6):06}"
+        station, room_url = station_at(target.station_database, [Account(ADMINISTRATION, "", _token(rng))], pin)
+        mission = Mission(target, secrets, clock, progress, server=(url, url))
+        mission.__dict__["config"] = mission.config.model_copy(
+            update={"station": StationSettings(relay_per_minute=UNHURRIED)}
         )
-        stack.callback(station.close)
-        running = stack.enter_context(serve(station))
-        mission = Mission(target, secrets, clock, progress, server=(running.url, running.url))
         stack.callback(mission.close)
-        phone = Phone(running.url, account.username, account.password)
+        phone = Phone(url, account.username, account.password)
         stack.callback(phone.close)
         words = parse_vocabulary(workspace.optional_text(VOCABULARY_FILE))
         story = Story(mission.config, words, mission.workspace.catalogues(mission.config), seed)
         crowd = Crowd(mission, story, phone, clock, rng)
-        return _tell(mission, crowd, done)
+        return _tell(mission, crowd, Room(station, room_url, pin), done)
 
 
-def _tell(mission: Mission, crowd: Crowd, done: Done) -> Report:
+@dataclass(frozen=True)
+class Room:
+    """The field station of the first zone's training day, and the PIN of its browser forms."""
+
+    station: Station
+    url: str
+    pin: str
+
+    def play(self, crowd: Crowd, visits: Sequence[Visit]) -> dict[str, int]:
+        """The day as people fill it in browsers: to this station alone."""
+        crowd.clock.reach(visits[0].at)
+        crowd.browser = Browser(self.url, self.pin)
+        try:
+            for form_id in sorted({visit.form_id for visit in visits}):
+                crowd.browser.open(form_id)
+            return crowd.play(visits)
+        finally:
+            crowd.browser.close()
+            crowd.browser = None
+
+
+def _tell(mission: Mission, crowd: Crowd, room: Room, done: Done) -> Report:
     started_at = mission.clock()
     counts: dict[str, int] = {}
     findings: list[Finding] = []
@@ -179,7 +220,12 @@ def _tell(mission: Mission, crowd: Crowd, done: Done) -> Report:
     step("registrations", lambda: crowd.play(crowd.story.registrations()))
     step("first pull", lambda: pull(mission))
     step("roster", lambda: refresh_roster(mission))
-    step("training days", lambda: crowd.play(crowd.story.training_days()))
+    step("station pair", lambda: pair_station(mission, room.station))
+    days = crowd.story.training_days()
+    in_room, elsewhere = _of_first_zone(mission, days)
+    step("a day in the room, in browsers", lambda: room.play(crowd, in_room))
+    step("relay", lambda: relay(mission))
+    step("training days", lambda: crowd.play(elsewhere))
     crowd.clock.reach(crowd.clock.now + timedelta(hours=2))
     step(
         "run",
@@ -191,6 +237,18 @@ def _tell(mission: Mission, crowd: Crowd, done: Done) -> Report:
     findings = list(dict.fromkeys(findings))
     lines = [str(path.relative_to(mission.workspace.out)) for path in _written(mission.workspace.out)]
     return mission.report("demo", started_at, counts, findings, lines)
+
+
+def _of_first_zone(mission: Mission, visits: Sequence[Visit]) -> tuple[list[Visit], list[Visit]]:
+    """What is filled on the first zone's day, and all the rest; corrections are made on the server."""
+    first = mission.config.zones[0].code
+    here: list[Visit] = []
+    elsewhere: list[Visit] = []
+    for visit in visits:
+        question = mission.config.forms[visit.form_id].fields.get("zone", "")
+        is_here = visit.inputs.get(question) == first and not (visit.edits or visit.deletes)
+        (here if is_here else elsewhere).append(visit)
+    return here, elsewhere
 
 
 def _fresh(workspace: Workspace, output: Path) -> Workspace:

@@ -17,6 +17,8 @@ from relay_field import JPEG, VISIT, Both, both_in
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.station.outbox import ledger_in
 
+_NUMBERS = iter(range(5000, 10000))
+
 
 def _state(path: Path) -> list[Any]:
     """What a station has: rows with their bytes, and files, without ids and times."""
@@ -36,7 +38,7 @@ def _kobo(path: Path) -> Iterator[str]:
         path,
         accounts=[Account("maha", PASSWORD, TOKEN)],
         clock=Clock(),
-        new_uid=lambda prefix, n=iter(range(5000, 10000)): f"{prefix}{next(n):0{22 - len(prefix)}}",  # type: ignore[misc]
+        new_uid=lambda prefix, n=_NUMBERS: f"{prefix}{next(n):0{22 - len(prefix)}}",  # type: ignore[misc]
         new_uuid=lambda: "22222222-2222-4222-8222-222222222222",
     )
     with serve(station) as running:
