@@ -135,14 +135,14 @@ def _serve_mission(folder: Path | None, wish: Wish) -> None:
     current = CurrentMission(lambda: Mission(workspace, os.environ))
     try:
         mission = current()
-        accounts = station_accounts(workspace.state_folder(), enumerators(mission), fresh_pin=wish.new_pin)
         more = _further_account(mission, wish.user)
-        with _one_at_a_time(workspace.state), ExitStack() as stack:
+        with _one_at_a_time(workspace.state_folder()), ExitStack() as stack:
+            accounts = station_accounts(workspace.state, enumerators(mission), fresh_pin=wish.new_pin)
             station = _station(workspace.station_database, accounts, [*more, *accounts.accounts], wish)
             stack.callback(station.close)
             phones, api = _listening(stack, station, workspace.state, mission.config.mission.title, wish)
             workspace.put_station_token(api.port, accounts.token)
-            _show_room(stack, current, station, accounts, phones, api)
+            _show_room(stack, current, station, accounts, more, phones, api)
             _until_stopped(phones, api, workspace.state)
     finally:
         current.close()
@@ -153,6 +153,7 @@ def _show_room(
     current: CurrentMission,
     station: Station,
     accounts: StationAccounts,
+    more: list[Account],
     phones: _Served,
     api: Listening,
 ) -> None:
@@ -181,6 +182,7 @@ def _show_room(
         stamp = current().workspace.stamp()
         if stamp != published[0]:
             published[0] = stamp
+            _follow_enumerators(current(), station, more)
             for finding in room.publish().findings:
                 log.warning("%s: %s", finding.where, finding.message)
         return {**room.look(), "fingerprint": phones.fingerprint}
@@ -194,6 +196,18 @@ def _show_room(
     station.screen = Screen(title, lambda: joins(current(), phones.url), watch.board, lambda: accounts.pin)
     watch.start()
     stack.callback(watch.stop)
+
+
+def _follow_enumerators(mission: Mission, station: Station, more: list[Account]) -> None:
+    """Let those sign in whom config/enumerators.csv names now; a list at fault changes nothing."""
+    from kobo_sync.steps.field_station import enumerators, station_accounts
+
+    try:
+        accounts = station_accounts(mission.workspace.state, enumerators(mission))
+    except ConfigError as error:
+        log.warning("%s", error.message)
+        return
+    station.admit_accounts([*more, *accounts.accounts])
 
 
 def _further_account(mission: Mission, user: str) -> list[Account]:
@@ -226,8 +240,8 @@ def _serve_alone(folder: Path, wish: Wish) -> None:
     from kobo_sync.steps.field_station import default_enumerators, station_accounts
     from kobo_sync.workspace.private import private_file
 
-    accounts = station_accounts(folder, default_enumerators(StationSettings().enumerators), fresh_pin=wish.new_pin)
     with _one_at_a_time(folder), ExitStack() as stack:
+        accounts = station_accounts(folder, default_enumerators(StationSettings().enumerators), fresh_pin=wish.new_pin)
         station = _station(private_file(folder / "station.sqlite"), accounts, accounts.accounts, wish)
         stack.callback(station.close)
         phones, api = _listening(stack, station, folder, "kobo-sync", wish)

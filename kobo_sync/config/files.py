@@ -9,6 +9,7 @@ from kobo_sync.errors import ConfigError
 
 MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
+ENUMERATORS_FILE = "config/enumerators.csv"
 SECRETS_FILE = "config/secrets.env"
 
 

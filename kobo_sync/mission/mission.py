@@ -160,7 +160,9 @@ class Mission:
         """Where this program reaches what phones use: a station on this machine by its own address, not over the Wi-Fi."""
         from kobo_sync.config.doors import is_plain
 
-        return self.kf if is_plain(self.kc) and not self.config.server.plain_http else self.kc
+        is_shown = is_plain(self.kc) and not self.config.server.plain_http
+        # The station's token is the station's: it goes to no other address, whatever server.kc is.
+        return self.kf if is_shown or self.is_own_station else self.kc
 
     def _station_token(self) -> str:
         """The token of this workspace's own station, where the API's address is that station's."""

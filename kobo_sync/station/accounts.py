@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ ADMINISTRATION = "administration"  # the account of the API, which phones never 
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 PARTS, SYLLABLES = 4, 2  # of a password: 49 bits, read aloud and typed on a phone
 PIN_DIGITS = 6
+UNNAMED = re.compile(r"enqueteur\d+")  # accounts of a mission that names nobody
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Enumerator:
 
     name: str
     password: str = field(repr=False)
+    is_open: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class StationAccounts:
         try:
             data = json.loads(content)
             people = {
-                str(user): Enumerator(str(each["name"]), str(each["password"]))
+                str(user): Enumerator(str(each["name"]), str(each["password"]), bool(each.get("open", True)))
                 for user, each in data["enumerators"].items()
             }
             accounts = cls(people, str(data["token"]), str(data["pin"]))
@@ -58,16 +61,27 @@ class StationAccounts:
 
     def dump(self) -> bytes:
         """The accounts as they are kept."""
-        people = {user: {"name": each.name, "password": each.password} for user, each in self.enumerators.items()}
+        people = {
+            user: {"name": each.name, "password": each.password, **({} if each.is_open else {"open": False})}
+            for user, each in self.enumerators.items()
+        }
         data = {"enumerators": people, "pin": self.pin, "token": self.token}
         return (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()
 
     def with_enumerators(self, names: Mapping[str, str]) -> StationAccounts:
-        """The same with an account for each of *names* (account → person); those that exist keep their password."""
+        """The same with an account for each of *names* (account → person); those that exist keep their password.
+
+        Of the others those of nobody's name stay as they are, the rest are closed.
+        """
+        people = {
+            user: each if UNNAMED.fullmatch(user) else replace(each, is_open=False)
+            for user, each in self.enumerators.items()
+            if user not in names
+        }
         people = {
             user: Enumerator(name, self.enumerators[user].password if user in self.enumerators else new_password())
             for user, name in names.items()
-        }
+        } | people
         return replace(self, enumerators=people)
 
     def with_new_pin(self) -> StationAccounts:
@@ -77,7 +91,7 @@ class StationAccounts:
     @property
     def accounts(self) -> list[Account]:
         """As `Station` takes them."""
-        phones = [Account(user, each.password) for user, each in self.enumerators.items()]
+        phones = [Account(user, each.password) for user, each in self.enumerators.items() if each.is_open]
         return [*phones, Account(ADMINISTRATION, "", self.token, is_superuser=True)]
 
 

@@ -59,10 +59,16 @@ class Keyring:
     """The accounts; the nonces of Digest, signed with a secret of this process; and the failures of late."""
 
     def __init__(self, accounts: Sequence[Account]) -> None:
-        self._by_name: Mapping[str, Account] = {account.username: account for account in accounts}
-        self._by_token = {_sha256(account.token): account for account in accounts if account.token}
+        self._by_name: Mapping[str, Account] = {}
+        self.replace(accounts)
         self._secret = secrets.token_bytes(32)
         self._nonces, self._delays = Nonces(), Delays()
+
+    def replace(self, accounts: Sequence[Account]) -> None:
+        """Let these sign in from now on; accounts with neither password nor token are the station's own, and stay."""
+        own = [account for account in self._by_name.values() if not account.password and not account.token]
+        self._by_name = {account.username: account for account in (*own, *accounts)}
+        self._by_token = {_sha256(account.token): account for account in accounts if account.token}
 
     def __contains__(self, username: str) -> bool:
         return username in self._by_name

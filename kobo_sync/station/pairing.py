@@ -83,8 +83,9 @@ def pair(context: Context, form: PairedForm, kc: str, owner: str) -> str:
 
 
 def pairings(connection: Connection) -> dict[str, Pairing]:
-    """form_id → what it is paired with."""
-    rows = connection.execute("SELECT * FROM pairings ORDER BY form_id").fetchall()
+    """form_id → what it is paired with; a project that another took the place of is none of them."""
+    newest = "asset NOT IN (SELECT replaces FROM pairings WHERE replaces IS NOT NULL)"
+    rows = connection.execute(f"SELECT * FROM pairings WHERE {newest} ORDER BY form_id").fetchall()
     return {
         row["form_id"]: Pairing(
             row["form_id"], row["asset"], row["kc"], row["version"], row["form_hash"],
@@ -114,11 +115,11 @@ def is_paired(connection: Connection, asset: str) -> bool:
 
 
 def _own_asset(connection: Connection, form: PairedForm) -> str | None:
-    """The station's own asset of the same form, which the paired one replaces."""
+    """The asset of the same form until now, which the paired one replaces: the station's own, or a project of before."""
     path = f"$.extra_metadata.{MARK}.form_id"
     row = one(
         connection,
-        "SELECT uid FROM assets WHERE json_extract(settings, ?) = ? AND uid != ? AND uid NOT IN (SELECT asset FROM pairings)",
+        "SELECT uid FROM assets WHERE json_extract(settings, ?) = ? AND uid != ?",  # who was replaced has no mark any more
         path,
         form.form_id,
         form.asset_uid,

@@ -97,11 +97,13 @@ def _form(context: Context, instance: Instance, sender: Sender) -> Row:
     form = form or one(context.db.reader, sql.format("deployments.asset = ?"), instance.form_id, sender.owner)
     if form is None:
         raise UnknownForm
-    # A phone may still hold the form that the station served before it was paired.
-    paired = one(context.db.reader, "SELECT asset FROM pairings WHERE replaces = ?", form["asset"])
-    if paired is None:
-        return form
-    return one(context.db.reader, sql.format("deployments.asset = ?"), paired["asset"], sender.owner) or form
+    # A phone may still hold the form that the station served before it was paired, or paired with another project.
+    while paired := one(context.db.reader, "SELECT asset FROM pairings WHERE replaces = ?", form["asset"]):
+        newer = one(context.db.reader, sql.format("deployments.asset = ?"), paired["asset"], sender.owner)
+        if newer is None:
+            break
+        form = newer
+    return form
 
 
 def _new(

@@ -101,12 +101,13 @@ def deploy(
     dry_run: bool = False,
     despite: Collection[str] = (),
     media_only: bool = False,
+    validate: bool = True,
 ) -> Report:
     """Bring the server's forms and media to what lies in forms/ and config/.
 
     With *media_only* the forms stay as they are deployed, whatever lies in forms/: a run by the clock
     must not publish a workbook that somebody is still editing. What is refused (`REFUSALS`) is done all the same when
-    *despite* names its rule.
+    *despite* names its rule. *validate*: ODK Validate judges as well, which needs Java.
 
     A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent.
     Raises: FormError, ConfigError, KoboError.
@@ -134,7 +135,8 @@ def deploy(
     }
     published: dict[str, tuple[str, str]] = {}
     if not dry_run:
-        gate(mission, [action.form_id for action in actions if action.act in ("create", "replace")])
+        changed = [action.form_id for action in actions if action.act in ("create", "replace")]
+        gate(mission, changed, validate=validate)
         _adopt(mission, client, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         for done, action in enumerate(to_do):

@@ -74,7 +74,7 @@ def enrol_at_station(mission: Mission, url: str, *, language: str = "fr", output
         hint = "give the address that the station prints for phones, as http://192.168.1.10:8080"
         raise ConfigError(f"{url} is no address that a phone reaches", file="--station", key="ADDRESS", hint=hint)
     accounts = station_accounts(mission.workspace.state, enumerators(mission))
-    sheets = [(user, each.name, each.password) for user, each in accounts.enumerators.items()]
+    sheets = [(user, each.name, each.password) for user, each in accounts.enumerators.items() if each.is_open]
     folder = output or mission.workspace.out / "enrolment"
     return _written(mission, started_at, url.rstrip("/"), sheets, language, folder)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kobo_sync.config.config import read_csv
+from kobo_sync.config.files import ENUMERATORS_FILE
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.forms.media import mimetype
 from kobo_sync.mission.mission import Mission
@@ -18,13 +20,12 @@ from kobo_sync.workspace.folders import STATION_ACCOUNTS
 from kobo_sync.workspace.private import private_folder
 from kobo_sync.workspace.writing import write_atomic
 
-ENUMERATORS = "config/enumerators.csv"
-
 
 def station_accounts(state: Path, names: Mapping[str, str], *, fresh_pin: bool = False) -> StationAccounts:
     """The accounts in the state folder, made at the first asking; who is new among *names* (account → person) gets one.
 
-    Nobody's password changes; an account that *names* has no more is closed. Raises: StoreError.
+    Nobody's password changes. An account that *names* has no more is closed, and has its password again when the name
+    comes back; those made where nobody was named stay open: phones are set up with them. Raises: StoreError.
     """
     path = private_folder(state) / STATION_ACCOUNTS
     before = StationAccounts.read(path.read_bytes(), str(path)) if path.exists() else None
@@ -41,11 +42,11 @@ def enumerators(mission: Mission) -> dict[str, str]:
 
     Raises: ConfigError naming file and row.
     """
-    text = mission.workspace.optional_text(ENUMERATORS)
+    text = mission.workspace.optional_text(ENUMERATORS_FILE)
     if not text.strip():
         return default_enumerators(mission.config.station.enumerators)
     people: dict[str, str] = {}
-    for number, row in enumerate(read_csv(text, ENUMERATORS, required=("user",)), 2):
+    for number, row in enumerate(read_csv(text, ENUMERATORS_FILE, required=("user",)), 2):
         user = row["user"].strip()
         if (
             not user.isascii()
@@ -54,11 +55,13 @@ def enumerators(mission: Mission) -> dict[str, str]:
         ):
             hint = "write a short name without blanks or accents, as fatima or equipe-2"
             raise ConfigError(
-                f"{user!r} is no name for an account", file=ENUMERATORS, key=f"row {number}, user", hint=hint
+                f"{user!r} is no name for an account", file=ENUMERATORS_FILE, key=f"row {number}, user", hint=hint
             )
         if user in people:
             hint = "give each person an account of their own"
-            raise ConfigError(f"{user!r} stands there twice", file=ENUMERATORS, key=f"row {number}, user", hint=hint)
+            raise ConfigError(
+                f"{user!r} stands there twice", file=ENUMERATORS_FILE, key=f"row {number}, user", hint=hint
+            )
         people[user] = row.get("name", "").strip()
     return people
 
@@ -77,12 +80,13 @@ def publish_forms(room: Mission, paired: Collection[str]) -> Report:
     findings: list[Finding] = []
     lines: list[str] = []
     counts = {"served": 0, "failed": 0}
+    has_java = shutil.which("java") is not None  # a laptop in the field may lack it: rules and pyxform judge alone
     for form_id in room.config.forms:
         if form_id in paired:
             counts["served"] += 1
             continue
         try:
-            report = deploy(room, form_ids=[form_id])
+            report = deploy(room, form_ids=[form_id], validate=has_java)
         except KoboSyncError as error:
             counts["failed"] += 1
             findings.append(Finding("STATION001", "error", form_id, error.message, error.hint, form_id=form_id))

@@ -46,9 +46,10 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
                 counts["failed"] += 1
                 continue
             outcome = pair(station, _downloaded(mission, client, form_id, uid, offered), mission.kc, ADMINISTRATION)
-        except (KoboUnreachable, KoboRefused):
-            raise
         except KoboSyncError as error:
+            # No server, or a token that is wrong for every form alike, ends it; a right that lacks is one form's.
+            if isinstance(error, KoboUnreachable) or (isinstance(error, KoboRefused) and error.status != 403):
+                raise
             counts["failed"] += 1
             hint = error.hint or "try again; what was paired before is still served"
             findings.append(Finding(PAIR, "error", form_id, f"not paired: {error.message}", hint, form_id=form_id))

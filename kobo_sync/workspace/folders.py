@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
+from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_error
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
@@ -118,7 +118,7 @@ class Workspace:
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """What the files that define the mission look like: it changes when one of them is saved."""
         files = []
-        for folder in ("config", "forms"):
+        for folder in ("config", "forms", "forms/media"):
             for path in sorted((self.root / folder).glob("*")):
                 with contextlib.suppress(OSError):
                     files.append((path.name, (status := path.stat()).st_mtime_ns, status.st_size))
@@ -248,7 +248,7 @@ class Workspace:
         from kobo_sync.config.config import labels_of, read_csv
 
         catalogues = {}
-        for path in sorted((self.root / "config").glob("*.csv")):
+        for path in sorted({*(self.root / "config").glob("*.csv")} - {self.root / ENUMERATORS_FILE}):  # people: no list
             rows = read_csv(_read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
             catalogues[path.name] = tuple(
                 Choice(

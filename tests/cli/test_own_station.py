@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import write_workspace
+from conftest import REPO, write_workspace
 from requests.auth import HTTPDigestAuth
 
 from kobo_sync.workspace.folders import Workspace
@@ -32,10 +32,10 @@ def mission(tmp_path: Path) -> Workspace:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, in_mission: bool = True) -> Iterator[tuple[str, list[str]]]:
+def serving(folder: Path, *options: str, in_mission: bool = True, **environ: str) -> Iterator[tuple[str, list[str]]]:
     """A station in a process of its own: (address of its phones, what it printed until it was ready)."""
     words = [sys.executable, "-m", "kobo_sync", "station", *(["--workspace", str(folder)] if in_mission else []), "--port", "0", *options]  # fmt: skip
-    env = {**os.environ, "KOBO_TOKEN": KOBO_TOKEN}
+    env = {**os.environ, "PYTHONPATH": str(REPO), "KOBO_TOKEN": KOBO_TOKEN, **environ}
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env, cwd=folder) as process:
         try:
             assert process.stderr is not None
@@ -118,7 +118,8 @@ def test_enumerators_of_the_list_have_accounts_of_their_own_and_who_leaves_has_n
     people.write_text("user,name\nfatima,Fatima Z.\nitto,Itto\n", "utf-8")
     with serving(mission.root) as (url, _):
         second = _accounts(mission.state)["enumerators"]
-        assert second.keys() == {"fatima", "itto"} and second["fatima"] == first["fatima"]
+        assert {user for user, each in second.items() if each.get("open", True)} == {"fatima", "itto"}
+        assert second["fatima"] == first["fatima"]
         gone = HTTPDigestAuth("moha", first["moha"]["password"])
         assert requests.get(f"{url}/formList", auth=gone, timeout=20).status_code == 401
 
@@ -204,3 +205,36 @@ def test_the_room_is_shown_to_this_machine(mission: Workspace) -> None:
         assert again.status_code == 304
         elsewhere = requests.get(f"{url}/salle", headers={"X-Forwarded-For": "192.168.1.4"}, timeout=20)
         assert elsewhere.status_code == 404
+
+
+def test_another_pin_asked_for_beside_a_station_at_work_changes_nothing(mission: Workspace) -> None:
+    """Part 9, 1: the file had the new PIN, the station at work the old one."""
+    with serving(mission.root):
+        before = _accounts(mission.state)
+        words = [sys.executable, "-m", "kobo_sync", "station", "--workspace", str(mission.root), "--new-pin"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 6 and _accounts(mission.state) == before
+
+
+def test_an_enumerator_added_while_it_serves_signs_in(mission: Workspace) -> None:
+    """Part 9, 1: without a new start; a list at fault lets everybody go on."""
+    people = mission.root / "config" / "enumerators.csv"
+    people.write_text("user,name\nfatima,Fatima Z.\n", "utf-8")
+    with serving(mission.root) as (url, _):
+
+        def signs_in(user: str) -> bool:
+            return requests.get(f"{url}/formList", auth=_phone(mission.state, user), timeout=20).status_code == 200
+
+        people.write_text("user\nfatima\nfatima\n", "utf-8")
+        assert signs_in("fatima")
+        people.write_text("user,name\nfatima,Fatima Z.\nitto,Itto\n", "utf-8")
+        _until(lambda: "itto" in _accounts(mission.state)["enumerators"] and signs_in("itto"))
+        assert signs_in("fatima")
+
+
+def test_a_laptop_without_java_serves_what_the_rules_find_good(mission: Workspace, tmp_path: Path) -> None:
+    """Part 9, 1: not one form was before the phones."""
+    (tmp_path / "bin").mkdir()
+    with serving(mission.root, PATH=str(tmp_path / "bin")) as (url, printed):
+        assert "2 of 2 forms" in "".join(printed)
+        assert requests.get(f"{url}/formList", auth=_phone(mission.state), timeout=20).text.count("<xform>") == 2

@@ -14,6 +14,8 @@ import pytest
 import requests
 from conftest import PASSWORD, Field, field_in
 
+from kobo_sync.errors import KoboRefused
+from kobo_sync.kobo.client import KoboClient
 from kobo_sync.phones.collect import Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.serving import Listening
@@ -217,3 +219,42 @@ def test_the_same_pairing_gives_the_same_bytes(kobo: Field, tmp_path: Path) -> N
             ]
             digests.append(hashlib.sha256(b"".join(pages)).hexdigest())
     assert digests[0] == digests[1]
+
+
+def test_a_project_made_anew_takes_the_place_of_the_one_before(kobo: Field, tmp_path: Path) -> None:
+    """Both were offered to phones, and a pull from the station took them for copies of each other."""
+    with room_station(tmp_path / "room.sqlite", kobo) as room:
+        pair_station(kobo.mission, room.station)
+        room.fill(kobo, "personnes", "Personnes")
+        before = next(form for form in room.phone.forms() if form.name == "Personnes")
+        old_xform = room.phone.xform(before)
+        header = {"Authorization": f"Token {kobo.token}"}
+        asset = f"{kobo.url}/api/v2/assets/{before.asset_uid}/"
+        assert requests.delete(asset, headers=header, timeout=20).status_code == 204
+        deploy(kobo.reopen(), despite=["DEPLOY007"])
+        report = pair_station(kobo.reopen(), room.station)
+        assert report.counts["paired"] == 1 and not report.findings
+        offered = {form.name: form.asset_uid for form in room.phone.forms()}
+        assert offered.keys() == {"Personnes", "Visites"} and offered["Personnes"] != before.asset_uid
+        assert pairings(room.station.db.reader)["personnes"].asset_uid == offered["Personnes"]
+        answers = draw_answers(kobo.mission.forms["personnes"], Random(2), Sample({"zone": "nord"}))
+        late = instance_xml(old_xform, answers, instance_id="88888888-0000-4000-8000-000000000001")
+        assert room.phone.send(late, {}) == 201
+        assert len(room.rows(offered["Personnes"])) == 2
+        assert pair_station(kobo.reopen(), room.station).counts["unchanged"] == 2
+
+
+def test_a_form_whose_workbook_the_account_may_not_have_stops_no_other(
+    kobo: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid, workbook = kobo.uid("personnes"), KoboClient.workbook
+
+    def refused(client: KoboClient, asset_uid: str) -> bytes:
+        if asset_uid == uid:
+            raise KoboRefused("the server refuses this account", status=403)
+        return workbook(client, asset_uid)
+
+    monkeypatch.setattr(KoboClient, "workbook", refused)
+    with room_station(tmp_path / "room.sqlite", kobo) as room:
+        report = pair_station(kobo.mission, room.station)
+        assert (report.counts["paired"], [finding.form_id for finding in report.findings]) == (1, ["personnes"])
