@@ -189,6 +189,8 @@ class Room:
 
     def play(self, crowd: Crowd, visits: Sequence[Visit]) -> dict[str, int]:
         """The day as people fill it in browsers: to this station alone."""
+        if not visits:
+            return {}
         crowd.clock.reach(visits[0].at)
         crowd.browser = Browser(self.url, self.pin)
         try:
