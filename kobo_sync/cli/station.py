@@ -161,6 +161,7 @@ def _show_room(
     from kobo_sync.cli.console import print_finding, warn
     from kobo_sync.station.pairing import paired_media, pairings
     from kobo_sync.station.room.pages import Screen
+    from kobo_sync.steps.relay import ledger, sums
     from kobo_sync.steps.room import LANGUAGES, Room
     from kobo_sync.steps.room_joins import joins
     from kobo_sync.steps.room_watch import RoomWatch
@@ -185,7 +186,13 @@ def _show_room(
             _follow_enumerators(current(), station, more)
             for finding in room.publish().findings:
                 log.warning("%s: %s", finding.where, finding.message)
-        return {**room.look(), "fingerprint": phones.fingerprint}
+        on_the_way = sums(ledger(current().workspace)) if pairings(station.db.reader) else {"waiting": 0, "refused": 0}
+        return {
+            **room.look(),
+            "n_waiting": on_the_way["waiting"],
+            "n_refused": on_the_way["refused"],
+            "fingerprint": phones.fingerprint,
+        }
 
     def mark() -> object:
         return station.change_mark(), current().workspace.stamp()
