@@ -385,8 +385,9 @@ RESPONSE_NS = "http://openrosa.org/http/response"
 
 
 def xml_detail(text: str, *, root: str = "root") -> str:
-    """A refusal in XML; *root* is ``xforms`` for the form list and its forms [e01], else ``root`` [e20]."""
-    name = f'xforms xmlns="{LIST_NS}"' if root == "xforms" else root
+    """A refusal in XML; *root* is ``xforms`` for the form list and its forms [e01], ``manifest``, else ``root`` [e20]."""
+    space = {"xforms": LIST_NS, "manifest": MANIFEST_NS}.get(root)
+    name = f'{root} xmlns="{space}"' if space else root
     return f"{_DECLARATION}<{name}><detail>{escape(text)}</detail></{root}>"
 
 

@@ -79,11 +79,12 @@ def read_workbook(content: bytes) -> Sheets:
             sheets[name] = [{str(key): str(value) for key, value in row.items()} for row in rows]
     if "survey" not in sheets:
         raise ImportRefused("SyntaxError", "xls upload must have one of these sheets: survey, library")
-    _check(sheets)
+    check_sheets(sheets)
     return sheets
 
 
-def _check(sheets: Sheets) -> None:
+def check_sheets(sheets: Sheets) -> None:
+    """Raises: ImportRefused for an unknown type, a name that is none, a name that stands twice."""
     names: set[str] = set()
     for row in sheets["survey"]:
         kind, name = row.get("type", "").strip(), row.get("name", "").strip()
@@ -132,6 +133,8 @@ def content_of(sheets: Sheets, salt: str) -> dict[str, Any]:
     settings = {k: v for k, v in (sheets.get("settings") or [{}])[0].items() if k not in ("form_title", "title")}
     if "form_id" in settings:
         settings["id_string"] = settings.pop("form_id")
+    if not survey:
+        return {"schema": "1", "survey": [], "settings": settings}  # [s01]
     columns = {re.split("::?", key)[0] for row in sheets["survey"] + sheets.get("choices", []) for key in row}
     return {
         "schema": "1",
@@ -144,7 +147,9 @@ def content_of(sheets: Sheets, salt: str) -> dict[str, Any]:
 
 
 def summary_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The asset's ``summary``."""
+    """The asset's ``summary``; of an empty form nearly nothing [s01]."""
+    if not content["survey"]:
+        return {"languages": []}
     questions = [row for row in content["survey"] if not str(row.get("type", "")).startswith(("begin_", "end_"))]
     labels = [row["label"][0] for row in questions if row.get("label") and row["label"][0]]
     columns: list[str] = []
