@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -60,7 +61,7 @@ _ENVIRONMENT: dict[str, Any] = {
     "enable_password_entropy_meter": False,
     "enable_custom_password_guidance_text": False,
     "custom_password_localized_help_text": "",
-    "project_metadata_fields": [{"name": "description", "required": False, "label": "Description"}],
+    "project_metadata_fields": [{"name": "sector", "required": False, "label": "Sector"}],
     "extra_project_metadata_fields": [],
     "user_metadata_fields": [{"name": "name", "required": False, "label": "Full name"}],
     "social_apps": [],
@@ -70,6 +71,12 @@ _ENVIRONMENT: dict[str, Any] = {
     "stripe_public_key": None,
     "terms_of_service__sitewidemessage__exists": False,
 }
+_ROOT = (
+    "assets asset_snapshots asset_subscriptions asset_usage imports organizations permissions project-views"
+    " service_usage users user-reports tags terms-of-service project-ownership/invites languages"
+    " transcription-services translation-services audit-logs access-logs access-logs/me project-history-logs"
+    " access-logs/export access-logs/me/export authorized_application/users"
+).split()
 _NLP = {"total_nlp_asr_seconds": 0, "total_nlp_mt_characters": 0, "total_nlp_llm_requests": 0}
 
 
@@ -77,6 +84,39 @@ def _login(request: Asked) -> str:
     if request.username is None:
         raise Refused(401, {"detail": NO_CREDENTIALS})
     return request.username
+
+
+def _me(base: str, username: str, *, is_superuser: bool, now: str) -> dict[str, Any]:
+    """``GET /me/`` [a05]; *now* is ISO, whole seconds, ending in Z."""
+    organization = "org" + sha256(f"org {username}".encode()).hexdigest()[:22]
+    return {
+        "username": username,
+        "first_name": "",
+        "last_name": "",
+        "email": "",
+        "is_superuser": is_superuser,
+        "server_time": now,
+        "date_joined": now,
+        "projects_url": f"{base}/{username}",
+        "gravatar": "",
+        "last_login": None,
+        "extra_details": {"name": "", "organization": "", "require_auth": True},
+        "git_rev": False,
+        "social_accounts": [],
+        "validated_password": True,
+        "accepted_tos": False,
+        "organization": {
+            "url": f"{base}{render.API}/organizations/{organization}/",
+            "name": f"{username}'s organization",
+            "uid": organization,
+        },
+        "extra_details__uid": render.user_uid(username),
+    }
+
+
+def _api_root(base: str) -> dict[str, str]:
+    """``GET /api/v2/`` [a08]."""
+    return {name: f"{base}{render.API}/{name}/" for name in _ROOT}
 
 
 def token(context: Context, request: Asked) -> Response:
@@ -87,12 +127,12 @@ def token(context: Context, request: Asked) -> Response:
 def me(context: Context, request: Asked) -> Response:
     """``/me/``: the true test of a token [a05-a07]."""
     username, now = _login(request), seconds(context.now())
-    return json_answer(render.me(request.base, username, is_superuser=request.is_superuser, now=now))
+    return json_answer(_me(request.base, username, is_superuser=request.is_superuser, now=now))
 
 
 def root(context: Context, request: Asked) -> Response:
     """``/api/v2/`` [a08]."""
-    return json_answer(render.api_root(request.base))
+    return json_answer(_api_root(request.base))
 
 
 def environment(context: Context, request: Asked) -> Response:
@@ -178,7 +218,7 @@ def tags(context: Context, request: Asked) -> Response:
 def organizations(context: Context, request: Asked) -> Response:
     """``/api/v2/organizations/``: each account has one of its own [r23]."""
     username, now = _login(request), micros(context.now())
-    own = render.me(request.base, username, is_superuser=False, now=now)["organization"]
+    own = _me(request.base, username, is_superuser=False, now=now)["organization"]
     url = own["url"]
     places = {name: f"{url}{name}/" for name in ("members", "assets", "service_usage", "asset_usage")}
     result = {

@@ -38,6 +38,7 @@ from kobo_sync.station.wire import (
     from_http,
     malformed,
     no_such_page,
+    not_found,
     server_error,
     wrong_method,
 )
@@ -53,8 +54,19 @@ GONE = (
 _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"  # fmt: skip
 _MIN_GZIP = 600
 STALE_LINGER_S = 300.0
+_OTHER = re.compile(r"(/api/v2/.+)\.\w+/?")
 _SUFFIX = re.compile(r"(/api/v2/.+)\.json/?")
-_V1 = ("/assets/", "/imports/", "/exports/", "/permissions/", "/users/", "/api/v1/", "/submissions/", "/hub/")
+_V1 = (
+    "/assets/",
+    "/environment/",
+    "/imports/",
+    "/exports/",
+    "/permissions/",
+    "/users/",
+    "/api/v1/",
+    "/submissions/",
+    "/hub/",
+)
 
 Api = Literal["off", "local", "everyone"]
 
@@ -179,13 +191,16 @@ class Station:
     def _answer(self, request: Asked, signed: _Signed | None) -> Response:
         try:
             route, values = self._door(request)
-            if request.method not in (*route.methods, "OPTIONS"):
-                raise openrosa.wrong_method(request) if route.is_phone else wrong_method(request.method)
             signed = signed or self._sign_in(request, route.is_phone)
+            is_served = request.method in (*route.methods, "OPTIONS")
+            if route.is_phone and not is_served:
+                raise openrosa.wrong_method(request)  # to anybody [r12b]
             if signed.refusal is not None:
                 return signed.refusal
             if signed.account is not None:
                 request.username, request.is_superuser = signed.account.username, signed.account.is_superuser
+            if not is_served:
+                raise wrong_method(request.method)
             return self._view(request, route, values)
         except _Answered as answered:
             return answered.answer
@@ -230,13 +245,15 @@ class Station:
             raise _Answered(Response(_NGINX.format("404 Not Found"), 404, content_type=HTML_TYPE))  # [e71, e72]
         if request.path.startswith(_V1):
             raise Refused(410, {"detail": GONE})
+        routes = _ROUTES.bind_to_environ(request.environ)
         try:
-            rule, values = _ROUTES.bind_to_environ(request.environ).match(path_info=request.path, return_rule=True)
+            rule, values = routes.match(path_info=request.path, return_rule=True)
         except RequestRedirect as error:
             location = {"Location": _slashed(request)}
             raise _Answered(Response("", 301, content_type=HTML_TYPE, headers=location)) from error
         except (NotFound, MethodNotAllowed) as error:
-            raise no_such_page() from error
+            other = _OTHER.fullmatch(request.path)
+            raise not_found() if other and routes.test(f"{other[1]}/") else no_such_page() from error  # [r16c]
         route = ROUTES[rule.rule]
         if not route.is_phone and not (self._is_here(request) if route.is_room else self._answers_api(request)):
             raise no_such_page()

@@ -295,7 +295,7 @@ def poll(context: Context, request: Asked, uid: str) -> Response:
     """``GET /api/v2/imports/<uid>/`` [b02]."""
     row = one(context.db.reader, "SELECT * FROM imports WHERE uid = ? AND username = ?", uid, request.username)
     if row is None:
-        raise not_found()
+        raise Refused(404, {"detail": "No ImportTask matches the given query."})  # [r26]
     body = {"status": row["status"], "uid": uid, "messages": json.loads(row["messages"])}
     return json_answer({**body, "date_created": row["created_at"]})
 

@@ -128,7 +128,7 @@ def _condition(
             rest = {"$and": [{"$or": filters}, rest] if rest else [{"$or": filters}]}
         return where, (uid, *values), query.asked(rest) if rest else None
     except query.Broken as error:
-        raise server_error() from error  # [q_array, q_regex_bad]
+        raise server_error() from error  # [q_array]
     except query.Unsupported as error:
         text = str(error)
         raise Refused(400, [text if text.startswith(_TOLD) else "Unsupported query"]) from error
@@ -319,7 +319,8 @@ def _as_geojson(context: Context, wish: Wish, form: Row) -> Response:
     _, rows = matching(context, wish, "id, head, attachments, validation")
     geopoints = submissions.form_shape(form["md5"], form["xform"]).geopoints
     features = [render.feature(parsed(row), geopoints, n) for n, row in enumerate(rows, start=1)]
-    body = {"type": "FeatureCollection", "name": form["name"], "features": features}
+    placed = [feature for feature in features if feature["geometry"]]  # no other is shown [r16e]
+    body = {"type": "FeatureCollection", "name": form["name"], "features": placed}
     return Response(render.dumps(body), content_type="application/json; charset=utf-8")
 
 

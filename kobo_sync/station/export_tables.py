@@ -185,7 +185,8 @@ def as_xlsx(rows: Sequence[Row], tables: Sequence[Table], layout: Layout) -> byt
     used: set[str] = set()
     for at, table in enumerate(tables):
         sheet = book.add_worksheet(_sheet_name(table.name, used))
-        for n, line in enumerate(chain([headers(table, layout)], lines(rows, tables, layout, at))):
+        head: list[Cell] = [*headers(table, layout)]
+        for n, line in enumerate(chain([head], lines(rows, tables, layout, at))):
             for m, cell in enumerate(line):
                 if isinstance(cell, int):
                     sheet.write_number(n, m, cell)

@@ -26,6 +26,9 @@ _PAGE = (
 )
 
 
+_NOT_THERE = "<!doctype html>\n<html>\n  <head>\n    <title>KoboToolbox </title>\n  </head>\n</html>\n"
+
+
 def chosen(accept: str, kinds: Sequence[str]) -> str | None:
     """Which of *kinds* (media types, the preferred first) an ``Accept`` header asks for; None: none of them.
 
@@ -67,6 +70,8 @@ def unacceptable() -> Refused:
 
 def finished(request: Asked, answer: Response) -> Response:
     """An API's answer in the format that was asked: its links, and a page where a browser asks."""
+    if request.suffix and answer.status_code == 404 and answer.content_type == HTML_TYPE:
+        answer.set_data(_NOT_THERE)  # [r04]
     if not request.path.startswith(_OURS) or answer.content_type != JSON_TYPE or answer.direct_passthrough:
         return answer
     form = request.args.get("format", "")

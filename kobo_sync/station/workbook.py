@@ -25,7 +25,9 @@ Sheets = dict[str, list[dict[str, str]]]
 _SHEETS = ("survey", "choices", "settings", "external_choices", "entities", "osm")
 _TRANSLATED = ("label", "hint", "guidance_hint", "constraint_message", "required_message", "image", "audio", "video")
 _NAME = re.compile(r"^[^\W\d][\w.\-]*$")
-_META = frozenset({"start", "end", "today"})
+_NOT_COUNTED = frozenset(
+    "start today end deviceid phone_number audit username phonenumber imei start-geopoint note begin_group".split()
+)  # kpi/utils/asset_content_analyzer.py
 _SELECT = re.compile(
     r"^(select[ _]one|select[ _]multiple|select1|rank)(?:[ _](from_file|from file|external))?\s+(\S.*)$"
 )
@@ -150,15 +152,13 @@ def summary_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """The asset's ``summary``; of an empty form nearly nothing [s01]."""
     if not content["survey"]:
         return {"languages": []}
-    questions = [row for row in content["survey"] if not str(row.get("type", "")).startswith(("begin_", "end_"))]
-    labels = [row["label"][0] for row in questions if row.get("label") and row["label"][0]]
-    columns: list[str] = []
-    for row in content["survey"]:
-        columns += [key for key in row if not key.startswith("$") and key not in columns]
-    counted = [row for row in questions if row.get("type") not in _META]
+    rows = [(str(row.get("type", "")), row) for row in content["survey"]]
+    counted = [row for kind, row in rows if kind and not kind.startswith("end") and kind not in _NOT_COUNTED]
+    labels = [row["label"][0] for row in counted if row.get("label") and row["label"][0]]
+    columns = list(dict.fromkeys(key for row in counted for key in row if not key.startswith("$")))
     languages = [language for language in content["translations"] if language]
     return {
-        "geo": any(str(row.get("type", "")).startswith("geo") for row in questions),
+        "geo": any(kind.startswith("geo") for kind, _ in rows),
         "labels": labels[:5],
         "columns": columns,
         "lock_all": False,

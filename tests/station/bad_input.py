@@ -330,7 +330,7 @@ FILES: dict[str, Callable[[Form], Sent]] = {
     "body_json_broken": lambda f: Sent([b"{oops"], headers={"Content-Type": "application/json"}),
     "body_json_list": lambda f: Sent([b"[1]"], headers={"Content-Type": "application/json"}),
     "body_json_nul": lambda f: Sent([json.dumps({"id": f.uid, "submission": {"nom": "a\0b", "meta": {"instanceID": f"uuid:{f.key()}"}}}).encode()], headers={"Content-Type": "application/json"}),
-    "body_json_surrogate": lambda f: Sent([('{"id": "%s", "submission": {"nom": "a\\ud800b", "meta": {"instanceID": "uuid:%s"}}}' % (f.uid, f.key())).encode()], headers={"Content-Type": "application/json"}),
+    "body_json_surrogate": lambda f: Sent([json.dumps({"id": f.uid, "submission": {"nom": "a\ud800b", "meta": {"instanceID": f"uuid:{f.key()}"}}}).encode()], headers={"Content-Type": "application/json"}),
     "body_json_deep": lambda f: Sent([b'{"id": "x", "submission": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"], headers={"Content-Type": "application/json"}),
     "body_xml_bare": lambda f: Sent([f.xml().encode()], headers={"Content-Type": "text/xml"}),
     "body_no_type": lambda f: Sent([f.xml().encode()]),
