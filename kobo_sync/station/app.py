@@ -230,6 +230,8 @@ class Station:
             return formats.options(request, route.path, route.methods, is_phone=route.is_phone)
         if request.method == "HEAD" and not route.is_phone:
             request.method = "GET"  # the answer's body is left out when it is sent
+        if route.path.startswith("/api/v2/assets/<uid>") and not access.exists(self.db.reader, values["uid"]):
+            raise route.unknown_asset()
         if kind == "application/xml" and request.method == "GET":
             return publishing.given_back(self, request, values["uid"], "xml")  # [r11j]
         answer: Response = route.view(self, request, **values)

@@ -24,12 +24,19 @@ from kobo_sync.station import (
 )
 from kobo_sync.station.formats import JSON_OR_PAGE
 from kobo_sync.station.room import pages as room
+from kobo_sync.station.wire import Refused, no_such_page, not_found
 
 View = Callable[..., Response]
 _READ, _POST = ("GET", "HEAD"), ("POST",)
 _LIST = ("GET", "POST", "HEAD")  # the order is that of a real server's Allow
 _ITEM = ("GET", "PATCH", "DELETE", "HEAD")
 _FORMS = (*JSON_OR_PAGE, "application/xml")
+
+
+_A = "/api/v2/assets/<uid>/"
+# What is said below an asset that there is not: a page [a13], or the name of what was looked for.
+_BELOW_PAGE = ("files", "permission-assignments", "hooks", "exports", "data")
+_BELOW_NAME = ("versions", "history", "counts", "export-settings", "attachments")
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,14 @@ class Route:
     is_phone: bool = False
     is_room: bool = False
 
+    def unknown_asset(self) -> Refused:
+        """What is said when the asset in the address is none."""
+        section = self.path.removeprefix(_A).partition("/")[0].partition(".")[0]
+        if section in _BELOW_PAGE:
+            return no_such_page()
+        return Refused(404, {"detail": "No Asset matches the given query."}) if section in _BELOW_NAME else not_found()
 
-_A = "/api/v2/assets/<uid>/"
+
 _API: tuple[tuple[Any, ...], ...] = (
     ("/token/", about.token, _READ),
     ("/me/", about.me, _READ),
