@@ -272,7 +272,7 @@ def settings(context: Context, request: Asked, uid: str) -> Response:
 
 
 def _settings_of(request: Asked, known: dict[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    payload = request.payload()
+    payload = request.payload(breaks=False)
     wish = payload.get("export_settings", known.get("export_settings"))
     if wish is None:
         raise Refused(400, {"export_settings": ["This field is required."]})

@@ -17,6 +17,8 @@ _MAX_DEPTH = 100
 MAX_XML = 10_000_000  # answers are text: photos travel beside them; what the station says it takes
 MAX_ID = 249  # characters that a real server keeps
 MAX_ELEMENTS = 50_000  # a household of fifty with a hundred questions each has a tenth of it
+CORRUPTED = "File likely corrupted during transmission, please try later."
+UNSUPPORTED = "Submission rejected: the form contains unsupported or invisible characters."
 _TOO_MUCH = "Submission rejected: it is larger than any form's answers. Delete it on the phone and fill the form again."
 
 
@@ -52,9 +54,9 @@ def read_instance(xml: bytes) -> Instance:
     try:
         text = xml.decode()  # whatever the declaration says
     except UnicodeDecodeError as error:
-        raise Malformed("File likely corrupted during transmission, please try later.") from error
+        raise Malformed(CORRUPTED) from error
     if _NO_XML.search(text):
-        raise Malformed("Submission rejected: the form contains unsupported or invisible characters.")
+        raise Malformed(UNSUPPORTED)
     if _INSTRUCTION.match(text):
         raise Malformed("Improperly formatted XML.")  # a real server breaks over it
     try:

@@ -15,7 +15,7 @@ from kobo_sync.station.access import may_submit, takes_anonymous
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
 from kobo_sync.station.formats import chosen, page
-from kobo_sync.station.instance import MAX_XML, Malformed, TooMuch
+from kobo_sync.station.instance import CORRUPTED, MAX_XML, UNSUPPORTED, Malformed, TooMuch
 from kobo_sync.station.wire import (
     HTML_TYPE,
     JSON_TYPE,
@@ -25,6 +25,7 @@ from kobo_sync.station.wire import (
     Asked,
     Context,
     Refused,
+    check_text,
     disposition,
 )
 
@@ -185,6 +186,8 @@ def _xml_of_form(request: Asked) -> bytes:
         file = request.files.get("xml_submission_file")
     except HTTPException as error:
         raise TooMuch(_TOO_MANY) from error
+    except Refused as error:  # parts without an end, a name that is no text
+        raise Malformed(CORRUPTED) from error
     if file is None:  # the server breaks here; phones see an HTML page [e34]
         raise Refused(500, ERROR_PAGE, HTML_TYPE)
     return bytes(file.read(MAX_XML + 1))
@@ -203,11 +206,21 @@ def _xml_of_json(request: Asked) -> bytes:
     """A JSON submission ``{"id", "submission"}`` as the XML it stands for [e35]."""
     try:
         body = json.loads(request.get_data())
+        _check_text(body)
         root = Element(str(body["id"]), {"id": str(body["id"])})
         _fill(root, body["submission"], 0)
         return submissions.xml_of(root)
+    except Malformed:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(400, {"error": "Incorrect format"}) from error
+
+
+def _check_text(body: Any) -> None:
+    try:
+        check_text(body)
+    except ValueError as error:
+        raise Malformed(UNSUPPORTED) from error
 
 
 def _fill(node: Element, value: Any, depth: int) -> None:

@@ -103,21 +103,23 @@ class Asked(Request):
         """Whether the client says it speaks TLS."""
         return self.base.startswith("https:")
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self, *, breaks: bool = True) -> dict[str, Any]:
         """The body as one JSON object, or the form's fields.
 
-        Raises: Refused as a real server refuses each [s07, r38]: it breaks over what is no JSON, object or list.
+        Raises: Refused as a real server refuses each [s07, r38]: where it keeps a log it *breaks* over what is no JSON,
+        object or list.
         """
         if self.mimetype != "application/json":
             return dict(self.form.items())
         try:
             body = json.loads(self.get_data() or b"{}")
         except (ValueError, RecursionError) as error:
-            raise server_error() from error
-        if isinstance(body, list):
-            raise Refused(400, {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]})
+            raise (server_error() if breaks else Refused(400, {"detail": "JSON parse error"})) from error
         if not isinstance(body, dict):
-            raise server_error()
+            if breaks and not isinstance(body, list):
+                raise server_error()
+            kind = type(body).__name__
+            raise Refused(400, {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {kind}."]})
         check_fields(body)
         return body
 

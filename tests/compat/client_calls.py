@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -89,12 +90,10 @@ for name in ("form", "flat", "counted"):
 os.chdir(ASKED["folder"])
 form = manager.get_form(FORM)
 for kind in ("xls", "xml", "csv"):
-    call(f"download_form {kind}", lambda: then(form.download_form(kind), lambda: open(f"{FORM}.{kind}", "rb").read(5).decode("latin-1")))  # noqa: B023, SIM115  # fmt: skip
+    call(f"download_form {kind}", lambda: then(form.download_form(kind), lambda: Path(f"{FORM}.{kind}").read_bytes()[:5].decode("latin-1")))  # noqa: B023  # fmt: skip
 call("redeploy_form", lambda: manager.redeploy_form(FORM))
-with open("zones.csv", "w", encoding="utf-8") as file:
-    file.write("name,label\nz1,Un\nz9,Neuf\n")
-with open("zones.txt", "w", encoding="utf-8") as file:
-    file.write("x")
+Path("zones.csv").write_text("name,label\nz1,Un\nz9,Neuf\n", encoding="utf-8")
+Path("zones.txt").write_text("x", encoding="utf-8")
 
 
 def media() -> list[str]:

@@ -127,7 +127,7 @@ def _called(kf: str, kc: str, token: str, folder: Path, reader: str, owner: str)
         asked = {"url": kf, "token": token, "folder": str(folder), "reader": reader, **uids}
         environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CLIENTS), "NO_PROXY": "*", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-S", str(CALLS)], input=json.dumps(asked), capture_output=True, text=True, timeout=300, env=environ
+            [sys.executable, "-S", str(CALLS)], check=False, input=json.dumps(asked), capture_output=True, text=True, timeout=300, env=environ
         )  # fmt: skip
         for uid in uids.values():
             session.delete(f"{kf}/api/v2/assets/{uid}/")
