@@ -25,6 +25,7 @@ _SQL = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=", "$eq": "="}
 _COLUMNS = {"_id": ("id", int), "_uuid": ("uuid", str), "_submission_time": ("submission_time", str)}
 _MAX_IN = 900  # SQLite's variables per statement
 MOST_PATTERNS = 10  # in one query
+MOST_DEEP = 100  # as MongoDB
 QUERY_S = 20.0  # longest look over the rows
 
 
@@ -49,17 +50,16 @@ def read(query: Any) -> dict[str, Any]:
         return {}
     if not isinstance(query, dict):
         raise Broken("no object")
-    try:
-        return {key: _prepared(key, value) for key, value in query.items() if key != "_userform_id"}
-    except RecursionError as error:
-        raise Unsupported("nested too deeply") from error
+    return {key: _prepared(key, value, 1) for key, value in query.items() if key != "_userform_id"}
 
 
-def _prepared(key: str, value: Any) -> Any:
+def _prepared(key: str, value: Any, depth: int) -> Any:
+    if depth > MOST_DEEP:
+        raise Unsupported("nested too deeply")
     if isinstance(value, dict):
-        return {name: _prepared(name, inner) for name, inner in value.items()}
+        return {name: _prepared(name, inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_prepared("", item) if isinstance(item, dict) else item for item in value]
+        return [_prepared("", item, depth + 1) if isinstance(item, (dict, list)) else item for item in value]
     if key != "_id":
         return value
     if value is None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
@@ -71,17 +71,30 @@ class Asked(Request):
     scheme_in_use: str = "http"
     suffix: str = ""  # ".json" where the address was written so
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._streams: list[IO[bytes]] = []  # of files as they come, should their form end amiss
+
     def make_form_data_parser(self) -> FormDataParser:
         """One that says so when a body is no form."""
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser
 
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
+        self._streams.append(stream)
+        return stream
+
     def _load_form_data(self) -> None:
         try:
             super()._load_form_data()
-        except ValueError as error:  # parts without an end, a header that is no text
-            raise malformed() from error
+        except (ValueError, HTTPException) as error:
+            for stream in self._streams:
+                stream.close()
+            if isinstance(error, HTTPException):
+                raise
+            raise malformed() from error  # parts without an end, a header that is no text
         fields = [text for pair in self.__dict__["form"].items(multi=True) for text in pair]
         names = [file.filename or "" for file in self.__dict__["files"].values()]
         if any(map(is_amiss, (*fields, *names))):
