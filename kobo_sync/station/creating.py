@@ -91,7 +91,7 @@ def _sheets(content: Any) -> workbook.Sheets:
     """Raises: Refused 500, as a real server breaks over what is no content, or has a type that it does not know [s10]."""
     try:
         return sheets_of(content)
-    except (ValueError, RecursionError, workbook.ImportRefused) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, workbook.ImportRefused) as error:
         raise server_error() from error
 
 

@@ -145,7 +145,7 @@ def _layout(content: Mapping[str, Any], wish: Mapping[str, Any]) -> Layout:
     """Raises: Refused 400 for a language that the form has not [j04b]."""
     languages: list[str | None] = list(content.get("translations") or [None])
     names = {"_default": 0, "_xml": None, **{name: n for n, name in enumerate(languages) if name}}
-    if wish["lang"] not in names:
+    if not isinstance(wish["lang"], str) or wish["lang"] not in names:
         offered = ", ".join(f"'{name}'" for name in [*filter(None, languages), "_default"])
         raise Refused(400, {"lang": [f"For this asset must be either {offered} or '_xml'"]})
     is_labelled = str(wish["hierarchy_in_labels"]).lower() == "true"

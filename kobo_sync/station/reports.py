@@ -30,13 +30,17 @@ def listing(context: Context, request: Asked, uid: str) -> Response:
         uid,
     )
     content = json.loads(version["content"]) if version else {"survey": []}
-    questions = [row for row in content["survey"] if "$xpath" in row and not row["type"].startswith(("begin_", "end_"))]
+    questions = [
+        row
+        for row in content["survey"]
+        if "$xpath" in row and not str(row.get("type", "note")).startswith(("begin_", "end_"))
+    ]
     if split := request.args.get("split_by"):
-        is_select = any(row["name"] == split and row["type"] == "select_one" for row in questions)
+        is_select = any(row["name"] == split and row.get("type") == "select_one" for row in questions)
         reason = "cannot be split by at a field station" if is_select else "is not a select one question"
         raise Refused(400, {"split_by": f"`{split}` {reason}."})
     names = request.args.getlist("names")
-    questions = [row for row in questions if row["type"] != "note" and (not names or row["name"] in names)]
+    questions = [row for row in questions if row.get("type", "note") != "note" and (not names or row["name"] in names)]
     answers: dict[str, Counter[str]] = {row["$xpath"]: Counter() for row in questions}
     n_rows = 0
     for stored in context.db.reader.execute("SELECT * FROM submissions WHERE asset = ?", (uid,)):
