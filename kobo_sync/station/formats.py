@@ -131,7 +131,7 @@ def options(request: Asked, path: str, methods: Sequence[str], *, is_phone: bool
     if is_phone and chosen(accept, ("text/xml", JSON_TYPE)) != JSON_TYPE:
         text = render.receipt("", "", "", "").replace("uuid:", "").replace("Successful submission.", "")
         return Response(text, content_type=XML_TYPE, headers=allow)
-    noun = re.sub(r"<[^>]*>|[^a-z]+", " ", path.removeprefix("/api/v2")).split()
+    noun = re.findall(r"[a-z_-]+", re.sub(r"<[^>]*>", "", path.removeprefix("/api/v2")))
     name = f"{' '.join(noun).title()} {'Instance' if path.endswith('>/') else 'List'}".strip()
     body: dict[str, Any] = {"name": name, "description": "", "renders": list(JSON_OR_PAGE), "parses": _PARSES}
     writes: dict[str, Any] = {method: {} for method in methods if method in ("POST", "PUT")}
