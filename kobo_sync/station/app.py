@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -13,19 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import Map, RequestRedirect, Rule
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
-from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows, space
-from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
+from kobo_sync.station import access, assets, formats, openrosa, publishing, render, space
+from kobo_sync.station.auth import Account, Keyring, Unauthenticated
 from kobo_sync.station.browser import pages
 from kobo_sync.station.browser.offered import Papers
 from kobo_sync.station.browser.sessions import ROOM, Sessions
 from kobo_sync.station.database import Database
+from kobo_sync.station.exports import Shelf
 from kobo_sync.station.query import TooSlow
-from kobo_sync.station.room import pages as room
 from kobo_sync.station.room.pages import Screen
+from kobo_sync.station.routes import MAP as _ROUTES
+from kobo_sync.station.routes import ROUTES, Route
 from kobo_sync.station.wire import (
     HTML_TYPE,
     MAX_ANONYMOUS,
@@ -36,11 +39,11 @@ from kobo_sync.station.wire import (
     Asked,
     Refused,
     from_http,
-    json_answer,
     malformed,
     no_such_page,
-    seconds,
+    not_found,
     server_error,
+    wrong_method,
 )
 
 if TYPE_CHECKING:
@@ -55,10 +58,19 @@ _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1><
 _MIN_GZIP = 600
 BROWSER = "/f/"
 STALE_LINGER_S = 300.0
-_V1 = ("/assets/", "/imports/", "/exports/", "/permissions/", "/users/", "/api/v1/", "/submissions/", "/hub/")
-
-View = Callable[..., Response]
-
+_OTHER = re.compile(r"(/api/v2/.+)\.\w+/?")
+_SUFFIX = re.compile(r"(/api/v2/.+)\.json/?")
+_V1 = (
+    "/assets/",
+    "/environment/",
+    "/imports/",
+    "/exports/",
+    "/permissions/",
+    "/users/",
+    "/api/v1/",
+    "/submissions/",
+    "/hub/",
+)
 
 Api = Literal["off", "local", "everyone"]
 
@@ -109,7 +121,7 @@ class Station:
         self.authority = b""  # whose certificate ours is, as PEM, for phones that are to trust it
         self.screen: Screen | None = None  # of the room, where the station has a mission
         by_pin = [Account(ROOM)] if event_pin and ROOM not in {account.username for account in accounts} else []
-        self.keyring = Keyring([*accounts, *by_pin])
+        self.keyring, self.shelf = Keyring([*accounts, *by_pin]), Shelf()
         self.sessions, self.papers = Sessions(self.db, self.keyring, event_pin, clock), Papers(self.db)
         assets.admit_phones(self)
 
@@ -119,7 +131,7 @@ class Station:
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             request = self._asked(environ)
             try:
-                answer = self._answer(request, environ.get(ADMITTED))
+                answer = formats.finished(request, self._answer(request, environ.get(ADMITTED)))
             finally:
                 request.close()  # the temporary files of big uploads
             if request.username is not None and "ETag" not in answer.headers:
@@ -136,7 +148,8 @@ class Station:
         """The porter: who asks, and how long a body they may bring; decided when the head is read."""
         request = self._asked(environ)
         try:
-            _, is_phone, values = self._door(request)
+            route, values = self._door(request)
+            is_phone = route.is_phone
             signed = self._sign_in(request, is_phone)
         except Exception:  # whatever it is, the same comes of it when the request is answered, without its body
             return Admission(0)
@@ -179,6 +192,14 @@ class Station:
         """The accounts that are for phones alone."""
         return self.keyring.phones()
 
+    def names(self) -> list[str]:
+        """All accounts."""
+        return self.keyring.names()
+
+    def token(self, username: str) -> str:
+        """An account's token for the API."""
+        return self.keyring[username].token
+
     def close(self) -> None:
         """Close the file; what was answered is on the disk already."""
         self.db.close()
@@ -186,19 +207,24 @@ class Station:
     def _asked(self, environ: WSGIEnvironment) -> Asked:
         request = Asked(environ)
         request.scheme_in_use = self.url_scheme
+        if match := _SUFFIX.fullmatch(request.path):
+            request.path, request.suffix = f"{match[1]}/", ".json"
         return request
 
     def _answer(self, request: Asked, signed: _Signed | None) -> Response:
         try:
-            view, is_phone, values = self._door(request)
-            signed = signed or self._sign_in(request, is_phone)
+            route, values = self._door(request)
+            signed = signed or self._sign_in(request, route.is_phone)
+            is_served = request.method in (*route.methods, "OPTIONS")
+            if route.is_phone and not is_served:
+                raise openrosa.wrong_method(request)  # to anybody [r12b]
             if signed.refusal is not None:
                 return signed.refusal
             if signed.account is not None:
                 request.username, request.is_superuser = signed.account.username, signed.account.is_superuser
-            if request.method == "HEAD" and not is_phone:
-                request.method = "GET"  # the answer's body is left out when it is sent
-            return view(self, request, **values)
+            if not is_served:
+                raise wrong_method(request.method)
+            return self._view(request, route, values)
         except _Answered as answered:
             return answered.answer
         except Refused as refusal:
@@ -221,8 +247,21 @@ class Station:
         except Exception as error:
             return _broken(request, error)
 
-    def _door(self, request: Asked) -> tuple[View, bool, dict[str, Any]]:
-        """The view that answers, whether it is for phones, and what its address says. Raises: Refused, _Answered."""
+    def _view(self, request: Asked, route: Route, values: dict[str, Any]) -> Response:
+        kind = formats.check(request, route.kinds) if route.kinds else ""
+        if request.method == "OPTIONS":
+            return formats.options(request, route.path, route.methods, is_phone=route.is_phone)
+        if request.method == "HEAD" and not route.is_phone:
+            request.method = "GET"  # the answer's body is left out when it is sent
+        if route.path.startswith("/api/v2/assets/<uid>") and not access.exists(self.db.reader, values["uid"]):
+            raise route.unknown_asset()
+        if kind == "application/xml" and request.method == "GET":
+            return publishing.given_back(self, request, values["uid"], "xml")  # [r11j]
+        answer: Response = route.view(self, request, **values)
+        return answer
+
+    def _door(self, request: Asked) -> tuple[Route, dict[str, Any]]:
+        """The route to the view that answers, and what its address says. Raises: Refused, _Answered."""
         if is_malformed(request.environ):
             raise malformed()
         if len(request.query_string) + len(request.path) > MAX_TARGET:
@@ -231,18 +270,20 @@ class Station:
             raise _Answered(Response(_NGINX.format("404 Not Found"), 404, content_type=HTML_TYPE))  # [e71, e72]
         if request.path.startswith(_V1):
             raise Refused(410, {"detail": GONE})
+        routes = _ROUTES.bind_to_environ(request.environ)
         try:
-            rule, values = _ROUTES.bind_to_environ(request.environ).match(return_rule=True)
+            rule, values = routes.match(path_info=request.path, return_rule=True)
         except RequestRedirect as error:
             location = {"Location": _slashed(request)}
             raise _Answered(Response("", 301, content_type=HTML_TYPE, headers=location)) from error
         except (NotFound, MethodNotAllowed) as error:
-            raise no_such_page() from error
-        view, is_phone = _VIEWS[rule.endpoint]
-        is_guests = is_phone or request.path.startswith(BROWSER)
-        if not is_guests and not (self._is_here(request) if rule.endpoint in _ROOM else self._answers_api(request)):
+            other = _OTHER.fullmatch(request.path)
+            raise not_found() if other and routes.test(f"{other[1]}/") else no_such_page() from error  # [r16c]
+        route = ROUTES[rule.rule]
+        is_guests = route.is_phone or request.path.startswith(BROWSER)
+        if not is_guests and not (self._is_here(request) if route.is_room else self._answers_api(request)):
             raise no_such_page()
-        return view, is_phone, dict(values)
+        return route, dict(values)
 
     def _answers_api(self, request: Asked) -> bool:
         """Whether the API answers there: a proxy on this machine speaks for others, who are not of it."""
@@ -305,87 +346,3 @@ def _compress(request: Asked, answer: Response) -> None:
         answer.set_data(gzip.compress(body, compresslevel=1, mtime=0))
         answer.headers["Content-Encoding"] = "gzip"
     answer.vary.add("Accept-Encoding")
-
-
-# ── small views ─────────────────────────────────────────────────────────────
-
-
-def _token(station: Station, request: Asked) -> Response:
-    """``/token/?format=json`` [a02, a03]."""
-    if request.username is None:
-        raise Refused(401, {"detail": NO_CREDENTIALS})
-    # Accounts of phones do not come so far: of all others this is their own.
-    return json_answer({"token": station.keyring[request.username].token})
-
-
-def _me(station: Station, request: Asked) -> Response:
-    """``/me/``: the true test of a token [a05-a07]."""
-    if request.username is None:
-        raise Refused(401, {"detail": NO_CREDENTIALS})
-    now = seconds(station.now())
-    return json_answer(render.me(request.base, request.username, is_superuser=request.is_superuser, now=now))
-
-
-def _authority(station: Station, request: Asked) -> Response:
-    """``/certificate.crt``: what a phone installs to trust this station, and nothing else."""
-    if not station.authority:
-        raise no_such_page()
-    return Response(station.authority, content_type="application/x-x509-ca-cert")
-
-
-def _root(station: Station, request: Asked) -> Response:
-    return json_answer(render.api_root(request.base))
-
-
-# ── routes ──────────────────────────────────────────────────────────────────
-
-_ASSET = "/api/v2/assets/<uid>/"
-_TABLE: tuple[tuple[str, View], ...] = (
-    ("/token/", _token),
-    ("/me/", _me),
-    ("/api/v2/", _root),
-    ("/api/v2/imports/", assets.imports),
-    ("/api/v2/imports/<uid>/", assets.poll),
-    ("/api/v2/assets/", assets.listing),
-    (_ASSET, assets.one_asset),
-    ("/api/v2/assets/<uid>.<any(xls, xml):kind>", publishing.given_back),
-    (f"{_ASSET}content/", publishing.content),
-    (f"{_ASSET}files/", publishing.files),
-    (f"{_ASSET}files/<file_uid>/", publishing.one_file),
-    (f"{_ASSET}files/<file_uid>/content/", publishing.file_content),
-    (f"{_ASSET}deployment/", publishing.deployment),
-    (f"{_ASSET}versions/", publishing.versions),
-    (f"{_ASSET}versions/<version_uid>/", publishing.one_version),
-    (f"{_ASSET}permission-assignments/", assets.permissions),
-    (f"{_ASSET}permission-assignments/<permission_uid>/", assets.one_permission),
-    (f"{_ASSET}history/", history.listing),
-    (f"{_ASSET}hooks/", hooks.listing),
-    (f"{_ASSET}hooks/<hook_uid>/", hooks.one_hook),
-    (f"{_ASSET}counts/", data.counts),
-    (f"{_ASSET}data/", data.listing),
-    (f"{_ASSET[:-1]}/data.<any(json, xml, geojson):suffix>", data.listing),
-    (f"{_ASSET}data/bulk/", rows.bulk),
-    (f"{_ASSET}data/validation_statuses/", rows.validations),
-    (f"{_ASSET}data/<key>.<any(json, xml, geojson):suffix>", data.one_row),
-    (f"{_ASSET}data/<key>/", data.one_row),
-    (f"{_ASSET}data/<key>/validation_status/", rows.validation),
-    (f"{_ASSET}data/<key>/duplicate/", rows.duplicate),
-    (f"{_ASSET}data/<key>/attachments/", rows.attachments),
-    (f"{_ASSET}data/<key>/attachments/<attachment_uid>/", rows.attachment),
-    (f"{_ASSET}data/<key>/attachments/<attachment_uid>/<any(large, medium, small):size>/", rows.attachment),
-    (f"{_ASSET}attachments/<attachment_uid>/", rows.delete_attachment),
-)
-_PHONE_TABLE: tuple[tuple[str, View], ...] = (
-    ("/certificate.crt", _authority),
-    ("/formList", openrosa.form_list),
-    ("/submission", openrosa.submission),
-    ("/forms/<int:pk>/form.xml", openrosa.form_xml),
-    ("/xformsManifest/<int:pk>", openrosa.manifest),
-    ("/xformsMedia/<int:pk>/<int:media_id>.<ext>", openrosa.media),
-)
-_ROOM = {path for path, _ in room.VIEWS}
-_VIEWS: dict[Any, tuple[View, bool]] = {path: (view, False) for path, view in (*_TABLE, *room.VIEWS)}
-_VIEWS |= {path: (view, True) for path, view in _PHONE_TABLE}
-_VIEWS |= {f"/<user>{path}": (view, True) for path, view in _PHONE_TABLE}
-_VIEWS |= {path: (view, False) for path, view in pages.ROUTES}
-_ROUTES = Map([Rule(path, endpoint=path) for path in _VIEWS], merge_slashes=False)

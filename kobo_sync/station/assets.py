@@ -75,9 +75,7 @@ def listing(context: Context, request: Asked) -> Response:
     limit = min(max(whole(request.args.get("limit")) or 100, 1), 300)
     start = max(whole(request.args.get("start")) or whole(request.args.get("offset")) or 0, 0)
     rows = [render.asset_row(request.base, item) for item in views[start : start + limit]]
-    nexts = render.links(
-        request.base + request.path, request.args.to_dict(), count=len(views), limit=limit, offset=start
-    )
+    nexts = render.links(request.here, request.args.to_dict(), count=len(views), limit=limit, offset=start)
     return json_answer(render.page(rows, len(views), nexts))
 
 
@@ -230,18 +228,34 @@ def _import(context: Context, connection: Connection, request: Asked, sheets: wo
     filename = request.form.get("name") or "Sans titre"
     name = workbook.title_of(sheets) or re.sub(r"\.xlsx?$", "", filename)
     is_library = request.form.get("library", "true").lower() != "false"  # a block is what one gets by default [b05]
-    uid, now, owner = context.new_uid("a"), micros(context.now()), str(request.username)
+    owner = str(request.username)
+    kind = "block" if is_library else "survey"
+    uid = create(context, connection, owner, name, kind, sheets, NO_SETTINGS)
+    return {"created": [_told(connection, uid, owner)]}
+
+
+def create(
+    context: Context,
+    connection: Connection,
+    owner: str,
+    name: str,
+    kind: str,
+    sheets: workbook.Sheets,
+    settings: Mapping[str, Any],
+) -> str:
+    """A new asset with its first version; returns its uid. The accounts of phones may send to it."""
+    uid, now = context.new_uid("a"), micros(context.now())
     connection.execute(
         "INSERT INTO assets (uid, name, owner, asset_type, settings, version_id, created_at, modified_at)"
         " VALUES (?, ?, ?, ?, ?, '', ?, ?)",
-        (uid, name, owner, "block" if is_library else "survey", render.dumps(NO_SETTINGS), now, now),
+        (uid, name, owner, kind, render.dumps(settings), now, now),
     )
     add_version(context, connection, uid, sheets)
     for codename in access.OWNER:
         access.grant(context, connection, uid, owner, codename)
     for phone in context.phones():
         access.grant(context, connection, uid, phone, "add_submissions")
-    return {"created": [_told(connection, uid, owner)]}
+    return uid
 
 
 def _replace(
@@ -281,7 +295,7 @@ def poll(context: Context, request: Asked, uid: str) -> Response:
     """``GET /api/v2/imports/<uid>/`` [b02]."""
     row = one(context.db.reader, "SELECT * FROM imports WHERE uid = ? AND username = ?", uid, request.username)
     if row is None:
-        raise not_found()
+        raise Refused(404, {"detail": "No ImportTask matches the given query."})  # [r26]
     body = {"status": row["status"], "uid": uid, "messages": json.loads(row["messages"])}
     return json_answer({**body, "date_created": row["created_at"]})
 

@@ -76,6 +76,10 @@ class Keyring:
     def __getitem__(self, username: str) -> Account:
         return self._by_name[username]
 
+    def names(self) -> list[str]:
+        """All accounts."""
+        return list(self._by_name)
+
     def phones(self) -> list[str]:
         """The accounts that are for phones alone."""
         return [account.username for account in self._by_name.values() if account.is_phone]

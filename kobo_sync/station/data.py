@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from kobo_sync.station import access, query, render, submissions
 from kobo_sync.station.database import Row, one
+from kobo_sync.station.formats import JSON_OR_PAGE, chosen, unacceptable
 from kobo_sync.station.wire import (
     JSON_TYPE,
     Asked,
@@ -24,15 +25,19 @@ from kobo_sync.station.wire import (
     json_answer,
     no_such_page,
     not_found,
+    server_error,
     whole,
     wrong_method,
 )
 
 PAGE, PAGE_MAX = 100, 1000
 ALWAYS = ("_id", "_uuid", "meta/rootUuid")
+_KINDS = {"json": JSON_TYPE, "xml": "application/xml", "geojson": JSON_TYPE}
 _XML = "application/xml; charset=utf-8"
 _COLUMNS = frozenset({*ALWAYS, "_validation_status", "_submission_time", "_submitted_by"})
 _LIGHT = "id, uuid, root_uuid, validation, submission_time, submitted_by"
+_UNSAID: Any = object()
+_TOLD = ("$all needs", "$regex: ", "more than", "nested")  # what the sender can mend, and the station's own bounds
 _NOT_DEPLOYED = {"detail": "The specified asset has not been deployed"}
 
 
@@ -93,10 +98,12 @@ def wish_of(context: Context, request: Asked, uid: str, form: str) -> Wish:
     start = whole(args.get("start", "0"))
     if start is None or start < 0:
         raise Refused(400, {"start": "A positive integer is required."})
-    criteria = _json(args.get("query"), "query", dict) or {}
-    fields = _json(args.get("fields"), "fields", list)
-    sort = _json(args.get("sort"), "sort", dict) or {"_id": 1}
-    where, values, test = _condition(context, request, uid, criteria)
+    fields, sort = _json(args, "fields"), _json(args, "sort")
+    sort = {"_id": 1} if sort is _UNSAID else sort or {}
+    if not (fields is _UNSAID or isinstance(fields, (list, dict))) or not isinstance(sort, dict):
+        raise server_error()  # so it breaks there
+    criteria = _json(args, "query")
+    where, values, test = _condition(context, request, uid, None if criteria is _UNSAID else criteria)
     return Wish(
         where=where,
         values=values,
@@ -104,34 +111,39 @@ def wish_of(context: Context, request: Asked, uid: str, form: str) -> Wish:
         sort=tuple((str(key), direction in (-1, "-1")) for key, direction in sort.items()),
         limit=min(limit, PAGE_MAX),
         start=start,
-        fields=None if fields is None else tuple(dict.fromkeys([*map(str, fields), *ALWAYS])),
+        fields=tuple(dict.fromkeys([*map(str, fields), *ALWAYS]))
+        if isinstance(fields, (list, dict)) and fields
+        else None,
     )
 
 
 def _condition(
-    context: Context, request: Asked, uid: str, criteria: Mapping[str, Any]
+    context: Context, request: Asked, uid: str, asked_for: Any
 ) -> tuple[str, tuple[Any, ...], query.Matcher | None]:
     filters = access.row_filters(context, request, uid)
-    condition, values, rest = query.split(criteria)
-    where = "asset = ?" + (f" AND {condition}" if condition else "")
-    if filters is not None:
-        rest = {"$and": [{"$or": filters}, rest] if rest else [{"$or": filters}]}
     try:
+        condition, values, rest = query.split(query.read(asked_for))
+        where = "asset = ?" + (f" AND {condition}" if condition else "")
+        if filters is not None:
+            rest = {"$and": [{"$or": filters}, rest] if rest else [{"$or": filters}]}
         return where, (uid, *values), query.asked(rest) if rest else None
-    except (ValueError, AttributeError, TypeError) as error:
-        raise Refused(400, {"detail": f"Unsupported query: {error}"}) from error
+    except query.Broken as error:
+        raise server_error() from error  # [q_array]
+    except query.Unsupported as error:
+        text = str(error)
+        raise Refused(400, [text if text.startswith(_TOLD) else "Unsupported query"]) from error
 
 
-def _json(text: str | None, name: str, kind: type) -> Any:
-    if not text:
-        return None
+def _json(args: Mapping[str, str], name: str) -> Any:
+    """A parameter's JSON. Raises: Refused 400 when it is none."""
+    text = args.get(name)
+    if text is None:
+        return _UNSAID
     try:
         value = json.loads(text)
         check_text(value)
     except (ValueError, RecursionError) as error:
         raise Refused(400, {name: "Value must be valid JSON."}) from error
-    if not isinstance(value, kind):
-        raise Refused(400, {name: "Value must be valid JSON."})
     return value
 
 
@@ -194,19 +206,18 @@ def _rank(value: Any) -> tuple[int, Any]:
 
 
 def requested_format(request: Asked, suffix: str = "") -> str:
-    """json, xml or geojson: by suffix, ``?format=``, else JSON.
+    """json, xml or geojson: by suffix, ``?format=``, or what ``Accept`` says [r11e].
 
-    Raises: Refused 406 when ``Accept`` does not allow it [f40, f40b].
+    Raises: Refused 404 for any other [r16], 406 when ``Accept`` does not allow it [f40, f40b].
     """
-    form = suffix or request.args.get("format", "") or "json"
-    accepted = request.headers.get("Accept", "*/*")
-    types = {"json": JSON_TYPE, "xml": "application/xml", "geojson": JSON_TYPE}
-    if form not in types:
+    form = suffix or request.suffix.lstrip(".") or request.args.get("format", "")
+    if form not in ("", *_KINDS):
         raise not_found()
-    suits = "*/*" in accepted or types[form] in accepted or (form == "json" and "text/html" in accepted)
-    if not suits:
-        raise Refused(406, {"detail": "Could not satisfy the request Accept header."})
-    return form
+    kinds = [_KINDS[form]] if form else [*JSON_OR_PAGE, "application/xml"]
+    kind = chosen(request.headers.get("Accept", "*/*"), kinds)
+    if kind is None:
+        raise unacceptable()
+    return form or ("xml" if kind == "application/xml" else "json")
 
 
 def listing(context: Context, request: Asked, uid: str, suffix: str = "") -> Response:
@@ -284,7 +295,7 @@ def _links(request: Asked, wish: Wish, count: int) -> tuple[str | None, str | No
         number = whole(args.get("page"))
         if number and number > 1:
             offset = (number - 1) * limit
-    return render.links(request.base + request.path, args.to_dict(), count=count, limit=limit, offset=offset)
+    return render.links(request.here, args.to_dict(), count=count, limit=limit, offset=offset)
 
 
 def _as_xml(context: Context, request: Asked, wish: Wish) -> Response:
@@ -308,7 +319,8 @@ def _as_geojson(context: Context, wish: Wish, form: Row) -> Response:
     _, rows = matching(context, wish, "id, head, attachments, validation")
     geopoints = submissions.form_shape(form["md5"], form["xform"]).geopoints
     features = [render.feature(parsed(row), geopoints, n) for n, row in enumerate(rows, start=1)]
-    body = {"type": "FeatureCollection", "name": form["name"], "features": features}
+    placed = [feature for feature in features if feature["geometry"]]  # no other is shown [r16e]
+    body = {"type": "FeatureCollection", "name": form["name"], "features": placed}
     return Response(render.dumps(body), content_type="application/json; charset=utf-8")
 
 

@@ -60,8 +60,15 @@ def listing(context: Context, request: Asked, uid: str) -> Response:
         f"SELECT * FROM history WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?", (uid, *values, limit, start)
     )
     results = [render.history_entry(request.base, row) for row in rows]
-    nexts = render.links(request.base + request.path, request.args.to_dict(), count=count, limit=limit, offset=start)
+    nexts = render.links(request.here, request.args.to_dict(), count=count, limit=limit, offset=start)
     return json_answer(render.page(results, count, nexts))
+
+
+def actions(context: Context, request: Asked, uid: str) -> Response:
+    """``GET …/history/actions/``: what happened at all [r06]."""
+    access.need(context, request, uid, "manage_asset")
+    rows = context.db.reader.execute("SELECT DISTINCT action FROM history WHERE asset = ? ORDER BY action", (uid,))
+    return json_answer({"actions": [row["action"] for row in rows]})
 
 
 def parse(text: str) -> tuple[str, list[str]]:

@@ -11,10 +11,14 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(x0*([0-8bcef]|1[0-9a-f])|0*([0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE)  # fmt: skip
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INSTRUCTION = re.compile(r"\s*(<\?xml\s[^>]*\?>\s*)?(<!--.*?-->\s*)*<\?(?!xml\s)", re.DOTALL)
 _MAX_DEPTH = 100
 MAX_XML = 10_000_000  # answers are text: photos travel beside them; what the station says it takes
+MAX_ID = 249  # characters that a real server keeps
 MAX_ELEMENTS = 50_000  # a household of fifty with a hundred questions each has a tenth of it
+CORRUPTED = "File likely corrupted during transmission, please try later."
+UNSUPPORTED = "Submission rejected: the form contains unsupported or invisible characters."
 _TOO_MUCH = "Submission rejected: it is larger than any form's answers. Delete it on the phone and fill the form again."
 
 
@@ -28,7 +32,7 @@ class TooMuch(Malformed):
 
 @dataclass(frozen=True)
 class Instance:
-    """A submission as sent. Uuids are bare (no ``uuid:``); *deprecated* is ``""`` unless it is an edit.
+    """A submission as sent. Uuids are bare (no ``uuid:``), *uuid* may be missing; *deprecated* is ``""`` unless an edit.
 
     *root_uuid* is what ``meta/rootUuid`` says, ``""`` where the submission does not: its own uuid is the root then.
     """
@@ -51,10 +55,16 @@ def read_instance(xml: bytes) -> Instance:
     # An element has one sign or two that open a tag, an attribute one of these: counted, not parsed.
     if len(xml) > MAX_XML or xml.count(b"<") > 2 * MAX_ELEMENTS or xml.count(b"=") > 2 * MAX_ELEMENTS:
         raise TooMuch(_TOO_MUCH)
-    if _CONTROL.search(xml):
-        raise Malformed("Submission rejected: the form contains unsupported or invisible characters.")
     try:
-        root: Element = fromstring(xml, forbid_dtd=True)
+        text = xml.decode()  # whatever the declaration says
+    except UnicodeDecodeError as error:
+        raise Malformed(CORRUPTED) from error
+    if _NO_XML.search(text):
+        raise Malformed(UNSUPPORTED)
+    if _INSTRUCTION.match(text):
+        raise Malformed("Improperly formatted XML.")  # a real server breaks over it
+    try:
+        root: Element = fromstring(text, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise Malformed("Improperly formatted XML.") from error
     if sum(1 for _ in root.iter()) > MAX_ELEMENTS:
@@ -66,15 +76,15 @@ def read_instance(xml: bytes) -> Instance:
         if local(child.tag) == "meta":
             meta = {local(item.tag): (item.text or "").strip() for item in child}
     uuid = without_prefix(meta.get("instanceID", "") or root.get("instanceID", ""))
-    if not uuid:
-        raise Malformed("Instance ID is required")
+    if len(uuid) > MAX_ID:
+        raise Malformed(f"Submission rejected: its instance ID is longer than {MAX_ID} characters.")
     form_uuid = next(
         ((item.text or "").strip() for child in root if local(child.tag) == "formhub" for item in child if local(item.tag) == "uuid"),
         "",
     )  # fmt: skip
     return Instance(
         root=root,
-        form_id=root.get("id") or local(root.tag),
+        form_id=root.get("id", ""),
         form_uuid=form_uuid,
         uuid=uuid,
         deprecated=without_prefix(meta.get("deprecatedID", "")),

@@ -7,16 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from kobo_sync.station import hooks, render, submissions
 from kobo_sync.station.access import may_submit, takes_anonymous
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
-from kobo_sync.station.instance import MAX_XML, Malformed, TooMuch
-from kobo_sync.station.wire import HTML_TYPE, MAX_JSON, XML_TYPE, Asked, Context, Refused, disposition
+from kobo_sync.station.formats import chosen, page
+from kobo_sync.station.instance import CORRUPTED, MAX_XML, UNSUPPORTED, Malformed, TooMuch
+from kobo_sync.station.wire import (
+    HTML_TYPE,
+    JSON_TYPE,
+    MAX_JSON,
+    MAX_PARTS,
+    XML_TYPE,
+    Asked,
+    Context,
+    Refused,
+    check_text,
+    disposition,
+)
 
 ACCEPTED_LENGTH = "10000000"  # advisory; bigger submissions are taken [e58]
+_TOO_MANY = f"Submission rejected: it comes in more than {MAX_PARTS} parts at once."
 ERROR_PAGE = "<!doctype html>\n<html>\n  <head>\n    <title>KoboToolbox </title>\n  </head>\n</html>\n"
 
 
@@ -32,8 +46,38 @@ def login_needed(root: str = "root") -> Refused:
     return Refused(401, render.xml_detail(NO_CREDENTIALS, root=root), XML_TYPE)
 
 
+def _kind(request: Asked) -> str:
+    """The media type that the phone, or what speaks like one, is answered in [r12].
+
+    Raises: Refused 406 in XML where it takes none.
+    """
+    kinds = ("text/xml", JSON_TYPE, "text/html") if request.path.endswith("/submission") else ("text/xml",)
+    kind = chosen(request.headers.get("Accept", "*/*"), kinds)
+    if kind is None:
+        text = "Could not satisfy the request Accept header."
+        raise Refused(406, render.xml_detail(text, root=_root(request)), XML_TYPE)
+    return kind
+
+
+def _root(request: Asked) -> str:
+    if request.path.endswith("/submission"):
+        return "root"
+    return "manifest" if "/xformsManifest/" in request.path else "xforms"
+
+
+def wrong_method(request: Asked) -> Refused:
+    """405, to whoever asks [r12]; 406 comes first."""
+    kind, text = _kind(request), f'Method "{request.method}" not allowed.'
+    if kind == JSON_TYPE:
+        return Refused(405, {"detail": text})
+    if kind == "text/html":
+        return Refused(405, page({"detail": text}, request.base), HTML_TYPE)
+    return Refused(405, render.xml_detail(text, root=_root(request)), XML_TYPE)
+
+
 def form_list(context: Context, request: Asked, user: str | None = None) -> Response:
     """``/formList``: the forms one may submit to; ``/<user>/formList``: that user's open ones [e02, e07]."""
+    _kind(request)
     if request.username is None and user is None:
         raise login_needed("xforms")
     if request.method == "HEAD":
@@ -51,6 +95,8 @@ def form_list(context: Context, request: Asked, user: str | None = None) -> Resp
 
 
 def _form(context: Context, request: Asked, pk: int, user: str | None) -> Row:
+    if "/xformsMedia/" not in request.path:
+        _kind(request)
     form = one(
         context.db.reader,
         "SELECT deployments.*, assets.owner FROM deployments JOIN assets ON assets.uid = deployments.asset"
@@ -105,16 +151,19 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
         return _openrosa("", 204, location)
     if request.username is None and not takes_anonymous(context.db.reader, user):
         raise login_needed()  # before the body is looked at
-    is_json = request.mimetype == "application/json"
+    is_json, kind = request.mimetype == "application/json", _kind(request)
     if is_json and len(request.get_data()) > MAX_JSON:
         raise Refused(413, {"error": "Request entity too large"})
-    xml = _xml_of_json(request) if is_json else _xml_of_form(request)
-    sender = submissions.Sender(request.username, request.is_superuser, user)
-    uploads = [] if is_json else _uploads(request)
     try:
+        xml = _xml_of_json(request) if is_json else _xml_of_form(request)
+        uploads = [] if is_json else _uploads(request)
+        sender = submissions.Sender(request.username, request.is_superuser, user)
         receipt = submissions.accept(context, xml, uploads, sender)
     except Malformed as error:
-        return _openrosa(render.openrosa_message(str(error)), 413 if isinstance(error, TooMuch) else 400)
+        status = 413 if isinstance(error, TooMuch) else 400
+        if is_json:
+            raise Refused(status, {"error": str(error)}) from error
+        return _openrosa(render.openrosa_message(str(error)), status)
     except submissions.NeedsLogin as error:
         raise login_needed() from error
     except submissions.UnknownForm as error:
@@ -125,14 +174,21 @@ def submission(context: Context, request: Asked, user: str | None = None) -> Res
     if receipt.is_new:
         hooks.tell(context, receipt.form_id, receipt.uuid)
     answer = _openrosa(render.receipt(*facts), 201, location)
-    if is_json:
+    if is_json or kind == JSON_TYPE:
         answer.data = render.dumps(render.receipt_json(*facts)).encode()
-        answer.content_type = "application/json"
+        answer.content_type = JSON_TYPE
+    elif kind == "text/html":
+        answer.data, answer.content_type = page(render.receipt_json(*facts), request.base).encode(), HTML_TYPE
     return answer
 
 
 def _xml_of_form(request: Asked) -> bytes:
-    file = request.files.get("xml_submission_file")
+    try:
+        file = request.files.get("xml_submission_file")
+    except HTTPException as error:
+        raise TooMuch(_TOO_MANY) from error
+    except Refused as error:  # parts without an end, a name that is no text
+        raise Malformed(CORRUPTED) from error
     if file is None:  # the server breaks here; phones see an HTML page [e34]
         raise Refused(500, ERROR_PAGE, HTML_TYPE)
     return bytes(file.read(MAX_XML + 1))
@@ -151,11 +207,21 @@ def _xml_of_json(request: Asked) -> bytes:
     """A JSON submission ``{"id", "submission"}`` as the XML it stands for [e35]."""
     try:
         body = json.loads(request.get_data())
+        _check_text(body)
         root = Element(str(body["id"]), {"id": str(body["id"])})
         _fill(root, body["submission"], 0)
         return submissions.xml_of(root)
+    except Malformed:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(400, {"error": "Incorrect format"}) from error
+
+
+def _check_text(body: Any) -> None:
+    try:
+        check_text(body)
+    except ValueError as error:
+        raise Malformed(UNSUPPORTED) from error
 
 
 def _fill(node: Element, value: Any, depth: int) -> None:

@@ -37,12 +37,6 @@ VALIDATION_LABELS = {
     "validation_status_not_approved": "Not Approved",
     "validation_status_on_hold": "On Hold",
 }
-_ROOT = (
-    "assets asset_snapshots asset_subscriptions asset_usage imports organizations permissions project-views"
-    " service_usage users user-reports tags terms-of-service project-ownership/invites languages"
-    " transcription-services translation-services audit-logs access-logs access-logs/me project-history-logs"
-    " access-logs/export access-logs/me/export authorized_application/users"
-).split()
 _ADDED_LATER = ("_id", "_attachments", "_validation_status")  # by `row_text`: like the other facts they hide an answer
 _HERE = "\x01"  # stands for the base in stored attachments; JSON text never holds a bare control character
 
@@ -66,39 +60,6 @@ def user_uid(username: str) -> str:
 def user_url(base: str, username: str) -> str:
     """An account's address."""
     return f"{base}{API}/users/{username}/"
-
-
-def me(base: str, username: str, *, is_superuser: bool, now: str) -> dict[str, Any]:
-    """``GET /me/`` [a05]; *now* is ISO, whole seconds, ending in Z."""
-    organization = "org" + sha256(f"org {username}".encode()).hexdigest()[:22]
-    return {
-        "username": username,
-        "first_name": "",
-        "last_name": "",
-        "email": "",
-        "is_superuser": is_superuser,
-        "server_time": now,
-        "date_joined": now,
-        "projects_url": f"{base}/{username}",
-        "gravatar": "",
-        "last_login": None,
-        "extra_details": {"name": "", "organization": "", "require_auth": True},
-        "git_rev": False,
-        "social_accounts": [],
-        "validated_password": True,
-        "accepted_tos": False,
-        "organization": {
-            "url": f"{base}{API}/organizations/{organization}/",
-            "name": f"{username}'s organization",
-            "uid": organization,
-        },
-        "extra_details__uid": user_uid(username),
-    }
-
-
-def api_root(base: str) -> dict[str, str]:
-    """``GET /api/v2/`` [a08]."""
-    return {name: f"{base}{API}/{name}/" for name in _ROOT}
 
 
 def links(url: str, params: Mapping[str, str], *, count: int, limit: int, offset: int) -> tuple[str | None, str | None]:
@@ -188,7 +149,10 @@ def asset_row(base: str, view: AssetView) -> dict[str, Any]:
 
 def _deployment_fields(view: AssetView) -> dict[str, Any]:
     deployment = view.deployment
-    status = "draft" if deployment is None else "deployed" if deployment["active"] else "archived"
+    is_nothing = view.asset["asset_type"] == "empty"  # [s11]
+    status = (
+        "-" if is_nothing else "draft" if deployment is None else "deployed" if deployment["active"] else "archived"
+    )
     return {
         "has_deployment": deployment is not None,
         "deployed_version_id": deployment["version_id"] if deployment else None,
@@ -385,8 +349,9 @@ RESPONSE_NS = "http://openrosa.org/http/response"
 
 
 def xml_detail(text: str, *, root: str = "root") -> str:
-    """A refusal in XML; *root* is ``xforms`` for the form list and its forms [e01], else ``root`` [e20]."""
-    name = f'xforms xmlns="{LIST_NS}"' if root == "xforms" else root
+    """A refusal in XML; *root* is ``xforms`` for the form list and its forms [e01], ``manifest``, else ``root`` [e20]."""
+    space = {"xforms": LIST_NS, "manifest": MANIFEST_NS}.get(root)
+    name = f'{root} xmlns="{space}"' if space else root
     return f"{_DECLARATION}<{name}><detail>{escape(text)}</detail></{root}>"
 
 

@@ -127,8 +127,8 @@ def _chosen(context: Context, request: Asked, uid: str, payload: Mapping[str, An
     if not criteria:
         return rows
     try:
-        test = query.asked(criteria)
-    except (ValueError, AttributeError, TypeError) as error:
+        test = query.asked(query.read(criteria))
+    except ValueError as error:
         raise Refused(400, {"payload": ["Invalid query"]}) from error
     return [row for row in rows if test(data.parsed(row))]
 

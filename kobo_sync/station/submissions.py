@@ -15,9 +15,13 @@ from xml.etree.ElementTree import Element, register_namespace, tostring
 from kobo_sync.station import history, ledger, render
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
-from kobo_sync.station.instance import Instance, answers, leaves, local, read_instance, without_prefix
+from kobo_sync.station.instance import Instance, Malformed, answers, leaves, local, read_instance, without_prefix
 from kobo_sync.station.wire import Context, micros
 from kobo_sync.station.workbook import Shape, shape_of
+
+_FIRST_YEAR = 1000  # four digits, as everywhere in what is answered
+_NAME_BYTES = 255  # that a disk takes; a real server breaks over more
+_NO_DATE = "Submission rejected: its submissionDate is no date."
 
 
 class Rejected(Exception):
@@ -81,6 +85,8 @@ def accept(context: Context, xml: bytes, uploads: Sequence[Upload], sender: Send
         raise NeedsLogin
     if not is_allowed or sender.is_superuser:  # superusers may not submit unless a server's setting says so [m50]
         raise Rejected(403, "Access denied")
+    if not instance.uuid:
+        raise Malformed("Instance ID is required")
     if not form["active"]:
         raise Rejected(405, "Form is not active")
     with context.db.writing() as connection:
@@ -245,12 +251,20 @@ def _geolocation(fields: Mapping[str, Any], geopoints: Sequence[str]) -> list[fl
 
 
 def _given_date(text: str) -> datetime | None:
-    """The root's ``submissionDate``, which overrides the time of arrival [e50]."""
+    """The root's ``submissionDate``, which overrides the time of arrival [e50].
+
+    Raises: Malformed when it is none, or none that a calendar holds: a real server breaks over it, some for good.
+    """
+    if not text:
+        return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed(_NO_DATE) from error
+    if moment.year < _FIRST_YEAR:
+        raise Malformed(_NO_DATE)
+    return moment
 
 
 def _second(moment: datetime) -> str:
@@ -280,6 +294,8 @@ def _keep_files(
     for upload in uploads:
         if upload.name not in named:
             continue
+        if upload.name in (".", "..") or len(upload.name.encode()) > _NAME_BYTES:
+            raise Malformed("Submission rejected: the name of a file is too long, or none.")
         sha = store_blob(connection, upload.content)
         current = one(
             connection,

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request, Response
 
 from kobo_sync.serving import is_amiss
@@ -17,11 +18,13 @@ from kobo_sync.station import render
 from kobo_sync.station.database import Database
 
 if TYPE_CHECKING:
+    from kobo_sync.station.exports import Shelf
     from kobo_sync.station.room.pages import Screen
 
 MAX_BODY = 100 * 1024 * 1024  # nginx in front of a real server refuses more
 MAX_JSON = 4 * 1024 * 1024  # of the API's other doors
 MAX_ANONYMOUS = 10_000_000  # where a form takes submissions of anybody
+MAX_PARTS = 1000  # of a form: files and fields; a real server takes 100 files
 MAX_TARGET = 16 * 1024  # its longest request line [f53, f54]
 JSON_TYPE = "application/json"
 XML_TYPE = "text/xml; charset=utf-8"
@@ -33,6 +36,8 @@ class Context(Protocol):
 
     db: Database
     screen: Screen | None
+    authority: bytes
+    shelf: Shelf
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""
@@ -42,6 +47,12 @@ class Context(Protocol):
 
     def phones(self) -> list[str]:
         """The accounts that are for phones alone."""
+
+    def names(self) -> list[str]:
+        """All accounts."""
+
+    def token(self, username: str) -> str:
+        """An account's token for the API."""
 
     def new_uid(self, prefix: str) -> str:
         """A fresh Kobo-like uid."""
@@ -55,17 +66,45 @@ class Asked(Request):
 
     max_content_length = MAX_BODY
     max_form_memory_size = 32 * 1024 * 1024
-    max_form_parts = 1000
+    max_form_parts = MAX_PARTS
     username: str | None = None
     is_superuser: bool = False
     scheme_in_use: str = "http"
+    suffix: str = ""  # ".json" where the address was written so
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._streams: list[IO[bytes]] = []  # of files as they come, should their form end amiss
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """One that says so when a body is no form."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
+        self._streams.append(stream)
+        return stream
 
     def _load_form_data(self) -> None:
-        super()._load_form_data()
+        try:
+            super()._load_form_data()
+        except (ValueError, HTTPException) as error:
+            for stream in self._streams:
+                stream.close()
+            if isinstance(error, HTTPException):
+                raise
+            raise malformed() from error  # parts without an end, a header that is no text
         fields = [text for pair in self.__dict__["form"].items(multi=True) for text in pair]
         names = [file.filename or "" for file in self.__dict__["files"].values()]
         if any(map(is_amiss, (*fields, *names))):
             raise malformed()
+
+    @property
+    def here(self) -> str:
+        """The address that was asked, without its query."""
+        return f"{self.base}{self.path[:-1] + self.suffix if self.suffix else self.path}"
 
     @property
     def base(self) -> str:
@@ -78,20 +117,24 @@ class Asked(Request):
         """Whether the client says it speaks TLS."""
         return self.base.startswith("https:")
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self, *, breaks: bool = True) -> dict[str, Any]:
         """The body as one JSON object, or the form's fields.
 
-        Raises: Refused 400 when it is neither.
+        Raises: Refused as a real server refuses each [s07, r38]: where it keeps a log it *breaks* over what is no JSON,
+        object or list.
         """
         if self.mimetype != "application/json":
             return dict(self.form.items())
         try:
             body = json.loads(self.get_data() or b"{}")
-            check_text(body)
         except (ValueError, RecursionError) as error:
-            raise Refused(400, {"detail": "JSON parse error"}) from error
+            raise (server_error() if breaks else Refused(400, {"detail": "JSON parse error"})) from error
         if not isinstance(body, dict):
-            raise Refused(400, {"detail": "Invalid data. Expected a dictionary."})
+            if breaks and not isinstance(body, list):
+                raise server_error()
+            kind = type(body).__name__
+            raise Refused(400, {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {kind}."]})
+        check_fields(body)
         return body
 
 
@@ -112,6 +155,22 @@ def check_text(value: Any) -> None:
     """Raises: ValueError when JSON that came from outside holds a text that cannot be written, or a NUL."""
     if "\x00" in json.dumps(value, ensure_ascii=False).encode().decode().replace("\\u0000", "\x00"):
         raise ValueError("NUL")
+
+
+def check_fields(body: Mapping[str, Any]) -> None:
+    """Raises: Refused 400 where a field of a JSON body holds a NUL or half a character, as a real server words it."""
+    for name, value in body.items():
+        try:
+            check_text([name, value])
+        except UnicodeEncodeError as error:
+            code = f"U+{ord(error.object[error.start]):X}"
+            raise Refused(400, {_written(name): [f"Surrogate characters are not allowed: {code}."]}) from error
+        except ValueError as error:
+            raise Refused(400, {_written(name): ["Null characters are not allowed."]}) from error
+
+
+def _written(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def malformed() -> Refused:

@@ -25,7 +25,9 @@ Sheets = dict[str, list[dict[str, str]]]
 _SHEETS = ("survey", "choices", "settings", "external_choices", "entities", "osm")
 _TRANSLATED = ("label", "hint", "guidance_hint", "constraint_message", "required_message", "image", "audio", "video")
 _NAME = re.compile(r"^[^\W\d][\w.\-]*$")
-_META = frozenset({"start", "end", "today"})
+_NOT_COUNTED = frozenset(
+    "start today end deviceid phone_number audit username phonenumber imei start-geopoint note begin_group".split()
+)  # kpi/utils/asset_content_analyzer.py
 _SELECT = re.compile(
     r"^(select[ _]one|select[ _]multiple|select1|rank)(?:[ _](from_file|from file|external))?\s+(\S.*)$"
 )
@@ -79,11 +81,12 @@ def read_workbook(content: bytes) -> Sheets:
             sheets[name] = [{str(key): str(value) for key, value in row.items()} for row in rows]
     if "survey" not in sheets:
         raise ImportRefused("SyntaxError", "xls upload must have one of these sheets: survey, library")
-    _check(sheets)
+    check_sheets(sheets)
     return sheets
 
 
-def _check(sheets: Sheets) -> None:
+def check_sheets(sheets: Sheets) -> None:
+    """Raises: ImportRefused for an unknown type, a name that is none, a name that stands twice."""
     names: set[str] = set()
     for row in sheets["survey"]:
         kind, name = row.get("type", "").strip(), row.get("name", "").strip()
@@ -132,6 +135,8 @@ def content_of(sheets: Sheets, salt: str) -> dict[str, Any]:
     settings = {k: v for k, v in (sheets.get("settings") or [{}])[0].items() if k not in ("form_title", "title")}
     if "form_id" in settings:
         settings["id_string"] = settings.pop("form_id")
+    if not survey:
+        return {"schema": "1", "survey": [], "settings": settings}  # [s01]
     columns = {re.split("::?", key)[0] for row in sheets["survey"] + sheets.get("choices", []) for key in row}
     return {
         "schema": "1",
@@ -144,16 +149,16 @@ def content_of(sheets: Sheets, salt: str) -> dict[str, Any]:
 
 
 def summary_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The asset's ``summary``."""
-    questions = [row for row in content["survey"] if not str(row.get("type", "")).startswith(("begin_", "end_"))]
-    labels = [row["label"][0] for row in questions if row.get("label") and row["label"][0]]
-    columns: list[str] = []
-    for row in content["survey"]:
-        columns += [key for key in row if not key.startswith("$") and key not in columns]
-    counted = [row for row in questions if row.get("type") not in _META]
+    """The asset's ``summary``; of an empty form nearly nothing [s01]."""
+    if not content["survey"]:
+        return {"languages": []}
+    rows = [(str(row.get("type", "")), row) for row in content["survey"]]
+    counted = [row for kind, row in rows if kind and not kind.startswith("end") and kind not in _NOT_COUNTED]
+    labels = [row["label"][0] for row in counted if row.get("label") and row["label"][0]]
+    columns = list(dict.fromkeys(key for row in counted for key in row if not key.startswith("$")))
     languages = [language for language in content["translations"] if language]
     return {
-        "geo": any(str(row.get("type", "")).startswith("geo") for row in questions),
+        "geo": any(kind.startswith("geo") for kind, _ in rows),
         "labels": labels[:5],
         "columns": columns,
         "lock_all": False,

@@ -117,8 +117,6 @@ def test_light_fields_say_a_false_empty_validation_unless_asked(field: Bench) ->
         {"start": "-1"},
         {"sort": "x"},
         {"query": "["},
-        {"query": "[]"},
-        {"fields": "{}"},
         {"query": '{"$or": 1}'},
         {"query": '{"nom": {"$regex": "("}}'},
         {"query": '{"nom": {"$in": 1}}'},
@@ -128,7 +126,7 @@ def test_light_fields_say_a_false_empty_validation_unless_asked(field: Bench) ->
 def test_a_wrong_parameter_is_a_400_in_json(field: Bench, params: dict[str, str]) -> None:
     answer = field.api("GET", "data/", params=params)
     assert answer.status_code == 400
-    assert isinstance(answer.json(), dict)
+    assert isinstance(answer.json(), (dict, list)) and answer.headers["Content-Type"] == "application/json"
 
 
 def test_answers_are_gzipped_when_accepted_and_only_then(field: Bench) -> None:
