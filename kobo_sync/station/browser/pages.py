@@ -149,7 +149,7 @@ def sign_in(station: Host, request: Asked) -> Response:
     if not _is_ours(request):
         return json_answer({}, 403)
     try:
-        fields = {name: str(value) for name, value in request.payload().items()}
+        fields = {name: str(value) for name, value in request.payload(breaks=False).items()}
         cookie = station.sessions.sign_in(
             fields.get("username", ""), fields.get("challenge", ""), fields.get("proof", ""), request.remote_addr or ""
         )
