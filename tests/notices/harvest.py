@@ -88,7 +88,15 @@ def _wholly(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             told.add(id(node.value))
-        elif isinstance(node, ast.Call) and _name(node) in ("split", "compile", "text", "info", "warning", "debug"):
+        elif isinstance(node, ast.Call) and _name(node) in (
+            "split",
+            "compile",
+            "text",
+            "info",
+            "warning",
+            "debug",
+            "error",
+        ):
             told |= {id(each) for each in ast.walk(node)}
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TITLE":  # for lists of checks
             told.add(id(node.value))
