@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Response
 
-from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
+from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed, is_own_name
 from kobo_sync.station import access, assets, data, history, hooks, openrosa, publishing, render, rows, space
 from kobo_sync.station.auth import NO_CREDENTIALS, Account, Keyring, Unauthenticated
 from kobo_sync.station.browser import pages
@@ -251,7 +251,7 @@ class Station:
     def _is_here(self, request: Asked) -> bool:
         """Whether a program of this machine asks, its facilitator's browser say."""
         is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
-        return is_loopback(request.remote_addr or "") and not is_forwarded
+        return is_loopback(request.remote_addr or "") and is_own_name(request.host) and not is_forwarded
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""
