@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -64,6 +64,12 @@ def is_loopback(address: str) -> bool:
     except ValueError:
         return False
     return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+def is_own_name(host: str) -> bool:
+    """Whether a ``Host`` header names this machine by its loop: a page whose name was made to lead here says its own."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name == "localhost" or is_loopback(name)
 
 
 def is_amiss(text: str) -> bool:
@@ -349,7 +355,10 @@ class Listening:
         self._server.tls = tls
         self._server.porter = porter or (lambda _environ: Admission(most_bytes))
         self.port: int = int(listener.getsockname()[1])
-        shown = f"[{host}]" if ":" in host else host
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+            host, host
+        )  # of all addresses the one that is this machine's own
+        shown = f"[{near}]" if ":" in near else near
         self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._server.run, name="kobo-sync-web", daemon=True)
         self._thread.start()

@@ -142,7 +142,10 @@ def _serve_mission(folder: Path | None, wish: Wish) -> None:
             stack.callback(station.close)
             phones, api = _listening(stack, station, workspace.state, mission.config.mission.title, wish)
             workspace.put_station_token(api.port, accounts.token)
-            _show_room(stack, current, station, accounts, more, phones, api)
+            own = (
+                api if wish.api != "off" else stack.enter_context(_served(station, "127.0.0.1", 0, None, own_api=True))
+            )
+            _show_room(stack, current, station, accounts, more, phones, own)
             _until_stopped(phones, api, workspace.state)
     finally:
         current.close()
@@ -329,12 +332,12 @@ def _tls(station: Station, state: Path, title: str, addresses: list[str]) -> tup
     return server_context(file), certificate.fingerprint
 
 
-def _served(station: Station, host: str, port: int, tls: ssl.SSLContext | None) -> Listening:
+def _served(station: Station, host: str, port: int, tls: ssl.SSLContext | None, *, own_api: bool = False) -> Listening:
     """Raises: UsageError when the address cannot be listened on."""
     from kobo_sync.station import serve
 
     try:
-        return serve(station, host=host, port=port, tls=tls)
+        return serve(station, host=host, port=port, tls=tls, own_api=own_api)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise click.UsageError(

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
-from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed
+from kobo_sync.serving import ADMITTED, LINGER_S, Admission, is_loopback, is_malformed, is_own_name
 from kobo_sync.station import access, assets, formats, openrosa, publishing, render, space
 from kobo_sync.station.auth import Account, Keyring, Unauthenticated
 from kobo_sync.station.browser import pages
@@ -57,6 +57,7 @@ GONE = (
 _NGINX = "<html>\n<head><title>{0}</title></head>\n<body>\n<center><h1>{0}</h1></center>\n<hr><center>nginx</center>\n</body>\n</html>\n"  # fmt: skip
 _MIN_GZIP = 600
 BROWSER = "/f/"
+OWN_API = "kobo_sync.own_api"  # in the environ of requests that came to the process's own port
 STALE_LINGER_S = 300.0
 _OTHER = re.compile(r"(/api/v2/.+)\.\w+/?")
 _SUFFIX = re.compile(r"(/api/v2/.+)\.json/?")
@@ -287,12 +288,13 @@ class Station:
 
     def _answers_api(self, request: Asked) -> bool:
         """Whether the API answers there: a proxy on this machine speaks for others, who are not of it."""
-        return self.api == "everyone" or (self.api == "local" and self._is_here(request))
+        is_for_here = self.api == "local" or OWN_API in request.environ
+        return self.api == "everyone" or (is_for_here and self._is_here(request))
 
     def _is_here(self, request: Asked) -> bool:
         """Whether a program of this machine asks, its facilitator's browser say."""
         is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
-        return is_loopback(request.remote_addr or "") and not is_forwarded
+        return is_loopback(request.remote_addr or "") and is_own_name(request.host) and not is_forwarded
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""

@@ -71,6 +71,8 @@ def test_the_other_verbs_use_the_stations_own_token_and_no_secret_is_one(mission
         assert (mission.state / "station.token").read_text("ascii").split()[1] == token
         asked = requests.get(f"{url}/api/v2/assets/", headers={"Authorization": f"Token {token}"}, timeout=20)
         assert asked.status_code == 404
+        listed = requests.get(f"{url}/formList", auth=HTTPDigestAuth("station", PASSWORD), timeout=20)
+        assert "personnes" in listed.text.casefold()  # the forms need no API of anybody's
 
 
 def test_sigterm_ends_it_whatever_is_under_way(mission: Workspace) -> None:
