@@ -282,7 +282,7 @@ class Station:
             raise not_found() if other and routes.test(f"{other[1]}/") else no_such_page() from error  # [r16c]
         route = ROUTES[rule.rule]
         is_guests = route.is_phone or request.path.startswith(BROWSER)
-        if not is_guests and not (self._is_here(request) if route.is_room else self._answers_api(request)):
+        if not is_guests and not (self._shows_room(request) if route.is_room else self._answers_api(request)):
             raise no_such_page()
         return route, dict(values)
 
@@ -294,7 +294,11 @@ class Station:
     def _is_here(self, request: Asked) -> bool:
         """Whether a program of this machine asks, its facilitator's browser say."""
         is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
-        return is_loopback(request.remote_addr or "") and is_own_name(request.host) and not is_forwarded
+        return is_loopback(request.remote_addr or "") and not is_forwarded
+
+    def _shows_room(self, request: Asked) -> bool:
+        """Whether the room's screen asks: it needs no password, so that no page of another name may lead a browser there."""
+        return self._is_here(request) and is_own_name(request.host)
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""
