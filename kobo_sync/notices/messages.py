@@ -22,6 +22,7 @@ log = logging.getLogger("kobo_sync.notices.messages")
 INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
 TITLES = {
     "run": "Tout faire, de la relève aux archives",
+    "relay": "Transmission de la station de terrain",
     "pull": "Relève des réponses",
     "reconcile": "Recomptage avec le serveur",
     "check": "Recherche d’erreurs dans les réponses",

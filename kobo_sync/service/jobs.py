@@ -17,6 +17,7 @@ from kobo_sync.steps.digest import digest
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
+from kobo_sync.steps.relay import relay_by_clock
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import in_turn, run
 
@@ -53,6 +54,7 @@ JOBS: Mapping[str, Job] = {
     job.name: job
     for job in (
         Job("run", lambda mission, _: run(mission)),
+        Job("relay", lambda mission, _: relay_by_clock(mission)),
         Job("pull", keep_up),
         Job("reconcile", reconcile),
         Job("check", lambda mission, _: in_turn(mission, "check", (("check", check), ("analyse", analyse)))),

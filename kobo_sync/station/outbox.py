@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kobo_sync.databases.inspection import read_only
 from kobo_sync.station.database import Connection, Database, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.ledger import ADOPTED, REFUSED, RELAYED, WAITING
 
@@ -299,15 +299,15 @@ def ledger_in(path: Path) -> list[Totals]:
     """The ledger of a station's file, which is neither made nor changed: what one of before the ledger has all waits."""
     if not path.is_file() or not path.stat().st_size:
         return []
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-        connection.row_factory = sqlite3.Row
-        try:
+    try:
+        with read_only(path) as connection:
+            connection.row_factory = sqlite3.Row
             if one(connection, "SELECT 1 FROM sqlite_master WHERE name = 'ledger'"):
                 return _totals(connection)
             sql = "SELECT asset, count(*), min(created_at) FROM submissions GROUP BY asset"
             return [Totals(asset, n, 0, 0, n, 0, _moment(since)) for asset, n, since in connection.execute(sql)]
-        except sqlite3.Error:  # damaged, or no station's: who needs it will say so
-            return []
+    except sqlite3.Error:  # damaged, or no station's: who needs it will say so
+        return []
 
 
 def _totals(reader: Connection) -> list[Totals]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,10 +23,12 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import Projects, is_copy, is_of
+from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.database import Deployment
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120
+OVERDUE = timedelta(days=2)  # of what waits at the station
 FONTS = {
     "Latin": ("Carlito", "Calibri", "DejaVu Sans"),
     "Arabic": ("Amiri", "Noto Naskh Arabic", "Noto Sans Arabic", "Sakkal Majalla", "Arial"),
@@ -50,7 +52,7 @@ def doctor(mission: Mission) -> Report:
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
     for code, examine in enumerate(
-        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors, _station), 1
+        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors, _station, _relay), 1
     ):
         try:
             for item in examine(mission):
@@ -230,6 +232,20 @@ def _remembered(mission: Mission) -> dict[str, Deployment]:
 def _databases(mission: Mission) -> Iterator[Examined]:
     for database in databases(mission.workspace, mission.config.secret("DESK_URL")):
         yield Examined(database.name, database.text, database.cure)
+
+
+def _relay(mission: Mission) -> Iterator[Examined]:
+    """What the field station has that KoboToolbox has not; nothing is said where no station has served."""
+    totals = ledger(mission.workspace)
+    if not totals:
+        return
+    waiting = min((total.waiting_since for total in totals if total.waiting_since), default=None)
+    verdict = summary(totals) + (f"; waiting since {mission.local(waiting)}" if waiting else "")
+    n_refused = sums(totals)["refused"]
+    cure = "run kobo-sync relay: it says why each was refused, and what to do" if n_refused else ""
+    if not n_refused and waiting and mission.clock() - waiting > OVERDUE:
+        cure = "run kobo-sync relay where there is the Internet"
+    yield Examined("relay", verdict, cure, severe=False)
 
 
 def _classes(mission: Mission) -> Iterator[Examined]:

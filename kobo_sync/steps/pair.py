@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
+from kobo_sync.databases.inspection import read_only
 from kobo_sync.errors import ConfigError, KoboRefused, KoboSyncError, KoboUnreachable
 from kobo_sync.kobo.blank_forms import blank_forms, download
 from kobo_sync.kobo.client import KoboClient
@@ -136,8 +136,8 @@ def paired_forms(mission: Mission) -> dict[str, Pairing]:
     if not path.is_file():
         return {}
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        with read_only(path) as connection:
             connection.row_factory = sqlite3.Row
             return pairings(connection)
-    except sqlite3.OperationalError:  # a file from before there were pairings
+    except sqlite3.Error:  # from before there were pairings; or damaged, which the look at the databases says
         return {}

@@ -270,7 +270,12 @@ def _elsewhere(mission: Mission, left: Sequence[str]) -> list[Finding]:
     elif mission.config.backup.folder:
         places.append(("backups", "remove those made before, and make a new one"))
     if mission.workspace.state.joinpath("station.sqlite").is_file():
-        places.append(("the field station", "once all is relayed, remove .kobo_sync/station.sqlite"))
+        places.append(
+            (
+                "the field station",
+                "run kobo-sync relay, then kobo-sync relay --forget: it erases there what KoboToolbox has",
+            )
+        )
     findings = [
         Finding("PURGE001", "info", where, "what was erased here may still lie there", hint) for where, hint in places
     ]

@@ -20,7 +20,7 @@ from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STATUSES, in_words
 
 PAGE = 30
 MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
-BY_HAND = ("pull", "reconcile", "check", "build", "deliver", "run")
+BY_HAND = ("relay", "pull", "reconcile", "check", "build", "deliver", "run")
 EVERY = (5, 15, 30, 60, 120, 360)
 
 

@@ -34,6 +34,7 @@ COUNTS = {
     "deleted": ("{n} supprimée", "{n} supprimées"),
     "files_stored": ("{n} fichier reçu", "{n} fichiers reçus"),
     "files_missing": ("{n} fichier manquant", "{n} fichiers manquants"),
+    "sent": ("{n} soumission transmise", "{n} soumissions transmises"),
     "files": ("{n} document", "{n} documents"),
     "zips": ("{n} archive", "{n} archives"),
     "participants": (
@@ -50,6 +51,7 @@ COUNTS = {
 }
 PURPOSES = {  # what each job of the clock does
     "run": "Tous les travaux à la suite : relever, chercher les erreurs, fabriquer les documents, préparer les archives.",
+    "relay": "Envoie à KoboToolbox ce que la station de terrain a reçu, dès que le réseau est là.",
     "pull": "Va chercher sur le serveur ce qui est nouveau ou modifié, fichiers compris.",
     "reconcile": "Relit toutes les réponses du serveur : trouve celles qui y ont été supprimées, et prouve que rien ne manque ici.",
     "check": "Compare les réponses entre elles et remplit la liste de la page Qualité.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +17,11 @@ from relay_field import JPEG, VISIT, Both, both_in, rows_of
 from kobo_sync.errors import Busy, ConfigError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.phones.collect import Phone
+from kobo_sync.service.jobs import JOBS
+from kobo_sync.steps.build import build
+from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.relay import forget, readdress, relay
+from kobo_sync.steps.relay import forget, readdress, relay, relay_by_clock
 from kobo_sync.steps.status import status
 
 
@@ -286,3 +291,98 @@ def test_forgetting_erases_what_is_relayed_and_nothing_else(both: Both) -> None:
     content = b"".join(path.read_bytes() for path in both.workspace.state.glob("station.sqlite*"))
     assert "Corrigée".encode() not in content and b"Attend encore" in content
     assert both.relay().counts["sent"] == 1 and both.sums() == (13, 13, 0, 0)
+
+
+DELIVERABLES = """
+[deliverables]
+zone = ["attendance_list", "data_workbook", "zone_sheet"]
+mission = ["final_report", "data_quality"]
+"""
+
+
+def test_deliverables_of_either_are_the_same_bytes_apart_from_submission_ids(both: Both) -> None:
+    _collect(both)
+    both.room.person("SUD-01", zone="sud")
+    both.relay()
+    ours, theirs = _built(both)
+    assert len(ours) > 20 and ours == theirs
+
+
+def test_what_another_id_and_a_later_arrival_change_is_the_stamp_of_the_data_alone(both: Both) -> None:
+    """KoboToolbox dates a submission by its arrival there, and gives it an id of its own: papers say so in their imprint."""
+    _collect(both)
+    with both.kobo.station.db.writing() as connection:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('submissions', 700)")
+    both.kobo.clock.forward(hours=3)  # the network returns in the evening
+    both.relay()
+    both.room.clock.now = both.kobo.clock.now
+    ours, theirs = _built(both)
+    assert ours != theirs
+    assert {name: _without_stamp(content) for name, content in ours.items()} == {
+        name: _without_stamp(content) for name, content in theirs.items()
+    }
+
+
+def _built(both: Both) -> list[dict[str, bytes]]:
+    """The deliverables from the station's answers, and from KoboToolbox's: file or part → bytes."""
+    built = []
+    for field in (both.room, both.kobo):
+        workspace = field.mission.workspace
+        path = workspace.root / "config" / "mission.toml"
+        path.write_text(path.read_text("utf-8") + DELIVERABLES, "utf-8")
+        workspace.pseudonym_key()
+        workspace.pseudonyms.write_bytes(b"k" * 32)
+        mission = field.reopen()
+        pull(mission)
+        assert not build(mission).has_errors
+        built.append(_parts(workspace.out))
+    return built
+
+
+def _parts(folder: Path) -> dict[str, bytes]:
+    """Every file below *folder*; of Word and Excel files the parts, so that what differs can be looked at."""
+    parts: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix in (".docx", ".xlsx"):
+            with zipfile.ZipFile(path) as archive:
+                parts |= {f"{name}/{part}": archive.read(part) for part in archive.namelist()}
+        elif path.is_file() and path.name != "MANIFEST.json":
+            parts[name] = path.read_bytes()
+    return parts
+
+
+def _without_stamp(content: bytes) -> bytes:
+    """*content* without the moment of the data, their fingerprint, and digests of blocks that say it."""
+    content = re.sub(rb"2025-02-11T\d\d:00:00Z", b"MOMENT", content)
+    content = re.sub(
+        rb"(empreinte |Empreinte des donn\xc3\xa9es\xc2\xa0: |contenu\xc2\xa0: )[0-9a-f]{8,12}", b"PRINT", content
+    )
+    return re.sub(rb'"[0-9a-f]{16}"', b"DIGEST", content)
+
+
+def test_doctor_says_what_waits_too_long_and_what_was_refused(both: Both) -> None:
+    def told() -> list[str]:
+        return [f"{each.message} → {each.hint}" for each in doctor(both.mission()).findings if each.where == "relay"]
+
+    assert told() == []  # no submission yet
+    both.room.person("NOR-01")
+    assert told() == []
+    both.clock.forward(days=3)
+    assert told() == [
+        "stored 1 = relayed 0 + refused 0 + waiting 1; waiting since 2025-02-11 08:00 +00"
+        " → run kobo-sync relay where there is the Internet"
+    ]
+    with both.outbox() as outbox:
+        record = outbox.waiting()
+        assert record
+        outbox.note_refused(record, 400, "", both.clock.now)
+    assert told()[0].endswith("run kobo-sync relay: it says why each was refused, and what to do")
+
+
+def test_the_service_relays_by_the_clock_and_no_network_is_no_fault(both: Both) -> None:
+    assert relay_by_clock(both.mission()).counts["waiting"] == 0
+    both.room.person("NOR-01")
+    away = relay_by_clock(both.mission("http://127.0.0.1:1"))
+    assert not away.has_errors and [each.rule for each in away.findings] == ["RELAY003"]
+    assert JOBS["relay"].act(both.mission(), "").counts["sent"] == 1 and both.sums() == (1, 1, 0, 0)

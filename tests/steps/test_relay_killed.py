@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ from relay_field import JPEG, VISIT, Both, both_in
 
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.station.outbox import ledger_in
-
-_NUMBERS = iter(range(5000, 10000))
 
 
 def _state(path: Path) -> list[Any]:
@@ -34,11 +33,12 @@ def _state(path: Path) -> list[Any]:
 
 @contextmanager
 def _kobo(path: Path) -> Iterator[str]:
+    numbers = count(5000)
     station = Station(
         path,
         accounts=[Account("maha", PASSWORD, TOKEN)],
         clock=Clock(),
-        new_uid=lambda prefix, n=_NUMBERS: f"{prefix}{next(n):0{22 - len(prefix)}}",  # type: ignore[misc]
+        new_uid=lambda prefix: f"{prefix}{next(numbers):0{22 - len(prefix)}}",
         new_uuid=lambda: "22222222-2222-4222-8222-222222222222",
     )
     with serve(station) as running:

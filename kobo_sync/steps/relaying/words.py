@@ -39,14 +39,12 @@ _ORIGINAL_GONE = (
     "what it corrects is not on KoboToolbox: it was deleted there (404)",
     "if that was right, delete it on the station too; else enter it anew on a phone",
 )
-_OTHER = ("KoboToolbox refuses it ({0})", f"do what it says, {_AGAIN}")
-UNWRITABLE = ("KoboToolbox has not what it corrects, and it cannot be sent on its own (404)", "enter its answers anew on a phone, then delete it on the station")  # fmt: skip
 
 
 def refusal(record: Record, form_id: str, n_edits: int) -> Finding:
     """A refused record, with the server's own words and what waits for it."""
     status = record.status or 0
-    what, cure = _REFUSALS.get(status, (_OTHER[0].format(status), _OTHER[1]))
+    what, cure = _REFUSALS.get(status, (f"KoboToolbox refuses it ({status})", f"do what it says, {_AGAIN}"))
     if status == 404 and record.kind != "new" and "deprecatedID" in record.message:
         what, cure = _ORIGINAL_GONE
     message = f"{what}: {record.message}" if record.message else what
