@@ -370,7 +370,7 @@ def test_doctor_says_what_waits_too_long_and_what_was_refused(both: Both) -> Non
     assert told() == []
     both.clock.forward(days=3)
     assert told() == [
-        "stored 1 = relayed 0 + refused 0 + waiting 1; waiting since 2025-02-11 08:00 +00"
+        "stored 1 = relayed 0 + refused 0 + waiting 1; waiting since 2025-02-11 09:00 +01"
         " → run kobo-sync relay where there is the Internet"
     ]
     with both.outbox() as outbox:
