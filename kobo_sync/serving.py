@@ -355,7 +355,9 @@ class Listening:
         self._server.tls = tls
         self._server.porter = porter or (lambda _environ: Admission(most_bytes))
         self.port: int = int(listener.getsockname()[1])
-        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # of all addresses the one that is this machine's own
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+            host, host
+        )  # of all addresses the one that is this machine's own
         shown = f"[{near}]" if ":" in near else near
         self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._server.run, name="kobo-sync-web", daemon=True)
