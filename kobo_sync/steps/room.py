@@ -13,18 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from kobo_sync.analysis import meaning
-from kobo_sync.analysis.attendance import Attendance, attendance
+from kobo_sync.analysis.attendance import Attendance, HalfDay, attendance
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roster import RosterPlan, plan_roster
 from kobo_sync.checks import run_checks
-from kobo_sync.config.config import Config
+from kobo_sync.config.config import Config, Session
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
@@ -261,8 +261,8 @@ def _codes(facts: Facts) -> dict[str, str]:
 def _zone(config: Config, zone: Zone, present: Attendance) -> dict[str, Any]:
     here = [person for person in present.present if person.zone == zone.code]
     groups = Counter(person.traits["group"] for person in here)
-    halves = {half.key: half.session for half in present.half_days}
-    signed = Counter(halves.get(key, "") for person in here for key in person.signatures)
+    signed = Counter(key for person in here for key in person.signatures)
+    days = sorted({half.day for half in present.half_days if signed[half.key]}) or [""]
     return {
         "name": _labels(zone.labels, zone.code),
         "n_present": len(here),
@@ -272,9 +272,17 @@ def _zone(config: Config, zone: Zone, present: Attendance) -> dict[str, Any]:
             for group in config.groups
         ],
         "sessions": [
-            {"name": _labels(session.label, session.code), "n": signed[session.code]} for session in config.sessions
+            {"name": _half_day(session, day), "n": signed[HalfDay(day, session.code).key]}
+            for day in days
+            for session in config.sessions
         ],
     }
+
+
+def _half_day(session: Session, day: str) -> dict[str, str]:
+    """A half-day's name; with its *day* (ISO) where a zone has several, whose mornings are not one."""
+    when = f" {date.fromisoformat(day):%d/%m}" if day else ""
+    return {language: f"{label}{when}" for language, label in _labels(session.label, session.code).items()}
 
 
 def _title(facts: Facts, form_id: str) -> dict[str, str]:

@@ -11,7 +11,16 @@ from kobo_sync.errors import KoboSyncError
 
 log = logging.getLogger(__name__)
 EVERY_S = 2.0  # between two looks at whether something has changed
-EMPTY: Mapping[str, Any] = {"n": 0, "forms": [], "zones": [], "arrivals": [], "checks": [], "n_checks": 0}
+# Before the first look: nothing is known, which is not to be read as nothing received.
+EMPTY: Mapping[str, Any] = {
+    "is_loading": True,
+    "n": 0,
+    "forms": [],
+    "zones": [],
+    "arrivals": [],
+    "checks": [],
+    "n_checks": 0,
+}
 
 
 class RoomWatch:

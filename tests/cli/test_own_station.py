@@ -31,6 +31,12 @@ def mission(tmp_path: Path) -> Workspace:
     return write_workspace(tmp_path / "mission")
 
 
+@pytest.fixture(scope="module")
+def lone_station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(write_workspace(tmp_path_factory.mktemp("salle") / "mission").root) as (url, _):
+        yield url
+
+
 @contextmanager
 def serving(folder: Path, *options: str, in_mission: bool = True, **environ: str) -> Iterator[tuple[str, list[str]]]:
     """A station in a process of its own: (address of its phones, what it printed until it was ready)."""
@@ -205,6 +211,29 @@ def test_the_room_is_shown_to_this_machine(mission: Workspace) -> None:
         assert again.status_code == 304
         elsewhere = requests.get(f"{url}/salle", headers={"X-Forwarded-For": "192.168.1.4"}, timeout=20)
         assert elsewhere.status_code == 404
+
+
+def test_a_station_on_all_addresses_serves_its_forms_and_its_screen(mission: Workspace) -> None:
+    """Part 9, 1 and 6: asked at 0.0.0.0, its own API kept the token to itself, and no form was before the phones."""
+    with serving(mission.root, "--host", "0.0.0.0") as (url, printed):
+        text = "".join(printed)
+        assert "2 of 2 forms are before the phones" in text and "STATION001" not in text
+        port = url.rpartition(":")[2]
+        assert f"http://127.0.0.1:{port}/salle" in text
+        _until(lambda: requests.get(f"http://127.0.0.1:{port}/salle/etat", timeout=20).json()["forms"] != [])
+
+
+@pytest.mark.parametrize("path", ["/salle", "/salle/etat", "/api/v2/assets/"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "192.168.1.10", "127.0.0.1.evil.example", ""])
+def test_a_page_whose_name_was_made_to_lead_here_sees_neither_screen_nor_api(
+    lone_station: str, path: str, host: str
+) -> None:
+    """Part 9, 8: a browser of this machine asks for whatever a page of another name says; the PIN is not for it."""
+    assert requests.get(f"{lone_station}{path}", headers={"Host": host}, timeout=20).status_code in (400, 404)
+    port = lone_station.rpartition(":")[2]
+    for own in (f"127.0.0.1:{port}", f"localhost:{port}", "LOCALHOST", "[::1]:80"):
+        answer = requests.get(f"{lone_station}{path}", headers={"Host": own}, timeout=20)
+        assert answer.status_code == 200
 
 
 def test_another_pin_asked_for_beside_a_station_at_work_changes_nothing(mission: Workspace) -> None:

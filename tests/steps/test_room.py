@@ -24,6 +24,7 @@ from kobo_sync.workspace.folders import Workspace
 PRESENCE = """
 | survey |                                       |           |                      |                     |
 |        | type                                  | name      | label::Français (fr) | label::العربية (ar) |
+|        | start                                 | start     |                      |                     |
 |        | select_one_from_file zones.csv        | zone      | Zone                 | المنطقة             |
 |        | select_one seance                     | seance    | Séance               | الحصة               |
 |        | select_one_from_file participants.csv | personne  | Personne             | الشخص               |
@@ -97,6 +98,19 @@ def test_who_came_is_counted_against_the_quota_by_zone_group_and_session(field: 
         "Personnes": 3, "Visites": 0, "الحضور": 2,
     }  # fmt: skip
     assert board["checks"] == [] and len(board["arrivals"]) == 5
+
+
+def test_mornings_of_two_days_are_two_half_days(field: Field) -> None:
+    """Part 9, 6: as one sum, a second morning showed more signatures than persons."""
+    codes = ("N1", "N2", "N3")
+    for code in codes:
+        field.person(code)
+    for day, signers in (("2025-02-11", codes), ("2025-02-12", codes[:2])):
+        for code in signers:
+            _sign(field, code, signature=f"{day}.png", start=f"{day}T09:05:00.000+01:00")
+    (nord,) = _room(field).look()["zones"]
+    assert nord["n_present"] == 3
+    assert [(each["name"]["fr"], each["n"]) for each in nord["sessions"]] == [("Matin 11/02", 3), ("Matin 12/02", 2)]
 
 
 def test_no_name_nor_answer_reaches_the_screen(field: Field) -> None:

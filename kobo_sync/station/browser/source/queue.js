@@ -3,7 +3,7 @@
 import { post } from './server';
 import { dropQueued, note, queue, wentOut } from './store';
 
-const LONGEST_WAIT_MS = 120000;
+const LONGEST_WAIT_MS = { away: 20000, other: 120000 }; // a station that is out of reach costs nobody anything to look for
 const BATCH_BYTES = 60000000; // one post; a server refuses more than a hundred million
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel('kobo-sync') : null;
 const listeners = [];
@@ -98,12 +98,13 @@ function batches(files) {
     return all;
 }
 
-/** While anything waits, it is tried again: soon at first, then every two minutes. */
+/** While anything waits, it is tried again: soon at first, then as seldom as LONGEST_WAIT_MS says. */
 async function again() {
     clearTimeout(timer);
     const waits = (await queue()).some((item) => !item.refusal);
     if (!waits) return;
-    const wait = Math.min(LONGEST_WAIT_MS, 2000 * 2 ** Math.min(failures, 6)) * (0.8 + 0.4 * Math.random());
+    const longest = LONGEST_WAIT_MS[status.trouble] ?? LONGEST_WAIT_MS.other;
+    const wait = Math.min(longest, 2000 * 2 ** Math.min(failures, 6)) * (0.8 + 0.4 * Math.random());
     timer = setTimeout(send, wait);
 }
 

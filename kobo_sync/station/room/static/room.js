@@ -86,13 +86,13 @@ function write() {
   $("language").textContent = t("language");
   $("language").lang = language === "ar" ? "fr" : "ar";
   for (const section of ["checks", "arrivals", "forms", "join"]) $(section).querySelector("h2").textContent = t(section);
-  $("notice").textContent = isAway ? t("away") : board && board.is_stale ? t("stale") : board ? "" : t("loading");
+  $("notice").textContent = isAway ? t("away") : board && board.is_stale ? t("stale") : board && !board.is_loading ? "" : t("loading");
   $("notice").hidden = !$("notice").textContent;
   if (!board) return;
   const counts = [`${board.n} ${t("received")}`];
   if (board.n_waiting) counts.push(`${board.n_waiting} ${t("waiting")}`);
   if (board.n_refused) counts.push(`${board.n_refused} ${t("refused")}`);
-  $("total").textContent = counts.join(" · ");
+  $("total").textContent = board.is_loading ? "" : counts.join(" · ");
   $("zones").replaceChildren(...board.zones.map(zone));
   $("checks").classList.toggle("calm", board.checks.length === 0);
   $("checks").querySelector("ul").replaceChildren(...(board.checks.length ? board.checks.map(check) : [element("li", t("no_check"), "none")]));
@@ -104,6 +104,7 @@ function write() {
     row.append(element("dt", said(each.title)), element("dd", `${each.n}`));
     return row;
   }));
+  $("join").classList.toggle("first", board.n === 0); // nobody has come in yet: that is what everybody looks for
   $("codes").replaceChildren(...board.joins.map(join));
   $("pin").replaceChildren(...(board.pin ? [element("span", t("pin")), " ", figure(board.pin)] : []));
   $("fingerprint").textContent = board.fingerprint ? `${t("fingerprint")} : ${board.fingerprint}` : "";
