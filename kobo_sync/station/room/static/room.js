@@ -112,10 +112,13 @@ function write() {
 }
 
 async function ask() {
+  const wasAway = isAway;
+  let isNew = false;
   try {
     const answer = await fetch("/salle/etat", { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
     if (answer.status === 200) {
       board = await answer.json();
+      isNew = true;
       etag = answer.headers.get("ETag") || "";
     } else if (answer.status !== 304) {
       throw new Error(`${answer.status}`);
@@ -124,7 +127,7 @@ async function ask() {
   } catch {
     isAway = true;
   }
-  write();
+  if (isNew || isAway !== wasAway) write(); // else the pictures would come anew each time
   setTimeout(ask, EVERY_MS);
 }
 
