@@ -163,10 +163,10 @@ def _show_room(
     """Put the mission's forms before the phones, and keep the room's screen up to date, until *stack* closes."""
     from kobo_sync.cli.console import print_finding, warn
     from kobo_sync.station.pairing import paired_media, pairings
-    from kobo_sync.station.room.pages import Join, Screen
+    from kobo_sync.station.room.pages import Screen
     from kobo_sync.steps.relay import ledger, sums
     from kobo_sync.steps.room import LANGUAGES, Room
-    from kobo_sync.steps.room_joins import joins
+    from kobo_sync.steps.room_joins import Ways
     from kobo_sync.steps.room_watch import RoomWatch
 
     room = Room(
@@ -203,17 +203,7 @@ def _show_room(
     watch = RoomWatch(look, mark)
     titles = current().config.mission.titles
     title = {language: titles.get(language, current().config.mission.title) for language in LANGUAGES}
-    ways: dict[object, list[Join]] = {}
-
-    def ways_in() -> list[Join]:
-        """The codes, drawn once for each state of the mission's files: a screen asks for each by itself."""
-        stamp = current().workspace.stamp()
-        if stamp not in ways:
-            ways.clear()
-            ways[stamp] = joins(current(), phones.url)
-        return ways[stamp]
-
-    station.screen = Screen(title, ways_in, watch.board, lambda: accounts.pin)
+    station.screen = Screen(title, Ways(current, phones.url), watch.board, lambda: accounts.pin)
     watch.start()
     stack.callback(watch.stop)
 

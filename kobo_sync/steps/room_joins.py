@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kobo_sync.documents.pdf.barcodes import qr_svg
 from kobo_sync.kobo.enrolment import payload, settings
@@ -11,6 +11,21 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.station.room.pages import Join, fixed_texts
 
 _SPECIAL = re.compile(r'([\\;,":])')
+
+
+class Ways:
+    """The ways into the room, drawn once for each state of the mission's files: a screen asks for each by itself."""
+
+    def __init__(self, mission: Callable[[], Mission], url: str) -> None:
+        self._mission, self._url = mission, url
+        self._drawn: tuple[object, list[Join]] = (None, [])
+
+    def __call__(self) -> list[Join]:
+        """The ways in, as the mission's files are now."""
+        stamp = self._mission().workspace.stamp()
+        if stamp != self._drawn[0]:
+            self._drawn = (stamp, joins(self._mission(), self._url))
+        return self._drawn[1]
 
 
 def joins(mission: Mission, url: str) -> list[Join]:
