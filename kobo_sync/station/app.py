@@ -240,7 +240,10 @@ class Station:
             raise no_such_page() from error
         view, is_phone = _VIEWS[rule.endpoint]
         is_guests = is_phone or request.path.startswith(BROWSER)
-        if not is_guests and not (self._is_here(request) if rule.endpoint in _ROOM else self._answers_api(request)):
+        is_shown = self._is_here(request) and is_own_name(
+            request.host
+        )  # the API asks for a token, the screen for nothing
+        if not is_guests and not (is_shown if rule.endpoint in _ROOM else self._answers_api(request)):
             raise no_such_page()
         return view, is_phone, dict(values)
 
@@ -248,10 +251,14 @@ class Station:
         """Whether the API answers there: a proxy on this machine speaks for others, who are not of it."""
         return self.api == "everyone" or (self.api == "local" and self._is_here(request))
 
+    def _shows_room(self, request: Asked) -> bool:
+        """Whether the room's screen, which asks for no password, is to be seen there."""
+        return self._is_here(request) and is_own_name(request.host)
+
     def _is_here(self, request: Asked) -> bool:
         """Whether a program of this machine asks, its facilitator's browser say."""
         is_forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"))
-        return is_loopback(request.remote_addr or "") and is_own_name(request.host) and not is_forwarded
+        return is_loopback(request.remote_addr or "") and not is_forwarded
 
     def _sign_in(self, request: Asked, is_phone: bool) -> _Signed:
         """Who asks (nobody: no account), or the answer to wrong credentials."""
