@@ -68,7 +68,10 @@ def is_loopback(address: str) -> bool:
 
 def is_own_name(host: str) -> bool:
     """Whether a ``Host`` header names this machine by its loop: a page whose name was made to lead here says its own."""
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets around what is no address
+        return False
     return name == "localhost" or is_loopback(name)
 
 

@@ -324,9 +324,13 @@ def _in_url(address: str) -> str:
 
 def _tls(station: Station, state: Path, title: str, addresses: list[str]) -> tuple[ssl.SSLContext, str]:
     from kobo_sync.mission.mission import utc_now
-    from kobo_sync.station.certificate import server_context
+    from kobo_sync.cli.console import warn
+    from kobo_sync.station.certificate import may_vouch_for, server_context
     from kobo_sync.steps.station_certificate import station_certificate
 
+    for address in addresses:
+        if not may_vouch_for(address):
+            warn(f"the certificate does not name {address}, which is no address of a private network: phones will not trust it there")  # fmt: skip
     certificate, authority, file = station_certificate(state, title, addresses, utc_now())
     station.authority = authority.certificate
     return server_context(file), certificate.fingerprint

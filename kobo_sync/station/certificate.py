@@ -112,7 +112,7 @@ def new_certificate(authority: Credential, addresses: Sequence[str], now: dateti
     key = ec.generate_private_key(ec.SECP256R1())
     issuer_key = load_pem_private_key(authority.key, None)
     assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
-    names = [_general_name(address) for address in addresses if _is_local(address)]
+    names = [_general_name(address) for address in addresses if may_vouch_for(address)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kobo-sync station")]))
@@ -141,7 +141,7 @@ def is_good_for(certificate: Credential, authority: Credential, addresses: Colle
         names = certificate.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
         return False
-    wished = {_general_name(address) for address in addresses if _is_local(address)}
+    wished = {_general_name(address) for address in addresses if may_vouch_for(address)}
     lasts = certificate.x509.not_valid_before_utc <= now <= certificate.x509.not_valid_after_utc - RENEWED_BEFORE
     return lasts and wished <= set(names)
 
@@ -164,7 +164,7 @@ def _credential(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, 
     return Credential(certificate.public_bytes(Encoding.PEM), pem, chain)
 
 
-def _is_local(address: str) -> bool:
+def may_vouch_for(address: str) -> bool:
     """Whether the authority may vouch for it."""
     try:
         ip = ipaddress.ip_address(address)

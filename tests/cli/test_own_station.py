@@ -223,9 +223,11 @@ def test_a_station_on_all_addresses_serves_its_forms_and_its_screen(mission: Wor
         _until(lambda: requests.get(f"http://127.0.0.1:{port}/salle/etat", timeout=20).json()["forms"] != [])
 
 
-@pytest.mark.parametrize("path", ["/salle", "/salle/etat", "/api/v2/assets/"])
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "192.168.1.10", "127.0.0.1.evil.example", ""])
-def test_a_page_whose_name_was_made_to_lead_here_sees_neither_screen_nor_api(
+@pytest.mark.parametrize("path", ["/salle", "/salle/etat"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "192.168.1.10", "127.0.0.1.evil.example", "[1.2]", ""]
+)
+def test_a_page_whose_name_was_made_to_lead_here_does_not_see_the_screen(
     lone_station: str, path: str, host: str
 ) -> None:
     """Part 9, 8: a browser of this machine asks for whatever a page of another name says; the PIN is not for it."""

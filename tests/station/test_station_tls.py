@@ -147,6 +147,6 @@ def test_openssl_trusts_it_for_this_room_and_for_nothing_else(tmp_path: Path) ->
     # Were its key stolen, it still could not speak for a site: the limits are in the authority, not in our care.
     stolen = Credential(authority.certificate, authority.key)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kobo_sync.station.certificate._is_local", lambda _address: True)
+        patch.setattr("kobo_sync.station.certificate.may_vouch_for", lambda _address: True)
         (tmp_path / "station.pem").write_bytes(new_certificate(stolen, ["example.org", "8.8.8.8"], NOW).certificate)
     assert not verify("-verify_hostname", "example.org") and not verify("-verify_ip", "8.8.8.8")
