@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo.transport import Transport
@@ -79,19 +79,22 @@ class SubmissionDoor:
 
     def stored(self, asset_uid: str, uuid: str) -> bytes | None:
         """The XML of the newest version of a submission, by its root uuid or its own; None when it is not to be seen [f44]."""
-        url = f"{self._kf}{protocol.asset_path(asset_uid, 'data', uuid)}?format=xml"
-        try:
-            return self._transport.send("GET", url, headers=_HEADERS).body
-        except (KoboRejected, KoboRefused):
-            return None
+        return self._seen(asset_uid, uuid, "xml", _HEADERS)
 
     def stored_files(self, asset_uid: str, uuid: str) -> set[str]:
         """The names of the files of a submission that are there, as its XML says them [f03]; none when it is not to be seen."""
-        url = f"{self._kf}{protocol.asset_path(asset_uid, 'data', uuid)}?format=json"
+        body = self._seen(asset_uid, uuid, "json")
+        return protocol.parse_file_names(body) if body is not None else set()
+
+    def _seen(self, asset_uid: str, uuid: str, kind: str, headers: Mapping[str, str] | None = None) -> bytes | None:
+        """A submission as the account sees it; a token that is no good any more says nothing about it, and is told."""
+        url = f"{self._kf}{protocol.asset_path(asset_uid, 'data', uuid)}?format={kind}"
         try:
-            return protocol.parse_file_names(self._transport.send("GET", url).body)
-        except (KoboRejected, KoboRefused):
-            return set()
+            return self._transport.send("GET", url, headers=headers).body
+        except (KoboRejected, KoboRefused) as error:
+            if error.status == 401:
+                raise
+            return None
 
     def pause(self, seconds: float) -> None:
         """Wait before the next post."""

@@ -168,12 +168,19 @@ class Outbox:
         return _moment(self._db.reader.execute(sql).fetchone()[0])
 
     def paired(self) -> dict[str, Paired]:
-        """The forms that were taken over from KoboToolbox, by their uid there."""
-        rows = self._db.reader.execute("SELECT * FROM pairings")
+        """The forms that were taken over from KoboToolbox, by their uid there; none that another project took the place of."""
+        rows = self._db.reader.execute(
+            "SELECT * FROM pairings WHERE asset NOT IN (SELECT replaces FROM pairings WHERE replaces IS NOT NULL)"
+        )
         return {
             row["asset"]: Paired(row["form_id"], row["asset"], row["kc"], row["version"], row["form_uuid"])
             for row in rows
         }
+
+    def replaced(self) -> frozenset[str]:
+        """The uids of what a paired form took the place of: the station's own forms, and the mission's earlier projects."""
+        rows = self._db.reader.execute("SELECT replaces FROM pairings WHERE replaces IS NOT NULL")
+        return frozenset(uid for (uid,) in rows)
 
     def form_ids(self) -> dict[str, str]:
         """Uid → form_id, as the station knows it: by pairing, by the mark of `deploy`, by the form itself."""

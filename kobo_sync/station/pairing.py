@@ -62,12 +62,19 @@ def pair(context: Context, form: PairedForm, kc: str, owner: str) -> str:
         before = one(connection, "SELECT * FROM pairings WHERE asset = ?", form.asset_uid)
         old_media = {row["filename"]: row["hash"] for row in _media(connection, form.asset_uid)}
         media = {name: _md5(content) for name, content in form.media.items()}
-        if before and (before["form_hash"], before["version"], old_media) == (form.hash, form.version, media):
+        is_replaced = one(connection, "SELECT 1 FROM pairings WHERE replaces = ?", form.asset_uid) is not None
+        as_before = before and (before["form_hash"], before["version"], old_media) == (form.hash, form.version, media)
+        if as_before and not is_replaced:
             return "unchanged"
         local = _own_asset(connection, form)
         _put_asset(context, connection, form, sheets, owner)
         _put_deployment(context, connection, form)
         _put_media(context, connection, form)
+        # The mission has come back to this project: what took its place takes that of the one before it, and no ring is closed.
+        connection.execute(
+            "UPDATE pairings SET replaces = (SELECT replaces FROM pairings WHERE asset = :asset) WHERE replaces = :asset",
+            {"asset": form.asset_uid},
+        )
         connection.execute(
             "INSERT INTO pairings (asset, form_id, kc, form_hash, version, form_uuid, paired_at, replaces)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (asset) DO UPDATE SET form_id = excluded.form_id,"

@@ -191,6 +191,7 @@ def _post(
             mission.clock,
             Pace(mission.config.station.relay_per_minute, door.pause),
             _paired(mission, outbox),
+            outbox.replaced(),
             addresses=addresses if wish.form_ids else None,
             due_only=wish.by_itself,
             is_over=_bound(wish.most_s),

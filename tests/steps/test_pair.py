@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -15,16 +15,18 @@ import requests
 from conftest import PASSWORD, Field, field_in
 
 from kobo_sync.errors import KoboRefused
+from kobo_sync.kobo.blank_forms import blank_forms
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.phones.collect import Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.serving import Listening
 from kobo_sync.station import Account, Station, serve
-from kobo_sync.station.pairing import pairings
+from kobo_sync.station.outbox import Outbox
+from kobo_sync.station.pairing import PairedForm, pair, pairings
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.field_station import publish_forms
-from kobo_sync.steps.pair import pair_station
+from kobo_sync.steps.pair import _downloaded, pair_station
 from kobo_sync.steps.room import Room
 
 ADMIN = "token-of-the-administration"
@@ -242,6 +244,39 @@ def test_a_project_made_anew_takes_the_place_of_the_one_before(kobo: Field, tmp_
         assert room.phone.send(late, {}) == 201
         assert len(room.rows(offered["Personnes"])) == 2
         assert pair_station(kobo.reopen(), room.station).counts["unchanged"] == 2
+
+
+def _project(kobo: Field, number: int) -> PairedForm:
+    """The form *personnes* as another project of the server would offer it."""
+    client, uid = kobo.mission.reader(), kobo.uid("personnes")
+    form = _downloaded(kobo.mission, client, "personnes", uid, blank_forms(client))
+    other = f"aProject{number:014}"
+    uuid = f"77777777-0000-4000-8000-{number:012}".replace("-", "")
+    xform = form.xform.replace(uid.encode(), other.encode()).replace(form.form_uuid.encode(), uuid.encode())
+    mark = {**form.mark, "asset": other}
+    digest = hashlib.md5(xform, usedforsecurity=False).hexdigest()
+    return replace(form, asset_uid=other, form_uuid=uuid, version_uid=f"v{other}", xform=xform, hash=digest, mark=mark)
+
+
+def test_a_mission_that_comes_back_to_an_earlier_project_serves_that_one(kobo: Field, tmp_path: Path) -> None:
+    """It was "unchanged", and phones went on with the other; after a change of the form both projects hid each other."""
+    with room_station(tmp_path / "room.sqlite", kobo) as room:
+        assert Room(lambda: kobo.mission, room.running.url, ADMIN).publish().counts["failed"] == 0
+        first, second, third = (_project(kobo, number) for number in (1, 2, 3))
+        for n, (form, outcome) in enumerate(
+            [(first, "paired"), (second, "paired"), (first, "updated"), (third, "paired"), (second, "updated")], 1
+        ):
+            assert pair(room.station, form, "http://127.0.0.1:1", "administration") == outcome
+            assert pair(room.station, form, "http://127.0.0.1:1", "administration") == "unchanged"
+            assert pairings(room.station.db.reader)["personnes"].asset_uid == form.asset_uid
+            offered = [each.asset_uid for each in room.phone.forms() if each.name == "Personnes"]
+            assert offered == [form.asset_uid]
+            room.fill(kobo, "personnes", "Personnes")
+            assert len(room.rows(form.asset_uid)) == n  # what was collected for the others comes along
+        with closing(Outbox(tmp_path / "room.sqlite")) as outbox:
+            names = outbox.form_ids()
+            assert [names[uid] for uid in outbox.replaced()] == ["personnes"] * 3  # the station's own, and two projects
+            assert list(outbox.paired()) == [second.asset_uid]
 
 
 def test_a_form_whose_workbook_the_account_may_not_have_stops_no_other(

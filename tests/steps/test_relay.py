@@ -272,6 +272,45 @@ def test_what_was_filled_before_pairing_is_told_once_per_form_and_readdressed_on
     assert readdress(both.mission(), "personnes").counts == {"readdressed": 0}
 
 
+def test_what_was_filled_for_a_project_that_was_made_anew_goes_to_the_new_one(both: Both) -> None:
+    """It went on to the old one, where the mission does not look; and --readdress knew that one alone (part 9, 3)."""
+    _pair_with_an_earlier_project(both)
+    first = _send_own(both, "NOR-01")
+    _send_own(both, "NOR-02")
+    _send_own(both, "NOR-11", edits=first)
+    _pair(both)
+    (finding,) = both.relay().findings
+    assert finding.message.startswith("3 submissions were filled with a form of before the pairing")
+    assert finding.hint == "run: kobo-sync relay --readdress personnes" and both.sums() == (3, 0, 0, 3)
+    assert readdress(both.mission(), "personnes").counts == {"readdressed": 3}
+    assert both.relay().findings == () and both.sums() == (3, 3, 0, 0)
+    assert sorted(row["code"] for row in rows_of(both.kobo, "personnes")) == ["NOR-02", "NOR-11"]
+
+
+def test_a_correction_of_what_an_earlier_project_took_goes_to_the_new_one_on_its_own(both: Both) -> None:
+    _pair_with_an_earlier_project(both)
+    first = _send_own(both, "NOR-01")
+    with both.room.station.db.writing() as connection:  # the earlier project has it
+        connection.execute("UPDATE ledger SET state = 'relayed', relayed_at = received_at, settled_at = received_at")
+    last = _send_own(both, "NOR-11", edits=first)
+    _pair(both)
+    assert readdress(both.mission(), "personnes").counts == {"readdressed": 1}
+    assert both.relay().findings == () and both.sums() == (2, 2, 0, 0)
+    (row,) = rows_of(both.kobo, "personnes")
+    assert (row["_uuid"], row["meta/rootUuid"], row["code"]) == (last, f"uuid:{first}", "NOR-11")
+
+
+def _pair_with_an_earlier_project(both: Both) -> None:
+    """The station's *personnes* is what KoboToolbox had under another uid, before the project was made anew."""
+    _as_unpaired(both)
+    with both.room.station.db.writing() as connection:
+        connection.execute(
+            "INSERT INTO pairings SELECT asset, 'personnes', ?, 'h', '1', uuid, '2025-02-10', NULL FROM deployments"
+            " WHERE asset = 'aOwnFormOfTheStation00'",
+            (both.kobo.url,),
+        )
+
+
 # ── erasing ──
 
 

@@ -209,6 +209,17 @@ def test_what_kobotoolbox_has_already_is_no_refusal(both: Both, gate: Gate) -> N
     assert len(gate.posts) == 4 and len(_codes(both)) == 1
 
 
+def test_a_token_that_is_no_good_any_more_refuses_nothing(both: Both, gate: Gate) -> None:
+    """Whether KoboToolbox has it already was answered with no: the submission was refused for good."""
+    both.room.person("NOR-01")
+    gate.rule = lambda method, path, _n, _body: 409 if method == "POST" else 401 if "/data/" in path else None
+    with pytest.raises(KoboRefused):
+        both.relay(gate.url)
+    assert both.sums() == (1, 0, 0, 1)
+    gate.rule = lambda *_: None
+    assert both.relay(gate.url).findings == () and both.sums() == (1, 1, 0, 0)
+
+
 def test_another_submission_under_the_same_id_is_a_refusal(both: Both) -> None:
     key = both.room.person("NOR-01")
     answers = {"zone": "sud", "accord": "oui", "groupe": "b", "nom": "Autre", "code": "SUD-01"}

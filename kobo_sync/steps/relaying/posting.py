@@ -56,6 +56,7 @@ class Posting:
     clock: Callable[[], datetime]
     pace: Pace
     paired: dict[str, Paired]
+    replaced: Collection[str] = ()  # forms that a paired one took the place of
     addresses: Collection[str] | None = None  # of the forms asked for; None: all
     due_only: bool = False
     is_over: Callable[[], bool] = lambda: False
@@ -92,9 +93,14 @@ class Posting:
             raise ServerAway(error) from error
 
     def _is_known(self, address: str) -> bool:
-        """Whether the server has the form: by the pairing, else it is asked, once."""
+        """Whether the server has the form: by the pairing, else it is asked, once.
+
+        A project that another took the place of is the mission's no more, even if it takes submissions still.
+        """
         if address in self.paired and self.paired[address].kc == self.door.kc:
             return True
+        if address in self.replaced:
+            return False
         if address not in self._offered:
             try:
                 self._offered[address] = self.door.offers(address)
@@ -177,7 +183,7 @@ class Posting:
             self.outbox.note_relayed(record, files, status, self.clock(), "KoboToolbox had it already")
             self.n_sent += 1
             return True
-        if status == 404 and record.kind == ADOPTED and b"deprecatedID" in xml:
+        if status == 404 and b"deprecatedID" in xml and self._stands_alone(record):
             try:
                 self.outbox.send_as(record, on_its_own(xml, record.root_uuid), record.address)
                 return True
@@ -186,6 +192,11 @@ class Posting:
         self.outbox.note_refused(record, status, message, self.clock())
         self.refused.add(record.record_id)
         return False
+
+    def _stands_alone(self, record: Record) -> bool:
+        """Whether what an edit replaces can never be where the edit goes: its bytes are lost, or another project took it."""
+        original = self.outbox.original(record)
+        return record.kind == ADOPTED or (original is not None and original.address != record.address)
 
     def _is_there(self, record: Record, xml: bytes, files: Sequence[SentFile]) -> bool:
         """Whether the server has this very submission with its files, or the newer version of it that the ledger has.

@@ -56,8 +56,12 @@ def refusal(record: Record, form_id: str, n_edits: int) -> Finding:
 
 
 def unpaired(form_id: str, n: int, *, is_paired: bool) -> Finding:
-    """Records of a form that KoboToolbox does not know: the station's own, filled before it was paired."""
+    """Records of a form that is not the mission's on KoboToolbox: the station's own, or of a project before this one."""
     message = f"{n} submissions were filled before the station was paired: KoboToolbox does not know their form"
+    if is_paired:
+        message = (
+            f"{n} submissions were filled with a form of before the pairing: its project is another on KoboToolbox"
+        )
     cure = f"run: kobo-sync relay --readdress {form_id}"
     if not is_paired:
         cure = f"run: kobo-sync station pair; then: kobo-sync relay --readdress {form_id}"
