@@ -323,8 +323,8 @@ def _in_url(address: str) -> str:
 
 
 def _tls(station: Station, state: Path, title: str, addresses: list[str]) -> tuple[ssl.SSLContext, str]:
-    from kobo_sync.mission.mission import utc_now
     from kobo_sync.cli.console import warn
+    from kobo_sync.mission.mission import utc_now
     from kobo_sync.station.certificate import may_vouch_for, server_context
     from kobo_sync.steps.station_certificate import station_certificate
 
