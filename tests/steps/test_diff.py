@@ -81,7 +81,7 @@ def test_content_that_the_server_cannot_deploy_gives_way_to_the_previous(
     from kobo_sync.steps import deploy as step
 
     assert isinstance(monkeypatch, pytest.MonkeyPatch)
-    monkeypatch.setattr(step, "gate", lambda *_: None)
+    monkeypatch.setattr(step, "gate", lambda *_args, **_options: None)
     mission = _with(
         field_team,
         "${accord} = 'oui' |\n|        | select_one groupe",
