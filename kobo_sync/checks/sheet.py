@@ -95,8 +95,11 @@ class Sheet:
 
     @cached_property
     def enumerators(self) -> list[str]:
-        """Who sent the row: the answer that means ``enumerator``, else the account, else the phone's user name."""
-        names = [self.settings.fields.get("enumerator", ""), "submitted_by", *self.questions("username")]
+        """Who filled the row: the answer that means ``enumerator``, else the phone's user name, else the account that sent it.
+
+        The account comes last: of what a field station relayed it is the relay's, for everybody.
+        """
+        names = [self.settings.fields.get("enumerator", ""), *self.questions("username"), "submitted_by"]
         columns = [self.column(name) for name in names if name in self.table]
         return (
             [next(filter(None, answers), "") for answers in zip(*columns, strict=True)] if columns else [""] * len(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -268,14 +268,21 @@ class Outbox:
         """How many rows are relayed with all their versions and files, and lie here still."""
         return int(self._db.reader.execute(f"SELECT count(*) FROM ({_WHOLE})").fetchone()[0])
 
-    def forget(self, now: datetime) -> tuple[int, int]:
+    def relayed_to(self) -> dict[str, int]:
+        """Form uid → how many of the rows that `forget` would erase were posted to it."""
+        sql = f"SELECT address, count(DISTINCT submission_id) FROM ledger WHERE submission_id IN ({_WHOLE}) GROUP BY address"
+        return dict(self._db.reader.execute(sql))
+
+    def forget(self, now: datetime, spared: Collection[str] = ()) -> tuple[int, int]:
         """Erase the rows, files and bytes of what is wholly relayed; the ledger keeps its counts. Returns: rows, files.
 
-        The bytes are overwritten in the file, not only let go.
+        Rows that were posted to one of *spared* stay. The bytes are overwritten in the file, not only let go.
         """
         with self._db.writing() as connection:
             connection.execute("PRAGMA secure_delete = ON")
-            rows = [row[0] for row in connection.execute(_WHOLE)]
+            marks = ", ".join("?" * len(spared))
+            kept = f"SELECT submission_id FROM ledger WHERE address IN ({marks})"
+            rows = [row[0] for row in connection.execute(f"{_WHOLE} AND id NOT IN ({kept})", sorted(spared))]
             values = [(row,) for row in rows]
             blobs: set[str] = set()
             n_files = 0

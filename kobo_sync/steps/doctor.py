@@ -93,6 +93,8 @@ def _station(mission: Mission) -> Iterator[Examined]:
         yield Examined("pairing", f"{len(paired)} forms paired, as the server has them")
     for state in stale:
         cure = "run kobo-sync station pair before the next training day: what was collected stays"
+        if not state.is_offered:
+            cure = "have the owner activate it, and share it with this account: until then the relay is refused"
         yield Examined("pairing", f"{state.pairing.form_id}: {state.reason}", cure, severe=False)
 
 

@@ -107,10 +107,14 @@ def _mark(mission: Mission, form_id: str, asset: Asset) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class PairState:
-    """A paired form beside what the server offers now; *reason* is empty when both are the same."""
+    """A paired form beside what the server offers now; *reason* is empty when both are the same.
+
+    *is_offered*: phones get it there; of one that they do not get, no pairing anew can help.
+    """
 
     pairing: Pairing
     reason: str = ""
+    is_offered: bool = True
 
 
 def pair_states(client: KoboClient, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
@@ -119,7 +123,7 @@ def pair_states(client: KoboClient, paired: Mapping[str, Pairing]) -> Iterator[P
     for each in paired.values():
         blank = offered.get(each.asset_uid)
         if blank is None:
-            yield PairState(each, "the server offers it to phones no more")
+            yield PairState(each, "the server offers it to phones no more", is_offered=False)
         elif (blank.hash, blank.version) != (each.hash, each.version):
             yield PairState(each, f"the server has version {blank.version}, the station {each.version}")
         elif blank.manifest and (client.manifest(each.asset_uid) or {}) != dict(each.media):

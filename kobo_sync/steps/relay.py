@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.errors import Busy, ConfigError, KoboSyncError, KoboUnreachable, RunStopped
+from kobo_sync.errors import Busy, ConfigError, KoboRejected, KoboSyncError, KoboUnreachable, RunStopped
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.station.outbox import Outbox, Paired, Record, Totals, ledger_in
 from kobo_sync.steps.relaying.posting import Pace, Posting, ServerAway
 from kobo_sync.steps.relaying.rewriting import CannotRewrite, readdressed
-from kobo_sync.steps.relaying.words import AWAY, UNBALANCED, UNPAIRED, refusal, unpaired
+from kobo_sync.steps.relaying.words import AWAY, UNBALANCED, UNPAIRED, lost, refusal, unpaired
 from kobo_sync.workspace.folders import Workspace
 
 AT_A_PULL_S = 120.0  # a pull waits no longer for it; what is left goes at the next
@@ -42,7 +42,7 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
     account; KoboUnexpected; ConfigError; StoreError.
     """
     started_at = mission.clock()
-    if not ledger(mission.workspace):
+    if not _has_served(mission.workspace):
         return mission.report(
             "relay", started_at, sums([]), [], ["no field station has served from here: nothing waits"]
         )
@@ -124,23 +124,44 @@ def readdress(mission: Mission, form_id: str, *, dry_run: bool = False) -> Repor
 def forget(mission: Mission, *, dry_run: bool = False) -> Report:
     """Erase from the station what is wholly relayed: rows, files, bytes; what waits or was refused stays.
 
-    The ledger goes on counting it. Raises: Busy while a relay is at work; StoreError.
+    So does what went to a project that KoboToolbox has no more: it is asked first, and nothing is erased where it cannot
+    be asked. The ledger goes on counting it. Raises: Busy while a relay is at work; StoreError, KoboError, ConfigError.
     """
     started_at = mission.clock()
-    if not ledger(mission.workspace):
+    if not _has_served(mission.workspace):
         return mission.report("relay", started_at, {"forgotten": 0}, [], ["no field station has served from here"])
     with _at_work(mission) as outbox:
         names = outbox.form_ids()
         if dry_run:
             n = outbox.n_whole()
             return mission.report("relay", started_at, {"forgotten": n}, [], [f"{n} submissions would be erased here"])
-        n, n_files = outbox.forget(mission.clock())
+        gone = {uid: n for uid, n in outbox.relayed_to().items() if not _is_there(mission, uid)}
+        findings = [lost(names.get(uid, uid), uid, n) for uid, n in sorted(gone.items())]
+        n, n_files = outbox.forget(mission.clock(), spared=gone)
         lines = [f"{n} submissions and {n_files} files are erased here: KoboToolbox has them"]
         if not outbox.shrink():
             lines.append("the station reads its file just now: run this once more when it is stopped, to free the room")
         totals = outbox.totals()
         counts = {**sums(totals), "forgotten": n}
-        return mission.report("relay", started_at, counts, _unbalanced(totals, names), lines + _lines(totals, names))
+        findings += _unbalanced(totals, names)
+        return mission.report("relay", started_at, counts, findings, lines + _lines(totals, names))
+
+
+def _is_there(mission: Mission, uid: str) -> bool:
+    """Whether KoboToolbox has the project, as far as this account sees. Raises: KoboError when it cannot be asked."""
+    try:
+        mission.reader().asset(uid)
+    except KoboRejected as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+def _has_served(workspace: Workspace) -> bool:
+    """Whether there is a station's file; a damaged one is no reason to say that nothing waits."""
+    path = workspace.state / "station.sqlite"
+    return path.is_file() and path.stat().st_size > 0
 
 
 # ── the ledger, for other steps ──

@@ -12,7 +12,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.roster import plan_roster
 from kobo_sync.checks import run_checks
-from kobo_sync.checks.sheet import texts
+from kobo_sync.checks.sheet import sheet, texts
 from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
@@ -127,3 +127,14 @@ def test_a_large_roster_is_compared_in_little_time() -> None:
     facts = _facts(*people)
     found = plan_roster(facts.tables["personnes"], facts.config).findings
     assert "N4002 and N4001 may be one person" in " ".join(finding.message for finding in found)
+
+
+def test_who_filled_a_row_is_the_same_after_a_relay_sent_it() -> None:
+    """Part 9, 3: the account is the relay's for everybody then; what the phone noted is not."""
+    facts = _facts({"nom": "P"}, {"nom": "Q"}, {"nom": "R"})
+    collected = facts.tables["personnes"].assign(
+        username=["fatima", "moha", None], submitted_by=["fatima", "moha", "itto"]
+    )
+    relayed = collected.assign(submitted_by="relais")
+    told = [sheet(replace(facts, tables={"personnes": each}), "personnes").enumerators for each in (collected, relayed)]
+    assert told == [["fatima", "moha", "itto"], ["fatima", "moha", "relais"]]

@@ -293,3 +293,11 @@ def test_a_form_whose_workbook_the_account_may_not_have_stops_no_other(
     with room_station(tmp_path / "room.sqlite", kobo) as room:
         report = pair_station(kobo.mission, room.station)
         assert (report.counts["paired"], [finding.form_id for finding in report.findings]) == (1, ["personnes"])
+
+
+def test_doctor_does_not_advise_a_pairing_that_cannot_help(kobo: Field, room: RoomStation) -> None:
+    _pair(kobo, room)
+    url = f"{kobo.url}/api/v2/assets/{kobo.uid('visites')}/deployment/"
+    requests.patch(url, json={"active": False}, headers={"Authorization": f"Token {kobo.token}"}, timeout=20)
+    (finding,) = [each for each in doctor(kobo.mission).findings if each.where == "pairing"]
+    assert "visites" in finding.message and "activate" in finding.hint and "station pair" not in finding.hint

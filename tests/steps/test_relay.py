@@ -6,16 +6,18 @@ import re
 import sqlite3
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import PASSWORD, TOKEN
 from relay_field import JPEG, VISIT, Both, both_in, rows_of
 
-from kobo_sync.errors import Busy, ConfigError
+from kobo_sync.errors import Busy, ConfigError, KoboUnreachable, StoreError
 from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Report
 from kobo_sync.phones.collect import Phone
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.steps.build import build
@@ -425,3 +427,38 @@ def test_the_service_relays_by_the_clock_and_no_network_is_no_fault(both: Both) 
     away = relay_by_clock(both.mission("http://127.0.0.1:1"))
     assert not away.has_errors and [each.rule for each in away.findings] == ["RELAY003"]
     assert JOBS["relay"].act(both.mission(), "").counts["sent"] == 1 and both.sums() == (1, 1, 0, 0)
+
+
+def test_what_went_to_a_project_that_is_gone_is_not_erased(both: Both) -> None:
+    """The station's copies are the last ones (part 9, 3)."""
+    _collect(both)
+    both.relay()
+    uid = both.kobo.uid("visites")
+    headers = {"Authorization": f"Token {TOKEN}"}
+    assert requests.delete(f"{both.kobo.url}/api/v2/assets/{uid}/", headers=headers, timeout=20).status_code == 204
+    n_visits = len(rows_of(both.room, "visites"))
+    report = forget(both.mission())
+    (finding,) = report.findings
+    assert finding.rule == "RELAY005" and uid in finding.message and finding.hint and finding.form_id == "visites"
+    assert report.counts["forgotten"] == 9 - n_visits and len(rows_of(both.room, "visites")) == n_visits
+    assert rows_of(both.room, "personnes") == []
+
+
+def test_nothing_is_erased_where_the_server_cannot_be_asked(both: Both) -> None:
+    _collect(both)
+    both.relay()
+    with pytest.raises(KoboUnreachable):
+        forget(both.mission("http://127.0.0.1:9"))
+    with both.outbox() as outbox:
+        assert outbox.n_whole() == 9
+
+
+@pytest.mark.parametrize("act", [relay, forget])
+def test_a_damaged_stations_file_is_told_never_taken_for_an_empty_one(both: Both, act: Callable[..., Report]) -> None:
+    mission = both.mission()
+    both.room.station.close()
+    for path in both.workspace.state.glob("station.sqlite*"):
+        path.unlink()
+    (both.workspace.state / "station.sqlite").write_bytes(b"no database at all " * 60)
+    with pytest.raises(StoreError, match=r"station\.sqlite"):
+        act(mission)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kobo_sync.model import Finding
 from kobo_sync.station.outbox import Record
 
-REFUSAL, UNPAIRED, AWAY, UNBALANCED = "RELAY001", "RELAY002", "RELAY003", "RELAY004"
+REFUSAL, UNPAIRED, AWAY, UNBALANCED, LOST = (f"RELAY{n:03}" for n in range(1, 6))
 _AGAIN = "then run: kobo-sync relay --again"
 _REFUSALS = {
     400: (
@@ -66,3 +66,15 @@ def unpaired(form_id: str, n: int, *, is_paired: bool) -> Finding:
     if not is_paired:
         cure = f"run: kobo-sync station pair; then: kobo-sync relay --readdress {form_id}"
     return Finding(UNPAIRED, "error", form_id, message, cure, form_id=form_id)
+
+
+def lost(form_id: str, uid: str, n: int) -> Finding:
+    """Rows that were relayed to a project that KoboToolbox has no more: the station's are the last."""
+    return Finding(
+        LOST,
+        "error",
+        form_id,
+        f"{n} submissions were relayed to {uid}, which KoboToolbox does not have any more: they are kept here",
+        "have the owner restore the project; or read them from the station (server.kf is its address), and back them up",
+        form_id=form_id,
+    )
