@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from web_office import SENTENCE, Office, made
 
 from kobo_sync.desk import runs, schedules, share_links, worklist
@@ -44,12 +43,9 @@ PICTURES = os.environ.get("KOBO_SYNC_PICTURES")  # a folder: every page looked a
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--disable-quic"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
-        yield opened
-        opened.close()
+def browser(chromium: Browser) -> Browser:
+    """The one of the whole run: a process can drive playwright once."""
+    return chromium
 
 
 def _signed_in(browser: Browser, address: str, username: str, size: str = "desktop", language: str = "fr") -> Page:
