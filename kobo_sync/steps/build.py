@@ -77,6 +77,17 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
     return mission.report("build", started_at, run.counts, run.findings, run.lines)
 
 
+def changed_zones(mission: Mission) -> list[str]:
+    """The codes of the zones whose sets `build` would make anew, in the mission's order; what all share is kept for them.
+
+    Raises: as `build`.
+    """
+    let_import_own_modules(mission)
+    run = _Run(mission)
+    run.look_at(mission.config.zones)
+    return [zone.code for zone in mission.config.zones if zone.code not in run.previous_findings]
+
+
 class _Run:
     """One build: what all sets share, and what was done so far."""
 

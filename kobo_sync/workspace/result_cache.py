@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class ResultCache:
         with suppress(OSError, StoreError, msgspec.MsgspecError, ValueError):
             content = _head(key) + msgspec.msgpack.encode(value)
             private_folder(self.folder)
-            part = self.folder / f".{name}.part"
+            part = self.folder / f".{name}-{os.getpid()}.part"  # another process may keep the same
             try:
                 private_file(part).write_bytes(content)
                 part.replace(self.folder / name)
