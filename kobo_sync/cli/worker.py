@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from kobo_sync.engine.worker import MissionPlace
 
 _MOST_AT_ONCE = 64
+# Not imported here: a worker that waits holds no more than the queue needs.
+_HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand import main; main()"
 
 
 @cli.command(name="worker", epilog=SEE_EXIT_CODES)
@@ -94,12 +96,11 @@ def _work(url: str, places: dict[str, tuple[Path, float]], concurrency: int, mak
     from kobo_sync.cli.console import warn
     from kobo_sync.cli.signals import end_soon
     from kobo_sync.engine.worker import MissionPlace
-    from kobo_sync.service.hand import COMMAND
 
     missions: dict[str, MissionPlace] = {
         key: MissionPlace(str(root), most_s) for key, (root, most_s) in sorted(places.items())
     }
-    worker = make(url, missions, concurrency, [*COMMAND, *sys.path], os.environ)
+    worker = make(url, missions, concurrency, [sys.executable, "-c", _HAND, *sys.path], os.environ)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         # In a thread: what a handler interrupts may hold the very lock that stopping needs.

@@ -214,11 +214,15 @@ def mission_key(config: Config) -> str:
     return config.mission.id or config.mission.code
 
 
+def say_less() -> None:
+    """Keep the libraries' own lines out of the log: each piece with all its arguments, a lost connection with a traceback."""
+    for name in ("procrastinate", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 @lru_cache(maxsize=8)
 def _at(url: str) -> Queue:
-    # The library logs each piece with all its arguments, and a lost connection with a traceback: we say what matters.
-    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    say_less()
     return Queue(url)
 
 

@@ -20,7 +20,7 @@ from procrastinate.worker import Worker as LibraryWorker
 from kobo_sync.engine.connecting import TASK, working_app
 from kobo_sync.engine.hands import HandDied, Hands, OverTime
 from kobo_sync.engine.pieces import WAITS_FOR, Piece, piece_of
-from kobo_sync.engine.queue import _SOONER, BEAT_S, DEAD_S, GONE_S, deferrer, sooner
+from kobo_sync.engine.queue import _SOONER, BEAT_S, DEAD_S, GONE_S, deferrer, say_less, sooner
 from kobo_sync.engine.tables import prepare
 
 log = logging.getLogger("kobo_sync.engine.worker")
@@ -35,8 +35,9 @@ WITH stalled AS (
     SELECT job.id, coalesce((job.args->>'deaths')::int, 0) + 1 AS deaths, EXISTS (SELECT 1 FROM procrastinate_jobs other
         WHERE other.status = 'todo' AND other.queueing_lock = job.queueing_lock) AS is_double
     FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
-    WHERE job.status = 'doing' AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %(dead_s)s)
-        OR job.id = ANY(%(lost)s))
+    WHERE job.status = 'doing' AND (job.id = ANY(%(lost)s)
+        OR pg_postmaster_start_time() < now() - make_interval(secs => %(dead_s)s)
+        AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %(dead_s)s)))
     FOR UPDATE OF job SKIP LOCKED
 )
 UPDATE procrastinate_jobs job SET attempts = attempts + 1, worker_id = NULL, abort_requested = false, scheduled_at = NULL,
@@ -102,6 +103,7 @@ class Worker:
         command: Sequence[str],
         env: Mapping[str, str],
     ) -> None:
+        say_less()
         prepare(url)
         self._url, self._missions, self._at_once = url, missions, at_once
         self._hands = Hands(command, env)
@@ -214,11 +216,11 @@ class Worker:
     async def _tend(self, app: App, worker: LibraryWorker) -> None:
         """Every second: take back what dead workers left, and what this one was given without knowing; forget what is old.
 
-        Not a job of the queue: it would wait for a free hand, and leave a row every two seconds. Beats are believed to be
-        old only by who has seen the database without a gap for so long: after an outage every worker's is.
+        Not a job of the queue: it would wait for a free hand, and leave a row every two seconds. After an outage of the
+        database, or of this machine, every worker's beat is old: they are believed once there was time for a fresh one.
         """
         now = asyncio.get_running_loop().time
-        since, forgotten_at, registered, not_ours = now(), float("-inf"), -1, set[int]()
+        since, forgotten_at, registered, not_ours = now() - DEAD_S, float("-inf"), -1, set[int]()
         while True:
             began = now()
             await asyncio.sleep(TEND_S)

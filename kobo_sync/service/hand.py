@@ -22,7 +22,6 @@ from kobo_sync.service.stages import Answer, carry_out
 from kobo_sync.workspace.folders import find
 
 log = logging.getLogger("kobo_sync.service.hand")
-COMMAND = (sys.executable, "-c", f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import main; main()")
 _PR_SET_PDEATHSIG = 1
 
 
