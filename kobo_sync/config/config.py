@@ -32,6 +32,7 @@ SECRET_NAMES = (
     "HOOK_SECRET",
     "DESK_URL",
     "ENGINE_URL",
+    "STORE_URL",
     "METRICS_TOKEN",
     "STATION_WIFI_PASSWORD",
 )
