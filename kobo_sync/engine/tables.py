@@ -58,7 +58,7 @@ def conninfo(url: str) -> str:
         from psycopg.conninfo import make_conninfo
 
         address = make_url(url)
-        if address.get_backend_name() != "postgresql" or not address.database:
+        if address.drivername.partition("+")[0] not in ("postgresql", "postgres") or not address.database:
             raise ArgumentError("not PostgreSQL")
         parts: dict[str, Any] = {**address.translate_connect_args(username="user", database="dbname"), **address.query}
         parts["options"] = f"{parts.get('options', '')} -c search_path={SCHEMA}".strip()

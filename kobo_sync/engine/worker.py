@@ -198,7 +198,7 @@ class Worker:
     async def _ended(self, app: App, piece: Piece, answer: Mapping[str, Any]) -> None:
         outcome = answer["outcome"]
         log.info("%s %s: %s", piece.stage, piece.part, outcome, extra={"job": piece.stage})
-        if outcome == "busy":
+        if outcome in ("busy", "away"):
             raise PutBack(BUSY_S)
         if outcome == "stopped" and not answer.get("over_time"):
             raise PutBack(0 if self._stopping.is_set() else BUSY_S)

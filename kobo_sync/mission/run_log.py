@@ -47,7 +47,8 @@ def recorded_piece(mission: Mission, job: str, act: Callable[[Mission], Report],
         with _tracked(mission, job, order, holder, lease) as tracker:
             return _carried_out(mission, act, tracker)
     finally:
-        pieces.give_back(mission.desk, lease, holder)
+        with suppress(StoreError):  # a database that is away: the lease stands still, or the piece is taken again
+            pieces.give_back(mission.desk, lease, holder)
 
 
 def _carried_out(mission: Mission, act: Callable[[Mission], Report], tracker: _Tracker) -> Report:

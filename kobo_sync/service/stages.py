@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from kobo_sync.config.config import Config
 from kobo_sync.desk import runs
 from kobo_sync.desk.pieces import name_of
@@ -68,7 +70,11 @@ STAGES: Mapping[str, Stage] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """How a piece ended: done, failed, busy (somebody works on the same), stopped, or missed (it waited too long)."""
+    """How a piece ended.
+
+    *outcome* is done, failed, busy (somebody works on the same), away (the database is), stopped, or missed (it waited
+    too long).
+    """
 
     outcome: str
     following: tuple[Piece, ...] = ()
@@ -130,9 +136,21 @@ def carry_out(mission: Mission, piece: Piece, *, is_again: bool) -> Answer:
     except Busy as error:
         return Answer("busy", message=error.message)
     except KoboSyncError as error:
+        if _is_away(error):
+            return Answer("away", message=str(error))
         answer = Answer("failed", message=str(error))
     after_run(mission, stage.job, mission.clock())
     return answer
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether a database that answers to nobody just now is behind *error*: no fault of the piece."""
+    while error is not None:
+        if isinstance(error, OperationalError | InterfaceError):
+            state = getattr(error.orig, "sqlstate", "none of a server's")
+            return state is None or state.startswith(("08", "57P"))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _planned(mission: Mission, zones: list[str]) -> Report:

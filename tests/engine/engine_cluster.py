@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +23,7 @@ from kobo_sync.station import Account, Station, serve
 from kobo_sync.workspace.folders import Workspace
 
 PASSWORD = "secret"
+ENGINE = "\n[engine]\nenabled = true\nzones_at_once = 1\n"
 
 
 class Postgres:
@@ -80,7 +81,7 @@ def postgres_server() -> Iterator[Postgres]:
 def zones_mission(root: Path, n_zones: int) -> Workspace:
     """The small mission with *n_zones* zones and documents for each."""
     documents = '[deliverables]\nzone = ["zone_sheet", "data_workbook"]\nmission = ["final_report"]\n'
-    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "zones"') + documents)
+    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "zones"\nid = "zones"') + ENGINE + documents)
     lines = [ZONES.splitlines()[0], *(f"z{n:03},Zone {n},منطقة {n},Z{n:03}" for n in range(n_zones))]
     (root / "config" / "zones.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return workspace
@@ -92,7 +93,7 @@ def projects_mission(root: Path, n_projects: int) -> Workspace:
     forms = "".join(
         f'\n[forms.{name}]\nfile = "{name}.md"\n[forms.{name}.fields]\nzone = "zone"\n' for name in names
     )
-    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "projets"') + forms)
+    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "projets"\nid = "projets"') + ENGINE + forms)
     for name in names:
         text = VISITES.replace("| visites ", f"| {name} ").replace("participants.csv", "zones.csv")
         (root / "forms" / f"{name}.md").write_text(text, "utf-8")
@@ -132,8 +133,8 @@ def name_server(workspace: Workspace, url: str) -> None:
     workspace.pseudonyms.chmod(0o600)
 
 
-def mission_of(workspace: Workspace, secrets: Mapping[str, str]) -> Mission:
-    return Mission(workspace, {"KOBO_TOKEN": TOKEN, **secrets})
+def mission_of(workspace: Workspace, clock: Clock | None = None) -> Mission:
+    return Mission(workspace, {"KOBO_TOKEN": TOKEN}, clock) if clock else Mission(workspace, {"KOBO_TOKEN": TOKEN})
 
 
 def put_secrets(workspace: Workspace, **secrets: str) -> None:

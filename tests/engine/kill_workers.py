@@ -122,23 +122,23 @@ def killed(
     """Carry it out in *folder*."""
     outcome = Outcome(n_zones, n_projects)
     with server_in(folder) as server, postgres_server() as postgres, processes_in(folder / "logs") as processes:
-        zones, projects = _missions(folder, server, outcome)
+        postgres.make("shared")
+        zones, projects = _missions(folder, server, postgres, outcome)
         tell(f"missions ready: {n_zones} zones, {n_projects} projects")
         alone = _alone(folder, zones, projects, server, outcome)
         tell(f"a single process has done it: {outcome.alone_s:.1f} s for the zones")
-        _share(postgres, zones, projects)
-        queue = Queue(postgres.url("engine"))
+        queue = Queue(postgres.url("shared"))
         _start(processes, zones, projects)
-        _wish(zones, "build", postgres)
-        _wish(projects, "reconcile", postgres)
+        _wish(zones, "build")
+        _wish(projects, "reconcile")
         began = time.monotonic()
         _fire(random.Random(seed), processes, postgres, queue, (zones, projects), outcome, tell, between_s)
         outcome.took_s = time.monotonic() - began
-        _compare(zones, projects, alone, postgres, outcome)
+        _compare(zones, projects, alone, outcome)
         outcome.state = queue.state()
         outcome.exits = [processes.end(name) for name in list(processes.running)]
         if measure:
-            outcome.ratio = _two_to_one(processes, zones, postgres, queue, tell)
+            outcome.ratio = _two_to_one(processes, zones, queue, tell)
         queue.close()
         if outcome.zones_differing or not outcome.projects_equal:
             tell(f"logs in {shutil.copytree(folder / 'logs', Path(tempfile.mkdtemp()) / 'logs')}")
@@ -148,7 +148,7 @@ def killed(
 # ── before ──
 
 
-def _missions(folder: Path, server: Server, outcome: Outcome) -> tuple[Workspace, Workspace]:
+def _missions(folder: Path, server: Server, postgres: Postgres, outcome: Outcome) -> tuple[Workspace, Workspace]:
     ids = count(1)
 
     def new_id() -> str:
@@ -161,7 +161,8 @@ def _missions(folder: Path, server: Server, outcome: Outcome) -> tuple[Workspace
     phone = Phone(server.url, "maha", PASSWORD)
     for workspace in (zones, projects):
         name_server(workspace, server.url)
-        mission = mission_of(workspace, {})
+        put_secrets(workspace, STORE_URL=postgres.url("shared"))
+        mission = mission_of(workspace, server.clock)
         deploy(mission)
         team = Field(mission, server.station, server.url, server.clock, phone, lambda: mission, new_id)
         if workspace is zones:
@@ -186,30 +187,16 @@ def _alone(
 ) -> tuple[Workspace, Workspace]:
     """The same work by this one process, in copies of both missions."""
     one, other = copied(zones, folder / "alone-zones"), copied(projects, folder / "alone-projects")
-    for name in ("mirror.sqlite", "attachments"):
-        source = zones.state / name
-        if source.is_dir():
-            shutil.copytree(source, one.state / name)
-        elif source.exists():
-            shutil.copy(source, one.state / name)
-    mission = mission_of(one, {})
+    mission = mission_of(one, server.clock)
+    pull(mission)
     began = time.monotonic()
     build(mission)
     outcome.alone_s = time.monotonic() - began
     mission.close()
-    mission = mission_of(other, {})
+    mission = mission_of(other)
     pull(mission)
     mission.close()
     return one, other
-
-
-def _share(postgres: Postgres, zones: Workspace, projects: Workspace) -> None:
-    postgres.make("engine", "desk_zones", "desk_projects")
-    for workspace in (zones, projects):
-        desk = postgres.url(f"desk_{workspace.root.name}")
-        put_secrets(workspace, DESK_URL=desk, ENGINE_URL=postgres.url("engine"))
-        path = workspace.root / "config" / "mission.toml"
-        path.write_text(path.read_text("utf-8") + "\n[engine]\nzones_at_once = 1\n", "utf-8")
 
 
 def _start(processes: Processes, zones: Workspace, projects: Workspace) -> None:
@@ -224,8 +211,8 @@ def _worker(processes: Processes, number: int, *workspaces: Workspace) -> None:
     processes.start(f"worker-{number}", "worker", *folders)
 
 
-def _wish(workspace: Workspace, job: str, postgres: Postgres) -> None:
-    mission = mission_of(workspace, {})
+def _wish(workspace: Workspace, job: str) -> None:
+    mission = mission_of(workspace)
     schedules.wish(mission.desk, job, origin="person", asked_by="maha", now=mission.clock())
     mission.close()
 
@@ -284,7 +271,7 @@ def _is_done(queue: Queue, workspaces: tuple[Workspace, ...]) -> bool:
     if state is None or state.n_waiting or state.n_running:
         return False
     for workspace in workspaces:
-        mission = mission_of(workspace, {})
+        mission = mission_of(workspace)
         try:
             if schedules.wishes(mission.desk):
                 return False
@@ -311,18 +298,18 @@ def _told(state: QueueState | None) -> str:
 
 
 def _compare(
-    zones: Workspace, projects: Workspace, alone: tuple[Workspace, Workspace], postgres: Postgres, outcome: Outcome
+    zones: Workspace, projects: Workspace, alone: tuple[Workspace, Workspace], outcome: Outcome
 ) -> None:
     ours, theirs = tree(zones.out), tree(alone[0].out)
     outcome.zones_differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
-    mission, single = mission_of(projects, {}), mission_of(alone[1], {})
+    mission, single = mission_of(projects), mission_of(alone[1])
     outcome.projects_equal = mirror_state(mission) == mirror_state(single)
     for each in _ledger(mission.desk):
         outcome.new_rows += each.report.get("counts", {}).get("new", 0) if each.job == "reconcile" else 0
     statuses = Counter(each.status for each in _ledger(mission.desk))
     mission.close()
     single.close()
-    mission = mission_of(zones, {})
+    mission = mission_of(zones)
     for each in _ledger(mission.desk):
         lines = [line for line in each.report.get("lines", ()) if line.startswith("z") and "unchanged" not in line]
         outcome.built_with_effect.update(line.partition(":")[0] for line in lines if each.job == "build")
@@ -336,14 +323,14 @@ def _ledger(desk: object) -> list[Run]:
 
 
 def _two_to_one(
-    processes: Processes, zones: Workspace, postgres: Postgres, queue: Queue, tell: Callable[[str], None]
+    processes: Processes, zones: Workspace, queue: Queue, tell: Callable[[str], None]
 ) -> float:
     """How much longer one worker takes than two for all zones from nothing."""
     took = {}
     for n_workers in (1, 2):
         shutil.rmtree(zones.out)
         shutil.rmtree(zones.state / "kept")
-        mission = mission_of(zones, {})
+        mission = mission_of(zones)
         from kobo_sync.desk.runs import Order
         from kobo_sync.service.stages import first_pieces
 
