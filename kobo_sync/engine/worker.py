@@ -28,7 +28,7 @@ POLL_S = 0.5  # a piece whose lock was taken is looked at again
 TEND_S = 1.0
 GAP_S = 3.0  # a look that took longer: the database, or this machine, was away, and every beat is old
 WAIT_S, BUSY_S = 1.0, 2.0  # for siblings; for somebody who works on the same by hand
-MOST_DEATHS = 6  # a piece whose process died so often is left: what kills it must not do so for ever
+MOST_DEATHS = 10  # a piece whose process died so often is left: what kills it must not do so for ever
 KEEP_FAILED_H = 7 * 24
 _TAKE_BACK = """
 WITH stalled AS (

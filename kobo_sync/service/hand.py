@@ -41,7 +41,6 @@ def main() -> None:
         order = orders.get()
         answer = {**_carried_out(order, stopping).as_json(), "rss_mb": _rss_mb()}
         answers.write(json.dumps(answer).encode() + b"\n")
-        gc.collect()
 
 
 def _listen(source: BinaryIO, orders: queue.Queue[dict[str, Any]], stopping: threading.Event) -> None:

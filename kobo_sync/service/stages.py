@@ -34,7 +34,7 @@ REST: Mapping[str, tuple[str, ...]] = {
     "deliver": ("set", "deliver"),
 }
 ALONE = ("purge", "backup")  # they touch all of the mission
-FEW, MOST_TOGETHER = 100, 8  # zones: up to so many a piece each; at most so many in one piece
+FEW, MOST_TOGETHER = 50, 8  # zones: up to so many a piece each; at most so many in one piece
 Act = Callable[[Mission, str], Report]
 
 

@@ -81,7 +81,9 @@ def postgres_server() -> Iterator[Postgres]:
 def zones_mission(root: Path, n_zones: int) -> Workspace:
     """The small mission with *n_zones* zones and documents for each."""
     documents = '[deliverables]\nzone = ["zone_sheet", "data_workbook"]\nmission = ["final_report"]\n'
-    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "zones"\nid = "zones"') + ENGINE + documents)
+    workspace = write_workspace(
+        root, MISSION.replace('code = "essai"', 'code = "zones"\nid = "zones"') + ENGINE + documents
+    )
     lines = [ZONES.splitlines()[0], *(f"z{n:03},Zone {n},منطقة {n},Z{n:03}" for n in range(n_zones))]
     (root / "config" / "zones.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return workspace
@@ -90,10 +92,10 @@ def zones_mission(root: Path, n_zones: int) -> Workspace:
 def projects_mission(root: Path, n_projects: int) -> Workspace:
     """A mission of *n_projects* forms, each a project of the server, besides the registration's."""
     names = [f"projet_{n:02}" for n in range(n_projects)]
-    forms = "".join(
-        f'\n[forms.{name}]\nfile = "{name}.md"\n[forms.{name}.fields]\nzone = "zone"\n' for name in names
+    forms = "".join(f'\n[forms.{name}]\nfile = "{name}.md"\n[forms.{name}.fields]\nzone = "zone"\n' for name in names)
+    workspace = write_workspace(
+        root, MISSION.replace('code = "essai"', 'code = "projets"\nid = "projets"') + ENGINE + forms
     )
-    workspace = write_workspace(root, MISSION.replace('code = "essai"', 'code = "projets"\nid = "projets"') + ENGINE + forms)
     for name in names:
         text = VISITES.replace("| visites ", f"| {name} ").replace("participants.csv", "zones.csv")
         (root / "forms" / f"{name}.md").write_text(text, "utf-8")
@@ -217,4 +219,3 @@ def until(is_so: Callable[[], object], within_s: float, what: str) -> float:
             raise AssertionError(f"not within {within_s:.0f} s: {what}")
         time.sleep(0.1)
     return time.monotonic() - began
-

@@ -1,3 +1,4 @@
+# ruff: noqa: E402 (as a program it must find its neighbours first)
 """Three workers that are killed at random while zones are built and projects pulled, and the database stopped once.
 
 Run as a program for the full size (300 zones, 50 projects), with a transcript: ``python tests/engine/kill_workers.py``.
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -82,9 +84,19 @@ def main() -> None:
     parser.add_argument("--zones", type=int, default=300)
     parser.add_argument("--projects", type=int, default=50)
     parser.add_argument("--seed", type=int, default=18)
+    parser.add_argument("--between", type=float, nargs=2, default=(6.0, 14.0), help="seconds between two kills")
+    parser.add_argument("--ratio", action="store_true", help="also hold two workers against one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = killed(Path(folder), options.zones, options.projects, options.seed, tell=_print, measure=True)
+        outcome = killed(
+            Path(folder),
+            options.zones,
+            options.projects,
+            options.seed,
+            tell=_print,
+            measure=options.ratio,
+            between_s=tuple(options.between),
+        )
     report(outcome, _print)
     if outcome.zones_differing or not outcome.projects_equal:
         sys.exit(1)
@@ -99,12 +111,22 @@ def report(outcome: Outcome, tell: Callable[[str], None]) -> None:
     n_built = sum(outcome.built_with_effect.values())
     twice = [zone for zone, n in outcome.built_with_effect.items() if n > 1]
     state = outcome.state
-    tell(f"kills: {outcome.n_kills}, {outcome.n_kills_at_work} of them at work; database stops: {outcome.n_database_stops}")
+    tell(
+        f"kills: {outcome.n_kills}, {outcome.n_kills_at_work} of them at work; database stops: {outcome.n_database_stops}"
+    )
     tell(f"runs by status: {outcome.statuses}")
-    tell(f"zones: {outcome.n_zones}; recorded as built: {n_built}, twice: {twice or 'none'}; differing: {outcome.zones_differing or 'none'}")
-    tell(f"projects: {outcome.n_projects}; rows sent {outcome.rows_sent}, recorded as new {outcome.new_rows}; mirrors equal: {outcome.projects_equal}")
-    tell(f"left in the queue: {state.n_waiting + state.n_running if state else '?'}; failed: {state.n_failed if state else '?'}; exit codes at SIGTERM: {outcome.exits}")
-    tell(f"one process alone: {outcome.alone_s:.1f} s for the zones; {N_WORKERS} workers under fire, zones and projects: {outcome.took_s:.1f} s")
+    tell(
+        f"zones: {outcome.n_zones}; recorded as built: {n_built}, twice: {twice or 'none'}; differing: {outcome.zones_differing or 'none'}"
+    )
+    tell(
+        f"projects: {outcome.n_projects}; rows sent {outcome.rows_sent}, recorded as new {outcome.new_rows}; mirrors equal: {outcome.projects_equal}"
+    )
+    tell(
+        f"left in the queue: {state.n_waiting + state.n_running if state else '?'}; failed: {state.n_failed if state else '?'}; exit codes at SIGTERM: {outcome.exits}"
+    )
+    tell(
+        f"one process alone: {outcome.alone_s:.1f} s for the zones; {N_WORKERS} workers under fire, zones and projects: {outcome.took_s:.1f} s"
+    )
     if outcome.ratio:
         tell(f"one worker ÷ two workers, builds of all zones: {outcome.ratio:.2f}")
 
@@ -164,7 +186,7 @@ def _missions(folder: Path, server: Server, postgres: Postgres, outcome: Outcome
         put_secrets(workspace, STORE_URL=postgres.url("shared"))
         mission = mission_of(workspace, server.clock)
         deploy(mission)
-        team = Field(mission, server.station, server.url, server.clock, phone, lambda: mission, new_id)
+        team = Field(mission, server.station, server.url, server.clock, phone, partial(mission_of, workspace), new_id)
         if workspace is zones:
             for zone in mission.config.zones:
                 for number in (1, 2):
@@ -175,7 +197,11 @@ def _missions(folder: Path, server: Server, postgres: Postgres, outcome: Outcome
             for form_id in mission.config.forms:
                 if form_id.startswith("projet"):
                     for number in range(4):
-                        team.submit(form_id, {"zone": "nord"}, files={} if number else {"photo.jpg": (b"\xff\xd8x", "image/jpeg")})
+                        team.submit(
+                            form_id,
+                            {"zone": "nord"},
+                            files={} if number else {"photo.jpg": (b"\xff\xd8x", "image/jpeg")},
+                        )
                         outcome.rows_sent += 1
         mission.close()
     phone.close()
@@ -242,9 +268,9 @@ def _fire(
             state = _state(queue)
             processes.kill(name)
             outcome.n_kills += 1
-            outcome.n_kills_at_work += bool(state and any(
-                each.pid == processes.running[name].pid and each.n_running for each in state.workers
-            ))
+            outcome.n_kills_at_work += bool(
+                state and any(each.pid == processes.running[name].pid and each.n_running for each in state.workers)
+            )
             tell(f"{now - began:6.1f} s  SIGKILL {name}; {_told(state)}")
             _worker(processes, int(name[-1]), *workspaces)
             next_kill = now + chance.uniform(*between_s)
@@ -258,10 +284,14 @@ def _fire(
         if now >= next_look:
             next_look = now + 0.5
             for name, process in list(processes.running.items()):
-                if process.poll() == 6 and "cannot be reached" in processes.log(name):  # begun while the database was away
+                if process.poll() == 6 and "cannot be reached" in processes.log(
+                    name
+                ):  # begun while the database was away
                     _worker(processes, int(name[-1]), *workspaces)
                 elif process.poll() is not None:
-                    raise AssertionError(f"{name} ended by itself ({process.returncode}): {processes.log(name)[-2000:]}")
+                    raise AssertionError(
+                        f"{name} ended by itself ({process.returncode}): {processes.log(name)[-2000:]}"
+                    )
             n_idle = n_idle + 1 if _is_done(queue, workspaces) else 0
         time.sleep(0.05)
 
@@ -297,9 +327,7 @@ def _told(state: QueueState | None) -> str:
 # ── after ──
 
 
-def _compare(
-    zones: Workspace, projects: Workspace, alone: tuple[Workspace, Workspace], outcome: Outcome
-) -> None:
+def _compare(zones: Workspace, projects: Workspace, alone: tuple[Workspace, Workspace], outcome: Outcome) -> None:
     ours, theirs = tree(zones.out), tree(alone[0].out)
     outcome.zones_differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     mission, single = mission_of(projects), mission_of(alone[1])
@@ -322,9 +350,7 @@ def _ledger(desk: object) -> list[Run]:
     return runs.last_runs(desk, 100_000)  # type: ignore[arg-type]
 
 
-def _two_to_one(
-    processes: Processes, zones: Workspace, queue: Queue, tell: Callable[[str], None]
-) -> float:
+def _two_to_one(processes: Processes, zones: Workspace, queue: Queue, tell: Callable[[str], None]) -> float:
     """How much longer one worker takes than two for all zones from nothing."""
     took = {}
     for n_workers in (1, 2):
