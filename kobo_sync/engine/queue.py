@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,10 @@ class QueueState:
     def n_alive(self) -> int:
         """Workers that live."""
         return sum(worker.is_alive for worker in self.workers)
+
+    def of_mission(self, key: str) -> QueueState:
+        """The same with those workers alone that work for the mission called *key*."""
+        return replace(self, workers=tuple(worker for worker in self.workers if key in worker.missions))
 
 
 class Queue:

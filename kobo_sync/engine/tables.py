@@ -135,9 +135,14 @@ def _look_at_server(connection: psycopg.Connection[Any]) -> None:
         )
 
 
+def _has(connection: psycopg.Connection[Any], table: str) -> bool:
+    # Not to_regclass: what it once did not find it does not find for the rest of the transaction.
+    query = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s"
+    return connection.execute(query, [SCHEMA, table]).fetchone() is not None
+
+
 def _facts(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    there = connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.engine_facts"]).fetchone()
-    if not there or there[0] is None:
+    if not _has(connection, "engine_facts"):
         return {}
     return dict(connection.execute("SELECT name, value FROM engine_facts").fetchall())
 
@@ -168,16 +173,13 @@ def _bring_up(connection: psycopg.Connection[Any]) -> None:
             if step > facts["procrastinate"]:
                 connection.execute((sql / "migrations" / step).read_text("utf-8").encode())
     else:
-        schema = connection.execute("SELECT to_regnamespace(%s)", [SCHEMA]).fetchone()
-        if not schema or schema[0] is None:
-            connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
-        elif (
-            other := connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.procrastinate_jobs"]).fetchone()
-        ) and other[0]:
+        if _has(connection, "procrastinate_jobs"):
             raise StoreError(
                 f"the schema {SCHEMA} holds a queue that is none of kobo-sync's",
                 hint="name another database in ENGINE_URL",
             )
+        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [SCHEMA]).fetchone():
+            connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
         connection.execute((sql / "schema.sql").read_text("utf-8").encode())
         connection.execute(_OURS.encode())
     for name, value in (("version", str(VERSION)), ("procrastinate", steps[-1])):
