@@ -74,7 +74,7 @@ def _missions(
             key, own_url = mission_key(config), engine_url(config)
             if not own_url or (url and own_url != url):
                 message = "it names another queue than the first workspace" if own_url else "the mission has no queue"
-                hint = "write ENGINE_URL=postgresql+psycopg://user:password@host/name there, the same for all"
+                hint = "write ENGINE_URL=postgresql://user:password@host/name there, the same for all"
                 raise ConfigError(message, file=str(root / "config" / "secrets.env"), key="ENGINE_URL", hint=hint)
             if key in places and places[key][0] != root:
                 message = f"{places[key][0]} has the same id, {key!r}"

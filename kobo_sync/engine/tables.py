@@ -43,7 +43,7 @@ def engine_url(config: Config) -> str:
             "the engine is enabled, but has no database",
             file="config/secrets.env",
             key="ENGINE_URL",
-            hint="write ENGINE_URL=postgresql+psycopg://user:password@host/name there, or set STORE_URL",
+            hint="write ENGINE_URL=postgresql://user:password@host/name there, or set STORE_URL",
         )
     return url
 
@@ -53,13 +53,13 @@ def conninfo(url: str) -> str:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
-    cure = "write postgresql+psycopg://user:password@host/name, and pip install 'kobo-sync[cluster]'"
+    cure = "write postgresql://user:password@host/name, and pip install 'kobo-sync[cluster]'"
     try:
         from psycopg.conninfo import make_conninfo
 
         address = make_url(url)
         if address.drivername.partition("+")[0] not in ("postgresql", "postgres") or not address.database:
-            raise ArgumentError("not PostgreSQL")
+            raise ArgumentError("another database")
         parts: dict[str, Any] = {**address.translate_connect_args(username="user", database="dbname"), **address.query}
         parts["options"] = f"{parts.get('options', '')} -c search_path={SCHEMA}".strip()
         return make_conninfo(**{"connect_timeout": CONNECT_S, "application_name": "kobo-sync", **parts})
@@ -131,13 +131,16 @@ def _look_at_server(connection: psycopg.Connection[Any]) -> None:
     major = connection.info.server_version // 10_000
     if major < OLDEST:
         raise StoreError(
-            f"PostgreSQL {major} is too old for the queue: it needs {OLDEST} or newer", hint="bring the server up"
+            f"PostgreSQL {major} is too old for the queue: it needs {OLDEST} or newer",
+            hint="upgrade the PostgreSQL server",
         )
 
 
 def _has(connection: psycopg.Connection[Any], table: str) -> bool:
     # Not to_regclass: what it once did not find it does not find for the rest of the transaction.
-    query = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s"
+    query = (
+        "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s"
+    )
     return connection.execute(query, [SCHEMA, table]).fetchone() is not None
 
 

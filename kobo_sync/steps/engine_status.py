@@ -32,8 +32,9 @@ def engine_lines(mission: Mission) -> tuple[list[str], dict[str, int]]:
         *([f"  waiting/running/failed: {', '.join(kinds)}"] if kinds else []),
     ]
     lines += [
-        f"worker {each.host} {each.pid}: {'at work on ' + str(each.n_running) if each.is_alive else 'dead'}"
-        f", last beat {each.silent_s:.0f} s ago"
+        f"worker {each.host} {each.pid}: at work on {each.n_running}, last beat {each.silent_s:.0f} s ago"
+        if each.is_alive
+        else f"worker {each.host} {each.pid}: dead, last beat {each.silent_s:.0f} s ago"
         for each in state.workers
     ]
     if not state.n_alive:
