@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
-from kobo_sync.databases.dialects import BUSY_S, storable
+from kobo_sync.databases.copying import storable
+from kobo_sync.databases.dialects import BUSY_S
 from kobo_sync.databases.refusals import refusal
 from kobo_sync.errors import ConfigError, StoreError
 
@@ -42,7 +43,7 @@ def server_engine(address: Address, name: str) -> sa.Engine:
         if url.drivername in ("postgres", "postgresql"):
             url = url.set(drivername=SCHEME)
         if url.drivername != SCHEME or not url.database:
-            raise ArgumentError("another database")
+            raise ArgumentError
         settings = {"connect_timeout": 10, "application_name": "kobo-sync", "prepare_threshold": None}
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=settings)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:

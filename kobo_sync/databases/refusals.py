@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from kobo_sync.errors import CURES as DISK
@@ -33,11 +34,11 @@ _OF_SERVER = {  # PostgreSQL's codes, or how they begin
     "08": _AWAY,
     "57P": _AWAY,
 }
-_WORDS_OF_SERVER = {  # what it says before a connection has a code
-    "password authentication failed": "user or password are wrong: look at the address in config/secrets.env",
-    "no pg_hba.conf entry": "the server lets this machine not in: add it to the server's pg_hba.conf",
-    "does not exist": "create the database (createdb) and the user (createuser), or mend the address in config/secrets.env",
-    "too many clients": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
+_WORDS_OF_SERVER = {  # patterns of what it says before a connection has a code
+    "authentication.failed": "user or password are wrong: look at the address in config/secrets.env",
+    "pg_hba.conf": "the server lets this machine not in: add it to the server's pg_hba.conf",
+    "not.exist": "create the database (createdb) and the user (createuser), or mend the address in config/secrets.env",
+    "many.clients": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
     "connection": _AWAY,
 }
 
@@ -50,7 +51,7 @@ def refusal(name: str, reason: str, path: str | None, code: str | None = None) -
     file = Path(path) if path and path != ":memory:" else None
     cures = _CURES if path else _WORDS_OF_SERVER
     cure = next((cure for start, cure in _OF_SERVER.items() if (code or "").startswith(start)), "")
-    cure = cure or next((cure for word, cure in cures.items() if word in reason), "")
+    cure = cure or next((cure for word, cure in cures.items() if re.search(word, reason)), "")
     if not cure and file and any(word in reason for word in _NOT_OPENED):
         cure = _cure_of_file(file)
     place = f"{name} ({file})" if file else name

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, insert_once, put
+from kobo_sync.desk.processes import state_of
 from kobo_sync.desk.runs import LEASE, Lease
 from kobo_sync.errors import Busy
 
@@ -25,17 +26,23 @@ _HINT = "wait for its end (kobo-sync status shows it)"
 
 
 class StillWatch:
-    """Since when each lease stands still, by our own monotonic clock."""
+    """Since when the leases of other machines stand still, by our own monotonic clock; of one or several desks."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._since: dict[tuple[str, Lease], float] = {}
+        self._since: dict[Lease, float] = {}
 
     def dead(self, leases: dict[str, Lease]) -> set[str]:
-        """The names of those of *leases*, just read, that have not moved for `STILL_S` over several looks."""
+        """The names of those of *leases*, just read, whose process is dead, or unknown and silent for `STILL_S`."""
         now = self._monotonic()
-        self._since = {each: self._since.get(each, now) for each in leases.items()}
-        return {name for (name, _), since in self._since.items() if now - since >= STILL_S}
+        self._since = {lease: since for lease, since in self._since.items() if now - since < 10 * STILL_S}
+        states = {name: state_of(lease.holder) for name, lease in leases.items()}
+        return {
+            name
+            for name, lease in leases.items()
+            if states[name] == "dead"
+            or (states[name] == "unknown" and now - self._since.setdefault(lease, now) >= STILL_S)
+        }
 
 
 def name_of(kind: str, part: str = "") -> str:
@@ -87,11 +94,16 @@ def refuse_beside_pieces(
     now = first
     while now:
         forget(desk, watch.dead(now), now)
-        wait(1.0)
+        if not any(map(_is_alive, now.values())):
+            wait(1.0)
         now = leases(desk)
-        moved = next((lease for name, lease in now.items() if lease != first.get(name)), None)
+        moved = next((each for name, each in now.items() if each != first.get(name) or _is_alive(each)), None)
         if moved:
             raise Busy(f"another run is at work on {moved.host}", hint=_HINT)
+
+
+def _is_alive(lease: Lease) -> bool:
+    return state_of(lease.holder) == "alive"
 
 
 def forget(desk: Desk, names: set[str], leases: dict[str, Lease]) -> None:

@@ -209,7 +209,7 @@ def missing_extra() -> ConfigError:
         "the queue needs what is not installed here",
         file="config/secrets.env",
         key="ENGINE_URL",
-        hint="pip install 'kobo-sync[cluster]'",
+        hint="install the workers' part: `pip install 'kobo-sync[cluster]'`",
     )
 
 
