@@ -34,9 +34,9 @@ _HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand imp
     help="Pieces of work at once, each in a process of its own.",
 )
 def worker_command(workspaces: tuple[Path, ...], concurrency: int) -> None:
-    """Carry out what the service puts into the queue, until stopped; any number of machines may.
+    """Carry out what the service puts into the queue, until stopped.
 
-    The queue is the PostgreSQL database that ENGINE_URL names, or STORE_URL where engine.enabled is true.
+    Any number of machines may. The queue is the PostgreSQL database that ENGINE_URL names, or STORE_URL where engine.enabled is true.
 
     SIGTERM and Ctrl-C stop what is at work at its next safe point, and put it back; killed, another worker takes it over.
     """

@@ -59,7 +59,7 @@ def conninfo(url: str) -> str:
 
         address = make_url(url)
         if address.drivername.partition("+")[0] not in ("postgresql", "postgres") or not address.database:
-            raise ArgumentError("another database")
+            raise ValueError
         parts: dict[str, Any] = {**address.translate_connect_args(username="user", database="dbname"), **address.query}
         parts["options"] = f"{parts.get('options', '')} -c search_path={SCHEMA}".strip()
         return make_conninfo(**{"connect_timeout": CONNECT_S, "application_name": "kobo-sync", **parts})

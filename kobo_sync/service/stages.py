@@ -96,7 +96,7 @@ def first_pieces(config: Config, job: str, order: Order, form_id: str, now: date
     if job in ("pull", "reconcile"):
         return list(_pulls(config, piece, [form_id] if form_id else list(config.forms)))
     if job == "run":
-        first = _pulls(config, replace(piece, stage="reconcile"), list(config.forms))
+        first = _pulls(config, replace(piece, stage="reconcile", rest=("review",)), list(config.forms))
         return [*first, replace(piece, stage="review", rest=REST["run"])]
     return [replace(piece, stage="plan", part="", rest=REST[job])] if job in REST else [piece]
 
@@ -169,6 +169,8 @@ def _following(mission: Mission, piece: Piece, report: Report, zones: list[str],
         groups = [zones[at : at + at_once] for at in range(0, len(zones), at_once)]
         yield from (replace(then, stage="zone", part=" ".join(codes), rank=rank) for rank, codes in enumerate(groups))
     if piece.stage in ("pull", "reconcile"):
+        if piece.rest:  # what follows all of them waits already
+            return
         fresh = any(report.counts.get(kind) for kind in CHANGES) or mission.desk.snapshot("dashboard") is None
         if fresh or is_again:  # what the run before it brought shows in nothing else
             yield replace(then, stage="follow")
