@@ -63,7 +63,6 @@ class Outcome:
     n_zones: int
     n_projects: int
     n_kills: int = 0
-    n_kills_at_work: int = 0
     n_database_stops: int = 0
     alone_s: float = 0.0
     took_s: float = 0.0
@@ -111,9 +110,7 @@ def report(outcome: Outcome, tell: Callable[[str], None]) -> None:
     n_built = sum(outcome.built_with_effect.values())
     twice = [zone for zone, n in outcome.built_with_effect.items() if n > 1]
     state = outcome.state
-    tell(
-        f"kills: {outcome.n_kills}, {outcome.n_kills_at_work} of them at work; database stops: {outcome.n_database_stops}"
-    )
+    tell(f"kills of workers at work: {outcome.n_kills}; database stops: {outcome.n_database_stops}")
     tell(f"runs by status: {outcome.statuses}")
     tell(
         f"zones: {outcome.n_zones}; recorded as built: {n_built}, twice: {twice or 'none'}; differing: {outcome.zones_differing or 'none'}"
@@ -140,6 +137,7 @@ def killed(
     tell: Callable[[str], None] = lambda _line: None,
     measure: bool = False,
     between_s: tuple[float, float] = (3.0, 7.0),
+    most_kills: int = 1000,
 ) -> Outcome:
     """Carry it out in *folder*."""
     outcome = Outcome(n_zones, n_projects)
@@ -154,7 +152,7 @@ def killed(
         _wish(zones, "build")
         _wish(projects, "reconcile")
         began = time.monotonic()
-        _fire(random.Random(seed), processes, postgres, queue, (zones, projects), outcome, tell, between_s)
+        _fire(random.Random(seed), processes, postgres, queue, (zones, projects), outcome, tell, between_s, most_kills)
         outcome.took_s = time.monotonic() - began
         _compare(zones, projects, alone, outcome)
         outcome.state = queue.state()
@@ -255,26 +253,22 @@ def _fire(
     outcome: Outcome,
     tell: Callable[[str], None],
     between_s: tuple[float, float],
+    most_kills: int,
 ) -> None:
-    """Kill a worker now and then, and the database once, until nothing is left to do."""
+    """Kill a worker that is at work now and then, and stop the database once, until nothing is left to do."""
     began, n_idle = time.monotonic(), 0
-    next_kill, next_look = began + chance.uniform(*between_s), began + 1
+    next_kill, next_look = began, began + 1
     while n_idle < 6:
         now = time.monotonic()
         if now - began > 1500:
             raise AssertionError("it does not come to its end")
-        if now >= next_kill:
-            name = f"worker-{chance.randrange(N_WORKERS)}"
-            state = _state(queue)
+        if now >= next_kill and outcome.n_kills < most_kills and (name := _at_work(chance, processes, queue)):
             processes.kill(name)
             outcome.n_kills += 1
-            outcome.n_kills_at_work += bool(
-                state and any(each.pid == processes.running[name].pid and each.n_running for each in state.workers)
-            )
-            tell(f"{now - began:6.1f} s  SIGKILL {name}; {_told(state)}")
+            tell(f"{now - began:6.1f} s  SIGKILL {name} at work; {_told(_state(queue))}")
             _worker(processes, int(name[-1]), *workspaces)
             next_kill = now + chance.uniform(*between_s)
-            if outcome.n_kills == 4:
+            if outcome.n_kills == 3:
                 postgres.stop()
                 tell(f"{time.monotonic() - began:6.1f} s  PostgreSQL stopped")
                 time.sleep(3)
@@ -284,9 +278,7 @@ def _fire(
         if now >= next_look:
             next_look = now + 0.5
             for name, process in list(processes.running.items()):
-                if process.poll() == 6 and "cannot be reached" in processes.log(
-                    name
-                ):  # begun while the database was away
+                if process.poll() == 6 and "cannot be reached" in processes.log(name):  # begun while it was away
                     _worker(processes, int(name[-1]), *workspaces)
                 elif process.poll() is not None:
                     raise AssertionError(
@@ -294,6 +286,14 @@ def _fire(
                     )
             n_idle = n_idle + 1 if _is_done(queue, workspaces) else 0
         time.sleep(0.05)
+
+
+def _at_work(chance: random.Random, processes: Processes, queue: Queue) -> str:
+    """The name of one of the workers that are at work; empty while none is."""
+    state = _state(queue)
+    pids = {each.pid for each in state.workers if each.n_running} if state else set()
+    names = sorted(name for name, process in processes.running.items() if process.pid in pids)
+    return chance.choice(names) if names else ""
 
 
 def _is_done(queue: Queue, workspaces: tuple[Workspace, ...]) -> bool:

@@ -274,7 +274,7 @@ def test_what_a_killed_worker_was_at_is_taken_over_and_done(
     hand = int(subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, check=True).stdout.split()[0])
     os.kill(hand, signal.SIGSTOP)
     processes.kill(name)
-    took = until(
+    took_s = until(
         lambda: any(each.n_running for each in queue.state().workers if each.pid != worker.pid) or _idle(queue),
         30,
         "taken over",
