@@ -43,7 +43,9 @@ def moving_team(field_team: Field, postgres: str) -> Iterator[tuple[Field, str]]
     )
     recorded(mission, "pull", pull)
     check(mission)
-    accounts.add_user(mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock())
+    accounts.add_user(
+        mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock()
+    )
     mission.close()
     yield field_team, postgres
 
