@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -118,6 +119,7 @@ class Queue:
     def __init__(self, url: str) -> None:
         self._url = url
         self._app: App | None = None
+        self._opening = threading.Lock()  # several missions' threads share a queue
 
     def defer(self, pieces: Iterable[Piece]) -> int:
         """Put *pieces* in; one that waits already stays as it is, or comes sooner. Returns how many are new."""
@@ -141,9 +143,10 @@ class Queue:
 
     def close(self) -> None:
         """Give the connections back."""
-        if self._app:
-            self._app.close()
-            self._app = None
+        with self._opening:
+            if self._app:
+                self._app.close()
+                self._app = None
 
     @contextmanager
     def _opened(self) -> Iterator[App]:
@@ -153,11 +156,13 @@ class Queue:
             from kobo_sync.engine.connecting import waiting_app
         except ImportError as error:
             raise missing_extra() from error
-        if self._app is None:
-            prepare(self._url)
-            self._app = waiting_app(self._url).open()
+        with self._opening:
+            if self._app is None:
+                prepare(self._url)
+                self._app = waiting_app(self._url).open()
+            app = self._app
         try:
-            yield self._app
+            yield app
         except exceptions.ConnectorException as error:
             self.close()
             hint = "nothing is lost: what is due stays due; look whether PostgreSQL runs"

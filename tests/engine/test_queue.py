@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import POSTGRES, REPO, Field
@@ -36,6 +37,9 @@ from kobo_sync.service.loop import Service
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.status import status
 from kobo_sync.workspace.folders import Workspace
+
+if TYPE_CHECKING:
+    from web_office import Office
 
 pytest.importorskip("procrastinate", reason="procrastinate is not installed")
 pytestmark = [pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="PostgreSQL is not installed")]
@@ -199,6 +203,17 @@ def test_the_service_hands_over_and_status_tells(field_team: Field, server: Post
     report = status(mission)
     assert report.counts["queue.waiting"] == 3 and report.counts["queue.workers"] == 0
     assert any("no worker lives" in line for line in report.lines)
+
+
+def test_the_page_shows_queue_and_workers(office: Office, server: Postgres, database: str) -> None:
+    put_secrets(office.field.mission.workspace, ENGINE_URL=server.url(database))
+    queue = Queue(server.url(database))
+    queue.defer([PIECE, replace(PIECE, part="sud")])
+    page = office.client("maha").get("/synchronisations").text
+    assert "2 travaux attendent" in page and "aucun exécutant" in page and "Documents d’une zone" in page
+    put_secrets(office.field.mission.workspace, ENGINE_URL=server.url("nowhere"))
+    assert "hors d’atteinte" in office.client("maha").get("/synchronisations").text
+    queue.close()
 
 
 # ── a worker ──
