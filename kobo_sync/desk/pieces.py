@@ -19,7 +19,7 @@ from kobo_sync.desk.processes import state_of
 from kobo_sync.desk.runs import LEASE, Lease
 from kobo_sync.errors import Busy
 
-L = schema.leases
+L, R = schema.leases, schema.runs
 STILL_S = 10.0  # a holder whose beat stands still for so long is dead: it beats every second
 _LONGEST = 32  # characters of a lease's name
 _HINT = "wait for its end (kobo-sync status shows it)"
@@ -119,3 +119,15 @@ def give_back(desk: Desk, name: str, holder: str) -> None:
     """End the lease *name*, if *holder* still has it."""
     with desk.begin() as connection:
         connection.execute(L.delete().where((L.c.name == name) & (L.c.holder == holder)))
+
+
+def forget_runs_before(desk: Desk, moment: datetime) -> int:
+    """Drop the runs of pieces that the clock asked for and that ended well before *moment*, but the newest of each job.
+
+    A mission of a thousand projects has a hundred thousand of them a day; the hours themselves, and what failed, stay.
+    """
+    newest = sa.select(sa.func.max(R.c.run_id)).group_by(R.c.job)
+    of_clock = R.c.slot.is_(None) & R.c.origin.in_(("schedule", "catch_up")) & (R.c.status == "done")
+    with desk.begin() as connection:
+        old = of_clock & (R.c.ended_at < moment) & R.c.run_id.not_in(newest)
+        return connection.execute(R.delete().where(old)).rowcount

@@ -52,6 +52,7 @@ class Hands:
         self._command, self._env = command, env
         self._idle: list[_Hand] = []
         self._busy: set[_Hand] = set()
+        self._stopping = False
 
     async def carry_out(self, order: Mapping[str, Any], most_s: float) -> dict[str, Any]:
         """What the process answers to *order*. Raises: HandDied, OverTime."""
@@ -59,6 +60,8 @@ class Hands:
         self._busy.add(hand)
         try:
             hand.tell(order)
+            if self._stopping:  # asked while the process was being started
+                hand.tell({"stop": True})
             answer = await self._within(hand, most_s)
         except BaseException:
             await self._end(hand)
@@ -87,7 +90,8 @@ class Hands:
         return reading.result()
 
     def stop(self) -> None:
-        """Ask every process at work to stop at its next safe point."""
+        """Ask every process at work, or about to be, to stop at its next safe point."""
+        self._stopping = True
         for hand in self._busy:
             hand.tell({"stop": True})
 

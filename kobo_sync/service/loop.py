@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import Slot, delay, due
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import pieces, runs, schedules
 from kobo_sync.desk.runs import LeaseWatch, Order, SlotTaken
 from kobo_sync.engine.queue import Queue, queue_of
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
@@ -25,6 +25,7 @@ log = logging.getLogger("kobo_sync.service.loop")
 HEARTBEAT_S = 3  # wishes of other processes and steps of the clock are noticed within it
 LATE_S = 120  # a job that starts later than this after its hour is one made up for
 KEEP = timedelta(days=400)  # how long the ledger tells of a run
+KEEP_PIECES = timedelta(days=7)  # and of a worker's piece that went well
 BUSY_S = 30  # how long a job waits when another process is at work
 
 
@@ -195,4 +196,5 @@ class Service:
             self._not_before = now + timedelta(seconds=BUSY_S)
             return False
         runs.forget_before(mission.desk, now - KEEP)
+        pieces.forget_runs_before(mission.desk, now - KEEP_PIECES)
         return True

@@ -106,6 +106,20 @@ def test_runs_of_pieces_are_recorded_beside_each_other(field_team: Field) -> Non
     assert recorded(mission, "purge", said) and pieces.leases(mission.desk) == {}
 
 
+def test_the_ledger_forgets_pieces_that_went_well_and_keeps_hours_failures_and_the_newest(desk: Desk) -> None:
+    orders = [
+        Order("schedule"),
+        Order("schedule"),
+        Order("schedule", "", "s", NOW),
+        Order("person", "maha"),
+        Order("schedule"),
+    ]
+    for order, status in zip(orders, ("done", "failed", "done", "done", "done"), strict=True):
+        runs.end_run(desk, runs.start_run(desk, "pull", order, NOW, "a", 1), NOW, status, {})
+    assert pieces.forget_runs_before(desk, NOW + timedelta(days=8)) == 1
+    assert [run.status for run in runs.last_runs(desk)] == ["done", "done", "done", "failed"]
+
+
 # ── jobs ──
 
 
