@@ -36,7 +36,7 @@ class Piece:
     due_by: str = ""
     rank: int = 0
     place: str = ""
-    deaths: int = 0  # processes that died of it, or with it
+    deaths: int = 0  # of workers with it; of its own process alone counts more
 
     @property
     def lock(self) -> str:

@@ -28,7 +28,8 @@ POLL_S = 0.5  # a piece whose lock was taken is looked at again
 TEND_S = 1.0
 GAP_S = 3.0  # a look that took longer: the database, or this machine, was away, and every beat is old
 WAIT_S, BUSY_S = 1.0, 2.0  # for siblings; for somebody who works on the same by hand
-MOST_DEATHS = 10  # a piece whose process died so often is left: what kills it must not do so for ever
+MOST_DEATHS = 30  # a piece that so many workers died with is left: what kills them must not do so for ever
+OWN_DEATH = 5  # its own process alone died: counts as so many
 KEEP_FAILED_H = 7 * 24
 _TAKE_BACK = """
 WITH stalled AS (
@@ -185,9 +186,10 @@ class Worker:
             answer = await self._hands.carry_out(order, place.most_s)
         except HandDied as error:
             log.error("%s %s: its process died", piece.stage, piece.part)
-            if piece.deaths + 1 >= MOST_DEATHS:
+            deaths = piece.deaths + OWN_DEATH
+            if deaths >= MOST_DEATHS:
                 raise PieceFailed from error
-            values = {"job_id": job_id, "deaths": piece.deaths + 1}
+            values = {"job_id": job_id, "deaths": deaths}
             await connector.execute_query_async(query=_ONE_MORE_DEATH, **values)
             raise PutBack(0) from error
         except OverTime as error:

@@ -113,7 +113,7 @@ def report(outcome: Outcome, tell: Callable[[str], None]) -> None:
     tell(f"kills of workers at work: {outcome.n_kills}; database stops: {outcome.n_database_stops}")
     tell(f"runs by status: {outcome.statuses}")
     tell(
-        f"zones: {outcome.n_zones}; recorded as built: {n_built}, twice: {twice or 'none'}; differing: {outcome.zones_differing or 'none'}"
+        f"zones: {outcome.n_zones}; recorded as built: {n_built}, twice: {twice or 'none'}; differing: {outcome.zones_differing[:6] or 'none'}"
     )
     tell(
         f"projects: {outcome.n_projects}; rows sent {outcome.rows_sent}, recorded as new {outcome.new_rows}; mirrors equal: {outcome.projects_equal}"
