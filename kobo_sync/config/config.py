@@ -32,6 +32,8 @@ SECRET_NAMES = (
     "HOOK_SECRET",
     "DESK_URL",
     "STORE_URL",
+    "FILES_KEY",
+    "FILES_SECRET",
     "METRICS_TOKEN",
     "STATION_WIFI_PASSWORD",
 )
@@ -166,6 +168,16 @@ class Pull(Settings):
     most_hours: float = Field(default=12, gt=0)
 
 
+class Files(Settings):
+    """Where attached files are kept: nothing is the state folder, else a folder's path, or storage as ``s3://bucket/folder``.
+
+    *endpoint* is the address of storage that is not Amazon's.
+    """
+
+    url: str = ""
+    endpoint: str = ""
+
+
 class Deliverables(Settings):
     """Which deliverables are built, by name or by the dotted name of a module of yours."""
 
@@ -193,6 +205,7 @@ class Config(Settings):
     roster: Roster | None = None
     server: Server
     pull: Pull = Pull()
+    files: Files = Files()
     schedule: Schedule = Schedule()
     station: StationSettings = StationSettings()
     service: Service = Service()

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property, partial
-from pathlib import Path
 
 import pandas as pd
 
@@ -21,11 +20,11 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
 from kobo_sync.model import Zone
 from kobo_sync.store.approval import reworked
-from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.labels import earlier_choices
 from kobo_sync.store.reading import EVERYWHERE
 from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
+from kobo_sync.workspace.attachment_files import AttachmentFiles
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
@@ -100,7 +99,7 @@ def gather_facts(
         as_of=here.seen_at,
         forms=mission.forms,
         tables=tables,
-        attachment=partial(_attachment, files, mission.workspace.attachments),
+        attachment=partial(_attachment, files, mission.files),
         catalogues=mission.workspace.lists(mission.config, mission.forms),
         earlier_choices=earlier_choices(mission.store, mission.forms),
         counts=here.counts,
@@ -161,7 +160,7 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
         zone=zone,
         as_of=here.seen_at,
         tables=tables,
-        attachment=partial(_attachment, files, mission.workspace.attachments),
+        attachment=partial(_attachment, files, mission.files),
         file_digests=files,
         findings=tuple(finding for finding in whole.findings if finding.zone in ("", code)),
         triage={place: counts for place, counts in whole.triage.items() if place in ("", code)},
@@ -285,12 +284,14 @@ class _Files(Mapping[tuple[str, str], str]):
         return len(self._index)
 
 
-def _attachment(index: Mapping[tuple[str, str], str], folder: Path, root_uuid: str, filename: str) -> bytes | None:
+def _attachment(
+    index: Mapping[tuple[str, str], str], place: AttachmentFiles, root_uuid: str, filename: str
+) -> bytes | None:
     digest = index.get((root_uuid, filename))
     if digest is None:
         return None
     try:
-        content = attachment_path(folder, digest).read_bytes()
+        content = place.read(digest)
     except OSError:
         return None
     # A file that the disk has damaged is as good as missing: the document says so.

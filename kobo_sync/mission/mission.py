@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kobo_sync.kobo.openrosa import SubmissionDoor
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
+    from kobo_sync.workspace.attachment_files import AttachmentFiles
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
@@ -135,6 +136,15 @@ class Mission:
                 hint=f'write id = "{uuid.uuid4().hex[:12]}" there, the same on every machine of this mission',
             )
         return mission.id
+
+    @cached_property
+    def files(self) -> AttachmentFiles:
+        """Where the attached files lie. Raises: ConfigError."""
+        from kobo_sync.workspace.attachment_files import attachment_files
+
+        settings, secret = self.config.files, self.config.secret
+        keys = {"key": secret("FILES_KEY"), "secret": secret("FILES_SECRET")}
+        return attachment_files(self.workspace.attachments, settings.url, endpoint=settings.endpoint, **keys)
 
     @property
     def kf(self) -> str:

@@ -20,6 +20,7 @@ from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form, Manifest
+from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
 from kobo_sync.workspace.private import FILE, FOLDER, key_in, private_file, private_folder
@@ -81,6 +82,15 @@ class Workspace:
     def attachments(self) -> Path:
         """The folder of attachments, named by their SHA-256."""
         return self.state / "attachments"
+
+    @property
+    def parts(self) -> Path:
+        """Where attached files lie as long as not all of them has come; on the disk where they will stay, if they stay on one."""
+        return self.attachments / "parts"
+
+    def parts_beside(self, files: AttachmentFiles) -> Path:
+        """The same for *files* that may lie elsewhere: a file gets its name on the disk that it is on."""
+        return files.folder / "parts" if isinstance(files, FolderFiles) else self.parts
 
     @property
     def cache(self) -> ResultCache:
