@@ -41,7 +41,7 @@ def _record(connection: sa.Connection, version: int) -> None:
 
 
 RIGHTS = Versioned(
-    "the rights", 1, read=_version, record=_record, create=lambda connection: metadata.create_all(connection), steps={}
+    "the rights", 1, read=_version, record=_record, create=metadata.create_all, steps={}
 )
 
 

@@ -93,6 +93,25 @@ class Federation:
         workspace = self.workspace(name)
         return Mission(workspace, own_environ(name, self.names(), self.environ), self.clock)
 
+    def stamp(self, name: str) -> object:
+        """What the files of mission *name* look like: another when its config, its forms or its desk changed. Raises: ConfigError."""
+        workspace = self.workspace(name)
+        seen = []
+        for path in (workspace.state / "desk.sqlite", workspace.state / "desk.sqlite-wal"):
+            try:
+                status = path.stat()
+                seen.append((status.st_mtime_ns, status.st_size))
+            except OSError:
+                seen.append((0, 0))
+        return (*workspace.stamp(), *seen)
+
+    def agree_on_paces(self) -> None:
+        """Have this process ask no server more often than the settings say."""
+        from kobo_sync.kobo.pace import PACES
+
+        for url, limits in self.settings.servers.items():
+            PACES.of(url).agree("the federation", limits.per_minute)
+
     def close(self) -> None:
         """Give back what was opened."""
         if "desk" in self.__dict__:
@@ -101,4 +120,4 @@ class Federation:
 
 def _is_mission(entry: os.DirEntry[str]) -> bool:
     is_hidden = entry.name.startswith(".") or ASIDE_BY_RESTORE in entry.name
-    return not is_hidden and os.path.isfile(os.path.join(entry.path, MISSION_FILE))
+    return not is_hidden and Path(entry.path, MISSION_FILE).is_file()
