@@ -40,9 +40,7 @@ def _record(connection: sa.Connection, version: int) -> None:
     connection.execute(facts.insert().values(name=FACT, value=str(version)))
 
 
-RIGHTS = Versioned(
-    "the rights", 1, read=_version, record=_record, create=metadata.create_all, steps={}
-)
+RIGHTS = Versioned("the rights", 1, read=_version, record=_record, create=metadata.create_all, steps={})
 
 
 def bring_up_rights(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 import os
 import threading
@@ -47,11 +49,16 @@ class Member:
     stamp: object = None
     turn: int = 0  # when it was served last: the least is next
     secrets: tuple[str, ...] = ()
+    hook: bytes = b""  # digest of its HOOK_SECRET
 
     @property
     def is_free(self) -> bool:
         """Whether nobody has its databases open here."""
         return not (self.is_looked_at or self.doing)
+
+    def is_hook(self, secret: str) -> bool:
+        """Whether it is the secret that KoboToolbox was given for this mission."""
+        return bool(self.hook) and hmac.compare_digest(self.hook, _digest(secret))
 
     def place(self) -> str:
         """Whose turn its job takes: the server's that it asks, or this machine's."""
@@ -233,6 +240,8 @@ class Missions:
         if values != member.secrets:
             self._secrets.hide(values)
             member.secrets = values
+        hook = mission.config.secret("HOOK_SECRET")
+        member.hook = _digest(hook) if hook else b""
 
     def _send_mails(self, member: Member, mission: Mission, now: datetime) -> None:
         """Have the mails that wait sent elsewhere: a mail server that is slow makes no look longer."""
@@ -293,6 +302,10 @@ class Missions:
                     self._workers.discard(threading.current_thread())
                     member.is_called, member.doing = True, ""
         self._wake.set()
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def _order(member: Member) -> tuple[Any, ...]:

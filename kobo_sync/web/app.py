@@ -14,7 +14,7 @@ from flask import Flask, Response, g, redirect, render_template, request, sessio
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BuildError, RequestRedirect
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.errors import KoboSyncError
@@ -89,7 +89,7 @@ def create_app(site: Site) -> Flask:
     return app
 
 
-def _raise(error: BuildError) -> str:
+def _raise(error: Exception) -> str:
     raise error
 
 

@@ -70,13 +70,16 @@ class Site(Hall):
 
     @property
     def accounts(self) -> Desk:
+        """The mission's own desk, or the federation's."""
         return self.federation.desk if self.federation else self.mission.desk
 
     @property
     def settings(self) -> Service:
+        """The mission's own settings, or the federation's."""
         return self.federation.settings.service if self.federation else self.mission.config.service
 
     def names_at_hand(self) -> list[str]:
+        """Words of the mission."""
         return list(names_of(self.mission.config))
 
     def users(self) -> list[User]:
