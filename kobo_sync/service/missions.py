@@ -187,7 +187,9 @@ class Missions:
     def _is_to_be_looked_at(self, member: Member, now: datetime) -> bool:
         if member.is_called or member.look_at is None or member.looked_at is None:
             return True
-        if now >= member.look_at or now < member.looked_at:  # a clock that was set back says nothing
+        if (
+            member.due is None and not member.looked_at <= now < member.look_at
+        ):  # a clock that was set back says nothing
             return True
         return member.stamp != self._stamp(member.name)
 
@@ -225,7 +227,8 @@ class Missions:
         latest = now + (LOOK if mission.desk.engine.dialect.name == "sqlite" else LOOK_ON_SERVER)
         member.due = service.due_now() if self._jobs else None
         member.state = state_of(mission, now)
-        member.look_at = service.quiet_until(latest) if self._jobs else latest
+        quiet_until = service.quiet_until(latest) if self._jobs else latest
+        member.look_at = max(quiet_until, now + timedelta(seconds=HEARTBEAT_S))
         self._send_mails(member, mission, now)
 
     def _set_aside(self, member: Member, fault: KoboSyncError) -> None:
