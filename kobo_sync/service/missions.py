@@ -187,11 +187,10 @@ class Missions:
     def _is_to_be_looked_at(self, member: Member, now: datetime) -> bool:
         if member.is_called or member.look_at is None or member.looked_at is None:
             return True
-        if (
-            member.due is None and not member.looked_at <= now < member.look_at
-        ):  # a clock that was set back says nothing
-            return True
-        return member.stamp != self._stamp(member.name)
+        if member.due:  # it waits for its turn, and is looked at again when that has come
+            return False
+        is_quiet = member.looked_at <= now < member.look_at  # a clock that was set back says nothing
+        return not is_quiet or member.stamp != self._stamp(member.name)
 
     def _stamp(self, name: str) -> object:
         """What the mission's files look like, those where other processes write wishes among them; or why they cannot be seen."""

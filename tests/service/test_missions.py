@@ -126,7 +126,7 @@ def test_turns_are_fair_and_persons_come_first(together: Together, monkeypatch: 
         missions.wake(name)
     _wish(missions, "c")
     for name in ("a", "b", "c"):
-        wait_for(lambda name=name: (member := missions.member(name)) and member.due)
+        wait_for(lambda name=name: (m := missions.member(name)) and m.due and m.is_free and not m.is_called)
     gate.set()
     wait_for(lambda: len(order) == 6)
     assert order == ["z", "c", "a personnes", "b personnes", "a visites", "b visites"]  # the click before the hooks
