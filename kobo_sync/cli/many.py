@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from kobo_sync.cli.service import listen
 
 if TYPE_CHECKING:
     from kobo_sync.mission.federation import Federation
+    from kobo_sync.serving import Listening
 
 
-def serve_many(federation: Federation, *, host: str | None, port: int | None, no_pages: bool, no_jobs: bool) -> None:
-    """Serve all missions until a signal comes. Raises: ConfigError, StoreError: where the federation itself is at fault."""
+def serve_many(
+    federation: Federation,
+    listen: Callable[..., Listening],
+    *,
+    host: str | None,
+    port: int | None,
+    no_pages: bool,
+    no_jobs: bool,
+) -> None:
+    """Serve all missions until a signal comes; *listen* opens the port. Raises: ConfigError, StoreError: where the federation itself is at fault."""
     from contextlib import ExitStack
 
     from kobo_sync.cli.console import warn

@@ -38,7 +38,7 @@ _GENERATE = click.option("--generate", is_flag=True, help="Make a password and p
 def _service_of_all(federation: Federation, *, as_json: bool, **options: Any) -> None:
     from kobo_sync.cli.many import serve_many
 
-    serve_many(federation, **options)
+    serve_many(federation, listen, **options)
 
 
 @verb(name="service", over_all=_service_of_all)

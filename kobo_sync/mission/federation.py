@@ -110,7 +110,7 @@ class Federation:
         from kobo_sync.kobo.pace import PACES
 
         for url, limits in self.settings.servers.items():
-            PACES.of(url).agree("the federation", limits.per_minute)
+            PACES.of(url).agree(str(self.root), limits.per_minute)
 
     def close(self) -> None:
         """Give back what was opened."""

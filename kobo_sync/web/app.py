@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, redirect, render_template, request, session, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -158,11 +158,18 @@ def _common_words() -> dict[str, object]:
         "label": label,
         "form_title": form_title,
         "this_page": here,
+        "asset": _asset,
         "language": code,
         "languages": LANGUAGES,
         "direction": "rtl" if code in RIGHT_TO_LEFT else "ltr",
         "user": g.get("user"),
     }
+
+
+def _asset(name: str) -> str:
+    """The address of a file that all pages share: one for all missions, which tells nothing of any."""
+    path, hall = url_for("static", filename=name), current_app.extensions["kobo_sync"]
+    return path.removeprefix(request.script_root) if isinstance(hall, Site) and hall.federation else path
 
 
 def _words() -> dict[str, object]:

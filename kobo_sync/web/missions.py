@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Flask, abort, current_app, g, jsonify, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response
 
 from kobo_sync import __version__
 from kobo_sync.config.service import Service
@@ -38,6 +39,7 @@ from kobo_sync.web.words import ROLES
 MOST_OPEN = 24  # missions whose pages are kept open: more are opened again when somebody asks for them
 FAULT = "kobo_sync.fault"  # in the environ: why the mission that was asked for cannot be shown
 OPEN_DOORS = ("lien", "hook", "health", "metrics")  # of a mission: they decide by themselves who may
+REFUSALS = (400, 401, 403, 404, 405, 410)
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -122,9 +124,17 @@ class ManyMissions:
             except KoboSyncError as error:
                 environ[FAULT], app = error, None
             if app:
-                environ |= {"SCRIPT_NAME": f"{environ.get('SCRIPT_NAME', '')}/m/{name}", "PATH_INFO": f"/{rest}"}
+                inner = environ | {
+                    "SCRIPT_NAME": f"{environ.get('SCRIPT_NAME', '')}/m/{name}",
+                    "PATH_INFO": f"/{rest}",
+                }
                 with of_mission(name):
-                    return app(environ, start_response)
+                    if environ.pop(PERSON):
+                        return app(inner, start_response)
+                    answer = Response.from_app(app, inner)
+                if answer.status_code not in REFUSALS:
+                    return answer(inner, start_response)
+                answer.close()  # the front refuses in the same words whether the mission is there or not
         return self.front(environ, start_response)
 
     def _admitted(self, environ: dict[str, Any], name: str, rest: str) -> Flask | None:
