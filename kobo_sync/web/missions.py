@@ -87,7 +87,7 @@ class ManyMissions:
         self.missions = missions
         self._federation = missions.federation
         self.front, csrf = bare_app(Front(missions), nameless)
-        self.front.config["HOME"] = "missions"
+        self.front.config["HOME"] = "start"
         add_to(self.front, csrf)
         self._porter = porter(self.front)
         self._apps: OrderedDict[str, tuple[Flask, CurrentMission]] = OrderedDict()

@@ -140,9 +140,12 @@ def test_missions_come_go_break_and_are_mended_without_a_restart(
     text = broken.read_text("utf-8")
     broken.write_text(text.replace('code = "essai"', "code = 7"), "utf-8")
     (together.root / "pas une mission").mkdir()
+    write_mission(together.root, "été 2025")
     (together.root / "nord.before-2025-02-11").mkdir()
     missions = together.start()
-    assert [member.name for member in missions.members()] == ["nord", "sud"]
+    assert [member.name for member in missions.members()] == ["nord", "sud", "été 2025"]
+    named = missions.member("été 2025").fault  # type: ignore[union-attr]
+    assert named is not None and "cannot stand in an address" in named.message
     fault = missions.member("sud").fault  # type: ignore[union-attr]
     assert fault is not None and "mission.code" in fault.message
     broken.write_text(text, "utf-8")
