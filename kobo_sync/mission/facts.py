@@ -116,7 +116,7 @@ def gather_facts(
             if deployed.version_id and deployed.deployed_at
         },
         reworked=reworked(mission.store),
-        pseudonym_key=mission.workspace.pseudonym_key,
+        pseudonym_key=mission.pseudonym_key,
     )
     tables.memory = people.memory = lists.memory = AnalysisCache(
         mission.workspace.cache, rests_on(mission, facts), here.states

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,14 +17,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from kobo_sync.config.files import SECRETS_FILE
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboSyncError
+from kobo_sync.mission.shared_files import bring, share
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
     from kobo_sync.config.config import Config
+    from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
     from kobo_sync.kobo.client import KoboClient
     from kobo_sync.kobo.openrosa import SubmissionDoor
@@ -94,14 +98,44 @@ class Mission:
         """The mirror. Raises: StoreError."""
         from kobo_sync.store.database import open_store  # here: SQLAlchemy takes longer to load than many a verb
 
-        return open_store(self.workspace.database)
+        return open_store(self.shared_databases.get("mirror") or self.workspace.database)
 
     @cached_property
     def desk(self) -> Desk:
         """Runs, worklist, accounts and all else that people keep. Raises: StoreError, ConfigError."""
         from kobo_sync.desk.database import open_desk
 
-        return open_desk(self.workspace.desk_database, self.config.secret("DESK_URL"))
+        return open_desk(self.shared_databases.get("desk") or self.workspace.desk_database)
+
+    @property
+    def shared_databases(self) -> dict[str, Address]:
+        """Where mirror and desk lie, those of them that are in PostgreSQL: a schema each, so that missions never meet.
+
+        Raises: ConfigError where `STORE_URL` is set and the mission has no id.
+        """
+        from kobo_sync.databases.engines import Address
+
+        addresses = {}
+        if url := self.config.secret("STORE_URL"):
+            schema = f"kobo_{self._id().replace('-', '_')}"
+            addresses = {
+                "mirror": Address(url, schema, "STORE_URL"),
+                "desk": Address(url, f"{schema}_desk", "STORE_URL"),
+            }
+        if url := self.config.secret("DESK_URL"):
+            addresses["desk"] = Address(url, "", "DESK_URL")
+        return addresses
+
+    def _id(self) -> str:
+        mission = self.config.mission
+        if not mission.id:
+            raise ConfigError(
+                "missions on one database are told apart by their id, and this one has none",
+                file=MISSION_FILE,
+                key="mission.id",
+                hint=f'write id = "{uuid.uuid4().hex[:12]}" there, the same on every machine of this mission',
+            )
+        return mission.id
 
     @property
     def kf(self) -> str:
@@ -143,7 +177,6 @@ class Mission:
 
         Raises: ConfigError without a token, and where the server is this workspace's own station.
         """
-        from kobo_sync.config.files import MISSION_FILE
         from kobo_sync.kobo.openrosa import SubmissionDoor
 
         if self.is_own_station:
@@ -221,7 +254,31 @@ class Mission:
         if roster is None:
             return RosterPlan((), ())
         registrations = self.store.read_table(self.store.tables(self.forms[roster.form])[0])
-        return plan_roster(registrations, self.config, self.workspace.expected_participants())
+        return plan_roster(registrations, self.config, self.expected_participants())
+
+    def expected_participants(self) -> list[dict[str, str]]:
+        """The rows of the roster that was imported, on this machine or on another; none when none was. Raises: StoreError."""
+        if "desk" in self.shared_databases:
+            bring(self.desk, self.workspace.expected_roster)
+        return self.workspace.expected_participants()
+
+    def put_expected_participants(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Keep the rows of an imported roster. Raises: StoreError."""
+        content = json.dumps(rows, ensure_ascii=False, indent=1).encode()
+        write_atomic(self.workspace.expected_roster, content, private=True)
+        self.share(self.workspace.expected_roster)
+
+    def pseudonym_key(self) -> bytes:
+        """The key that codes of pseudonymised files are made with, the same on every machine of the mission. Raises: StoreError."""
+        if "desk" not in self.shared_databases:
+            return self.workspace.pseudonym_key()
+        bring(self.desk, self.workspace.pseudonyms)
+        return self.desk.offer_shared_file(self.workspace.pseudonyms.name, self.workspace.pseudonym_key())
+
+    def share(self, path: Path) -> None:
+        """Let the other machines of the mission have a file of the state folder as it is now. Raises: StoreError."""
+        if "desk" in self.shared_databases:
+            share(self.desk, path)
 
     def report(
         self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]
