@@ -39,9 +39,9 @@ def restore_command(archive: Path, workspace: Path, force: bool) -> None:
 
 @cli.group(name="store", epilog=SEE_EXIT_CODES)
 def store_group() -> None:
-    """Where mirror and desk lie: files of this machine, or a database that several machines share.
+    """Bring mirror and desk to a database that machines share, or back.
 
-    STORE_URL in config/secrets.env decides; `store move` brings them there, or back.
+    They lie in files of this machine, or where STORE_URL in config/secrets.env says: `store move` brings them there and back.
     """
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ ROWS_PER_STEP = 2_000
 BYTES_PER_STEP = 16_000_000  # a table whose rows are pages is moved in fewer rows at once
 MOVING = "moving"  # the fact of a database that is being filled: nobody else may work with it
 MOVED = "moved to"  # the fact of one whose rows lie elsewhere now
+Reading = Callable[[], AbstractContextManager[sa.Connection]]  # a connection to read by: a new one, or one moment's
 _OWN = ("schema_version", MOVING, MOVED)
 
 
@@ -39,7 +41,7 @@ class TableProof:
 
 
 def move_rows(
-    source: sa.Engine,
+    source: Reading,
     target: sa.Engine,
     tables: Sequence[sa.Table],
     facts: sa.Table,
@@ -112,7 +114,7 @@ def refuse_moved(connection: sa.Connection, facts: sa.Table, name: str) -> None:
 
 
 def _move_table(
-    source: sa.Engine,
+    source: Reading,
     target: sa.Engine,
     table: sa.Table,
     facts: sa.Table,
@@ -122,7 +124,7 @@ def _move_table(
     with target.connect() as connection:
         last = _last(fact(connection, facts, f"move {table.name}"))
         n = int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
-    with source.connect() as connection:
+    with source() as connection:
         total = int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
     names, dialect = [column.name for column in table.columns], dialect_of(target)
     while True:
@@ -130,7 +132,7 @@ def _move_table(
         query = sa.select(*(_plain(column) for column in table.columns)).order_by(*key)
         if last is not None:
             query = query.where(sa.tuple_(*key) > sa.tuple_(*map(sa.literal, last)))
-        with source.connect() as connection:
+        with source() as connection:
             rows = _some(connection.execution_options(stream_results=True).execute(query.limit(ROWS_PER_STEP)))
         if not rows:
             return
@@ -174,28 +176,28 @@ def _last(text: str | None) -> list[Any] | None:
     return json.loads(text) if text else None
 
 
-def _replace_facts(source: sa.Engine, target: sa.Engine, facts: sa.Table) -> None:
+def _replace_facts(source: Reading, target: sa.Engine, facts: sa.Table) -> None:
     own = facts.c.name.in_(_OWN) | facts.c.name.like("move %")
-    with source.connect() as connection:
+    with source() as connection:
         rows = [tuple(row) for row in connection.execute(sa.select(facts.c.name, facts.c.value).where(~own))]
     with target.begin() as connection:
         connection.execute(facts.delete().where(~own))
         dialect_of(target).insert_rows(connection, facts.name, ("name", "value"), rows)
 
 
-def _proof(source: sa.Engine, target: sa.Engine, table: sa.Table, facts: sa.Table) -> TableProof:
+def _proof(source: Reading, target: sa.Engine, table: sa.Table, facts: sa.Table) -> TableProof:
     n_source, sha_source = fingerprint(source, table, facts)
-    n_target, sha_target = fingerprint(target, table, facts)
+    n_target, sha_target = fingerprint(target.connect, table, facts)
     return TableProof(table.name, n_source, n_target, sha_source, sha_target)
 
 
-def fingerprint(engine: sa.Engine, table: sa.Table, facts: sa.Table) -> tuple[int, str]:
+def fingerprint(reading: Reading, table: sa.Table, facts: sa.Table) -> tuple[int, str]:
     """(rows, sum of their SHA-256 in hex) of a table: equal for equal rows in either database, in whatever order."""
     query = sa.select(*(_plain(column) for column in table.columns))
     if table is facts:
         query = query.where(~(facts.c.name.in_(_OWN) | facts.c.name.like("move %")))
     n = total = 0
-    with engine.connect() as connection:
+    with reading() as connection:
         for row in connection.execution_options(stream_results=True, max_row_buffer=200).execute(query):
             n += 1
             total += int.from_bytes(hashlib.sha256(_bytes(table, row)).digest(), "big")

@@ -7,9 +7,12 @@ Where the desk is shared it has them too: what one machine made or took in, the 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kobo_sync.desk.database import Desk
 from kobo_sync.workspace.writing import write_atomic
+
+if TYPE_CHECKING:
+    from kobo_sync.desk.database import Desk
 
 ERASED = b""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,12 +19,13 @@ from kobo_sync.desk.database import Desk
 from kobo_sync.desk.migrations import DESK
 from kobo_sync.errors import Busy, ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Report
+from kobo_sync.model import Form, Report
 from kobo_sync.store import schema as store_schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reading import table_fingerprint
+from kobo_sync.workspace.private import private_file
 
 Direction = Literal["server", "files"]
 LEFT_BEHIND = ("leases", "wishes")  # what is at work or asked for at this moment: nothing is, while a mission moves
@@ -65,7 +66,9 @@ def move(mission: Mission, *, to: Direction) -> Report:
     counts = {"rows": 0, "tables": 0}
     with mission.workspace.exclusive(), _both_sides(mission, to) as pairs:
         for pair in pairs:
-            proofs = moving.move_rows(pair.source.engine, pair.target.engine, pair.tables, pair.facts, mission.progress)
+            proofs = moving.move_rows(
+                pair.source.engine.connect, pair.target.engine, pair.tables, pair.facts, mission.progress
+            )
             counts["rows"] += sum(proof.n_target for proof in proofs)
             counts["tables"] += len(proofs)
             lines += [
@@ -140,10 +143,7 @@ def _derive(mission: Mission, pair: _Pair) -> Iterator[str]:
     """Derive the flat tables on the other side, and hold them against those here."""
     source, target = pair.source, pair.target
     assert isinstance(source, Store) and isinstance(target, Store)
-    for form_id, form in mission.forms.items():
-        if not source.holdings([form_id])[0].n_live:
-            continue
-        Mirror(target, form).rebuild()
+    for form in derive_tables(mission, target).values():
         for table in source.tables(form):
             with source.read() as here, target.read() as there:
                 proofs = table_fingerprint(here, table), table_fingerprint(there, table)
@@ -153,6 +153,44 @@ def _derive(mission: Mission, pair: _Pair) -> Iterator[str]:
                     hint="run `kobo-sync pull --rebuild` on the side that is moved, then move again",
                 )
             yield f"mirror, table of {table.name}: {proofs[0][0]} = {proofs[1][0]}, {proofs[1][1][:16]}"
+
+
+def derive_tables(mission: Mission, store: Store) -> dict[str, Form]:
+    """Derive the flat tables of a mirror that has rows, and no tables yet; returns the forms that have some. Raises: StoreError."""
+    layouts = store_schema.flat_layouts
+    with store.begin() as connection:
+        stored = set(connection.execute(sa.select(layouts.c.form_id)).scalars())
+        gone = stored - mission.forms.keys()  # forms that are the mission's no more: derived when they come back
+        connection.execute(layouts.update().where(layouts.c.form_id.in_(gone)).values(form_sha256=""))
+    forms = {form_id: form for form_id, form in mission.forms.items() if form_id in stored}
+    for form in forms.values():
+        Mirror(store, form).rebuild()
+    return forms
+
+
+def copy_to_files(mission: Mission, folder: Path) -> dict[str, Path]:
+    """Those of mirror and desk that lie in PostgreSQL as SQLite files in *folder*, each as it is at one moment: name → file.
+
+    Raises: StoreError.
+    """
+    files: dict[str, Path] = {}
+    kinds = {"mirror": store_schema, "desk": desk_schema}
+    for name in mission.shared_databases:
+        source: Store | Desk = mission.store if name == "mirror" else mission.desk
+        metadata, facts = kinds[name].metadata, kinds[name].facts
+        files[name] = private_file(folder / f"{name}.sqlite")
+        copy = Store(files[name]) if name == "mirror" else Desk(files[name])
+        try:
+            tables = [table for table in metadata.sorted_tables if table.name not in LEFT_BEHIND]
+            with source.read() as moment:
+                moving.move_rows(lambda at=moment: nullcontext(at), copy.engine, tables, facts, mission.progress)  # type: ignore[misc]
+            with copy.engine.begin() as connection:
+                moving.open_for_all(connection, facts)
+            if isinstance(copy, Store):
+                derive_tables(mission, copy)
+        finally:
+            copy.close()
+    return files
 
 
 def _close_behind(pair: _Pair, to: Direction, moment: str) -> None:

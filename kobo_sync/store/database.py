@@ -148,13 +148,13 @@ class Store:
             file = self.engine.url.database if self.dialect.name == "sqlite" else None
             raise refusal_of(error, self._name, file) from error
 
-    def flush_behind(self) -> threading.Thread:
+    def flush_behind(self) -> threading.Thread | None:
         """Let a thread copy what was committed from the log into the file, unless one is at it; returns that thread.
 
         Left to the transaction that fills the log, its page would wait for two flushes of the disk. A server does that itself.
         """
         if self.dialect.name != "sqlite":
-            return self._flush or threading.Thread(target=self._copy_log)
+            return None
         if self._flush is None or not self._flush.is_alive():
             self._flush = threading.Thread(target=self._copy_log, name="kobo-sync-flush")
             self._flush.start()

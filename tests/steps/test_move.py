@@ -43,7 +43,9 @@ def moving_team(field_team: Field, postgres: str) -> Iterator[tuple[Field, str]]
     )
     recorded(mission, "pull", pull)
     check(mission)
-    accounts.add_user(mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock())
+    accounts.add_user(
+        mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock()
+    )
     mission.close()
     yield field_team, postgres
 
@@ -58,7 +60,8 @@ def _opened(field: Field, url: str = "") -> Mission:
 def _truth(mission: Mission) -> dict[str, Any]:
     store, desk = mission.store, mission.desk
     tables = {
-        name: moving.fingerprint(store.engine, table, schema.facts) for name, table in schema.metadata.tables.items()
+        name: moving.fingerprint(store.engine.connect, table, schema.facts)
+        for name, table in schema.metadata.tables.items()
     }
     frames = {form_id: store.read_table(store.tables(form)[0]).to_csv() for form_id, form in mission.forms.items()}
     return {"tables": tables, "frames": frames, "worklist": worklist.counts(desk), "key": desk.signing_key()}
