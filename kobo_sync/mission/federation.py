@@ -1,7 +1,7 @@
 """Many missions in one folder: each sub-folder with config/mission.toml is one, with its own config, secrets and databases.
 
 The folder itself may have config/federation.toml (where the pages listen, what each server may be asked) and
-config/secrets.env (DESK_URL and METRICS_TOKEN of the federation). Its accounts lie in .kobo_sync/ there. A mission is called
+config/secrets.env (STORE_URL or DESK_URL for its accounts, METRICS_TOKEN). Its accounts lie in .kobo_sync/ there. A mission is called
 by its folder's name, which also stands in the addresses of its pages: so it has one before its files can be read.
 """
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kobo_sync.config.federation import FederationSettings
     from kobo_sync.desk.database import Desk
 
-SHARED_SECRETS = ("DESK_URL", "METRICS_TOKEN")  # that the federation itself may have
+SHARED_SECRETS = ("STORE_URL", "DESK_URL", "METRICS_TOKEN")  # that the federation itself may have
+SCHEMA = "federation_kobo_desk"  # in the database that STORE_URL names; no mission's is called so
 
 
 class Federation:
@@ -53,10 +54,13 @@ class Federation:
     @cached_property
     def desk(self) -> Desk:
         """The accounts of all missions, and who may enter which. Raises: StoreError, ConfigError."""
+        from kobo_sync.databases.engines import Address
         from kobo_sync.desk.database import open_desk
         from kobo_sync.desk.rights import bring_up_rights
 
-        desk = open_desk(self._workspace.desk_database, self.secrets.get("DESK_URL", ""))
+        named = [("DESK_URL", ""), ("STORE_URL", SCHEMA)]
+        addresses = [Address(self.secrets[key], schema, key) for key, schema in named if key in self.secrets]
+        desk = open_desk(addresses[0] if addresses else self._workspace.desk_database)
         bring_up_rights(desk)
         return desk
 
