@@ -122,7 +122,7 @@ class Workspace:
             f"config/{path.name}": _read_text(path, f"config/{path.name}")
             for path in sorted((self.root / "config").glob("*.csv"))
         }
-        secrets = self._secrets()
+        secrets = self.secrets()
         return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
@@ -145,7 +145,8 @@ class Workspace:
                     parts.append(f"{path.relative_to(self.root)} {digest(path.read_bytes())}")
         return hashed(parts)
 
-    def _secrets(self) -> dict[str, str]:
+    def secrets(self) -> dict[str, str]:
+        """What config/secrets.env says; nothing without the file. Raises: ConfigError, also when others may read it."""
         from kobo_sync.config.config import parse_secrets
 
         path = self.root / SECRETS_FILE
