@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kobo_sync.analysis.overview import collection, dashboard
+from kobo_sync.errors import KoboSyncError, RunStopped
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks, rests_on
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.workspace.result_cache import hashed, program
 
 
@@ -28,3 +31,19 @@ def analyse(mission: Mission) -> Report:
     mission.desk.put_snapshot("collection", collection(whole, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
+
+
+def then_figures(mission: Mission, report: Report) -> Report:
+    """*report* of a step that somebody ran by hand, once the pages' figures follow it; what hinders these is a finding.
+
+    Raises: RunStopped.
+    """
+    try:
+        analyse(mission)
+    except RunStopped:
+        raise
+    except KoboSyncError as error:
+        message = f"the figures of the pages could not be worked out: {error.message}"
+        finding = Finding("PAGES001", "warning", "pages", message, error.hint)
+        return replace(report, findings=(*report.findings, finding))
+    return report
