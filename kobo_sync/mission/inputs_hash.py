@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import names, registered
+from kobo_sync.analysis.persons import Person, names, registered
 from kobo_sync.analysis.quoting import keys_in, met
-from kobo_sync.mission.facts import people_seen, texts_of_zone, what_is_read
+from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
@@ -25,12 +25,14 @@ class Inputs:
     """What all sets share, hashed once; `of_zone` and `of_mission` add their own."""
 
     def __init__(self, mission: Mission, whole: Facts) -> None:
+        self._read = rests_on(mission, whole)
         parts = [what_is_read(mission, whole, _UNSEEN), program()]
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
         self._of = mission
+        self._people: tuple[list[Person], dict[str, list[int]]] | None = None
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
@@ -40,6 +42,11 @@ class Inputs:
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
         return hashed([self._shared, *own, *self._people_met(zone, mark, whole), *self._visitors(zone, mark, whole)])
+
+    def of_figures(self, zone: Zone | None, mark: Mark, whole: Facts) -> str:
+        """The hash for what pages show of *zone* (None: of the rows in no zone): neither findings nor templates enter it."""
+        own = [self._read, repr(zone), mark.state, str(mark.seen_at)]
+        return hashed([*own, *self._visitors(zone, mark, whole), *self._people_met(zone, mark, whole)] if zone else own)
 
     def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
@@ -57,12 +64,20 @@ class Inputs:
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone))
             cache.put(name, key, keys)
-        seen = frozenset(keys)
-        return [
-            repr(person)
-            for key, person in registered(whole).items()
-            if person.zone != zone.code and (key in seen or not seen.isdisjoint(names(person.traits)))
-        ]
+        people, by_key = self._registered(whole)
+        places = sorted({place for key in keys for place in by_key.get(key, ())})
+        return [repr(people[place]) for place in places if people[place].zone != zone.code]
+
+    def _registered(self, whole: Facts) -> tuple[list[Person], dict[str, list[int]]]:
+        """Who is registered in the mission, in order, and who is meant by each code and name: every zone asks for a few."""
+        if self._people is None:
+            people = list(registered(whole).values())
+            by_key: dict[str, list[int]] = {}
+            for place, (key, person) in enumerate(registered(whole).items()):
+                for each in {key, *names(person.traits)}:
+                    by_key.setdefault(each, []).append(place)
+            self._people = people, by_key
+        return self._people
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kobo_sync.analysis.overview import collection, dashboard
+from kobo_sync.analysis.overview import collection, dashboard_of
 from kobo_sync.errors import KoboSyncError, RunStopped
-from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks, rests_on
+from kobo_sync.mission.facts import gather_facts, gather_marks, rests_on
+from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.zone_figures import figures_of_zone
 from kobo_sync.model import Finding, Report
+from kobo_sync.store.zones import ELSEWHERE
 from kobo_sync.workspace.result_cache import hashed, program
 
 
@@ -24,11 +27,17 @@ def analyse(mission: Mission) -> Report:
     snapshots = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in snapshots):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
-    zones = (facts_of_zone(mission, whole, zone, marks) for zone in whole.config.zones)
+    inputs = Inputs(mission, whole)
+    places, parts = [], {}
+    for zone in (*whole.config.zones, None):
+        figures = figures_of_zone(mission, whole, zone, marks, inputs)
+        parts[zone.code if zone else ELSEWHERE] = figures.forms
+        if zone:
+            places.append(figures.place)
     now = mission.clock()
-    mission.desk.put_snapshot("dashboard", dashboard(whole, zones), stamp, now)
+    mission.desk.put_snapshot("dashboard", dashboard_of(whole, places), stamp, now)
     n_gone = {snapshots.form_id: snapshots.n_gone for snapshots in mission.store.holdings(list(mission.config.forms))}
-    mission.desk.put_snapshot("collection", collection(whole, n_gone), stamp, now)
+    mission.desk.put_snapshot("collection", collection(whole, parts, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
 

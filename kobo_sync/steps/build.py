@@ -25,6 +25,7 @@ from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
+from kobo_sync.mission.zone_figures import figures_of_zone
 from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
@@ -135,6 +136,7 @@ class _Run:
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
         failures: list[Finding] = []
         documents = _documents(self.mission.config.deliverables.zone, facts, failures)
+        figures_of_zone(self.mission, self.whole, zone, self.marks, self.inputs, facts)  # kept: its rows are here now
         manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts), failures)
         self.changes.append(changes.Change(code, self.sets.get(code), _compared(manifest)))
         self.sets[code] = _compared(manifest)
