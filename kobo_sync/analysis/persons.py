@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
@@ -49,6 +50,11 @@ class Person:
     traits: Mapping[str, str]
     signatures: Mapping[str, Signature]
     home: str | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The Latin and the Arabic name, made comparable: `names` of the traits, once."""
+        return names(self.traits)
 
     @property
     def present(self) -> bool:
@@ -187,7 +193,7 @@ def identified(facts: Facts) -> Identified:
 def _bearers(people: Iterable[Person]) -> dict[str, list[Person]]:
     bearers: dict[str, list[Person]] = {}
     for person in people:
-        for name in names(person.traits):
+        for name in person.names:
             bearers.setdefault(name, []).append(person)
     return bearers
 
@@ -217,7 +223,7 @@ def _registered_elsewhere(person: Person, bearers: Mapping[str, list[Person]]) -
     """The one person registered in another zone who is this walk-in."""
     if person.home is not None:
         return None
-    bearing = {other.key: other for name in names(person.traits) for other in bearers.get(name, ())}
+    bearing = {other.key: other for name in person.names for other in bearers.get(name, ())}
     same = [
         other
         for other in bearing.values()
@@ -244,7 +250,7 @@ def keys_over_zones(walk_ins: Iterable[Person]) -> dict[str, str]:
     members: dict[str, list[Person]] = {}  # by the mission's key
     bearers: dict[str, dict[str, None]] = {}  # name → the mission's keys
     for person in walk_ins:
-        own = names(person.traits)
+        own = person.names
         candidates = (key for name in own for key in bearers.get(name, ()))
         keys[person.key] = next((key for key in candidates if _is_another_of(person, members[key])), person.key)
         members.setdefault(keys[person.key], []).append(person)

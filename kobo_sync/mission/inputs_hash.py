@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import Person, names, registered
+from kobo_sync.analysis.persons import Person, registered
 from kobo_sync.analysis.quoting import keys_in, met
 from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
@@ -32,6 +32,7 @@ class Inputs:
         parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
         self._of = mission
+        self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
         self._people: tuple[list[Person], dict[str, list[int]]] | None = None
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
@@ -51,11 +52,14 @@ class Inputs:
     def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
         cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
+        if zone.code in self._met:
+            return self._met[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
             keys = sorted(keys_in(texts_of_zone(self._of, zone)))
             cache.put(name, key, keys)
-        return met(names_of(whole), keys)
+        self._met[zone.code] = met(names_of(whole), keys)
+        return self._met[zone.code]
 
     def _visitors(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
@@ -74,7 +78,7 @@ class Inputs:
             people = list(registered(whole).values())
             by_key: dict[str, list[int]] = {}
             for place, (key, person) in enumerate(registered(whole).items()):
-                for each in {key, *names(person.traits)}:
+                for each in {key, *person.names}:
                     by_key.setdefault(each, []).append(place)
             self._people = people, by_key
         return self._people

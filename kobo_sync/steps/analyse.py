@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.overview import collection, dashboard_of
 from kobo_sync.errors import KoboSyncError, RunStopped
-from kobo_sync.mission.facts import gather_facts, gather_marks, rests_on
+from kobo_sync.mission.facts import Marks, gather_facts, gather_marks, rests_on
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.zone_figures import figures_of_zone
@@ -20,14 +23,24 @@ def analyse(mission: Mission) -> Report:
 
     Raises: StoreError, ConfigError, FormError.
     """
-    started_at = mission.clock()
     marks = gather_marks(mission)
-    whole = gather_facts(mission, marks=marks)
+    whole, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
+    report = figures_of(mission, marks, whole, compared)
+    forget()
+    return report
+
+
+def figures_of(mission: Mission, marks: Marks, whole: Facts, compared: Facts, inputs: Inputs | None = None) -> Report:
+    """`analyse`, of what is read already: *whole* of all columns, *compared* of those that zones are compared by.
+
+    Zones whose figures are kept are not read; what *inputs* has hashed, where somebody has it, is not hashed again.
+    """
+    started_at = mission.clock()
     stamp = hashed([program(), whole.fingerprint, rests_on(mission, whole)])[:32]
     snapshots = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
     if all(snapshot and snapshot[1] == stamp for snapshot in snapshots):
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
-    inputs = Inputs(mission, whole)
+    inputs = inputs or Inputs(mission, whole)
     places, parts = [], {}
     for zone in (*whole.config.zones, None):
         figures = figures_of_zone(mission, whole, zone, marks, inputs)
@@ -35,20 +48,22 @@ def analyse(mission: Mission) -> Report:
         if zone:
             places.append(figures.place)
     now = mission.clock()
-    mission.desk.put_snapshot("dashboard", dashboard_of(whole, places), stamp, now)
+    mission.desk.put_snapshot("dashboard", dashboard_of(compared, places), stamp, now)
     n_gone = {snapshots.form_id: snapshots.n_gone for snapshots in mission.store.holdings(list(mission.config.forms))}
     mission.desk.put_snapshot("collection", collection(whole, parts, n_gone), stamp, now)
     n = len(whole.config.zones)
     return mission.report("analyse", started_at, {"zones": n}, [], [f"figures: {n} zones worked out"])
 
 
-def then_figures(mission: Mission, report: Report) -> Report:
+def then_figures(mission: Mission, report: Report, work_out: Callable[[], Report] | None = None) -> Report:
     """*report* of a step that somebody ran by hand, once the pages' figures follow it; what hinders these is a finding.
+
+    *work_out* is `analyse` by whoever has read what it needs.
 
     Raises: RunStopped.
     """
     try:
-        analyse(mission)
+        _ = work_out() if work_out else analyse(mission)
     except RunStopped:
         raise
     except KoboSyncError as error:

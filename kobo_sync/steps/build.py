@@ -28,6 +28,7 @@ from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.mission.zone_figures import figures_of_zone
 from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
+from kobo_sync.steps.analyse import figures_of, then_figures
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
@@ -50,11 +51,19 @@ def _frozen() -> Iterator[None]:
 
 
 @_frozen()
-def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, pdf: bool = False) -> Report:
+def build(
+    mission: Mission,
+    *,
+    zones: Sequence[str] = (),
+    fresh: bool = False,
+    pdf: bool = False,
+    figures: bool = False,
+) -> Report:
     """Make the deliverables of *zones* (all of them when empty) that changed, and those of the mission.
 
     A set whose data, templates, settings and program are those of its last build is left as it is. *fresh*
-    starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice.
+    starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice; *figures* brings those of
+    the pages up to date as well (`analyse`), from what the build has read.
     Zones are read one by one: memory does not grow with them.
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
@@ -75,7 +84,13 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
         mission.progress("build", len(chosen), len(chosen) + 1)
         run.mission_set(fresh, pdf)
     mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
-    return mission.report("build", started_at, run.counts, run.findings, run.lines)
+    report = mission.report("build", started_at, run.counts, run.findings, run.lines)
+    if figures:
+        report = then_figures(
+            mission, report, lambda: figures_of(mission, run.marks, run.whole, run.compared, run.inputs)
+        )
+    forget()
+    return report
 
 
 class _Run:
@@ -188,7 +203,6 @@ class _Run:
         if untold:
             self.workspace.put_told_sets(told)
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
-        forget()
 
     def _untold(self) -> tuple[list[changes.Change], dict[str, Manifest]]:
         """What changed in each zone since it was last told, whichever run made its set; and what is told with that."""

@@ -73,7 +73,9 @@ class _Sum:
         self._state(form_id).update(files)
 
     def _state(self, form_id: str) -> Any:
-        return self.states.setdefault(form_id, hashlib.sha256())
+        if form_id not in self.states:
+            self.states[form_id] = hashlib.sha256()
+        return self.states[form_id]
 
     def mark(self, form_ids: Iterable[str]) -> Mark:
         validated_at = datetime.fromtimestamp(self.validated_at, UTC)
