@@ -66,7 +66,7 @@ def _worklist(n: int) -> None:
         for at in range(n)
     ]  # fmt: skip
     with TemporaryDirectory() as folder:
-        desk = Desk(f"sqlite:///{folder}/desk.sqlite")
+        desk = Desk(Path(folder) / "desk.sqlite")
         acts: dict[str, Callable[[], object]] = {
             "first refresh": lambda: refresh(desk, found, now),
             "nothing changed": lambda: refresh(desk, found, now),

@@ -16,7 +16,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import shared_databases
 
+from kobo_sync.databases.engines import Address
 from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.database import Desk
 from kobo_sync.mission.mission import Mission, silent
@@ -31,6 +33,21 @@ from kobo_sync.store.tables.layout import FlatTable
 from kobo_sync.workspace.folders import Workspace, find
 
 pytest_plugins = ["web_office", "browser_room"]
+ON_BOTH = (  # tests of what is stored, or made from it: they run on SQLite and on PostgreSQL
+    "store/",
+    "steps/test_pull",
+    "steps/test_mirror_",
+    "steps/test_history",
+    "steps/test_purge",
+    "steps/test_keeping",
+    "steps/test_rebuild",
+    "steps/test_attachments",
+    "steps/test_build",
+    "steps/test_export",
+    "steps/test_check",
+    "steps/test_roster",
+    "steps/test_several_machines",
+)
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 REPO = Path(__file__).parent.parent
 TOKEN, PASSWORD = "t" * 40, "secret"
@@ -242,6 +259,24 @@ def field_team(workspace: Workspace, tmp_path: Path) -> Iterator[Field]:
         yield field
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    path = metafunc.definition.path.relative_to(Path(__file__).parent).as_posix()
+    if path.startswith(ON_BOTH) and not metafunc.definition.get_closest_marker("one_database"):
+        metafunc.fixturenames.insert(0, "database")
+        metafunc.parametrize(
+            "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+        )
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which database missions of this test use."""
+    name: str = request.param
+    if name == "postgresql":
+        monkeypatch.setenv(shared_databases.SERVER, request.getfixturevalue("postgres"))
+    return name
+
+
 @pytest.fixture
 def own_workspace(tmp_path: Path) -> Workspace:
     """A copy of this repository's own mission, to be spoilt."""
@@ -269,7 +304,7 @@ def postgres() -> Iterator[str]:
         subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder)
 
     run(initdb, "-D", data, "-U", "desk", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    options = f"-c max_locks_per_transaction=256 -c max_connections=200 -c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
     run(ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield f"postgresql+psycopg://desk@/postgres?host={folder}"
@@ -280,9 +315,8 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    file = f"sqlite:///{tmp_path / 'desk.sqlite'}"
-    url = file if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = Desk(url)
+    is_file = request.param == "sqlite"
+    opened = Desk(tmp_path / "desk.sqlite" if is_file else Address(request.getfixturevalue("postgres"), "", "DESK_URL"))
     yield opened
     if request.param == "postgresql":
         with opened.begin() as connection:

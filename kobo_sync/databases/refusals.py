@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from kobo_sync.errors import CURES as DISK
@@ -17,12 +18,40 @@ _CURES = {
     "not a database": "restore a backup: `kobo-sync restore --help`",
 }
 _NOT_OPENED = ("unable to open", "readonly")
+_AGAIN = "another program was at work on the same rows: run again; nothing that was stored is lost"
+_AWAY = (
+    "look that the database server runs and that its address is right (config/secrets.env), then run again: "
+    "nothing that was stored is lost"
+)
+_OF_SERVER = {  # PostgreSQL's codes, or how they begin
+    "53100": "free some disk space on the database's server, then run again: nothing that was stored is lost",
+    "53300": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
+    "42501": "let the database's owner grant this user the right: GRANT CREATE ON DATABASE … TO …, or ALTER SCHEMA … OWNER TO …",
+    "25006": "this is a copy that only reads: give the address of the server that writes",
+    "2BP01": "somebody made a view of their own on these tables: drop it, then run again",
+    "55P03": _AGAIN,
+    "40": _AGAIN,
+    "08": _AWAY,
+    "57P": _AWAY,
+}
+_WORDS_OF_SERVER = {  # patterns of what it says before a connection has a code
+    "authentication.failed": "user or password are wrong: look at the address in config/secrets.env",
+    "pg_hba.conf": "the server lets this machine not in: add it to the server's pg_hba.conf",
+    "not.exist": "create the database (createdb) and the user (createuser), or mend the address in config/secrets.env",
+    "many.clients": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
+    "connection": _AWAY,
+}
 
 
-def refusal(name: str, reason: str, path: str | None) -> StoreError:
-    """The failure of the database *name* for SQLite's (or a server's) *reason*; *path* is its file, None when it has none."""
+def refusal(name: str, reason: str, path: str | None, code: str | None = None) -> StoreError:
+    """The failure of the database *name* for SQLite's (or a server's) *reason*; *path* is its file, None when it has none.
+
+    *code* is the server's own.
+    """
     file = Path(path) if path and path != ":memory:" else None
-    cure = next((cure for word, cure in _CURES.items() if word in reason), "")
+    cures = _CURES if path else _WORDS_OF_SERVER
+    cure = next((cure for start, cure in _OF_SERVER.items() if (code or "").startswith(start)), "")
+    cure = cure or next((cure for word, cure in cures.items() if re.search(word, reason)), "")
     if not cure and file and any(word in reason for word in _NOT_OPENED):
         cure = _cure_of_file(file)
     place = f"{name} ({file})" if file else name

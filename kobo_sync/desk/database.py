@@ -10,38 +10,44 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from kobo_sync import __version__
-from kobo_sync.databases.refusals import refusal
+from kobo_sync.databases.dialects import BUSY_S
+from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
 from kobo_sync.desk.migrations import DESK, fact
-from kobo_sync.errors import ConfigError, StoreError
+from kobo_sync.errors import StoreError
 
-BUSY_S = 30
+LOCAL = "the desk's database"
 
 
 class Desk:
-    """The desk, open: *url* is SQLAlchemy's, of a SQLite file or of a PostgreSQL database that machines share.
+    """The desk, open: *place* is a SQLite file, or a schema of a PostgreSQL database that machines share.
 
-    Every write is one transaction. Raises (every method): StoreError when the database refuses.
+    Every write is one transaction. Raises (every method): StoreError when the database refuses, or was brought up by a newer
+    program meanwhile.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = engine(url)
-        if self.engine.dialect.name == "sqlite":
+    def __init__(self, place: Path | Address) -> None:
+        self._name = LOCAL if isinstance(place, Path) else f"{LOCAL} that {place.key} names"
+        if isinstance(place, Path):
+            settings = {"timeout": BUSY_S, "check_same_thread": False}
+            self.engine = sa.create_engine(f"sqlite:///{place}", connect_args=settings)
             sa.event.listen(self.engine, "connect", _tune)
             sa.event.listen(self.engine, "begin", _begin)
-        place = f"the desk ({self.engine.url.database})"  # neither host nor password
+        else:
+            self.engine = server_engine(place, self._name)
+        shown = f"the desk ({self.engine.url.database})"  # neither host nor password
         try:
             with self.read() as connection:
-                needs_nothing = is_current(DESK, connection, place)
-            if not needs_nothing:
-                with self.begin() as connection:
-                    if self.engine.dialect.name == "postgresql":  # two machines may start at once
-                        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7069)")
-                    bring_up(DESK, connection, place)
+                needs_nothing = is_current(DESK, connection, shown)
+            if not needs_nothing and isinstance(place, Address):
+                prepare(self.engine, place, self._name, lambda connection: bring_up(DESK, connection, shown))
+            elif not needs_nothing:
+                with self._transaction() as connection:
+                    bring_up(DESK, connection, shown)
         except BaseException:
             self.close()
             raise
@@ -52,7 +58,21 @@ class Desk:
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it is stored, or nothing."""
+        """One transaction: all of it is stored, or nothing.
+
+        Of two programs of different versions on one database the older writes no more, once the newer brought it up.
+        """
+        with self._transaction() as connection:
+            version = fact(connection, "schema_version")
+            if version != str(DESK.version):
+                raise StoreError(
+                    f"{self._name} was brought up by a newer kobo-sync while this one worked; nothing was changed",
+                    hint="update kobo-sync on this machine, then run again",
+                )
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -69,9 +89,8 @@ class Desk:
             raise self._refusal(error) from error
 
     def _refusal(self, error: DatabaseError) -> StoreError:
-        reason = " ".join(str(error.orig).split())[:200]
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
-        return refusal("the desk's database", reason, file)
+        return refusal_of(error, self._name, file)
 
     def signing_key(self) -> str:
         """The key that signs cookies and links; made with the desk, never shown."""
@@ -96,22 +115,9 @@ class Desk:
             put(connection, schema.snapshots, {"name": name}, values)
 
 
-def engine(url: str) -> sa.Engine:
-    """The engine for *url*, not connected yet. Raises: ConfigError when there can be none."""
-    try:
-        return sa.create_engine(url, **_settings(url))
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigError(
-            "this is no database that can be used",
-            file="config/secrets.env",
-            key="DESK_URL",
-            hint="write postgresql+psycopg://user:password@host/name, and pip install 'kobo-sync[postgres]'",
-        ) from error
-
-
-def open_desk(path: Path, url: str = "") -> Desk:
-    """The desk at *url*, or in the SQLite file *path*. Raises: StoreError, ConfigError."""
-    return Desk(url or f"sqlite:///{path}")
+def open_desk(place: Path | Address) -> Desk:
+    """The desk in a SQLite file or a schema of a PostgreSQL database. Raises: StoreError, ConfigError."""
+    return Desk(place)
 
 
 def put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -134,12 +140,6 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: Mapping[str,
 def _begin(connection: sa.Connection) -> None:
     reads_only = connection.get_execution_options().get("reads_only")
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _settings(url: str) -> dict[str, Any]:
-    if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
 
 
 def _tune(connection: Any, _record: Any) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, insert_once, put
+from kobo_sync.desk.processes import state_of
 from kobo_sync.errors import Busy
 
 R, LEASES = schema.runs, schema.leases
@@ -303,18 +304,19 @@ def take_lease(
     wait: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Become the one that works. The caller already holds the workspace's lock on this machine.
+    """Become the one that works; *holder* is of `processes.holder_name`.
 
-    A lease of this machine is therefore a dead process's, and taken over at once. One of another
-    machine is watched: while its beat moves it is at work; when it stands still for `DEAD_S` by our
-    own monotonic clock, whatever the clocks of both say, it is dead.
-    Raises: Busy when another machine is at work.
+    The lease of a dead process of this machine is taken over at once, and one that lives is at work, whichever
+    workspace it works in. That of another machine is watched: while its beat moves it is at work; when it stands still
+    for `DEAD_S` by our own monotonic clock, whatever the clocks of both say, it is dead.
+    Raises: Busy when another process is at work.
     """
     last_beat, since = None, monotonic()
     while True:
         with desk.begin() as connection:
             lease = connection.execute(sa.select(LEASES).where(LEASES.c.name == LEASE).with_for_update()).first()
-            is_dead = lease is not None and (lease.host == host or monotonic() - since >= DEAD_S)
+            state = state_of(lease.holder) if lease else "dead"
+            is_dead = state == "dead" or (state == "unknown" and monotonic() - since >= DEAD_S)
             if lease is None or is_dead:
                 beat = lease.beat + 1 if lease else 0
                 values = {"holder": holder, "host": host, "pid": pid, "beat": beat, "taken_at": now}
@@ -323,7 +325,7 @@ def take_lease(
                 if lease is not None:
                     put(connection, LEASES, {"name": LEASE}, values)
                 return
-        if last_beat is not None and lease.beat != last_beat:
+        if state == "alive" or (last_beat is not None and lease.beat != last_beat):
             raise Busy(f"another run is at work on {lease.host}", hint="wait for its end (kobo-sync status shows it)")
         last_beat = lease.beat
         wait(BEAT_S)

@@ -50,7 +50,7 @@ def findings_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts,
 
 def n_to_check(mission: Mission, facts: Facts, marks: Marks) -> int:
     """How many zones `findings_by_zone` would read; none of a mission with checks of its own, nor of one as it was once."""
-    if mission.config.checks.extra or mission.store.engine.url.database != str(mission.workspace.database):
+    if mission.config.checks.extra or mission.store.is_past:
         return 0
     previous = (
         mission.workspace.cache.get("checked-zones", rests_on(mission, facts), dict[str, tuple[str, msgspec.Raw]]) or {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from kobo_sync.config.files import SECRETS_FILE
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboSyncError
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
@@ -24,6 +24,7 @@ from kobo_sync.workspace.folders import Workspace, find
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
     from kobo_sync.config.config import Config
+    from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
     from kobo_sync.kobo.client import KoboClient
     from kobo_sync.kobo.openrosa import SubmissionDoor
@@ -93,14 +94,44 @@ class Mission:
         """The mirror. Raises: StoreError."""
         from kobo_sync.store.database import open_store  # here: SQLAlchemy takes longer to load than many a verb
 
-        return open_store(self.workspace.database)
+        return open_store(self.shared_databases.get("mirror") or self.workspace.database)
 
     @cached_property
     def desk(self) -> Desk:
         """Runs, worklist, accounts and all else that people keep. Raises: StoreError, ConfigError."""
         from kobo_sync.desk.database import open_desk
 
-        return open_desk(self.workspace.desk_database, self.config.secret("DESK_URL"))
+        return open_desk(self.shared_databases.get("desk") or self.workspace.desk_database)
+
+    @property
+    def shared_databases(self) -> dict[str, Address]:
+        """Where mirror and desk lie, those of them that are in PostgreSQL: a schema each, so that missions never meet.
+
+        Raises: ConfigError where `STORE_URL` is set and the mission has no id.
+        """
+        from kobo_sync.databases.engines import Address
+
+        addresses = {}
+        if url := self.config.secret("STORE_URL"):
+            schema = f"kobo_{self._id().replace('-', '_')}"
+            addresses = {
+                "mirror": Address(url, schema, "STORE_URL"),
+                "desk": Address(url, f"{schema}_desk", "STORE_URL"),
+            }
+        if url := self.config.secret("DESK_URL"):
+            addresses["desk"] = Address(url, "", "DESK_URL")
+        return addresses
+
+    def _id(self) -> str:
+        mission = self.config.mission
+        if not mission.id:
+            raise ConfigError(
+                "missions on one database are told apart by their id, and this one has none",
+                file=MISSION_FILE,
+                key="mission.id",
+                hint=f'write id = "{uuid.uuid4().hex[:12]}" there, the same on every machine of this mission',
+            )
+        return mission.id
 
     @property
     def kf(self) -> str:
@@ -142,7 +173,6 @@ class Mission:
 
         Raises: ConfigError without a token, and where the server is this workspace's own station.
         """
-        from kobo_sync.config.files import MISSION_FILE
         from kobo_sync.kobo.openrosa import SubmissionDoor
 
         if self.is_own_station:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from kobo_sync.desk import runs
+from kobo_sync.desk.processes import holder_name, state_of
 from kobo_sync.desk.runs import Order
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import Mission, random_uuid
@@ -50,13 +51,13 @@ def recorded(
 def end_dead_runs(mission: Mission, watch: runs.LeaseWatch | None = None) -> int:
     """Record as *lost* the runs whose process died, and free their lease; returns how many.
 
-    On this machine a free workspace says that the process is dead; another machine's, with *watch*, that its beat
-    stands still. Raises: StoreError.
+    A process of this machine is looked at; that of another is dead, with *watch*, when its beat stands still. Raises: StoreError.
     """
     is_running, lease = runs.at_work(mission.desk)
     if not (is_running or lease):
         return 0
-    if lease and lease.host != mission.host and not (watch and watch.is_dead(lease)):
+    state = state_of(lease.holder) if lease else "dead"
+    if state == "alive" or (state == "unknown" and not (watch and lease and watch.is_dead(lease))):
         return 0
     try:
         with mission.workspace.exclusive():
@@ -67,7 +68,7 @@ def end_dead_runs(mission: Mission, watch: runs.LeaseWatch | None = None) -> int
 
 @contextmanager
 def _at_work(mission: Mission, job: str, order: Order) -> Iterator[_Tracker]:
-    holder, pid = random_uuid(), os.getpid()
+    holder, pid = holder_name(random_uuid()), os.getpid()
     runs.take_lease(mission.desk, holder, mission.host, pid, mission.clock())
     progress = mission.progress
     try:

@@ -13,6 +13,7 @@ from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.findings import all_findings, with_states
+from kobo_sync.mission.freshness import forms_behind, note_checked
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import find_assets
@@ -32,7 +33,12 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
     findings = all_findings(mission, facts)
     counts = Counter(finding.rule for finding in findings)
     lines = [f"{rule}: {n}" for rule, n in sorted(counts.items())] or ["nothing found"]
-    if not dry_run:
+    behind = forms_behind(mission)
+    if behind:
+        write_back = False
+        lines.append("the worklist and what is on hold were left as they are")
+    elif not dry_run:
+        note_checked(mission)
         tally = refresh(mission.desk, findings, mission.clock())
         counts.update({"new": tally.new, "reopened": tally.reopened, "closed": tally.closed, "open": tally.open})
         lines.append(
@@ -45,7 +51,19 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
         lines.append(f"{n_alarms} false alarms are not shown")
     if write_back:
         lines += _write_back(mission, facts, counts, dry_run=dry_run)
-    return mission.report("check", started_at, counts, list(facts.findings), lines)
+    return mission.report("check", started_at, counts, [*facts.findings, *_told_behind(behind)], lines)
+
+
+def _told_behind(form_ids: Sequence[str]) -> Iterator[Finding]:
+    if form_ids:
+        yield Finding(
+            "CHECK002",
+            "warning",
+            "worklist",
+            f"this machine's mirror is older than the one that was checked last: {', '.join(form_ids)}; "
+            "the worklist was left as it is",
+            "run `kobo-sync pull` here first, and look at both machines' clocks; with STORE_URL all machines have one mirror",
+        )
 
 
 # ── write-back ──────────────────────────────────────────────────────────────

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from kobo_sync.databases.engines import Address, server_engine
 from kobo_sync.databases.inspection import damage, read_only
 from kobo_sync.databases.versions import State, Versioned, state_of
-from kobo_sync.desk.database import engine
 from kobo_sync.desk.migrations import DESK
+from kobo_sync.errors import StoreError
 from kobo_sync.station.database import STATION
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.workspace.folders import Workspace
@@ -66,20 +67,23 @@ class Database:
         return {"newer": "update kobo-sync", "trial": self.tables.start_again}.get(self.state or "", "")
 
 
-def databases(workspace: Workspace, desk_url: str) -> Iterator[Database]:
-    """The mission's databases that are there, as they are: none is made, brought up or mended. Raises: ConfigError."""
+def databases(workspace: Workspace, shared: Mapping[str, Address]) -> Iterator[Database]:
+    """The mission's databases that are there, as they are: none is made, brought up or mended.
+
+    *shared* are those that lie in PostgreSQL, by name. Raises: ConfigError.
+    """
     kinds = (("mirror", MIRROR), ("desk", DESK), ("station", STATION))
     for name, tables in kinds:
         path = workspace.state / f"{name}.sqlite"
-        if name == "desk" and desk_url:
-            yield _on_server(name, tables, desk_url)
+        if name in shared:
+            yield _on_server(name, tables, shared[name])
         elif path.is_file():
             yield _in_file(name, tables, path)
 
 
-def mirror_is_current(workspace: Workspace) -> bool:
-    """Whether the mirror is there and as this program has it: it can then be read without making or bringing up a file."""
-    return any(each.name == "mirror" and each.state == "current" for each in databases(workspace, ""))
+def mirror_is_current(workspace: Workspace, shared: Mapping[str, Address]) -> bool:
+    """Whether the mirror is there and as this program has it: it can then be read without making it or bringing it up."""
+    return any(each.name == "mirror" and each.state == "current" for each in databases(workspace, shared))
 
 
 def _in_file(name: str, tables: Versioned[Any], path: Path) -> Database:
@@ -96,13 +100,13 @@ def _in_file(name: str, tables: Versioned[Any], path: Path) -> Database:
         return Database(name, path.name, tables, reason=_first_line(error))
 
 
-def _on_server(name: str, tables: Versioned[Any], url: str) -> Database:
-    place = "the database that DESK_URL names"
-    server = engine(url)
+def _on_server(name: str, tables: Versioned[Any], address: Address) -> Database:
+    place = f"the database that {address.key} names"
+    server = server_engine(address, place)
     try:
         with server.connect() as connection:
             return Database(name, place, tables, tables.read(connection), _rows(name, connection))
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StoreError) as error:
         return Database(name, place, tables, reason=_first_line(error))
     finally:
         server.dispose()

@@ -228,11 +228,11 @@ def _project(mission: Mission, client: KoboClient, projects: Projects, form_id: 
 
 def _remembered(mission: Mission) -> dict[str, Deployment]:
     """What the mirror remembers of deployments, if that can be read without making or bringing up a file."""
-    return mission.store.deployments() if mirror_is_current(mission.workspace) else {}
+    return mission.store.deployments() if mirror_is_current(mission.workspace, mission.shared_databases) else {}
 
 
 def _databases(mission: Mission) -> Iterator[Examined]:
-    for database in databases(mission.workspace, mission.config.secret("DESK_URL")):
+    for database in databases(mission.workspace, mission.shared_databases):
         yield Examined(database.name, database.text, database.cure)
 
 

@@ -73,7 +73,7 @@ def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
         asked = classes_of_mission(mission)
     except FormError:
         return {}
-    if mirror_is_current(mission.workspace):
+    if mirror_is_current(mission.workspace, mission.shared_databases):
         check(mission)
     else:
         check_names(mission.config, mission.forms, {})

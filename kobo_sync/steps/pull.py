@@ -281,6 +281,12 @@ def _misshapen(mirror: Mirror) -> list[Finding]:
             tally.conflicts,
             "the tables keep the wider type, so that no answer is lost; give such a question a new name",
         ),
+        (
+            "PULL014",
+            "answers with characters that PostgreSQL cannot keep",
+            tally.altered,
+            "the tables show � in their place, the raw data keep the answer byte for byte; correct it on the server",
+        ),
     )
     return [
         Finding(rule, "warning", form_id, f"{what}: {', '.join(sorted(names))}", hint, form_id=form_id)

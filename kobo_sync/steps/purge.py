@@ -19,6 +19,7 @@ from kobo_sync.analysis.quoting import Reader
 from kobo_sync.config.checks_and_keeping import Retention
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.desk.erasure import mask_texts, masked_values
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
@@ -29,7 +30,7 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.purging.places import backups_of, places_of, told_sets
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import attachment_path
-from kobo_sync.store.erasure import Judge, files_of, names_in, redact, vacuum
+from kobo_sync.store.erasure import Judge, files_of, names_in, redact
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.writing import write_atomic
@@ -69,7 +70,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
         receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
-            vacuum(engine)
+            dialect_of(engine).vacuum(engine)
         _receipt(mission, started_at, due, erased, ended_at=mission.clock())
     counts = {
         "answers": sum(form["answers"] for form in erased["forms"].values()),

@@ -10,16 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.model import Attachment
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
-from kobo_sync.store.tables.bulk import insert_rows
 from kobo_sync.store.tables.derive import FILE_COLUMNS, FILE_TABLE
 
 A, S = schema.attachments, schema.submissions
 BATCH = 500
-_UPDATE = """UPDATE attachments SET filename = ?, question_path = ?, mimetype = ?, url = ?, is_deleted = ?,
- is_current = ? WHERE form_id = ? AND root_uuid = ? AND attachment_uid = ?"""
+_KEY, _DESCRIPTION = FILE_COLUMNS[:3], FILE_COLUMNS[3:]
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,9 @@ def list_files(
                 changed.append((*description, form_id, root_uuid, uid))
             else:
                 fresh.append((form_id, root_uuid, uid, *description))
-    insert_rows(connection, FILE_TABLE, FILE_COLUMNS, fresh)
-    if changed:
-        connection.exec_driver_sql(_UPDATE, changed)
+    dialect = dialect_of(connection)
+    dialect.insert_rows(connection, FILE_TABLE, FILE_COLUMNS, fresh)
+    dialect.update_rows(connection, FILE_TABLE, _DESCRIPTION, _KEY, changed)
 
 
 def n_wanted(store: Store, form_id: str) -> int:

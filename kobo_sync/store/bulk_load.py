@@ -1,7 +1,8 @@
 """A form's first reading: its rows are appended without a look at what is held, and put in order at the end.
 
 While it lasts the two indexes over random uuids are away (a fact of the mirror says for which form). Killed in
-between, the next reading goes on; whatever else needs the indexes first puts things in order.
+between, the next reading goes on; whatever else needs the indexes first puts things in order. On PostgreSQL several
+forms may be read at once: there the indexes stay, and a row that is there already makes its page be read row by row.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.store import schema
 from kobo_sync.store.attachments import list_files
@@ -24,34 +26,47 @@ _LOWER = """DELETE FROM submissions WHERE row_id IN (SELECT row_id FROM (SELECT 
  RETURNING root_uuid"""
 
 
-def loading(connection: sa.Connection) -> str | None:
-    """The form that is being loaded, if any is."""
-    return connection.execute(sa.select(F.c.value).where(F.c.name == LOADING)).scalar()
+def loading(connection: sa.Connection, form_id: str) -> str | None:
+    """The form that is being loaded, if any is; on PostgreSQL only whether *form_id* is."""
+    return connection.execute(sa.select(F.c.value).where(F.c.name == _fact(connection, form_id))).scalar()
+
+
+def _fact(connection: sa.Connection, form_id: str) -> str:
+    return LOADING if dialect_of(connection).appends_unseen else f"{LOADING} {form_id}"
 
 
 def may_load(connection: sa.Connection, form_id: str, listed: int) -> bool:
     """Whether a form of which *listed* rows are announced is to be loaded: nothing of it is held, and it is large."""
     if connection.execute(sa.select(S.c.row_id).where(S.c.form_id == form_id).limit(1)).first():
         return False
+    if not dialect_of(connection).appends_unseen:
+        return True
     n_stored = connection.execute(sa.select(sa.func.max(S.c.row_id))).scalar() or 0
     return listed * WORTH >= n_stored
 
 
 def begin(connection: sa.Connection, form_id: str) -> None:
     """Take the indexes away, and remember for whom."""
-    connection.execute(F.insert().values(name=LOADING, value=form_id))
-    for index in (schema.by_root, schema.by_file):
+    connection.execute(F.insert().values(name=_fact(connection, form_id), value=form_id))
+    for index in (schema.by_root, schema.by_file) if dialect_of(connection).appends_unseen else ():
         index.drop(connection, checkfirst=True)
 
 
-def settle(connection: sa.Connection) -> tuple[str, list[str]]:
-    """Put things in order; returns the form and its root uuids of which a double was taken out.
+def settle(connection: sa.Connection, of_form: str) -> tuple[str, list[str]]:
+    """Put things in order before *of_form* is worked on; returns the form that was loaded, and its root uuids of which a
+    double was taken out.
 
     Of two rows with one root uuid the higher id lives, as everywhere.
     """
-    form_id = loading(connection)
+    form_id = loading(connection, of_form)
     if form_id is None:
         return "", []
+    doubles = _index(connection, form_id) if dialect_of(connection).appends_unseen else []
+    connection.execute(F.delete().where(F.c.name == _fact(connection, form_id)))
+    return form_id, doubles
+
+
+def _index(connection: sa.Connection, form_id: str) -> list[str]:
     doubles: list[str] = []
     try:
         schema.by_root.create(connection)
@@ -65,8 +80,7 @@ def settle(connection: sa.Connection) -> tuple[str, list[str]]:
         # The tables hold both rows of each: another version's mark has them derived again.
         connection.execute(layouts.update().where(layouts.c.form_id == form_id).values(form_sha256=""))
     schema.by_file.create(connection)
-    connection.execute(F.delete().where(F.c.name == LOADING))
-    return form_id, doubles
+    return doubles
 
 
 def _list_again(connection: sa.Connection, form_id: str, root_uuids: Sequence[str]) -> None:

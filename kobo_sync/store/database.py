@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
-from kobo_sync.databases.refusals import refusal
+from kobo_sync.databases.dialects import BUSY_S, ROWS_AT_ONCE, dialect_of
+from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
@@ -23,13 +24,13 @@ from kobo_sync.model import Form
 from kobo_sync.store import schema
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.raw_pages import RawPages
-from kobo_sync.store.reading import EVERYWHERE, ROWS_AT_ONCE, Where, count_answers, read_columns, stored_tables
+from kobo_sync.store.reading import EVERYWHERE, Where, count_answers, read_columns, stored_tables
 from kobo_sync.store.tables.layout import FlatTable, flat_tables, merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BUSY_S = 30
+LOCAL, SHARED = "the local database", "the database that STORE_URL names"
 
 
 @dataclass(frozen=True)
@@ -61,28 +62,44 @@ class Holding:
 
 
 _OF_A_STATEMENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+_OF_A_STATEMENT_THERE = ("22", "23", "42", "54")  # PostgreSQL's classes of errors; 42501 is a missing right
 
 
 class Store:
-    """The mirror, open. Times are handed in; every write is one transaction.
+    """The mirror, open: *place* is a SQLite file, or a schema of a PostgreSQL database that machines share.
 
-    Raises (every method): StoreError when the file is damaged, locked for long, or the disk is full.
+    Times are handed in; every write is one transaction. Raises (every method): StoreError when the database is damaged,
+    locked for long, not to be reached, brought up by a newer program meanwhile, or its disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Path | Address) -> None:
         self._flush: threading.Thread | None = None
-        self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
-        sa.event.listen(self.engine, "connect", _tune)
-        sa.event.listen(self.engine, "begin", _begin)
+        self._name = LOCAL if isinstance(place, Path) else SHARED
+        if isinstance(place, Path):
+            self.engine = sa.create_engine(f"sqlite:///{place}", connect_args={"timeout": BUSY_S})
+            sa.event.listen(self.engine, "connect", _tune)
+            sa.event.listen(self.engine, "begin", _begin)
+        else:
+            self.engine = server_engine(place, SHARED)
+        self.dialect = dialect_of(self.engine)
+        self._errors: tuple[type[Exception], ...] = (DatabaseError, *self.dialect.errors())
+        shown = str(place) if isinstance(place, Path) else SHARED
         try:
             with self.read() as connection:
-                needs_nothing = is_current(MIRROR, connection, str(path))
-            if not needs_nothing:
-                with self.begin() as connection:
-                    bring_up(MIRROR, connection, str(path))
+                needs_nothing = is_current(MIRROR, connection, shown)
+            if not needs_nothing and isinstance(place, Path):
+                with self._transaction() as connection:
+                    bring_up(MIRROR, connection, shown)
+            elif not needs_nothing and isinstance(place, Address):
+                prepare(self.engine, place, SHARED, lambda connection: bring_up(MIRROR, connection, shown))
         except BaseException:
             self.engine.dispose()
             raise
+
+    @property
+    def is_past(self) -> bool:
+        """Whether this is a mirror in memory, as the data were once: see `history.store_as_of`."""
+        return self.engine.url.database == ":memory:"
 
     def close(self) -> None:
         """Give the file back."""
@@ -92,29 +109,48 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it is stored, or nothing. It waits up to `BUSY_S` for another writer, before it reads."""
+        """One transaction: all of it is stored, or nothing. It waits up to `BUSY_S` for another writer, before it reads.
+
+        Of two programs of different versions on one database the older writes no more, once the newer brought it up.
+        """
         with self._transaction() as connection:
+            version = self.dialect.rows(connection, "SELECT value FROM facts WHERE name = 'schema_version'")
+            if version != [(str(MIRROR.version),)]:
+                raise StoreError(
+                    f"{self._name} was brought up by a newer kobo-sync while this one worked; nothing was changed",
+                    hint="update kobo-sync on this machine, then run again",
+                )
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """One transaction that only reads: it never waits for one that writes, nor makes it wait."""
+        """One transaction that only reads, all as it was at its begin: it never waits for one that writes, nor makes it wait."""
+        isolation = {} if self.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        with self._transaction(reads_only=True, **isolation) as connection:
+            yield connection
+
+    @contextmanager
+    def scan(self) -> Iterator[sa.Connection]:
+        """One transaction that fills tables of its own for minutes, and looks at the mirror at its end."""
         with self._transaction(reads_only=True) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, **options: bool) -> Iterator[sa.Connection]:
+    def _transaction(self, **options: Any) -> Iterator[sa.Connection]:
         try:
             with self.engine.execution_options(**options).begin() as connection:
                 yield connection
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise refusal("the local database", _reason(error), self.engine.url.database) from error
+        except self._errors as error:
+            file = self.engine.url.database if self.dialect.name == "sqlite" else None
+            raise refusal_of(error, self._name, file) from error
 
     def flush_behind(self) -> threading.Thread:
         """Let a thread copy what was committed from the log into the file, unless one is at it; returns that thread.
 
-        Left to the transaction that fills the log, its page would wait for two flushes of the disk.
+        Left to the transaction that fills the log, its page would wait for two flushes of the disk. A server does that itself.
         """
+        if self.dialect.name != "sqlite":
+            return self._flush or threading.Thread(target=self._copy_log)
         if self._flush is None or not self._flush.is_alive():
             self._flush = threading.Thread(target=self._copy_log, name="kobo-sync-flush")
             self._flush.start()
@@ -217,12 +253,13 @@ class Store:
     def attachment_index(self, form_id: str = "", roots: Iterable[str] = ()) -> dict[tuple[str, str], str]:
         """(root_uuid, file name) → SHA-256 of the current files that are here; with *form_id* of its *roots* alone."""
         query = "SELECT root_uuid, filename, sha256 FROM attachments WHERE is_current AND sha256 IS NOT NULL"
-        values: tuple[str, ...] = ()
+        values: tuple[Any, ...] = ()
         if form_id:
-            query += " AND form_id = ? AND root_uuid IN (SELECT value FROM json_each(?))"
-            values = (form_id, json.dumps(list(roots)))
+            condition, listed = self.dialect.among("root_uuid", list(roots))
+            query += f" AND form_id = ? AND {condition}"
+            values = (form_id, listed)
         with self.read() as connection:
-            return {(root, name): sha256 for root, name, sha256 in connection.exec_driver_sql(query, values)}
+            return {(root, name): sha256 for root, name, sha256 in self.dialect.rows(connection, query, values)}
 
     def projects_read(self) -> dict[str, tuple[str, str]]:
         """form_id → (asset uid, server) of the project that the form was last read from."""
@@ -248,20 +285,19 @@ class Store:
             connection.execute(table.insert().values(**values))
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", error))
-
-
 def is_about_the_file(error: StoreError) -> bool:
     """Whether the disk or the file is at fault, and not what was asked of it (a table with too many columns, say)."""
     cause = getattr(error.__cause__, "orig", error.__cause__)
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:
+        return state == "42501" or not state.startswith(_OF_A_STATEMENT_THERE)
     code = getattr(cause, "sqlite_errorcode", None)
     return code is None or code & 0xFF not in _OF_A_STATEMENT
 
 
-def open_store(path: Path) -> Store:
-    """The mirror at *path*, made if need be. Raises: StoreError."""
-    return Store(path)
+def open_store(place: Path | Address) -> Store:
+    """The mirror in a SQLite file or a schema of a PostgreSQL database, made if need be. Raises: StoreError, ConfigError."""
+    return Store(place)
 
 
 def ensure_hashes(store: Store, form_id: str) -> None:
@@ -280,10 +316,7 @@ def ensure_hashes(store: Store, form_id: str) -> None:
                 columns.where(unhashed).order_by(s.c.body_id, s.c.body_at)
             ).all()
         ]
-        if hashed:
-            connection.exec_driver_sql(
-                "UPDATE submissions SET content_sha256 = ? WHERE form_id = ? AND root_uuid = ?", hashed
-            )
+        store.dialect.update_rows(connection, s.name, ("content_sha256",), ("form_id", "root_uuid"), hashed)
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection
 
 import msgspec
 
+from kobo_sync.databases.dialects import DIALECTS, Dialect
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.model import Form
@@ -44,7 +45,7 @@ def spare_processor() -> bool:
 class DeriveWorker:
     """The process. `send` may be called from another thread than `take`; neither ever fails."""
 
-    def __init__(self, tables: Sequence[FlatTable], form: Form) -> None:
+    def __init__(self, tables: Sequence[FlatTable], form: Form, dialect: Dialect) -> None:
         """Start it. Raises: OSError."""
         self._connection, theirs = Pipe()
         self._sending = threading.Lock()
@@ -58,7 +59,7 @@ class DeriveWorker:
         self._thread = threading.Thread(target=self._listen, name="kobo-sync-aside", daemon=True)
         self._thread.start()
         with suppress(OSError):
-            self._connection.send_bytes(pickle.dumps((tables, form)))
+            self._connection.send_bytes(pickle.dumps((tables, form, dialect.name)))
 
     def _listen(self) -> None:
         with suppress(EOFError, OSError):
@@ -98,15 +99,16 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that pulls
     gc.disable()  # nothing of a page is in a circle
     with suppress(EOFError, OSError), Connection(0) as connection:
-        flattener = Flattener(*pickle.loads(connection.recv_bytes()))
+        tables, form, dialect = pickle.loads(connection.recv_bytes())
+        flattener = Flattener(tables, form)
         while True:
-            connection.send_bytes(_encode(_derived(flattener, connection.recv_bytes())))
+            connection.send_bytes(_encode(_derived(flattener, connection.recv_bytes(), DIALECTS[dialect])))
 
 
-def _derived(flattener: Flattener, body: bytes) -> Derived | None:
+def _derived(flattener: Flattener, body: bytes, dialect: Dialect) -> Derived | None:
     columns = flattener.columns(body)
     if columns is not None:
-        return derive(flattener, columns)
+        return derive(flattener, columns, dialect)
     for _, raw in split_page(body).rows:  # keys that were not known are known from now on
         with suppress(KoboUnexpected):
             flattener.decode(raw)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.errors import StoreError
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.kobo.wire.listing import SERVER_FIELDS
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
@@ -132,21 +131,19 @@ _MOVED = "FROM moved WHERE moved.body_id = {0}.body_id AND moved.body_at = {0}.b
 
 def _point(connection: sa.Connection, form_id: str, new_places: dict[Place, Place]) -> None:
     """Let rows and revisions say where their content lies now, and remove the bodies that nothing uses any more."""
-    connection.exec_driver_sql(
-        "CREATE TEMP TABLE moved (body_id INTEGER, body_at INTEGER, new_id INTEGER, new_at INTEGER, new_n INTEGER,"
-        " PRIMARY KEY (body_id, body_at)) WITHOUT ROWID"
-    )
-    if new_places:
-        rows = [(*old[:2], *new) for old, new in new_places.items()]
-        connection.exec_driver_sql("INSERT INTO moved VALUES (?, ?, ?, ?, ?)", rows)
+    dialect = dialect_of(connection)
+    names = ("body_id", "body_at", "new_id", "new_at", "new_n")
+    columns = ", ".join(f"{name} {dialect.kinds['integer']}" for name in names)
+    dialect.run(connection, f"CREATE TEMP TABLE moved ({columns}, PRIMARY KEY (body_id, body_at))")
+    dialect.insert_rows(connection, "moved", names, [(*old[:2], *new) for old, new in new_places.items()])
     for table in ("submissions", "revisions"):
         here = _MOVED.format(table)
-        connection.exec_driver_sql(
+        change = (
             f"UPDATE {table} SET (body_id, body_at, body_n) = (SELECT new_id, new_at, new_n {here})"
-            f" WHERE form_id = ? AND EXISTS (SELECT 1 {here})",
-            (form_id,),
+            f" WHERE form_id = ? AND EXISTS (SELECT 1 {here})"
         )
-    connection.exec_driver_sql("DROP TABLE moved")
+        dialect.run(connection, change, (form_id,))
+    dialect.run(connection, f"DROP TABLE {dialect.temporary}.moved")
     used = sa.union(sa.select(S.c.body_id), sa.select(R.c.body_id).where(R.c.body_id.is_not(None)))
     connection.execute(B.delete().where(B.c.body_id.not_in(used)))
     connection.execute(S.update().where(S.c.form_id == form_id).values(content_sha256=""))
@@ -173,29 +170,6 @@ def files_of(store: Store) -> dict[str, int]:
     query = sa.select(A.c.sha256, A.c.n_bytes).where(A.c.sha256.is_not(None))
     with store.read() as connection:
         return {sha256: int(n or 0) for sha256, n in connection.execute(query).all()}
-
-
-def vacuum(engine: sa.Engine) -> None:
-    """Write a SQLite file anew without what was deleted, and empty its write-ahead log; another database cares for itself.
-
-    Raises: StoreError when another program reads the file just now: what was erased could still be found then.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-    raw = engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        cursor.execute("VACUUM")
-        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        cursor.close()
-    except sqlite3.OperationalError as error:
-        raise StoreError(
-            f"the local database refuses: {error}", hint="free some disk space, then purge again"
-        ) from error
-    finally:
-        raw.close()
-    if busy:
-        raise StoreError("another program reads the local database", hint="close it, then purge again")
 
 
 def names_in(goes: Collection[str]) -> Judge:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import Dialect
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.listing import Page
 from kobo_sync.model import Form, Question, Submission
@@ -16,9 +17,8 @@ from kobo_sync.store.database import Store
 from kobo_sync.store.derive_worker import DeriveWorker, spare_processor
 from kobo_sync.store.labels import write_labels
 from kobo_sync.store.raw_pages import RawPages
-from kobo_sync.store.reading import SQL_TYPES, stored_parts
+from kobo_sync.store.reading import stored_parts
 from kobo_sync.store.submissions import Tally
-from kobo_sync.store.tables.bulk import insert, quoted
 from kobo_sync.store.tables.derive import Derived, derive, table_inserts
 from kobo_sync.store.tables.flatten import Flattener, Placed
 from kobo_sync.store.tables.layout import (
@@ -26,6 +26,7 @@ from kobo_sync.store.tables.layout import (
     CHOSEN_PREFIX,
     Column,
     FlatTable,
+    Kind,
     Part,
     dump_tables,
     flat_tables,
@@ -38,7 +39,6 @@ from kobo_sync.store.tables.layout import (
 
 S = schema.submissions
 BATCH = 500
-VIEW_WIDTH = 2_000
 MOMENTS = frozenset({"start", "end", "dateTime"})
 
 
@@ -47,6 +47,7 @@ class Flat:
 
     def __init__(self, store: Store, form: Form, tally: Tally) -> None:
         self.store, self.form, self.tally = store, form, tally
+        self.dialect = store.dialect
         self._flattener = Flattener(flat_tables(form), form)
         self._aside: DeriveWorker | None = None
 
@@ -64,7 +65,7 @@ class Flat:
         """
         held_before, is_same = self._follow(connection)
         if is_same:
-            if bulk_load.loading(connection) is None:
+            if bulk_load.loading(connection, self.form.form_id) is None:
                 self.index(connection)
         elif held_before:
             self._derive(connection)
@@ -98,38 +99,44 @@ class Flat:
 
     def _has_its_parts(self, connection: sa.Connection) -> bool:
         """Whether wide tables are kept as they are now: 1,900 to 2,000 columns were once in a table of their own."""
-        wide = [(table.name, parts) for table in self.tables if len(parts := parts_of(table)) > 1]
+        wide = [(table.name, parts) for table in self.tables if len(parts := self._parts(table)) > 1]
         return all(len(stored_parts(connection, name)) == len(parts) for name, parts in wide)
+
+    def _parts(self, table: FlatTable) -> tuple[Part, ...]:
+        return parts_of(table, self.dialect.part_width)
 
     def _lay_out(self, connection: sa.Connection) -> None:
         """Make the tables and views, empty: a column's type cannot be changed, and rows are quickly derived again."""
+        quoted, run = self.dialect.quoted, self.dialect.run
         for table in self.tables:
-            n_parts = max(len(parts_of(table)), len(stored_parts(connection, table.name)))
+            n_parts = max(len(self._parts(table)), len(stored_parts(connection, table.name)))
             for n in range(1, n_parts + 1):
-                connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quoted(view_name(table.name, n))}")
-                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(part_name(table.name, n))}")
-            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(CHOSEN_PREFIX + table.name)}")
-        for part in (part for table in self.tables for part in parts_of(table)):
-            fields = [*part.system, *((column.name, column.kind) for column in part.columns)]
-            columns = ", ".join(f"{quoted(name)} {SQL_TYPES[kind]().compile()}" for name, kind in fields)
-            connection.exec_driver_sql(f"CREATE TABLE {quoted(part.name)} ({columns})")
+                run(connection, f"DROP VIEW IF EXISTS {quoted(view_name(table.name, n))}")
+                run(connection, f"DROP TABLE IF EXISTS {quoted(part_name(table.name, n))}")
+            run(connection, f"DROP TABLE IF EXISTS {quoted(CHOSEN_PREFIX + table.name)}")
+        for part in (part for table in self.tables for part in self._parts(table)):
+            self._create(connection, part.name, [*part.system, *((each.name, each.kind) for each in part.columns)])
         for table in self.tables:
             if any(column.many for column in table.columns):
-                name = CHOSEN_PREFIX + table.name
-                columns = ", ".join(f"{column} {SQL_TYPES[kind]().compile()}" for column, kind in CHOSEN)
-                connection.exec_driver_sql(f"CREATE TABLE {quoted(name)} ({columns})")
+                self._create(connection, CHOSEN_PREFIX + table.name, CHOSEN)
         write_labels(connection, self.form)
         questions = {question.name: question for question in reversed(self.form.questions)}
         questions |= {question.path: question for question in self.form.questions}
         for table in self.tables:
-            for part in parts_of(table):
-                connection.exec_driver_sql(_view(self.form, table, part, questions))
+            for part in self._parts(table):
+                run(connection, _view(self.dialect, self.form, table, part, questions))
+
+    def _create(self, connection: sa.Connection, name: str, columns: Sequence[tuple[str, Kind]]) -> None:
+        quoted, kinds = self.dialect.quoted, self.dialect.kinds
+        fields = ", ".join(f"{quoted(column)} {kinds[kind]}" for column, kind in columns)
+        self.dialect.run(connection, f"CREATE TABLE {quoted(name)} ({fields})")
 
     def index(self, connection: sa.Connection) -> None:
         """Index the tables by submission, once a first reading has filled them: far cheaper than row by row."""
+        quoted = self.dialect.quoted
         for name in self._names():
             index = f"CREATE INDEX IF NOT EXISTS {quoted(f'{name}_by_root')} ON {quoted(name)} (root_uuid)"
-            connection.exec_driver_sql(index)
+            self.dialect.run(connection, index)
 
     # ── rows ──
 
@@ -143,15 +150,16 @@ class Flat:
         """Put the rows of *submissions* in place of those that *stale* root uuids have."""
         self.clear(connection, stale)
         flat = self._flattener.flatten(submissions)
-        insert(connection, table_inserts(self.tables, flat))
+        self.dialect.insert(connection, table_inserts(self.dialect, self.tables, flat))
         self.tally.unknown |= flat.unknown
         self.tally.misfits |= flat.misfits
+        self.tally.altered |= flat.altered
 
     def get_help(self) -> None:
         """Have pages derived by a second process from now on, where one has a processor to itself."""
         if self._aside is None and spare_processor():
             with suppress(OSError):
-                self._aside = DeriveWorker(self.tables, self.form)
+                self._aside = DeriveWorker(self.tables, self.form, self.dialect)
 
     def dismiss(self) -> None:
         """End that process."""
@@ -171,21 +179,20 @@ class Flat:
         if derived or not page.body:
             return derived
         columns = self._flattener.columns(page.body)
-        return derive(self._flattener, columns) if columns else None
+        return derive(self._flattener, columns, self.dialect) if columns else None
 
     def append(self, connection: sa.Connection, derived: Derived) -> None:
         """Add the rows, and the files, of submissions that the tables do not hold."""
-        insert(connection, derived.inserts)
+        self.dialect.insert(connection, derived.inserts)
         self.tally.unknown |= set(derived.unknown)
         self.tally.misfits |= set(derived.misfits)
+        self.tally.altered |= set(derived.altered)
 
     def clear(self, connection: sa.Connection, root_uuids: Sequence[str]) -> None:
         """Take the rows of these submissions out."""
         for name in self._names() if root_uuids else ():
-            table = sa.table(name, sa.column("root_uuid"))
-            for at in range(0, len(root_uuids), BATCH):
-                some = root_uuids[at : at + BATCH]
-                connection.execute(sa.delete(table).where(table.c.root_uuid.in_(some)))
+            condition, listed = self.dialect.among("root_uuid", root_uuids)
+            self.dialect.run(connection, f"DELETE FROM {self.dialect.quoted(name)} WHERE {condition}", (listed,))
 
     def rebuild(self, connection: sa.Connection) -> int:
         """Derive the tables again from the rows as received alone; returns how many submissions they hold now."""
@@ -221,7 +228,7 @@ class Flat:
 
     def _names(self) -> list[str]:
         chosen = [CHOSEN_PREFIX + table.name for table in self.tables if any(column.many for column in table.columns)]
-        return [part.name for table in self.tables for part in parts_of(table)] + chosen
+        return [part.name for table in self.tables for part in self._parts(table)] + chosen
 
 
 def _stamp(form: Form) -> str:
@@ -237,28 +244,39 @@ def _stamp(form: Form) -> str:
 # ── views for people ──
 
 
-def _view(form: Form, table: FlatTable, part: Part, questions: Mapping[str, Question]) -> str:
+def _view(dialect: Dialect, form: Form, table: FlatTable, part: Part, questions: Mapping[str, Question]) -> str:
     """A view with the form's labels, in French where it has them: codes by their labels, moments in UTC besides."""
     language = next((each for each in ("fr", form.default_language) if each in form.languages), "")
     language = language or next(iter(form.languages), "")
+    quoted = dialect.quoted
     selected = [f"t.{quoted(name)}" for name, _ in part.system]
     used_names = {name for name, _ in part.system}
-    n_spare = VIEW_WIDTH - len(part.system) - len(part.columns)
+    n_spare = dialect.view_width - len(part.system) - len(part.columns)
     for column in part.columns:
         question = questions.get(column.path or column.question)
         label = " ".join((question.labels.get(language, "") if question else "").split()) or column.name
         if column.part >= 0:
             label = f"{label} ({column.name})"
-        label = _free(label, column.name, used_names)
-        selected.append(f"{_shown(form, table, column, question, language)} AS {quoted(label)}")
+        label = _free(_fitting(dialect, label), column.name, used_names)
+        selected.append(f"{_shown(dialect, form, table, column, question, language)} AS {quoted(label)}")
         if question and question.kind in MOMENTS and n_spare > 0:
             n_spare -= 1
             utc = _free(f"{label} (UTC)", column.name, used_names)
-            selected.append(f"strftime('%Y-%m-%dT%H:%M:%SZ', t.{quoted(column.name)}) AS {quoted(utc)}")
+            selected.append(f"{dialect.utc(f't.{quoted(column.name)}')} AS {quoted(utc)}")
     return f"CREATE VIEW {quoted(part.view)} AS SELECT {', '.join(selected)} FROM {quoted(part.name)} t"
 
 
-def _shown(form: Form, table: FlatTable, column: Column, question: Question | None, language: str) -> str:
+def _fitting(dialect: Dialect, label: str) -> str:
+    """The label, cut where the database has no room for all of it: what follows it is told by the form."""
+    packed = label.encode("utf-8", "replace")
+    room = dialect.name_bytes - 3
+    return label if len(packed) <= dialect.name_bytes else packed[:room].decode("utf-8", "ignore") + "…"
+
+
+def _shown(
+    dialect: Dialect, form: Form, table: FlatTable, column: Column, question: Question | None, language: str
+) -> str:
+    quoted = dialect.quoted
     cell = f"t.{quoted(column.name)}"
     if question is None or not form.choices.get(question.list_name):
         return cell
@@ -268,8 +286,9 @@ def _shown(form: Form, table: FlatTable, column: Column, question: Question | No
     if not column.many:
         return cell
     position = "t.position" if table.repeat else "0"
+    shown = dialect.joined("coalesce(l.label, c.choice)", "', '")
     return (
-        f"(SELECT group_concat(coalesce(l.label, c.choice), ', ') FROM {quoted(CHOSEN_PREFIX + table.name)} c"
+        f"(SELECT {shown} FROM {quoted(CHOSEN_PREFIX + table.name)} c"
         f" LEFT JOIN labels l ON {of} AND l.code = c.choice WHERE c.root_uuid = t.root_uuid"
         f" AND c.position = {position} AND c.question = {_text(column.chosen_as)})"
     )

@@ -27,6 +27,22 @@ class FormStatus:
     reconciled_at: datetime | None
 
 
+@dataclass(frozen=True)
+class ReadingMark:
+    """What a form's last reading left: *content* is highest id, live rows and newest modification; two that are equal hold the same."""
+
+    content: tuple[int, int, str]
+    read_at: datetime | None
+    pulled_at: datetime | None
+
+
+def reading_marks(store: Store) -> dict[str, ReadingMark]:
+    """The mark of each form that was read. Raises: StoreError."""
+    query = sa.select(C.c.form_id, C.c.last_id, C.c.n_live, C.c.modified, C.c.read_at, C.c.pulled_at)
+    with store.read() as connection:
+        return {row[0]: ReadingMark((row[1], row[2], row[3]), row[4], row[5]) for row in connection.execute(query)}
+
+
 def form_statuses(store: Store, form_ids: Sequence[str]) -> list[FormStatus]:
     """The state of each form, in the given order. Its cost does not grow with the rows stored. Raises: StoreError."""
     waiting = (

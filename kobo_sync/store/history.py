@@ -103,6 +103,5 @@ def _lend_files(store: Store, past: Store) -> None:
         files = [(row.sha256, row.form_id, row.root_uuid, row.attachment_uid) for row in connection.execute(here)]
     if files:
         with past.begin() as connection:
-            connection.exec_driver_sql(
-                "UPDATE attachments SET sha256 = ? WHERE form_id = ? AND root_uuid = ? AND attachment_uid = ?", files
-            )
+            key = ("form_id", "root_uuid", "attachment_uid")
+            past.dialect.update_rows(connection, A.name, ("sha256",), key, files)

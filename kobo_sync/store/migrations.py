@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import SQLITE
+from kobo_sync.databases.engines import make_functions
 from kobo_sync.databases.versions import Versioned
 from kobo_sync.store import schema
-from kobo_sync.store.tables.bulk import quoted
 
 
 def _to_3(connection: sa.Connection) -> None:
@@ -18,7 +19,7 @@ def _to_3(connection: sa.Connection) -> None:
     for table, order in ((schema.submissions, "form_id, submission_id"), (schema.attachments, "form_id, rowid")):
         connection.exec_driver_sql(f"ALTER TABLE {table.name} RENAME TO older")
         table.create(connection)
-        names = ", ".join(quoted(column.name) for column in table.columns if column.name != "row_id")
+        names = ", ".join(SQLITE.quoted(column.name) for column in table.columns if column.name != "row_id")
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM older ORDER BY {order}")
         connection.exec_driver_sql("DROP TABLE older")
 
@@ -43,12 +44,20 @@ def _record(connection: sa.Connection, version: int) -> None:
     connection.execute(facts.insert().values(name="schema_version", value=str(version)))
 
 
+def _create(connection: sa.Connection) -> None:
+    schema.metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        make_functions(connection)
+        # What is in it is packed already.
+        connection.exec_driver_sql("ALTER TABLE bodies ALTER COLUMN packed SET STORAGE EXTERNAL")
+
+
 MIRROR = Versioned(
     "the mirror",
     schema.VERSION,
     read=_version,
     record=_record,
-    create=schema.metadata.create_all,
+    create=_create,
     steps={version + 1: step for version, step in MIGRATIONS.items()},
     start_again="move the file away and run `kobo-sync pull`: all that the server holds comes back",
 )

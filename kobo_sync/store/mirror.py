@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import DuplicateKey
 from kobo_sync.errors import KoboUnexpected, StoreError
 from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
 from kobo_sync.kobo.wire.typed import head_column, head_columns
@@ -64,13 +65,20 @@ class Mirror:
         """End what helped with a first reading; the store stays open."""
         self._flat.dismiss()
 
+    @contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        """A transaction that changes the form's rows: one at a time, whichever machine it comes from."""
+        with self.store.begin() as connection:
+            self.store.dialect.lock(connection, f"form {self.form.form_id}")
+            yield connection
+
     # ── layout ──
 
     def prepare(self) -> bool:
         """Bring the flat tables to the form's layout; returns whether they were derived anew."""
-        with self.store.begin() as connection:
-            if bulk_load.loading(connection) not in (None, self.form.form_id):
-                bulk_load.settle(connection)  # another form's first reading was killed
+        with self._begin() as connection:
+            if bulk_load.loading(connection, self.form.form_id) not in (None, self.form.form_id):
+                bulk_load.settle(connection, self.form.form_id)  # another form's first reading was killed
             self._untold.resume(connection)
             is_new = self._flat.prepare(connection)
             self._untold.keep(connection)
@@ -78,17 +86,17 @@ class Mirror:
 
     def told(self) -> None:
         """What the tally noticed was told: the next pull need not say it again."""
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             self._untold.forget(connection)
 
     def index(self) -> None:
         """End a first reading: put in order what it appended, and index the tables that it filled."""
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             self._settle(connection)
 
     def _settle(self, connection: sa.Connection) -> None:
         self._flat.dismiss()
-        form_id, doubles = bulk_load.settle(connection)
+        form_id, doubles = bulk_load.settle(connection, self.form.form_id)
         if form_id == self.form.form_id:
             self.tally.counts["doubles"] += len(doubles)
             self.tally.counts["new"] -= len(doubles)
@@ -97,8 +105,8 @@ class Mirror:
 
     def rebuild(self) -> int:
         """Derive the flat tables again from the rows as received; returns the number of submissions."""
-        with self.store.begin() as connection:
-            bulk_load.settle(connection)
+        with self._begin() as connection:
+            bulk_load.settle(connection, self.form.form_id)
             return self._flat.rebuild(connection)
 
     # ── reading ──
@@ -110,7 +118,7 @@ class Mirror:
 
     def note(self, values: Mapping[str, Any]) -> None:
         """Change what the cursor says."""
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             self._ledger.put_cursor(connection, values)
 
     def low_water(self, overlap: timedelta) -> int:
@@ -156,20 +164,21 @@ class Mirror:
                 refused.append((submission_id, raw, f"the program cannot store it ({type(of_row).__name__})"))
         if len(refused) == len(page.rows) > 1:
             raise error
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             for submission_id, raw, reason in refused:
                 self._ledger.set_aside(connection, submission_id, raw, reason, now)
             if advance:
                 self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
 
     def _write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
-        with self._counted(), self.store.begin() as connection:
+        with self._counted(), self._begin() as connection:
             # What came poisoned once may come well again: it is judged anew.
             self._ledger.let_in(connection, [submission_id for submission_id, _ in page.rows])
             changed, clash = self._ledger.changed(connection, page, in_order=advance)
             self.tally.counts["unchanged"] += len(page.rows) - len(changed)
             unseen = self._loads(connection, page, may=advance and not clash) if changed else False
             if not (unseen and len(changed) == len(page.rows) and self._append(connection, page, now)):
+                unseen = unseen and self.store.dialect.appends_unseen
                 self._write(connection, changed, page, now, force=not advance, unseen=unseen)
             self._untold.keep(connection)
             if advance:
@@ -192,9 +201,13 @@ class Mirror:
         heads = derived.heads if derived else None if self._derive else head_columns([raw for _, raw in page.rows])
         if heads is None or len(set(head_column(heads, "root_uuid"))) < len(page.rows):
             return False
-        self._ledger.append(connection, heads, page.digests, page, now)
-        if derived:
-            self._flat.append(connection, derived)
+        try:
+            with self._counted(), self.store.dialect.guarded(connection):
+                self._ledger.append(connection, heads, page.digests, page, now)
+                if derived:
+                    self._flat.append(connection, derived)
+        except DuplicateKey:
+            return False
         return True
 
     def _write(
@@ -230,7 +243,8 @@ class Mirror:
 
     def _loads(self, connection: sa.Connection, page: Page, *, may: bool) -> bool:
         """Whether the page's rows are appended unseen: in a first reading, as long as none has an id that is held."""
-        form_id, current = self.form.form_id, bulk_load.loading(connection)
+        form_id = self.form.form_id
+        current = bulk_load.loading(connection, form_id)
         if may and current is None and bulk_load.may_load(connection, form_id, page.count):
             bulk_load.begin(connection, form_id)
             current = form_id
@@ -250,18 +264,18 @@ class Mirror:
     def bury(self, root_uuids: Sequence[str], now: datetime) -> None:
         """Turn live rows into tombstones: content and revisions stay, flat rows go."""
         if root_uuids:
-            with self.store.begin() as connection:
+            with self._begin() as connection:
                 self._ledger.bury(connection, root_uuids, now)
                 self._flat.clear(connection, root_uuids)
 
     def miss(self, root_uuids: Sequence[str], now: datetime) -> None:
         """Remember that a complete scan lacked these rows, though they are not proved gone."""
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             self._ledger.miss(connection, root_uuids, now)
 
     def recount_live(self) -> int:
         """How many live rows are held, counted one by one; the cursor is set right with it."""
-        with self.store.begin() as connection:
+        with self._begin() as connection:
             return self._ledger.recount_live(connection)
 
     def n_set_aside(self, *, held_too: bool = True) -> int:

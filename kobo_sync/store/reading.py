@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import Dialect, dialect_of
 from kobo_sync.store import schema
-from kobo_sync.store.tables.bulk import quoted
 from kobo_sync.store.tables.layout import FlatTable, Kind, load_tables, part_name
 
-ROWS_AT_ONCE = 2_000
-SQL_TYPES: Mapping[Kind, type[sa.types.TypeEngine[Any]]] = {
-    "text": sa.Text,
-    "integer": sa.BigInteger,
-    "decimal": sa.Float,
-}
 Parts = Sequence[tuple[str, frozenset[str]]]  # name in the database, names of its columns in small letters
 
 
@@ -48,15 +42,15 @@ def stored_parts(connection: sa.Connection, table: str) -> Parts:
     parts: list[tuple[str, frozenset[str]]] = []
     while True:
         name = part_name(table, len(parts) + 1)
-        columns = connection.exec_driver_sql(f"PRAGMA table_info({quoted(name)})").all()
+        columns = dialect_of(connection).columns(connection, name)
         if not columns:
             return parts
-        parts.append((name, frozenset(str(row[1]).lower() for row in columns)))
+        parts.append((name, columns))
 
 
-def part_with(parts: Parts, column: str) -> str:
+def part_with(dialect: Dialect, parts: Parts, column: str) -> str:
     """The table of the database that has *column*; empty when none has."""
-    return next((name for name, columns in parts if column.lower() in columns), "")
+    return next((name for name, columns in parts if dialect.stored(column).lower() in columns), "")
 
 
 def read_columns(
@@ -65,15 +59,16 @@ def read_columns(
     """The columns named by *kinds*, in order of submission; those that the database lacks hold nothing."""
     columns: dict[str, list[Any]] = {name: [] for name in kinds}
     parts = stored_parts(connection, table.name)
+    dialect = dialect_of(connection)
     texts: dict[Any, Any] = {}  # equal texts are held once: codes, days and versions come thousands of times
     unread = dict.fromkeys(kinds)
     for at, (part, stored) in enumerate(parts):
-        names = [name for name in unread if name.lower() in stored]
+        names = [name for name in unread if dialect.stored(name).lower() in stored]
         if not names:
             continue
         condition = _condition(connection, table, where)
-        query = _query(table, parts[0][0], "" if at == 0 else part, names, condition[0])
-        for batch in _batches(connection, query, condition[1]):
+        query = _query(dialect, table, parts[0][0], "" if at == 0 else part, names, condition[0])
+        for batch in dialect.batches(connection, query, condition[1]):
             for name, values in zip(names, zip(*batch, strict=True), strict=True):
                 columns[name].extend(map(texts.setdefault, values, values) if kinds[name] == "text" else values)
         for name in names:
@@ -82,8 +77,9 @@ def read_columns(
     return columns | {name: [None] * n for name in unread}
 
 
-def _query(table: FlatTable, first: str, part: str, names: Sequence[str], condition: str) -> str:
+def _query(dialect: Dialect, table: FlatTable, first: str, part: str, names: Sequence[str], condition: str) -> str:
     """Rows of a part in the order of the first, which is asked for alone when *part* is empty."""
+    quoted = dialect.quoted
     order = "root_uuid, position" if table.repeat else "submission_id"
     where = condition and f"WHERE {condition}"
     if not part:
@@ -98,43 +94,34 @@ def _query(table: FlatTable, first: str, part: str, names: Sequence[str], condit
 def _condition(connection: sa.Connection, table: FlatTable, where: Where) -> tuple[str, Sequence[str]]:
     if not where.column:
         return "", ()
-    home = part_with(stored_parts(connection, where.form_id), where.column)
+    dialect = dialect_of(connection)
+    home = part_with(dialect, stored_parts(connection, where.form_id), where.column)
     if not where.values or not home:
-        return ("" if where.others else "0"), ()
-    column, marks = quoted(where.column), ",".join("?" * len(where.values))
+        return ("" if where.others else dialect.no_row), ()
+    column, marks = dialect.quoted(where.column), ",".join("?" * len(where.values))
     mine = f"({column} IS NULL OR {column} NOT IN ({marks}))" if where.others else f"{column} IN ({marks})"
     if home != part_name(table.name):
-        mine = f"root_uuid IN (SELECT root_uuid FROM {quoted(home)} WHERE {mine})"
+        mine = f"root_uuid IN (SELECT root_uuid FROM {dialect.quoted(home)} WHERE {mine})"
     return mine, where.values
-
-
-def _batches(connection: sa.Connection, query: str, values: Sequence[str]) -> Iterator[Sequence[Any]]:
-    """Rows, some thousands at a time, straight from the driver."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(query, tuple(values))
-        while batch := cursor.fetchmany(ROWS_AT_ONCE):
-            yield batch
-    finally:
-        cursor.close()
 
 
 def count_answers(connection: sa.Connection, tables: Sequence[FlatTable], question: str, codes: Sequence[str]) -> int:
     """How many answers a question has in *tables*; with *codes* those that chose one."""
-    total = 0
+    total, dialect = 0, dialect_of(connection)
     for table in tables:
         parts = stored_parts(connection, table.name)
         for column in table.columns:
-            part = part_with(parts, column.name) if column.question == question and column.part <= 0 else ""
+            part = part_with(dialect, parts, column.name) if column.question == question and column.part <= 0 else ""
             if not part:
                 continue
-            stored = sa.table(part, sa.column(column.name))
-            cell = sa.cast(stored.c[column.name], sa.Text)
+            stored = sa.table(dialect.stored(part), sa.column(dialect.stored(column.name)))
+            answer = stored.c[dialect.stored(column.name)]
+            cell = sa.cast(answer, sa.Text)
             chosen = [(" " + cell + " ").contains(f" {code} ", autoescape=True) for code in codes]
             query = (
                 sa.select(sa.func.count())
                 .select_from(stored)
-                .where(stored.c[column.name].is_not(None), sa.or_(sa.false(), *chosen) if codes else sa.true())
+                .where(answer.is_not(None), sa.or_(sa.false(), *chosen) if codes else sa.true())
             )
             total += int(connection.execute(query).scalar_one())
     return total

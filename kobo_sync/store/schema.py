@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    VARCHAR,
     BigInteger,
     Boolean,
     Column,
@@ -14,19 +15,23 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     TypeDecorator,
 )
+from sqlalchemy import Text as _Text
 
 VERSION = 4  # older files are brought up by `migrations`
+
+# Texts sort on PostgreSQL as they do on SQLite and in Python, whatever the database's language is.
+Name = VARCHAR().with_variant(VARCHAR(collation="C"), "postgresql")
+Text = _Text().with_variant(_Text(collation="C"), "postgresql")
+RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only where the type is this one
 
 
 class Utc(TypeDecorator[datetime]):
     """A moment, stored as ISO text in UTC so that it sorts; naive times are refused."""
 
-    impl = String(32)
+    impl = VARCHAR(32)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
@@ -47,27 +52,27 @@ metadata = MetaData()
 facts = Table(  # what the mirror knows of itself: schema version, server of each form, …
     "facts",
     metadata,
-    Column("name", String, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
 submissions = Table(  # the live rows and, with gone_at, the tombstones; identity is root_uuid
     "submissions",
     metadata,
-    Column("row_id", Integer, primary_key=True),
-    Column("form_id", String, nullable=False),
-    Column("root_uuid", String, nullable=False),
+    Column("row_id", RowId, primary_key=True),
+    Column("form_id", Name, nullable=False),
+    Column("root_uuid", Name, nullable=False),
     Column("submission_id", BigInteger, nullable=False),
-    Column("uuid", String, nullable=False),
+    Column("uuid", Name, nullable=False),
     Column("submitted_at", Utc, nullable=False),
-    Column("submitted_by", String, nullable=False),
-    Column("form_version", String, nullable=False),
-    Column("validation", String, nullable=False),
+    Column("submitted_by", Name, nullable=False),
+    Column("form_version", Name, nullable=False),
+    Column("validation", Name, nullable=False),
     Column("validated_at", BigInteger, nullable=False),
-    Column("signature", String, nullable=False),  # what a light scan would show
+    Column("signature", Name, nullable=False),  # what a light scan would show
     Column("raw_sha256", LargeBinary(32), nullable=False),  # of the bytes last seen: key order and addresses count
-    Column("content_sha256", String, nullable=False, server_default=""),  # empty until asked for
-    Column("body_id", Integer, nullable=False),  # where its JSON lies: in bodies, from byte body_at on
+    Column("content_sha256", Name, nullable=False, server_default=""),  # empty until asked for
+    Column("body_id", RowId, nullable=False),  # where its JSON lies: in bodies, from byte body_at on
     Column("body_at", Integer, nullable=False),
     Column("body_n", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
@@ -84,20 +89,20 @@ by_root = Index("submissions_by_root", submissions.c.form_id, submissions.c.root
 bodies = Table(  # rows as received, a page or some rows together, gzip: whole pages are kept as the server packed them
     "bodies",
     metadata,
-    Column("body_id", Integer, primary_key=True, autoincrement=True),
+    Column("body_id", RowId, primary_key=True, autoincrement=True),
     Column("packed", LargeBinary, nullable=False),
 )
 
 revisions = Table(  # every state of the submissions that changed; one never changed is its own only revision
     "revisions",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("root_uuid", String, primary_key=True),
+    Column("form_id", Name, primary_key=True),
+    Column("root_uuid", Name, primary_key=True),
     Column("revision", Integer, primary_key=True),
-    Column("kind", String, nullable=False),  # new, edited, validated, files, deleted, restored
+    Column("kind", Name, nullable=False),  # new, edited, validated, files, deleted, restored
     Column("seen_at", Utc, nullable=False),
-    Column("uuid", String, nullable=False),
-    Column("body_id", Integer),  # as in submissions; empty for a deletion: the revision before it holds the content
+    Column("uuid", Name, nullable=False),
+    Column("body_id", RowId),  # as in submissions; empty for a deletion: the revision before it holds the content
     Column("body_at", Integer),
     Column("body_n", Integer),
 )
@@ -105,18 +110,18 @@ revisions = Table(  # every state of the submissions that changed; one never cha
 attachments = Table(
     "attachments",
     metadata,
-    Column("row_id", Integer, primary_key=True),
-    Column("form_id", String, nullable=False),
-    Column("root_uuid", String, nullable=False),
-    Column("attachment_uid", String, nullable=False),
-    Column("filename", String, nullable=False),
-    Column("question_path", String, nullable=False),
-    Column("mimetype", String, nullable=False),
-    Column("url", String, nullable=False),
+    Column("row_id", RowId, primary_key=True),
+    Column("form_id", Name, nullable=False),
+    Column("root_uuid", Name, nullable=False),
+    Column("attachment_uid", Name, nullable=False),
+    Column("filename", Name, nullable=False),
+    Column("question_path", Name, nullable=False),
+    Column("mimetype", Name, nullable=False),
+    Column("url", Name, nullable=False),
     Column("is_deleted", Boolean, nullable=False),  # trashed on the server; our copy is kept
     Column("is_current", Boolean, nullable=False),  # named by the newest revision
-    Column("sha256", String),  # None until the bytes are here
-    Column("sniffed", String),  # the media type that the bytes themselves show
+    Column("sha256", Name),  # None until the bytes are here
+    Column("sniffed", Name),  # the media type that the bytes themselves show
     Column("n_bytes", BigInteger),
     Column("stored_at", Utc),
     Column("error", Text),
@@ -129,12 +134,13 @@ by_file = Index(
     attachments.c.attachment_uid,
     unique=True,
 )
-Index("attachments_wanted", attachments.c.form_id, sqlite_where=attachments.c.sha256.is_(None))
+_unfetched = attachments.c.sha256.is_(None)
+Index("attachments_wanted", attachments.c.form_id, sqlite_where=_unfetched, postgresql_where=_unfetched)
 
 quarantine = Table(  # rows that could not be understood: kept, reported, tried again
     "quarantine",
     metadata,
-    Column("form_id", String, primary_key=True),
+    Column("form_id", Name, primary_key=True),
     Column("submission_id", BigInteger, primary_key=True),
     Column("raw", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
@@ -144,16 +150,16 @@ quarantine = Table(  # rows that could not be understood: kept, reported, tried 
 cursors = Table(  # how far a form was read, from which project, and what its last complete scan saw
     "cursors",
     metadata,
-    Column("form_id", String, primary_key=True),
+    Column("form_id", Name, primary_key=True),
     Column("last_id", BigInteger, nullable=False),
-    Column("asset_uid", String, nullable=False, server_default=""),
-    Column("server", String, nullable=False, server_default=""),
-    Column("owner", String, nullable=False, server_default=""),  # owner and rights when nothing was amiss
+    Column("asset_uid", Name, nullable=False, server_default=""),
+    Column("server", Name, nullable=False, server_default=""),
+    Column("owner", Name, nullable=False, server_default=""),  # owner and rights when nothing was amiss
     Column("rights", Text, nullable=False, server_default=""),  # JSON list
     Column("server_n", BigInteger),
     Column("doubles", BigInteger, nullable=False, server_default="0"),  # rows listed beyond one per submission
     Column("n_live", BigInteger, nullable=False, server_default="0"),
-    Column("modified", String, nullable=False, server_default=""),  # the newest modification date, where rows have one
+    Column("modified", Name, nullable=False, server_default=""),  # the newest modification date, where rows have one
     Column("read_at", Utc),  # when the last reading began
     Column("pulled_at", Utc),
     Column("reconciled_at", Utc),  # when the last complete scan began
@@ -162,29 +168,29 @@ cursors = Table(  # how far a form was read, from which project, and what its la
 deployments = Table(
     "deployments",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("asset_uid", String, nullable=False),
-    Column("server", String, nullable=False),
-    Column("form_sha256", String, nullable=False),
+    Column("form_id", Name, primary_key=True),
+    Column("asset_uid", Name, nullable=False),
+    Column("server", Name, nullable=False),
+    Column("form_sha256", Name, nullable=False),
     Column("media", Text, nullable=False),  # JSON: file name → md5
-    Column("version_id", String, nullable=False),
+    Column("version_id", Name, nullable=False),
     Column("deployed_at", Utc),
 )
 
 flat_layouts = Table(  # the tables of each form over all its versions so far, and the version they follow
     "flat_layouts",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("form_sha256", String, nullable=False),
+    Column("form_id", Name, primary_key=True),
+    Column("form_sha256", Name, nullable=False),
     Column("layout", Text, nullable=False, server_default=""),  # JSON, see store.tables.layout
 )
 
 labels = Table(  # what questions (code "") and their choices are called
     "labels",
     metadata,
-    Column("form_id", String, primary_key=True),
-    Column("question", String, primary_key=True),
-    Column("code", String, primary_key=True),
-    Column("language", String, primary_key=True),
+    Column("form_id", Name, primary_key=True),
+    Column("question", Name, primary_key=True),
+    Column("code", Name, primary_key=True),
+    Column("language", Name, primary_key=True),
     Column("label", Text, nullable=False),
 )

@@ -13,15 +13,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.kobo.wire.listing import HEAD_FIELDS, Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
 from kobo_sync.store import raw_pages, schema
-from kobo_sync.store.tables.bulk import insert, insert_rows, inserts_of
 from kobo_sync.store.tables.flatten import Placed
 
 S, R, C, Q = schema.submissions, schema.revisions, schema.cursors, schema.quarantine
 BATCH = 500
-_LISTED = "IN (SELECT value FROM json_each(?))"
 OLDER_ROWS = 100  # so many older rows in a row end the search for recent ones: one alone may be backdated
 
 _IDENTITY = ("form_id", "root_uuid")
@@ -30,10 +29,9 @@ _BODY = ("body_id", "body_at", "body_n")
 _STATE = (*_HEAD, "raw_sha256", *_BODY, "revision", "changed_at")
 _head_state = attrgetter(*_HEAD)
 _INSERTED = (*_IDENTITY, *_STATE, "first_seen_at")
-_UPDATE = f"""UPDATE submissions SET {", ".join(f"{name} = ?" for name in _STATE)}, content_sha256 = '',
- missed_at = NULL, gone_at = NULL WHERE row_id = ?"""
-_INSERT_REVISION = """INSERT INTO revisions (form_id, root_uuid, revision, kind, seen_at, uuid, body_id, body_at, body_n)
- VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_UPDATED = (*_STATE, "content_sha256", "missed_at", "gone_at")
+_TOUCHED = ("raw_sha256", "submission_id", "signature", *_BODY, "missed_at")
+_REVISION = (*_IDENTITY, "revision", "kind", "seen_at", "uuid", *_BODY)
 
 
 @dataclass
@@ -44,6 +42,7 @@ class Tally:
     unknown: set[str] = field(default_factory=set)
     misfits: set[str] = field(default_factory=set)
     conflicts: set[str] = field(default_factory=set)
+    altered: set[str] = field(default_factory=set)
 
 
 class Row(msgspec.Struct, gc=False):
@@ -92,13 +91,16 @@ class SubmissionTable:
         *in_order*: the page is a stretch of the listing, rather than rows picked by id.
         """
         ids = [submission_id for submission_id, _ in page.rows if submission_id >= 0] or [-1]
-        among, values = ("BETWEEN ? AND ?", (min(ids), max(ids))) if in_order else (_LISTED, (json.dumps(ids),))
+        dialect = dialect_of(connection)
+        among: tuple[str, Sequence[Any]] = ("submission_id BETWEEN ? AND ?", (min(ids), max(ids)))
+        if not in_order:
+            condition, listed = dialect.among("submission_id", ids)
+            among = (condition, (listed,))
         query = (
-            f"SELECT submission_id, raw_sha256 FROM submissions WHERE form_id = ? AND submission_id {among}"
+            f"SELECT submission_id, raw_sha256 FROM submissions WHERE form_id = ? AND {among[0]}"
             " AND gone_at IS NULL AND missed_at IS NULL"
         )
-        # Straight from the driver: asked of every row of every page, and a dictionary is all that is wanted.
-        stored: dict[int, bytes] = dict(connection.connection.cursor().execute(query, (self.form_id, *values)))
+        stored: dict[int, bytes] = dict(dialect.rows(connection, query, (self.form_id, *among[1])))
         hashed = zip(page.rows, page.digests, strict=True)
         changed = [(*row, digest) for row, digest in hashed if stored.get(row[0]) != digest]
         return changed, bool(stored) and any(item[0] in stored for item in changed)
@@ -140,8 +142,10 @@ class SubmissionTable:
         return written, [row.head.root_uuid for row in written if row.head.root_uuid in stored]
 
     def _stored_rows(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, Any]:
-        query = f"SELECT * FROM submissions WHERE form_id = ? AND root_uuid {_LISTED}"
-        rows = connection.exec_driver_sql(query, (self.form_id, json.dumps(root_uuids)))
+        dialect = dialect_of(connection)
+        condition, listed = dialect.among("root_uuid", root_uuids)
+        query = f"SELECT * FROM submissions WHERE form_id = ? AND {condition}"
+        rows = dialect.run(connection, query, (self.form_id, listed))
         return {row.root_uuid: row for row in rows}
 
     def append(
@@ -165,7 +169,8 @@ class SubmissionTable:
             "changed_at": stamps,
             "first_seen_at": stamps,
         }
-        insert(connection, inserts_of(S.name, _INSERTED, [columns[name] for name in _INSERTED]))
+        dialect = dialect_of(connection)
+        dialect.insert(connection, dialect.inserts_of(S.name, _INSERTED, [columns[name] for name in _INSERTED]))
         self.tally.counts["new"] += n
         self._count(connection, n)
 
@@ -177,7 +182,7 @@ class SubmissionTable:
             (self.form_id, row.head.root_uuid, *_state(row, place, 1, stamp), stamp)
             for row, place in zip(rows, places, strict=True)
         ]
-        insert_rows(connection, S.name, _INSERTED, added)
+        dialect_of(connection).insert_rows(connection, S.name, _INSERTED, added)
         self.tally.counts["new"] += len(rows)
         self._count(connection, len(rows))
 
@@ -195,12 +200,13 @@ class SubmissionTable:
         updated, revisions = [], []
         for (row, kind, before), place in zip(old, places, strict=True):
             revision = before.revision + 1
-            updated.append((*_state(row, place, revision, stamp), before.row_id))
+            updated.append((*_state(row, place, revision, stamp), "", None, None, before.row_id))
             if before.revision == 1:
                 revisions.append(self._first_revision(before))
             revisions.append((self.form_id, row.head.root_uuid, revision, kind, stamp, row.head.uuid, *place))
-        connection.exec_driver_sql(_UPDATE, updated)
-        connection.exec_driver_sql(_INSERT_REVISION, revisions)
+        dialect = dialect_of(connection)
+        dialect.update_rows(connection, S.name, _UPDATED, ("row_id",), updated)
+        dialect.insert_rows(connection, R.name, _REVISION, revisions)
         self._count(connection, sum(kind == "restored" for _, kind, _ in old))
 
     def _first_revision(self, row: Any) -> tuple[Any, ...]:
@@ -243,16 +249,13 @@ class SubmissionTable:
         for (row, before), is_moved in zip(same, are_other, strict=True):
             place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
             values.append(
-                (row.digest, row.head.submission_id, row.head.signature, *place, self.form_id, row.head.root_uuid)
+                (row.digest, row.head.submission_id, row.head.signature, *place, None, self.form_id, row.head.root_uuid)
             )
-        connection.exec_driver_sql(
-            "UPDATE submissions SET raw_sha256 = ?, submission_id = ?, signature = ?, body_id = ?, body_at = ?, body_n = ?,"
-            " missed_at = NULL WHERE form_id = ? AND root_uuid = ?",
-            values,
-        )
+        dialect_of(connection).update_rows(connection, S.name, _TOUCHED, _IDENTITY, values)
 
     def bury(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
         """Turn live rows into tombstones: content and revisions stay."""
+        revisions = []
         for root_uuid, row in sorted(self._stored_rows(connection, list(root_uuids)).items()):
             if row.gone_at:
                 continue
@@ -261,19 +264,20 @@ class SubmissionTable:
                 S.update().where(mine).values(gone_at=now, missed_at=None, changed_at=now, revision=row.revision + 1)
             )
             if row.revision == 1:
-                connection.exec_driver_sql(_INSERT_REVISION, self._first_revision(row))
-            last = (self.form_id, root_uuid, row.revision + 1, "deleted", _text(now), row.uuid, None, None, None)
-            connection.exec_driver_sql(_INSERT_REVISION, last)
+                revisions.append(self._first_revision(row))
+            revisions.append(
+                (self.form_id, root_uuid, row.revision + 1, "deleted", _text(now), row.uuid, None, None, None)
+            )
             self.tally.counts["deleted"] += 1
             self._count(connection, -1)
+        dialect_of(connection).insert_rows(connection, R.name, _REVISION, revisions)
 
     def miss(self, connection: sa.Connection, root_uuids: Sequence[str], now: datetime) -> None:
         """Remember that a complete scan lacked these rows, though they are not proved gone."""
-        values = [(_text(now), self.form_id, root_uuid) for root_uuid in root_uuids]
-        if values:
-            connection.exec_driver_sql(
-                "UPDATE submissions SET missed_at = ? WHERE form_id = ? AND root_uuid = ? AND missed_at IS NULL", values
-            )
+        dialect = dialect_of(connection)
+        condition, listed = dialect.among("root_uuid", root_uuids)
+        change = f"UPDATE submissions SET missed_at = ? WHERE form_id = ? AND {condition} AND missed_at IS NULL"
+        dialect.run(connection, change, (_text(now), self.form_id, listed))
 
     # ── quarantine ──
 
@@ -307,18 +311,18 @@ class SubmissionTable:
 
     def advance(self, connection: sa.Connection, last_id: int) -> None:
         """Move the cursor to *last_id*, never back."""
-        self._move(connection, "last_id = max(last_id, ?)", last_id)
+        self._move(connection, "last_id = CASE WHEN last_id < ? THEN ? ELSE last_id END", last_id, last_id)
 
     def _count(self, connection: sa.Connection, more: int) -> None:
         """Keep the number of live rows beside the cursor, so that asking it costs nothing."""
         if more:
             self._move(connection, "n_live = n_live + ?", more)
 
-    def _move(self, connection: sa.Connection, how: str, value: int) -> None:
-        change = f"UPDATE cursors SET {how} WHERE form_id = ?"
-        if not connection.exec_driver_sql(change, (value, self.form_id)).rowcount:
+    def _move(self, connection: sa.Connection, how: str, *values: int) -> None:
+        change, run = f"UPDATE cursors SET {how} WHERE form_id = ?", dialect_of(connection).run
+        if not run(connection, change, (*values, self.form_id)).rowcount:
             self.put_cursor(connection, {"last_id": -1})
-            connection.exec_driver_sql(change, (value, self.form_id))
+            run(connection, change, (*values, self.form_id))
 
     def low_water(self, connection: sa.Connection, overlap: timedelta) -> int:
         """The id to read above: rows that the last reading may have missed lie above it.
@@ -347,7 +351,7 @@ class SubmissionTable:
             "SELECT submission_id, submitted_at FROM submissions WHERE form_id = ? AND submission_id <= ?"
             " ORDER BY submission_id DESC"
         )
-        with connection.exec_driver_sql(query, (self.form_id, last_id)) as rows:
+        for rows in dialect_of(connection).batches(connection, query, (self.form_id, last_id)):
             yield from map(tuple, rows)
 
     def ids_of(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, int]:

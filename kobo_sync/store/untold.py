@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from kobo_sync.store import schema
 from kobo_sync.store.submissions import Tally
 
-KINDS = ("unknown", "misfits", "conflicts")
+KINDS = ("unknown", "misfits", "conflicts", "altered")
 
 
 class Untold:

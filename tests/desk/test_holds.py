@@ -70,7 +70,7 @@ def test_a_row_whose_findings_are_closed(state: Any, validation: Any, by: str, e
 
 
 def test_holds_are_kept_with_their_reason(tmp_path: Path) -> None:
-    desk = Desk(f"sqlite:///{tmp_path / 'desk.sqlite'}")
+    desk = Desk(tmp_path / "desk.sqlite")
     now = datetime(2025, 2, 11, tzinfo=UTC)
     put_holds(desk, [WISH, replace(WISH, root_uuid="r2", form_id="g")], now)
     put_holds(desk, [replace(WISH, state="placed")], now)

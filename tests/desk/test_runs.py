@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from kobo_sync.desk import runs, schedules
 from kobo_sync.desk.database import Desk
+from kobo_sync.desk.processes import holder_name, machine, state_of
 from kobo_sync.desk.runs import Order, SlotTaken
 from kobo_sync.errors import Busy
 
 NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
+DEAD = f"{machine()}.99999999.1.a"  # no process has this number
 SLOT = Order("schedule", "", "2026-11-25T06:00", NOW)
 
 
@@ -43,9 +48,38 @@ def test_the_clock_of_yesterday_does_not_hide_what_is_due(desk: Desk) -> None:
 
 
 def test_a_dead_process_of_this_machine_holds_nobody_back(desk: Desk) -> None:
-    runs.take_lease(desk, "one", "laptop", 1, NOW)
+    runs.take_lease(desk, DEAD, "laptop", 1, NOW)
     runs.take_lease(desk, "two", "laptop", 2, NOW)
-    assert not runs.beat(desk, "one", 0, {}) and runs.beat(desk, "two", 0, {})
+    assert not runs.beat(desk, DEAD, 0, {}) and runs.beat(desk, "two", 0, {})
+
+
+def test_two_workspaces_of_one_host_do_not_take_each_other_s_lease(desk: Desk) -> None:
+    """Part 10, 2: a host's name told neither machine nor process, so a live neighbour was taken for dead."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as neighbour:
+        started_at = Path(f"/proc/{neighbour.pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+        holder = f"{machine()}.{neighbour.pid}.{started_at}.b"
+        assert state_of(holder) == "alive"
+        assert state_of(f"{machine()}.{neighbour.pid}.1.b") == "dead"  # its number was another process's once
+        runs.take_lease(desk, holder, "laptop", neighbour.pid, NOW)
+        with pytest.raises(Busy, match="laptop"):
+            runs.take_lease(
+                desk, "own", "laptop", 2, NOW, wait=lambda _: pytest.fail("waits for one that is seen to live")
+            )
+        neighbour.communicate(b"\n")
+    runs.take_lease(desk, "own", "laptop", 2, NOW)
+    assert runs.beat(desk, "own", 0, {})
+
+
+def test_another_machine_of_the_same_name_is_watched(desk: Desk) -> None:
+    assert state_of("0123456789abcdef.1.1.c") == state_of("an-old-version-s-uuid") == "unknown"
+    assert state_of(holder_name("d" * 32)) == "unknown" and len(holder_name("d" * 32)) <= 64
+    runs.take_lease(desk, "0123456789abcdef.1.1.c", "laptop", 1, NOW)
+
+    def beats(_seconds: float) -> None:
+        assert runs.beat(desk, "0123456789abcdef.1.1.c", 0, {})
+
+    with pytest.raises(Busy, match="laptop"):
+        runs.take_lease(desk, "near", "laptop", 2, NOW, wait=beats)
 
 
 def test_another_machine_at_work_is_respected_whatever_its_clock_says(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from kobo_sync.databases.engines import Address
 from kobo_sync.databases.versions import Versioned
 from kobo_sync.desk.database import Desk, open_desk
 from kobo_sync.desk.migrations import DESK
@@ -196,7 +197,7 @@ def test_an_older_desk_on_postgresql_too(record: str, postgres: str) -> None:
     fresh_url, older_url = (postgres.replace("/postgres?", f"/{name}?") for name in (fresh, older))
     before = _make_older(older_url, record, ".postgresql.sql")
     for url in (fresh_url, older_url):
-        Desk(url).close()
+        Desk(Address(url, "", "DESK_URL")).close()
     assert _shapes(older_url) == _shapes(fresh_url)
     _assert_kept(older_url, before)
     with server.connect() as connection:

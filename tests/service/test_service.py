@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from conftest import MISSION, ZONES, Field
 from kobo_sync.cli.signals import StopSignal
 from kobo_sync.config.config import parse_config
 from kobo_sync.desk import notices, runs, schedules
+from kobo_sync.desk.processes import machine
 from kobo_sync.errors import Busy, ConfigError, RunStopped
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import end_dead_runs, recorded
@@ -29,6 +31,7 @@ from kobo_sync.service.loop import Service
 
 SERVICE = (sys.executable, "-m", "kobo_sync", "service", "--workspace")
 SCHEDULE = '\n[schedule]\npull = ["0 * * * *"]\njitter_s = 0\ngrace_minutes = 180\n'
+DEAD = f"{machine()}.99999999.1.a"  # holds a lease, and no process has its number
 
 
 def _said(mission: Mission, *_: object) -> Report:
@@ -132,7 +135,7 @@ def test_a_killed_evening_is_caught_up(field_team: Field, monkeypatch: pytest.Mo
     field_team.clock.forward(hours=1)
     desk, now = field_team.mission.desk, field_team.clock()
     order = runs.Order("schedule", "", "2025-02-11T10:00", now)
-    runs.take_lease(desk, "dead", field_team.mission.host, 1, now)
+    runs.take_lease(desk, DEAD, field_team.mission.host, 1, now)
     runs.start_run(desk, "pull", order, now, field_team.mission.host, 1)
     field_team.clock.forward(minutes=20)
     with _service(field_team, monkeypatch) as service:
@@ -146,7 +149,7 @@ def test_a_killed_evening_is_caught_up(field_team: Field, monkeypatch: pytest.Mo
 def test_a_live_process_is_no_dead_one(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     mission = field_team.reopen()
     with mission.workspace.exclusive():
-        runs.take_lease(mission.desk, "busy", mission.host, 1, mission.clock())
+        runs.take_lease(mission.desk, DEAD, mission.host, 1, mission.clock())
         runs.start_run(mission.desk, "pull", runs.Order(), mission.clock(), mission.host, 1)
         assert end_dead_runs(mission) == 0
     assert end_dead_runs(mission) == 1
@@ -247,7 +250,10 @@ def test_a_run_ends_itself_when_another_machine_took_the_lease(field_team: Field
     taken = threading.Event()
 
     def act(mission: Mission) -> Report:
-        runs.take_lease(mission.desk, "thief", mission.host, 1, mission.clock())
+        ticks = count(0, 60)
+        runs.take_lease(
+            mission.desk, "thief", mission.host, 1, mission.clock(), wait=lambda _: None, monotonic=lambda: next(ticks)
+        )
         for n in range(200):
             mission.progress("rows", n, 200)
             taken.wait(0.05)

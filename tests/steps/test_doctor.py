@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Field
 
+from kobo_sync.databases.engines import Address
 from kobo_sync.desk.database import open_desk
 from kobo_sync.desk.migrations import DESK
 from kobo_sync.mission.mission import Mission
@@ -116,7 +117,7 @@ def test_a_desk_on_a_server_that_cannot_be_reached(three_databases: Workspace) -
 
 @pytest.mark.postgres
 def test_a_desk_on_a_server(three_databases: Workspace, postgres: str) -> None:
-    open_desk(three_databases.desk_database, postgres).close()
+    open_desk(Address(postgres, "", "DESK_URL")).close()
     assert f"version {DESK.version}, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")
 
 

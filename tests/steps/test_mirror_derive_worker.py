@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from conftest import REPO, VISITES, Field
 
+from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.errors import KoboUnreachable
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
@@ -170,7 +171,7 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
 
 
 def test_an_empty_page_is_no_work() -> None:
-    helper = DeriveWorker(flat_tables(VISITS), VISITS)
+    helper = DeriveWorker(flat_tables(VISITS), VISITS, SQLITE)
     for page in (_page(), PAGES[0]):  # the last one that a server gives is empty
         helper.send(page)
     assert helper.take(_page()) is None and helper.take(PAGES[0]) is not None
@@ -180,10 +181,11 @@ def test_an_empty_page_is_no_work() -> None:
 ORPHAN = """
 import sys, time
 from kobo_sync.forms.xlsform import read_form
+from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.store.derive_worker import DeriveWorker
 from kobo_sync.store.tables.layout import flat_tables
 form = read_form(sys.stdin.buffer.read(), "visites.md")
-print(DeriveWorker(flat_tables(form), form)._process.pid, flush=True)
+print(DeriveWorker(flat_tables(form), form, SQLITE)._process.pid, flush=True)
 time.sleep(60)
 """
 

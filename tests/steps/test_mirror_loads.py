@@ -85,7 +85,7 @@ def test_doubles_over_the_pages_of_a_first_reading_end_as_one(tmp_path: Path, mo
     for page in PAGES:
         fast.write_page(page, NOW, advance=True)
     with fast.store.begin() as connection:
-        assert bulk_load.loading(connection) == "personnes"
+        assert bulk_load.loading(connection, "personnes") == "personnes"
     fast.index()
     assert (fast.tally.counts["new"], fast.tally.counts["doubles"], fast.cursor().n_live) == (5, 3, 5)
     monkeypatch.setattr(bulk_load, "may_load", lambda *_: False)
@@ -140,7 +140,7 @@ def test_a_first_reading_that_was_killed_goes_on_or_is_put_in_order(tmp_path: Pa
     again.index()
     with again.store.begin() as connection:
         codes = connection.exec_driver_sql("SELECT code FROM data_personnes ORDER BY code").scalars().all()
-        assert bulk_load.loading(connection) is None
+        assert bulk_load.loading(connection, "personnes") is None
     assert codes == ["a9", "b5", "c3", "d4", "e7"] and again.recount_live() == again.cursor().n_live == 5
     assert {"submissions_by_root", "attachments_by_file"} <= set(_held(again.store)["indexes"])
     again.store.close()
@@ -153,7 +153,7 @@ def test_a_small_form_in_a_large_mirror_is_looked_up_row_by_row(tmp_path: Path) 
     visits = Mirror(mirror.store, VISITS)
     visits.write_page(_page((70, "v"), of="zone"), NOW, advance=True)
     with mirror.store.begin() as connection:
-        assert bulk_load.loading(connection) is None
+        assert bulk_load.loading(connection, "personnes") is None
     mirror.store.close()
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from conftest import Field
 
+from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.mission.facts import facts_of_zones, gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.steps.purge import purge
 from kobo_sync.store.reading import stored_parts
-from kobo_sync.store.tables.layout import PART_WIDTH
 from kobo_sync.store.zones import ELSEWHERE
 
 FORM = """
@@ -108,7 +108,7 @@ def test_a_wide_form_is_pulled_whole_and_read_as_one_table(
     report = pull(mission)
     assert report.counts["new"] == 4 and not report.findings
     widths = _parts(mission), _parts(mission, "visites__membre")
-    assert tuple(map(len, widths)) == n_parts and max(map(max, widths)) <= PART_WIDTH
+    assert tuple(map(len, widths)) == n_parts and max(map(max, widths)) <= SQLITE.part_width
     _has_its_answers(mission, bases, n_root, n_repeat)
     assert not pull(mission).counts.get("new")
     assert rebuild(mission).counts["rebuilt"] == 4

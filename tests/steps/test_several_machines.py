@@ -11,8 +11,10 @@ import pytest
 from conftest import Field
 
 from kobo_sync.config.config import parse_config
+from kobo_sync.desk import worklist
 from kobo_sync.errors import KoboRejected, RunStopped
 from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission.freshness import last_collected
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.build import build
@@ -362,3 +364,26 @@ def test_a_retyped_question_loses_nothing_it_held(field_team: Field) -> None:
         pull(mission)
         assert not {"CHECK001", "BUILD002"} & {*_rules(check(mission)), *_rules(build(mission))}
         assert export(mission, "csv").counts["files"] and export(mission, "xlsx").counts["files"]
+
+
+@pytest.mark.postgres
+@pytest.mark.one_database
+def test_a_mirror_that_is_behind_closes_no_finding_of_another(field_team: Field, tmp_path: Path, postgres: str) -> None:
+    """Part 10, 2: two machines share the desk, each has a mirror; /health of one is not the other's success."""
+    field_team.mission.environ["DESK_URL"] = postgres  # type: ignore[index]
+    field_team.person("NOR-001")
+    field_team.person("NOR-001")  # one code twice: a finding
+    with another_machine(field_team, tmp_path / "other") as other:
+        here = field_team.reopen()
+        here.environ["DESK_URL"] = postgres  # type: ignore[index]
+        pull(other)
+        assert last_collected(here) is None and last_collected(other) == field_team.clock()
+        check(other)
+        listed = worklist.counts(here.desk)
+        report = check(here)  # nothing was pulled here yet
+        assert "CHECK002" in _rules(report) and sum(listed.values())
+        assert worklist.counts(here.desk) == listed
+        field_team.clock.forward(hours=1)
+        pull(here)
+        assert "CHECK002" not in _rules(check(here))
+        assert worklist.counts(here.desk) == listed

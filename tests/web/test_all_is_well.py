@@ -10,12 +10,15 @@ from conftest import Field
 from web_office import Office
 
 from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.desk.processes import machine
 from kobo_sync.desk.runs import Order
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.analyse import analyse, then_figures
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.status import status
+
+DEAD = f"{machine()}.99999999.1.a"  # holds a lease, and no process has its number
 
 
 def _ran(mission: Mission, job: str, outcome: str, **report: object) -> None:
@@ -98,7 +101,7 @@ def test_doctor_names_every_project_that_the_account_cannot_see_by_form(field_te
 
 def test_status_marks_what_a_killed_process_left(field_team: Field) -> None:
     mission, root = field_team.mission, field_team.mission.workspace.root
-    runs.take_lease(mission.desk, "dead", mission.host, 1, mission.clock())
+    runs.take_lease(mission.desk, DEAD, mission.host, 1, mission.clock())
     runs.start_run(mission.desk, "pull", Order(), mission.clock(), mission.host, 1)
     command = [sys.executable, "-m", "kobo_sync", "status", "--workspace", str(root)]
     ended = subprocess.run(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kobo_sync.databases.dialects import Dialect, Inserts
 from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns, head_column
-from kobo_sync.store.tables.bulk import Inserts, inserts_of
 from kobo_sync.store.tables.flatten import Flattened, Flattener
 from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FlatTable, parts_of
 
@@ -25,30 +25,34 @@ class Derived(NamedTuple):
     inserts: Inserts
     unknown: Sequence[str]
     misfits: Sequence[str]
+    altered: Sequence[str]
 
 
-def derive(flattener: Flattener, columns: Columns) -> Derived:
+def derive(flattener: Flattener, columns: Columns, dialect: Dialect) -> Derived:
     """What many rows say, none of which is held: *columns* is what *flattener* gave last."""
     flat = flattener.flatten_columns(columns)
-    files = _file_inserts(flattener.form_id, head_column(columns.heads, "root_uuid"), columns.files)
-    inserts = table_inserts(flattener.tables, flat) + files
-    return Derived(columns.heads, inserts, sorted(flat.unknown), sorted(flat.misfits))
+    files = _file_inserts(dialect, flattener.form_id, head_column(columns.heads, "root_uuid"), columns.files)
+    inserts = table_inserts(dialect, flattener.tables, flat) + files
+    return Derived(columns.heads, inserts, sorted(flat.unknown), sorted(flat.misfits), sorted(flat.altered))
 
 
-def table_inserts(tables: Sequence[FlatTable], flat: Flattened) -> Inserts:
-    """How the rows of *flat* get into the flat tables."""
+def table_inserts(dialect: Dialect, tables: Sequence[FlatTable], flat: Flattened) -> Inserts:
+    """How the rows of *flat* get into the flat tables; `Flattened.altered` gathers what cannot be kept as it came."""
     chosen = [name for name, _ in CHOSEN]
     inserts: Inserts = []
     for table in tables:
         columns = flat.columns[table.name]
-        for part in parts_of(table):
+        for part in parts_of(table, dialect.part_width):
             names = [name for name, _ in part.system] + [column.name for column in part.columns]
-            inserts += inserts_of(part.name, names, [columns[at] for at in part.places])
-        inserts += inserts_of(CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
+            values = [columns[at] for at in part.places]
+            inserts += dialect.inserts_of(part.name, names, values, flat.altered)
+        inserts += dialect.inserts_of(CHOSEN_PREFIX + table.name, chosen, flat.chosen[table.name])
     return inserts
 
 
-def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Sequence[File]]) -> Inserts:
+def _file_inserts(
+    dialect: Dialect, form_id: str, root_uuids: Sequence[str], files: Sequence[Sequence[File]]
+) -> Inserts:
     listed = [
         (root, file)
         for root, some in zip(root_uuids, files, strict=True)
@@ -64,4 +68,4 @@ def _file_inserts(form_id: str, root_uuids: Sequence[str], files: Sequence[Seque
         [int(file.is_deleted) for _, file in listed],  # to `sqlite3` a bool is a stranger, and slow
     ]
     n = len(listed)
-    return inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *columns, [1] * n])
+    return dialect.inserts_of(FILE_TABLE, FILE_COLUMNS, [[form_id] * n, *columns, [1] * n])

@@ -31,13 +31,15 @@ class Flattened:
     """Submissions as rows that lie side by side: per table name its *columns*, system columns first; and likewise
     those of *chosen* (see `layout.CHOSEN`).
 
-    *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number.
+    *unknown* are answers that no table has a place for, *misfits* questions whose answer is no number, *altered* those
+    whose answer has characters that the database cannot keep.
     """
 
     columns: dict[str, list[list[Value]]]
     chosen: dict[str, list[list[Value]]]
     unknown: set[str] = field(default_factory=set)
     misfits: set[str] = field(default_factory=set)
+    altered: set[str] = field(default_factory=set)
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):

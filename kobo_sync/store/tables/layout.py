@@ -40,7 +40,6 @@ CHOSEN: tuple[tuple[str, Kind], ...] = (  # one row per chosen code; rank is its
     ("rank", "integer"),
 )
 MANY = {"select_multiple": "choices", "select_multiple_from_file": "choices", "rank": "rank"}
-PART_WIDTH = 1_900  # columns in one table of the database: SQLite has 2,000 to a table, and to an answer
 GEO_PARTS = ("lat", "lon", "alt", "acc")
 GEOPOINTS = frozenset({"geopoint", "start-geopoint"})
 PHONES = frozenset(
@@ -99,9 +98,12 @@ class Part:
     places: tuple[int, ...]
 
 
-def parts_of(table: FlatTable) -> tuple[Part, ...]:
-    """The tables of the database that a flat table is kept in: one, or several of one row each that share its key."""
-    system, width = table.system, PART_WIDTH - len(table.system)
+def parts_of(table: FlatTable, most_columns: int) -> tuple[Part, ...]:
+    """The tables of the database that a flat table is kept in: one, or several of one row each that share its key.
+
+    *most_columns* is what one of them takes (see `dialects.Dialect.part_width`).
+    """
+    system, width = table.system, most_columns - len(table.system)
     keys = tuple(at for at, (name, _) in enumerate(system) if name in KEY)
     parts: list[Part] = []
     for start in range(0, max(1, len(table.columns)), width):
