@@ -152,12 +152,38 @@ def names_of(facts: Facts) -> Names:
 
 
 @memo_in_process
-def names_in(facts: Facts) -> Names:
-    """Everybody whom the tables of *facts* name, and the trainer."""
+def names_in(facts: Facts, common: frozenset[str] | None = None) -> Names:
+    """Everybody whom the tables of *facts* name, and the trainer; *common* are their `common_words`, given where they are there.
+
+    Those who give them put several parts `together`: what all parts share is then not in each.
+    """
     parts = [people_in(facts, form_id) for form_id in facts.config.forms]
     trainer = facts.config.mission.trainer
     parts += [People((((trainer,),),))] if trainer else []
-    return comparable(parts, common_words(facts))
+    if common is None:
+        return comparable(parts, common_words(facts))
+    return replace(comparable(parts, common), common=frozenset(), sorted=())
+
+
+def together(parts: Iterable[Names], common: frozenset[str]) -> Names:
+    """The names of several parts, whose persons are told apart; *common* are the words of all."""
+    sets: dict[str, set[str]] = {name: set() for name in ("alone", "small", "glued", "phones", "numbers", "codes")}
+    people: dict[str, set[int]] = {}
+    first = 0
+    for part in parts:
+        for name, all_words in sets.items():
+            all_words.update(getattr(part, name))
+        last = first
+        for word, persons in part.people.items():
+            people.setdefault(word, set()).update(first + person for person in persons)
+            last = max(last, first + max(persons, default=0))
+        first = last
+    return Names(
+        **{name: frozenset(all_words) for name, all_words in sets.items()},
+        people={word: frozenset(persons) for word, persons in people.items()},
+        common=common,
+        sorted=tuple(sorted(sets["alone"] | sets["small"] | sets["glued"])),
+    )
 
 
 def common_words(facts: Facts) -> frozenset[str]:

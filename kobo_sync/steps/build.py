@@ -102,6 +102,7 @@ class _Run:
         facts = gather_facts(mission, marks=self.marks)
         if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, facts, self.marks) >= build_worker.WORTH:
             build_worker.look_ahead(mission)
+        self.whole = facts
         findings = findings_by_zone(mission, lambda: self.compared, facts, self.marks)
         self.whole = with_states(mission, facts, findings)  # its tables are read only where nothing less will do
         self.inputs = Inputs(mission, self.whole)
@@ -119,7 +120,8 @@ class _Run:
     @cached_property
     def compared(self) -> Facts:
         """The whole mission's facts with the columns that zones are compared by."""
-        return gather_facts(self.mission, marks=self.marks, named_only=True)
+        compared = gather_facts(self.mission, marks=self.marks, named_only=True)
+        return replace(compared, names=self.whole.names, registered=self.whole.registered)
 
     def look_at(self, zones: Sequence[Zone]) -> None:
         """Tell the zones whose sets are as they should be from those to make; *previous_findings* are the former's."""
