@@ -131,12 +131,12 @@ def gather_facts(
 
 def _names_by_zone(mission: Mission, facts: Facts, marks: Marks, shared: str) -> Names:
     """Everybody whom the mission's rows name, a few zones at a time: those of zones that are as they were are kept."""
-    naming, common, parts = _naming(mission), common_words(facts), []
+    common, parts = common_words(facts), []
     for batch in batches(marks):
         name, key = f"names-{batch[0]}", hashed([shared, state_of(marks, batch)])
         part = mission.workspace.cache.get(name, key, Names)
         if part is None:
-            tables = _Tables(mission, naming, batch)
+            tables = _Tables(mission, _naming(mission), batch)
             part = names_in(replace(facts, tables=tables, as_of=None), common)
             mission.workspace.cache.put(name, key, part)
         parts.append(part)

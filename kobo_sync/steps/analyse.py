@@ -24,14 +24,16 @@ def analyse(mission: Mission) -> Report:
     Raises: StoreError, ConfigError, FormError.
     """
     marks = gather_marks(mission)
-    whole, compared = (gather_facts(mission, marks=marks, named_only=named_only) for named_only in (False, True))
-    report = figures_of(mission, marks, whole, compared)
+    whole = gather_facts(mission, marks=marks)
+    report = figures_of(mission, marks, whole, lambda: gather_facts(mission, marks=marks, named_only=True))
     forget()
     return report
 
 
-def figures_of(mission: Mission, marks: Marks, whole: Facts, compared: Facts, inputs: Inputs | None = None) -> Report:
-    """`analyse`, of what is read already: *whole* of all columns, *compared* of those that zones are compared by.
+def figures_of(
+    mission: Mission, marks: Marks, whole: Facts, compared: Callable[[], Facts], inputs: Inputs | None = None
+) -> Report:
+    """`analyse`, of what is read already: *whole* of all columns, *compared* gives those that zones are compared by.
 
     Zones whose figures are kept are not read; what *inputs* has hashed, where somebody has it, is not hashed again.
     """
@@ -48,7 +50,7 @@ def figures_of(mission: Mission, marks: Marks, whole: Facts, compared: Facts, in
         if zone:
             places.append(figures.place)
     now = mission.clock()
-    mission.desk.put_snapshot("dashboard", dashboard_of(compared, places), stamp, now)
+    mission.desk.put_snapshot("dashboard", dashboard_of(compared(), places), stamp, now)
     n_gone = {snapshots.form_id: snapshots.n_gone for snapshots in mission.store.holdings(list(mission.config.forms))}
     mission.desk.put_snapshot("collection", collection(whole, parts, n_gone), stamp, now)
     n = len(whole.config.zones)

@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
-from kobo_sync.deliverables import changes, deliverable, final_report
-from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents.pdf import typeset
-from kobo_sync.documents.word.living import flattened
+from kobo_sync.deliverables import deliverable
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
@@ -87,10 +85,18 @@ def build(
     report = mission.report("build", started_at, run.counts, run.findings, run.lines)
     if figures:
         report = then_figures(
-            mission, report, lambda: figures_of(mission, run.marks, run.whole, run.compared, run.inputs)
+            mission, report, lambda: figures_of(mission, run.marks, run.whole, lambda: run.compared, run.inputs)
         )
     forget()
     return report
+
+
+class _Change(NamedTuple):
+    """A zone's manifest as it was (None for a first build) and is, see `changes.Change`."""
+
+    zone: str
+    before: Manifest | None
+    now: Manifest
 
 
 class _Run:
@@ -112,7 +118,7 @@ class _Run:
         self.findings: list[Finding] = []
         self.lines: list[str] = []
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
-        self.changes: list[changes.Change] = []
+        self.changes: list[_Change] = []
         self.sets: dict[str, Manifest] = {}
         self.inputs_hashes: dict[str, str] = {}
         self.previous_findings: dict[str, list[Finding]] = {}
@@ -151,11 +157,13 @@ class _Run:
             return
         previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
+        from kobo_sync.deliverables.live_values import live_values
+
         failures: list[Finding] = []
         documents = _documents(self.mission.config.deliverables.zone, facts, failures)
         figures_of_zone(self.mission, self.whole, zone, self.marks, self.inputs, facts)  # kept: its rows are here now
         manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts), failures)
-        self.changes.append(changes.Change(code, self.sets.get(code), _compared(manifest)))
+        self.changes.append(_Change(code, self.sets.get(code), _compared(manifest)))
         self.sets[code] = _compared(manifest)
         self.findings += [*_put(self.mission, code, previous, documents, manifest), *failures]
         self.lines.append(_counted(code, documents, self.counts))
@@ -165,12 +173,20 @@ class _Run:
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
         if len(self.changes) >= _MANY:
+            from kobo_sync.documents.pdf import typeset
+
             typeset.forget()
         previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.deliverables.mission
         inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
         before = previous.manifest
         is_same = not fresh and before is not None and before.inputs_hash == inputs_hash and previous.complete
+        untold, told = self._untold()
+        if before and is_same and not pdf and not untold and self._stays(before, previous):
+            return
+        from kobo_sync.deliverables import changes, final_report  # here: a build of what is unchanged loads no Word
+        from kobo_sync.deliverables.live_values import live_values
+
         only_report = set(names) <= {final_report.NAME}
         facts = replace(
             self.whole,
@@ -182,9 +198,8 @@ class _Run:
         )
         findings: list[Finding] = []
         documents = _documents(names, facts, findings)
-        untold, told = self._untold()
         if untold:
-            documents.append((changes.NAME, changes.changes_paper(facts, untold)))
+            documents.append((changes.NAME, changes.changes_paper(facts, [changes.Change(*each) for each in untold])))
         elif changes.PATH in previous.files:
             documents.append((changes.NAME, Document(changes.PATH, previous.files[changes.PATH](), changes.CLASS)))
         report = next((document for _, document in documents if document.path == final_report.PATH), None)
@@ -206,7 +221,17 @@ class _Run:
             self.workspace.put_told_sets(told)
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
 
-    def _untold(self) -> tuple[list[changes.Change], dict[str, Manifest]]:
+    def _stays(self, manifest: Manifest, previous: PreviousSet) -> bool:
+        """Leave the mission's set, made from what it would be made from now, as it is, unless somebody changed a file of it."""
+        if set(previous.files) != set(manifest.files) or any(map(previous.is_edited, manifest.files)):
+            return False
+        self.counts["files"] += len(manifest.files)
+        self.counts["bytes"] += sum(file.n_bytes for file in manifest.files.values())
+        self.findings += manifest.findings
+        self.lines.append(f"{MISSION_FOLDER}: {', '.join(sorted(manifest.files))}")
+        return True
+
+    def _untold(self) -> tuple[list[_Change], dict[str, Manifest]]:
         """What changed in each zone since it was last told, whichever run made its set; and what is told with that."""
         built = {change.zone: change for change in self.changes}
         before = self.workspace.told_sets()
@@ -218,9 +243,19 @@ class _Run:
             told = before.get(code) if before or never_told else change.before if change else now
             if change and change.before is None:
                 told = None
-            if change or told is None or changes.differs(told, now):
-                untold.append(changes.Change(code, told, now))
+            if change or told is None or _differ(told, now):
+                untold.append(_Change(code, told, now))
         return untold, {code: replace(now, inputs_hash="") for code, now in self.sets.items()}
+
+
+def _differ(told: Manifest, now: Manifest) -> bool:
+    """`changes.differs`, where it must be asked."""
+    says = [(each.fingerprint, each.figures, each.submissions, each.form_versions) for each in (told, now)]
+    if says[0] == says[1]:
+        return False
+    from kobo_sync.deliverables.changes import differs
+
+    return differs(told, now)
 
 
 def _compared(manifest: Manifest) -> Manifest:
@@ -298,6 +333,8 @@ def manifest_of_set(
 
 def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
     """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
+    from kobo_sync.deliverables import final_report
+
     is_ours = REPORT_PDF in previous.listed
     is_same = (
         REPORT_PDF in previous.files
@@ -307,6 +344,8 @@ def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Docume
         return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
     if not as_pdf:
         return None
+    from kobo_sync.documents.word.living import flattened
+
     draft = flattened(report.content, hints=True)  # what is still to be written stays in sight
     return Document(REPORT_PDF, libreoffice.pdfs({REPORT_PDF: draft})[REPORT_PDF], report.classification)
 

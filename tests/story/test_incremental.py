@@ -138,11 +138,9 @@ EDITS: tuple[Edit, ...] = (
 def decide(state: Path, chance: random.Random) -> None:
     """Somebody decides about a finding."""
     mission = opened(state, state / "out")
-    check(mission)
-    items = worklist.items(mission.desk)
-    item = chance.choice(sorted(items, key=lambda each: each.key))
-    status = chance.choice(("accepted", "false_alarm"))
-    worklist.decide(mission.desk, item.key, status, by="A. B.", why="vu", now=mission.clock())
+    keys = sorted(worklist.keyed(check(mission).findings))
+    state_of_it = chance.choice(("accepted", "false_alarm"))
+    worklist.set_state(mission.desk, [chance.choice(keys)], state_of_it, "A. B.", "vu", mission.clock())
     mission.close()
 
 
@@ -179,9 +177,7 @@ def told(state: Path, out: Path) -> list[object]:
         mission.close()
 
 
-def test_after_any_edits_a_build_is_one_from_nothing(
-    told_demo: Path, tmp_path: Path
-) -> None:
+def test_after_any_edits_a_build_is_one_from_nothing(told_demo: Path, tmp_path: Path) -> None:
     chance = random.Random(18)
     state, fresh = told_demo, tmp_path / "fresh"
     built(state, state / "out")
