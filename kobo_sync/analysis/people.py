@@ -45,7 +45,7 @@ class Names:
     alone: frozenset[str]
     small: frozenset[str]
     glued: frozenset[str]
-    people: Mapping[str, frozenset[int]]
+    people: Mapping[str, tuple[int, ...]]
     phones: frozenset[str]
     numbers: frozenset[str]
     codes: frozenset[str]
@@ -168,21 +168,23 @@ def names_in(facts: Facts, common: frozenset[str] | None = None) -> Names:
 def together(parts: Iterable[Names], common: frozenset[str]) -> Names:
     """The names of several parts, whose persons are told apart; *common* are the words of all."""
     sets: dict[str, set[str]] = {name: set() for name in ("alone", "small", "glued", "phones", "numbers", "codes")}
-    people: dict[str, set[int]] = {}
+    people: dict[str, tuple[int, ...]] = {}
     first = 0
     for part in parts:
+        own = {word: word for word in part.people}  # a word is in several of a part's sets: it is kept once
         for name, all_words in sets.items():
-            all_words.update(getattr(part, name))
+            all_words.update(own.setdefault(word, word) for word in getattr(part, name))
         last = first
         for word, persons in part.people.items():
-            people.setdefault(word, set()).update(first + person for person in persons)
+            people[word] = (*people.get(word, ()), *(first + person for person in persons))
             last = max(last, first + max(persons, default=0))
         first = last
     return Names(
-        **{name: frozenset(all_words) for name, all_words in sets.items()},
-        people={word: frozenset(persons) for word, persons in people.items()},
-        common=common,
+        **{name: frozenset(sets.pop(name)) for name in ("phones", "numbers", "codes")},
         sorted=tuple(sorted(sets["alone"] | sets["small"] | sets["glued"])),
+        **{name: frozenset(sets.pop(name)) for name in ("alone", "small", "glued")},
+        people=people,
+        common=common,
     )
 
 
@@ -234,7 +236,7 @@ def comparable(parts: Iterable[People], common: frozenset[str]) -> Names:
         alone=frozenset(alone),
         small=frozenset(small),
         glued=frozenset(glued),
-        people={word: frozenset(persons) for word, persons in people.items() if word != "~"},
+        people={word: tuple(sorted(persons)) for word, persons in people.items() if word != "~"},
         phones=frozenset(map(phone_key, numbers)) - {""},
         numbers=frozenset(map(number_key, numbers)) - {""},
         codes=frozenset(codes),

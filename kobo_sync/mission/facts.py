@@ -131,16 +131,18 @@ def gather_facts(
 
 def _names_by_zone(mission: Mission, facts: Facts, marks: Marks, shared: str) -> Names:
     """Everybody whom the mission's rows name, a few zones at a time: those of zones that are as they were are kept."""
-    common, parts = common_words(facts), []
-    for batch in batches(marks):
+    common = common_words(facts)
+
+    def part_of(batch: Sequence[str]) -> Names:
         name, key = f"names-{batch[0]}", hashed([shared, state_of(marks, batch)])
         part = mission.workspace.cache.get(name, key, Names)
         if part is None:
             tables = _Tables(mission, _naming(mission), batch)
             part = names_in(replace(facts, tables=tables, as_of=None), common)
             mission.workspace.cache.put(name, key, part)
-        parts.append(part)
-    return together(parts, common)
+        return part
+
+    return together(map(part_of, batches(marks)), common)
 
 
 def batches(marks: Marks) -> list[list[str]]:
@@ -196,20 +198,26 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
     )
 
 
-def texts_of_zone(mission: Mission, zone: Zone) -> Iterator[str]:
-    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those."""
+def texts_of_zone(mission: Mission, zone: Zone, own: Facts | None = None) -> Iterator[str]:
+    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those.
+
+    *own* are the zone's facts where somebody has them.
+    """
     named = _naming(mission)
     typed = {question.name for form in mission.forms.values() for question in form.questions if question.kind in _TYPED}
-    tables = _Tables(mission, typed - named, [zone.code])
+    tables = own.tables if own else _Tables(mission, typed - named, [zone.code])
     for table in tables.values():
         for column in table.columns:
-            if column in typed:
+            if column in typed and column not in named:
                 yield from (text for text in table[column].dropna().unique() if isinstance(text, str))
 
 
-def people_seen(mission: Mission, whole: Facts, zone: Zone) -> frozenset[str]:
-    """The codes and names by which the rows of *zone* may mean somebody registered in another (`persons.keys_seen`)."""
-    return keys_seen(replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
+def people_seen(mission: Mission, whole: Facts, zone: Zone, own: Facts | None = None) -> frozenset[str]:
+    """The codes and names by which the rows of *zone* may mean somebody registered in another (`persons.keys_seen`).
+
+    *own* are the zone's facts where somebody has them.
+    """
+    return keys_seen(own or replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:

@@ -38,35 +38,42 @@ class Inputs:
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
 
-    def of_zone(self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding]) -> str:
-        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
+    def of_zone(
+        self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding], facts: Facts | None = None
+    ) -> str:
+        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share.
+
+        *facts* are the zone's own where somebody has them: else what is not kept of its rows is read.
+        """
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
-        return hashed([self._shared, *own, *self._people_met(zone, mark, whole), *self._visitors(zone, mark, whole)])
+        return hashed(
+            [self._shared, *own, *self._people_met(zone, mark, whole, facts), *self._visitors(zone, mark, whole, facts)]
+        )
 
     def of_figures(self, zone: Zone | None, mark: Mark, whole: Facts) -> str:
         """The hash for what pages show of *zone* (None: of the rows in no zone): neither findings nor templates enter it."""
         own = [self._read, repr(zone), mark.state, str(mark.seen_at)]
         return hashed([*own, *self._visitors(zone, mark, whole), *self._people_met(zone, mark, whole)] if zone else own)
 
-    def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+    def _people_met(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
         cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
         if zone.code in self._met:
             return self._met[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
-            keys = sorted(keys_in(texts_of_zone(self._of, zone)))
+            keys = sorted(keys_in(texts_of_zone(self._of, zone, facts)))
             cache.put(name, key, keys)
         self._met[zone.code] = met(names_of(whole), keys)
         return self._met[zone.code]
 
-    def _visitors(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+    def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
         cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
         keys = cache.get(name, key, list[str])
         if keys is None:
-            keys = sorted(people_seen(self._of, whole, zone))
+            keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
         people, by_key = self._registered(whole)
         places = sorted({place for key in keys for place in by_key.get(key, ())})

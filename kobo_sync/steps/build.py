@@ -133,12 +133,13 @@ class _Run:
         """Tell the zones whose sets are as they should be from those to make; *previous_findings* are the former's."""
         for zone in zones:
             code, previous = zone.code, self.workspace.previous_set(zone.code)
+            if previous.manifest is None:
+                continue  # it is made in any case, and its rows are read for that once
             inputs_hash = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
             self.inputs_hashes[code] = inputs_hash
-            if previous.manifest:
-                self.sets[code] = _compared(previous.manifest)
-                if previous.manifest.inputs_hash == inputs_hash and previous.complete:
-                    self.previous_findings[code] = list(previous.manifest.findings)
+            self.sets[code] = _compared(previous.manifest)
+            if previous.manifest.inputs_hash == inputs_hash and previous.complete:
+                self.previous_findings[code] = list(previous.manifest.findings)
         if len(zones) - len(self.previous_findings) >= _MANY:
             self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
             forget()
@@ -161,8 +162,11 @@ class _Run:
 
         failures: list[Finding] = []
         documents = _documents(self.mission.config.deliverables.zone, facts, failures)
+        inputs_hash = self.inputs_hashes.get(code) or self.inputs.of_zone(
+            zone, self.marks.zones[code], self.whole, self._concern(code), facts
+        )
+        manifest = manifest_of_set(facts, documents, inputs_hash, live_values(facts), failures)
         figures_of_zone(self.mission, self.whole, zone, self.marks, self.inputs, facts)  # kept: its rows are here now
-        manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts), failures)
         self.changes.append(_Change(code, self.sets.get(code), _compared(manifest)))
         self.sets[code] = _compared(manifest)
         self.findings += [*_put(self.mission, code, previous, documents, manifest), *failures]
