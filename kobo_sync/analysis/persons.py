@@ -142,6 +142,8 @@ def likeness(one: Mapping[str, str], other: Mapping[str, str]) -> Literal["same"
     return "same" if pairs and alike and any(" " in name for name in shared) else "unsure"
 
 
+# Holding the people keeps their id from being given to others.
+_last_bearers: list[tuple[Mapping[str, Person], dict[str, list[Person]]]] = [({}, {})]
 Place = tuple[str, str]  # a zone and the key of a person in it
 
 
@@ -163,7 +165,7 @@ def identified(facts: Facts) -> Identified:
     """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
     table = meaning.rows(facts, "attendance").table
     everybody, not_listed = registered(facts), facts.config.codes.not_listed
-    bearers = _bearers(everybody.values())
+    bearers = bearers_of(everybody)
     rows: list[Place] = []
     people: dict[Place, Person] = {}
     walk_in_names: dict[Place, str] = {}  # (zone, name) → key
@@ -190,11 +192,15 @@ def identified(facts: Facts) -> Identified:
     return Identified({root: own_place.get(place, place) for root, place in zip(roots, rows, strict=True)}, people)
 
 
-def _bearers(people: Iterable[Person]) -> dict[str, list[Person]]:
-    bearers: dict[str, list[Person]] = {}
-    for person in people:
-        for name in person.names:
-            bearers.setdefault(name, []).append(person)
+def bearers_of(everybody: Mapping[str, Person]) -> Mapping[str, list[Person]]:
+    """Name → who bears it among *everybody*, in their order; worked out once for the zones that ask for the same people in turn."""
+    people, bearers = _last_bearers[0]
+    if people is not everybody:
+        bearers = {}
+        for person in everybody.values():
+            for name in person.names:
+                bearers.setdefault(name, []).append(person)
+        _last_bearers[0] = everybody, bearers
     return bearers
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import Person, registered
+from kobo_sync.analysis.persons import bearers_of, registered
 from kobo_sync.analysis.quoting import keys_in, met
 from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
@@ -33,7 +33,6 @@ class Inputs:
         self._shared = hashed(parts)
         self._of = mission
         self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
-        self._people: tuple[list[Person], dict[str, list[int]]] | None = None
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
@@ -75,20 +74,11 @@ class Inputs:
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        people, by_key = self._registered(whole)
-        places = sorted({place for key in keys for place in by_key.get(key, ())})
-        return [repr(people[place]) for place in places if people[place].zone != zone.code]
-
-    def _registered(self, whole: Facts) -> tuple[list[Person], dict[str, list[int]]]:
-        """Who is registered in the mission, in order, and who is meant by each code and name: every zone asks for a few."""
-        if self._people is None:
-            people = list(registered(whole).values())
-            by_key: dict[str, list[int]] = {}
-            for place, (key, person) in enumerate(registered(whole).items()):
-                for each in {key, *person.names}:
-                    by_key.setdefault(each, []).append(place)
-            self._people = people, by_key
-        return self._people
+        everybody = registered(whole)
+        bearers = bearers_of(everybody)
+        seen = {person.key: person for key in keys for person in bearers.get(key, ())}
+        seen |= {key: everybody[key] for key in keys if key in everybody}
+        return [repr(person) for _, person in sorted(seen.items()) if person.zone != zone.code]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""
