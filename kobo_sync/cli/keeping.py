@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, cli, verb
+from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, leave_with, verb
 
 if TYPE_CHECKING:
     from kobo_sync.mission.mission import Mission
@@ -35,6 +35,32 @@ def restore_command(archive: Path, workspace: Path, force: bool) -> None:
 
     for line in restore(archive, workspace, force=force, now=utc_now()):
         say(line)
+
+
+@cli.group(name="store", epilog=SEE_EXIT_CODES)
+def store_group() -> None:
+    """Bring mirror and desk to a database that machines share, or back.
+
+    They lie in files of this machine, or where STORE_URL in config/secrets.env says: `store move` brings them there and back.
+    """
+
+
+@store_group.command(name="move", epilog=SEE_EXIT_CODES)
+@click.option("--to", type=click.Choice(["server", "files"]), required=True, help="To the database that STORE_URL names, or from it into files of this machine.")  # fmt: skip
+@in_workspace
+@as_one_json
+def move_command(to: Literal["server", "files"], workspace: Path | None, as_json: bool) -> None:
+    """Move mirror and desk, and prove that every table is equal there; killed, run it again.
+
+    Stop the service and the station's relay first. The side that was left is refused from then on, until all is moved back.
+    """
+    from kobo_sync.cli.progress import Bars
+    from kobo_sync.mission.mission import open_mission
+    from kobo_sync.steps.move import move
+
+    with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
+        report = move(mission, to=to)
+    leave_with(report, as_json=as_json)
 
 
 @verb("purge", name="purge")

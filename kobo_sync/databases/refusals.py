@@ -23,10 +23,14 @@ _AWAY = (
     "look that the database server runs and that its address is right (config/secrets.env), then run again: "
     "nothing that was stored is lost"
 )
+_RIGHT = (
+    "let the database's owner grant this user the right: GRANT CREATE ON DATABASE … TO …, or ALTER SCHEMA … OWNER TO …"
+)
 _OF_SERVER = {  # PostgreSQL's codes, or how they begin
     "53100": "free some disk space on the database's server, then run again: nothing that was stored is lost",
     "53300": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
-    "42501": "let the database's owner grant this user the right: GRANT CREATE ON DATABASE … TO …, or ALTER SCHEMA … OWNER TO …",
+    "42501": _RIGHT,
+    "3F000": _RIGHT,  # the schema is there, and not for this user
     "25006": "this is a copy that only reads: give the address of the server that writes",
     "2BP01": "somebody made a view of their own on these tables: drop it, then run again",
     "55P03": _AGAIN,

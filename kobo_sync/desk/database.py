@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from kobo_sync import __version__
 from kobo_sync.databases.dialects import BUSY_S
 from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
+from kobo_sync.databases.moving import refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
 from kobo_sync.desk.migrations import DESK, fact
@@ -30,7 +32,7 @@ class Desk:
     program meanwhile.
     """
 
-    def __init__(self, place: Path | Address) -> None:
+    def __init__(self, place: Path | Address, *, may_be_moving: bool = False) -> None:
         self._name = LOCAL if isinstance(place, Path) else f"{LOCAL} that {place.key} names"
         if isinstance(place, Path):
             settings = {"timeout": BUSY_S, "check_same_thread": False}
@@ -48,6 +50,9 @@ class Desk:
             elif not needs_nothing:
                 with self._transaction() as connection:
                     bring_up(DESK, connection, shown)
+            if not may_be_moving:
+                with self.read() as connection:
+                    refuse_moved(connection, schema.facts, self._name)
         except BaseException:
             self.close()
             raise
@@ -96,6 +101,29 @@ class Desk:
         """The key that signs cookies and links; made with the desk, never shown."""
         with self.begin() as connection:
             return fact(connection, "signing_key") or ""
+
+    # ── files that machines share ──
+
+    def shared_file(self, name: str) -> bytes | None:
+        """The content of a file that machines of one mission must have alike; None when the desk never had it."""
+        with self.read() as connection:
+            text = fact(connection, f"file {name}")
+        return None if text is None else b64decode(text)
+
+    def offer_shared_file(self, name: str, content: bytes) -> bytes:
+        """Keep *content* unless another machine was faster; returns what is kept, never what was erased."""
+        text = b64encode(content).decode("ascii")
+        with self.begin() as connection:
+            values = {"name": f"file {name}", "value": text}
+            if not insert_once(connection, schema.facts, values):
+                mine = (schema.facts.c.name == values["name"]) & (schema.facts.c.value == "")
+                connection.execute(schema.facts.update().where(mine).values(value=text))
+            return b64decode(fact(connection, values["name"]) or text)
+
+    def put_shared_file(self, name: str, content: bytes) -> None:
+        """Keep *content*; nothing in it says that it was erased everywhere."""
+        with self.begin() as connection:
+            put(connection, schema.facts, {"name": f"file {name}"}, {"value": b64encode(content).decode("ascii")})
 
     # ── snapshots ──
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +19,10 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboSyncError
+from kobo_sync.mission.shared_files import bring, share
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
@@ -238,7 +241,31 @@ class Mission:
         if roster is None:
             return RosterPlan((), ())
         registrations = self.store.read_table(self.store.tables(self.forms[roster.form])[0])
-        return plan_roster(registrations, self.config, self.workspace.expected_participants())
+        return plan_roster(registrations, self.config, self.expected_participants())
+
+    def expected_participants(self) -> list[dict[str, str]]:
+        """The rows of the roster that was imported, on this machine or on another; none when none was. Raises: StoreError."""
+        if "desk" in self.shared_databases:
+            bring(self.desk, self.workspace.expected_roster)
+        return self.workspace.expected_participants()
+
+    def put_expected_participants(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Keep the rows of an imported roster. Raises: StoreError."""
+        content = json.dumps(rows, ensure_ascii=False, indent=1).encode()
+        write_atomic(self.workspace.expected_roster, content, private=True)
+        self.share(self.workspace.expected_roster)
+
+    def pseudonym_key(self) -> bytes:
+        """The key that codes of pseudonymised files are made with, the same on every machine of the mission. Raises: StoreError."""
+        if "desk" not in self.shared_databases:
+            return self.workspace.pseudonym_key()
+        bring(self.desk, self.workspace.pseudonyms)
+        return self.desk.offer_shared_file(self.workspace.pseudonyms.name, self.workspace.pseudonym_key())
+
+    def share(self, path: Path) -> None:
+        """Let the other machines of the mission have a file of the state folder as it is now. Raises: StoreError."""
+        if "desk" in self.shared_databases:
+            share(self.desk, path)
 
     def report(
         self, step: str, started_at: datetime, counts: Mapping[str, int], findings: list[Finding], lines: list[str]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Finding, Report
+from kobo_sync.model import Report
+from kobo_sync.steps.move import copy_to_files
 from kobo_sync.workspace.archive import make_backup, remove_surplus
 from kobo_sync.workspace.folders import BACKUPS
 
@@ -20,21 +22,16 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
     folder = output or (mission.workspace.root / settings.folder if settings.folder else None)
     folder = folder or mission.workspace.state_folder() / BACKUPS
     code = mission.config.mission.code
-    copy = make_backup(
-        mission.workspace, folder, code, started_at, lambda done, total: mission.progress("backup", done, total)
-    )
+    with TemporaryDirectory(prefix="copy-", dir=mission.workspace.state_folder()) as copies:
+        copy = make_backup(
+            mission.workspace,
+            folder,
+            code,
+            started_at,
+            lambda done, total: mission.progress("backup", done, total),
+            copy_to_files(mission, Path(copies)),
+        )
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
     counts = {"files": copy.n_files, "bytes": copy.n_bytes, "removed": len(removed)}
     lines = [f"{copy.folder}: {copy.n_files} files, {copy.n_bytes} bytes", *(f"removed {name}" for name in removed)]
-    findings = []
-    if mission.config.secret("DESK_URL"):
-        findings.append(
-            Finding(
-                "BACKUP001",
-                "warning",
-                "DESK_URL",
-                "the desk is in PostgreSQL: worklist, accounts and schedules are not in this backup",
-                "back that database up with pg_dump",
-            )
-        )
-    return mission.report("backup", started_at, counts, findings, lines)
+    return mission.report("backup", started_at, counts, [], lines)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
+from kobo_sync.config.config import SECRET_NAMES
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone
 from kobo_sync.mission.mission import Mission
@@ -29,10 +30,9 @@ def look_ahead(mission: Mission) -> None:
     folders = mission.workspace.root, mission.workspace.state, mission.workspace.out
     command = [sys.executable, "-c", _MAIN, *map(str, folders), *sys.path]
     nowhere = subprocess.DEVNULL
+    environ = {**os.environ, **dict.fromkeys(SECRET_NAMES, ""), **mission.environ}
     with suppress(OSError):
-        subprocess.run(
-            command, env={**os.environ, **mission.environ}, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False
-        )
+        subprocess.run(command, env=environ, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
 
 
 def main(root: str, state: str, out: str) -> None:

@@ -232,6 +232,8 @@ def _documents(mission: Mission, reader: Reader, *, dry_run: bool) -> dict[str, 
     if not dry_run:
         for path in places.removed:
             path.unlink(missing_ok=True)
+        for path in (workspace.expected_roster, workspace.pseudonyms):
+            mission.share(path)
     removed = {_named(path, workspace): digest for path, digest in places.removed.items()}
     return {"documents": removed, "left": [_named(path, workspace) for path in places.named]}
 

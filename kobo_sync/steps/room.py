@@ -79,7 +79,11 @@ class Room:
     def opened(self) -> Iterator[Mission]:
         """The mission with the station as its server, and a mirror of the room's own."""
         main = self.mission()
-        secrets = {**main.environ, "KOBO_TOKEN": self.token, "KOBO_DEPLOY_TOKEN": ""}
+        main.expected_participants()  # the newest list, where machines share it
+        own = dict.fromkeys(
+            ("KOBO_DEPLOY_TOKEN", "STORE_URL", "DESK_URL"), ""
+        )  # what comes in here is the room's alone
+        secrets = {**main.environ, **own, "KOBO_TOKEN": self.token}
         room = Mission(room_workspace(main.workspace), secrets, main.clock, server=(self.url, self.url))
         try:
             _follow_pairs(room, self.paired())

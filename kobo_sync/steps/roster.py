@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from kobo_sync.errors import FormError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.steps.deploy import deploy, local_form
-from kobo_sync.workspace.writing import write_atomic
 
 
 def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:
@@ -64,8 +62,6 @@ def import_roster(mission: Mission, path: Path, *, dry_run: bool = False) -> Rep
     rows, findings = read_roster(content, path.name, mission.config)
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors and not dry_run:
-        write_atomic(
-            mission.workspace.expected_roster, json.dumps(rows, ensure_ascii=False, indent=1).encode(), private=True
-        )
+        mission.put_expected_participants(rows)
     outcome = f"{path.name}: {len(rows)} participants taken in" if not errors else f"{path.name}: nothing taken in"
     return mission.report("roster import", started_at, {"imported": 0 if errors else len(rows)}, findings, [outcome])

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.databases.dialects import BUSY_S, ROWS_AT_ONCE, dialect_of
 from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
+from kobo_sync.databases.moving import refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
@@ -72,7 +73,7 @@ class Store:
     locked for long, not to be reached, brought up by a newer program meanwhile, or its disk is full.
     """
 
-    def __init__(self, place: Path | Address) -> None:
+    def __init__(self, place: Path | Address, *, may_be_moving: bool = False) -> None:
         self._flush: threading.Thread | None = None
         self._name = LOCAL if isinstance(place, Path) else SHARED
         if isinstance(place, Path):
@@ -92,6 +93,9 @@ class Store:
                     bring_up(MIRROR, connection, shown)
             elif not needs_nothing and isinstance(place, Address):
                 prepare(self.engine, place, SHARED, lambda connection: bring_up(MIRROR, connection, shown))
+            if not may_be_moving:
+                with self.read() as connection:
+                    refuse_moved(connection, schema.facts, self._name)
         except BaseException:
             self.engine.dispose()
             raise
@@ -144,13 +148,13 @@ class Store:
             file = self.engine.url.database if self.dialect.name == "sqlite" else None
             raise refusal_of(error, self._name, file) from error
 
-    def flush_behind(self) -> threading.Thread:
+    def flush_behind(self) -> threading.Thread | None:
         """Let a thread copy what was committed from the log into the file, unless one is at it; returns that thread.
 
         Left to the transaction that fills the log, its page would wait for two flushes of the disk. A server does that itself.
         """
         if self.dialect.name != "sqlite":
-            return self._flush or threading.Thread(target=self._copy_log)
+            return None
         if self._flush is None or not self._flush.is_alive():
             self._flush = threading.Thread(target=self._copy_log, name="kobo-sync-flush")
             self._flush.start()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from kobo_sync.databases.copying import storable
 from kobo_sync.databases.dialects import Dialect, dialect_of
 from kobo_sync.store import schema
 from kobo_sync.store.tables.layout import FlatTable, Kind, load_tables, part_name
@@ -103,6 +106,28 @@ def _condition(connection: sa.Connection, table: FlatTable, where: Where) -> tup
     if home != part_name(table.name):
         mine = f"root_uuid IN (SELECT root_uuid FROM {dialect.quoted(home)} WHERE {mine})"
     return mine, where.values
+
+
+def table_fingerprint(connection: sa.Connection, table: FlatTable) -> tuple[int, str]:
+    """(rows, sum of their SHA-256 in hex) of a flat table: equal for equal rows, however the database keeps them."""
+    kinds = dict(table.system) | {column.name: column.kind for column in table.columns}
+    dialect, parts = dialect_of(connection), stored_parts(connection, table.name)
+    rows: Iterable[Sequence[Any]]
+    if len(parts) == 1:
+        names = ", ".join(map(dialect.quoted, kinds))
+        batches = dialect.batches(connection, f"SELECT {names} FROM {dialect.quoted(parts[0][0])}")
+        rows = chain.from_iterable(batches)
+    else:  # a wide form, of which there are never many rows
+        rows = zip(*read_columns(connection, table, kinds, EVERYWHERE).values(), strict=True)
+    n = total = 0
+    for row in rows:
+        n += 1
+        total += int.from_bytes(hashlib.sha256(repr(_storable(row)).encode()).digest(), "big")
+    return n, f"{total % (1 << 256):064x}"
+
+
+def _storable(row: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(storable(value) if isinstance(value, str) else value for value in row)
 
 
 def count_answers(connection: sa.Connection, tables: Sequence[FlatTable], question: str, codes: Sequence[str]) -> int:

@@ -37,9 +37,16 @@ class Backup:
 
 
 def make_backup(
-    workspace: Workspace, folder: Path, mission: str, now: datetime, progress: Callable[[int, int], None]
+    workspace: Workspace,
+    folder: Path,
+    mission: str,
+    now: datetime,
+    progress: Callable[[int, int], None],
+    databases: Mapping[str, Path] | None = None,
 ) -> Backup:
     """A new backup in *folder*: databases by SQLite's own online copy, the rest as it lies; the token stays out.
+
+    *databases* are files that stand for those of the state folder, by name: copies of what lies elsewhere.
 
     The key of the pseudonyms goes in, beside the names that it stands for: all of a backup is its owner's only.
 
@@ -56,7 +63,7 @@ def make_backup(
         for stale in folder.glob(".making-*"):  # what a killed run left
             shutil.rmtree(stale, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
-        entries = _fill(workspace, staging, progress)
+        entries = _fill(workspace, staging, progress, databases or {})
         manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": entries}
         write_atomic(
             staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode(), private=True
@@ -70,10 +77,13 @@ def make_backup(
     return Backup(target, len(entries), sum(int(str(each["bytes"])) for each in entries.values()))
 
 
-def _fill(workspace: Workspace, staging: Path, progress: Callable[[int, int], None]) -> dict[str, dict[str, str | int]]:
-    for name in ("mirror.sqlite", "desk.sqlite", "station.sqlite"):
-        if (workspace.state / name).exists():
-            _copy_database(workspace.state / name, staging / STATE / name)
+def _fill(
+    workspace: Workspace, staging: Path, progress: Callable[[int, int], None], databases: Mapping[str, Path]
+) -> dict[str, dict[str, str | int]]:
+    for name in ("mirror", "desk", "station"):
+        source = databases.get(name, workspace.state / f"{name}.sqlite")
+        if source.exists():
+            _copy_database(source, staging / STATE / f"{name}.sqlite")
     files = {name: path for name, path in _sources(workspace) if not path.is_relative_to(staging.parent)}
     entries: dict[str, dict[str, str | int]] = {}
     for path in sorted((staging / STATE).glob("*.sqlite")):

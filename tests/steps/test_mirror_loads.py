@@ -114,7 +114,9 @@ def test_the_log_is_copied_behind_the_pages(tmp_path: Path, monkeypatch: pytest.
         behind.write_page(page, NOW, advance=True)
     behind.index()
     for _ in range(2):  # the one under way since the last page, and one that sees all
-        behind.store.flush_behind().join()
+        thread = behind.store.flush_behind()
+        assert thread
+        thread.join()
     shutil.copy(tmp_path / "behind.sqlite", tmp_path / "file-alone.sqlite")  # without its log
     assert Mirror(open_store(tmp_path / "file-alone.sqlite"), PEOPLE).recount_live() == 5
     assert _disturbed(behind) == _disturbed(plain)

@@ -25,7 +25,7 @@ def reader_of_rows(mission: Mission, common: frozenset[str], retired: Callable[[
     *retired* gives the questions of a form that the settings call personal, asked or not. *common* words are nobody's
     name alone. Participant codes stay in sentences: once the names are gone they stand for nobody.
     """
-    parts = [People(tuple(((row.get("label", ""),),) for row in mission.workspace.expected_participants()))]
+    parts = [People(tuple(((row.get("label", ""),),) for row in mission.expected_participants()))]
     for form_id, form in mission.forms.items():
         asked = dict.fromkeys(retired(form_id), "") | asked_of_people(mission.config, form)
         people = gathered(asked, _answers(mission, form_id)) if asked else People()

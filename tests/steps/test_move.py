@@ -1,0 +1,170 @@
+"""Mirror and desk from files to PostgreSQL and back: equal, whenever it is killed. Part 10, 1."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Field
+
+from kobo_sync.databases import moving
+from kobo_sync.databases.dialects import Dialect
+from kobo_sync.desk import accounts, worklist
+from kobo_sync.errors import ConfigError, StoreError
+from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.run_log import recorded
+from kobo_sync.steps.build import build
+from kobo_sync.steps.check import check
+from kobo_sync.steps.history import history
+from kobo_sync.steps.move import move
+from kobo_sync.steps.pull import pull
+from kobo_sync.store import schema
+
+pytestmark = pytest.mark.postgres
+SVG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+
+
+@pytest.fixture
+def moving_team(field_team: Field, postgres: str) -> Iterator[tuple[Field, str]]:
+    """A mission with rows, revisions, files, odd answers, findings and accounts; and an address to move them to."""
+    path = field_team.mission.workspace.root / "config" / "mission.toml"
+    mark = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    path.write_text(path.read_text("utf-8").replace("[mission]\n", f'[mission]\nid = "{mark}"\n', 1), "utf-8")
+    first = field_team.person("NOR-001", note="un ☺ deux")
+    field_team.person("NOR-001")
+    field_team.submit("visites", {"zone": "nord", "photo": "p.png"}, files={"p.png": (SVG, "image/png")})
+    mission = field_team.reopen()
+    recorded(mission, "pull", pull)
+    field_team.person_edit = first  # type: ignore[attr-defined]
+    field_team.submit(
+        "personnes", {"zone": "sud", "accord": "oui", "code": "SUD-001", "nom": "B", "groupe": "b"}, edits=first
+    )
+    recorded(mission, "pull", pull)
+    check(mission)
+    accounts.add_user(
+        mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock()
+    )
+    mission.close()
+    yield field_team, postgres
+
+
+def _opened(field: Field, url: str = "") -> Mission:
+    mission = field.reopen()
+    if url:
+        mission.environ["STORE_URL"] = url  # type: ignore[index]
+    return mission
+
+
+def _truth(mission: Mission) -> dict[str, Any]:
+    store, desk = mission.store, mission.desk
+    tables = {
+        name: moving.fingerprint(store.engine.connect, table, schema.facts)
+        for name, table in schema.metadata.tables.items()
+    }
+    frames = {form_id: store.read_table(store.tables(form)[0]).to_csv() for form_id, form in mission.forms.items()}
+    return {"tables": tables, "frames": frames, "worklist": worklist.counts(desk), "key": desk.signing_key()}
+
+
+def _built(mission: Mission) -> dict[str, str]:
+    build(mission)
+    out = mission.workspace.out
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_there_and_back_again(moving_team: tuple[Field, str]) -> None:
+    field, url = moving_team
+    here = _opened(field)
+    before, built = _truth(here), _built(here)
+    here.close()
+    there = _opened(field, url)
+    report = move(there, to="server")
+    assert report.counts["tables"] > 15 and report.lines[-1] == "set STORE_URL on every machine"
+    assert _truth(there) == before
+    assert there.store.dialect.name == there.desk.engine.dialect.name == "postgresql"
+    assert _built(there) == built
+    field.person("NOR-002")
+    assert pull(there).counts["new"] == 1  # new rows are numbered after those that came
+    after = _truth(there)
+    with pytest.raises(StoreError, match="was moved to the database that STORE_URL names"):
+        pull(_opened(field))
+    there.close()
+    move(_opened(field, url), to="files")
+    back = _opened(field)
+    assert _truth(back) == after and back.store.dialect.name == "sqlite"
+    field.person("NOR-003")
+    assert pull(back).counts["new"] == 1
+    with pytest.raises(StoreError, match="was moved to files"):
+        pull(_opened(field, url))
+
+
+@pytest.mark.parametrize("direction", ["server", "files"])
+def test_a_move_that_is_killed_goes_on_where_it_was(
+    moving_team: tuple[Field, str], monkeypatch: pytest.MonkeyPatch, direction: Any
+) -> None:
+    field, url = moving_team
+    monkeypatch.setattr(moving, "ROWS_PER_STEP", 2)
+    if direction == "files":
+        move(_opened(field, url), to="server")
+    before = _truth(_opened(field, url if direction == "files" else ""))
+    put, n_puts = Dialect.insert_rows, 0
+
+    def dies(*arguments: Any, **options: Any) -> None:
+        nonlocal n_puts
+        n_puts += 1
+        if n_puts % 7 == 0:
+            raise KeyboardInterrupt
+        put(*arguments, **options)
+
+    n_killed = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(Dialect, "insert_rows", dies)
+        while True:
+            try:
+                move(_opened(field, url), to=direction)
+                break
+            except KeyboardInterrupt:
+                n_killed += 1
+                with pytest.raises(StoreError, match="half filled"):
+                    pull(_opened(field, url if direction == "server" else ""))
+    assert n_killed > 3
+    assert _truth(_opened(field, url if direction == "server" else "")) == before
+
+
+def test_what_changes_meanwhile_is_moved_again_or_told(
+    moving_team: tuple[Field, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field, url = moving_team
+    others, replace_facts = _opened(field), moving._replace_facts
+
+    def and_changes(*arguments: Any) -> None:
+        replace_facts(*arguments)
+        with others.desk.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE users SET name = 'Maha B.'")
+
+    monkeypatch.setattr(moving, "_replace_facts", and_changes)
+    there = _opened(field, url)
+    move(there, to="server")
+    assert [user.name for user in accounts.users(there.desk)] == ["Maha B."]
+
+
+def test_a_target_that_is_not_empty_is_refused(moving_team: tuple[Field, str]) -> None:
+    field, url = moving_team
+    there = _opened(field, url)
+    pull(there)
+    with pytest.raises(StoreError, match="is not empty"):
+        move(_opened(field, url), to="server")
+    with pytest.raises(ConfigError, match="STORE_URL"):
+        move(_opened(field), to="server")
+
+
+def test_the_history_comes_along(moving_team: tuple[Field, str]) -> None:
+    field, url = moving_team
+    told = history(_opened(field), str(field.person_edit)).lines  # type: ignore[attr-defined]
+    move(_opened(field, url), to="server")
+    assert history(_opened(field, url), str(field.person_edit)).lines == told  # type: ignore[attr-defined]
