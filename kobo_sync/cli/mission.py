@@ -12,6 +12,7 @@ import click
 from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, verb
 
 if TYPE_CHECKING:
+    from kobo_sync.mission.federation import Federation
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import Report
 
@@ -54,11 +55,20 @@ def doctor_command(mission: Mission) -> Report:
     return doctor(mission)
 
 
-@verb(name="status")
+def _status_of_all(federation: Federation, *, as_json: bool) -> None:
+    from kobo_sync.cli.console import print_report
+    from kobo_sync.steps.status_of_all import status_of_all
+
+    report, exit_code = status_of_all(federation)
+    print_report(report, as_json=as_json)
+    sys.exit(exit_code)
+
+
+@verb(name="status", over_all=_status_of_all)
 def status_command(mission: Mission) -> Report:
     """Show what the mirror holds per form, and how the last runs went.
 
-    Times are those of the mission's time zone.
+    Times are those of the mission's time zone. With --workspaces: a line per mission, and the exit code of the worst.
     """
     from kobo_sync.steps.status import status
 

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from kobo_sync.cli.verb import SEE_EXIT_CODES, cli, in_workspace, verb
+from kobo_sync.cli.verb import SEE_EXIT_CODES, cli, federation_in, in_workspace, in_workspaces, verb
 from kobo_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from kobo_sync.desk.database import Desk
+    from kobo_sync.mission.federation import Federation
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import AccountRole
+    from kobo_sync.serving import Listening, Porter
 
 MOST_BYTES = 1024 * 1024
 THREADS = 8
 ROLES: tuple[AccountRole, ...] = ("staff", "consultant", "reader")
 _PASSWORD = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+_MISSION = click.option(
+    "--mission",
+    "missions",
+    multiple=True,
+    help="With --workspaces: in this mission alone (its folder's name); repeatable.",
+)
 _GENERATE = click.option("--generate", is_flag=True, help="Make a password and print it, once.")
 
 
-@verb(name="service")
+def _service_of_all(federation: Federation, *, as_json: bool, **options: Any) -> None:
+    from kobo_sync.cli.many import serve_many
+
+    serve_many(federation, listen, **options)
+
+
+@verb(name="service", over_all=_service_of_all)
 @click.option("--host", help="Address that the pages listen on (default: service.host).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages (default: service.port).")
 @click.option("--no-pages", is_flag=True, help="Run the jobs only.")
@@ -32,7 +51,8 @@ _GENERATE = click.option("--generate", is_flag=True, help="Make a password and p
 def service_command(mission: Mission, host: str | None, port: int | None, no_pages: bool, no_jobs: bool) -> None:
     """Run jobs by the clock and show the pages, until stopped.
 
-    The hours are those of [schedule], in the mission's time zone.
+    The hours are those of [schedule], in the mission's time zone. With --workspaces all missions of a folder are served by
+    one process and behind one sign-in; one that comes, goes or is mended meanwhile is noticed.
 
     SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
     """
@@ -44,36 +64,84 @@ def user_group() -> None:
     """Make, change, close and list accounts of the pages."""
 
 
+@dataclass(frozen=True)
+class _Office:
+    """Where accounts are kept: *near* are names that are tried first as passwords; *federation* where there are many missions."""
+
+    desk: Desk
+    clock: Callable[[], datetime]
+    near: list[str]
+    federation: Federation | None = None
+
+
+@contextmanager
+def _office(workspace: Path | None, workspaces: Path | None, missions: tuple[str, ...] = ()) -> Iterator[_Office]:
+    from kobo_sync.config.passwords import names_of
+    from kobo_sync.mission.mission import open_mission
+
+    if workspaces is None:
+        if missions:
+            raise click.UsageError("--mission names one of the missions in --workspaces")
+        with open_mission(workspace) as mission:
+            yield _Office(mission.desk, mission.clock, list(names_of(mission.config)))
+        return
+    with federation_in(workspace, workspaces) as federation:
+        names = federation.names()
+        for name in missions:
+            if name not in names:
+                there = ", ".join(names) or "none"
+                raise click.BadParameter(f"there is no mission {name!r}; there are: {there}", param_hint="--mission")
+        yield _Office(federation.desk, federation.clock, names, federation)
+
+
 @user_group.command(name="add")
 @click.argument("username")
 @click.option("--name", default="", help="The person's name, shown on the pages.")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the person may do.")
 @click.option("--names", is_flag=True, help="A consultant who may see nominative documents.")
+@_MISSION
 @_PASSWORD
 @_GENERATE
 @in_workspace
+@in_workspaces
 def add_command(
-    workspace: Path | None, username: str, name: str, role: str, names: bool, password_stdin: bool, generate: bool
+    workspace: Path | None,
+    workspaces: Path | None,
+    username: str,
+    missions: tuple[str, ...],
+    password_stdin: bool,
+    generate: bool,
+    **about: Any,
 ) -> None:
-    """Make an account USERNAME; the password is asked for, and never an argument."""
-    from kobo_sync.cli.console import say
-    from kobo_sync.config.passwords import names_of
-    from kobo_sync.desk import accounts
-    from kobo_sync.mission.mission import open_mission
+    """Make an account USERNAME; the password is asked for, and never an argument.
 
-    with open_mission(workspace) as mission:
+    With --workspaces the role holds in all missions, or with --mission in those alone.
+    """
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts, rights
+
+    role, names = cast("AccountRole", about["role"]), about["names"]
+    with _office(workspace, workspaces, missions) as office:
         password = _password(password_stdin, generate)
+        everywhere = cast("AccountRole", rights.NO_ROLE) if missions else role
+        see_names = names and not missions
         accounts.add_user(
-            mission.desk,
+            office.desk,
             username,
-            name,
-            cast("AccountRole", role),
+            about["name"],
+            everywhere,
             password,
-            names=names,
-            now=mission.clock(),
-            near=names_of(mission.config),
+            names=see_names,
+            now=office.clock(),
+            near=office.near,
         )
-    say(f"account {username} ({role}) made")
+        for mission in missions:
+            rights.give(office.desk, username, mission, role, names=names)
+    say(f"account {username} ({role}{_where(missions)}) made")
+
+
+def _where(missions: tuple[str, ...]) -> str:
+    return f" in {', '.join(missions)}" if missions else ""
 
 
 @user_group.command(name="password")
@@ -81,61 +149,95 @@ def add_command(
 @_PASSWORD
 @_GENERATE
 @in_workspace
-def password_command(workspace: Path | None, username: str, password_stdin: bool, generate: bool) -> None:
+@in_workspaces
+def password_command(
+    workspace: Path | None, workspaces: Path | None, username: str, password_stdin: bool, generate: bool
+) -> None:
     """Give USERNAME another password, unlock the account, and sign its browsers out."""
     from kobo_sync.cli.console import say
-    from kobo_sync.config.passwords import names_of
     from kobo_sync.desk import accounts
-    from kobo_sync.mission.mission import open_mission
 
-    with open_mission(workspace) as mission:
-        accounts.set_password(mission.desk, username, _password(password_stdin, generate), names_of(mission.config))
+    with _office(workspace, workspaces) as office:
+        accounts.set_password(office.desk, username, _password(password_stdin, generate), office.near)
     say(f"the password of {username} is changed")
 
 
 @user_group.command(name="change")
 @click.argument("username")
 @click.option("--role", type=click.Choice(ROLES), help="Another role.")
+@click.option("--no-role", is_flag=True, help="With --workspaces: no role in the missions of --mission, or in all.")
 @click.option("--names/--no-names", default=None, help="Whether nominative documents may be seen.")
 @click.option("--name", help="Another name to show.")
 @click.option("--close", "is_open", flag_value=False, type=bool, default=None, help="Close the account.")
 @click.option("--open", "is_open", flag_value=True, type=bool, help="Open it again.")
+@_MISSION
 @in_workspace
+@in_workspaces
 def change_command(
     workspace: Path | None,
+    workspaces: Path | None,
     username: str,
-    role: str | None,
-    names: bool | None,
-    name: str | None,
+    missions: tuple[str, ...],
     is_open: bool | None,
+    **changes: Any,
 ) -> None:
-    """Change USERNAME's role or rights, or close the account: its browsers are signed out, its share links end."""
-    from kobo_sync.cli.console import say
-    from kobo_sync.desk import accounts
-    from kobo_sync.mission.mission import open_mission
+    """Change USERNAME's role or rights, or close the account: its browsers are signed out, its share links end.
 
-    with open_mission(workspace) as mission:
-        if role is not None or names is not None or name is not None:
-            changed = cast("AccountRole | None", role)
-            accounts.change_user(mission.desk, username, role=changed, names=names, name=name, now=mission.clock())
+    With --mission the role and --names are those in that mission.
+    """
+    from kobo_sync.cli.console import say
+    from kobo_sync.desk import accounts, rights
+
+    role, names, name = changes["role"], changes["names"], changes["name"]
+    if changes["no_role"] and (role or workspaces is None):
+        raise click.UsageError("--no-role needs --workspaces, and no --role beside it")
+    with _office(workspace, workspaces, missions) as office:
+        for mission in missions:
+            _change_right(office.desk, username, mission, role, names, is_withdrawn=changes["no_role"])
+        everywhere = None if missions else cast("AccountRole", rights.NO_ROLE) if changes["no_role"] else role
+        shown = None if missions else names
+        if everywhere is not None or shown is not None or name is not None:
+            accounts.change_user(office.desk, username, role=everywhere, names=shown, name=name, now=office.clock())
         if is_open is not None:
-            accounts.disable_user(mission.desk, username, None if is_open else mission.clock())
+            accounts.disable_user(office.desk, username, None if is_open else office.clock())
     say(f"account {username} changed")
+
+
+def _change_right(
+    desk: Desk, username: str, mission: str, role: AccountRole | None, names: bool | None, *, is_withdrawn: bool
+) -> None:
+    from kobo_sync.desk import accounts, rights
+
+    if is_withdrawn:
+        if not rights.withdraw(desk, username, mission):
+            raise accounts.AccountRefused(
+                f"{username} has no right of its own in {mission}", hint="`user list` shows them"
+            )
+        return
+    before = rights.rights_of(desk, username).get(mission)
+    if role is None and before is None:
+        raise click.UsageError(f"{username} has no right of its own in {mission} yet: give --role")
+    kept_role, kept_names = before or (role, False)
+    given = role or kept_role
+    assert given
+    rights.give(desk, username, mission, given, names=kept_names if names is None else names)
 
 
 @user_group.command(name="list")
 @in_workspace
-def list_command(workspace: Path | None) -> None:
-    """Name the accounts."""
+@in_workspaces
+def list_command(workspace: Path | None, workspaces: Path | None) -> None:
+    """Name the accounts; with --workspaces also what each may in which mission."""
     from kobo_sync.cli.console import say
-    from kobo_sync.desk import accounts
-    from kobo_sync.mission.mission import open_mission
+    from kobo_sync.desk import accounts, rights
 
-    with open_mission(workspace) as mission:
-        for each in accounts.users(mission.desk):
+    with _office(workspace, workspaces) as office:
+        for each in accounts.users(office.desk):
             marks = ["names"] if each.may_see_names else []
             marks += ["closed"] if each.disabled_at else []
-            say("  ".join([each.username, each.role, each.name, *marks]))
+            given = rights.rights_of(office.desk, each.username) if office.federation else {}
+            marks += [f"{mission}: {role}{' names' * names}" for mission, (role, names) in given.items()]
+            say("  ".join([each.username, each.role or "-", each.name, *marks]))
 
 
 def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool, jobs: bool) -> None:
@@ -148,7 +250,6 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
     from kobo_sync.mission.mission import CurrentMission, Mission
     from kobo_sync.service.logs import write_log
     from kobo_sync.service.loop import Service
-    from kobo_sync.serving import Listening
     from kobo_sync.web import Site, create_app
     from kobo_sync.web.porter import porter
 
@@ -170,17 +271,7 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
             closing.callback(current.close)
             app = create_app(Site(current, mission.clock, service.wake if service else lambda: None))
             where, at = host or config.service.host, config.service.port if port is None else port
-            try:
-                listening = closing.enter_context(
-                    Listening(app, where, at, threads=THREADS, most_bytes=MOST_BYTES, porter=porter(app))
-                )
-            except OSError as error:
-                raise ConfigError(
-                    f"cannot listen on {where}, port {at} ({error.strerror})",
-                    file="config/mission.toml",
-                    key="service.host, service.port",
-                    hint="another program may have the port: give another, here or with --port",
-                ) from error
+            listening = closing.enter_context(listen(app, porter(app), where, at, "config/mission.toml"))
             warn(f"pages: {listening.url}")
             if not accounts.users(mission.desk):
                 warn("  → no account yet: kobo-sync user add NAME --role staff")
@@ -190,6 +281,21 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
         stop.end_soon()
         warn("stopping at the next safe point")
     warn("stopped")
+
+
+def listen(wsgi: Any, porter: Porter, host: str, port: int, file: str) -> Listening:
+    """The pages on their port. Raises: ConfigError, for a setting in *file*, when they cannot have it."""
+    from kobo_sync.serving import Listening
+
+    try:
+        return Listening(wsgi, host, port, threads=THREADS, most_bytes=MOST_BYTES, porter=porter)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}, port {port} ({error.strerror})",
+            file=file,
+            key="service.host, service.port",
+            hint="another program may have the port: give another, here or with --port",
+        ) from error
 
 
 def _password(from_stdin: bool, generate: bool) -> str:

@@ -7,7 +7,8 @@ and completion wait for none of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import click
 from kobo_sync import __version__
 
 if TYPE_CHECKING:
+    from kobo_sync.mission.federation import Federation
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import Report
 
@@ -48,6 +50,9 @@ Exit codes (the same for every verb):
 SEE_EXIT_CODES = "Exit codes: kobo-sync --help."
 FOLDER = click.Path(file_okay=False, path_type=Path)
 in_workspace = click.option("--workspace", type=FOLDER, help="The mission's folder (default: this one or above).")
+in_workspaces = click.option(
+    "--workspaces", type=FOLDER, help="A folder of many missions' folders, in place of --workspace."
+)
 as_one_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
@@ -84,18 +89,31 @@ def cli() -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
-def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with --workspace and --json; with *step* it runs alone in the workspace and is recorded."""
+def verb(
+    step: str = "", over_all: Callable[..., None] | None = None, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with --workspace and --json; with *step* it runs alone in the workspace and is recorded.
+
+    *over_all* makes it one with --workspaces too, and does it for all missions: it takes the federation, *as_json* and
+    the command's own options, prints and exits.
+    """
+
+    also: Callable[[Callable[..., Any]], Callable[..., Any]] = in_workspaces if over_all else _unchanged
 
     def decorate(act: Callable[..., Any]) -> click.Command:
         @cli.command(epilog=SEE_EXIT_CODES, **settings)
         @in_workspace
+        @also
         @as_one_json
         @wraps(act)
-        def command(workspace: Path | None, as_json: bool, **options: Any) -> None:
+        def command(workspace: Path | None, as_json: bool, workspaces: Path | None = None, **options: Any) -> None:
             from kobo_sync.cli.progress import Bars
             from kobo_sync.mission.mission import open_mission
 
+            if workspaces is not None and over_all:
+                with federation_in(workspace, workspaces) as federation:
+                    over_all(federation, as_json=as_json, **options)
+                return
             with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
                 report = (
                     _recorded(mission, step, lambda opened: act(opened, **options)) if step else act(mission, **options)
@@ -106,6 +124,26 @@ def verb(step: str = "", **settings: Any) -> Callable[[Callable[..., Any]], clic
         return command
 
     return decorate
+
+
+def _unchanged(command: Callable[..., Any]) -> Callable[..., Any]:
+    return command
+
+
+@contextmanager
+def federation_in(workspace: Path | None, workspaces: Path) -> Iterator[Federation]:
+    """The missions in the folder *workspaces*. Raises: click.UsageError when *workspace* is given too; ConfigError."""
+    import os
+
+    from kobo_sync.mission.federation import Federation
+
+    if workspace is not None:
+        raise click.UsageError("give --workspace for one mission or --workspaces for many, not both")
+    federation = Federation(workspaces, os.environ)
+    try:
+        yield federation
+    finally:
+        federation.close()
 
 
 def leave_with(report: Report, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
@@ -33,6 +33,8 @@ SECRET_NAMES = (
     "DESK_URL",
     "ENGINE_URL",
     "STORE_URL",
+    "FILES_KEY",
+    "FILES_SECRET",
     "METRICS_TOKEN",
     "STATION_WIFI_PASSWORD",
 )
@@ -194,6 +196,7 @@ class Config(Settings):
     roster: Roster | None = None
     server: Server
     pull: Pull = Pull()
+    files: Files = Files()
     schedule: Schedule = Schedule()
     station: StationSettings = StationSettings()
     service: Service = Service()
@@ -246,7 +249,7 @@ def parse_config(toml_text: str, csv_texts: Mapping[str, str], environ: Mapping[
     try:
         config = Config.model_validate(data | {"secrets": secrets})
     except ValidationError as error:
-        raise _from_validation(error) from error
+        raise first_complaint(error, MISSION_FILE) from error
     zones = _zones(csv_texts.get(ZONES_FILE), config)
     config = config.model_copy(update={"zones": zones})
     _cross_check(config, csv_texts)
@@ -430,18 +433,18 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
                 )
 
 
-def _from_validation(error: ValidationError) -> ConfigError:
-    """The first of pydantic's complaints, as one sentence with its key; never the value of a secret."""
+def first_complaint(error: ValidationError, file: str) -> ConfigError:
+    """The first of pydantic's complaints, as one sentence with its key in *file*; never the value of a secret."""
     complaints: list[Any] = error.errors(include_url=False)
     # A misspelt key is also a missing one: its own name helps more.
     first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
     key = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
-        return ConfigError("unknown key", file=MISSION_FILE, key=key, hint="check its spelling, or remove it")
+        return ConfigError("unknown key", file=file, key=key, hint="check its spelling, or remove it")
     if first["type"] == "missing":
         return ConfigError(
-            "the key is missing", file=MISSION_FILE, key=key, hint="add it; docs/operations.md explains each key"
+            "the key is missing", file=file, key=key, hint="add it; docs/operations.md explains each key"
         )
     message = str(first["msg"]).removeprefix("Value error, ")
     hint = "write it as 2025-02-11" if first["type"].startswith("date") else "correct the value"
-    return ConfigError(f"{first['input']!r}: {message}", file=MISSION_FILE, key=key, hint=hint)
+    return ConfigError(f"{first['input']!r}: {message}", file=file, key=key, hint=hint)

@@ -57,17 +57,19 @@ class Service(Settings):
 
     A share link lives *share_days*, never more than *longest_share_days*.
     *trusted_proxies* is how many reverse proxies of yours stand in front (0: none, their headers are not believed).
+    *at_once* is how many jobs of several missions work on this machine side by side (0: as many as it has processors).
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    public_url: Annotated[str, Field(pattern=r"^(https?://[^/]+)?$")] = ""
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[A-Za-z0-9_-]+)*)?$")] = ""
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     idle_minutes: float = Field(default=30, gt=0)
     session_hours: float = Field(default=12, gt=0)
     share_days: int = Field(default=14, ge=1, le=365)
     longest_share_days: int = Field(default=30, ge=1, le=365)
     log_format: Literal["plain", "json"] = "plain"
+    at_once: int = Field(default=0, ge=0, le=256)
 
     @model_validator(mode="after")
     def _no_longer_than_the_longest(self) -> Service:

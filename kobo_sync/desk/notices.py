@@ -52,11 +52,21 @@ def raise_notice(desk: Desk, notice: Notice, now: datetime) -> bool:
         return insert_once(connection, N, values)
 
 
-def claim(desk: Desk, now: datetime) -> Notice | None:
-    """The next mail to send, taken by one sender alone; None when there is none."""
+def _waiting(now: datetime) -> sa.ColumnElement[bool]:
     # An hour further off than any wait is one of a clock that was set back since.
     is_due = (N.c.next_try_at <= now) | (N.c.next_try_at > now + WAITS[-1] + CLAIM)
-    waiting = (N.c.sent_at.is_(None)) & is_due
+    return (N.c.sent_at.is_(None)) & is_due
+
+
+def is_any_waiting(desk: Desk, now: datetime) -> bool:
+    """Whether there is a mail to send."""
+    with desk.read() as connection:
+        return bool(connection.execute(sa.select(sa.exists().where(_waiting(now)))).scalar())
+
+
+def claim(desk: Desk, now: datetime) -> Notice | None:
+    """The next mail to send, taken by one sender alone; None when there is none."""
+    waiting = _waiting(now)
     with desk.begin() as connection:
         row = connection.execute(sa.select(N).where(waiting).order_by(N.c.raised_at, N.c.event).limit(1)).first()
         if row is None:

@@ -32,11 +32,14 @@ class SubmissionDoor:
         *,
         timeout_s: float = 130,
         plain_http: bool = False,
+        pace: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.kc, self._kf = kc, kf
         self._url, self._list_url = kc + protocol.SUBMISSION, kc + protocol.FORM_LIST
-        self._transport = Transport(token, timeout_s=timeout_s, retries=1, plain_http=plain_http, sleep=sleep)
+        self._transport = Transport(
+            token, timeout_s=timeout_s, retries=1, plain_http=plain_http, pace=pace, sleep=sleep
+        )
 
     def close(self) -> None:
         """Give the connections back."""

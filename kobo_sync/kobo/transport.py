@@ -128,7 +128,7 @@ class _Adapter(HTTPAdapter):
 class Transport:
     """Requests with one token. Each thread has connections of its own; redirects are never followed.
 
-    Only what is safe to repeat is retried: callers say so.
+    Only what is safe to repeat is retried: callers say so. *pace* is called before each request and waits for its turn.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
     """
 
@@ -139,12 +139,13 @@ class Transport:
         timeout_s: float,
         retries: int,
         plain_http: bool = False,
+        pace: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._token, self._timeout_s, self._retries = token, timeout_s, retries
-        self._plain_http = plain_http
+        self._plain_http, self._pace = plain_http, pace
         self.sleep, self._jitter, self._monotonic = sleep, jitter, monotonic
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -209,6 +210,7 @@ class Transport:
                 url=url.partition("?")[0],
                 hint="write https:// in config/mission.toml, server.kf and server.kc",
             )
+        self._pace()
         self.n_requests += 1
         try:
             with self._session().request(

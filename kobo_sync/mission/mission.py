@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from kobo_sync.desk.database import Desk
     from kobo_sync.kobo.client import KoboClient
     from kobo_sync.kobo.openrosa import SubmissionDoor
+    from kobo_sync.kobo.pace import Pace
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
+    from kobo_sync.workspace.attachment_files import AttachmentFiles
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
@@ -136,6 +138,15 @@ class Mission:
             )
         return mission.id
 
+    @cached_property
+    def files(self) -> AttachmentFiles:
+        """Where the attached files lie. Raises: ConfigError."""
+        from kobo_sync.workspace.attachment_files import attachment_files
+
+        settings, secret = self.config.files, self.config.secret
+        keys = {"key": secret("FILES_KEY"), "secret": secret("FILES_SECRET")}
+        return attachment_files(self.workspace.attachments, settings.url, endpoint=settings.endpoint, **keys)
+
     @property
     def kf(self) -> str:
         """The address of the API."""
@@ -186,8 +197,19 @@ class Mission:
         token = self.config.secret("KOBO_DEPLOY_TOKEN") or self.config.secret("KOBO_TOKEN")
         settings = self.config.server
         return SubmissionDoor(
-            self.kf, self._own_kc(), token, timeout_s=settings.timeout_s, plain_http=settings.plain_http
+            self.kf,
+            self._own_kc(),
+            token,
+            timeout_s=settings.timeout_s,
+            plain_http=settings.plain_http,
+            pace=self._pace(),
         )
+
+    def _pace(self) -> Pace:
+        """How fast this process asks the server: with all other missions that it serves there."""
+        from kobo_sync.kobo.pace import PACES
+
+        return PACES.of(self.kf).agree(str(self.workspace.root), self.config.server.requests_per_minute)
 
     def _own_kc(self) -> str:
         """Where this program reaches what phones use: a station on this machine by its own address, not over the Wi-Fi."""
@@ -225,6 +247,7 @@ class Mission:
                 timeout_s=settings.timeout_s,
                 retries=settings.retries,
                 plain_http=settings.plain_http,
+                pace=self._pace(),
                 most_s=self.config.pull.most_hours * 3600,
             )
         return self._clients[name]

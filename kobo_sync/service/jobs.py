@@ -27,11 +27,15 @@ CHANGES = ("new", "edited", "validated", "restored", "deleted", "files_stored")
 
 @dataclass(frozen=True)
 class Job:
-    """A job: *act* takes the mission and a form_id (empty: all forms); *by_clock* when it may have a schedule."""
+    """A job: *act* takes the mission and a form_id (empty: all forms); *by_clock* when it may have a schedule.
+
+    *asks_server*: it waits for KoboToolbox, so its turn is one of that server's, not one of this machine's.
+    """
 
     name: str
     act: Callable[[Mission, str], Report]
     by_clock: bool = True
+    asks_server: bool = False
 
 
 def keep_up(mission: Mission, form_id: str = "") -> Report:
@@ -53,17 +57,22 @@ def _pulled(mission: Mission, name: str, fetch: Callable[[], Report]) -> Report:
 JOBS: Mapping[str, Job] = {
     job.name: job
     for job in (
-        Job("run", lambda mission, _: run(mission)),
-        Job("relay", lambda mission, _: relay_by_clock(mission)),
-        Job("pull", keep_up),
-        Job("reconcile", reconcile),
+        Job("run", lambda mission, _: run(mission), asks_server=True),
+        Job("relay", lambda mission, _: relay_by_clock(mission), asks_server=True),
+        Job("pull", keep_up, asks_server=True),
+        Job("reconcile", reconcile, asks_server=True),
         Job("check", lambda mission, _: in_turn(mission, "check", (("check", check), ("analyse", analyse)))),
         Job("build", lambda mission, _: build(mission)),
         Job("deliver", lambda mission, _: in_turn(mission, "deliver", (("build", build), ("deliver", deliver)))),
         Job("purge", lambda mission, _: purge(mission)),
         Job("backup", lambda mission, _: backup(mission)),
         Job("digest", lambda mission, _: digest(mission)),
-        Job("doctor", lambda mission, _: doctor(mission), by_clock=False),
-        Job("diff", lambda mission, form_id: diff(mission, form_ids=[form_id] if form_id else []), by_clock=False),
+        Job("doctor", lambda mission, _: doctor(mission), by_clock=False, asks_server=True),
+        Job(
+            "diff",
+            lambda mission, form_id: diff(mission, form_ids=[form_id] if form_id else []),
+            by_clock=False,
+            asks_server=True,
+        ),
     )
 }

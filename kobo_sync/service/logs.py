@@ -5,13 +5,42 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
-PLAIN = "%(asctime)s %(levelname)s %(message)s"
-ABOUT = ("request_id", "status", "took_ms", "job")
+PLAIN = "%(asctime)s %(levelname)s %(place)s%(message)s"
+ABOUT = ("mission", "request_id", "status", "took_ms", "job")
 HIDDEN = "•••"
+_MISSION: ContextVar[str] = ContextVar("mission", default="")
+
+
+@contextmanager
+def of_mission(name: str) -> Iterator[None]:
+    """Have the lines of this thread say which mission they are about."""
+    token = _MISSION.set(name)
+    try:
+        yield
+    finally:
+        _MISSION.reset(token)
+
+
+class Secrets:
+    """What no line may show; may grow while the process runs, and forgets nothing: an old token may still be one."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self.values: tuple[str, ...] = ()  # the longest first
+        self.hide(values)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Let *values* be seen no more, those too short to be a secret aside."""
+        with self._lock:
+            hidden = {*self.values, *(value for value in values if len(value) >= 4)}
+            self.values = tuple(sorted(hidden, key=len, reverse=True))
 
 
 class JsonLines(logging.Formatter):
@@ -34,20 +63,22 @@ class JsonLines(logging.Formatter):
 class Hiding(logging.Formatter):
     """Another formatter's lines, with every known secret put out of sight, wherever it came from."""
 
-    def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
+    def __init__(self, inner: logging.Formatter, secrets: Iterable[str] | Secrets) -> None:
         super().__init__()
         self._inner = inner
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= 4), key=len, reverse=True)
+        self._secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line without secrets."""
+        mission = _MISSION.get()
+        record.__dict__ |= {"mission": mission, "place": mission and f"{mission}: "}
         line = self._inner.format(record)
-        for secret in self._secrets:
+        for secret in self._secrets.values:
             line = line.replace(secret, HIDDEN)
         return line
 
 
-def write_log(shape: Literal["plain", "json"], secrets: Iterable[str]) -> None:
+def write_log(shape: Literal["plain", "json"], secrets: Iterable[str] | Secrets) -> None:
     """Send the process's log to the error stream in *shape*."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Hiding(JsonLines() if shape == "json" else logging.Formatter(PLAIN), secrets))

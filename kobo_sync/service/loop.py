@@ -1,10 +1,11 @@
-"""The long-running process: jobs by the clock, on a person's word or the server's; one at a time, each recorded."""
+"""One mission's jobs in the long-running process: by the clock, on a person's word or the server's; one at a time, each recorded."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import Slot, delay, due
 from kobo_sync.desk import pieces, runs, schedules
 from kobo_sync.desk.runs import LeaseWatch, Order, SlotTaken
+from kobo_sync.desk.schedules import Wish
 from kobo_sync.engine.queue import Queue, queue_of
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import CurrentMission, Mission
@@ -29,27 +31,62 @@ KEEP_PIECES = timedelta(days=7)  # and of a worker's piece that went well
 BUSY_S = 30  # how long a job waits when another process is at work
 
 
+@dataclass(frozen=True)
+class Due:
+    """A job that is to be carried out: for *wish*, or for the hour that *order* names; it waits *since* then (aware UTC)."""
+
+    job: str
+    order: Order
+    since: datetime
+    form_id: str = ""
+    wish: Wish | None = None
+
+    @property
+    def is_person_s(self) -> bool:
+        """Whether somebody waits for it."""
+        return self.order.origin == "person"
+
+
 class Service:
-    """Carries jobs out in a thread of its own; *open_mission* gives a fresh mission for each.
+    """Carries a mission's jobs out; *open_mission* gives a fresh mission for each. `start` does so in a thread of its own.
 
     Nothing of when jobs ran is in memory: the ledger says it, so a process that was killed, a machine
-    that slept, or a second process beside it neither miss nor repeat a slot.
+    that slept, or a second process beside it neither miss nor repeat a slot. *stopping* ends it where several share one.
     """
 
-    def __init__(self, open_mission: Callable[[], Mission], clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        open_mission: Callable[[], Mission],
+        clock: Callable[[], datetime] | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._open = open_mission
-        self._current = CurrentMission(open_mission)
+        self._current: CurrentMission | None = None
         self._clock = clock or self._mission.clock
         self._began_at = self._clock()
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         self._wake = threading.Event()
         self._not_before: datetime | None = None
+        self._in_jitter_until: datetime | None = None  # when a slot whose hour has come will be due
         self._worker = threading.Thread(target=self._work, name="kobo-sync-jobs")
         self._watch = LeaseWatch()
 
     @property
     def _mission(self) -> Mission:
+        if self._current is None:
+            self._current = CurrentMission(self._open)
         return self._current()
+
+    @property
+    def mission(self) -> Mission:
+        """The mission as its files say now. Raises: ConfigError, FormError, when they never were well since it last rested."""
+        return self._mission
+
+    def rest(self) -> None:
+        """Give back what is open; it is opened again when there is something to do."""
+        if self._current is not None:
+            self._current.close()
+            self._current = None
 
     def start(self) -> None:
         """Begin to look for jobs that are due."""
@@ -68,7 +105,7 @@ class Service:
         self._wake.set()
         if self._worker.is_alive():
             self._worker.join()
-        self._current.close()
+        self.rest()
 
     def next_runs(self) -> dict[str, datetime]:
         """job → when it is next due."""
@@ -91,22 +128,22 @@ class Service:
 
     def carry_out_next(self) -> bool:
         """Carry out the one job that waits longest; False when none does. Raises: StoreError."""
+        due = self.due_now()
+        if self._not_before is None:
+            send_waiting(self._mission, self._clock())
+        return self.carry_out(due) if due else False
+
+    def due_now(self) -> Due | None:
+        """What is to be carried out next: what a person wished for first, then the hour that waits longest. Raises: StoreError."""
         now = self._clock()
         if self._not_before and now < self._not_before <= now + timedelta(seconds=BUSY_S):
-            return False
+            return None
         self._not_before = None
         desk = self._mission.desk
         self._take_stock(now)
-        send_waiting(self._mission, now)
         for wish in schedules.wishes(desk):
             if wish.job in JOBS:
-                schedules.grant(desk, [wish])
-                if not self._carry_out(wish.job, wish.order, wish.form_id):
-                    schedules.wish(
-                        desk, wish.job, form_id=wish.form_id, origin=wish.origin, asked_by=wish.asked_by, now=now
-                    )
-                    return False
-                return True
+                return Due(wish.job, wish.order, wish.asked_at, wish.form_id, wish)
             schedules.grant(desk, [wish])
         for job, slot in self._due(now):
             late = now - slot.at
@@ -114,8 +151,25 @@ class Service:
             if late > timedelta(minutes=self._mission.config.schedule.grace_minutes):
                 self._note_missed(job, order, now)
                 continue
-            return self._carry_out(job, order)
+            return Due(job, order, slot.at)
+        return None
+
+    def carry_out(self, due: Due) -> bool:
+        """Carry *due* out; False when another process is at work and it must wait. Raises: StoreError."""
+        wish, desk = due.wish, self._mission.desk
+        if wish is None:
+            return self._carry_out(due.job, due.order)
+        schedules.grant(desk, [wish])
+        if self._carry_out(wish.job, wish.order, wish.form_id):
+            return True
+        now = self._clock()
+        schedules.wish(desk, wish.job, form_id=wish.form_id, origin=wish.origin, asked_by=wish.asked_by, now=now)
         return False
+
+    def quiet_until(self, latest: datetime) -> datetime:
+        """Until when nothing becomes due by itself, *latest* at the most. Raises: StoreError."""
+        moments = [latest, *self.next_runs().values(), *([self._not_before] if self._not_before else [])]
+        return min([*moments, *([self._in_jitter_until] if self._in_jitter_until else [])])
 
     def _take_stock(self, now: datetime) -> None:
         """See what died or was recorded by a wrong clock since the last look, so that its hours are due again."""
@@ -131,7 +185,7 @@ class Service:
         """(job, slot) of what is due, the oldest first; several missed slots of a job are the newest of them."""
         config, settings = self._mission.config, schedules.settings(self._mission.desk)
         zone = ZoneInfo(config.mission.timezone)
-        slots = []
+        slots, self._in_jitter_until = [], None
         for job in JOB_NAMES:
             expressions = hours(config, settings, job) if job in JOBS else ()
             if not expressions:
@@ -140,8 +194,13 @@ class Service:
             since += [settings[job].changed_at] if job in settings else []
             after = max((moment for moment in since if moment <= now), default=now)
             slot = due(expressions, after, now, zone)
-            if slot and now >= slot.at + delay(config.mission.code, job, slot, config.schedule.jitter_s):
+            if slot is None:
+                continue
+            starts_at = slot.at + delay(config.mission.code, job, slot, config.schedule.jitter_s)
+            if now >= starts_at:
                 slots.append((job, slot))
+            else:
+                self._in_jitter_until = min(starts_at, self._in_jitter_until or starts_at)
         return sorted(slots, key=lambda pair: pair[1])
 
     def _note_missed(self, job: str, order: Order, now: datetime) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
 from kobo_sync.workspace.archive import make_backup, remove_surplus
 from kobo_sync.workspace.folders import BACKUPS
@@ -34,4 +34,10 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
     counts = {"files": copy.n_files, "bytes": copy.n_bytes, "removed": len(removed)}
     lines = [f"{copy.folder}: {copy.n_files} files, {copy.n_bytes} bytes", *(f"removed {name}" for name in removed)]
-    return mission.report("backup", started_at, counts, [], lines)
+    findings = []
+    if mission.config.files.url:
+        message = f"attached files are kept at {mission.config.files.url}: they are not in this backup"
+        findings.append(
+            Finding("BACKUP001", "warning", "files.url", message, "have the storage keep versions, or copy it")
+        )
+    return mission.report("backup", started_at, counts, findings, lines)

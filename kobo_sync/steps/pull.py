@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import Projects, uid_or_finding
-from kobo_sync.steps.pulling.attachments import fetch_files, lives, unreadable
+from kobo_sync.steps.pulling.attachments import fetch_files, lives
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
@@ -18,9 +18,11 @@ from kobo_sync.steps.pulling.plan import doubt
 from kobo_sync.steps.relay import relay_by_itself
 from kobo_sync.store.attachments import (
     WantedFile,
+    erased_files,
     file_here,
     file_missing,
     files_here,
+    files_lost,
     n_wanted,
     wanted_files,
 )
@@ -152,7 +154,9 @@ def _fetch_files(work: Work) -> None:
     if not work.wish.quick:
         _examine_files(work)
     n, files = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
-    for done, fetched in enumerate(fetch_files(work.client, mission.workspace.attachments, files), 1):
+    for done, fetched in enumerate(
+        fetch_files(work.client, mission.workspace.parts_beside(mission.files), mission.files, files), 1
+    ):
         if fetched.error:
             file_missing(store, work.form_id, fetched.file, fetched.error)
             missing.append((fetched.file, fetched.error))
@@ -181,7 +185,15 @@ def _fetch_files(work: Work) -> None:
 
 def _examine_files(work: Work) -> None:
     """See that the files received can be read: a document that needs one goes without it, and this says why."""
-    refused = unreadable(work.mission.workspace.attachments, files_here(work.mission.store, work.form_id))
+    files, store = work.mission.files, work.mission.store
+    here = files_here(store, work.form_id)
+    lost = [sha256 for sha256 in files.lost(here) if sha256 not in erased_files(store)]
+    if lost:
+        files_lost(store, work.form_id, lost)
+        message = f"{len(lost)} attached files that were received are gone from where they are kept: {lost[0]}"
+        hint = "they are asked for again; look why the storage lost them (rules of expiry?), or restore them there"
+        work.find("PULL015", message, hint)
+    refused = files.refused(here)
     if refused:
         file, reason = refused[0]
         message = f"{len(refused)} attached files that were received cannot be read: {file} ({reason})"

@@ -29,7 +29,7 @@ from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.purging.places import backups_of, places_of, told_sets
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
-from kobo_sync.store.attachments import attachment_path
+from kobo_sync.store.attachments import note_erased
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.workspace.folders import Workspace
@@ -216,12 +216,12 @@ def _retired(settings: Retention, form_id: str) -> set[str]:
 
 def _files(mission: Mission, *, dry_run: bool) -> list[str]:
     """Remove the files of submissions; the ledger keeps their hashes, so that no pull asks for them again."""
-    folder = mission.workspace.attachments
-    there = [sha256 for sha256 in sorted(files_of(mission.store)) if attachment_path(folder, sha256).exists()]
+    there = mission.files.those_here(sorted(files_of(mission.store)))
     if not dry_run:
+        note_erased(mission.store, there)
         for sha256 in there:
-            attachment_path(folder, sha256).unlink(missing_ok=True)
-        shutil.rmtree(folder / "parts", ignore_errors=True)
+            mission.files.remove(sha256)
+        shutil.rmtree(mission.workspace.parts, ignore_errors=True)
     return there
 
 

@@ -45,7 +45,7 @@ def status(mission: Mission) -> Report:
     totals = ledger(mission.workspace)
     if totals:
         waiting = min((total.waiting_since for total in totals if total.waiting_since), default=None)
-        since = f", since {mission.local(waiting)} ({_ago(started_at, waiting)})" if waiting else ""
+        since = f", since {mission.local(waiting)} ({ago(started_at, waiting)})" if waiting else ""
         lines.append(f"relay: {summary(totals)}{since}")
         counts |= {f"relay.{name}": n for name, n in sums(totals).items()}
     of_queue, n_queued = engine_lines(mission)
@@ -60,11 +60,11 @@ def _holding(mission: Mission, holding: Holding, now: datetime) -> str:
         cut = f"{holding.n_live} rows, its first pull was cut short: run `kobo-sync pull`"
         return f"{holding.form_id}: {cut if holding.n_live else 'never pulled'}"
     sign = "=" if holding.server_n == holding.n_live else "≠"
-    complete = f"{_ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
+    complete = f"{ago(now, holding.reconciled_at)} ago" if holding.reconciled_at else "never"
     return (
         f"{holding.form_id}: server {holding.server_n} {sign} local {holding.n_live} · {holding.n_gone} deleted · "
         f"{holding.n_files_missing} of {holding.n_files} files missing · pulled {mission.local(holding.pulled_at)}"
-        f" ({_ago(now, holding.pulled_at)} ago, complete {complete})"
+        f" ({ago(now, holding.pulled_at)} ago, complete {complete})"
     )
 
 
@@ -81,7 +81,8 @@ def _metrics(holding: Holding, now: datetime) -> dict[str, int]:
     }
 
 
-def _ago(now: datetime, then: datetime) -> str:
+def ago(now: datetime, then: datetime) -> str:
+    """How long before *now* it was, in minutes, hours or days."""
     minutes = int((now - then).total_seconds() // 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from kobo_sync.store.tables.derive import FILE_COLUMNS, FILE_TABLE
 
 A, S = schema.attachments, schema.submissions
 BATCH = 500
+ERASED = "erased files"
 _KEY, _DESCRIPTION = FILE_COLUMNS[:3], FILE_COLUMNS[3:]
 
 
@@ -30,11 +30,6 @@ class WantedFile:
     filename: str
     mimetype: str
     url: str
-
-
-def attachment_path(folder: Path, sha256: str) -> Path:
-    """Where an attachment lies: named by its content, never by a name that a phone sent."""
-    return folder / sha256[:2] / sha256
 
 
 def list_files(
@@ -97,6 +92,34 @@ def files_here(store: Store, form_id: str) -> list[str]:
     query = sa.select(A.c.sha256).select_from(joined).where(*here).distinct().order_by(A.c.sha256)
     with store.read() as connection:
         return list(connection.execute(query).scalars())
+
+
+def note_erased(store: Store, sha256s: Sequence[str]) -> None:
+    """Remember that files were erased on purpose: where they lie, they are not missed. Raises: StoreError."""
+    facts = schema.facts
+    with store.begin() as connection:
+        erased = _erased(connection) | set(sha256s)
+        connection.execute(facts.delete().where(facts.c.name == ERASED))
+        connection.execute(facts.insert().values(name=ERASED, value=" ".join(sorted(erased))))
+
+
+def _erased(connection: sa.Connection) -> set[str]:
+    query = sa.select(schema.facts.c.value).where(schema.facts.c.name == ERASED)
+    return set((connection.execute(query).scalar() or "").split())
+
+
+def erased_files(store: Store) -> set[str]:
+    """SHA-256 of the files that were erased on purpose. Raises: StoreError."""
+    with store.read() as connection:
+        return _erased(connection)
+
+
+def files_lost(store: Store, form_id: str, sha256s: Sequence[str]) -> None:
+    """Record that these files are here no more: the next look at what is wanted asks the server for them again."""
+    with store.begin() as connection:
+        for at in range(0, len(sha256s), BATCH):
+            mine = (A.c.form_id == form_id) & A.c.sha256.in_(sha256s[at : at + BATCH])
+            connection.execute(A.update().where(mine).values(sha256=None, error="it was lost where it was kept"))
 
 
 def _missing(form_id: str, *columns: Any) -> sa.Select[Any]:

@@ -6,9 +6,11 @@ import hashlib
 import logging
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, redirect, render_template, request, session
+from flask import Flask, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -30,7 +32,7 @@ from kobo_sync.web import (
     synchronisations,
 )
 from kobo_sync.web.porter import refuse_malformed
-from kobo_sync.web.site import Site, filters, form_title, load_person
+from kobo_sync.web.site import Hall, Site, filters, form_title, here, load_person, site
 from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t, tn, translate
 
 log = logging.getLogger("kobo_sync.web")
@@ -40,6 +42,14 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Where several missions have their pages in common, endpoint → path.
+SHARED = {
+    "missions": "/missions",
+    "sign_in": "/connexion",
+    "sign_out": "/deconnexion",
+    "choose_language": "/langue",
+    "account": "/compte",
+}
 MENU = (
     ("dashboard", "Tableau de bord"),
     ("collection", "Collecte"),
@@ -64,16 +74,41 @@ FAULTS = {
 
 
 def create_app(site: Site) -> Flask:
-    """The pages as a WSGI application."""
-    config = site.mission.config.service
+    """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
+    app, csrf = bare_app(site, _words)
+    for pages in (dashboard, collection, quality, synchronisations, deliverables, forms, settings):
+        pages.add_to(app)
+    doors.add_to(app, csrf)
+    if site.federation:
+        app.url_build_error_handlers.append(lambda error, endpoint, _values: SHARED.get(endpoint) or _raise(error))
+    else:
+        sign_in.add_to(app)
+        proxies = site.settings.trusted_proxies
+        if proxies:
+            app.wsgi_app = behind_proxies(app.wsgi_app, proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _raise(error: Exception) -> str:
+    raise error
+
+
+def behind_proxies(wsgi: Any, n: int) -> ProxyFix:
+    """The application, which believes what *n* reverse proxies say of who asks."""
+    return ProxyFix(wsgi, x_for=n, x_proto=n, x_host=n)
+
+
+def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask, CSRFProtect]:
+    """An application with all guards, headers and words, without pages; *words* are what its templates know beside those."""
     app = Flask("kobo_sync.web")
-    app.extensions["kobo_sync"] = site
-    is_https = config.public_url.startswith("https://")
-    key = site.mission.desk.signing_key()
+    app.extensions["kobo_sync"] = hall
+    is_https = hall.settings.public_url.startswith("https://")
+    key = hall.accounts.signing_key()
     # Browsers tell hosts apart, not ports: two services on one host must not take each other's cookies for theirs.
     cookie = f"kobo_sync_{hashlib.sha256(f'cookie {key}'.encode()).hexdigest()[:8]}"
     app.url_map.merge_slashes = False  # it would redirect to whatever host the request names
     app.config.update(
+        HOME="dashboard",
         SECRET_KEY=key,
         MAX_CONTENT_LENGTH=MOST_BYTES,
         SESSION_COOKIE_NAME=f"__Host-{cookie}" if is_https else cookie,
@@ -84,23 +119,18 @@ def create_app(site: Site) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session, which has its own end
         WTF_CSRF_SSL_STRICT=is_https,
     )
-    if config.trusted_proxies:
-        n = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.jinja_env.filters.update(filters())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     csrf = CSRFProtect(app)
     app.before_request(_begin)
-    app.context_processor(_words)
+    app.context_processor(_common_words)
+    app.context_processor(words)
     app.after_request(_finish)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _fault)
     app.register_error_handler(KoboSyncError, _broken)
     app.register_error_handler(Exception, _crashed)
-    for pages in (sign_in, dashboard, collection, quality, synchronisations, deliverables, forms, settings):
-        pages.add_to(app)
-    doors.add_to(app, csrf)
-    return app
+    return app, csrf
 
 
 def _begin() -> BaseResponse | None:
@@ -117,10 +147,8 @@ def _begin() -> BaseResponse | None:
     return None
 
 
-def _words() -> dict[str, object]:
-    from kobo_sync.web.site import site
-
-    code, mission = language(), site().mission.config.mission
+def _common_words() -> dict[str, object]:
+    code = language()
     return {
         "t": t,
         "tn": tn,
@@ -129,15 +157,40 @@ def _words() -> dict[str, object]:
         "setting_label": lambda key: setting_label(key, code),
         "label": label,
         "form_title": form_title,
+        "this_page": here,
+        "asset": _asset,
         "language": code,
         "languages": LANGUAGES,
         "direction": "rtl" if code in RIGHT_TO_LEFT else "ltr",
         "user": g.get("user"),
+    }
+
+
+def _asset(name: str) -> str:
+    """The address of a file that all pages share: one for all missions, which tells nothing of any."""
+    path, hall = url_for("static", filename=name), current_app.extensions["kobo_sync"]
+    return path.removeprefix(request.script_root) if isinstance(hall, Site) and hall.federation else path
+
+
+def _words() -> dict[str, object]:
+    """What templates know of the mission; to a stranger, one of several is neither named nor told from none."""
+    if site().federation and g.get("user") is None:
+        return nameless()
+    mission = site().mission.config.mission
+    return {
         "menu": MENU,
-        "mission_title": mission.titles.get(code) or mission.title,
-        "timezone": site().mission.config.mission.timezone,
+        "home": url_for("dashboard"),
+        "home_name": "Tableau de bord",
+        "missions_url": SHARED["missions"] if site().federation else "",
+        "mission_title": mission.titles.get(language()) or mission.title,
+        "timezone": mission.timezone,
         "config_fault": site().current.fault,
     }
+
+
+def nameless() -> dict[str, object]:
+    """What templates know where no one mission is spoken of."""
+    return {"menu": (), "home": SHARED["missions"], "home_name": "Missions", "mission_title": t("Missions")}
 
 
 def _finish(response: Response) -> Response:

@@ -11,7 +11,7 @@ from flask import Flask, Response, abort, flash, redirect, render_template, requ
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from kobo_sync.desk import access_log, share_links
-from kobo_sync.desk.accounts import User, user
+from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import Manifest
 from kobo_sync.steps.deliver import NOMINATIVE
@@ -73,10 +73,10 @@ def deliverables() -> Answer:
         cards=cards,
         classes=CLASSES,
         taken=access_log.downloads(mission.desk, 30) if person().is_staff else [],
-        links=[(link, token, _is_open(link), _ends_at(link)) for link, token in links],
+        links=[(link, _address(token), _is_open(link), _ends_at(link)) for link, token in links],
         share_days=mission.config.service.share_days,
         may_be_shared=_may_be_shared,
-        public_url=mission.config.service.public_url,  # never the Host header: whoever asks writes it
+        public_url=site().public_url,
     )
 
 
@@ -148,6 +148,12 @@ def revoke_link() -> Answer:
 # ── files ──
 
 
+def _address(token: str) -> str:
+    """What a link is given on as; never by the Host header: whoever asks writes it."""
+    path, public_url = url_for("shared", token=token), site().public_url
+    return public_url + path.removeprefix(request.script_root) if public_url else path
+
+
 def link_signer() -> URLSafeSerializer:
     """What signs share links: one that was not made here is refused before the desk is asked."""
     return URLSafeSerializer(site().mission.desk.signing_key(), salt="share")
@@ -173,8 +179,8 @@ def _may_be_shared(file: File) -> bool:
 
 def _is_open(link: share_links.Share) -> bool:
     """Whether a link leads to its file: within the longest life that the config gives now, and of one who may share now."""
-    mission, now = site().mission, site().clock()
-    maker = user(mission.desk, link.created_by)
+    now = site().clock()
+    maker = site().user(link.created_by)
     is_owned = maker is not None and maker.disabled_at is None and maker.may_act
     return is_owned and link.is_open(now) and now < _ends_at(link)
 

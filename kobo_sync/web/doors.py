@@ -6,21 +6,22 @@ import hashlib
 import hmac
 import ipaddress
 import json
+from collections.abc import Mapping
+from datetime import datetime
 
 from flask import Flask, Response, abort, jsonify, request
 from flask_wtf.csrf import CSRFProtect
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 
 from kobo_sync import __version__
-from kobo_sync.desk import access_log, runs, schedules, worklist
+from kobo_sync.desk import access_log, schedules
 from kobo_sync.errors import KoboSyncError
-from kobo_sync.store.form_status import form_statuses
+from kobo_sync.mission.freshness import last_collected
+from kobo_sync.service.states import PULLS, State, state_of
 from kobo_sync.web.deliverables import read_file, sent, shared_file
+from kobo_sync.web.figures import exposition
 from kobo_sync.web.site import Answer, site
 
 HOOK_BYTES = 128 * 1024  # far more than a submission without its files
-PULLS = ("run", "pull", "reconcile")
 
 
 def add_to(app: Flask, csrf: CSRFProtect) -> None:
@@ -83,29 +84,57 @@ def shared(token: str) -> Answer:
 
 
 def health() -> Answer:
-    """Whether the service answers and its databases do; how old the last good pull is. No secret, no answer."""
-    now = site().clock()
+    """Whether the service answers and its databases do; how old the last good pull is. No secret, no answer.
+
+    Of one mission among several it is for whoever may read the figures: others are not told which missions there are.
+    """
+    federation, now = site().federation, site().clock()
+    if federation and not _may_measure():
+        abort(404)
     try:
-        success = runs.last_success(site().mission.desk, PULLS)
+        success = last_collected(site().mission, PULLS)
         site().mission.store.deployments()
     except KoboSyncError:
-        answer = jsonify({"ready": False})
-        answer.status_code = 503
-        return answer
-    age = round((now - success).total_seconds()) if success else None
-    return jsonify({"ready": True, "version": __version__, "last_success_age_s": age})
+        return unready()
+    return jsonify({"ready": True, "version": __version__, "last_success_age_s": age_s(success, now)})
+
+
+def unready() -> Response:
+    """The answer of a service whose databases do not."""
+    answer = jsonify({"ready": False})
+    answer.status_code = 503
+    return answer
+
+
+def age_s(moment: datetime | None, now: datetime) -> int | None:
+    """How many seconds ago *moment* was; None for none."""
+    return round((now - moment).total_seconds()) if moment else None
 
 
 def metrics() -> Answer:
     """Figures for Prometheus: to this machine, or to whoever has METRICS_TOKEN."""
-    token = site().mission.config.secret("METRICS_TOKEN")
-    token_sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    is_allowed = hmac.compare_digest(token_sent.encode(), token.encode()) if token else _is_local(request.remote_addr)
-    if not is_allowed:
+    if not _may_measure():
         abort(404)
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures())
-    return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4; charset=utf-8")
+    mission, now = site().mission, site().clock()
+    return figures({"": state_of(mission, now)}, now)
+
+
+def figures(states: Mapping[str, State], now: datetime, up: Mapping[str, bool] | None = None) -> Response:
+    """The figures of `exposition` as an answer."""
+    return Response(exposition(states, now, up), mimetype="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _may_measure() -> bool:
+    shared = site().federation.secrets.get("METRICS_TOKEN", "") if site().federation else ""  # type: ignore[union-attr]
+    return may_measure(site().mission.config.secret("METRICS_TOKEN"), shared)
+
+
+def may_measure(*tokens: str) -> bool:
+    """Whether this request has one of *tokens*, or, where none is set, comes from this machine."""
+    token_sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not any(tokens):
+        return _is_local(request.remote_addr)
+    return any(hmac.compare_digest(token_sent.encode(), token.encode()) for token in tokens if token)
 
 
 def _is_local(address: str | None) -> bool:
@@ -113,44 +142,3 @@ def _is_local(address: str | None) -> bool:
         return bool(address) and ipaddress.ip_address(str(address)).is_loopback
     except ValueError:
         return False
-
-
-class _Figures:
-    """The figures, read when asked for."""
-
-    def collect(self) -> list[Metric]:
-        mission, now = site().mission, site().clock()
-        holdings = form_statuses(mission.store, list(mission.config.forms))
-        metrics: list[Metric] = []
-
-        def gauge(name: str, text: str, labels: list[str], rows: list[tuple[list[str], float]]) -> None:
-            family = GaugeMetricFamily(f"kobo_sync_{name}", text, labels=labels)
-            for values, value in rows:
-                family.add_metric(values, value)
-            metrics.append(family)
-
-        def per_form(name: str, text: str, values: list[float | None]) -> None:
-            pairs = zip(holdings, values, strict=True)
-            gauge(name, text, ["form"], [([holding.form_id], value) for holding, value in pairs if value is not None])
-
-        per_form("submissions", "Live submissions in the mirror", [h.n_live for h in holdings])
-        per_form("server_submissions", "Submissions that the server counted last", [h.server_n for h in holdings])
-        per_form("files_missing", "Files not received yet", [h.n_files_missing for h in holdings])
-        per_form("quarantined", "Rows that could not be understood", [h.n_quarantined for h in holdings])
-        ages = [(now - h.pulled_at).total_seconds() if h.pulled_at else None for h in holdings]
-        per_form("pull_age_seconds", "Seconds since the last pull", ages)
-        ended = runs.counts_by_status(mission.desk)
-        rows = [([job, status], float(n)) for (job, status), n in sorted(ended.items())]
-        gauge("runs", "Runs by job and how they ended", ["job", "status"], rows)
-        states = [([state], float(n)) for state, n in worklist.counts(mission.desk).items()]
-        gauge("findings", "Findings of the worklist by state", ["state"], states)
-        success = runs.last_success(mission.desk, PULLS)
-        if success:
-            gauge(
-                "last_success_age_seconds",
-                "Seconds since a pull ended well",
-                [],
-                [([], (now - success).total_seconds())],
-            )
-        gauge("running", "Whether a run is at work", [], [([], float(runs.running(mission.desk) is not None))])
-        return metrics

@@ -9,7 +9,7 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.desk import access_log, worklist
 from kobo_sync.errors import StoreError
 from kobo_sync.web.compared_rows import compared
-from kobo_sync.web.site import Answer, actors, form_title, members, person, site
+from kobo_sync.web.site import Answer, actors, form_title, here, members, person, site
 from kobo_sync.web.texts import label, t, tn
 
 STATES = {
@@ -61,7 +61,7 @@ def quality() -> Answer:
         severities=SEVERITIES,
         filters=filters,
         names=_names(),
-        here=request.full_path.rstrip("?"),
+        here=here(),
     )
 
 
@@ -89,7 +89,7 @@ def finding(key: str) -> Answer:
         severities=SEVERITIES,
         kinds=KINDS,
         names=_names(),
-        here=request.full_path.rstrip("?"),
+        here=here(),
     )
 
 

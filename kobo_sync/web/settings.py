@@ -8,7 +8,7 @@ from flask import Flask, render_template
 
 from kobo_sync import __version__
 from kobo_sync.config.config import SECRET_NAMES
-from kobo_sync.desk import accounts, runs
+from kobo_sync.desk import runs
 from kobo_sync.web.site import Answer, actors, person, site
 from kobo_sync.web.words import ROLES, setting_in_words
 
@@ -31,7 +31,7 @@ def settings() -> Answer:
         zones=config.zones,
         secrets=[(name, name in config.secrets) for name in SECRET_NAMES],
         examined=examined,
-        users=accounts.users(mission.desk) if person().is_staff else [],
+        users=site().users() if person().is_staff else [],
         roles=ROLES,
         version=__version__,
     )

@@ -10,9 +10,8 @@ from flask import Flask, current_app, flash, g, make_response, redirect, render_
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from kobo_sync.config.passwords import names_of
 from kobo_sync.desk import accounts
-from kobo_sync.web.site import Answer, members, person, site
+from kobo_sync.web.site import Answer, hall, members, person
 from kobo_sync.web.texts import LANGUAGES, t, tn
 from kobo_sync.web.words import ROLES
 
@@ -44,7 +43,7 @@ def sign_in() -> Answer:
         if g.user is not None:
             return redirect(onward)
         return render_template("sign_in.html", suite=onward, ended=g.get("session_ended", False))
-    now, desk = site().clock(), site().mission.desk
+    now, desk = hall().clock(), hall().accounts
     accounts.sweep(desk, now - timedelta(days=2))
     username = request.form.get("username", "").strip().lower()
     browser, names = known_browser()
@@ -71,7 +70,7 @@ def sign_out() -> Answer:
     """End this browser's session, on the desk too: a copied cookie is worth nothing afterwards."""
     token, chosen = session.get("token"), session.get("language")
     if isinstance(token, str):
-        accounts.sign_out(site().mission.desk, token)
+        accounts.sign_out(hall().accounts, token)
     session.clear()
     if chosen:
         session["language"] = chosen
@@ -90,7 +89,7 @@ def choose_language() -> Answer:
 def account() -> Answer:
     """One's own account: role, rights, and another password."""
     if request.method == "POST":
-        now, desk, user = site().clock(), site().mission.desk, person()
+        now, desk, user = hall().clock(), hall().accounts, person()
         # Whoever is signed in waits for errors of this session alone.
         browser, old = str(session.get("token", "")), request.form.get("old", "")
         checked = accounts.check(desk, user.username, old, request.remote_addr or "?", now, browser)
@@ -98,8 +97,7 @@ def account() -> Answer:
             flash(_refusal("old", checked.wait_s), "error")
             return render_template("account.html", roles=ROLES), 429 if checked.wait_s else 400
         try:
-            near = names_of(site().mission.config)
-            accounts.set_password(desk, user.username, request.form.get("new", ""), near)
+            accounts.set_password(desk, user.username, request.form.get("new", ""), hall().names_at_hand())
         except accounts.AccountRefused:
             flash(
                 t(
@@ -137,7 +135,7 @@ def browser_cookie() -> str:
 
 
 def _browser_signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(site().mission.desk.signing_key(), salt="known browser")
+    return URLSafeTimedSerializer(hall().accounts.signing_key(), salt="known browser")
 
 
 def _remember_browser(answer: Response, browser: str, names: list[str]) -> None:
@@ -152,9 +150,9 @@ def _remember_browser(answer: Response, browser: str, names: list[str]) -> None:
 
 
 def local_address(address: str) -> str:
-    """*address* when it is a path of this site, else the dashboard: nobody is sent elsewhere."""
+    """*address* when it is a path of this site, else the start page: nobody is sent elsewhere."""
     parts = urlsplit(address)
     is_ours = (
         not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith(("//", "/\\"))
     )
-    return address if is_ours and "\\" not in address else url_for("dashboard")
+    return address if is_ours and "\\" not in address else url_for(str(current_app.config["HOME"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,8 +13,13 @@ from zoneinfo import ZoneInfo
 from flask import abort, current_app, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from kobo_sync.desk.accounts import User, signed_in
+from kobo_sync.config.passwords import names_of
+from kobo_sync.config.service import Service
+from kobo_sync.desk import accounts, rights
+from kobo_sync.desk.accounts import User
+from kobo_sync.desk.database import Desk
 from kobo_sync.documents import french
+from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.web.texts import language
 
@@ -21,23 +27,90 @@ P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]
 
 
+PERSON = "kobo_sync.person"  # in the environ of a mission of several: who looks, as that mission knows them
+
+
+class Hall(ABC):
+    """What the pages for signing in work with, of one mission or of several."""
+
+    clock: Callable[[], datetime]
+
+    @property
+    @abstractmethod
+    def accounts(self) -> Desk:
+        """Where the accounts, and the key that signs cookies, lie. Raises: StoreError."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> Service:
+        """Where the pages listen, and how long a browser stays signed in."""
+
+    @abstractmethod
+    def names_at_hand(self) -> list[str]:
+        """What is tried first as a password."""
+
+
 @dataclass
-class Site:
-    """The pages' surroundings; *wake* tells the service that a run was wished for."""
+class Site(Hall):
+    """A mission's pages' surroundings; *wake* tells the service that a run was wished for.
+
+    With *federation* it is *name* among several missions: accounts, sessions and the pages for them are theirs together.
+    """
 
     current: CurrentMission
     clock: Callable[[], datetime]
     wake: Callable[[], None] = lambda: None
+    federation: Federation | None = None
+    name: str = ""
 
     @property
     def mission(self) -> Mission:
         """The mission as its files say now."""
         return self.current()
 
+    @property
+    def accounts(self) -> Desk:
+        """The mission's own desk, or the federation's."""
+        return self.federation.desk if self.federation else self.mission.desk
+
+    @property
+    def settings(self) -> Service:
+        """The mission's own settings, or the federation's."""
+        return self.federation.settings.service if self.federation else self.mission.config.service
+
+    def names_at_hand(self) -> list[str]:
+        """Words of the mission."""
+        return list(names_of(self.mission.config))
+
+    def users(self) -> list[User]:
+        """All accounts that may enter, as this mission knows them."""
+        return rights.users_of(self.federation.desk, self.name) if self.federation else accounts.users(self.accounts)
+
+    def user(self, username: str) -> User | None:
+        """The account as this mission knows it; None for one that has no business here."""
+        user = accounts.user(self.accounts, username)
+        return rights.in_mission(self.accounts, user, self.name) if self.federation and user else user
+
+    @property
+    def public_url(self) -> str:
+        """Under which address people reach these pages, without the last slash; empty where none is set."""
+        shared = self.federation.settings.service.public_url if self.federation else ""
+        return self.mission.config.service.public_url or (f"{shared}/m/{self.name}" if shared else "")
+
+
+def hall() -> Hall:
+    """The surroundings of this request, of one mission or of several."""
+    return cast(Hall, current_app.extensions["kobo_sync"])
+
 
 def site() -> Site:
-    """The site of this request."""
+    """The site of this request, of one mission."""
     return cast(Site, current_app.extensions["kobo_sync"])
+
+
+def here() -> str:
+    """The address of this page, as a browser would ask for it again."""
+    return (request.script_root + request.full_path).rstrip("?")
 
 
 def person() -> User:
@@ -47,14 +120,16 @@ def person() -> User:
 
 def load_person() -> None:
     """Find out who looks; nobody is fine."""
-    settings = site().mission.config.service
-    token = session.get("token")
+    if PERSON in request.environ:
+        g.user = request.environ[PERSON]
+        return
+    settings, token = hall().settings, session.get("token")
     g.user = None
     if isinstance(token, str):
-        g.user = signed_in(
-            site().mission.desk,
+        g.user = accounts.signed_in(
+            hall().accounts,
             token,
-            site().clock(),
+            hall().clock(),
             idle=timedelta(minutes=settings.idle_minutes),
             longest=timedelta(hours=settings.session_hours),
         )
@@ -71,7 +146,7 @@ def members(page: Callable[P, Answer]) -> Callable[P, Answer]:
         if g.user is None:
             if request.method not in ("GET", "HEAD") or request.path.endswith(".json"):
                 abort(401)
-            return redirect(url_for("sign_in", suite=request.full_path.rstrip("?")))
+            return redirect(url_for("sign_in", suite=here()))
         return page(*args, **kwargs)
 
     return guarded
@@ -106,12 +181,12 @@ def local(moment: datetime) -> datetime:
     return moment.astimezone(ZoneInfo(site().mission.config.mission.timezone))
 
 
-def moment(value: datetime | str | None) -> str:
-    """``11/02/2025 17:03``, the same in French and Arabic; a dash for none."""
+def moment(value: datetime | str | None, timezone: str = "") -> str:
+    """``11/02/2025 17:03``, the same in French and Arabic, by the mission's clock or that of *timezone*; a dash for none."""
     if not value:
         return "–"
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{local(moment):%d/%m/%Y %H:%M}"
+    return f"{moment.astimezone(ZoneInfo(timezone)) if timezone else local(moment):%d/%m/%Y %H:%M}"
 
 
 def day(value: date | str | None) -> str:

@@ -16,7 +16,7 @@ KNOWLEDGE = {"forms", "config", "kobo/wire", "store/tables"}
 FOLDERS = {
     "cli": {"web", "service", "steps", "mission", "station", "desk", "engine", "workspace", "forms", "config"},
     "web": {"service", "steps", "notices", "mission", "documents", "analysis", "desk", "store", "engine", "workspace", "kobo", *KNOWLEDGE},
-    "service": {"steps", "notices", "mission", "desk", "engine", "workspace", *KNOWLEDGE},
+    "service": {"steps", "notices", "mission", "desk", "store", "engine", "workspace", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "engine", "databases", "phones", "workspace", "kobo", *KNOWLEDGE},
     "notices": {"mission", "documents", "desk", "workspace", *KNOWLEDGE},
     "mission": {"deliverables", "checks", "analysis", "desk", "store", "databases", "workspace", "kobo", *KNOWLEDGE},

@@ -16,10 +16,10 @@ from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
-from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.tables.flatten import Flattener
 from kobo_sync.store.tables.layout import flat_tables
+from kobo_sync.workspace.attachment_files import relative_name
 from kobo_sync.workspace.folders import Workspace
 
 State = Mapping[str, Any]
@@ -88,7 +88,7 @@ def _held(mission: Mission, form_id: str) -> State:
 
 
 def _on_disk(folder: Path, sha256: str | None) -> str:
-    path = attachment_path(folder, sha256) if sha256 else None
+    path = folder / relative_name(sha256) if sha256 else None
     return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else "missing"
 
 

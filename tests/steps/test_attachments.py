@@ -13,8 +13,9 @@ from conftest import Field
 from loopback import answer, client_of, loopback_server
 
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.pulling.attachments import AHEAD, PARTS, SILENT, Fetched, fetch_files
-from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
+from kobo_sync.steps.pulling.attachments import AHEAD, SILENT, Fetched, fetch_files
+from kobo_sync.store.attachments import WantedFile, sniff
+from kobo_sync.workspace.attachment_files import FolderFiles, relative_name
 
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 SHA = hashlib.sha256(PHOTO).hexdigest()
@@ -26,7 +27,7 @@ def _wanted(*names: str) -> list[WantedFile]:
 
 def _fetch(url: str, folder: Path, wanted: Sequence[WantedFile]) -> list[Fetched]:
     client = client_of(url)
-    found = list(fetch_files(client, folder, wanted))
+    found = list(fetch_files(client, folder / "parts", FolderFiles(folder), wanted))
     client.close()
     return found
 
@@ -47,9 +48,9 @@ def test_a_file_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
     with loopback_server(handle) as (url, _seen):
         (file,) = _fetch(url, tmp_path, _wanted("a.png"))
     assert (file.error, file.sha256, file.n_bytes, file.sniffed) == ("", SHA, len(PHOTO), "image/png")
-    assert attachment_path(tmp_path, SHA).read_bytes() == PHOTO
+    assert (tmp_path / relative_name(SHA)).read_bytes() == PHOTO
     assert ranges[0] == "" and ranges[1].startswith("bytes=") and ranges[1] > "bytes=1"
-    assert not list((tmp_path / PARTS).iterdir())
+    assert not list((tmp_path / "parts").iterdir())
 
 
 def test_a_server_without_ranges_sends_it_all_again(tmp_path: Path) -> None:

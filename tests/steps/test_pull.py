@@ -13,9 +13,9 @@ from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
-from kobo_sync.store.attachments import attachment_path
 from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.tables.layout import flat_tables
+from kobo_sync.workspace.attachment_files import relative_name
 
 PHOTO = b"\x89PNG\r\n\x1a\nabc"
 
@@ -132,7 +132,7 @@ def test_files_are_kept_by_content_and_late_ones_fetched(field_team: Field) -> N
     report = pull(field_team.mission)
     assert (report.counts["files"], report.counts["files_stored"]) == (1, 1)
     (digest,) = field_team.mission.store.attachment_index().values()
-    assert attachment_path(field_team.mission.workspace.attachments, digest).read_bytes() == PHOTO
+    assert (field_team.mission.workspace.attachments / relative_name(digest)).read_bytes() == PHOTO
     known = gather_facts(field_team.mission).file_digests or {}
     alone = gather_facts(field_team.mission).file_digests
     assert alone is not None

@@ -14,14 +14,14 @@ from pathlib import Path
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.transport import Stream
-from kobo_sync.store.attachments import WantedFile, attachment_path, sniff
-from kobo_sync.workspace.private import FILE, private_folder
+from kobo_sync.store.attachments import WantedFile, sniff
+from kobo_sync.workspace.attachment_files import AttachmentFiles
+from kobo_sync.workspace.private import private_folder
 
 AT_ONCE = 4
 AHEAD = 16  # so many are under way or waiting, however many there are
 ATTEMPTS = 3
 SILENT = 8  # after so many files in a row without an answer the server itself is asked for a sign of life
-PARTS = "parts"
 CHUNK = 1 << 20
 
 
@@ -37,14 +37,16 @@ class Fetched:
     is_silent: bool = False
 
 
-def fetch_files(client: KoboClient, folder: Path, files: Iterable[WantedFile]) -> Iterator[Fetched]:
-    """Each of *files* in order, once its bytes are on disk or cannot be had now.
+def fetch_files(
+    client: KoboClient, parts: Path, place: AttachmentFiles, files: Iterable[WantedFile]
+) -> Iterator[Fetched]:
+    """Each of *files* in order, once its bytes are where they are kept or cannot be had now; *parts* has what came so far.
 
     When the server falls silent, what follows is left to the next run: thousands of files, each waited for, take hours.
     Files that it lacks while it lives stand in nobody's way.
-    Raises: StoreError when the disk refuses.
+    Raises: StoreError when the disk, or the storage, refuses.
     """
-    private_folder(folder / PARTS)
+    private_folder(parts)
     waiting: deque[Future[Fetched]] = deque()
     n_silent, is_gone = 0, False
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
@@ -56,27 +58,13 @@ def fetch_files(client: KoboClient, folder: Path, files: Iterable[WantedFile]) -
                     yield waiting.popleft().result()
                 yield Fetched(each, error="the server no longer answered", is_silent=True)
                 continue
-            waiting.append(pool.submit(_fetch, client, folder, each))
+            waiting.append(pool.submit(_fetch, client, parts, place, each))
             if len(waiting) == AHEAD:
                 fetched = waiting.popleft().result()
                 n_silent = n_silent + 1 if fetched.is_silent else 0
                 yield fetched
         while waiting:
             yield waiting.popleft().result()
-
-
-def unreadable(folder: Path, sha256s: Iterable[str]) -> list[tuple[str, str]]:
-    """(file, reason) of the received files that the disk refuses; those that are gone were erased, by `purge` or a person."""
-    refused = []
-    for sha256 in sha256s:
-        path = attachment_path(folder, sha256)
-        try:
-            path.open("rb").close()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            refused.append((path.name, error.strerror or type(error).__name__))
-    return refused
 
 
 def lives(client: KoboClient) -> bool:
@@ -87,14 +75,14 @@ def lives(client: KoboClient) -> bool:
     return False
 
 
-def _fetch(client: KoboClient, folder: Path, file: WantedFile) -> Fetched:
+def _fetch(client: KoboClient, parts: Path, place: AttachmentFiles, file: WantedFile) -> Fetched:
     key = hashlib.sha256(f"{file.root_uuid}/{file.attachment_uid}".encode()).hexdigest()
-    part = folder / PARTS / f"{key}.part"
+    part = parts / f"{key}.part"
     try:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 _receive(client, file, part)
-                return _file(folder, file, part)
+                return _file(place, file, part)
             except KoboUnreachable:
                 if attempt == ATTEMPTS:
                     raise
@@ -149,7 +137,7 @@ def _refused(error: OSError) -> StoreError:
     )
 
 
-def _file(folder: Path, file: WantedFile, part: Path) -> Fetched:
+def _file(place: AttachmentFiles, file: WantedFile, part: Path) -> Fetched:
     """Give a whole file its name."""
     digest = hashlib.sha256()
     with part.open("rb") as handle:
@@ -161,14 +149,5 @@ def _file(folder: Path, file: WantedFile, part: Path) -> Fetched:
     if sniffed == "text/html" and not file.mimetype.startswith("text/"):
         part.unlink()
         raise KoboUnexpected("an HTML page in place of the file")
-    path = attachment_path(folder, sha256)
-    private_folder(path.parent)
-    part.chmod(FILE)
-    part.replace(path)
-    with suppress(OSError):  # some file systems cannot flush a folder
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    place.keep(part, sha256)
     return Fetched(file, sha256, n_bytes, sniffed)

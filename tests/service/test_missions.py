@@ -1,0 +1,233 @@
+"""Many missions in one process: side by side, in fair order, none held up by another's server, secrets or faults."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from federated import ASSETS, HOURLY, Together, at_station, wait_for, write_mission
+from loopback import answer, loopback_server
+
+from kobo_sync.desk import runs, schedules
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Report
+from kobo_sync.service import jobs
+from kobo_sync.service.jobs import Job
+from kobo_sync.service.logs import Hiding, Secrets, of_mission
+from kobo_sync.service.missions import Missions
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Iterator[Together]:
+    missions = Together(tmp_path / "missions")
+    yield missions
+    missions.close()
+
+
+def _runs_of(together: Together, name: str) -> list[tuple[str, str]]:
+    mission = together.federation().open(name)
+    try:
+        return [(run.job, run.status) for run in runs.last_runs(mission.desk)]
+    finally:
+        mission.close()
+
+
+def _wish(missions: Missions, name: str, job: str = "pull") -> None:
+    mission = missions.federation.open(name)
+    schedules.wish(mission.desk, job, origin="person", asked_by="maha", now=mission.clock())
+    mission.close()
+    missions.wake(name)
+
+
+def test_a_tarpit_and_a_refusal_hold_up_nobody_else(together: Together, tmp_path: Path) -> None:
+    """Two missions at a server that never answers, one at a port that refuses: the fourth's server is asked meanwhile."""
+    release = threading.Event()
+
+    def never(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        release.wait(60)
+        answer(handler, 404, b"{}")
+
+    impatient = HOURLY + ASSETS
+    with ExitStack() as servers:
+        tarpit, asked = servers.enter_context(loopback_server(never))
+        servers.callback(release.set)
+        for name in ("bourbier1", "bourbier2", "bourbier3"):
+            write_mission(together.root, name, tarpit, impatient)
+        write_mission(together.root, "ferme", "http://127.0.0.1:1", impatient)
+        servers.enter_context(at_station(together.root, "nord", together.clock))
+        missions = together.start()
+        together.clock.forward(hours=1)
+        missions.wake()
+        wait_for(lambda: ("pull", "done") in _runs_of(together, "nord"))
+        wait_for(lambda: len(asked) >= 2)
+        at_work = [member.name for member in missions.members() if member.doing]
+        assert len([name for name in at_work if name.startswith("bourbier")]) == 2  # so many of one server at once
+        wait_for(lambda: (member := missions.member("nord")) and member.state and member.state.n_live == 1)
+        release.set()
+
+
+def test_a_huge_project_holds_up_no_other_server(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job of one mission goes on and on; the others' clocks and clicks are served."""
+    release, began = threading.Event(), threading.Event()
+
+    def act(mission: Mission, _form_id: str) -> Report:
+        if mission.workspace.root.name == "enorme":
+            began.set()
+            while not release.wait(0.01):
+                mission.progress("rows", 1, 10_000_000)
+        return mission.report("pull", mission.clock(), {}, [], [])
+
+    monkeypatch.setitem(jobs.JOBS, "pull", Job("pull", act, asks_server=True))  # type: ignore[index]
+    write_mission(together.root, "enorme", "http://127.0.0.1:2")
+    for name in ("a", "b"):
+        write_mission(together.root, name, "http://127.0.0.1:3")
+    missions = together.start()
+    together.clock.forward(hours=1)
+    missions.wake()
+    began.wait(60)
+    for name in ("a", "b"):
+        wait_for(lambda name=name: ("pull", "done") in _runs_of(together, name))
+    assert _runs_of(together, "enorme") == [("pull", "running")]
+    missions.stop()  # at its next safe point
+    assert _runs_of(together, "enorme") == [("pull", "stopped")]
+
+
+def test_turns_are_fair_and_persons_come_first(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    lock, gate = threading.Lock(), threading.Event()
+
+    def act(mission: Mission, form_id: str) -> Report:
+        with lock:
+            order.append(f"{mission.workspace.root.name}{form_id and ' ' + form_id}")
+        gate.wait(60)
+        return mission.report("pull", mission.clock(), {}, [], [])
+
+    monkeypatch.setitem(jobs.JOBS, "pull", Job("pull", act, asks_server=True))  # type: ignore[index]
+    (together.root / "config").mkdir()
+    (together.root / "config" / "federation.toml").write_text(
+        '[servers."http://LOCALHOST:3"]\nat_once = 1\nper_minute = 600000\n', "utf-8"
+    )
+    for name in ("a", "b", "c", "z"):
+        write_mission(together.root, name, "http://localhost:3")
+    missions = together.start()
+    _wish(missions, "z")
+    wait_for(lambda: order == ["z"])  # the one turn of the server is taken
+    for name in ("a", "b"):
+        mission = missions.federation.open(name)
+        for form_id in ("personnes", "visites"):  # a has much to do, and began to wait first
+            schedules.wish(mission.desk, "pull", form_id=form_id, origin="hook", now=mission.clock())
+            together.clock.forward(seconds=1)
+        mission.close()
+        missions.wake(name)
+    _wish(missions, "c")
+    for name in ("a", "b", "c"):
+        wait_for(lambda name=name: (m := missions.member(name)) and m.due and m.is_free and not m.is_called)
+    gate.set()
+    wait_for(lambda: len(order) == 6)
+    assert order == ["z", "c", "a personnes", "b personnes", "a visites", "b visites"]  # the click before the hooks
+
+
+def test_missions_come_go_break_and_are_mended_without_a_restart(
+    together: Together, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_mission(together.root, "nord")
+    broken = write_mission(together.root, "sud") / "config" / "mission.toml"
+    text = broken.read_text("utf-8")
+    broken.write_text(text.replace('code = "essai"', "code = 7"), "utf-8")
+    (together.root / "pas une mission").mkdir()
+    write_mission(together.root, "été 2025")
+    (together.root / "nord.before-2025-02-11").mkdir()
+    missions = together.start()
+    assert [member.name for member in missions.members()] == ["nord", "sud", "été 2025"]
+    named = missions.member("été 2025").fault  # type: ignore[union-attr]
+    assert named is not None and "cannot stand in an address" in named.message
+    fault = missions.member("sud").fault  # type: ignore[union-attr]
+    assert fault is not None and "mission.code" in fault.message
+    broken.write_text(text, "utf-8")
+    missions.wake()
+    wait_for(lambda: (member := missions.member("sud")) and not member.fault)
+    write_mission(together.root, "est")
+    missions.wake()
+    wait_for(lambda: (member := missions.member("est")) and member.state)
+    (together.root / "nord" / "config" / "mission.toml").unlink()
+    missions.wake()
+    wait_for(lambda: missions.member("nord") is None)
+
+
+def test_a_damaged_database_and_a_missing_token_are_told_and_the_others_go_on(together: Together) -> None:
+    for name in ("abime", "nord", "sans"):
+        write_mission(together.root, name)
+    (together.root / "sans" / "config" / "secrets.env").unlink()
+    state = together.root / "abime" / ".kobo_sync"
+    state.mkdir(mode=0o700)
+    (state / "desk.sqlite").write_bytes(b"SQLite format 3\x00" + b"\xff" * 4096)
+    missions = together.start()
+    abime, nord, sans = missions.members()
+    assert abime.fault is not None and abime.fault.exit_code == 6
+    assert nord.state and nord.fault is None and nord.state.lacks is None
+    assert sans.fault is None and sans.state and "there is no token" in str(sans.state.lacks)
+
+
+def test_a_token_goes_to_its_own_mission_s_server_alone(together: Together) -> None:
+    """Each server writes down which tokens it was shown; a token without a mission's name is given to nobody."""
+    shown: dict[str, set[str]] = {"a": set(), "b": set(), "c": set()}
+
+    def keeping(name: str) -> object:
+        def handle(handler: BaseHTTPRequestHandler, _n: int) -> None:
+            shown[name].add(handler.headers.get("Authorization", ""))
+            answer(handler, 403, b"{}")
+
+        return handle
+
+    together.environ = {"KOBO_TOKEN": "everybody-s-token", "KOBO_TOKEN__B_2": "token-of-b-by-environment"}
+    with ExitStack() as servers:
+        for name, folder in (("a", "a"), ("b", "b-2"), ("c", "c")):
+            url, _ = servers.enter_context(loopback_server(keeping(name)))  # type: ignore[arg-type]
+            write_mission(together.root, folder, url, HOURLY + ASSETS)
+        (together.root / "c" / "config" / "secrets.env").unlink()
+        missions = together.start()
+        together.clock.forward(hours=1)
+        missions.wake()
+        for name in ("a", "b-2", "c"):
+            wait_for(lambda name=name: any(status != "running" for _, status in _runs_of(together, name)))
+        missions.stop()
+    assert shown == {
+        "a": {f"Token token-of-a-{'x' * 20}"},
+        "b": {"Token token-of-b-by-environment"},
+        "c": set(),
+    }
+
+
+def test_the_log_names_the_mission_and_hides_what_is_secret_in_any(together: Together) -> None:
+    write_mission(together.root, "nord")
+    write_mission(together.root, "sud")
+    together.start()
+    line = Hiding(logging.Formatter("%(place)s%(message)s"), together.secrets)
+    record = logging.LogRecord("x", logging.INFO, "", 0, "token-of-sud-%s and token-of-nord-%s", ("x" * 20,) * 2, None)
+    with of_mission("nord"):
+        assert line.format(record) == "nord: ••• and •••"
+    assert line.format(record) == "••• and •••"
+    assert Hiding(logging.Formatter("%(message)s"), Secrets(["abc"])).format(record).startswith("token-of-sud")
+
+
+def test_a_mission_at_rest_keeps_nothing_open(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread and no open file for each of the missions, and no look where nothing changed."""
+    names = [f"m{n:02}" for n in range(20)]
+    for name in names:
+        write_mission(together.root, name)
+    missions = together.start()
+    wait_for(lambda: all(member.is_free for member in missions.members()))
+    missions.beat()
+    wait_for(lambda: all(member.is_free for member in missions.members()))
+    opened = {str(path.resolve()) for path in Path("/proc/self/fd").iterdir() if path.exists()}
+    assert not [path for path in opened if "/m0" in path or "/m1" in path]
+    assert threading.active_count() < 15
+    looked: list[str] = []
+    monkeypatch.setattr(missions, "_look", lambda member: looked.append(member.name))
+    missions.beat()
+    assert looked == []
