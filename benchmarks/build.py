@@ -1,9 +1,13 @@
 """Speed and memory of the deliverables: whole processes of `kobo-sync build` on one core, without LibreOffice.
 
-Usage: ``python benchmarks/build.py [--zones 30 300] [--data DIR] [--keep DIR]``. The demo's mirror is the data of
-3 zones × 25 persons; more zones are copies of it in a larger mirror (other zones, codes, names, phones, uuids, pictures),
-read as any mirror is. CPU is that of the whole process, imports included; memory its peak. *DIR* keeps the demo's data, or
-the missions made of it, between runs. With 300 zones it takes some ten minutes.
+Usage: ``python benchmarks/build.py [--zones 1 3 30 300 1500] [--runs 3] [--cold-runs N] [--equal-up-to 30] [--data DIR] [--keep DIR]``.
+The demo's mirror is the data of 3 zones × 25 persons; more zones are copies of it in a larger mirror (other zones, codes, names,
+phones, uuids, pictures), read as any mirror is. CPU (user + system, children included) is that of the whole process, imports
+included; memory its peak; figures are medians of *runs*, of which every size has its own mission of one zone measured beside it:
+a machine has slow minutes. A mission that is built from nothing *cold-runs* times (3 up to 3 zones, else once) takes about half a
+second a zone each time: sizes are what ``--zones`` says, 1, 3 and 30 by default. Up to *equal-up-to* zones the sets after an edit
+are compared, byte by byte, with those of a build from nothing of the same rows. *DIR* keeps the demo's data, or the missions made
+of it, between runs.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import argparse
 import compileall
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -25,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-RUNS = 3  # of which the cheapest counts
 _CODE = re.compile(r"[A-Z]{3}-(\d{2})")
 _SYLLABLES = "ba ra li mo su ka de fi ha na ti za wo ge jo pu".split()
 
@@ -169,39 +173,70 @@ def build(workspace: Path, *options: str) -> Cost:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
-        said = log.read().decode()
-    if process.returncode > 1 or not said.lstrip().startswith("{"):
-        raise SystemExit(said)
+        output = log.read().decode()
+    if process.returncode > 1 or not output.lstrip().startswith("{"):
+        raise SystemExit(output)
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def cheapest(costs: list[Cost]) -> Cost:
-    """The one with the least CPU: a busy machine only ever adds."""
-    return min(costs, key=lambda cost: cost.cpu_s)
+def median(costs: list[Cost]) -> Cost:
+    """The one in the middle by CPU."""
+    return sorted(costs, key=lambda cost: cost.cpu_s)[len(costs) // 2]
 
 
-def measured(demo: Path, folder: Path, n_zones: int) -> dict[str, Cost]:
-    """Build all zones from nothing, then nothing changed, then one zone changed: with the mission's set, and it alone.
+def measured(demo: Path, folder: Path, n_zones: int, runs: int, cold_runs: int) -> dict[str, Cost]:
+    """Build all zones from nothing, then nothing changed, then a row of one form, or of every form, of one zone changed.
 
-    *one zone* is a mission of one zone from nothing, measured beside the last two.
+    *one zone* is a mission of one zone from nothing, measured in turn with the last ones.
     """
     workspace = make_mission(demo, folder, n_zones)
-    runs = RUNS if n_zones <= 3 else 1
-    found: dict[str, Cost] = {"all": cheapest([_from_nothing(workspace) for _ in range(runs)])}
-    found["unchanged"] = cheapest([build(workspace) for _ in range(RUNS)])
-    first = (workspace / "config" / "zones.csv").read_text().splitlines()[1].partition(",")[0]
+    cold_runs = cold_runs or (runs if n_zones <= 3 else 1)
+    costs: dict[str, Cost] = {"all": median([_from_nothing(workspace) for _ in range(cold_runs)])}
+    costs["unchanged"] = median([build(workspace) for _ in range(runs)])
+    first = _first_zone(workspace)
     one = make_mission(demo, folder, 1)
 
     def changed(*options: str, every_form: bool = False) -> Cost:
         touch_one(workspace, first, every_form=every_form)
         return build(workspace, *options)
 
-    # In turn, and with what they are held against: a machine has slow minutes.
     names = ("one changed", "without the mission's", "every form", "one zone")
-    turns = [(changed(), changed("--zone", first), changed(every_form=True), _from_nothing(one)) for _ in range(RUNS)]
-    for name, costs in zip(names, zip(*turns, strict=True), strict=True):
-        found[name] = cheapest(list(costs))
-    return found
+    turns = [(changed(), changed("--zone", first), changed(every_form=True), _from_nothing(one)) for _ in range(runs)]
+    for name, of_turns in zip(names, zip(*turns, strict=True), strict=True):
+        costs[name] = median(list(of_turns))
+    return costs
+
+
+def _first_zone(workspace: Path) -> str:
+    return (workspace / "config" / "zones.csv").read_text().splitlines()[1].partition(",")[0]
+
+
+def differing(workspace: Path) -> list[str]:
+    """The files of the zones' sets that a build from nothing of the same rows makes otherwise; the mission's report is patched."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / "copy"
+        for part in ("config", "forms"):
+            shutil.copytree(workspace / part, copy / part)
+        shutil.copytree(
+            workspace / ".kobo_sync", copy / ".kobo_sync", ignore=shutil.ignore_patterns("kept"), symlinks=True
+        )
+        build(copy)
+        after, fresh = _sets(workspace), _sets(copy)
+    return sorted(path for path in {*after, *fresh} if after.get(path) != fresh.get(path))
+
+
+def _sets(workspace: Path) -> dict[str, str]:
+    out = workspace / "exports" / "out"
+    paths = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+    mine = [path for path in paths if path.parts[0] not in ("mission", ".sauvegardes")]
+    return {str(path): hashlib.sha256((out / path).read_bytes()).hexdigest() for path in mine}
+
+
+def exponent(sizes: dict[int, float]) -> float:
+    """k of cost ~ zonesᵏ, by least squares over the logarithms."""
+    xs, ys = [math.log(n) for n in sizes], [math.log(cost) for cost in sizes.values()]
+    middle, level = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((x - middle) * (y - level) for x, y in zip(xs, ys, strict=True)) / sum((x - middle) ** 2 for x in xs)
 
 
 def _from_nothing(workspace: Path) -> Cost:
@@ -259,7 +294,10 @@ def shares(demo: Path) -> dict[str, float]:
 def main() -> None:
     """Make the demo's data once, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--zones", type=int, nargs="*", default=[30, 300])
+    parser.add_argument("--zones", type=int, nargs="*", default=[1, 3, 30])
+    parser.add_argument("--runs", type=int, default=3, help="of each short case")
+    parser.add_argument("--cold-runs", type=int, default=0, help="from nothing; 0: as many up to 3 zones, else one")
+    parser.add_argument("--equal-up-to", type=int, default=30, help="zones up to which sets are compared")
     parser.add_argument("--data", type=Path, help="keeps the demo's data")
     parser.add_argument("--keep", type=Path, help="keeps the missions made of it")
     options = parser.parse_args()
@@ -269,46 +307,69 @@ def main() -> None:
             command = [sys.executable, "-m", "kobo_sync", "demo", "--output", str(demo)]
             subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         compileall.compile_dir(ROOT / "kobo_sync", quiet=1)  # as pip does
-        results = {}
-        heads = (
-            "zones",
-            "all, from nothing",
-            "nothing changed",
-            "1 changed",
-            "1 changed, zone alone",
-            "1 changed, in every form",
-            "MB: all",
-            "MB: 1",
-        )
-        print(f"| {' | '.join(heads)} |\n|{' ---: |' * len(heads)}")
-        for n in [1, 3, *options.zones]:
-            r = results[n] = measured(demo, missions, n)
-            names = ("all", "unchanged", "one changed", "without the mission's", "every form")
-            cells = " | ".join(f"{r[name].cpu_s:.2f} s" for name in names)
-            print(f"| {n} | {cells} | {r['all'].rss_mb:.0f} | {r['one changed'].rss_mb:.0f} |", flush=True)
-        low, high = min(options.zones, default=3), max(results)
-        if high > low:
-            slope = (results[high]["all"].cpu_s - results[low]["all"].cpu_s) / (high - low)
-            memory = 1000 * (results[high]["all"].rss_mb - results[low]["all"].rss_mb) / (high - low)
-            each = ", ".join(f"{n}: {results[n]['all'].cpu_s / n:.2f} s" for n in results)
-            print(f"\nper zone of {each}; slope from {low} to {high} zones: {slope:.3f} s and {memory:.0f} kB per zone")
-            print(
-                f"peak at {high} ÷ peak at {low} zones: {results[high]['all'].rss_mb / results[low]['all'].rss_mb:.2f}"
-            )
-            one = results[high]["one zone"].cpu_s
-            times = {name: cost.cpu_s / one for name, cost in results[high].items()}
-            alone = times["without the mission's"]
-            print(
-                f"one changed of {high} ÷ a mission of one zone from nothing, with both missions' sets: "
-                f"{times['one changed']:.2f}; that zone's set alone: {alone:.2f}; "
-                f"a row of every form changed: {times['every form']:.2f}"
-            )
+        results = table(demo, missions, options)
+        growth(results)
         spent = shares(demo)
         total = sum(spent.values())
         print("\n| step (3 zones) | CPU | share |\n| --- | ---: | ---: |")
         for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
             print(f"| {name} | {seconds:.2f} s | {100 * seconds / total:.0f} % |")
         print(f"| whole | {total:.2f} s | |")
+
+
+def table(demo: Path, missions: Path, options: argparse.Namespace) -> dict[int, dict[str, Cost]]:
+    """Measure each size and print its line: CPU, its ratio to a mission of one zone beside it, peak memory, equality."""
+    heads = (
+        "zones",
+        "from nothing",
+        "a zone",
+        "unchanged",
+        "1 row",
+        "1 row, zone alone",
+        "a row of every form",
+        "÷ one zone from nothing",
+        "MB: from nothing",
+        "MB: every form",
+        "as from nothing",
+    )
+    print(f"| {' | '.join(heads)} |\n|{' ---: |' * len(heads)}")
+    results = {}
+    for n in sorted(options.zones):
+        r = results[n] = measured(demo, missions, n, options.runs, options.cold_runs)
+        names = ("unchanged", "one changed", "without the mission's", "every form")
+        cells = [
+            f"{r['all'].cpu_s:.2f} s",
+            f"{r['all'].cpu_s / n:.3f} s",
+            *(f"{r[name].cpu_s:.2f} s" for name in names),
+        ]
+        cells += [
+            f"{r['every form'].cpu_s / r['one zone'].cpu_s:.2f}",
+            f"{r['all'].rss_mb:.0f}",
+            f"{r['every form'].rss_mb:.0f}",
+        ]
+        if n <= options.equal_up_to:
+            unlike = differing(missions / f"{n}-zones")
+            cells.append("yes" if not unlike else f"NO: {len(unlike)}, first {unlike[0]}")
+        else:
+            cells.append("not looked at")
+        print(f"| {n} | {' | '.join(cells)} |", flush=True)
+    return results
+
+
+def growth(results: dict[int, dict[str, Cost]]) -> None:
+    """Print how the costs grow with the zones."""
+    if len(results) < 2:
+        return
+    low, high = min(results), max(results)
+    for name in ("all", "unchanged", "one changed", "every form"):
+        time_k = exponent({n: r[name].cpu_s for n, r in results.items()})
+        memory_k = exponent({n: r[name].rss_mb for n, r in results.items()})
+        slope = 1000 * (results[high][name].cpu_s - results[low][name].cpu_s) / (high - low)
+        memory = 1000 * (results[high][name].rss_mb - results[low][name].rss_mb) / (high - low)
+        print(
+            f"{name}: CPU ~ zones^{time_k:.2f}, memory ~ zones^{memory_k:.2f}; "
+            f"{slope:.1f} ms and {memory:.0f} kB a zone from {low} to {high}"
+        )
 
 
 if __name__ == "__main__":

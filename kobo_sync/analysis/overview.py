@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from kobo_sync.analysis import attendance as present
-from kobo_sync.analysis import labels, meaning
+from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
@@ -31,14 +33,20 @@ def dashboard(whole: Facts, zones: Iterable[Facts]) -> dict[str, Any]:
 
     Shape: ``{"as_of", "mission": place, "zones": [place, …]}``, moments as ISO text. Raises: nothing.
     """
+    return dashboard_of(whole, map(place, zones))
+
+
+def dashboard_of(whole: Facts, places: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same of zones whose figures (`place`) are there already."""
     return {
         "as_of": whole.as_of.isoformat() if whole.as_of else None,
-        "mission": _place(whole),
-        "zones": [_place(facts) for facts in zones],
+        "mission": place(whole),
+        "zones": list(places),
     }
 
 
-def _place(facts: Facts) -> dict[str, Any]:
+def place(facts: Facts) -> dict[str, Any]:
+    """The figures of a zone, or of the mission, as `dashboard` has them."""
     zone = facts.zone
     listed, ranked = present.attendance(facts), needs(facts)
     values = {indicator.name: indicator for indicator in indicators(facts)}
@@ -161,30 +169,63 @@ def _groups(facts: Facts, listed: present.Attendance) -> list[dict[str, Any]]:
 # ── collection ──────────────────────────────────────────────────────────────
 
 
-def collection(facts: Facts, n_gone: Mapping[str, int]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class FormPart:
+    """What some rows of a form say of its collection: *days* (ISO) and *senders* with their rows, the newest moments as ISO text.
+
+    *points*: (longitude, latitude, rows). *says_zone*: whether the form asks for the zone.
+    """
+
+    n: int
+    newest_at: str
+    days: Mapping[str, int]
+    senders: Mapping[str, tuple[int, str]]
+    points: tuple[tuple[float, float, int], ...]
+    says_zone: bool
+
+
+def collected(facts: Facts) -> dict[str, FormPart]:
+    """What the rows of *facts*, those of a zone or of none, say of the collection, form by form."""
+    zone = ZoneInfo(facts.config.mission.timezone)
+    parts = {}
+    for form_id in facts.forms:
+        table = facts.tables[form_id]
+        parts[form_id] = FormPart(
+            n=len(table),
+            newest_at=table["submitted_at"].max().isoformat() if len(table) else "",
+            days=_days(table, zone),
+            senders=_senders(table),
+            points=_points(form_id, facts),
+            says_zone=facts.config.forms[form_id].fields.get("zone", "") in table,
+        )
+    return parts
+
+
+def collection(whole: Facts, parts: Mapping[str, Mapping[str, FormPart]], n_gone: Mapping[str, int]) -> dict[str, Any]:
     """Per form: rows, per local day, per account that sent them, per zone, and where they were taken.
 
-    *n_gone* are the rows deleted per form. Positions are counted on a grid, never one by one. Raises: nothing.
+    *parts*: what each zone's rows say of it, and those of no zone (under an empty code), by `collected`; the tables of *whole* are
+    not read. *n_gone* are the rows deleted per form. Positions are counted on a grid, never one by one. Raises: nothing.
     """
-    zone = ZoneInfo(facts.config.mission.timezone)
     forms = []
-    for form_id, form in facts.forms.items():
-        table = facts.tables[form_id]
-        settings = facts.config.forms[form_id]
-        days = _days(table, zone)
+    for form_id, form in whole.forms.items():
+        mine = {code: part[form_id] for code, part in parts.items() if form_id in part}
+        days: Counter[str] = Counter()
+        for part in mine.values():
+            days.update(part.days)
         forms.append(
             {
                 "form_id": form_id,
                 "title": form.title,
-                "role": settings.role,
-                "version": facts.form_versions.get(form_id, ""),
-                "n": len(table),
+                "role": whole.config.forms[form_id].role,
+                "version": whole.form_versions.get(form_id, ""),
+                "n": sum(part.n for part in mine.values()),
                 "n_gone": n_gone.get(form_id, 0),
-                "newest_at": table["submitted_at"].max().isoformat() if len(table) else None,
+                "newest_at": max((part.newest_at for part in mine.values()), default="") or None,
                 "days": dict(sorted(days.items())[-MOST_DAYS:]),
-                "senders": _senders(table),
-                "zones": _zones(facts, table, settings.fields.get("zone", "")),
-                "points": _points(form_id, facts),
+                "senders": _all_senders(mine.values()),
+                "zones": _zones(whole, mine),
+                "points": _grid(point for part in mine.values() for point in part.points),
             }
         )
     return {"forms": forms}
@@ -197,42 +238,55 @@ def _days(table: pd.DataFrame, zone: ZoneInfo) -> dict[str, int]:
     return {day.isoformat(): int(n) for day, n in local.items()}
 
 
-def _senders(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _senders(table: pd.DataFrame) -> dict[str, tuple[int, str]]:
     if table.empty:
-        return []
-    grouped = table.groupby(table["submitted_by"].fillna(""), sort=False)["submitted_at"].agg(["size", "max"])
-    ordered = sorted(grouped.iterrows(), key=lambda pair: (-int(pair[1]["size"]), str(pair[0])))
-    return [
-        {"name": str(name), "n": int(row["size"]), "newest_at": row["max"].isoformat()}
-        for name, row in ordered[:MOST_SENDERS]
-    ]
-
-
-def _zones(facts: Facts, table: pd.DataFrame, column: str) -> dict[str, int]:
-    if column not in table:
         return {}
-    counts = table[column].map(meaning.text).value_counts()
-    n_by_zone = {zone.code: int(counts.get(zone.code, 0)) for zone in facts.config.zones}
-    unknown = len(table) - sum(n_by_zone.values())
+    grouped = table.groupby(table["submitted_by"].fillna(""), sort=False)["submitted_at"].agg(["size", "max"])
+    return {str(name): (int(row["size"]), row["max"].isoformat()) for name, row in grouped.iterrows()}
+
+
+def _all_senders(parts: Iterable[FormPart]) -> list[dict[str, Any]]:
+    senders: dict[str, tuple[int, str]] = {}
+    for part in parts:
+        for name, (n, newest_at) in part.senders.items():
+            before = senders.get(name, (0, ""))
+            senders[name] = (before[0] + n, max(before[1], newest_at))
+    ordered = sorted(senders.items(), key=lambda pair: (-pair[1][0], pair[0]))
+    return [{"name": name, "n": n, "newest_at": newest_at} for name, (n, newest_at) in ordered[:MOST_SENDERS]]
+
+
+def _zones(whole: Facts, parts: Mapping[str, FormPart]) -> dict[str, int]:
+    if not any(part.says_zone for part in parts.values()):
+        return {}
+    n_by_zone = {zone.code: parts[zone.code].n if zone.code in parts else 0 for zone in whole.config.zones}
+    unknown = sum(part.n for code, part in parts.items() if code not in n_by_zone)
     return n_by_zone | ({"": unknown} if unknown else {})
 
 
-def _points(form_id: str, facts: Facts) -> list[list[float]]:
-    """[longitude, latitude, rows] of the grid's cells that hold positions of the form's first geopoint question."""
+def _points(form_id: str, facts: Facts) -> tuple[tuple[float, float, int], ...]:
+    """(longitude, latitude, rows) of the positions of the form's first geopoint question."""
     form, table = facts.forms[form_id], facts.tables[form_id]
     questions = [
         q.name for q in form.questions if q.kind in ("geopoint", "start-geopoint") and f"{q.name}_lat" in table
     ]
     if not questions or table.empty:
-        return []
+        return ()
     positions = table[[f"{questions[0]}_lon", f"{questions[0]}_lat"]].dropna().astype(float)
-    if positions.empty:
+    counts = Counter(zip(*(positions[name].tolist() for name in positions), strict=True))
+    return tuple(sorted((lon, lat, n) for (lon, lat), n in counts.items()))
+
+
+def _grid(points: Iterable[tuple[float, float, int]]) -> list[list[float]]:
+    """[longitude, latitude, rows] of the grid's cells that hold *points*."""
+    positions = np.array([*points], dtype=np.float64).reshape(-1, 3)
+    if not len(positions):
         return []
-    positions.columns = pd.Index(["lon", "lat"])
-    cells = {}
-    for axis in ("lon", "lat"):
-        low, high = positions[axis].min(), positions[axis].max()
+    cells = []
+    for axis in positions[:, :2].T:
+        low, high = axis.min(), axis.max()
         step = max((high - low) / GRID, 0.001)  # about 100 m at least
-        cells[axis] = (low + ((positions[axis] - low) // step + 0.5) * step).round(5)
-    counts = Counter(zip(cells["lon"].tolist(), cells["lat"].tolist(), strict=True))
+        cells.append((low + ((axis - low) // step + 0.5) * step).round(5))
+    counts: Counter[tuple[float, float]] = Counter()
+    for lon, lat, n in zip(*(axis.tolist() for axis in cells), positions[:, 2].tolist(), strict=True):
+        counts[lon, lat] += int(n)
     return sorted([lon, lat, n] for (lon, lat), n in counts.items())

@@ -45,7 +45,7 @@ class Names:
     alone: frozenset[str]
     small: frozenset[str]
     glued: frozenset[str]
-    people: Mapping[str, frozenset[int]]
+    people: Mapping[str, tuple[int, ...]]
     phones: frozenset[str]
     numbers: frozenset[str]
     codes: frozenset[str]
@@ -152,12 +152,40 @@ def names_of(facts: Facts) -> Names:
 
 
 @memo_in_process
-def names_in(facts: Facts) -> Names:
-    """Everybody whom the tables of *facts* name, and the trainer."""
+def names_in(facts: Facts, common: frozenset[str] | None = None) -> Names:
+    """Everybody whom the tables of *facts* name, and the trainer; *common* are their `common_words`, given where they are there.
+
+    Those who give them put several parts `together`: what all parts share is then not in each.
+    """
     parts = [people_in(facts, form_id) for form_id in facts.config.forms]
     trainer = facts.config.mission.trainer
     parts += [People((((trainer,),),))] if trainer else []
-    return comparable(parts, common_words(facts))
+    if common is None:
+        return comparable(parts, common_words(facts))
+    return replace(comparable(parts, common), common=frozenset(), sorted=())
+
+
+def together(parts: Iterable[Names], common: frozenset[str]) -> Names:
+    """The names of several parts, whose persons are told apart; *common* are the words of all."""
+    sets: dict[str, set[str]] = {name: set() for name in ("alone", "small", "glued", "phones", "numbers", "codes")}
+    people: dict[str, tuple[int, ...]] = {}
+    first = 0
+    for part in parts:
+        own = {word: word for word in part.people}  # a word is in several of a part's sets: it is kept once
+        for name, all_words in sets.items():
+            all_words.update(own.setdefault(word, word) for word in getattr(part, name))
+        last = first
+        for word, persons in part.people.items():
+            people[word] = (*people.get(word, ()), *(first + person for person in persons))
+            last = max(last, first + max(persons, default=0))
+        first = last
+    return Names(
+        **{name: frozenset(sets.pop(name)) for name in ("phones", "numbers", "codes")},
+        sorted=tuple(sorted(sets["alone"] | sets["small"] | sets["glued"])),
+        **{name: frozenset(sets.pop(name)) for name in ("alone", "small", "glued")},
+        people=people,
+        common=common,
+    )
 
 
 def common_words(facts: Facts) -> frozenset[str]:
@@ -208,7 +236,7 @@ def comparable(parts: Iterable[People], common: frozenset[str]) -> Names:
         alone=frozenset(alone),
         small=frozenset(small),
         glued=frozenset(glued),
-        people={word: frozenset(persons) for word, persons in people.items() if word != "~"},
+        people={word: tuple(sorted(persons)) for word, persons in people.items() if word != "~"},
         phones=frozenset(map(phone_key, numbers)) - {""},
         numbers=frozenset(map(number_key, numbers)) - {""},
         codes=frozenset(codes),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
@@ -49,6 +50,11 @@ class Person:
     traits: Mapping[str, str]
     signatures: Mapping[str, Signature]
     home: str | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The Latin and the Arabic name, made comparable: `names` of the traits, once."""
+        return names(self.traits)
 
     @property
     def present(self) -> bool:
@@ -136,6 +142,8 @@ def likeness(one: Mapping[str, str], other: Mapping[str, str]) -> Literal["same"
     return "same" if pairs and alike and any(" " in name for name in shared) else "unsure"
 
 
+# Holding the people keeps their id from being given to others.
+_last_bearers: list[tuple[Mapping[str, Person], dict[str, list[Person]]]] = [({}, {})]
 Place = tuple[str, str]  # a zone and the key of a person in it
 
 
@@ -157,7 +165,7 @@ def identified(facts: Facts) -> Identified:
     """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
     table = meaning.rows(facts, "attendance").table
     everybody, not_listed = registered(facts), facts.config.codes.not_listed
-    bearers = _bearers(everybody.values())
+    bearers = bearers_of(everybody)
     rows: list[Place] = []
     people: dict[Place, Person] = {}
     walk_in_names: dict[Place, str] = {}  # (zone, name) → key
@@ -184,11 +192,15 @@ def identified(facts: Facts) -> Identified:
     return Identified({root: own_place.get(place, place) for root, place in zip(roots, rows, strict=True)}, people)
 
 
-def _bearers(people: Iterable[Person]) -> dict[str, list[Person]]:
-    bearers: dict[str, list[Person]] = {}
-    for person in people:
-        for name in names(person.traits):
-            bearers.setdefault(name, []).append(person)
+def bearers_of(everybody: Mapping[str, Person]) -> Mapping[str, list[Person]]:
+    """Name → who bears it among *everybody*, in their order; worked out once for the zones that ask for the same people in turn."""
+    people, bearers = _last_bearers[0]
+    if people is not everybody:
+        bearers = {}
+        for person in everybody.values():
+            for name in person.names:
+                bearers.setdefault(name, []).append(person)
+        _last_bearers[0] = everybody, bearers
     return bearers
 
 
@@ -217,7 +229,7 @@ def _registered_elsewhere(person: Person, bearers: Mapping[str, list[Person]]) -
     """The one person registered in another zone who is this walk-in."""
     if person.home is not None:
         return None
-    bearing = {other.key: other for name in names(person.traits) for other in bearers.get(name, ())}
+    bearing = {other.key: other for name in person.names for other in bearers.get(name, ())}
     same = [
         other
         for other in bearing.values()
@@ -244,7 +256,7 @@ def keys_over_zones(walk_ins: Iterable[Person]) -> dict[str, str]:
     members: dict[str, list[Person]] = {}  # by the mission's key
     bearers: dict[str, dict[str, None]] = {}  # name → the mission's keys
     for person in walk_ins:
-        own = names(person.traits)
+        own = person.names
         candidates = (key for name in own for key in bearers.get(name, ()))
         keys[person.key] = next((key for key in candidates if _is_another_of(person, members[key])), person.key)
         members.setdefault(keys[person.key], []).append(person)

@@ -291,6 +291,7 @@ def ballots_by_zone(facts: Facts, trait: Literal["group", "sex"] = "group") -> M
     return dict(sorted(zones.items()))
 
 
+@memo_in_process
 def groups_left_out(facts: Facts) -> frozenset[tuple[str, str]]:
     """The (zone, group) of fewer than 3 respondents with a ranking."""
     return frozenset(

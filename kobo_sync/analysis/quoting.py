@@ -229,7 +229,7 @@ class Reader:
         people = self._names.people
         persons: set[int] = set().union(*(people.get(form, ()) for form in word.forms))
         if word.is_latin and len(word.key) > 2 and word.key not in self._stops:
-            persons |= people.get("~" + folded_word(word.key), frozenset())
+            persons.update(people.get("~" + folded_word(word.key), ()))
         return persons
 
     def _after_titles(self, found: Sequence[_Word], named: set[int]) -> None:

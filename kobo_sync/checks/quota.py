@@ -21,6 +21,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     people = registered(facts).values()
     counts = Counter((person.zone, person.traits["group"]) for person in people)
+    by_zone = Counter(person.zone for person in people)
     form_id = sheets[0].form_id
     for zone in facts.config.zones:
         has_finding = False
@@ -30,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             if n != target:
                 has_finding = True
                 yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
-        n = sum(count for (place, _), count in counts.items() if place == zone.code)
+        n = by_zone[zone.code]
         if not has_finding and zone.quotas and n != zone.target:
             yield _finding(zone, f"{zone.name}, tous groupes", "", n, zone.target, form_id)
 

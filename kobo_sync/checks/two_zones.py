@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.names import name_key, phone_key
 from kobo_sync.analysis.persons import Person, Place, identified, keys_over_zones, likeness, registered
-from kobo_sync.analysis.persons import names as names_of_traits
 from kobo_sync.checks.duplicates import names
 from kobo_sync.checks.sheet import Sheet, digest, registrations, sheets
 from kobo_sync.checks.sheet import sheet as sheet_of
@@ -43,7 +42,7 @@ def _not_listed(facts: Facts) -> Iterator[Finding]:
     known = identified(facts)
     bearers: dict[str, list[Person]] = {}
     for person in (*registered(facts).values(), *known.walk_ins):
-        for name in names_of_traits(person.traits):
+        for name in person.names:
             bearers.setdefault(name, []).append(person)
     merged = keys_over_zones(known.walk_ins)
     told: set[Place] = set()
@@ -55,7 +54,7 @@ def _not_listed(facts: Facts) -> Iterator[Finding]:
                 continue
             told.add(place)
             person = known.people[place]
-            others = {p.key: p for name in names_of_traits(person.traits) for p in bearers.get(name, ())}
+            others = {p.key: p for name in person.names for p in bearers.get(name, ())}
             for other in others.values():
                 is_earlier = other.home is not None or (other.zone, other.key) in told
                 if other.zone != person.zone and is_earlier:

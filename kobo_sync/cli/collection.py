@@ -29,7 +29,7 @@ def pull_command(mission: Mission, form_ids: tuple[str, ...], rebuild: bool, pro
     """
     from kobo_sync.cli.progress import Lines
     from kobo_sync.steps import pull
-    from kobo_sync.steps.run import then_figures
+    from kobo_sync.steps.analyse import then_figures
 
     refuse_unknown_forms(mission, form_ids)
     if progress:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Change neither the worklist nor the server.")
 def check_command(mission: Mission, write_back: bool, dry_run: bool) -> Report:
     """Look for faults in the data, and bring the worklist up to date."""
+    from kobo_sync.steps.analyse import then_figures
     from kobo_sync.steps.check import check
-    from kobo_sync.steps.run import then_figures
 
     report = check(mission, write_back=write_back, dry_run=dry_run)
     return report if dry_run else then_figures(mission, report)

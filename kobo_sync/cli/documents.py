@@ -25,11 +25,10 @@ def build_command(mission: Mission, zones: tuple[str, ...], fresh: bool, pdf: bo
     """
     from kobo_sync.steps.as_of import build_as_of
     from kobo_sync.steps.build import build
-    from kobo_sync.steps.run import then_figures
 
     if as_of:
         return build_as_of(mission, as_of, lambda past: build(past, zones=zones, fresh=fresh, pdf=pdf))
-    return then_figures(mission, build(mission, zones=zones, fresh=fresh, pdf=pdf))
+    return build(mission, zones=zones, fresh=fresh, pdf=pdf, figures=True)
 
 
 @verb("deliver", name="deliver")

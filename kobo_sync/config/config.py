@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
@@ -166,16 +166,6 @@ class Pull(Settings):
     max_gone_share: float = Field(default=0.2, ge=0, le=1)
     complete_hours: float = Field(default=24, ge=0)
     most_hours: float = Field(default=12, gt=0)
-
-
-class Files(Settings):
-    """Where attached files are kept: nothing is the state folder, else a folder's path, or storage as ``s3://bucket/folder``.
-
-    *endpoint* is the address of storage that is not Amazon's.
-    """
-
-    url: str = ""
-    endpoint: str = ""
 
 
 class Deliverables(Settings):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import note
-from kobo_sync.analysis.people import asked_of_people, names_in, names_of
+from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
 from kobo_sync.analysis.persons import keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
 from kobo_sync.mission.mission import Mission
@@ -28,6 +28,7 @@ from kobo_sync.workspace.attachment_files import AttachmentFiles
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
+_AT_ONCE = 8  # zones read together: one by one costs three times as much, all at once memory
 _TYPED = frozenset("text hidden string calculate".split())
 _TELLING = frozenset("integer decimal range start end today username".split())
 
@@ -89,10 +90,11 @@ def gather_facts(
                 registered=lambda: registered_then,
             )
     check(mission)
-    here = (marks or gather_marks(mission)).whole
+    marks = marks or gather_marks(mission)
+    here = marks.whole
     files = _Files(mission)
     tables = _Tables(mission, _named(mission) if named_only else None)
-    people, lists = _Tables(mission, _naming(mission)), _Tables(mission, _registering(mission))
+    lists = _Tables(mission, _registering(mission))
     facts = Facts(
         config=mission.config,
         zone=None,
@@ -117,14 +119,40 @@ def gather_facts(
         reworked=reworked(mission.store),
         pseudonym_key=mission.pseudonym_key,
     )
-    tables.memory = people.memory = lists.memory = AnalysisCache(
-        mission.workspace.cache, rests_on(mission, facts), here.states
-    )
+    shared, seen = rests_on(mission, facts), marks
+    tables.memory = lists.memory = AnalysisCache(mission.workspace.cache, shared, here.states)
     return replace(
         facts,
-        names=cache(lambda: names_in(replace(facts, tables=people, as_of=None))),
+        names=cache(lambda: _names_by_zone(mission, facts, seen, shared)),
         registered=cache(lambda: registered_in(replace(facts, tables=lists, as_of=None))),
     )
+
+
+def _names_by_zone(mission: Mission, facts: Facts, marks: Marks, shared: str) -> Names:
+    """Everybody whom the mission's rows name, a few zones at a time: those of zones that are as they were are kept."""
+    common = common_words(facts)
+
+    def part_of(batch: Sequence[str]) -> Names:
+        name, key = f"names-{batch[0]}", hashed([shared, state_of(marks, batch)])
+        part = mission.workspace.cache.get(name, key, Names)
+        if part is None:
+            tables = _Tables(mission, _naming(mission), batch)
+            part = names_in(replace(facts, tables=tables, as_of=None), common)
+            mission.workspace.cache.put(name, key, part)
+        return part
+
+    return together(map(part_of, batches(marks)), common)
+
+
+def batches(marks: Marks) -> list[list[str]]:
+    """The zones that are read together; those that no zone of the mission has by themselves."""
+    codes = [code for code in marks.zones if code != ELSEWHERE]
+    return [*(codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)), [ELSEWHERE]]
+
+
+def state_of(marks: Marks, batch: Sequence[str]) -> str:
+    """A hash of what the rows of these zones look like."""
+    return hashed(f"{code} {marks.zones[code].state}" for code in batch)
 
 
 def rests_on(mission: Mission, facts: Facts) -> str:
@@ -169,20 +197,26 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
     )
 
 
-def texts_of_zone(mission: Mission, zone: Zone) -> Iterator[str]:
-    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those."""
+def texts_of_zone(mission: Mission, zone: Zone, own: Facts | None = None) -> Iterator[str]:
+    """What people typed in the rows of *zone*, each text once; answers that name people aside: their zone has those.
+
+    *own* are the zone's facts where somebody has them.
+    """
     named = _naming(mission)
     typed = {question.name for form in mission.forms.values() for question in form.questions if question.kind in _TYPED}
-    tables = _Tables(mission, typed - named, [zone.code])
+    tables = own.tables if own else _Tables(mission, typed - named, [zone.code])
     for table in tables.values():
         for column in table.columns:
-            if column in typed:
+            if column in typed and column not in named:
                 yield from (text for text in table[column].dropna().unique() if isinstance(text, str))
 
 
-def people_seen(mission: Mission, whole: Facts, zone: Zone) -> frozenset[str]:
-    """The codes and names by which the rows of *zone* may mean somebody registered in another (`persons.keys_seen`)."""
-    return keys_seen(replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
+def people_seen(mission: Mission, whole: Facts, zone: Zone, own: Facts | None = None) -> frozenset[str]:
+    """The codes and names by which the rows of *zone* may mean somebody registered in another (`persons.keys_seen`).
+
+    *own* are the zone's facts where somebody has them.
+    """
+    return keys_seen(own or replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:

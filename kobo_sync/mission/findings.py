@@ -14,14 +14,11 @@ from kobo_sync.checks import ZonePart, checks_of, run_checks, run_over_zones, zo
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.desk.worklist import counts_by_zone, states_of
 from kobo_sync.errors import ConfigError
-from kobo_sync.mission.facts import Marks, facts_of_zones, rests_on
+from kobo_sync.mission.facts import Marks, batches, facts_of_zones, rests_on, state_of
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding
-from kobo_sync.store.zones import ELSEWHERE
 from kobo_sync.workspace.result_cache import hashed
-
-_AT_ONCE = 8  # zones read and checked together: one by one costs three times as much, all at once memory
 
 
 def all_findings(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
@@ -55,26 +52,16 @@ def n_to_check(mission: Mission, facts: Facts, marks: Marks) -> int:
     previous = (
         mission.workspace.cache.get("checked-zones", rests_on(mission, facts), dict[str, tuple[str, msgspec.Raw]]) or {}
     )
-    due = [batch for batch in _batches(marks) if previous.get(batch[0], ("",))[0] != _state(marks, batch)]
+    due = [batch for batch in batches(marks) if previous.get(batch[0], ("",))[0] != state_of(marks, batch)]
     return sum(bool(sum(marks.zones[code].counts.values())) for batch in due for code in batch)
-
-
-def _batches(marks: Marks) -> list[list[str]]:
-    """The zones that are read together; those that no zone of the mission has by themselves."""
-    codes = [code for code in marks.zones if code != ELSEWHERE]
-    return [*(codes[at : at + _AT_ONCE] for at in range(0, len(codes), _AT_ONCE)), [ELSEWHERE]]
-
-
-def _state(marks: Marks, batch: list[str]) -> str:
-    return hashed(f"{code} {marks.zones[code].state}" for code in batch)
 
 
 def _parts(mission: Mission, facts: Facts, marks: Marks, shared: str) -> list[ZonePart]:
     """The part of each few zones: that of the last run where nothing changed in them since."""
     previous = mission.workspace.cache.get("checked-zones", shared, dict[str, tuple[str, ZonePart]]) or {}
     parts: dict[str, tuple[str, ZonePart]] = {}
-    for batch in _batches(marks):
-        state = _state(marks, batch)
+    for batch in batches(marks):
+        state = state_of(marks, batch)
         if batch[0] in previous and previous[batch[0]][0] == state:
             parts[batch[0]] = previous[batch[0]]
         elif any(any(marks.zones[code].counts.values()) for code in batch):

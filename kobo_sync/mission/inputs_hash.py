@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import names, registered
+from kobo_sync.analysis.persons import bearers_of, registered
 from kobo_sync.analysis.quoting import keys_in, met
-from kobo_sync.mission.facts import people_seen, texts_of_zone, what_is_read
+from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import own_deliverables
 from kobo_sync.model import Finding, Zone
@@ -25,44 +25,60 @@ class Inputs:
     """What all sets share, hashed once; `of_zone` and `of_mission` add their own."""
 
     def __init__(self, mission: Mission, whole: Facts) -> None:
+        self._read = rests_on(mission, whole)
         parts = [what_is_read(mission, whole, _UNSEEN), program()]
         parts += [f"{name} {digest(content)}" for name, content in sorted(whole.templates.items())]
         parts += [_module(name) for name in own_deliverables(mission)]
         parts.append(digest(whole.pseudonym_key()))
         self._shared = hashed(parts)
         self._of = mission
+        self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
 
-    def of_zone(self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding]) -> str:
-        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share."""
+    def of_zone(
+        self, zone: Zone, mark: Mark, whole: Facts, findings: Iterable[Finding], facts: Facts | None = None
+    ) -> str:
+        """The hash for *zone*: its rows, its files that have arrived, the *findings* that concern it, what all share.
+
+        *facts* are the zone's own where somebody has them: else what is not kept of its rows is read.
+        """
         triage = {place: counts for place, counts in whole.triage.items() if place in ("", zone.code)}
         own = [repr(zone), mark.fingerprint, str(mark.seen_at), mark.files, repr(triage), *map(repr, findings)]
-        return hashed([self._shared, *own, *self._people_met(zone, mark, whole), *self._visitors(zone, mark, whole)])
+        return hashed(
+            [self._shared, *own, *self._people_met(zone, mark, whole, facts), *self._visitors(zone, mark, whole, facts)]
+        )
 
-    def _people_met(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+    def of_figures(self, zone: Zone | None, mark: Mark, whole: Facts) -> str:
+        """The hash for what pages show of *zone* (None: of the rows in no zone): neither findings nor templates enter it."""
+        own = [self._read, repr(zone), mark.state, str(mark.seen_at)]
+        return hashed([*own, *self._visitors(zone, mark, whole), *self._people_met(zone, mark, whole)] if zone else own)
+
+    def _people_met(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What the zone's texts say of people of whichever zone: one who registers elsewhere later is masked here too."""
         cache, name, key = self._of.workspace.cache, f"words-{zone.code}", hashed([self._shared, mark.fingerprint])
+        if zone.code in self._met:
+            return self._met[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
-            keys = sorted(keys_in(texts_of_zone(self._of, zone)))
+            keys = sorted(keys_in(texts_of_zone(self._of, zone, facts)))
             cache.put(name, key, keys)
-        return met(names_of(whole), keys)
+        self._met[zone.code] = met(names_of(whole), keys)
+        return self._met[zone.code]
 
-    def _visitors(self, zone: Zone, mark: Mark, whole: Facts) -> list[str]:
+    def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
         cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
         keys = cache.get(name, key, list[str])
         if keys is None:
-            keys = sorted(people_seen(self._of, whole, zone))
+            keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        seen = frozenset(keys)
-        return [
-            repr(person)
-            for key, person in registered(whole).items()
-            if person.zone != zone.code and (key in seen or not seen.isdisjoint(names(person.traits)))
-        ]
+        everybody = registered(whole)
+        bearers = bearers_of(everybody)
+        seen = {person.key: person for key in keys for person in bearers.get(key, ())}
+        seen |= {key: everybody[key] for key in keys if key in everybody}
+        return [repr(person) for _, person in sorted(seen.items()) if person.zone != zone.code]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

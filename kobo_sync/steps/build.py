@@ -9,24 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
-from kobo_sync.deliverables import changes, deliverable, final_report
-from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents.pdf import typeset
-from kobo_sync.documents.word.living import flattened
+from kobo_sync.deliverables import deliverable
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
+from kobo_sync.mission.zone_figures import figures_of_zone
 from kobo_sync.model import Document, Finding, Manifest, ManifestFile, Report, Zone
 from kobo_sync.steps import build_worker, libreoffice
+from kobo_sync.steps.analyse import figures_of, then_figures
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
@@ -49,11 +49,19 @@ def _frozen() -> Iterator[None]:
 
 
 @_frozen()
-def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, pdf: bool = False) -> Report:
+def build(
+    mission: Mission,
+    *,
+    zones: Sequence[str] = (),
+    fresh: bool = False,
+    pdf: bool = False,
+    figures: bool = False,
+) -> Report:
     """Make the deliverables of *zones* (all of them when empty) that changed, and those of the mission.
 
     A set whose data, templates, settings and program are those of its last build is left as it is. *fresh*
-    starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice.
+    starts a new final report beside the old one; *pdf* makes the PDF of the report with LibreOffice; *figures* brings those of
+    the pages up to date as well (`analyse`), from what the build has read.
     Zones are read one by one: memory does not grow with them.
     Raises: ConfigError for an unknown zone or deliverable, DocumentError, StoreError, FormError.
     """
@@ -74,7 +82,21 @@ def build(mission: Mission, *, zones: Sequence[str] = (), fresh: bool = False, p
         mission.progress("build", len(chosen), len(chosen) + 1)
         run.mission_set(fresh, pdf)
     mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
-    return mission.report("build", started_at, run.counts, run.findings, run.lines)
+    report = mission.report("build", started_at, run.counts, run.findings, run.lines)
+    if figures:
+        report = then_figures(
+            mission, report, lambda: figures_of(mission, run.marks, run.whole, lambda: run.compared, run.inputs)
+        )
+    forget()
+    return report
+
+
+class _Change(NamedTuple):
+    """A zone's manifest as it was (None for a first build) and is, see `changes.Change`."""
+
+    zone: str
+    before: Manifest | None
+    now: Manifest
 
 
 class _Run:
@@ -86,6 +108,7 @@ class _Run:
         facts = gather_facts(mission, marks=self.marks)
         if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, facts, self.marks) >= build_worker.WORTH:
             build_worker.look_ahead(mission)
+        self.whole = facts
         findings = findings_by_zone(mission, lambda: self.compared, facts, self.marks)
         self.whole = with_states(mission, facts, findings)  # its tables are read only where nothing less will do
         self.inputs = Inputs(mission, self.whole)
@@ -95,7 +118,7 @@ class _Run:
         self.findings: list[Finding] = []
         self.lines: list[str] = []
         self.counts = {"files": 0, "bytes": 0, "unchanged": 0}
-        self.changes: list[changes.Change] = []
+        self.changes: list[_Change] = []
         self.sets: dict[str, Manifest] = {}
         self.inputs_hashes: dict[str, str] = {}
         self.previous_findings: dict[str, list[Finding]] = {}
@@ -103,18 +126,20 @@ class _Run:
     @cached_property
     def compared(self) -> Facts:
         """The whole mission's facts with the columns that zones are compared by."""
-        return gather_facts(self.mission, marks=self.marks, named_only=True)
+        compared = gather_facts(self.mission, marks=self.marks, named_only=True)
+        return replace(compared, names=self.whole.names, registered=self.whole.registered)
 
     def look_at(self, zones: Sequence[Zone]) -> None:
         """Tell the zones whose sets are as they should be from those to make; *previous_findings* are the former's."""
         for zone in zones:
             code, previous = zone.code, self.workspace.previous_set(zone.code)
+            if previous.manifest is None:
+                continue  # it is made in any case, and its rows are read for that once
             inputs_hash = self.inputs.of_zone(zone, self.marks.zones[code], self.whole, self._concern(code))
             self.inputs_hashes[code] = inputs_hash
-            if previous.manifest:
-                self.sets[code] = _compared(previous.manifest)
-                if previous.manifest.inputs_hash == inputs_hash and previous.complete:
-                    self.previous_findings[code] = list(previous.manifest.findings)
+            self.sets[code] = _compared(previous.manifest)
+            if previous.manifest.inputs_hash == inputs_hash and previous.complete:
+                self.previous_findings[code] = list(previous.manifest.findings)
         if len(zones) - len(self.previous_findings) >= _MANY:
             self.__dict__.pop("compared", None)  # read again for the mission's set: not to be held beside all zones
             forget()
@@ -133,10 +158,16 @@ class _Run:
             return
         previous = self.workspace.previous_set(code)
         facts = replace(facts_of_zone(self.mission, self.whole, zone, self.marks), findings=self._concern(code))
+        from kobo_sync.deliverables.live_values import live_values
+
         failures: list[Finding] = []
         documents = _documents(self.mission.config.deliverables.zone, facts, failures)
-        manifest = manifest_of_set(facts, documents, self.inputs_hashes[code], live_values(facts), failures)
-        self.changes.append(changes.Change(code, self.sets.get(code), _compared(manifest)))
+        inputs_hash = self.inputs_hashes.get(code) or self.inputs.of_zone(
+            zone, self.marks.zones[code], self.whole, self._concern(code), facts
+        )
+        manifest = manifest_of_set(facts, documents, inputs_hash, live_values(facts), failures)
+        figures_of_zone(self.mission, self.whole, zone, self.marks, self.inputs, facts)  # kept: its rows are here now
+        self.changes.append(_Change(code, self.sets.get(code), _compared(manifest)))
         self.sets[code] = _compared(manifest)
         self.findings += [*_put(self.mission, code, previous, documents, manifest), *failures]
         self.lines.append(_counted(code, documents, self.counts))
@@ -146,12 +177,20 @@ class _Run:
     def mission_set(self, fresh: bool, pdf: bool) -> None:
         """Make what concerns the mission as a whole; the report is patched where it lies."""
         if len(self.changes) >= _MANY:
+            from kobo_sync.documents.pdf import typeset
+
             typeset.forget()
         previous = self.workspace.previous_set(MISSION_FOLDER)
         names = self.mission.config.deliverables.mission
         inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
         before = previous.manifest
         is_same = not fresh and before is not None and before.inputs_hash == inputs_hash and previous.complete
+        untold, told = self._untold()
+        if before and is_same and not pdf and not untold and self._stays(before, previous):
+            return
+        from kobo_sync.deliverables import changes, final_report  # here: a build of what is unchanged loads no Word
+        from kobo_sync.deliverables.live_values import live_values
+
         only_report = set(names) <= {final_report.NAME}
         facts = replace(
             self.whole,
@@ -163,9 +202,8 @@ class _Run:
         )
         findings: list[Finding] = []
         documents = _documents(names, facts, findings)
-        untold, told = self._untold()
         if untold:
-            documents.append((changes.NAME, changes.changes_paper(facts, untold)))
+            documents.append((changes.NAME, changes.changes_paper(facts, [changes.Change(*each) for each in untold])))
         elif changes.PATH in previous.files:
             documents.append((changes.NAME, Document(changes.PATH, previous.files[changes.PATH](), changes.CLASS)))
         report = next((document for _, document in documents if document.path == final_report.PATH), None)
@@ -186,9 +224,18 @@ class _Run:
         if untold:
             self.workspace.put_told_sets(told)
         self.lines.append(_counted(MISSION_FOLDER, documents, self.counts))
-        forget()
 
-    def _untold(self) -> tuple[list[changes.Change], dict[str, Manifest]]:
+    def _stays(self, manifest: Manifest, previous: PreviousSet) -> bool:
+        """Leave the mission's set, made from what it would be made from now, as it is, unless somebody changed a file of it."""
+        if set(previous.files) != set(manifest.files) or any(map(previous.is_edited, manifest.files)):
+            return False
+        self.counts["files"] += len(manifest.files)
+        self.counts["bytes"] += sum(file.n_bytes for file in manifest.files.values())
+        self.findings += manifest.findings
+        self.lines.append(f"{MISSION_FOLDER}: {', '.join(sorted(manifest.files))}")
+        return True
+
+    def _untold(self) -> tuple[list[_Change], dict[str, Manifest]]:
         """What changed in each zone since it was last told, whichever run made its set; and what is told with that."""
         built = {change.zone: change for change in self.changes}
         before = self.workspace.told_sets()
@@ -200,9 +247,19 @@ class _Run:
             told = before.get(code) if before or never_told else change.before if change else now
             if change and change.before is None:
                 told = None
-            if change or told is None or changes.differs(told, now):
-                untold.append(changes.Change(code, told, now))
+            if change or told is None or _differ(told, now):
+                untold.append(_Change(code, told, now))
         return untold, {code: replace(now, inputs_hash="") for code, now in self.sets.items()}
+
+
+def _differ(told: Manifest, now: Manifest) -> bool:
+    """`changes.differs`, where it must be asked."""
+    says = [(each.fingerprint, each.figures, each.submissions, each.form_versions) for each in (told, now)]
+    if says[0] == says[1]:
+        return False
+    from kobo_sync.deliverables.changes import differs
+
+    return differs(told, now)
 
 
 def _compared(manifest: Manifest) -> Manifest:
@@ -280,6 +337,8 @@ def manifest_of_set(
 
 def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
     """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
+    from kobo_sync.deliverables import final_report
+
     is_ours = REPORT_PDF in previous.listed
     is_same = (
         REPORT_PDF in previous.files
@@ -289,6 +348,8 @@ def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Docume
         return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
     if not as_pdf:
         return None
+    from kobo_sync.documents.word.living import flattened
+
     draft = flattened(report.content, hints=True)  # what is still to be written stays in sight
     return Document(REPORT_PDF, libreoffice.pdfs({REPORT_PDF: draft})[REPORT_PDF], report.classification)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
 from kobo_sync.config.config import SECRET_NAMES
-from kobo_sync.deliverables import final_report
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone
 from kobo_sync.mission.mission import Mission
@@ -38,6 +37,8 @@ def look_ahead(mission: Mission) -> None:
 
 def main(root: str, state: str, out: str) -> None:
     """The process, for the workspace in these folders. Raises: KoboSyncError."""
+    from kobo_sync.deliverables import final_report  # here: who starts the process may need no Word
+
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     mission = Mission(Workspace(Path(root), Path(state), Path(out)), os.environ)
     marks = gather_marks(mission)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from kobo_sync.errors import KoboSyncError, RunStopped
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.analyse import analyse
@@ -30,22 +28,6 @@ STEPS: tuple[Step, ...] = (
 def run(mission: Mission, *, done: Callable[[Report], None] = lambda _report: None) -> Report:
     """Carry out every step in order; *done* is told of each as it ends. Raises: as the steps do."""
     return in_turn(mission, "run", STEPS, done=done)
-
-
-def then_figures(mission: Mission, report: Report) -> Report:
-    """*report* of a step that somebody ran by hand, once the pages' figures follow it; what hinders these is a finding.
-
-    Raises: RunStopped.
-    """
-    try:
-        analyse(mission)
-    except RunStopped:
-        raise
-    except KoboSyncError as error:
-        message = f"the figures of the pages could not be worked out: {error.message}"
-        finding = Finding("PAGES001", "warning", "pages", message, error.hint)
-        return replace(report, findings=(*report.findings, finding))
-    return report
 
 
 def in_turn(

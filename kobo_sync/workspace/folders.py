@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,14 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE
-from kobo_sync.errors import Busy, ConfigError, DocumentError, StoreError, disk_error
+from kobo_sync.errors import Busy, ConfigError, StoreError, disk_error
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.xlsform import form_of
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
-from kobo_sync.workspace.private import FILE, FOLDER, key_in, private_file, private_folder
+from kobo_sync.workspace.private import key_in, private_file, private_folder
+from kobo_sync.workspace.replacing import mend_folder, put_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
 from kobo_sync.workspace.writing import write_atomic
@@ -38,6 +38,7 @@ STATION_ACCOUNTS = "station-accounts.json"
 ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"
+SETS_LOCK = "sets.lock"
 
 
 @dataclass(frozen=True)
@@ -330,7 +331,7 @@ class Workspace:
         """What ``out/name`` holds; after a killed run, what it held before."""
         folder = self.out / name
         try:
-            self._finish_replacement(name)
+            mend_folder(self.out, name, self.state / SETS_LOCK)
             manifest = manifest_of((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else None
         except OSError as error:
             raise disk_error(error, folder) from error
@@ -362,43 +363,13 @@ class Workspace:
         What the manifest among them calls nominative, or does not know (people put it there), is its owner's only.
         Raises: DocumentError for a path outside the folder; StoreError when the disk refuses, and the old set is there.
         """
-        target = self.out / name
         manifest = manifest_of(files[MANIFEST]) if MANIFEST in files else None
         listed = manifest.files if manifest else {}
         open_to_all = {MANIFEST, *(path for path, each in listed.items() if each.classification != "nominative")}
         try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            self._finish_replacement(name)
-            staging = self.out / f".{name}.new"
-            staging.mkdir(mode=FOLDER)
-            for relative, content in sorted(files.items()):
-                pure = PurePosixPath(relative)
-                if pure.is_absolute() or ".." in pure.parts:
-                    raise DocumentError(f"{relative!r} leaves the folder of {name}", hint="use a relative path")
-                path = staging / pure
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                path.chmod(0o644 if relative in open_to_all else FILE)
-            staging.chmod(0o755)
-            old = self.out / f".{name}.old"
-            if target.exists():
-                target.replace(old)
-            staging.replace(target)
-            shutil.rmtree(old, ignore_errors=True)
+            put_folder(self.out, name, files, open_to_all.__contains__, self.state_folder() / SETS_LOCK)
         except OSError as error:
-            raise disk_error(error, target) from error
-        finally:  # also when the verb is ended by a signal meanwhile
-            with contextlib.suppress(OSError):
-                self._finish_replacement(name)
-
-    def _finish_replacement(self, name: str) -> None:
-        """Mend what a killed run left: the old set goes back when the new one never came."""
-        target, old = self.out / name, self.out / f".{name}.old"
-        if old.exists() and not target.exists():
-            old.replace(target)
-        for stale in (old, self.out / f".{name}.new"):
-            if stale.exists():
-                shutil.rmtree(stale, ignore_errors=True)
+            raise disk_error(error, self.out / name) from error
 
 
 def _tree(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 
@@ -18,6 +20,7 @@ from kobo_sync.errors import StoreError
 from kobo_sync.workspace.private import private_file, private_folder
 
 T = TypeVar("T")
+_STALE_S = 3600
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +72,8 @@ class ResultCache:
         with suppress(OSError, StoreError, msgspec.MsgspecError, ValueError):
             content = _head(key) + msgspec.msgpack.encode(value)
             private_folder(self.folder)
-            part = self.folder / f".{name}.part"
+            _sweep(self.folder)
+            part = self.folder / f".{name}.{uuid4().hex[:12]}.part"  # another process may be keeping the same
             try:
                 private_file(part).write_bytes(content)
                 part.replace(self.folder / name)
@@ -107,6 +111,15 @@ class AnalysisCache:
         states = {form_id: self.states.get(form_id, "") for form_id in sorted(forms)}
         with suppress(TypeError, ValueError, msgspec.MsgspecError):
             self.cache.put(_file(name), hashed([self.shared, name]), (states, msgspec.msgpack.encode(value)))
+
+
+@lru_cache(maxsize=16)
+def _sweep(folder: Path) -> None:
+    """Remove, once in a process, what killed ones were writing into *folder*; what is younger than an hour may be written now."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _STALE_S:
+                part.unlink()
 
 
 def _file(name: str) -> str:

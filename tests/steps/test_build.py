@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import openpyxl
 import pytest
+import sqlalchemy as sa
 from conftest import MISSION, Field
 from docx import Document as open_docx
 
@@ -24,7 +25,7 @@ from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import UNFINISHED, deliver
 from kobo_sync.steps.export import export
 from kobo_sync.steps.pull import pull
-from kobo_sync.workspace import folders as workspace_module
+from kobo_sync.store import zones as zones_module
 
 NAMES = """
 [deliverables]
@@ -103,6 +104,23 @@ def test_what_a_process_of_its_own_looks_at_first_is_not_looked_at_again(
     monkeypatch.setattr(build_worker, "look_ahead", asked.append)
     built.again()
     assert not asked
+
+
+def test_of_many_zones_each_zones_rows_are_had_by_an_index(
+    built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zones_module, "_MANY", 2)
+    mission, report = built.again("NOR-03")
+    assert report.counts["unchanged"] == 1
+    with mission.store.read() as connection:
+        inspector = sa.inspect(connection)
+        indexed = [
+            table
+            for table in inspector.get_table_names()
+            if table.startswith("data_")
+            and any(index["name"] == f"{table}_by_zone" for index in inspector.get_indexes(table))
+        ]
+    assert indexed
 
 
 def test_zones_stand_in_the_order_of_the_mission_whichever_changed(built: SimpleNamespace) -> None:
@@ -242,7 +260,7 @@ def test_a_crash_leaves_the_old_set_whole(built: SimpleNamespace, monkeypatch: p
             raise OSError(28, "No space left on device")
         return real(self, target)
 
-    monkeypatch.setattr(workspace_module.Path, "replace", dies)
+    monkeypatch.setattr(Path, "replace", dies)
     with pytest.raises(StoreError, match="No space left"):
         built.again("NOR-03")
     monkeypatch.undo()

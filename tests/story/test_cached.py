@@ -38,7 +38,7 @@ EDITS = {
 }
 KEPT = {
     "attendance.attendance", "persons.registered_in", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions",
-    "focus.focus_groups", "focus.photos", "people.people_in", "meaning.n_received", "meaning.n_usable", "meaning.written",
+    "focus.focus_groups", "focus.photos", "meaning.n_received", "meaning.n_usable", "meaning.written",
     "publication.present_by_sex", "publication.people_heard", "publication.texts_by_zone", "populations.numbers_by_zone",
     "populations.ballots_by_zone", "learning.tests_by_zone", "satisfaction.answers_by_zone", "published_needs.mentions_by_zone",
     "published_needs.ratings_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",

@@ -13,10 +13,9 @@ from kobo_sync.desk import runs, schedules, worklist
 from kobo_sync.desk.processes import machine
 from kobo_sync.desk.runs import Order
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps.analyse import analyse
+from kobo_sync.steps.analyse import analyse, then_figures
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
-from kobo_sync.steps.run import then_figures
 from kobo_sync.steps.status import status
 
 DEAD = f"{machine()}.99999999.1.a"  # holds a lease, and no process has its number

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,27 @@ def test_a_set_that_is_replaced_while_a_signal_comes_is_there_whole(
         workspace.replace_folder("nord", {"a.txt": b"new"})
     assert [path.name for path in workspace.out.iterdir()] == ["nord"]
     assert (workspace.out / "nord" / "a.txt").read_bytes() == b"old"
+
+
+_PUTS = """
+import sys
+from pathlib import Path
+from kobo_sync.workspace.folders import Workspace
+root = Path(sys.argv[1])
+workspace, mine = Workspace(root, root / ".kobo_sync", root / "out"), sys.argv[2].encode()
+for n in range(40):
+    workspace.replace_folder("nord", {f"{k}.txt": mine for k in range(5)})
+    there = workspace.previous_set("nord").files
+    workspace.cache.put("value", "key", [sys.argv[2]] * 1000)
+    kept = workspace.cache.get("value", "key", list[str])
+    assert len(there) == 5 and kept is not None and len(set(kept)) == 1, (sorted(there), kept)
+"""
+
+
+def test_processes_that_put_the_same_set_and_keep_the_same_value_leave_one_of_each_whole(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _PUTS, str(tmp_path)]
+    workers = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "abc"]
+    assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [("", 0)] * 3
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["nord"]
+    assert len({path.read_bytes() for path in (tmp_path / "out" / "nord").iterdir()}) == 1
+    assert [path.name for path in (tmp_path / ".kobo_sync" / "kept").iterdir()] == ["value"]

@@ -44,7 +44,8 @@ def begin(template: bytes, content: Content, name: str) -> Living:
     live_fields.put_properties(document.document, content.values)
     if content.draft:
         watermark.mark(document.document)
-    prints = _prints_of({**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}})
+    blocks = {**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}}
+    prints = _prints_of({key: block for key, block in blocks.items() if key in document.placed})
     state = State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
     _reword(document.document, content, state)
     _settle(document.document)
@@ -68,14 +69,14 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     state = read_state(document)
     if state is None:
         return Living(previous, (Note("foreign", name, ""),), False)
-    hashes = _prints(content)
+    hashes = _prints_of({key: block for key, block in content.blocks.items() if key in state.blocks})
     old_values = {key: state.values[key] for key in content.values if key in state.values}
     old_values = {key: old for key, old in old_values.items() if old != content.values[key]}
     has_all_values = all(key in state.values for key in content.values)
     if (
         has_all_values
         and not old_values
-        and all(state.blocks.get(key, hashes[key])[1] == hashes[key][1] for key in hashes)
+        and all(state.blocks[key][1] == everything for key, (_, everything) in hashes.items())
         and not _is_reworded(document, content, state)
     ):
         return Living(previous, _empty_slots(document, state), False, frozenset(state.blocks))
@@ -83,7 +84,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     notes: list[Note] = []
     there = islands.tagged(document.element.body)
     for key, block in content.blocks.items():
-        notes += _patch(document, key, block, hashes[key], state, there.get(f"{islands.BLOCK}:{key}", []))
+        notes += _patch(document, key, block, hashes.get(key, ("", "")), state, there.get(f"{islands.BLOCK}:{key}", []))
     for root in live_fields.roots(document):
         notes += [Note("refreshed", "", f"{key} × {n}") for key, n in live_fields.refresh(root, content.values).items()]
     live_fields.put_properties(document, content.values)
@@ -166,7 +167,7 @@ def _prints_of(blocks: Mapping[str, Block]) -> dict[str, tuple[str, str]]:
 def _patch(
     document: WordDocument, key: str, block: Block, hashes: tuple[str, str], state: State, copies: list[Any]
 ) -> list[Note]:
-    """Bring the *copies* of one island to their new content; returns what happened."""
+    """Bring the *copies* of one island to their new content; returns what happened. Of a block that is none of the report's *hashes* is not asked."""
     body = document.element.body
     before = state.blocks.get(key)
     spans: list[list[Any]] = [[control] for control in copies]
