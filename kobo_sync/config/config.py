@@ -19,7 +19,7 @@ from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
-from kobo_sync.config.service import Notices, Schedule, Service
+from kobo_sync.config.service import Engine, Notices, Schedule, Service
 from kobo_sync.config.station import StationSettings
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
@@ -31,6 +31,7 @@ SECRET_NAMES = (
     "SMTP_PASSWORD",
     "HOOK_SECRET",
     "DESK_URL",
+    "ENGINE_URL",
     "STORE_URL",
     "FILES_KEY",
     "FILES_SECRET",
@@ -199,6 +200,7 @@ class Config(Settings):
     schedule: Schedule = Schedule()
     station: StationSettings = StationSettings()
     service: Service = Service()
+    engine: Engine = Engine()
     notices: Notices = Notices()
     deliverables: Deliverables = Deliverables()
     identity: Identity = Identity()
