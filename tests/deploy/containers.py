@@ -100,7 +100,9 @@ def _play_stage(stage: Stage, place: Path, done: dict[str, Path]) -> None:
             _copy(each.rest, place, workdir, done)
         elif each.word == "RUN":
             command = f"cd {shlex.quote(workdir)} && {each.rest}"
-            subprocess.run(["unshare", "--mount", "/bin/sh", "-c", _CHROOT, "sh", str(place), command], check=True, env=environ)
+            subprocess.run(
+                ["unshare", "--mount", "/bin/sh", "-c", _CHROOT, "sh", str(place), command], check=True, env=environ
+            )
 
 
 def _copy(rest: str, place: Path, workdir: str, done: dict[str, Path]) -> None:

@@ -55,9 +55,26 @@ def test_the_image_runs_as_nobody_else_and_tells_its_health() -> None:
 def test_no_secret_and_no_mission_gets_into_a_layer() -> None:
     assert not [name for name in SECRET_NAMES if name in DOCKERFILE]
     _, every = stages(DOCKERFILE)
-    copied = {word for stage in every for rest in stage.all_of("COPY") for word in rest.split()[:-1] if not word.startswith("--")}
-    assert copied == {"docs/deploy/requirements.lock", "pyproject.toml", "README.md", "LICENSE", "kobo_sync/", "/opt/kobo-sync"}
-    ignored = [line for line in (FOLDER / "Dockerfile.dockerignore").read_text("utf-8").splitlines() if line[:1] not in ("", "#")]
+    copied = {
+        word
+        for stage in every
+        for rest in stage.all_of("COPY")
+        for word in rest.split()[:-1]
+        if not word.startswith("--")
+    }
+    assert copied == {
+        "docs/deploy/requirements.lock",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "kobo_sync/",
+        "/opt/kobo-sync",
+    }
+    ignored = [
+        line
+        for line in (FOLDER / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+        if line[:1] not in ("", "#")
+    ]
     let_in = {line.lstrip("!") for line in ignored if line.startswith("!")}
     assert ignored[0] == "*" and let_in == {name.rstrip("/") for name in copied if name[0] != "/"}
 
@@ -128,7 +145,12 @@ def test_the_commands_are_verbs_with_options_that_they_have() -> None:
 
 
 def test_volumes_named_are_volumes_made_and_folders_are_here() -> None:
-    named = [volume.split(":")[0] for container in SERVICES.values() for volume in container["volumes"] if volume[0] not in "$./"]
+    named = [
+        volume.split(":")[0]
+        for container in SERVICES.values()
+        for volume in container["volumes"]
+        if volume[0] not in "$./"
+    ]
     assert sorted(named) == sorted(COMPOSE["volumes"])
     assert COMPOSE["services"]["service"]["build"] == {"context": "../..", "dockerfile": "docs/deploy/Dockerfile"}
     assert "./Caddyfile:/etc/caddy/Caddyfile:ro" in SERVICES["proxy"]["volumes"] and (FOLDER / "Caddyfile").is_file()
