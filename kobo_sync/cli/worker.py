@@ -34,7 +34,9 @@ _HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand imp
     show_default=True,
     help="Pieces of work at once, each in a process of its own.",
 )
-@click.option("--check", is_flag=True, help="Tell whether a worker of these missions lives on this machine: 1 when none does.")
+@click.option(
+    "--check", is_flag=True, help="Tell whether a worker of these missions lives on this machine: 1 when none does."
+)
 def worker_command(workspaces: tuple[Path, ...], concurrency: int, check: bool) -> None:
     """Carry out what the service puts into the queue, until stopped.
 
@@ -99,7 +101,9 @@ def _tell_whether_one_lives(url: str, missions: set[str]) -> NoReturn:
 
     queue = Queue(url)
     try:
-        own = [one for one in queue.state().workers if one.host == socket.gethostname() and missions <= set(one.missions)]
+        own = [
+            one for one in queue.state().workers if one.host == socket.gethostname() and missions <= set(one.missions)
+        ]
     finally:
         queue.close()
     n_alive = sum(one.is_alive for one in own)

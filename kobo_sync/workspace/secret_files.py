@@ -13,22 +13,22 @@ _ENDING = "_FILE"
 def with_secret_files(environ: Mapping[str, str]) -> dict[str, str]:
     """*environ*, and of each ``NAME_FILE`` the secret that the file it names holds, as ``NAME``; one that is set itself stays.
 
-    A mission's own among many is told apart as ever: ``KOBO_TOKEN__NORD_FILE``. The file holds the secret and nothing
-    else; a line's end after it is not part of it. Raises: ConfigError when such a file cannot be read, or is empty.
+    A mission's own among many has the mission's name last, as ever: ``KOBO_TOKEN_FILE__NORD``. The file holds the secret and
+    nothing else; a line's end after it is not part of it. Raises: ConfigError when such a file cannot be read, or is empty.
     """
     given = dict(environ)
-    for key in [key for key in environ if key.endswith(_ENDING) and environ[key]]:
-        name = key.removesuffix(_ENDING)
-        if is_secret(name) and not environ.get(name):
-            given[name] = _secret_in(Path(environ[key]), key)
+    for key, path in environ.items():
+        variable, of, mission = key.partition("__")
+        name = variable.removesuffix(_ENDING)
+        if path and name != variable and _is_secret(name) and not environ.get(f"{name}{of}{mission}"):
+            given[f"{name}{of}{mission}"] = _secret_in(Path(path), key)
     return given
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable of that name holds a secret: of the mission, or of one mission among many."""
+def _is_secret(name: str) -> bool:
     from kobo_sync.config.config import SECRET_NAMES  # here: whoever has no such variable need not load the settings
 
-    return name.partition("__")[0] in SECRET_NAMES
+    return name in SECRET_NAMES
 
 
 def _secret_in(path: Path, key: str) -> str:

@@ -46,7 +46,10 @@ def test_the_image_runs_as_nobody_else_and_tells_its_health() -> None:
     assert re.fullmatch(r"[1-9]\d{4}:[1-9]\d{4}", user)
     assert command_of(image.all_of("ENTRYPOINT")[0]) == ["kobo-sync"]
     words = command_of(image.all_of("CMD")[0])
-    assert words[0] in cli.commands and words[1:] == ["--host", "0.0.0.0"]
+    assert (
+        words[0] in cli.commands
+        and words[1:] == ["--host", "0.0.0.0", "--port", "8000"] == SERVICES["service"]["command"][1:]
+    )
     assert "/health" in image.all_of("HEALTHCHECK")[0] and image.all_of("STOPSIGNAL") == ["SIGTERM"]
     assert command_of(image.all_of("VOLUME")[0]) == image.all_of("WORKDIR") == ["/mission"]
     assert f'image.version="{__version__}"' in image.all_of("LABEL")[0]

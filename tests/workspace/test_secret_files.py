@@ -50,10 +50,12 @@ def test_a_file_at_fault_is_named_and_its_content_is_not(tmp_path: Path, content
 
 def test_a_mission_among_many_has_its_own_file(tmp_path: Path, workspace: Workspace) -> None:
     workspace.root.rename(tmp_path / "nord")
-    environ = with_secret_files({"KOBO_TOKEN__NORD_FILE": _file(tmp_path, b"of the north\n")})
+    environ = with_secret_files({"KOBO_TOKEN_FILE__NORD": _file(tmp_path, b"of the north\n")})
     federation = Federation(tmp_path, environ)
     try:
         assert federation.open("nord").config.secret("KOBO_TOKEN") == "of the north"
+        name = "KOBO_TOKEN__NORD_FILE"  # the token of a mission called nord-file
+        assert with_secret_files({name: "abc"}) == {name: "abc"}
     finally:
         federation.close()
 
