@@ -53,7 +53,8 @@ def server_engine(address: Address, name: str) -> sa.Engine:
             key=address.key,
             hint="write postgresql://user:password@host/name, and pip install 'kobo-sync[postgres]'",
         ) from error
-    sa.event.listen(engine, "connect", _tuned_for(address.schema, name))
+    # Before SQLAlchemy's own first questions, which a server that keeps no UTF-8 answers otherwise than it expects.
+    sa.event.listen(engine, "connect", _tuned_for(address.schema, name), insert=True)
     return engine
 
 
@@ -64,6 +65,12 @@ def _tuned_for(schema: str, name: str) -> Callable[[Any, Any], None]:
             raise StoreError(
                 f"{name}: the server is PostgreSQL {major}, this program needs {OLDEST_SERVER} or later",
                 hint="upgrade the server, or take out the address to work with files on this machine",
+            )
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StoreError(
+                f"{name}: its texts are kept in {encoding}, which has not every letter",
+                hint="create a database in UTF-8 (createdb --encoding UTF8 --template template0), and give its address",
             )
         connection.adapters.register_dumper(str, _StorableText())
         with closing(connection.cursor()) as cursor:

@@ -43,7 +43,7 @@ _WORDS_OF_SERVER = {  # patterns of what it says before a connection has a code
     "pg_hba.conf": "the server lets this machine not in: add it to the server's pg_hba.conf",
     "not.exist": "create the database (createdb) and the user (createuser), or mend the address in config/secrets.env",
     "many.clients": "the database's server has no connection to spare: raise its max_connections, or run fewer workers",
-    "connection": _AWAY,
+    "connection|resolve.host": _AWAY,
 }
 
 

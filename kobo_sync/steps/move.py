@@ -46,13 +46,18 @@ class _Pair:
     def tables(self) -> list[sa.Table]:
         return [table for table in self.metadata.sorted_tables if table.name not in LEFT_BEHIND]
 
+    def filled(self, connection: sa.Connection) -> list[str]:
+        """The tables that have rows on the side of *connection*, but for what each knows of itself."""
+        return [table.name for table in self.tables if table is not self.facts and _has_rows(connection, table)]
+
 
 def move(mission: Mission, *, to: Direction) -> Report:
     """Bring mirror and desk to the server that STORE_URL names (*to* ``server``), or from there into this machine's files.
 
     Rows are copied in steps; a move that was cut short goes on where it was, and nobody else may use what is half filled.
     Every table is then counted and hashed on both sides; the flat tables are derived anew there, and held against those
-    here. The side that was left says so, and is refused until everything is moved back. Files stay where they are.
+    here. The side that was left says so, and is refused until everything is moved back: it is never moved a second time.
+    Files stay where they are.
     Raises: ConfigError, StoreError; Busy when somebody works in the mission.
     """
     started_at = mission.clock()
@@ -75,7 +80,8 @@ def move(mission: Mission, *, to: Direction) -> Report:
                 f"{pair.name}, {each.table}: {each.n_source} = {each.n_target}, {each.sha_target[:16]}"
                 for each in proofs
             ]
-        lines += _derive(mission, *pairs[0:1])
+        for pair in pairs[:1]:
+            lines += _derive(mission, pair) if isinstance(pair.source, Store) else ()
         for pair in pairs:
             _close_behind(pair, to, started_at.isoformat())
     lines.append("set STORE_URL on every machine" if to == "server" else "take STORE_URL out of config/secrets.env")
@@ -103,16 +109,25 @@ def _both_sides(mission: Mission, to: Direction) -> Iterator[list[_Pair]]:
             places = (files[name], shared[name]) if to == "server" else (shared[name], files[name])
             source, target = open_one(name, places[0], "source"), open_one(name, places[1], "target")
             pairs.append(_Pair(name, source, target, metadata, facts, versioned))
-        for pair in pairs:
-            _prepare(pair)
+        pairs = [pair for pair in pairs if _prepare(pair)]
+        if not pairs:
+            raise StoreError(
+                "everything was moved already",
+                hint="set STORE_URL on every machine" if to == "server" else "take STORE_URL out of config/secrets.env",
+            )
         yield pairs
 
 
-def _prepare(pair: _Pair) -> None:
-    """See that nobody works on the source, and that the target is empty, or half filled from this source."""
+def _prepare(pair: _Pair) -> bool:
+    """See that nobody works on the source, and that the target is empty, or half filled from this source.
+
+    Returns whether anything is left to do: of two databases the first may be moved, and open, when a move is cut short.
+    """
     if isinstance(pair.source, Desk) and runs.at_work(pair.source)[0]:
         raise Busy("a run is at work in this mission", hint="wait for its end, and stop the service")
     with pair.source.engine.connect() as connection:
+        is_source_left = moving.fact(connection, pair.facts, moving.MOVED) is not None
+        is_source_empty = not pair.filled(connection)
         if moving.fact(connection, pair.facts, moving.MOVING):
             raise StoreError(
                 f"the {pair.name} to be moved is itself half filled by another move",
@@ -121,7 +136,19 @@ def _prepare(pair: _Pair) -> None:
     with pair.target.engine.begin() as connection:
         is_resumed = moving.fact(connection, pair.facts, moving.MOVING) is not None
         was_left = moving.fact(connection, pair.facts, moving.MOVED) is not None
-        filled = [table.name for table in pair.tables if table is not pair.facts and _has_rows(connection, table)]
+        filled = pair.filled(connection)
+        if is_source_left and not is_resumed:
+            if filled and not was_left:
+                return False  # this one is moved
+            raise StoreError(
+                f"the {pair.name} was moved already, and not to here",
+                hint="let STORE_URL and mission.id be those of that move; what was left behind is older than what lies there",
+            )
+        if is_source_empty and filled:
+            raise StoreError(
+                f"there is no {pair.name} to be moved, and one lies where it would go",
+                hint="let STORE_URL and mission.id be those of the database that holds it; nothing was changed",
+            )
         if filled and not (is_resumed or was_left):
             raise StoreError(
                 f"the {pair.name} to move to is not empty ({', '.join(filled)})",
@@ -133,6 +160,7 @@ def _prepare(pair: _Pair) -> None:
             pair.versioned.record(connection, pair.versioned.version)
         moving.put_fact(connection, pair.facts, moving.MOVED, None)
         moving.put_fact(connection, pair.facts, moving.MOVING, "1")
+    return True
 
 
 def _has_rows(connection: sa.Connection, table: sa.Table) -> bool:
@@ -194,8 +222,8 @@ def copy_to_files(mission: Mission, folder: Path) -> dict[str, Path]:
 
 
 def _close_behind(pair: _Pair, to: Direction, moment: str) -> None:
-    """Open the new side to everybody, and the old one to nobody."""
-    with pair.target.engine.begin() as connection:
-        moving.open_for_all(connection, pair.facts)
+    """The old side to nobody, then the new one to everybody: killed between the two, neither is in use, and the move goes on."""
     with pair.source.engine.begin() as connection:
         moving.put_fact(connection, pair.facts, moving.MOVED, f"{to} {moment}")
+    with pair.target.engine.begin() as connection:
+        moving.open_for_all(connection, pair.facts)

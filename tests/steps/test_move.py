@@ -136,6 +136,65 @@ def test_a_move_that_is_killed_goes_on_where_it_was(
     assert _truth(_opened(field, url if direction == "server" else "")) == before
 
 
+@pytest.mark.parametrize("n_steps", range(4))
+def test_a_move_that_is_killed_at_its_very_end_is_ended_by_the_next(
+    moving_team: tuple[Field, str], monkeypatch: pytest.MonkeyPatch, n_steps: int
+) -> None:
+    """Two databases are closed behind and opened: killed after any of these four steps, the same command ends the move."""
+    field, url = moving_team
+    before, steps = _truth(_opened(field)), 0
+
+    put_fact, open_for_all = moving.put_fact, moving.open_for_all
+
+    def or_dies() -> None:
+        nonlocal steps
+        if steps == n_steps:
+            raise KeyboardInterrupt
+        steps += 1
+
+    def closes(connection: Any, facts: Any, name: str, value: str | None) -> None:
+        if name == moving.MOVED and value is not None:
+            or_dies()
+        put_fact(connection, facts, name, value)
+
+    def opens(*arguments: Any) -> None:
+        or_dies()
+        open_for_all(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "put_fact", closes)
+        patched.setattr(moving, "open_for_all", opens)
+        with pytest.raises(KeyboardInterrupt):
+            move(_opened(field, url), to="server")
+    for address in ("", url) if n_steps else (url,):
+        with pytest.raises(StoreError, match=r"half filled|was moved to"):
+            check(_opened(field, address))  # neither side is used meanwhile
+    move(_opened(field, url), to="server")
+    assert _truth(_opened(field, url)) == before
+    with pytest.raises(StoreError, match="everything was moved already"):
+        move(_opened(field, url), to="server")
+
+
+def test_what_was_left_behind_is_moved_nowhere_else(moving_team: tuple[Field, str]) -> None:
+    """After a move, STORE_URL or mission.id are changed by mistake: neither side loses rows, and the old ones are not used again."""
+    field, url = moving_team
+    there = _opened(field, url)
+    move(there, to="server")
+    field.person("NOR-002")
+    pull(there)
+    path = field.mission.workspace.root / "config" / "mission.toml"
+    right = path.read_text("utf-8")
+    path.write_text(right.replace('id = "', 'id = "f', 1), "utf-8")
+    with pytest.raises(StoreError, match="moved already, and not to here"):
+        move(_opened(field, url), to="server")
+    with pytest.raises(StoreError, match="no mirror to be moved"):
+        move(_opened(field, url), to="files")
+    path.write_text(right, "utf-8")
+    after = _truth(_opened(field, url))
+    move(_opened(field, url), to="files")
+    assert _truth(_opened(field)) == after
+
+
 def test_what_changes_meanwhile_is_moved_again_or_told(
     moving_team: tuple[Field, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def test_rows_as_wide_as_a_form_can_be_fit(store: Store) -> None:
         ("postgresql://u:motdepasse@127.0.0.1", ConfigError, "no database that can be used"),
         ("postgresql://u:motdepasse@127.0.0.1:1/b", StoreError, "look that the database server runs"),
         ("postgres://u:motdepasse@127.0.0.1:1/b", StoreError, "look that the database server runs"),
+        ("postgresql://u:motdepasse@nulle-part.invalid/b", StoreError, "look that the database server runs"),
     ],
 )
 def test_a_wrong_address_is_told_without_its_password(url: str, error: type[Exception], words: str) -> None:
@@ -175,6 +176,17 @@ def test_a_server_that_is_too_old(address: Address, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(engines, "OLDEST_SERVER", 99)
     with pytest.raises(StoreError, match="needs 99 or later"):
         Store(address)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_keeps_not_every_letter(address: Address, encoding: str) -> None:
+    name = f"lettres_{secrets.token_hex(4)}"
+    with psycopg.connect(address.url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+    for open_one in (Store, Desk):
+        with pytest.raises(StoreError, match=f"kept in {encoding}") as refused:
+            open_one(Address(address.url.replace("/postgres?", f"/{name}?"), address.schema, "STORE_URL"))
+        assert "createdb --encoding UTF8" in str(refused.value.hint)
 
 
 def test_a_user_without_the_right(address: Address) -> None:
