@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from kobo_sync.analysis.persons import (
     names,
     registered,
 )
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
 
 __all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature", "names", "registered"]

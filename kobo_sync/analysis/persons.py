@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
@@ -22,6 +21,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs, note
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
+from kobo_sync.lazy import cached_property
 
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
 

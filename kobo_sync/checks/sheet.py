@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from kobo_sync.analysis.days import RowDays, local_days, row_days
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.config.config import Config, FormSettings, Role
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Finding, Form, Severity
 
 Mask = npt.NDArray[np.bool_]

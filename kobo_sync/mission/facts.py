@@ -7,7 +7,7 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, cached_property, partial
+from functools import cache, partial
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from kobo_sync.analysis.memo import note
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
 from kobo_sync.analysis.persons import keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
 from kobo_sync.model import Zone

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError, disk_error
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission, utc_now
 from kobo_sync.workspace.folders import STATE, Workspace, find
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboSyncError
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.shared_files import bring, share
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
@@ -146,7 +146,8 @@ class Mission:
 
         settings, secret = self.config.files, self.config.secret
         keys = {"key": secret("FILES_KEY"), "secret": secret("FILES_SECRET")}
-        return attachment_files(self.workspace.attachments, settings.url, endpoint=settings.endpoint, **keys)
+        root, attachments = self.workspace.root, self.workspace.attachments
+        return attachment_files(attachments, settings.url, root=root, endpoint=settings.endpoint, **keys)
 
     @property
     def kf(self) -> str:

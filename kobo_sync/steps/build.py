@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
@@ -18,6 +17,7 @@ from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import deliverable
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
 from kobo_sync.mission.inputs_hash import Inputs

@@ -7,7 +7,6 @@ import io
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
@@ -15,6 +14,7 @@ from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.word.living import flattened
 from kobo_sync.documents.word.watermark import without_mark
 from kobo_sync.errors import DocumentError
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.facts import Marks, facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules

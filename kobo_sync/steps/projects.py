@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
+from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form
 from kobo_sync.store.database import Deployment

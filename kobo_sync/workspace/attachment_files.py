@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from kobo_sync.errors import ConfigError, KoboSyncError, StoreError
+from kobo_sync.lazy import cached_property
 from kobo_sync.workspace.private import FILE, private_folder
 
 KEY = "files.url"
@@ -174,11 +174,13 @@ class RemoteFiles:
 AttachmentFiles = FolderFiles | RemoteFiles
 
 
-def attachment_files(folder: Path, url: str, *, endpoint: str = "", key: str = "", secret: str = "") -> AttachmentFiles:
-    """Where *url* says that files lie: nothing is *folder*, a path another folder, else storage. Raises: ConfigError."""
+def attachment_files(
+    folder: Path, url: str, *, root: Path | None = None, endpoint: str = "", key: str = "", secret: str = ""
+) -> AttachmentFiles:
+    """Where *url* says that files lie: nothing is *folder*, a path another folder, from *root* on, else storage. Raises: ConfigError."""
     scheme = urlsplit(url).scheme
     if not url or len(scheme) < 2:  # of one letter: a drive
-        return FolderFiles(Path(url) if url else folder)
+        return FolderFiles((root or Path()) / url if url else folder)
     if scheme == "file":
         return FolderFiles(Path(urlsplit(url).path))
     if not urlsplit(url).netloc:

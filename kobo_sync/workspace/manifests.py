@@ -7,12 +7,12 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from kobo_sync.errors import disk_error
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Severity
 
 MANIFEST = "MANIFEST.json"

@@ -97,6 +97,7 @@ def test_the_folders_are_those_of_the_package_and_few() -> None:
         "__main__",
         "model",
         "errors",
+        "lazy",
         "numbers",
         "serving",
     }

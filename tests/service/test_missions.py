@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from federated import ASSETS, HOURLY, Together, at_station, wait_for, write_mission
+from federated import ASSETS, HOURLY, PATIENCE_S, Together, at_station, wait_for, write_mission
 from loopback import answer, loopback_server
 
 from kobo_sync.desk import runs, schedules
@@ -69,6 +69,31 @@ def test_a_tarpit_and_a_refusal_hold_up_nobody_else(together: Together, tmp_path
         assert len([name for name in at_work if name.startswith("bourbier")]) == 2  # so many of one server at once
         wait_for(lambda: (member := missions.member("nord")) and member.state and member.state.n_live == 1)
         release.set()
+
+
+def test_missions_that_look_for_their_projects_do_not_wait_for_each_other(together: Together, tmp_path: Path) -> None:
+    """Neither knows its projects yet: one server never tells them, the other mission finds its own meanwhile."""
+    release, is_asked = threading.Event(), threading.Event()
+
+    def never(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        is_asked.set()
+        release.wait(60)
+        answer(handler, 404, b"{}")
+
+    with ExitStack() as servers:
+        tarpit, _asked = servers.enter_context(loopback_server(never))
+        servers.callback(release.set)
+        write_mission(together.root, "bourbier", tarpit)
+        servers.enter_context(at_station(together.root, "bon", together.clock))
+        lost = together.root / "bon" / ".kobo_sync" / "mirror.sqlite"  # what it knew of its projects
+        for file in lost.parent.glob("mirror.sqlite*"):
+            file.unlink()
+        missions = together.start()
+        _wish(missions, "bourbier")
+        assert is_asked.wait(PATIENCE_S)
+        _wish(missions, "bon")
+        wait_for(lambda: ("pull", "done") in _runs_of(together, "bon"))
+        assert not release.is_set()
 
 
 def test_a_huge_project_holds_up_no_other_server(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:

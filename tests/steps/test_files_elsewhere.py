@@ -122,6 +122,18 @@ def test_storage_that_refuses_loses_nothing(field_team: Field, s3: str, url: str
     assert pull(mission).counts["files_stored"] == 1  # what came is still here, and sent now
 
 
+def test_a_folder_beside_the_mission_is_the_same_wherever_a_verb_is_run(
+    field_team: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _visit(field_team, PHOTO)
+    mission = _at(field_team, "../commun")
+    pull(mission)
+    assert (mission.workspace.root.parent / "commun" / relative_name(SHA)).read_bytes() == PHOTO
+    monkeypatch.chdir(tmp_path)
+    report = pull(_at(field_team, "../commun"))
+    assert report.counts["files_stored"] == 0 and not report.findings
+
+
 def test_a_shared_folder(field_team: Field, tmp_path: Path) -> None:
     folder = tmp_path / "partage"
     mission = _at(field_team, folder.as_posix())

@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import PurePath
 from typing import Literal
 
@@ -26,6 +25,7 @@ from kobo_sync.forms.headers import (
 from kobo_sync.forms.kobo_types import written_out
 from kobo_sync.forms.sheets import Book, Row, Sheet, read_book
 from kobo_sync.forms.xlsform import form_of
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Finding, Form, Severity
 
 REFERENCE = re.compile(r"\$\{\s*(?:last-saved#)?([^}]*?)\s*\}")

@@ -11,7 +11,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, cast
 
 import msgspec
@@ -19,6 +18,7 @@ import msgspec
 from kobo_sync.errors import KoboUnexpected
 from kobo_sync.kobo.wire.odd_rows import MOST_ID, cut, id_of, is_row
 from kobo_sync.kobo.wire.protocol import parse_object, take, unexpected
+from kobo_sync.lazy import cached_property
 from kobo_sync.model import Attachment, Submission, Validation
 
 MODIFIED = "_date_modified"  # no row carries it yet; when a server sends it, edits are found by it alone
