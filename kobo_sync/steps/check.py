@@ -78,7 +78,10 @@ def due_holds(facts: Facts) -> dict[str, list[Hold]]:
         if finding.rule in rules and finding.severity != "info" and finding.state in OPEN and finding.root_uuid:
             asking.setdefault((finding.form_id, finding.root_uuid), []).append(finding)
     holds: dict[str, list[Hold]] = {}
+    asked = {form_id for form_id, _ in asking}
     for form_id in facts.forms:
+        if form_id not in asked:
+            continue
         table = facts.tables[form_id]
         for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
             findings = asking.get((form_id, root))
