@@ -61,11 +61,13 @@ def reconcile(store: Store, form_id: str, pages: Iterable[Sequence[LightRow]]) -
             rows = [(row.submission_id, row.root_uuid, row.signature) for row in page]
             dialect.replace_rows(connection, "seen", _SEEN, rows)
         mine = {"form_id": form_id}
+        dialect.join_whole(connection)
         # Rows that were set aside and are listed no longer have nothing left to be tried again. The first statement that
         # touches the file itself, so that it waits for other writers; the scan, which may take minutes, locks nothing.
         connection.execute(
             sa.text(
-                "DELETE FROM quarantine WHERE form_id = :form_id AND submission_id NOT IN (SELECT submission_id FROM seen)"
+                "DELETE FROM quarantine WHERE form_id = :form_id AND NOT EXISTS"
+                " (SELECT 1 FROM seen WHERE seen.submission_id = quarantine.submission_id)"
             ),
             mine,
         )
