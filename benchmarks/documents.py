@@ -40,7 +40,9 @@ def naive(workspace: Path, n_zones: int) -> dict[str, Any]:
         document = docx.Document()
         document.add_heading(zone)
         with sqlite3.connect(workspace / ".kobo_sync" / "mirror.sqlite") as db:
-            names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            names = [
+                name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            ]
             tables = {name: pd.read_sql(f'SELECT * FROM "{name}"', db) for name in names if name.startswith("data_")}
         for name, rows in tables.items():
             if "zone" not in rows:
@@ -96,7 +98,11 @@ def measure(workspace: Path, options: argparse.Namespace, n_naive: int) -> None:
         words = ("--zones", str(options.zones), "--naive-zones", str(n_naive), "--child", str(workspace))
         result = own_line(__file__, *words)
         if n_naive < options.zones:
-            result = {**result, "s": result["s"] * options.zones / n_naive, "cpu": result["cpu"] * options.zones / n_naive}
+            result = {
+                **result,
+                "s": result["s"] * options.zones / n_naive,
+                "cpu": result["cpu"] * options.zones / n_naive,
+            }
             result["note"] = f"{n_naive} zones measured, times {options.zones / n_naive:g}"
         emit(base, run, **n, **result)
         if run <= (options.cold_runs or options.runs):

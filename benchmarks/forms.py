@@ -56,7 +56,9 @@ def main() -> None:
             against = {"pyxform alone, every form": ""}
             emit("compiled, every form", run, **n, against=against, **own_line(__file__, "--child", "ours"))
             shutil.rmtree(mission / ".kobo_sync", ignore_errors=True)
-            emit("lint with ODK Validate, nothing cached", run, **n, against=against, **whole_process(command, cwd=ROOT))
+            emit(
+                "lint with ODK Validate, nothing cached", run, **n, against=against, **whole_process(command, cwd=ROOT)
+            )
             emit("lint, nothing changed", run, **n, against=against, **whole_process(command, cwd=ROOT))
 
 

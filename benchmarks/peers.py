@@ -85,7 +85,9 @@ def run_peer(python: str, name: str, url: str, n: int, per_page: int, folder: st
 
 def versions(python: str) -> dict[str, str]:
     """The versions of the peers; none when that Python is not there."""
-    script = f"import json; from importlib.metadata import version; print(json.dumps({{n: version(n) for n in {NAMES!r}}}))"
+    script = (
+        f"import json; from importlib.metadata import version; print(json.dumps({{n: version(n) for n in {NAMES!r}}}))"
+    )
     try:
         answer = last_line([python, "-c", script])
     except OSError:

@@ -336,7 +336,9 @@ def main() -> None:
     asked.add_argument("--scan-runs", type=int, default=0, help="light scans, where they are to be more")
     asked.add_argument("--databases", nargs="*", choices=list(NAMES), default=["sqlite"])
     asked.add_argument("--peers", default="", help="a Python that has the peers")
-    asked.add_argument("--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 some 20 kB")
+    asked.add_argument(
+        "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 some 20 kB"
+    )
     for name in ("what", "url", "state", "store", "schema"):
         asked.add_argument(f"--{name}", default="", help=argparse.SUPPRESS)
     asked.add_argument("--limit", type=int, help=argparse.SUPPRESS)

@@ -89,7 +89,9 @@ def _notes(what: str, runs: Sequence[Record]) -> list[str]:
     if last.get("error"):
         said.append(f"could not be measured: {last['error']}")
     if "right" in last:
-        said.append(f"rows {last.get('rows')}, of them blank {last.get('blank')}; true is {last['right'][0]}, {last['right'][1]}")
+        said.append(
+            f"rows {last.get('rows')}, of them blank {last.get('blank')}; true is {last['right'][0]}, {last['right'][1]}"
+        )
     elif "rows" in last and last["rows"] < last.get("n", 0):
         said.append(f"gives {last['rows']} of {last['n']} rows")
     if "alone" in last:
@@ -157,5 +159,8 @@ def _growth(measures: Sequence[Record]) -> list[str]:
         memory = f"{exponent(mb):.2f}" if len(mb) > 1 else ""
         shown = ", ".join(f"{n:,}" for n in sizes)
         lines.append(_row([family, what, shown, f"{exponent(cpu):.2f}", memory]))
-    head = [_row(["of", "measure", "sizes", "processor time ~ sizeᵏ, k", "memory ~ sizeᵏ, k"]), _row(["---"] * 3 + ["---:"] * 2)]
+    head = [
+        _row(["of", "measure", "sizes", "processor time ~ sizeᵏ, k", "memory ~ sizeᵏ, k"]),
+        _row(["---"] * 3 + ["---:"] * 2),
+    ]
     return ["", "## Growth", "", *head, *lines] if lines else []

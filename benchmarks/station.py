@@ -31,11 +31,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "station")]
-
 from records import emit
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "station")]
 USER, PASSWORD, TOKEN = "agent", "trois mots sans lien", "token-of-the-benchmark"
 STATION = """
 import sys, uuid
@@ -251,7 +250,8 @@ def main() -> None:
         print(json.dumps(shown))
         heads = "line submissions errors a_second median_ms p95_ms longest_ms flushes_a_second ratio MB".split()
         print(f"| {' | '.join(heads).replace('_', ' ')} |\n|{'---|' * len(heads)}")
-    for options.run in range(1, options.runs + 1):
+    for run in range(1, options.runs + 1):
+        options.run = run
         folder = Path(tempfile.mkdtemp(dir=options.data))
         try:
             _measure(folder / "plain", options, tls=False)
