@@ -32,12 +32,17 @@ class StopSignal:
 
     def end_soon(self) -> None:
         """From now on the process ends within `LAST_S`, whatever does not stop."""
-        last = threading.Timer(LAST_S, _leave)
-        last.daemon = True
-        last.start()
+        end_soon()
 
     def _catch(self, _number: int, _frame: FrameType | None) -> None:
         self.is_set = True
+
+
+def end_soon() -> None:
+    """From now on the process ends within `LAST_S`, whatever does not stop."""
+    last = threading.Timer(LAST_S, _leave)
+    last.daemon = True
+    last.start()
 
 
 def _leave() -> None:

@@ -30,6 +30,7 @@ TASKS = {  # module of this folder → the heading of its verbs in `--help`, in 
     "data": "Data",
     "documents": "Documents",
     "service": "Service",
+    "worker": "Service",
     "keeping": "Keeping and erasing",
 }
 EXIT_CODES = """

@@ -10,11 +10,23 @@ from typing import NoReturn
 
 import click
 
-from kobo_sync.cli import collection, data, documents, forms, keeping, mission, service, station
+from kobo_sync.cli import collection, data, documents, forms, keeping, mission, service, station, worker
 from kobo_sync.cli.verb import cli
 from kobo_sync.errors import KoboSyncError, Terminated, disk_error
 
-__all__ = ["cli", "collection", "data", "documents", "forms", "keeping", "main", "mission", "service", "station"]
+__all__ = [
+    "cli",
+    "collection",
+    "data",
+    "documents",
+    "forms",
+    "keeping",
+    "main",
+    "mission",
+    "service",
+    "station",
+    "worker",
+]
 
 
 CTRL_C, SIGTERM, SIGPIPE = 130, 143, 141  # as shells say it: 128 and the signal's number

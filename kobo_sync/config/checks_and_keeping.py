@@ -70,6 +70,16 @@ class Backup(Settings):
     weekly: int = Field(default=8, ge=0)
 
 
+class Files(Settings):
+    """Where attached files are kept: nothing is the state folder, else a folder's path, or storage as ``s3://bucket/folder``.
+
+    *endpoint* is the address of storage that is not Amazon's.
+    """
+
+    url: str = ""
+    endpoint: str = ""
+
+
 class Retention(Settings):
     """What `purge` erases, in months after the mission's last day; what no key names is kept.
 

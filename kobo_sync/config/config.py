@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from kobo_sync.config.checks_and_keeping import Backup, Checks, Retention, Settings
+from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
-from kobo_sync.config.service import Notices, Schedule, Service
+from kobo_sync.config.service import Engine, Notices, Schedule, Service
 from kobo_sync.config.station import StationSettings
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
@@ -31,6 +31,7 @@ SECRET_NAMES = (
     "SMTP_PASSWORD",
     "HOOK_SECRET",
     "DESK_URL",
+    "ENGINE_URL",
     "STORE_URL",
     "FILES_KEY",
     "FILES_SECRET",
@@ -168,16 +169,6 @@ class Pull(Settings):
     most_hours: float = Field(default=12, gt=0)
 
 
-class Files(Settings):
-    """Where attached files are kept: nothing is the state folder, else a folder's path, or storage as ``s3://bucket/folder``.
-
-    *endpoint* is the address of storage that is not Amazon's.
-    """
-
-    url: str = ""
-    endpoint: str = ""
-
-
 class Deliverables(Settings):
     """Which deliverables are built, by name or by the dotted name of a module of yours."""
 
@@ -209,6 +200,7 @@ class Config(Settings):
     schedule: Schedule = Schedule()
     station: StationSettings = StationSettings()
     service: Service = Service()
+    engine: Engine = Engine()
     notices: Notices = Notices()
     deliverables: Deliverables = Deliverables()
     identity: Identity = Identity()

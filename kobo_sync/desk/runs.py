@@ -30,7 +30,8 @@ class Run:
     """One run, as recorded.
 
     *status* is running, done, findings (done, with findings of severity error), failed, stopped (asked to),
-    lost (its process died) or missed (its hour passed while nothing ran). *progress* has what, done, total.
+    lost (its process died), missed (its hour passed while nothing ran) or queued (handed to the workers, whose runs
+    follow). *progress* has what, done, total.
     """
 
     run_id: int
@@ -85,6 +86,13 @@ def note_missed(desk: Desk, job: str, order: Order, now: datetime, host: str) ->
         connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now))
 
 
+def note_handed_over(desk: Desk, job: str, order: Order, now: datetime, host: str) -> None:
+    """Record that a job was put into the queue of the workers, whose runs are recorded by themselves. Raises: SlotTaken."""
+    with desk.begin() as connection:
+        run_id = _insert(connection, job, order, now, "queued", host, 0)
+        connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now))
+
+
 def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, status: str, host: str, pid: int) -> int:
     values = {"job": job, "slot": order.slot, "slot_at": order.slot_at, "origin": order.origin}
     values |= {"asked_by": order.asked_by, "started_at": now, "status": status, "progress": "{}", "report": "{}"}
@@ -135,8 +143,14 @@ def free_slots_ahead(desk: Desk, host: str, now: datetime) -> int:
     return len(rows)
 
 
+def _at_work() -> sa.ColumnElement[bool]:
+    """Whether a run is recorded as running, those aside whose process has the lease of a piece (`pieces`)."""
+    of_a_piece = (LEASES.c.name != LEASE) & (LEASES.c.host == R.c.host) & (LEASES.c.pid == R.c.pid)
+    return (R.c.status == "running") & ~sa.exists().where(of_a_piece)
+
+
 def _lose(connection: sa.Connection, now: datetime) -> int:
-    rows = connection.execute(sa.select(R).where(R.c.status == "running")).all()
+    rows = connection.execute(sa.select(R).where(_at_work())).all()
     for row in rows:
         report = json.dumps(_slot_given_back(connection, row))
         values = {"status": "lost", "ended_at": now, "report": report}
@@ -284,7 +298,7 @@ class LeaseWatch:
 def at_work(desk: Desk) -> tuple[bool, Lease | None]:
     """Whether a run is recorded as running, and the lease that its process took."""
     with desk.read() as connection:
-        is_running = connection.execute(sa.select(sa.exists().where(R.c.status == "running"))).scalar()
+        is_running = connection.execute(sa.select(sa.exists(sa.select(R.c.run_id).where(_at_work())))).scalar()
         return bool(is_running), _lease(connection)
 
 
@@ -331,10 +345,10 @@ def take_lease(
         wait(BEAT_S)
 
 
-def beat(desk: Desk, holder: str, run_id: int, progress: Mapping[str, Any]) -> bool:
+def beat(desk: Desk, holder: str, run_id: int, progress: Mapping[str, Any], name: str = LEASE) -> bool:
     """Say that the holder lives, and how far its run is; False when the lease was taken over."""
     with desk.begin() as connection:
-        mine = (LEASES.c.name == LEASE) & (LEASES.c.holder == holder)
+        mine = (LEASES.c.name == name) & (LEASES.c.holder == holder)
         alive = connection.execute(LEASES.update().where(mine).values(beat=LEASES.c.beat + 1)).rowcount == 1
         if alive and run_id:
             progress_json = json.dumps(progress, ensure_ascii=False)

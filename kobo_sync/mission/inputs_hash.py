@@ -18,7 +18,7 @@ from kobo_sync.store.zones import Mark
 from kobo_sync.workspace.result_cache import digest, hashed, program
 
 # Settings that no zone's document shows.
-_UNSEEN = ("server", "pull", "schedule", "zones", "report")
+_UNSEEN = ("server", "pull", "schedule", "engine", "zones", "report")
 
 
 class Inputs:

@@ -21,6 +21,7 @@ from kobo_sync.steps.relay import relay_by_clock
 from kobo_sync.steps.roster import refresh_roster
 from kobo_sync.steps.run import in_turn, run
 
+FOLLOWING = (("roster", refresh_roster), ("check", check), ("analyse", analyse))  # a pull that brought something
 CHANGES = ("new", "edited", "validated", "restored", "deleted", "files_stored")
 
 
@@ -50,8 +51,7 @@ def reconcile(mission: Mission, form_id: str = "") -> Report:
 def _pulled(mission: Mission, name: str, fetch: Callable[[], Report]) -> Report:
     first = fetch()
     fresh = any(first.counts.get(kind) for kind in CHANGES) or mission.desk.snapshot("dashboard") is None
-    steps = (("roster", refresh_roster), ("check", check), ("analyse", analyse)) if fresh else ()
-    return in_turn(mission, name, steps, [first])
+    return in_turn(mission, name, FOLLOWING if fresh else (), [first])
 
 
 JOBS: Mapping[str, Job] = {

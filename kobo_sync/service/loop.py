@@ -11,20 +11,23 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import Slot, delay, due
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import pieces, runs, schedules
 from kobo_sync.desk.runs import LeaseWatch, Order, SlotTaken
 from kobo_sync.desk.schedules import Wish
+from kobo_sync.engine.queue import Queue, queue_of
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.mission.run_log import end_dead_runs, recorded
 from kobo_sync.notices.messages import after_run, send_waiting, tell_of_interruptions
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
+from kobo_sync.service.stages import first_pieces
 
 log = logging.getLogger("kobo_sync.service.loop")
 HEARTBEAT_S = 3  # wishes of other processes and steps of the clock are noticed within it
 LATE_S = 120  # a job that starts later than this after its hour is one made up for
 KEEP = timedelta(days=400)  # how long the ledger tells of a run
+KEEP_PIECES = timedelta(days=7)  # and of a worker's piece that went well
 BUSY_S = 30  # how long a job waits when another process is at work
 
 
@@ -208,7 +211,9 @@ class Service:
             log.debug("%s: %s is known already", job, order.slot)
 
     def _carry_out(self, job: str, order: Order, form_id: str = "") -> bool:
-        """Run *job*; False when another process is at work and it must wait."""
+        """Run *job*, or hand it to the workers where there is an engine; False when it must wait."""
+        if queue := queue_of(self._mission.config):
+            return self._hand_over(queue, job, order, form_id)
         mission = self._open()
         mission.stop = self._stopping.is_set
         try:
@@ -231,4 +236,24 @@ class Service:
             mission.close()
         after_run(self._mission, job, self._clock())
         runs.forget_before(self._mission.desk, self._clock() - KEEP)
+        return True
+
+    def _hand_over(self, queue: Queue, job: str, order: Order, form_id: str) -> bool:
+        """Put *job* into the queue, then record that its hour is done with; False when the queue cannot be reached.
+
+        A process that dies in between does so twice: what waits or is done already costs nothing.
+        """
+        mission, now = self._mission, self._clock()
+        try:
+            n = queue.defer(first_pieces(mission.config, job, order, form_id, now))
+            log.info("%s: handed to the workers, %d pieces", job, n, extra={"job": job})
+            runs.note_handed_over(mission.desk, job, order, now, mission.host)
+        except SlotTaken:
+            return True
+        except KoboSyncError as error:
+            log.error("%s: not handed to the workers: %s", job, error, extra={"job": job})
+            self._not_before = now + timedelta(seconds=BUSY_S)
+            return False
+        runs.forget_before(mission.desk, now - KEEP)
+        pieces.forget_runs_before(mission.desk, now - KEEP_PIECES)
         return True

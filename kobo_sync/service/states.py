@@ -9,6 +9,7 @@ from datetime import datetime
 from kobo_sync.desk import runs, schedules, worklist
 from kobo_sync.desk.runs import Run
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.freshness import last_collected
 from kobo_sync.mission.mission import Mission
 from kobo_sync.service.hours import next_runs
 from kobo_sync.store.form_status import FormStatus, form_statuses
@@ -66,7 +67,7 @@ def state_of(mission: Mission, now: datetime) -> State:
         about.titles,
         about.timezone,
         mission.kf,
-        runs.last_success(mission.desk, PULLS),
+        last_collected(mission, PULLS),
         tuple(runs.failing(mission.desk)),
         tuple(job for job in sorted(settings) if settings[job].paused),
         next_job,

@@ -99,6 +99,17 @@ class _Change(NamedTuple):
     now: Manifest
 
 
+def changed_zones(mission: Mission) -> list[str]:
+    """The codes of the zones whose sets `build` would make anew, in the mission's order; what all share is kept for them.
+
+    Raises: as `build`.
+    """
+    let_import_own_modules(mission)
+    run = _Run(mission)
+    run.look_at(mission.config.zones)
+    return [zone.code for zone in mission.config.zones if zone.code not in run.previous_findings]
+
+
 class _Run:
     """One build: what all sets share, and what was done so far."""
 

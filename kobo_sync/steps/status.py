@@ -10,6 +10,7 @@ from kobo_sync.desk.schedules import settings
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import end_dead_runs
 from kobo_sync.model import Report
+from kobo_sync.steps.engine_status import engine_lines
 from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.database import Holding
 
@@ -47,6 +48,8 @@ def status(mission: Mission) -> Report:
         since = f", since {mission.local(waiting)} ({ago(started_at, waiting)})" if waiting else ""
         lines.append(f"relay: {summary(totals)}{since}")
         counts |= {f"relay.{name}": n for name, n in sums(totals).items()}
+    of_queue, n_queued = engine_lines(mission)
+    lines, counts = [*lines, *of_queue], counts | n_queued
     for holding in holdings:
         counts |= _metrics(holding, started_at)
     return mission.report("status", started_at, counts, [], lines)

@@ -8,6 +8,7 @@ from flask import Flask, render_template
 
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.mission.freshness import last_collected
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
@@ -33,7 +34,7 @@ def dashboard() -> Answer:
     mission, now = site().mission, site().clock()
     snapshot = mission.desk.snapshot("dashboard")
     hours = next_runs(mission.config, schedules.settings(mission.desk), now)
-    success = runs.last_success(mission.desk, runs.COLLECTING)
+    success = last_collected(mission)
     settings = schedules.settings(mission.desk)
     content = snapshot[0] if snapshot else None
     places = [content["mission"], *content["zones"]] if content else []

@@ -13,8 +13,9 @@ from flask import Flask, Response, abort, jsonify, request
 from flask_wtf.csrf import CSRFProtect
 
 from kobo_sync import __version__
-from kobo_sync.desk import access_log, runs, schedules
+from kobo_sync.desk import access_log, schedules
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.freshness import last_collected
 from kobo_sync.service.states import PULLS, State, state_of
 from kobo_sync.web.deliverables import read_file, sent, shared_file
 from kobo_sync.web.figures import exposition
@@ -91,7 +92,7 @@ def health() -> Answer:
     if federation and not _may_measure():
         abort(404)
     try:
-        success = runs.last_success(site().mission.desk, PULLS)
+        success = last_collected(site().mission, PULLS)
         site().mission.store.deployments()
     except KoboSyncError:
         return unready()

@@ -10,13 +10,15 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import trigger
 from kobo_sync.desk import notices, runs, schedules
+from kobo_sync.errors import KoboSyncError
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.notices.translations import translated
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
+from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
 from kobo_sync.web.texts import language, t, tn
-from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STATUSES, in_words
+from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STAGES, STATUSES, in_words
 
 PAGE = 30
 MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
@@ -69,6 +71,7 @@ def synchronisations() -> Answer:
         running=_running(),
         last_run_id=_last_run_id(),
         wishes=schedules.wishes(mission.desk),
+        **_engine(),
         mails=notices.last_notices(mission.desk, 8) if person().is_staff else [],
         has_mail=mission.config.notices.smtp is not None,
     )
@@ -181,6 +184,14 @@ def _running() -> dict[str, Any]:
     }
 
 
+def _engine() -> dict[str, Any]:
+    """The workers' queue for this mission: *queue* None without an engine; *queue_fault* what hinders the look."""
+    try:
+        return {"queue": engine_state(site().mission), "queue_fault": "", "stages": {**TITLES, **STAGES}}
+    except KoboSyncError as error:
+        return {"queue": None, "queue_fault": translated(error.message, language())}
+
+
 def _shown(run: runs.Run) -> dict[str, Any]:
     findings = run.report.get("findings", ())
     took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
@@ -188,9 +199,14 @@ def _shown(run: runs.Run) -> dict[str, Any]:
         "run": run,
         "title": t(TITLES.get(run.job, run.job)),
         "status": t(STATUSES[run.status]),
-        "tone": {"done": "good", "findings": "warn", "missed": "warn", "stopped": "warn", "running": "busy"}.get(
-            run.status, "bad"
-        ),
+        "tone": {
+            "done": "good",
+            "findings": "warn",
+            "missed": "warn",
+            "stopped": "warn",
+            "running": "busy",
+            "queued": "busy",
+        }.get(run.status, "bad"),
         "took_s": took,
         "summary": ", ".join(_counts(run)[:4]) or run.report.get("error", ""),
         "n_errors": sum(finding.get("severity") == "error" for finding in findings),

@@ -17,6 +17,7 @@ STATUSES = {
     "stopped": "arrêté",
     "lost": "interrompu",
     "missed": "manqué",
+    "queued": "confié aux exécutants",
 }
 ORIGINS = {
     "command": "commande",
@@ -24,6 +25,15 @@ ORIGINS = {
     "catch_up": "rattrapage",
     "person": "à la demande",
     "hook": "arrivée sur le serveur",
+}
+STAGES = {  # kinds of pieces in the workers' queue
+    "pull": "Relève d’un projet",
+    "reconcile": "Recomptage d’un projet",
+    "follow": "Suites d’une relève",
+    "review": "Recherche d’erreurs",
+    "plan": "Choix des zones à refaire",
+    "zone": "Documents d’une zone",
+    "set": "Documents de la mission",
 }
 # What a run counts: one of them, many of them.
 COUNTS = {
