@@ -225,7 +225,9 @@ def main() -> None:
                 absent[part.title] = reason
                 print(f"  {reason}", flush=True)
     output = options.output or (options.kept / "RESULTS-quick.md" if options.quick else HERE / "RESULTS.md")
-    output.write_text(page(read(path), absent, quick=options.quick), "utf-8")
+    order = [part.name for part in parts]  # what was measured again stands where it stood
+    records = sorted(read(path), key=lambda record: order.index(record["part"]) if record.get("part") in order else -1)
+    output.write_text(page(records, absent, quick=options.quick), "utf-8")
     print(f"wrote {output}")
     raise SystemExit(1 if absent else 0)
 
