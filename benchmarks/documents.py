@@ -49,7 +49,11 @@ def naive(workspace: Path, n_zones: int) -> dict[str, Any]:
                 continue
             mine = rows[rows["zone"] == zone].dropna(axis="columns", how="all")
             document.add_heading(name, 2)
-            _table(document, list(mine.columns[:SHOWN]), mine.iloc[:, :SHOWN].astype(str).values.tolist())
+            _table(
+                document,
+                list(mine.columns[:SHOWN]),
+                [list(map(str, row)) for row in mine.iloc[:, :SHOWN].itertuples(index=False)],
+            )
             counts = [[column, str(mine[column].nunique()), str(mine[column].count())] for column in mine]
             _table(document, ["question", "different", "answers"], counts)
         document.save(str(out / f"{zone}.docx"))

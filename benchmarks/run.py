@@ -3,7 +3,7 @@
 Usage: ``python benchmarks/run.py [--quick] [--only PART ...] [--largest 1000000] [--peers PYTHON] [--again]``; `make bench` runs it, with the
 peers' own Python. Each measure is a line in ``.results/``, by commit: a run that was killed goes on with the parts that are not
 done; one that was finished starts anew, and so does every part with *--again*. *--quick* takes about 5 minutes, the whole half an hour.
-*--only* measures the parts that begin so, and leaves the others as they are. *--list* names the parts.
+*--only* measures the parts of these names (``pull`` is every ``pull-…``), and leaves the others as they are. *--list* names the parts.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ class Part:
     def needs(self) -> tuple[str, ...]:
         """Commands without which it is left out."""
         return ("nginx", "curl") if self.words[0] == "pull.py" else ()
+
+    def is_of(self, word: str) -> bool:
+        """Whether *word* is the part's name, or begins it up to a hyphen."""
+        return f"{self.name}-".startswith(f"{word}-")
 
 
 def parts_of(data: Path, peers: str, *, quick: bool, largest: int) -> list[Part]:
@@ -193,7 +197,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true", help="small sizes, about 5 minutes")
     asked.add_argument("--largest", type=int, default=1_000_000, help="rows of the largest pull")
-    asked.add_argument("--only", nargs="*", default=[], help="parts that begin so")
+    asked.add_argument("--only", nargs="*", default=[], help="these parts alone: documents, pull-100000")
     asked.add_argument("--peers", default="", help="a Python that has the peers")
     asked.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
     asked.add_argument("--list", action="store_true", help="name the parts, and measure nothing")
@@ -207,7 +211,7 @@ def main() -> None:
         return
     kind = "quick" if options.quick else "whole"
     path = options.kept / f"{commit()}-{kind}.jsonl"
-    chosen = [part for part in parts if not options.only or part.name.startswith(tuple(options.only))]
+    chosen = [part for part in parts if not options.only or any(part.is_of(word) for word in options.only)]
     names = {part.name for part in chosen}
     records = read(path)
     done = done_parts(records)

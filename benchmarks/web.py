@@ -56,7 +56,8 @@ def fill(demo: Path, folder: Path, n_submissions: int, n_findings: int) -> Works
     for name in ("mirror.sqlite", "desk.sqlite"):
         shutil.copy(demo / ".kobo_sync" / name, state / name)
     n_copies = max(3, n_submissions * len(ZONES) // DEMO_SUBMISSIONS)
-    _multiply(state / "mirror.sqlite", list(ZONES), [ZONES[n % len(ZONES)] for n in range(n_copies)])
+    no_pictures = folder / "none"  # the rows tell of their files; no page shows one
+    _multiply(state, no_pictures, list(ZONES), [ZONES[n % len(ZONES)] for n in range(n_copies)])
     workspace = Workspace(ROOT, state, demo)
     mission = Mission(workspace, {"KOBO_TOKEN": "x"}, lambda: NOW)
     found = [

@@ -78,19 +78,19 @@ class _Scan:
         top = max(self.last_id, *listed)
         with self._store.read() as reading:
             stretch = self._dialect.rows(reading, _LIVE, (self._form_id, self.last_id, top))
-        here = {id_: (root_uuid, signature, missed_at) for id_, root_uuid, signature, missed_at in stretch}
+        # After a server was put back two live rows may have one id, until the scan has told which is listed.
+        here = {(id_, root_uuid): (signature, missed_at) for id_, root_uuid, signature, missed_at in stretch}
         unmatched = []
         for id_, row in listed.items():
-            live = here.get(id_)
-            if live is None or live[0] != row.root_uuid:
+            live = here.pop((id_, row.root_uuid), None)
+            if live is None:
                 unmatched.append((id_, row.root_uuid))
                 continue
-            del here[id_]
             self.n_matched += 1
-            if live[1] != row.signature or live[2] is not None:
+            if live != (row.signature, None):
                 self.to_read.append(id_)
         self._put("unmatched", ("submission_id", "root_uuid"), unmatched)
-        self._put("unlisted", ("root_uuid", "submission_id"), [(live[0], id_) for id_, live in here.items()])
+        self._put("unlisted", ("root_uuid", "submission_id"), [(root_uuid, id_) for id_, root_uuid in here])
         self._set_aside.difference_update(listed)
         self.n_unmatched += len(unmatched)
         self.n_rows += len(page)
