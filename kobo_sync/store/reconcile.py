@@ -19,8 +19,7 @@ _SAME_ROOT = (
     "SELECT 1 FROM submissions s WHERE s.form_id = :form_id AND s.root_uuid = t.root_uuid AND s.gone_at IS NULL"
 )
 # A double is the lower of two listed rows with one root uuid, when the mirror holds the higher.
-_DOUBLE = f"""{_SAME_ROOT} AND s.submission_id > t.submission_id
- AND ({_LISTED} OR EXISTS (SELECT 1 FROM unmatched higher WHERE higher.submission_id = s.submission_id))"""
+_DOUBLE = f"{_SAME_ROOT} AND s.submission_id > t.submission_id AND {_LISTED}"
 _NEW = f"SELECT t.submission_id FROM unmatched t WHERE NOT EXISTS ({_DOUBLE})"
 _ABOVE = """INSERT INTO unlisted (root_uuid, submission_id) SELECT root_uuid, submission_id FROM submissions
  WHERE form_id = :form_id AND submission_id > :last_id AND gone_at IS NULL"""
