@@ -128,6 +128,9 @@ lock:
 	$(BIN)/python -m pip install --quiet uv
 	printf 'setuptools>=77\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra test pyproject.toml - -o requirements.lock
+	printf 'setuptools>=77\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra postgres --extra cluster --extra s3 \
+	  --constraint requirements.lock pyproject.toml - -o docs/deploy/requirements.lock
 	printf 'pyxform==3.0.0\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/requirements.lock
 	printf 'koboextractor==0.2.1\npykobo==0.1.7\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
