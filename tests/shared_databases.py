@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from kobo_sync.databases import moving
 from kobo_sync.databases.engines import Address
+from kobo_sync.desk import schema as desk_schema
 from kobo_sync.mission.mission import Mission
+from kobo_sync.steps.move import derive_tables
+from kobo_sync.store import schema as store_schema
 
 SERVER = "KOBO_SYNC_TEST_DATABASE"
 _own = Mission.shared_databases
@@ -28,6 +33,11 @@ def place(file: Path) -> Path | Address:
     return address_of(file.parent, file.stem) if SERVER in os.environ else file
 
 
+def with_database(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a process of a test is to know besides *environ*, so that its missions use the same database."""
+    return {**environ, SERVER: os.environ[SERVER]} if SERVER in os.environ else dict(environ)
+
+
 def _shared_databases(mission: Mission) -> dict[str, Address]:
     if SERVER not in os.environ:
         return _own.fget(mission)  # type: ignore[attr-defined,no-any-return]
@@ -36,3 +46,17 @@ def _shared_databases(mission: Mission) -> dict[str, Address]:
 
 
 Mission.shared_databases = property(_shared_databases)  # type: ignore[assignment]
+
+
+def copy_databases(mission: Mission, copy: Mission) -> None:
+    """Give *copy*, which has nothing yet, the mirror and desk of *mission*, both on the server; it is closed."""
+    for source, target, schema in (
+        (mission.store, copy.store, store_schema),
+        (mission.desk, copy.desk, desk_schema),
+    ):
+        tables = schema.metadata.sorted_tables
+        moving.move_rows(source.engine.connect, target.engine, tables, schema.facts, lambda *_: None)
+        with target.engine.begin() as connection:
+            moving.open_for_all(connection, schema.facts)
+    derive_tables(copy, copy.store)
+    copy.close()

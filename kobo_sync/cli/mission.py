@@ -33,11 +33,11 @@ def init_command(folder: Path) -> None:
 
 
 @cli.command(name="guide", epilog=SEE_EXIT_CODES)
-@click.argument("name", type=click.Choice(["guide", "operations", "systemd"]), default="guide")
+@click.argument("name", type=click.Choice(["guide", "operations", "systemd", "systemd-worker"]), default="guide")
 def guide_command(name: str) -> None:
     """Show the guide for the team (French), or the operations guide.
 
-    NAME is guide (the default), operations, or systemd: the unit that starts the service with the machine.
+    NAME is guide (the default), operations, systemd or systemd-worker: the units that start service and workers with the machine.
     """
     from kobo_sync.steps.guide import guide
 

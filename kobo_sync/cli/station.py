@@ -130,9 +130,10 @@ def _serve_mission(folder: Path | None, wish: Wish) -> None:
     from kobo_sync.mission.mission import CurrentMission, Mission
     from kobo_sync.steps.field_station import enumerators, station_accounts
     from kobo_sync.workspace.folders import find
+    from kobo_sync.workspace.secret_files import with_secret_files
 
     workspace = find(folder or Path.cwd())
-    current = CurrentMission(lambda: Mission(workspace, os.environ))
+    current = CurrentMission(lambda: Mission(workspace, with_secret_files(os.environ)))
     try:
         mission = current()
         more = _further_account(mission, wish.user)

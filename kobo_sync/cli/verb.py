@@ -136,10 +136,11 @@ def federation_in(workspace: Path | None, workspaces: Path) -> Iterator[Federati
     import os
 
     from kobo_sync.mission.federation import Federation
+    from kobo_sync.workspace.secret_files import with_secret_files
 
     if workspace is not None:
         raise click.UsageError("give --workspace for one mission or --workspaces for many, not both")
-    federation = Federation(workspaces, os.environ)
+    federation = Federation(workspaces, with_secret_files(os.environ))
     try:
         yield federation
     finally:

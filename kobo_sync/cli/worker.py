@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
@@ -33,7 +34,10 @@ _HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand imp
     show_default=True,
     help="Pieces of work at once, each in a process of its own.",
 )
-def worker_command(workspaces: tuple[Path, ...], concurrency: int) -> None:
+@click.option(
+    "--check", is_flag=True, help="Tell whether a worker of these missions lives on this machine: 1 when none does."
+)
+def worker_command(workspaces: tuple[Path, ...], concurrency: int, check: bool) -> None:
     """Carry out what the service puts into the queue, until stopped.
 
     Any number of machines may. The queue is the PostgreSQL database that ENGINE_URL names, or STORE_URL where engine.enabled is true.
@@ -41,6 +45,8 @@ def worker_command(workspaces: tuple[Path, ...], concurrency: int) -> None:
     SIGTERM and Ctrl-C stop what is at work at its next safe point, and put it back; killed, another worker takes it over.
     """
     url, places, missions_secrets, shape = _missions(workspaces or (Path.cwd(),))
+    if check:
+        _tell_whether_one_lives(url, set(places))
     from kobo_sync.cli.console import warn
     from kobo_sync.engine.queue import missing_extra
     from kobo_sync.service.logs import write_log
@@ -86,10 +92,28 @@ def _missions(
     return url, places, secrets, shape
 
 
+def _tell_whether_one_lives(url: str, missions: set[str]) -> NoReturn:
+    """Exit 0 when a worker of this machine, or of this container, that takes all of *missions* beat lately; else 1."""
+    import socket
+
+    from kobo_sync.cli.console import say
+    from kobo_sync.engine.queue import Queue
+
+    queue = Queue(url)
+    try:
+        own = [
+            one for one in queue.state().workers if one.host == socket.gethostname() and missions <= set(one.missions)
+        ]
+    finally:
+        queue.close()
+    n_alive = sum(one.is_alive for one in own)
+    say(f"workers of this machine: {n_alive} alive")
+    sys.exit(0 if n_alive else 1)
+
+
 def _work(url: str, places: dict[str, tuple[Path, float]], concurrency: int, make: type) -> None:
     import os
     import signal
-    import sys
     import threading
     from types import FrameType
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
-from kobo_sync.databases.copying import storable
 from kobo_sync.databases.dialects import BUSY_S
 from kobo_sync.databases.refusals import refusal
+from kobo_sync.databases.storable import storable
 from kobo_sync.errors import ConfigError, StoreError
 
 OLDEST_SERVER = 14  # PostgreSQL's major version: the oldest that is still cared for

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.databases.copying import storable
 from kobo_sync.databases.dialects import dialect_of
+from kobo_sync.databases.storable import storable
 from kobo_sync.errors import StoreError
 
 ROWS_PER_STEP = 2_000

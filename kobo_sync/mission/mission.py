@@ -22,6 +22,7 @@ from kobo_sync.errors import ConfigError, FormError, KoboSyncError
 from kobo_sync.mission.shared_files import bring, share
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
+from kobo_sync.workspace.secret_files import with_secret_files
 from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
@@ -319,8 +320,11 @@ class Mission:
 
 @contextmanager
 def open_mission(start: Path | None = None, progress: Progress = silent) -> Iterator[Mission]:
-    """The mission that holds folder *start* (the current one), with the process's environment."""
-    mission = Mission(find(start or Path.cwd()), os.environ, progress=progress)
+    """The mission that holds folder *start* (the current one), with the process's environment.
+
+    Raises: ConfigError.
+    """
+    mission = Mission(find(start or Path.cwd()), with_secret_files(os.environ), progress=progress)
     try:
         yield mission
     finally:

@@ -20,6 +20,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.service.logs import write_log
 from kobo_sync.service.stages import Answer, carry_out
 from kobo_sync.workspace.folders import find
+from kobo_sync.workspace.secret_files import with_secret_files
 
 log = logging.getLogger("kobo_sync.service.hand")
 _PR_SET_PDEATHSIG = 1
@@ -56,7 +57,7 @@ def _listen(source: BinaryIO, orders: queue.Queue[dict[str, Any]], stopping: thr
 
 def _carried_out(order: dict[str, Any], stopping: threading.Event) -> Answer:
     try:
-        mission = Mission(find(Path(order["folder"])), os.environ)
+        mission = Mission(find(Path(order["folder"])), with_secret_files(os.environ))
         try:
             config = mission.config
             write_log(config.service.log_format, [value.get_secret_value() for value in config.secrets.values()])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
-from kobo_sync.config.config import SECRET_NAMES
+from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone
 from kobo_sync.mission.mission import Mission

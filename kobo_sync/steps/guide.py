@@ -6,11 +6,16 @@ from importlib import resources
 
 from kobo_sync.errors import ConfigError
 
-GUIDES = {"guide": "guide.fr.md", "operations": "operations.md", "systemd": "kobo-sync.service"}
+GUIDES = {
+    "guide": "guide.fr.md",
+    "operations": "operations.md",
+    "systemd": "kobo-sync.service",
+    "systemd-worker": "kobo-sync-worker@.service",
+}
 
 
 def guide(name: str = "guide") -> str:
-    """The text of a guide: for the team (French), for whoever runs the program, or the systemd unit.
+    """The text of a guide: for the team (French), for whoever runs the program, or a systemd unit.
 
     Raises: KeyError for another *name*, ConfigError when the program was not installed whole.
     """

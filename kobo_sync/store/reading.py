@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from kobo_sync.databases.copying import storable
 from kobo_sync.databases.dialects import Dialect, dialect_of
+from kobo_sync.databases.storable import storable
 from kobo_sync.store import schema
 from kobo_sync.store.tables.layout import FlatTable, Kind, load_tables, part_name
 

@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from kobo_sync import __version__
+from kobo_sync.steps.guide import GUIDES
 from kobo_sync.web.texts import catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ def test_it_works_alone_from_init_to_the_demo(installed: Path, tmp_path: Path) -
 
 def test_the_guides_come_with_it(installed: Path, tmp_path: Path) -> None:
     _run(installed / "kobo-sync", "init", "mission", cwd=tmp_path)
-    for name, file in (("guide", "guide.fr.md"), ("operations", "operations.md"), ("systemd", "kobo-sync.service")):
+    for name, file in GUIDES.items():
         text = _run(installed / "kobo-sync", "guide", name, cwd=tmp_path).stdout
         assert text.strip() == (tmp_path / "mission" / "docs" / file).read_text("utf-8").strip()
         assert len(text) > 500

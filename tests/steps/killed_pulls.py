@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from conftest import TOKEN
 from mirror_truth import mirror_state
+from shared_databases import SERVER, copy_databases
 
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
@@ -33,12 +34,20 @@ NOW = datetime(2025, 2, 12, 8, tzinfo=UTC)
 
 
 def main(root: Path, start: Path, url: str, copies: Path, stride: int) -> None:
-    assert _run(root, _copy(start, copies / "whole"), url, 0)
+    def copied(target: Path) -> Path:
+        shutil.copytree(start, target)
+        if SERVER in os.environ:
+            of_start = mission_at(root, start, url)
+            copy_databases(of_start, mission_at(root, target, url))
+            of_start.close()
+        return target
+
+    assert _run(root, copied(copies / "whole"), url, 0)
     whole = state_of(root, copies / "whole", url)
     differing = {}
     n = 1
     while True:
-        state = _copy(start, copies / str(n))
+        state = copied(copies / str(n))
         if _run(root, state, url, n) is None:
             break
         _run(root, state, url, 0)
@@ -48,11 +57,6 @@ def main(root: Path, start: Path, url: str, copies: Path, stride: int) -> None:
         shutil.rmtree(state)
         n += stride
     print(json.dumps({"points": n - 1, "whole": whole, "differing": differing}))
-
-
-def _copy(start: Path, target: Path) -> Path:
-    shutil.copytree(start, target)
-    return target
 
 
 def _run(root: Path, state: Path, url: str, kill_at: int) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO, VISITES, Field
+from shared_databases import place
 
 from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.errors import KoboUnreachable
@@ -94,7 +95,7 @@ def _held(store: Store) -> dict[str, list[str]]:
 
 def _read(path: Path, pages: Sequence[Page], *, end_before: int = 0) -> tuple[dict[str, list[str]], Mirror]:
     """Read as a pull does, each page known while the one before is written."""
-    mirror = Mirror(open_store(path), VISITS)
+    mirror = Mirror(open_store(place(path)), VISITS)
     mirror.prepare()
     for at, page in enumerate(pages, 1):
         if at == end_before:

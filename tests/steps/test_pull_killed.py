@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import Field
+from shared_databases import place, with_database
 
 from kobo_sync.errors import StoreError
 from kobo_sync.steps.pull import pull
@@ -55,7 +56,7 @@ def only_deployments(field_team: Field, state: Path) -> None:
     """Make a state folder where what was deployed is known, and no row is held."""
     state.mkdir()
     known = field_team.mission.store.deployments().values()
-    with contextlib.closing(open_store(state / field_team.mission.workspace.database.name)) as store:
+    with contextlib.closing(open_store(place(state / field_team.mission.workspace.database.name))) as store:
         for deployment in known:
             store.put_deployment(deployment)
 
@@ -69,7 +70,7 @@ def _killed(field_team: Field, start: Path, copies: Path, stride: int) -> dict[s
         text=True,
         check=False,
         timeout=300,
-        env={"PYTHONPATH": f"{program.parents[2]}:{program.parents[1]}:{program.parent}"},
+        env=with_database({"PYTHONPATH": f"{program.parents[2]}:{program.parents[1]}:{program.parent}"}),
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

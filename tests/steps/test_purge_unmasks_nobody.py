@@ -279,7 +279,7 @@ def _all_again(mission: Mission) -> None:
     export(mission, "csv", nominative=True)
 
 
-@pytest.mark.parametrize("point", ["redact", "mask_texts", "_documents", "forget_notes", "_answers", "vacuum"])
+@pytest.mark.parametrize("point", ["redact", "mask_texts", "_documents", "forget_notes", "_answers", "dialect_of"])
 @pytest.mark.parametrize("nth", [1, 3])
 def test_a_purge_killed_anywhere_unmasks_nobody(
     team: Field, point: str, nth: int, monkeypatch: pytest.MonkeyPatch
