@@ -76,9 +76,8 @@ def build(
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     run = _Run(mission)
     run.look_at(chosen)
-    if len(run.previous_findings) < len(
-        chosen
-    ):  # who is named and registered is asked for each zone that is made: not looked through at each
+    if len(run.previous_findings) < len(chosen):
+        # Each zone that is made asks who is named and registered, and ends with a look for circles: not through these.
         names_of(run.whole)
         bearers_of(registered(run.whole))
     gc.freeze()
