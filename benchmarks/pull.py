@@ -1,7 +1,8 @@
-"""Speed and memory of the pull, against curl and against peers, side by side in one run; prints a table of ratios.
+"""Speed and memory of the pull, against curl and against peers on the same pages, in turn; prints records (see `records`).
 
-See README.md beside this file. Records are made up, about 2.4 kB each, as KoboToolbox lists them; nginx serves them
-as gzip pages made beforehand. Every measure runs in a process of its own.
+Usage: ``python benchmarks/pull.py curl|think|growth|peers [--rows N] [--runs N] [--databases sqlite postgresql] [--peers PYTHON]``.
+Records of submissions are made up, about 2.4 kB each, as KoboToolbox lists them; nginx serves them as gzip pages made
+beforehand. Every measure runs in a process of its own; imports are left out.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pages import FORM, UID, Records, render
+from peers import run_peer
+from records import children, emit, own_line, peak_mb, used_cpu
+from servers import Postgres, moving_server, nginx
 
+from kobo_sync.databases.engines import Address
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.kobo.wire import protocol
@@ -37,274 +42,213 @@ from kobo_sync.store.database import Deployment, open_store
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.workspace.folders import Workspace
 
-ROOT = Path(__file__).parent.parent
 NOW = datetime(2025, 2, 12, tzinfo=UTC)
 THINK_S = 0.3
 PAGE_BYTES = 3_000_000
-
-NGINX = """
-{user}worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/error.log;
-events {{ worker_connections 64; }}
-http {{
-  access_log off; client_body_temp_path {work}/body; proxy_temp_path {work}/proxy;
-  fastcgi_temp_path {work}/f; uwsgi_temp_path {work}/u; scgi_temp_path {work}/s;
-  types {{ }} default_type application/json; gzip_static always; gunzip on; sendfile on;
-  map $arg_query $after {{ default 0; "~gt%22%3A(?<n>[0-9]+)" $n; }}
-  map $arg_start $offset {{ default $after; "~^[1-9]" $arg_start; }}
-  map $arg_fields $kind {{ default full; "~rootUuid" light; }}
-  map $arg_limit $page {{ default /$kind/$offset.json; "" /default.json; }}
-  server {{
-    listen 127.0.0.1:{port}; root {work}/pages;
-    location /api/v2/assets/{uid}/data {{ rewrite ^ $page break; }}
-  }}
-}}
-"""
-
-
-class Nginx:
-    """nginx over the pages of *work*, until closed."""
-
-    def __init__(self, work: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        (work / "nginx.conf").write_text(
-            NGINX.format(work=work, port=self.port, uid=UID, user="user root; " if os.geteuid() == 0 else ""), "utf-8"
-        )
-        self._process = subprocess.Popen(["nginx", "-p", str(work), "-c", str(work / "nginx.conf")])
-        self.url = f"http://127.0.0.1:{self.port}"
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-
-    def close(self) -> None:
-        """Stop it."""
-        self._process.terminate()
-        self._process.wait()
-
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 # ── measures, each in a process of its own ──
 
 
-def address(url: str, after: int, limit: int = 1000) -> str:
-    """The address of the page after a row."""
-    return url + protocol.data_path(UID, limit=limit, query=protocol.after(after))
-
-
-def measure_curl(url: str, afters: Iterable[int], work: Path) -> dict[str, float]:
-    """One curl process that fetches every page, unpacked, to disk, flushed: seconds on the clock and of the processor."""
+def measure_curl(url: str, afters: Iterable[int], limit: int, work: Path) -> dict[str, float]:
+    """One curl process that fetches every page, unpacked, to disk, flushed."""
     target, config = work / "curl.out", work / "curl.conf"
-    config.write_text("".join(f'url = "{address(url, after)}"\n' for after in afters), "utf-8")
-    before, began = _cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
+    addresses = (url + protocol.data_path(UID, limit=limit, query=protocol.after(after)) for after in afters)
+    config.write_text("".join(f'url = "{address}"\n' for address in addresses), "utf-8")
+    before, began = used_cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
     with target.open("wb") as out:
         subprocess.run(["curl", "-sSf", "--compressed", "-g", "-K", str(config)], stdout=out, check=True)
         os.fsync(out.fileno())
     took = time.perf_counter() - began
     target.unlink()
-    return {"s": took, "cpu": _cpu(resource.RUSAGE_CHILDREN) - before}
+    return {"s": took, "cpu": used_cpu(resource.RUSAGE_CHILDREN) - before}
 
 
-def _cpu(who: int) -> float:
-    used = resource.getrusage(who)
-    return used.ru_utime + used.ru_stime
-
-
-def child(what: str, url: str, state: Path) -> dict[str, float]:
-    """One measure, in this process: *raw* (rows, hashes, cursor), *flat* (tables and files besides), *scan*."""
+def child(what: str, url: str, place: Path | Address, limit: int) -> dict[str, Any]:
+    """One measure, in this process: *raw* (rows, hashes, cursor), *flat* (tables and files besides), *scan*, *rebuild*."""
     form = read_form(FORM.encode(), "banc.md")
     client = KoboClient(url, url, "t" * 40)
-    began, cpu = time.perf_counter(), _cpu(resource.RUSAGE_SELF)
-    store = open_store(state)
+    began, cpu = time.perf_counter(), used_cpu()
+    store = open_store(place)
     mirror = Mirror(store, form, derive=what != "raw")
-    found = beside = 0.0
+    differ, beside = 0, 0.0
     if what != "raw":
         mirror.prepare()
     if what == "scan":
-        comparison = mirror.compare(client.light_pages(UID))
-        found = float(len(comparison.wanted) + len(comparison.absent))
+        comparison = mirror.reconcile(client.light_pages(UID))
+        differ = len(comparison.to_read) + len(comparison.absent)
         mirror.bury(list(comparison.absent), NOW)
+    elif what == "rebuild":
+        mirror.rebuild()
     else:
-        for page in client.pages(UID, above=0, limit=1000, ahead=mirror.ahead):
+        for page in client.pages(UID, above=-1, limit=limit, ahead=mirror.ahead):
             mirror.write_page(page, NOW, advance=True)
-        beside = _peak() + sum(map(_peak, _children()))
+        beside = peak_mb() + sum(map(peak_mb, children()))
         mirror.index()
+    mirror.close()
     took = time.perf_counter() - began
-    used = _cpu(resource.RUSAGE_SELF) + _cpu(resource.RUSAGE_CHILDREN) - cpu
-    n_live = mirror.n_live()
-    with store.begin() as connection:
-        blank = 0
-        if what != "raw":
+    used = used_cpu() + used_cpu(resource.RUSAGE_CHILDREN) - cpu
+    blank = 0
+    if what != "raw":
+        with store.read() as connection:
             blank = connection.exec_driver_sql("SELECT count(*) FROM data_banc WHERE themes IS NULL").scalar() or 0
+    n_live = mirror.cursor().n_live
     store.close()
-    return {"s": took, "cpu": used, "rows": n_live, "blank": blank, "found": found, "mb": max(beside, _peak())}
+    mb = max(beside, peak_mb())
+    return {"s": took, "cpu": used, "rows": n_live, "blank": blank, "differ": differ, "mb": mb}
 
 
-def _peak(pid: int | str = "self") -> float:
-    """The most memory that a process held, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text("utf-8")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def _children() -> list[int]:
-    """The processes that this one started and that live."""
-    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-
-
-def quick_child(url: str, root: Path) -> dict[str, float]:
+def quick_child(url: str, root: Path, store_url: str) -> dict[str, Any]:
     """A quick pull of a whole mission, in this process."""
-    mission = Mission(
-        Workspace(root, root / "state", root / "out"), {"KOBO_TOKEN": "t"}, lambda: NOW, server=(url, url)
-    )
+    secrets = {"KOBO_TOKEN": "t", **({"STORE_URL": store_url} if store_url else {})}
+    mission = Mission(Workspace(root, root / "state", root / "out"), secrets, lambda: NOW, server=(url, url))
     mission.store.put_deployment(Deployment("banc", UID, url, "", {}, "", NOW))
-    began, cpu = time.perf_counter(), _cpu(resource.RUSAGE_SELF)
-    report = pull(mission, quick=True)
-    took, used = time.perf_counter() - began, _cpu(resource.RUSAGE_SELF) - cpu
+    began, cpu = time.perf_counter(), used_cpu()
+    counts = pull(mission, quick=True).counts
+    took, used = time.perf_counter() - began, used_cpu() - cpu
     mission.close()
-    counts = report.counts
-    return {"s": took, "cpu": used, "edited": counts.get("edited", 0), "new": counts.get("new", 0)}
+    return {"s": took, "cpu": used, "edited": counts.get("edited", 0), "new": counts.get("new", 0), "mb": peak_mb()}
 
 
-def run_child(what: str, url: str, state: Path) -> dict[str, Any]:
-    """`child` in a process of its own."""
-    command = [sys.executable, __file__, "--child", what, "--url", url, "--state", str(state)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+@dataclass
+class Place:
+    """Where mirrors are made: files of *work*, or with *server* schemas of a PostgreSQL database."""
+
+    work: Path
+    server: Postgres | None = None
+
+    @property
+    def name(self) -> str:
+        """What lines of the table call it."""
+        return NAMES["postgresql" if self.server else "sqlite"]
+
+    def wipe(self, name: str) -> None:
+        """Take a mirror away."""
+        for part in self.work.glob(f"{name}.sqlite*"):
+            part.unlink()
+        if self.server:
+            engine = sa.create_engine(self.server.url)
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+            engine.dispose()
+
+    def run(self, what: str, url: str, name: str, limit: int, *, processors: int = 0) -> dict[str, Any]:
+        """`child` over the mirror *name*; the server's own processor time is counted in, and told as ``server_cpu``."""
+        where = ["--store", self.server.url, "--schema", name] if self.server else []
+        before = self.server.cpu_s() if self.server else 0.0
+        words = ["child", "--what", what, "--url", url, "--state", str(self.work / f"{name}.sqlite"), *where]
+        result = own_line(__file__, *words, "--limit", str(limit), processors=processors)
+        if self.server:
+            result["server_cpu"] = self.server.cpu_s() - before
+            result["cpu"] += result["server_cpu"]
+        return result
 
 
-DLT = """
-import sys, time, json, sqlite3
-url, uid, per_page, n, target, folder = sys.argv[1:7]
-import dlt, requests
-@dlt.resource(name="rows", primary_key="_id", write_disposition="merge")
-def rows():
-    session = requests.Session()
-    for start in range(0, int(n), int(per_page)):
-        yield session.get(f"{url}/api/v2/assets/{uid}/data/", params={"start": start, "limit": 1000}).json()["results"]
-began = time.perf_counter()
-pipeline = dlt.pipeline("banc", destination=dlt.destinations.sqlalchemy(f"sqlite:///{target}"), dataset_name="main", pipelines_dir=folder)
-pipeline.run(rows())
-took = time.perf_counter() - began
-tables = sqlite3.connect(target)
-print(json.dumps({"s": took, "rows": tables.execute("select count(*) from rows").fetchone()[0],
-                  "blank": tables.execute("select count(*) from rows where themes is null").fetchone()[0]}))
-"""
-KOBOEXTRACTOR = """
-import sys, json
-from koboextractor import KoboExtractor
-print(json.dumps({"rows": len(KoboExtractor("t", sys.argv[1] + "/api/v2").get_data(sys.argv[2])["results"])}))
-"""
-PYKOBO = """
-import contextlib, sys, json
-from pykobo.form import KoboForm
-form = KoboForm(sys.argv[2])
-form.url_data, form.headers = f"{sys.argv[1]}/api/v2/assets/{sys.argv[2]}/data.json", {}
-form._get_survey, form._KoboForm__content = (lambda: None), {}
-with contextlib.suppress(Exception):  # what follows the request wants the form's labels, which this server has not
-    form.fetch_data()
-print(json.dumps({"rows": len(form.data)}))
-"""
+# ── against curl ──
 
 
-def run_peer(python: str, script: str, *arguments: str) -> dict[str, Any]:
-    """A peer's own process; its reason when it cannot run."""
-    env = {**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"}
-    done = subprocess.run([python, "-c", script, *arguments], capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or ["no reason given"])[-1][:160]}
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+@dataclass
+class Rounds:
+    """The measures of a part, in turn; *goals* are those of its size alone."""
+
+    url: str
+    work: Path
+    rows: int
+    limit: int
+    peers: str = ""
+    goals: bool = True
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def say(self, what: str, result: dict[str, Any], against: dict[str, str]) -> None:
+        """Record a measure; *against* maps what it is compared with to the goal."""
+        run = self.counts[what] = self.counts.get(what, 0) + 1
+        goals = {base: goal if self.goals else "" for base, goal in against.items()}
+        emit(what, run, n=self.rows, against=goals, **result)
+
+    def limits(self) -> None:
+        """curl, and a bare loop of requests."""
+        afters = range(0, self.rows, self.limit)
+        self.say("curl, every page to disk", measure_curl(self.url, afters, self.limit, self.work), {})
+        if self.peers:
+            result = run_peer(self.peers, "requests", self.url, self.rows, self.limit, str(self.work))
+            self.say("requests, every page by its number, rows to a file", result, {"curl, every page to disk": ""})
+
+    def mirror(self, place: Place, *, one: bool) -> None:
+        """First mirror and every row again, raw and with flat tables; with *one* also on one processor."""
+        curl = "curl, every page to disk"
+        both = place.server is not None
+        for what, title, goal in (("raw", "raw rows", "≤ 1.8"), ("flat", "flat tables", "≤ 4")):
+            place.wipe(what)
+            for label, wish in ((f"first mirror, {title}", goal), (f"every row again, {title}", "≤ 1.2")):
+                against = {curl: "" if both else wish}
+                if both and what == "flat":
+                    against[f"{label}, SQLite"] = "≤ 2" if label.startswith("first") else "≤ 1.5"
+                self.say(f"{label}, {place.name}", place.run(what, self.url, what, self.limit), against)
+        if one:
+            place.wipe("one")
+            result = place.run("flat", self.url, "one", self.limit, processors=1)
+            self.say(f"first mirror, flat tables, one processor, {place.name}", result, {curl: "≤ 6"})
+            place.wipe("one")
+
+    def scan(self, place: Place) -> None:
+        """A complete light scan compared with the mirror of *mirror*."""
+        against = {"curl, every page to disk": "" if place.server else "≤ 1.3"}
+        if place.server:
+            against["light scan compared with the mirror, SQLite"] = ""
+        what = f"light scan compared with the mirror, {place.name}"
+        self.say(what, place.run("scan", self.url, "flat", self.limit), against)
+
+    def rebuild(self, place: Place) -> None:
+        """The flat tables derived again from the rows as received."""
+        what = "flat tables derived again"
+        against = {f"{what}, SQLite": ""} if place.server else {f"first mirror, flat tables, {place.name}": ""}
+        self.say(f"{what}, {place.name}", place.run("rebuild", self.url, "flat", self.limit), against)
 
 
-@contextmanager
-def moving_server(folder: Path, think_s: float, n: int) -> Iterator[str]:
-    """The server of `pages`: it thinks, and lets rows change."""
-    command = [sys.executable, str(Path(__file__).with_name("pages.py")), str(folder), str(think_s), str(n)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-    finally:
-        server.terminate()
-        server.wait()
+def against_curl(work: Path, places: Sequence[Place], options: argparse.Namespace) -> None:
+    """First mirror, every row again, light scan, rebuild: ours and curl in turn; scans *scan_runs* times."""
+    n, limit = options.rows, options.limit
+    render(work / "pages", Records(options.filler), n, limit)
+    with nginx(work) as url:
+        rounds = Rounds(url, work, n, limit, options.peers, goals=n >= 100_000)
+        measure_curl(url, range(0, n, limit), limit, work)  # the pages come from the disk's cache from now on
+        for run in range(max(options.runs, options.scan_runs)):
+            mirrored = run < options.runs
+            if mirrored or n < 200_000:
+                rounds.limits()
+            else:
+                afters = range(0, n, limit)
+                rounds.say("curl, every page to disk", measure_curl(url, afters, limit, work), {})
+            for place in places:
+                if mirrored:
+                    rounds.mirror(place, one=not place.server and n <= 200_000)
+                rounds.scan(place)
+                if mirrored and n <= 200_000:
+                    rounds.rebuild(place)
 
 
-# ── the table ──
+def against_thinking(work: Path, places: Sequence[Place], options: argparse.Namespace) -> None:
+    """First mirror from a server that thinks before each page."""
+    render(work / "pages", Records(options.filler), options.rows, options.limit)
+    with moving_server(work / "pages", THINK_S, options.rows) as url:
+        for run in range(1, options.runs + 1):
+            afters = range(0, options.rows + options.limit, options.limit)
+            curl = measure_curl(url, afters, options.limit, work)
+            emit("curl, 300 ms a page", run, n=options.rows, **curl)
+            for place in places:
+                place.wipe("think")
+                result = place.run("flat", url, "think", options.limit)
+                emit(
+                    f"first mirror, flat tables, {place.name}", run, n=options.rows, against={"curl, 300 ms a page": "≤ 1.06"}, **result
+                )  # fmt: skip
 
 
-def say(what: str, figure: str, goal: str = "") -> None:
-    """Print a line of the table."""
-    print(f"{what:62} {figure:>34}  {goal}", flush=True)
-
-
-def times(found: Sequence[dict[str, Any]], limits: Sequence[dict[str, Any]]) -> str:
-    """The best of *found* as a multiple of the best of *limits*, on the clock and by the processor."""
-    best, limit = (min(each["s"] for each in some) for some in (found, limits))
-    work, least = (min(each["cpu"] for each in some) for some in (found, limits))
-    return f"{best:.2f} s = {best / limit:.2f} × (CPU {work / least:.2f} ×)"
-
-
-def against_curl(work: Path, options: argparse.Namespace, n: int, per_page: int) -> None:
-    """First mirror and re-scans as multiples of curl on the same pages, in turn."""
-    pages = work / "pages"
-    shutil.rmtree(pages, ignore_errors=True)
-    n_bytes = render(pages, Records(options.filler), n, per_page)
-    print(
-        f"\n{n} records of {n_bytes / n:.0f} bytes, {per_page} to a page, gzip, nginx on loopback; best of {options.runs}"
-    )
-    found: dict[str, list[dict[str, Any]]] = {}
-    server = Nginx(work)
-    try:
-        for _ in range(options.runs):
-            found.setdefault("curl", []).append(measure_curl(server.url, range(0, n, per_page), work))
-            for what in ("raw", "flat"):
-                for part in work.glob(f"{what}.sqlite*"):
-                    part.unlink()
-                found.setdefault(f"{what} first", []).append(run_child(what, server.url, work / f"{what}.sqlite"))
-                found.setdefault(f"{what} again", []).append(run_child(what, server.url, work / f"{what}.sqlite"))
-            found.setdefault("scan", []).append(run_child("scan", server.url, work / "flat.sqlite"))
-    finally:
-        server.close()
-    limits = found.pop("curl")
-    say("curl, every page to disk with fsync", f"{min(each['s'] for each in limits):.2f} s")
-    for name, what, goal in (
-        ("raw first", "first mirror: raw rows, hashes, cursor", "goal 2.6 (2)"),
-        ("flat first", "first mirror, with flat tables and the ledger of files", "goal 6"),
-        ("raw again", "every row again, nothing changed", "goal 1.4"),
-        ("flat again", "every row again, nothing changed, with flat tables", "goal 1.4"),
-        ("scan", "complete light scan held against the mirror", ""),
-    ):
-        peak = max(each["mb"] for each in found[name])
-        say(
-            what,
-            times(found[name], limits),
-            f"{goal or '':14} peak {peak:.0f} MB (goal {200 if name == 'scan' else 150})",
-        )
-    size = sum(part.stat().st_size for part in work.glob("flat.sqlite*"))
-    say("size of the database with flat tables", f"{size / 1e6:.0f} MB")
-
-
-def against_thinking(work: Path, options: argparse.Namespace, n: int, per_page: int) -> None:
-    """The same with a server that thinks before each page."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    with moving_server(work / "pages", THINK_S, n) as url:
-        print(f"\na server that thinks {THINK_S * 1000:.0f} ms a page, {n} records")
-        limit = [measure_curl(url, range(0, n + per_page, per_page), work)]
-        for what in ("raw", "flat"):
-            found[what] = [run_child(what, url, work / f"think-{what}.sqlite")]
-    for what in ("raw", "flat"):
-        say(f"first mirror, {what}", times(found[what], limit), "goal 1.06")
-
+# ── a quick pull ──
 
 MISSION = """
 [mission]
 code = "banc"
+id = "b0"
 title = "Banc"
 languages = ["fr"]
 timezone = "Africa/Casablanca"
@@ -318,122 +262,109 @@ kc = "http://127.0.0.1:1"
 """
 
 
-def against_growth(work: Path, options: argparse.Namespace) -> None:
-    """What a quick pull costs when k rows were edited, with ten times as many stored or changed."""
-    print("\na quick pull after k edits, of n stored (processor time of the pull alone)")
-    costs: dict[tuple[int, int], float] = {}
-    for n in (options.growth, 10 * options.growth):
-        part = work / f"growth{n}"
-        render(part / "pages", Records(2, photos=False), n, options.per_page)
-        for folder, file, text in (
-            ("config", "mission.toml", MISSION),
-            ("config", "zones.csv", "code,label_fr\na,A\n"),
-            ("forms", "banc.md", FORM),
-        ):
-            (part / folder).mkdir(exist_ok=True)
-            (part / folder / file).write_text(text, "utf-8")
-        with moving_server(part / "pages", 0, n) as url:
-            run_child("quick", url, part)
-            for k in (100, 1000):
-                requests.post(f"{url}/{k}", timeout=10)
-                found = run_child("quick", url, part)
-                if found["edited"] not in (100, 900, 1000):
-                    raise SystemExit(f"{found['edited']} of {k} edits were seen")
-                costs[n, k] = found["cpu"]
-                say(f"n = {n}, k = {k}: {found['edited']:.0f} rows read", f"{found['cpu']:.2f} s CPU")
-        shutil.rmtree(part)
-    for k in (100, 1000):
-        less, more = costs[options.growth, k], costs[10 * options.growth, k]
-        say(f"ten times as many stored, k = {k}", f"{more / less:.2f} ×", "1 is flat")
+def against_growth(work: Path, places: Sequence[Place], options: argparse.Namespace) -> None:
+    """What a quick pull costs when k rows were edited: nothing, 100, 1,000."""
+    render(work / "pages", Records(2, photos=False), options.rows, options.limit)
+    for folder, file, text in (
+        ("config", "mission.toml", MISSION),
+        ("config", "zones.csv", "code,label_fr\na,A\n"),
+        ("forms", "banc.md", FORM),
+    ):
+        (work / folder).mkdir(exist_ok=True)
+        (work / folder / file).write_text(text, "utf-8")
+    for run in range(1, options.runs + 1):
+        for place in places:
+            shutil.rmtree(work / "state", ignore_errors=True)
+            place.wipe("kobo_b0")
+            place.wipe("kobo_b0_desk")
+            where = ["--store", place.server.url] if place.server else []
+            with moving_server(work / "pages", 0, options.rows) as url:
+                words = ["child", "--what", "quick", "--url", url, "--state", str(work), *where]
+                own_line(__file__, *words)
+                for k in (0, 100, 1000):
+                    if k:
+                        requests.post(f"{url}/{k}", timeout=10)
+                    result = own_line(__file__, *words)
+                    if result["edited"] not in (0, 100, 900, 1000) or bool(k) != bool(result["edited"]):
+                        raise SystemExit(f"{result['edited']} of {k} edits were seen")
+                    emit(f"quick pull after {k} edits, {place.name}", run, n=options.rows, **result)
 
 
-def against_peers(work: Path, options: argparse.Namespace) -> None:
-    """Time, row counts and correctness of peers."""
-    n, per_page = options.peer_records, options.per_page
-    shutil.rmtree(work / "pages", ignore_errors=True)
-    render(work / "pages", Records(options.filler), n, per_page)
-    server = Nginx(work)
-    try:
-        print(f"\npeers on {n} records of the same server")
-        ours, again = (run_child("flat", server.url, work / "ours.sqlite") for _ in range(2))
-        arguments = (UID, str(per_page), str(n), str(work / "dlt.sqlite"), str(work / "dlt"))
-        theirs = run_peer(options.peers, DLT, server.url, *arguments)
-        if "error" not in theirs:
-            twice = run_peer(options.peers, DLT, server.url, *arguments)
-            say("dlt into SQLite, first", f"{theirs['s']:.1f} s = {theirs['s'] / ours['s']:.1f} × ours", "goal ≥ 5")
-            say(
-                "dlt into SQLite, nothing changed",
-                f"{twice['s']:.1f} s = {twice['s'] / again['s']:.1f} × ours",
-                "goal ≥ 20",
-            )
-        else:
-            say("dlt", theirs["error"])
-        for name, script in (("koboextractor", KOBOEXTRACTOR), ("pykobo", PYKOBO)):
-            found = run_peer(options.peers, script, server.url, UID)
-            say(f"{name}: rows of {n}", str(found.get("rows", found.get("error"))))
-        say(f"ours: rows of {n}", str(ours["rows"]))
+# ── peers ──
+
+
+def against_peers(work: Path, places: Sequence[Place], options: argparse.Namespace) -> None:
+    """Time, row counts and correctness of peers, ours in turn with them."""
+    n, limit = options.rows, options.limit
+    ours = ("first mirror, flat tables, SQLite", "every row again, flat tables, SQLite")
+    render(work / "pages", Records(options.filler), n, limit)
+    rest = {"n": n}
+
+    def peer(name: str) -> dict[str, Any]:
+        return run_peer(options.peers, name, url, n, limit, str(work))
+
+    place = places[0]
+    with nginx(work) as url:
+        for run in range(1, options.runs + 1):
+            place.wipe("flat")
+            for what in ours:
+                emit(what, run, **rest, **place.run("flat", url, "flat", limit))
+            shutil.rmtree(work / "dlt", ignore_errors=True)
+            (work / "dlt.sqlite").unlink(missing_ok=True)
+            emit("dlt into SQLite, first", run, **rest, against={ours[0]: "≥ 5"}, **peer("dlt"))
+            emit("dlt into SQLite, nothing changed", run, **rest, against={ours[1]: "≥ 20"}, **peer("dlt"))
+            emit("koboextractor, page by page, in memory", run, **rest, against={ours[0]: ""}, **peer("koboextractor"))
+            emit("pykobo, in memory", run, **rest, against={}, **peer("pykobo"))
         shutil.rmtree(work / "pages")
-        render(work / "pages", Records(options.filler), n, per_page, spoilt=True)
-        print("\nafter 100 deletions and 100 blanked answers on the server")
-        run_child("flat", server.url, work / "ours.sqlite")
-        mine = run_child("scan", server.url, work / "ours.sqlite")
-        say("ours: rows, blanked answers", f"{mine['rows']}, {mine['blank']}", f"true: {n - 100}, 100")
-        if "error" not in theirs:
-            found = run_peer(options.peers, DLT, server.url, *arguments)
-            say("dlt: rows, blanked answers", f"{found.get('rows')}, {found.get('blank')}", f"true: {n - 100}, 100")
-    finally:
-        server.close()
+        render(work / "pages", Records(options.filler), n, limit, spoilt=True)
+        place.run("flat", url, "flat", limit)
+        mine = place.run("scan", url, "flat", limit)
+        for who, result in (("ours", mine), ("dlt", peer("dlt"))):
+            told = {key: result.get(key) for key in ("rows", "blank", "error")}
+            emit(f"{who}, after 100 deletions and 100 blanked answers", 1, **rest, right=[n - 100, 100], **told)
+
+
+PARTS = {"curl": against_curl, "think": against_thinking, "growth": against_growth, "peers": against_peers}
 
 
 def main() -> None:
-    """Read the arguments, measure, print."""
+    """Read the arguments, measure, print records."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--records", type=int, default=100_000)
-    asked.add_argument("--big", type=int, default=0, help="also so many, once: memory must stay (1000000)")
+    asked.add_argument("part", choices=[*PARTS, "child"])
+    asked.add_argument("--rows", type=int, default=100_000)
+    asked.add_argument("--runs", type=int, default=3)
+    asked.add_argument("--scan-runs", type=int, default=0, help="light scans, where they are to be more")
+    asked.add_argument("--databases", nargs="*", choices=list(NAMES), default=["sqlite"])
+    asked.add_argument("--peers", default="", help="a Python that has the peers")
     asked.add_argument(
-        "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 about 20 kB"
+        "--filler", type=int, default=2, help="words per answer beyond two: 2 makes 2.4 kB, 70 some 20 kB"
     )
-    asked.add_argument("--peers", default="", help="a Python that has dlt, koboextractor, pykobo")
-    asked.add_argument("--peer-records", type=int, default=10_000)
-    asked.add_argument(
-        "--growth", type=int, default=10_000, help="rows stored for the quick pulls; and ten times as many"
-    )
-    asked.add_argument("--runs", type=int, default=3, help="each measure so often, in turn; the best counts")
-    asked.add_argument("--only", default="", help="curl, think, growth, peers: only these, comma-separated")
-    for name in ("child", "url", "state"):
-        asked.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    for name in ("what", "url", "state", "store", "schema"):
+        asked.add_argument(f"--{name}", default="", help=argparse.SUPPRESS)
+    asked.add_argument("--limit", type=int, help=argparse.SUPPRESS)
     options = asked.parse_args()
-    if options.child:
-        measure = (
-            quick_child(options.url, Path(options.state))
-            if options.child == "quick"
-            else child(options.child, options.url, Path(options.state))
+    if options.part == "child":
+        state = Path(options.state)
+        place = Address(options.store, options.schema, "STORE_URL") if options.store else state
+        quick = options.what == "quick"
+        result = (
+            quick_child(options.url, state, options.store)
+            if quick
+            else child(options.what, options.url, place, options.limit)
         )
-        print(json.dumps(measure))
+        print(json.dumps(result))
         return
-    if not shutil.which("nginx"):
-        raise SystemExit("nginx is not here: apt install nginx-light")
     per_row = len(Records(options.filler).row(1))
-    options.per_page = max(25, min(1000, PAGE_BYTES // per_row // 25 * 25))  # as the client would ask for
-    wanted = set(filter(None, options.only.split(","))) or {"curl", "think", "growth", "peers"}
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        if "curl" in wanted:
-            against_curl(work, options, options.records, options.per_page)
-        if "think" in wanted:
-            n = min(options.records, 100 * options.per_page)
-            if not (work / "pages").exists():
-                render(work / "pages", Records(options.filler), n, options.per_page)
-            against_thinking(work, options, n, options.per_page)
-        if options.big:
-            options.runs = 1
-            against_curl(work, options, options.big, options.per_page)
-        if "growth" in wanted:
-            against_growth(work, options)
-        if options.peers and "peers" in wanted:
-            against_peers(work, options)
-        elif not options.only:
-            print("peers: not measured (name a Python that has them with --peers)")
+    options.limit = max(25, min(1000, PAGE_BYTES // per_row // 25 * 25))  # as the client would ask for
+    server = Postgres() if "postgresql" in options.databases else None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(folder)
+            places = [Place(work, server if name == "postgresql" else None) for name in options.databases]
+            PARTS[options.part](work, places, options)
+    finally:
+        if server:
+            server.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/start_up.py            # eleven rounds
     python benchmarks/start_up.py --rounds 31
+    python benchmarks/start_up.py --records  # records instead of a table, see `records`
 
 Goals: `--help`, `--version` and completion within 5 times bare Python; `status`, and `lint` of unchanged forms, within 10.
 """
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from records import emit
 
 COMPLETION = {"_KOBO_SYNC_COMPLETE": "bash_complete", "COMP_WORDS": "kobo-sync re", "COMP_CWORD": "1"}
 GOALS = {"--help": 5, "--version": 5, "completion": 5, "status": 10, "lint": 10}
@@ -34,7 +37,8 @@ def main() -> None:
     """Print the median of each command and its ratio to bare Python."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=11)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--records", action="store_true")
+    options = parser.parse_args()
     command = ["-m", "kobo_sync"]
     with tempfile.TemporaryDirectory() as name:
         mission = Path(name) / "mission"
@@ -44,9 +48,14 @@ def main() -> None:
         commands = {"bare Python": (["-c", "pass"], {}), "completion": (command, COMPLETION)}
         commands |= {verb: ([*command, verb], {}) for verb in GOALS if verb != "completion"}
         times: dict[str, list[float]] = {label: [] for label in commands}
-        for _ in range(rounds):
+        for run in range(1, options.rounds + 1):
             for label, (words, environ) in commands.items():
                 times[label].append(wall_s(words, mission, environ))
+                if options.records:
+                    against = {"bare Python": f"≤ {GOALS[label]}"} if label in GOALS else {}
+                    emit(label, run, s=times[label][-1], against=against)
+    if options.records:
+        return
     bare = times["bare Python"]
     for label, walls in times.items():
         ratio = statistics.median(wall / base for wall, base in zip(walls, bare, strict=True))

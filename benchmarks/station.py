@@ -1,7 +1,7 @@
 """A room full of phones at one station: errors, submissions a second, waits and memory, beside what the disk flushes.
 
 Usage: ``python benchmarks/station.py [--clients 30] [--each 10] [--answers 5000] [--photo 200000] [--memory 20000]
-[--data DIR]``. Each client signs in by Digest as KoboCollect does (HEAD, then POST), on a connection of its own, and sends
+[--data DIR] [--runs 1] [--records]``. Each client signs in by Digest as KoboCollect does (HEAD, then POST), on a connection of its own, and sends
 its submissions one after the other; station and clients are processes of their own. The same is done over TLS. *Waits* are from the
 POST's first byte to its answer. ``flushes`` is how often a second this disk takes a file of the same size and flushes it, measured right
 before: a station that writes each submission twice (log, then file) and flushes before it answers can come near half
@@ -30,6 +30,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
+
+from records import emit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "station")]
@@ -208,12 +210,17 @@ def _measure(folder: Path, options: argparse.Namespace, tls: bool) -> None:
         seconds, statuses, waits = send(options.each)
         cuts = statistics.quantiles(waits, n=20)
         rate = len(statuses) / seconds
-        print(
-            f"| {'TLS' if tls else 'plain'} | {len(statuses)} | {sum(status != 201 for status in statuses)} | {rate:.0f} |"
-            f" {cuts[9] * 1000:.0f} | {cuts[18] * 1000:.0f} | {max(waits) * 1000:.0f} | {flushes:.0f} | {rate / flushes:.2f} |"
-            f" {_memory_mb(child.pid):.0f} |",
-            flush=True,
-        )
+        line, n_errors, median = "TLS" if tls else "plain", sum(status != 201 for status in statuses), cuts[9]
+        if options.records:
+            note = f"{n_errors} errors; {rate:.0f} a second, the disk flushes {flushes:.0f}: {rate / flushes:.2f}; p95 {cuts[18]:.2f} s"
+            what = f"a phone waits, {line}"
+            emit(what, options.run, n=options.clients * options.each, s=median, mb=_memory_mb(child.pid), note=note)
+        else:
+            print(
+                f"| {line} | {len(statuses)} | {n_errors} | {rate:.0f} | {median * 1000:.0f} | {cuts[18] * 1000:.0f} |"
+                f" {max(waits) * 1000:.0f} | {flushes:.0f} | {rate / flushes:.2f} | {_memory_mb(child.pid):.0f} |",
+                flush=True,
+            )
         if options.memory and not tls:
             n_parts = 8
             marks = [_memory_mb(child.pid)]
@@ -235,18 +242,22 @@ def main() -> None:
     for name, default in (("clients", 30), ("each", 10), ("answers", 5000), ("photo", 200_000), ("memory", 20_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--data", type=Path, help="a folder on the disk to measure (default: a temporary one)")
+    parser.add_argument("--records", action="store_true", help="records instead of a table, see `records`")
+    parser.add_argument("--runs", type=int, default=1)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(dir=options.data))
-    print(json.dumps({name: value for name, value in vars(options).items() if name != "data"}))
-    print(
-        "| line | submissions | errors | a second | median ms | p95 ms | longest ms | flushes a second | ratio | MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    try:
-        _measure(folder / "plain", options, tls=False)
-        _measure(folder / "tls", options, tls=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not options.records:
+        shown = {name: value for name, value in vars(options).items() if name not in ("data", "records", "runs")}
+        print(json.dumps(shown))
+        heads = "line submissions errors a_second median_ms p95_ms longest_ms flushes_a_second ratio MB".split()
+        print(f"| {' | '.join(heads).replace('_', ' ')} |\n|{'---|' * len(heads)}")
+    for run in range(1, options.runs + 1):
+        options.run = run
+        folder = Path(tempfile.mkdtemp(dir=options.data))
+        try:
+            _measure(folder / "plain", options, tls=False)
+            _measure(folder / "tls", options, tls=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-
-import numpy as np
+from typing import NamedTuple
 
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
@@ -97,11 +96,16 @@ class Attendance:
 
     def counts(self, trait: str) -> dict[str, int]:
         """Persons present by *trait* (``sex``, ``group``, …), each once; per ``zone`` all who came there. Missing under an empty code."""
-        counts: dict[str, int] = {}
-        for person in self.present if trait == "zone" else self.distinct:
-            code = person.zone if trait == "zone" else person.traits[trait]
-            counts[code] = counts.get(code, 0) + 1
-        return dict(sorted(counts.items()))
+        if trait not in self._counts:
+            people = self.present if trait == "zone" else self.distinct
+            counts = Counter(person.zone if trait == "zone" else person.traits[trait] for person in people)
+            self._counts[trait] = dict(sorted(counts.items()))
+        return dict(self._counts[trait])
+
+    @cached_property
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """`counts` by trait, once each."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,7 @@ def _read(facts: Facts) -> _Read:
     return _Read(signatures, tuple(halves.values()), aside, n_rows)
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """One attendance row."""
 
     root_uuid: str
@@ -222,11 +225,10 @@ def _rows(facts: Facts) -> Iterator[_Row]:
         if raw is not None and len(raw):
             question = config.forms[form_id].fields.get("day", "")
             told = days.row_days(raw, facts.forms.get(form_id), question, config)
-            dates = [None if np.isnat(day) else day for day in told.days]
-            places = ((form_id, meaning.text(root)) for root in raw["root_uuid"])
+            roots = (meaning.text(root) for root in raw["root_uuid"].tolist())
+            dates = told.days.astype("datetime64[D]").tolist()  # None where nothing tells it
             when |= {
-                place: (day.astype(object) if day is not None else None, bool(own))
-                for place, day, own in zip(places, dates, told.own, strict=True)
+                (form_id, root): (day, own) for root, day, own in zip(roots, dates, told.own.tolist(), strict=True)
             }
     asks = {form_id: _asks(facts, form_id) for form_id in config.forms_with_role("attendance")}
     columns = (table[name].tolist() for name in ("form_id", "root_uuid", "signature", "session"))

@@ -40,7 +40,7 @@ def row_days(table: pd.DataFrame, form: Form | None, question: str, config: Conf
         if kind == "today":
             other = dates(table[name].tolist())
         else:
-            texts = pd.Series([meaning.text(value) or None for value in table[name]], dtype=object)
+            texts = pd.Series([meaning.text(value) or None for value in table[name].tolist()], dtype=object)
             other = local_days(pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601") - NIGHT_ENDS, config)
         days = np.where(np.isnat(days), other, days)
     own = ~np.isnat(days)

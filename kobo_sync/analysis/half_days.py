@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 
@@ -36,8 +37,7 @@ class HalfDay:
         return f"{self.day} {self.session}".strip()
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What one row signs: the person's key, the session's code, the day (None: not known) and whether the row says it itself."""
 
     person: str

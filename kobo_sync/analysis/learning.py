@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config.config import TestItem
 
@@ -126,7 +126,7 @@ def tests_by_zone(facts: Facts) -> Mapping[str, ZoneTests]:
     """What `learning` finds in each zone alone, by the zone's code (empty: rows that say none)."""
     items, moments = _items(facts), (facts.config.codes.before, facts.config.codes.after)
     zones: dict[str, dict[str, dict[str, _Marks]]] = {}
-    for zone, key, moment, marks in _tests(facts, items):
+    for _, zone, key, moment, marks in _tests(facts):
         if moment in moments and marks.count(None) < len(marks):
             zones.setdefault(zone, {each: {} for each in moments})[moment].setdefault(key, marks)
     by_zone = {}
@@ -154,7 +154,7 @@ def learning(facts: Facts) -> Learning:
     items = _items(facts)
     moments = (facts.config.codes.before, facts.config.codes.after)
     tests: dict[str, dict[str, _Marks]] = {moment: {} for moment in moments}
-    for _, key, moment, marks in _tests(facts, items):
+    for _, _, key, moment, marks in _tests(facts):
         if moment in tests and marks.count(None) < len(marks):
             tests[moment].setdefault(key, marks)
     before, after = tests[moments[0]], tests[moments[1]]
@@ -183,20 +183,21 @@ def learning(facts: Facts) -> Learning:
     )
 
 
+@memo_in_process
 def set_aside(facts: Facts) -> Mapping[str, str]:
     """The tests that enter no figure: root_uuid → ``no_moment`` (neither before nor after), ``unanswered``, or ``repeated`` (by the same person)."""
     moments = (facts.config.codes.before, facts.config.codes.after)
     aside: dict[str, str] = {}
     counted: set[tuple[str, str]] = set()
-    roots = meaning.rows(facts, "test").table["root_uuid"]
-    for root, (_, key, moment, marks) in zip(roots, _tests(facts, _items(facts)), strict=True):
+    for root, _, key, moment, marks in _tests(facts):
         if moment not in moments:
-            aside[meaning.text(root)] = "no_moment"
+            aside[root] = "no_moment"
         elif marks.count(None) == len(marks):
-            aside[meaning.text(root)] = "unanswered"
+            aside[root] = "unanswered"
         elif (key, moment) in counted:
-            aside[meaning.text(root)] = "repeated"
-        counted |= {(key, moment)} if meaning.text(root) not in aside else set()
+            aside[root] = "repeated"
+        elif root not in aside:
+            counted.add((key, moment))
     return aside
 
 
@@ -283,24 +284,32 @@ def _items(facts: Facts) -> dict[str, TestItem]:
     return items
 
 
-def _tests(facts: Facts, items: Mapping[str, TestItem]) -> list[tuple[str, str, str, _Marks]]:
-    """(zone, person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
-    rows = meaning.rows(facts, "test").table
+@memo_in_process
+def _tests(facts: Facts) -> list[tuple[str, str, str, str, _Marks]]:
+    """(root uuid, zone, person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
+    rows, items = meaning.rows(facts, "test").table, _items(facts)
     names = list(items)
+    alike: dict[_Marks, _Marks] = {}  # equal marks are held once
     answers: dict[str, _Marks] = {}
     for form_id in facts.config.forms_with_role("test"):
         table = facts.tables.get(form_id)
         if table is not None and "root_uuid" in table:
             nothing = [None] * len(table)
             columns = [_marks(table[name].tolist(), items[name]) if name in table else nothing for name in names]
-            answers.update(zip(map(str, table["root_uuid"]), zip(*columns, strict=True), strict=False))
+            marks = zip(*columns, strict=True)
+            answers.update(
+                (str(root), alike.setdefault(mine, mine))
+                for root, mine in zip(table["root_uuid"].tolist(), marks, strict=False)
+            )
     unanswered: _Marks = (None,) * len(names)
-    tests: list[tuple[str, str, str, _Marks]] = []
-    columns_read = (rows[name] for name in ("root_uuid", "zone", "person", "moment"))
+    tests: list[tuple[str, str, str, str, _Marks]] = []
+    columns_read = (rows[name].tolist() for name in ("root_uuid", "zone", "person", "moment"))
+    nobody = ("", facts.config.codes.not_listed)
     for uuid, zone, person, moment in zip(*columns_read, strict=True):
         code = meaning.text(person)
-        key = f"?{uuid}" if code in ("", facts.config.codes.not_listed) else code
-        tests.append((meaning.text(zone), key, meaning.text(moment), answers.get(str(uuid), unanswered)))
+        key = f"?{uuid}" if code in nobody else code
+        marks_of = answers.get(str(uuid), unanswered)
+        tests.append((meaning.text(uuid), meaning.text(zone), key, meaning.text(moment), marks_of))
     return tests
 
 

@@ -129,8 +129,9 @@ def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     """The cells as numbers, NaN where there is none."""
     if pd.api.types.is_numeric_dtype(column):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    values = {cell: number(cell) for cell in set(column)}  # few values, many cells
-    return np.array([np.nan if values[cell] is None else values[cell] for cell in column], dtype=np.float64)
+    cells = column.tolist()
+    values = {cell: number(cell) for cell in set(cells)}  # few values, many cells
+    return np.array([np.nan if values[cell] is None else values[cell] for cell in cells], dtype=np.float64)
 
 
 @memo_over_runs
@@ -225,7 +226,7 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     if name not in table:
         return pd.Series([None] * len(table), index=table.index, dtype=object)
     cells = table[name].astype(object)
-    odd = (value for value in set(cells) if type(value) is not str or not value or value.isspace())
+    odd = (value for value in set(cells.tolist()) if type(value) is not str or not value or value.isspace())
     blank = {value for value in odd if value is not None and is_missing(value)}
     return cells.where(cells.notna() & ~cells.isin(blank), None) if blank else cells
 

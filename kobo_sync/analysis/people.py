@@ -175,9 +175,13 @@ def together(parts: Iterable[Names], common: frozenset[str]) -> Names:
         for name, all_words in sets.items():
             all_words.update(own.setdefault(word, word) for word in getattr(part, name))
         last = first
+        moved: dict[tuple[int, ...], tuple[int, ...]] = {}  # most words are one person's: that number is kept once
         for word, persons in part.people.items():
-            people[word] = (*people.get(word, ()), *(first + person for person in persons))
-            last = max(last, first + max(persons, default=0))
+            if persons not in moved:
+                moved[persons] = tuple(first + person for person in persons)
+                last = max(last, first + max(persons, default=0))
+            numbers = moved[persons]
+            people[own.get(word, word)] = (*people[word], *numbers) if word in people else numbers
         first = last
     return Names(
         **{name: frozenset(sets.pop(name)) for name in ("phones", "numbers", "codes")},

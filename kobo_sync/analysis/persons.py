@@ -23,6 +23,7 @@ from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 from kobo_sync.lazy import cached_property
 
+_OWN_TEXTS = ("key", "zone", "code", "home")
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
 
 
@@ -87,6 +88,19 @@ def registered_in(facts: Facts) -> Mapping[str, Person]:
         code, zone = meaning.text(row["person"]), meaning.text(row["zone"])
         key = code or f"inscription:{meaning.text(row['root_uuid'])}"
         people.setdefault(key, Person(key, zone, code, True, _traits(row), {}, zone))
+    return people
+
+
+def held_once(people: Mapping[str, Person]) -> Mapping[str, Person]:
+    """*people*, fresh ones that nobody else has yet, with texts and traits that several share as one object: a mission has many persons."""
+    texts: dict[str, str] = {}
+    nothing: dict[str, Signature] = {}
+    for key, person in people.items():
+        texts[key] = key
+        one = {name: texts.setdefault(text, text) for name in _OWN_TEXTS if (text := getattr(person, name)) is not None}
+        traits = {texts.setdefault(trait, trait): texts.setdefault(text, text) for trait, text in person.traits.items()}
+        for name, value in {**one, "traits": traits, **({} if person.signatures else {"signatures": nothing})}.items():
+            object.__setattr__(person, name, value)
     return people
 
 

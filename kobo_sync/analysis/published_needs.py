@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
@@ -214,14 +216,17 @@ def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
     """zone → « rating need » → how many rated it so, without the groups that are left out."""
     small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
     zones: dict[str, dict[str, int]] = {}
-    for row in meaning.records(meaning.detail(facts, "needs", ("need", *_RATED))):
-        group = meaning.text(row["group"]) if meaning.text(row["group"]) in known else NO_GROUP
-        if (meaning.text(row["zone"]), group) in small:
+    table = meaning.detail(facts, "needs", ("need", *_RATED))
+    rated = [np.isfinite(meaning.numbers(table[name])).tolist() for name in _RATED]
+    places = zip(*(table[name].tolist() for name in ("zone", "group", "need")), strict=True)
+    for (place, of_group, need), marks in zip(places, zip(*rated, strict=True), strict=True):
+        zone, group = meaning.text(place), meaning.text(of_group)
+        if (zone, group if group in known else NO_GROUP) in small:
             continue
-        mine = zones.setdefault(meaning.text(row["zone"]), {})
-        for name in _RATED:
-            if meaning.number(row[name]) is not None:
-                cell = f"{name} {meaning.text(row['need'])}"
+        mine = zones.setdefault(zone, {})
+        for name, is_rated in zip(_RATED, marks, strict=True):
+            if is_rated:
+                cell = f"{name} {meaning.text(need)}"
                 mine[cell] = mine.get(cell, 0) + 1
     return dict(sorted(zones.items()))
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kobo_sync.analysis import attendance, learning, meaning, needs, persons, roadmap
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_in_process
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Reason = Literal[
     "rejected",
@@ -52,6 +56,7 @@ def receipts(facts: Facts) -> tuple[Receipt, ...]:
     return tuple(each for form_id in facts.config.forms for each in receipts_of(facts, form_id))
 
 
+@memo_in_process
 def receipts_of(facts: Facts, form_id: str) -> tuple[Receipt, ...]:
     """What became of the rows of one form, and of the actions in them."""
     settings = facts.config.forms[form_id]
@@ -66,7 +71,7 @@ def receipts_of(facts: Facts, form_id: str) -> tuple[Receipt, ...]:
 def _rows(facts: Facts, form_id: str) -> Receipt:
     table = facts.tables.get(form_id)
     fates = _fates(facts, form_id)
-    roots = [meaning.text(root) for root in table["root_uuid"]] if table is not None and "root_uuid" in table else []
+    roots = _roots(table) if table is not None and "root_uuid" in table else []
     received = len(roots)
     counts = Counter(fates[root] for root in roots if root in fates)
     return Receipt(form_id, form_id, received, received - counts.total(), _in_order(counts))
@@ -78,9 +83,9 @@ def _fates(facts: Facts, form_id: str) -> dict[str, Reason]:
     fates: dict[str, Reason] = {}
     if table is None or not len(table):
         return fates
-    roots = [meaning.text(root) for root in table["root_uuid"]]
+    roots = _roots(table)
     usable = meaning.rows(facts, settings.role).table
-    kept = set(usable.loc[usable["form_id"].eq(form_id), "root_uuid"].map(meaning.text))
+    kept = set(_roots(usable[usable["form_id"].eq(form_id)]))
     statuses = table["validation"].isin(facts.config.checks.exclude) if "validation" in table else [False] * len(table)
     rejected = {root for root, is_out in zip(roots, statuses, strict=True) if is_out}
     aside = _aside(facts, form_id)
@@ -92,6 +97,10 @@ def _fates(facts: Facts, form_id: str) -> dict[str, Reason]:
         elif root in aside:
             fates[root] = aside[root]
     return fates
+
+
+def _roots(table: pd.DataFrame) -> list[str]:
+    return [meaning.text(root) for root in table["root_uuid"].tolist()]
 
 
 def _aside(facts: Facts, form_id: str) -> Mapping[str, Reason]:

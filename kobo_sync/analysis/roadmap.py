@@ -94,20 +94,25 @@ class RoadMap:
 @memo_in_process
 def road_map(facts: Facts) -> RoadMap:
     """All actions, rows without objective nor action left out, names and numbers masked. Raises: nothing; no rows give none."""
-    return RoadMap(tuple(replace(action, values=_masked(facts, action.values)) for action in actions(facts).actions))
+    offered = _offered(facts)
+    answered = actions(facts).actions
+    return RoadMap(tuple(replace(action, values=_masked(facts, action.values, offered)) for action in answered))
 
 
-def _masked(facts: Facts, values: Mapping[str, str]) -> dict[str, str]:
-    """What people wrote without whom it names; who is responsible is a name by nature: functions and bodies stay."""
-    codes = _CODES & set(values)
-    offered = {
+def _offered(facts: Facts) -> dict[str, set[str]]:
+    """The codes that the forms offer in each of `_CODES`."""
+    return {
         name: {
             choice.name
             for form_id in facts.config.forms_with_role("road_map")
             for choice in labels.choices(facts, form_id, facts.config.forms[form_id].fields.get(name, ""))
         }
-        for name in codes
+        for name in _CODES
     }
+
+
+def _masked(facts: Facts, values: Mapping[str, str], offered: Mapping[str, set[str]]) -> dict[str, str]:
+    """What people wrote without whom it names; who is responsible is a name by nature: functions and bodies stay."""
     return {
         name: text
         if not text or (name == "deadline" and day_of(text)) or text in offered.get(name, ())

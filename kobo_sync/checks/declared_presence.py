@@ -23,8 +23,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
     """The finding of one form."""
     settings = sheet.settings
-    n = sum(each.used for each in receipts_of(facts, sheet.form_id))
-    if settings.role == "attendance" and n and not settings.fields.get("signature"):
+    if settings.role != "attendance" or settings.fields.get("signature"):
+        return
+    if n := sum(each.used for each in receipts_of(facts, sheet.form_id)):
         yield Finding(
             CODE,
             "warning",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from kobo_sync.analysis import labels, meaning
@@ -12,7 +13,7 @@ from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.persons import identified, names
 from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
 from kobo_sync.analysis.satisfaction import scale_codes
-from kobo_sync.checks.sheet import Sheet, digest, sheets
+from kobo_sync.checks.sheet import Mask, Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.model import Finding, Severity
@@ -161,7 +162,7 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
             *settings.likert,
             *filter(None, (settings.fields.get(name, "") for name in ("intention", "recommend"))),
         ]
-        empty = [name for name in asked if name not in table or not any(map(meaning.text, table[name]))]
+        empty = [name for name in asked if name not in table or not _answered(table[name]).any()]
         if asked and len(empty) == len(asked):
             yield _finding(
                 each,
@@ -181,8 +182,11 @@ def _rated_nothing(facts: Facts, each: Receipt) -> Iterator[Finding]:
     if not catalogue or fields.get("need", "") not in table:
         return
     rated = [fields[name] for name in RATINGS if fields.get(name, "") in table]
-    items = [any(map(meaning.text, marks)) for marks in zip(*(table[name] for name in rated), strict=True)]
-    codes = [meaning.text(code) for code, is_rated in zip(table[fields["need"]], items, strict=False) if is_rated]
+    answered = (_answered(table[name]) for name in rated)
+    items = np.logical_or.reduce([*answered]) if rated else np.zeros(0, dtype=bool)
+    codes = (
+        [meaning.text(code) for code in table[fields["need"]].to_numpy(dtype=object)[items].tolist()] if rated else []
+    )
     n = sum(code not in catalogue for code in codes)
     if n:
         yield _finding(
@@ -203,7 +207,7 @@ def _off_the_scale(facts: Facts, each: Receipt) -> Iterator[Finding]:
         codes = scale_codes(facts, each.form_id, name)
         if name not in table or not codes:
             continue
-        answers = [text for text in map(meaning.text, table[name]) if text]
+        answers = [text for text in map(meaning.text, table[name].tolist()) if text]
         n = sum(answer not in codes for answer in answers)
         if n:
             yield _finding(
@@ -214,6 +218,13 @@ def _off_the_scale(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 "les parts de satisfaction viennent de ces questions",
                 "remettre dans la liste du formulaire les codes qui manquent, ou corriger les soumissions",
             )
+
+
+def _answered(column: pd.Series) -> Mask:
+    """The cells that hold something."""
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column.notna())
+    return np.array([bool(meaning.text(value)) for value in column.tolist()], dtype=bool)
 
 
 def _usable(facts: Facts, each: Receipt, name: str) -> pd.DataFrame:

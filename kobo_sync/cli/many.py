@@ -25,8 +25,8 @@ def serve_many(
     from kobo_sync.cli.console import warn
     from kobo_sync.cli.signals import StopSignal
     from kobo_sync.cli.timezones import check_rules
-    from kobo_sync.config.config import SECRET_NAMES
     from kobo_sync.config.federation import FEDERATION_FILE
+    from kobo_sync.config.files import SECRET_NAMES
     from kobo_sync.desk import accounts
     from kobo_sync.mission.federation import SHARED_SECRETS
     from kobo_sync.service.logs import Secrets, write_log
@@ -62,6 +62,6 @@ def serve_many(
 
 def _secrets_in(federation: Federation) -> list[str]:
     """The secrets in the environment, whichever mission they are for: none of them is ever shown."""
-    from kobo_sync.config.config import SECRET_NAMES
+    from kobo_sync.config.files import SECRET_NAMES
 
     return [value for name, value in federation.environ.items() if value and name.partition("__")[0] in SECRET_NAMES]

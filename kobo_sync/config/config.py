@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE, ZONES_FILE, check_readable
+from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE, check_readable
 from kobo_sync.config.languages import language_code
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
@@ -23,21 +23,6 @@ from kobo_sync.config.service import Engine, Notices, Schedule, Service
 from kobo_sync.config.station import StationSettings
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
-
-SECRET_NAMES = (
-    "KOBO_TOKEN",
-    "KOBO_DEPLOY_TOKEN",
-    "STATION_PASSWORD",
-    "SMTP_PASSWORD",
-    "HOOK_SECRET",
-    "DESK_URL",
-    "ENGINE_URL",
-    "STORE_URL",
-    "FILES_KEY",
-    "FILES_SECRET",
-    "METRICS_TOKEN",
-    "STATION_WIFI_PASSWORD",
-)
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
 Labels = dict[str, str]

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from kobo_sync.config.checks_and_keeping import Settings
-from kobo_sync.config.config import SECRET_NAMES, first_complaint
+from kobo_sync.config.config import first_complaint
 from kobo_sync.config.doors import Origin
+from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.config.service import Service
 from kobo_sync.errors import ConfigError
 

@@ -11,6 +11,20 @@ MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
 ENUMERATORS_FILE = "config/enumerators.csv"
 SECRETS_FILE = "config/secrets.env"
+SECRET_NAMES = (
+    "KOBO_TOKEN",
+    "KOBO_DEPLOY_TOKEN",
+    "STATION_PASSWORD",
+    "SMTP_PASSWORD",
+    "HOOK_SECRET",
+    "DESK_URL",
+    "ENGINE_URL",
+    "STORE_URL",
+    "FILES_KEY",
+    "FILES_SECRET",
+    "METRICS_TOKEN",
+    "STATION_WIFI_PASSWORD",
+)
 
 
 def check_readable(rows: Iterator[list[str]], file: str) -> None:

@@ -93,6 +93,9 @@ class Dialect:
         """Keep every other transaction that says *what* waiting until this one ends."""
         raise NotImplementedError
 
+    def join_whole(self, connection: sa.Connection) -> None:
+        """Until the transaction ends: tables are joined as wholes, never a row of one by one look into the other."""
+
     def guarded(self, connection: sa.Connection) -> AbstractContextManager[None]:
         """What is done inside stands whole or not at all. Raises: DuplicateKey."""
         raise NotImplementedError
@@ -338,6 +341,10 @@ class _PostgreSQL(Dialect):
             "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || ?::text, 7069))",
             (what,),
         )
+
+    def join_whole(self, connection: sa.Connection) -> None:
+        """Right after a first reading the server has no statistics, takes 100,000 rows for few, and would need the square."""
+        self.run(connection, "SET LOCAL enable_nestloop = off")
 
     @contextmanager
     def guarded(self, connection: sa.Connection) -> Iterator[None]:

@@ -255,7 +255,7 @@ class KoboClient:
             last, (page, page_ids) = above, fetch(above)
             while page_ids:
                 real_ids = [submission_id for submission_id in page_ids if submission_id >= 0]
-                if any(submission_id <= last for submission_id in real_ids):
+                if min(real_ids, default=last + 1) <= last:
                     path = protocol.asset_path(asset_uid, "data")
                     raise repeats(f"rows after id {last} were asked for, and others came", path)
                 last = max(real_ids, default=last)

@@ -14,7 +14,7 @@ import pandas as pd
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import note
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
-from kobo_sync.analysis.persons import keys_seen, registered, registered_in
+from kobo_sync.analysis.persons import held_once, keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
@@ -125,7 +125,7 @@ def gather_facts(
     return replace(
         facts,
         names=cache(lambda: _names_by_zone(mission, facts, seen, shared)),
-        registered=cache(lambda: registered_in(replace(facts, tables=lists, as_of=None))),
+        registered=cache(lambda: held_once(registered_in(replace(facts, tables=lists, as_of=None)))),
     )
 
 

@@ -18,7 +18,9 @@ from kobo_sync.mission.facts import Marks, batches, facts_of_zones, rests_on, st
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding
-from kobo_sync.workspace.result_cache import hashed
+from kobo_sync.workspace.result_cache import hashed, held_once
+
+_FEW_TEXTS = ("rule", "severity", "message", "hint", "zone", "form_id", "enumerator", "why", "state")  # that many say
 
 
 def all_findings(mission: Mission, facts: Facts) -> tuple[Finding, ...]:
@@ -39,7 +41,9 @@ def findings_by_zone(mission: Mission, whole: Callable[[], Facts], facts: Facts,
     shared = rests_on(mission, facts)
     key = hashed([shared, marks.whole.state, *(f"{code} {mark.state}" for code, mark in sorted(marks.zones.items()))])
     findings = mission.workspace.cache.get("findings", key, tuple[Finding, ...])
-    if findings is None:
+    if findings is not None:
+        held_once(findings, _FEW_TEXTS)
+    else:
         findings = run_over_zones(whole(), _parts(mission, facts, marks, shared))
         mission.workspace.cache.put("findings", key, findings)
     return findings

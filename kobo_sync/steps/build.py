@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
+from kobo_sync.analysis.people import names_of
+from kobo_sync.analysis.persons import bearers_of, registered
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
@@ -74,6 +76,10 @@ def build(
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     run = _Run(mission)
     run.look_at(chosen)
+    if len(run.previous_findings) < len(chosen):
+        # Each zone that is made asks who is named and registered, and ends with a look for circles: not through these.
+        names_of(run.whole)
+        bearers_of(registered(run.whole))
     gc.freeze()
     for done, zone in enumerate(chosen):
         mission.progress("build", done, len(chosen) + with_mission)

@@ -11,8 +11,8 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
 from kobo_sync.kobo.client import KoboClient
-from kobo_sync.mission.facts import gather_facts
-from kobo_sync.mission.findings import all_findings, with_states
+from kobo_sync.mission.facts import gather_facts, gather_marks
+from kobo_sync.mission.findings import findings_by_zone, with_states
 from kobo_sync.mission.freshness import forms_behind, note_checked
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -29,8 +29,9 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
     Raises: StoreError, ConfigError, FormError; with *write_back* KoboError.
     """
     started_at = mission.clock()
-    facts = gather_facts(mission)
-    findings = all_findings(mission, facts)
+    marks = gather_marks(mission)
+    facts = gather_facts(mission, marks=marks)
+    findings = findings_by_zone(mission, lambda: gather_facts(mission, marks=marks, named_only=True), facts, marks)
     counts = Counter(finding.rule for finding in findings)
     lines = [f"{rule}: {n}" for rule, n in sorted(counts.items())] or ["nothing found"]
     behind = forms_behind(mission)
@@ -77,7 +78,10 @@ def due_holds(facts: Facts) -> dict[str, list[Hold]]:
         if finding.rule in rules and finding.severity != "info" and finding.state in OPEN and finding.root_uuid:
             asking.setdefault((finding.form_id, finding.root_uuid), []).append(finding)
     holds: dict[str, list[Hold]] = {}
+    asked = {form_id for form_id, _ in asking}
     for form_id in facts.forms:
+        if form_id not in asked:
+            continue
         table = facts.tables[form_id]
         for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
             findings = asking.get((form_id, root))

@@ -11,7 +11,6 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import end_dead_runs
 from kobo_sync.model import Report
 from kobo_sync.steps.engine_status import engine_lines
-from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.database import Holding
 
 
@@ -42,17 +41,24 @@ def status(mission: Mission) -> Report:
         "files_missing": sum(holding.n_files_missing for holding in holdings),
         "quarantined": sum(holding.n_quarantined for holding in holdings),
     }
-    totals = ledger(mission.workspace)
-    if totals:
-        waiting = min((total.waiting_since for total in totals if total.waiting_since), default=None)
-        since = f", since {mission.local(waiting)} ({ago(started_at, waiting)})" if waiting else ""
-        lines.append(f"relay: {summary(totals)}{since}")
-        counts |= {f"relay.{name}": n for name, n in sums(totals).items()}
+    if mission.workspace.state.joinpath("station.sqlite").is_file():
+        _add_relay(mission, started_at, lines, counts)
     of_queue, n_queued = engine_lines(mission)
     lines, counts = [*lines, *of_queue], counts | n_queued
     for holding in holdings:
         counts |= _metrics(holding, started_at)
     return mission.report("status", started_at, counts, [], lines)
+
+
+def _add_relay(mission: Mission, now: datetime, lines: list[str], counts: dict[str, int]) -> None:
+    from kobo_sync.steps.relay import ledger, summary, sums  # here: with the station it takes longer than all the rest
+
+    totals = ledger(mission.workspace)
+    if totals:
+        waiting = min((total.waiting_since for total in totals if total.waiting_since), default=None)
+        since = f", since {mission.local(waiting)} ({ago(now, waiting)})" if waiting else ""
+        lines.append(f"relay: {summary(totals)}{since}")
+        counts |= {f"relay.{name}": n for name, n in sums(totals).items()}
 
 
 def _holding(mission: Mission, holding: Holding, now: datetime) -> str:

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ from kobo_sync.store.submissions import NO_CURSOR, Cursor, Row, SubmissionTable,
 from kobo_sync.store.tables.flatten import Placed
 from kobo_sync.store.untold import Untold
 
+_id_of = itemgetter(0)
 FLUSHED_BYTES = 60_000_000  # so much is received between two copies of the log
 
 
@@ -182,7 +184,7 @@ class Mirror:
                 self._write(connection, changed, page, now, force=not advance, unseen=unseen)
             self._untold.keep(connection)
             if advance:
-                self._ledger.advance(connection, max(submission_id for submission_id, _ in page.rows))
+                self._ledger.advance(connection, max(map(_id_of, page.rows)))
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

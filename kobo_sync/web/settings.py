@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from kobo_sync import __version__
-from kobo_sync.config.config import SECRET_NAMES
+from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.desk import runs
 from kobo_sync.web.site import Answer, actors, person, site
 from kobo_sync.web.words import ROLES, setting_in_words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.errors import ConfigError
 
 _ENDING = "_FILE"
@@ -20,15 +21,9 @@ def with_secret_files(environ: Mapping[str, str]) -> dict[str, str]:
     for key, path in environ.items():
         variable, of, mission = key.partition("__")
         name = variable.removesuffix(_ENDING)
-        if path and name != variable and _is_secret(name) and not environ.get(f"{name}{of}{mission}"):
+        if path and name != variable and name in SECRET_NAMES and not environ.get(f"{name}{of}{mission}"):
             given[f"{name}{of}{mission}"] = _secret_in(Path(path), key)
     return given
-
-
-def _is_secret(name: str) -> bool:
-    from kobo_sync.config.config import SECRET_NAMES  # here: whoever has no such variable need not load the settings
-
-    return name in SECRET_NAMES
 
 
 def _secret_in(path: Path, key: str) -> str:

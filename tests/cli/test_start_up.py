@@ -46,6 +46,11 @@ def test_lint_of_unchanged_forms_reads_its_cache_alone(workspace: Workspace) -> 
     assert "pyxform" in _loaded(*words), "a form that was edited is judged again"
 
 
+def test_status_loads_neither_forms_nor_tables(workspace: Workspace) -> None:
+    """Part 10: it loaded the station, and with it pyxform, for a ledger that most workspaces do not have."""
+    assert _loaded("status", "--workspace", str(workspace.root)) & HEAVY <= {"sqlalchemy", "pydantic", "rich"}
+
+
 def test_completion_loads_nothing_heavy() -> None:
     environ = {"_KOBO_SYNC_COMPLETE": "bash_complete", "COMP_WORDS": "kobo-sync re", "COMP_CWORD": "1"}
     assert not _loaded(**environ) & HEAVY

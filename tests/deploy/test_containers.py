@@ -16,7 +16,7 @@ from containers import FOLDER, ROOT, command_of, stages
 from kobo_sync import __version__
 from kobo_sync.cli.signals import LAST_S
 from kobo_sync.cli.verbs import cli
-from kobo_sync.config.config import SECRET_NAMES
+from kobo_sync.config.files import SECRET_NAMES
 
 DOCKERFILE = (FOLDER / "Dockerfile").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -127,3 +128,10 @@ def test_every_name_for_templates_is_in_the_operations_guide() -> None:
         if f"`{{{{{name}}}}}`" not in told
     }
     assert len(names) > 15 and not missing
+
+
+def test_nothing_else_lies_at_the_top() -> None:
+    """A measurement's output was committed there once."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    folders = {path.partition("/")[0] for path in tracked if "/" in path and not path.startswith(".")}
+    assert folders <= {"benchmarks", "config", "docs", "exports", "forms", "kobo_sync", "tests"}

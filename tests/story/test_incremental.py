@@ -172,7 +172,8 @@ def told(state: Path, out: Path) -> list[object]:
         manifest = mission.workspace.previous_set("mission").manifest
         assert manifest is not None
         pages = [mission.desk.snapshot(name) for name in ("dashboard", "collection")]
-        return [manifest.figures, manifest.inputs_hash, [page[0] if page else None for page in pages]]
+        findings = [finding.as_json() for finding in check(mission, dry_run=True).findings]
+        return [manifest.figures, manifest.inputs_hash, [page[0] if page else None for page in pages], findings]
     finally:
         mission.close()
 

@@ -374,10 +374,14 @@ def _bare(uuid: str) -> str:
 def utc_text(text: str) -> str:
     """A moment as the mirror files it. Raises: ValueError when it is none (a day of zeros), or beyond the year 9999."""
     try:
-        moment = _utc(text)
+        if len(text) == 19 and plain_moment(
+            text
+        ):  # as all are: nothing is made of it but whether there is such a moment
+            datetime.fromisoformat(text)
+            return f"{text}.000000Z"
+        return _utc(text).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     except (ValueError, OverflowError) as error:  # its words would quote what came
         raise ValueError("_submission_time") from error
-    return f"{text}.000000Z" if len(text) == 19 and plain_moment(text) else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _utc(text: str) -> datetime:

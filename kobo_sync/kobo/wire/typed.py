@@ -138,7 +138,7 @@ def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
         "submitted_at": submitted_at,
         "submitted_by": [row.submitted_by or "" for row in rows],
         "form_version": [row.form_version or "" for row in rows],
-        "validation": [validation_of(row.status.uid) if row.status else "" for row in rows],
+        "validation": [validation_of(row.status.uid) if row.status and row.status.uid else "" for row in rows],
         "validated_at": [row.status.timestamp if row.status else 0 for row in rows],
         "signature": [
             signature(row) if row.attachments or (row.status and row.status.uid) else uuid
