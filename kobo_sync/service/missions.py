@@ -28,7 +28,8 @@ log = logging.getLogger("kobo_sync.service.missions")
 LOOK = timedelta(minutes=5)  # how long a mission of which no file changes, and for which nothing is due, is left alone
 LOOK_ON_SERVER = timedelta(seconds=30)  # where the desk is no file: wishes of other machines are noticed within it
 LOOK_AT_FAULT = timedelta(seconds=30)
-LOOKS_AT_ONCE = 4  # a database that hangs holds up no other
+LOOKS_AT_ONCE = 4
+LOOKS_AT_FAULT = 2  # looks besides, at missions that were at fault: databases that hang, however many, hold up no other
 THIS_MACHINE = "this machine"
 
 
@@ -104,6 +105,7 @@ class Missions:
         self._turns, self._turn = Turns(self._limit_of), 0
         self._workers: set[threading.Thread] = set()
         self._lookers = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="kobo-sync-look")
+        self._fault_lookers = ThreadPoolExecutor(LOOKS_AT_FAULT, thread_name_prefix="kobo-sync-look-again")
         self._senders = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="kobo-sync-mail")
         self._beat = threading.Thread(target=self._run, name="kobo-sync-missions")
         federation.agree_on_paces()
@@ -142,7 +144,7 @@ class Missions:
         self._wake.set()
         if self._beat.is_alive():
             self._beat.join()
-        for pool in (self._lookers, self._senders):
+        for pool in (self._lookers, self._fault_lookers, self._senders):
             pool.shutdown(cancel_futures=True)
         for worker in list(self._workers):
             worker.join()
@@ -167,7 +169,7 @@ class Missions:
         for member in self.members():
             if member.is_free and self._is_to_be_looked_at(member, now):
                 member.is_looked_at = True
-                self._lookers.submit(self._look, member)
+                (self._fault_lookers if member.fault else self._lookers).submit(self._look, member)
         self._begin_due()
 
     def take_stock(self) -> None:

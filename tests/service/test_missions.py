@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from federated import ASSETS, HOURLY, PATIENCE_S, Together, at_station, wait_for
 from loopback import answer, loopback_server
 
 from kobo_sync.desk import runs, schedules
+from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.service import jobs
 from kobo_sync.service.jobs import Job
 from kobo_sync.service.logs import Hiding, Secrets, of_mission
-from kobo_sync.service.missions import Missions
+from kobo_sync.service.missions import LOOK_AT_FAULT, LOOKS_AT_ONCE, Member, Missions
 
 
 @pytest.fixture
@@ -120,6 +122,35 @@ def test_a_huge_project_holds_up_no_other_server(together: Together, monkeypatch
     assert _runs_of(together, "enorme") == [("pull", "running")]
     missions.stop()  # at its next safe point
     assert _runs_of(together, "enorme") == [("pull", "stopped")]
+
+
+def test_databases_that_hang_hold_up_no_other_mission(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More missions than are looked at at once lie on a server that answers no more: the other's clicks are served."""
+    release, see, hanging = threading.Event(), Missions._see, set[str]()
+
+    def or_hangs(missions: Missions, member: Member, now: datetime) -> None:
+        if member.name.startswith("bourbier"):
+            if member.fault:
+                hanging.add(member.name)
+                release.wait(60)
+            raise StoreError("the database refuses: timeout expired")
+        see(missions, member, now)
+
+    monkeypatch.setattr(Missions, "_see", or_hangs)
+    with ExitStack() as servers:
+        servers.callback(release.set)
+        for n in range(2 * LOOKS_AT_ONCE):
+            write_mission(together.root, f"bourbier{n}")
+        servers.enter_context(at_station(together.root, "nord", together.clock))
+        missions = together.start()
+        together.clock.forward(seconds=LOOK_AT_FAULT.total_seconds() + 1)
+        missions.wake()
+        wait_for(lambda: bool(hanging))
+        missions.wake()
+        _wish(missions, "nord")
+        wait_for(lambda: ("pull", "done") in _runs_of(together, "nord"))
+        assert not release.is_set()
+        release.set()
 
 
 def test_turns_are_fair_and_persons_come_first(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
