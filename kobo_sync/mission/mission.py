@@ -137,6 +137,13 @@ class Mission:
                 key="mission.id",
                 hint=f'write id = "{uuid.uuid4().hex[:12]}" there, the same on every machine of this mission',
             )
+        if mission.id == "engine" or mission.id.endswith("-desk"):
+            raise ConfigError(
+                f"{mission.id!r} cannot tell this mission apart in a database: another's tables would bear that name",
+                file=MISSION_FILE,
+                key="mission.id",
+                hint=f'write id = "{uuid.uuid4().hex[:12]}" there, the same on every machine of this mission',
+            )
         return mission.id
 
     @cached_property

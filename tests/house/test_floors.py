@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -159,3 +160,13 @@ def test_pure_folders_are_pure(module: str) -> None:
             if name in IMPURE_CALLS and not in_memory:
                 impure.append(f"{name}() in line {node.lineno}")
     assert not impure, f"{module}: {impure}"
+
+
+def test_no_lazy_value_of_one_mission_waits_for_another_s() -> None:
+    """Part 10: on Python 3.11 functools' own has one lock for all objects of a class; `kobo_sync.lazy` has none."""
+    users = [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"functools import .*cached_property", path.read_text("utf-8"))
+    ]
+    assert not users

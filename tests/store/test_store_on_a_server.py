@@ -19,11 +19,13 @@ from kobo_sync.desk.database import Desk
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.wire.listing import Page, split_page
+from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Form
 from kobo_sync.store.database import Store
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.submissions import Tally
+from kobo_sync.workspace.folders import Workspace
 
 pytestmark = [pytest.mark.postgres, pytest.mark.one_database]
 NOW = datetime(2025, 2, 12, tzinfo=UTC)
@@ -272,3 +274,12 @@ def test_a_row_that_came_meanwhile_does_not_spoil_a_first_reading(store: Store) 
         connection.exec_driver_sql("UPDATE submissions SET submission_id = submission_id + 100")
     other.write_page(page, NOW, advance=True)
     assert other.recount_live() == 2 and other.n_set_aside() == 0
+
+
+@pytest.mark.parametrize("mission_id", ["", "engine", "x-desk"])
+def test_an_id_that_tells_no_mission_apart_is_refused(workspace: Workspace, mission_id: str, postgres: str) -> None:
+    path = workspace.root / "config" / "mission.toml"
+    path.write_text(path.read_text("utf-8").replace("[mission]\n", f'[mission]\nid = "{mission_id}"\n', 1), "utf-8")
+    with pytest.raises(ConfigError, match=r"mission\.id") as refused:
+        Mission(workspace, {"STORE_URL": postgres}).store  # noqa: B018
+    assert 'write id = "' in str(refused.value)
