@@ -167,6 +167,6 @@ def test_no_lazy_value_of_one_mission_waits_for_another_s() -> None:
     users = [
         path
         for path in PACKAGE.rglob("*.py")
-        if re.search(r"functools import .*cached_property", path.read_text("utf-8"))
+        if path.name != "lazy.py" and re.search(r"functools import .*cached_property", path.read_text("utf-8"))
     ]
     assert not users
