@@ -107,9 +107,9 @@ def refuse_moved(connection: sa.Connection, facts: sa.Table, name: str) -> None:
         to, _, moment = rows[MOVED].partition(" ")
         raise StoreError(
             f"what {name} held was moved to {'the database that STORE_URL names' if to == 'server' else 'files'} on {moment[:10]}",
-            hint="set STORE_URL in config/secrets.env (kobo-sync store move --to files brings it back)"
+            hint="set STORE_URL in config/secrets.env (`kobo-sync store move --to files` brings it back)"
             if to == "server"
-            else "take STORE_URL out of config/secrets.env (kobo-sync store move --to server brings it back)",
+            else "take STORE_URL out of config/secrets.env (`kobo-sync store move --to server` brings it back)",
         )
 
 

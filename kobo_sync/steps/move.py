@@ -131,7 +131,7 @@ def _prepare(pair: _Pair) -> bool:
         if moving.fact(connection, pair.facts, moving.MOVING):
             raise StoreError(
                 f"the {pair.name} to be moved is itself half filled by another move",
-                hint="run that move to its end first (kobo-sync store move --to …)",
+                hint="run that move to its end first (`kobo-sync store move --to …`)",
             )
     with pair.target.engine.begin() as connection:
         is_resumed = moving.fact(connection, pair.facts, moving.MOVING) is not None
