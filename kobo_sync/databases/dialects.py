@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from itertools import count
@@ -31,7 +32,7 @@ class DuplicateKey(Exception):
     """A row with this key is there already; nothing of what was tried stands."""
 
 
-class Dialect:
+class Dialect(ABC):
     """One of the two. Values are marked ``?`` in every statement, whichever database it is for."""
 
     name: Name
@@ -45,9 +46,9 @@ class Dialect:
     kinds: Mapping[str, str]  # kind of a flat column → type
     appends_unseen: bool  # whether a first reading is stored without an index over uuids
 
+    @abstractmethod
     def errors(self) -> tuple[type[Exception], ...]:
         """What the driver itself raises, where SQLAlchemy stands not between."""
-        raise NotImplementedError
 
     def stored(self, name: str) -> str:
         """What a table or column of that name is called in the database."""
@@ -61,11 +62,11 @@ class Dialect:
         """Run a statement once."""
         return connection.exec_driver_sql(statement, tuple(values)) if values else connection.exec_driver_sql(statement)
 
+    @abstractmethod
     def batches(
         self, connection: sa.Connection, query: str, values: Sequence[Any] = (), *, at_once: int = ROWS_AT_ONCE
     ) -> Iterator[Sequence[Any]]:
         """The rows of *query*, some at a time, straight from the driver: memory does not grow with their number."""
-        raise NotImplementedError
 
     def rows(self, connection: sa.Connection, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of *query*, which are few, as the driver gives them."""
@@ -73,33 +74,35 @@ class Dialect:
             cursor.execute(self.marked(query), tuple(values))
             return list(cursor.fetchall())
 
+    @abstractmethod
     def among(self, column: str, values: Collection[Any]) -> tuple[str, Any]:
         """The condition that *column* is one of *values*, however many, and the one value to bind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def joined(self, text: str, separator: str) -> str:
         """The aggregate that puts the texts of a group side by side; *separator* is an expression."""
-        raise NotImplementedError
 
+    @abstractmethod
     def utc(self, cell: str) -> str:
         """The moment that a cell holds as text, in UTC; NULL when it holds none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, connection: sa.Connection, table: str) -> frozenset[str]:
         """The columns that a table has, in small letters; none when there is no such table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lock(self, connection: sa.Connection, what: str) -> None:
         """Keep every other transaction that says *what* waiting until this one ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def join_whole(self, connection: sa.Connection) -> None:
         """Until the transaction ends: tables are joined as wholes, never a row of one by one look into the other."""
 
+    @abstractmethod
     def guarded(self, connection: sa.Connection) -> AbstractContextManager[None]:
         """What is done inside stands whole or not at all. Raises: DuplicateKey."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inserts_of(
         self,
         table: str,
@@ -111,11 +114,10 @@ class Dialect:
 
         *altered* gathers the names of columns with characters that the database cannot keep, which are replaced by U+FFFD.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def insert(self, connection: sa.Connection, inserts: Inserts) -> None:
         """Run what `inserts_of` made."""
-        raise NotImplementedError
 
     def insert_rows(
         self, connection: sa.Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[object]]
@@ -136,15 +138,15 @@ class Dialect:
         if rows:
             self._update_one_by_one(connection, table, names, key, rows)
 
+    @abstractmethod
     def replace_rows(
         self, connection: sa.Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Insert *rows* in place of those with the same first column, which is the key of *table*; the last of several stays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vacuum(self, engine: sa.Engine) -> None:
         """Write the tables anew without what was deleted, so that it cannot be read from the disk. Raises: StoreError."""
-        raise NotImplementedError
 
     def _update_one_by_one(
         self,
@@ -202,6 +204,9 @@ class _SQLite(Dialect):
     def columns(self, connection: sa.Connection, table: str) -> frozenset[str]:
         rows = connection.exec_driver_sql(f"PRAGMA table_info({self.quoted(table)})").all()
         return frozenset(str(row[1]).lower() for row in rows)
+
+    def join_whole(self, connection: sa.Connection) -> None:
+        """Nothing to do: it makes itself an index where it needs one."""
 
     def lock(self, connection: sa.Connection, what: str) -> None:
         """Nothing to do: whoever writes has the whole file for itself."""
