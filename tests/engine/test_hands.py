@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,7 +41,8 @@ def _with_hands(act: Callable[[Hands], Awaitable[Any]], code: str = PLAY) -> Any
         finally:
             await own.let_go(all_of_them=True)
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as aside:  # a browser of another test in this process may have the main thread's loop
+        return aside.submit(lambda: asyncio.run(run())).result()
 
 
 def test_a_hand_is_kept_for_the_next_piece_until_it_has_grown() -> None:
