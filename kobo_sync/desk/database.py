@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from kobo_sync import __version__
 from kobo_sync.databases.dialects import BUSY_S
 from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
-from kobo_sync.databases.moving import refuse_moved
+from kobo_sync.databases.moving import MOVED, refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.desk import schema
 from kobo_sync.desk.migrations import DESK, fact
@@ -33,6 +33,7 @@ class Desk:
     """
 
     def __init__(self, place: Path | Address, *, may_be_moving: bool = False) -> None:
+        self._may_be_moving = may_be_moving
         self._name = LOCAL if isinstance(place, Path) else f"{LOCAL} that {place.key} names"
         if isinstance(place, Path):
             settings = {"timeout": BUSY_S, "check_same_thread": False}
@@ -65,9 +66,12 @@ class Desk:
     def begin(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is stored, or nothing.
 
-        Of two programs of different versions on one database the older writes no more, once the newer brought it up.
+        Of two programs of different versions on one database the older writes no more, once the newer brought it up; and
+        nobody writes where the rows were moved away from, also who had it open before.
         """
         with self._transaction() as connection:
+            if fact(connection, MOVED) and not self._may_be_moving:
+                refuse_moved(connection, schema.facts, self._name)
             version = fact(connection, "schema_version")
             if version != str(DESK.version):
                 raise StoreError(

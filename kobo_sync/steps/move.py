@@ -94,7 +94,7 @@ def _both_sides(mission: Mission, to: Direction) -> Iterator[list[_Pair]]:
     files = {"mirror": mission.workspace.database, "desk": mission.workspace.desk_database}
     with ExitStack() as opened:
 
-        def open_one(name: str, place: Path | Address, side: str) -> Any:
+        def open_one(name: str, place: Path | Address) -> Any:
             database = (Store if name == "mirror" else Desk)(place, may_be_moving=True)
             opened.callback(database.close)
             return database
@@ -107,7 +107,7 @@ def _both_sides(mission: Mission, to: Direction) -> Iterator[list[_Pair]]:
             if shared[name].key != "STORE_URL":
                 continue  # DESK_URL has it elsewhere
             places = (files[name], shared[name]) if to == "server" else (shared[name], files[name])
-            source, target = open_one(name, places[0], "source"), open_one(name, places[1], "target")
+            source, target = open_one(name, places[0]), open_one(name, places[1])
             pairs.append(_Pair(name, source, target, metadata, facts, versioned))
         pairs = [pair for pair in pairs if _prepare(pair)]
         if not pairs:

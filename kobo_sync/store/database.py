@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from kobo_sync.databases.dialects import BUSY_S, ROWS_AT_ONCE, dialect_of
 from kobo_sync.databases.engines import Address, prepare, refusal_of, server_engine
-from kobo_sync.databases.moving import refuse_moved
+from kobo_sync.databases.moving import MOVED, refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
 from kobo_sync.kobo.wire.listing import content_hash, parse_submission
@@ -62,6 +62,7 @@ class Holding:
     reconciled_at: datetime | None = None
 
 
+_OWN_FACTS = f"SELECT name, value FROM facts WHERE name IN ('schema_version', '{MOVED}')"
 _OF_A_STATEMENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
 _OF_A_STATEMENT_THERE = ("22", "23", "42", "54")  # PostgreSQL's classes of errors; 42501 is a missing right
 
@@ -75,6 +76,7 @@ class Store:
 
     def __init__(self, place: Path | Address, *, may_be_moving: bool = False) -> None:
         self._flush: threading.Thread | None = None
+        self._may_be_moving = may_be_moving
         self._name = LOCAL if isinstance(place, Path) else SHARED
         if isinstance(place, Path):
             self.engine = sa.create_engine(f"sqlite:///{place}", connect_args={"timeout": BUSY_S})
@@ -115,11 +117,14 @@ class Store:
     def begin(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is stored, or nothing. It waits up to `BUSY_S` for another writer, before it reads.
 
-        Of two programs of different versions on one database the older writes no more, once the newer brought it up.
+        Of two programs of different versions on one database the older writes no more, once the newer brought it up; and
+        nobody writes where the rows were moved away from, also who had it open before.
         """
         with self._transaction() as connection:
-            version = self.dialect.rows(connection, "SELECT value FROM facts WHERE name = 'schema_version'")
-            if version != [(str(MIRROR.version),)]:
+            own = dict(self.dialect.rows(connection, _OWN_FACTS))
+            if MOVED in own and not self._may_be_moving:
+                refuse_moved(connection, schema.facts, self._name)
+            if own.get("schema_version") != str(MIRROR.version):
                 raise StoreError(
                     f"{self._name} was brought up by a newer kobo-sync while this one worked; nothing was changed",
                     hint="update kobo-sync on this machine, then run again",

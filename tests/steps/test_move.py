@@ -11,7 +11,7 @@ from conftest import Field
 
 from kobo_sync.databases import moving
 from kobo_sync.databases.dialects import Dialect
-from kobo_sync.desk import accounts, worklist
+from kobo_sync.desk import accounts, schedules, worklist
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
@@ -210,6 +210,20 @@ def test_what_changes_meanwhile_is_moved_again_or_told(
     there = _opened(field, url)
     move(there, to="server")
     assert [user.name for user in accounts.users(there.desk)] == ["Maha B."]
+
+
+def test_who_had_the_old_side_open_writes_there_no_more(moving_team: tuple[Field, str]) -> None:
+    """A service that was not stopped would go on with data that nobody looks at any more."""
+    field, url = moving_team
+    service = _opened(field)
+    assert service.store.deployments() and service.desk.signing_key()
+    move(_opened(field, url), to="server")
+    for write in (
+        lambda: pull(service),
+        lambda: schedules.set_paused(service.desk, "pull", True, "maha", field.clock()),
+    ):
+        with pytest.raises(StoreError, match="was moved to the database"):
+            write()
 
 
 def test_a_target_that_is_not_empty_is_refused(moving_team: tuple[Field, str]) -> None:
