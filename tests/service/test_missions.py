@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from federated import ASSETS, HOURLY, PATIENCE_S, Together, at_station, wait_for, write_mission
 from loopback import answer, loopback_server
 
+from kobo_sync.databases import engines
 from kobo_sync.desk import runs, schedules
 from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
@@ -151,6 +153,36 @@ def test_databases_that_hang_hold_up_no_other_mission(together: Together, monkey
         wait_for(lambda: ("pull", "done") in _runs_of(together, "nord"))
         assert not release.is_set()
         release.set()
+
+
+def test_a_database_server_that_is_silent_is_not_waited_for_by_each_mission(
+    together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve missions lie on a server that takes connections and says nothing: those looked at first wait for it, and no other."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    monkeypatch.setattr(engines, "CONNECT_S", 2)
+    monkeypatch.setattr(engines, "_silent_until", {})
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        for n in range(3 * LOOKS_AT_ONCE):
+            root = write_mission(together.root, f"m{n:02}")
+            toml = root / "config" / "mission.toml"
+            toml.write_text(toml.read_text("utf-8").replace("[mission]", f'[mission]\nid = "m{n:02}"', 1), "utf-8")
+            with (root / "config" / "secrets.env").open("a", encoding="utf-8") as secrets:
+                secrets.write(f"STORE_URL=postgresql://kobo:x@127.0.0.1:{port}/kobo\n")
+        write_mission(together.root, "nord")
+        missions = together.start()
+        faults = [member.fault for member in missions.members() if member.name != "nord"]
+        assert all(fault and "timeout" in fault.message for fault in faults), faults
+        assert missions.member("nord").state  # type: ignore[union-attr]
+        missions.stop()
+        silent.setblocking(False)
+        n_asked = 0
+        with suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                n_asked += 1
+        assert 1 <= n_asked <= LOOKS_AT_ONCE
 
 
 def test_turns_are_fair_and_persons_come_first(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
