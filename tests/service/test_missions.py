@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from loopback import answer, loopback_server
 
 from kobo_sync.databases import engines
 from kobo_sync.desk import runs, schedules
-from kobo_sync.errors import StoreError
+from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.service import jobs
@@ -259,6 +260,46 @@ def test_a_damaged_database_and_a_missing_token_are_told_and_the_others_go_on(to
     assert abime.fault is not None and abime.fault.exit_code == 6
     assert nord.state and nord.fault is None and nord.state.lacks is None
     assert sans.fault is None and sans.state and "there is no token" in str(sans.state.lacks)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_what_a_neighbour_s_folder_holds_keeps_nobody_waiting(together: Together) -> None:
+    """Pipes where lists, secrets and workbooks should be, a file of no end, a link to another mission: each a fault of its own."""
+    root = together.root
+    spoilt = {"liste": "config/zones.csv", "jeton": "config/secrets.env", "classeur": "forms/visites.md"}
+    for name, file in spoilt.items():
+        path = write_mission(root, name) / file
+        path.unlink()
+        os.mkfifo(path, 0o600)
+    with (write_mission(root, "sans-fin") / "config" / "mission.toml").open("r+b") as handle:
+        handle.truncate(1 << 40)
+    write_mission(root, "nord")
+    (root / "lien").symlink_to(root / "nord")
+    missions = together.start()
+    faults = {member.name: str(member.fault) for member in missions.members() if member.fault}
+    assert faults.keys() == {*spoilt, "sans-fin", "lien"}
+    assert all("no plain file" in faults[name] for name in spoilt), faults
+    assert "too large" in faults["sans-fin"] and "link" in faults["lien"]
+
+
+def test_missions_that_would_share_a_database_are_told_apart(together: Together) -> None:
+    """A folder copied with its id, and one DESK_URL for two: the second of each is at fault until the first is gone."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    ids = {"a": "un", "a-copie": "un", "b": "deux"}
+    for name, key in ids.items():
+        root = write_mission(together.root, name)
+        toml = root / "config" / "mission.toml"
+        toml.write_text(toml.read_text("utf-8").replace("[mission]", f'[mission]\nid = "{key}"', 1), "utf-8")
+        with (root / "config" / "secrets.env").open("a", encoding="utf-8") as secrets:
+            secrets.write(f"STORE_URL=postgresql://kobo:motdepasse-{name}@127.0.0.1:1/kobo\n")
+    federation = together.federation()
+    for name in ("a", "b", "a"):
+        federation.open(name).close()
+    with pytest.raises(ConfigError, match="the missions a and a-copie would share a database") as refused:
+        federation.open("a-copie")
+    assert "motdepasse" not in str(refused.value)
+    (together.root / "a" / "config" / "mission.toml").unlink()
+    federation.open("a-copie").close()
 
 
 def test_a_token_goes_to_its_own_mission_s_server_alone(together: Together) -> None:
