@@ -24,6 +24,8 @@ SILENT_S = (
     20  # a server that let a connection time out is not asked again so soon: of many missions each would wait for it
 )
 _silent_until: dict[tuple[str, str], float] = {}  # (host, port) → when it may be asked again, by `time.monotonic`
+# Of a machine that went without a word (no current, no network) the system tells after 75 s, and not after two hours.
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 15, "keepalives_count": 3, "tcp_user_timeout": 75_000}
 BRING_UP = 7069  # the lock of whoever makes or brings up tables
 _UTC = """CREATE OR REPLACE FUNCTION kobo_utc(moment text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN to_char(moment::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
@@ -50,7 +52,7 @@ def server_engine(address: Address, name: str) -> sa.Engine:
             url = url.set(drivername=SCHEME)
         if url.drivername != SCHEME or not url.database:
             raise ArgumentError
-        settings = {"connect_timeout": CONNECT_S, "application_name": "kobo-sync", "prepare_threshold": None}
+        settings = {"connect_timeout": CONNECT_S, "application_name": "kobo-sync", "prepare_threshold": None, **_ALIVE}
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=settings)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise ConfigError(

@@ -18,6 +18,7 @@ from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.backup import backup
+from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
 from kobo_sync.workspace.attachment_files import MARK, attachment_files, relative_name
@@ -166,6 +167,7 @@ def test_a_shared_folder_that_is_not_mounted_is_no_lost_files(field_team: Field,
     report = pull(mission)
     (finding,) = report.findings
     assert (finding.rule, report.counts["new"]) == ("PULL016", 1) and str(folder) in finding.message
+    assert any("not mounted" in each.message and each.severity == "error" for each in doctor(mission).findings)
     assert not list(folder.iterdir())
     field_team.clock.forward(days=90)
     for act in (lambda: gather_facts(mission).attachment(root, "p.png"), lambda: purge(mission)):
