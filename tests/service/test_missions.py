@@ -17,7 +17,8 @@ from federated import ASSETS, HOURLY, PATIENCE_S, Together, at_station, wait_for
 from loopback import answer, loopback_server
 
 from kobo_sync.databases import engines
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import notices, runs, schedules
+from kobo_sync.desk.notices import Notice
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
@@ -154,6 +155,35 @@ def test_databases_that_hang_hold_up_no_other_mission(together: Together, monkey
         wait_for(lambda: ("pull", "done") in _runs_of(together, "nord"))
         assert not release.is_set()
         release.set()
+
+
+def test_a_mail_server_that_is_silent_has_one_sender_of_its_mission(together: Together) -> None:
+    """Six mails wait for it, and the mission is looked at again and again: the other senders are the other missions'."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as silent:
+        smtp = f'\n[notices.smtp]\nhost = "127.0.0.1"\nport = {silent.getsockname()[1]}\nsender = "a@example.org"\nsecurity = "none"\n'
+        write_mission(together.root, "bourbier", more=HOURLY + smtp)
+        mission = together.federation().open("bourbier")
+        for n in range(6):
+            notice = Notice(f"event {n}", "failure", "Sujet", "Texte", ("b@example.org",))
+            notices.raise_notice(mission.desk, notice, together.clock())
+        mission.close()
+        missions = together.start()
+        link, _ = silent.accept()
+        for _ in range(LOOKS_AT_ONCE):
+            together.clock.forward(seconds=1)
+            missions.wake("bourbier")
+            wait_for(
+                lambda: (
+                    (m := missions.member("bourbier"))
+                    and m.is_free
+                    and m.looked_at == together.clock()
+                    and not m.is_called
+                )
+            )
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+        link.close()
 
 
 def test_a_database_server_that_is_silent_is_not_waited_for_by_each_mission(
