@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE, check_readable
-from kobo_sync.config.languages import language_code
+from kobo_sync.config.mission import Code, Labels, Mission
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Engine, Notices, Schedule, Service
@@ -25,45 +23,6 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
-Labels = dict[str, str]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-
-
-class Mission(Settings):
-    """What the mission is called, its languages (the first is the documents'), and its dates; *id* is drawn by ``init``."""
-
-    code: Code
-    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = ""
-    title: str = Field(min_length=1)
-    titles: Labels = {}
-    programme: str = ""
-    trainer: str = ""
-    data_law: str = ""
-    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(min_length=1)
-    timezone: str = "UTC"
-    starts_on: date
-    ends_on: date
-
-    @field_validator("languages", mode="before")
-    @classmethod
-    def _languages_by_code(cls, value: Any) -> Any:
-        """A language by its name is taken for its code; what is neither is refused with the cure."""
-        if not isinstance(value, list):
-            return value
-        codes = [language_code(item) if isinstance(item, str) else item for item in value]
-        for written, code in zip(value, codes, strict=True):
-            if isinstance(code, str) and not re.fullmatch(r"[a-z]{2,3}", code):
-                raise ValueError(f"{written!r} is no language; write its code, such as fr, en or ar")
-        return list(dict.fromkeys(codes)) if all(isinstance(code, str) for code in codes) else codes
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is no time zone; write one such as Africa/Casablanca") from error
-        return value
 
 
 class Organisation(Settings):
