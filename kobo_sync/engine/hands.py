@@ -54,6 +54,12 @@ class Hands:
         self._busy: set[_Hand] = set()
         self._stopping = False
 
+    async def begin(self) -> None:
+        """Start one beforehand: whoever starts a worker has something to do, most likely."""
+        hand = await self._new()
+        hand.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(hand)
+
     async def carry_out(self, order: Mapping[str, Any], most_s: float) -> dict[str, Any]:
         """What the process answers to *order*. Raises: HandDied, OverTime."""
         hand = self._idle.pop() if self._idle else await self._new()

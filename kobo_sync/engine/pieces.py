@@ -8,6 +8,7 @@ from typing import Any
 
 CLICK = 1_000_000  # what a person or the server's word is worth against the clock
 PARTS = ("pull", "reconcile", "zone")  # stages of which a mission has many at once
+ALONE = ("purge", "backup")  # they touch all of the mission: no other piece of it may be at work
 WAITS_FOR = {  # stage → the stages of which no piece of the mission may be unfinished when it begins
     "follow": ("pull", "reconcile"),
     "review": ("pull", "reconcile"),
@@ -36,7 +37,8 @@ class Piece:
     due_by: str = ""
     rank: int = 0
     place: str = ""
-    deaths: int = 0  # of workers with it; of its own process alone counts more
+    deaths: int = 0  # of workers with it
+    own_deaths: int = 0  # of its own process alone
 
     @property
     def lock(self) -> str:

@@ -11,6 +11,7 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,6 +34,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group: the worker says when to stop
         signal.signal(number, signal.SIG_IGN)
     _end_with_worker()
+    _die_before_worker()
     answers = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)  # whatever a step prints is no answer
     orders: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -79,6 +81,12 @@ def _rss_mb() -> float:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def _die_before_worker() -> None:
+    """Have Linux end this process rather than its worker where memory runs out: the worker then knows which piece it was."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
 
 
 def _end_with_worker() -> None:
