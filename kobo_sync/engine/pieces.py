@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CLICK = 1_000_000  # what a person or the server's word is worth against the clock
+AFTER_OTHERS = (
+    10  # a piece that so many workers died with comes after all others: they may be innocent of it, or it of them
+)
 PARTS = ("pull", "reconcile", "zone")  # stages of which a mission has many at once
 ALONE = ("purge", "backup")  # they touch all of the mission: no other piece of it may be at work
 WAITS_FOR = {  # stage → the stages of which no piece of the mission may be unfinished when it begins

@@ -19,7 +19,7 @@ from procrastinate.worker import Worker as LibraryWorker
 
 from kobo_sync.engine.connecting import TASK, working_app
 from kobo_sync.engine.hands import HandDied, Hands, OverTime
-from kobo_sync.engine.pieces import ALONE, CLICK, WAITS_FOR, Piece, piece_of
+from kobo_sync.engine.pieces import AFTER_OTHERS, ALONE, CLICK, WAITS_FOR, Piece, piece_of
 from kobo_sync.engine.queue import _SOONER, BEAT_S, DEAD_S, GONE_S, deferrer, say_less, sooner
 from kobo_sync.engine.tables import prepare
 
@@ -27,18 +27,12 @@ log = logging.getLogger("kobo_sync.engine.worker")
 POLL_S = 0.5  # a piece whose lock was taken is looked at again
 TEND_S = 1.0
 GAP_S = 3.0  # a look that took longer: the database, or this machine, was away, and every beat is old
-SIBLING_S, LEAST_S, MOST_S = (
-    0.05,
-    0.25,
-    5.0,
-)  # how long siblings are waited for: by each that is unfinished, within these
+SIBLING_S = 0.05  # how long siblings are waited for, by each that is unfinished
+LEAST_S, MOST_S = 0.25, 5.0  # and within what
 BUSY_S = 2.0  # for somebody who works on the same by hand
 HELD_S = 3.0  # for a piece of the whole mission that is older
 TURN_S, EVERY_S = 600, 3600  # so long of each hour that it waits the younger ones are held back for it
 MOST_OWN_DEATHS = 6  # a piece whose own process died so often is left
-AFTER_OTHERS = (
-    10  # one that so many workers died with comes after all others: they may be innocent of it, and it of them
-)
 KEEP_FAILED_H = 7 * 24
 _TAKE_BACK = """
 WITH stalled AS (
@@ -103,10 +97,11 @@ class _PutBackOnly(retry.BaseRetryStrategy):
 
 @dataclass(frozen=True)
 class MissionPlace:
-    """Where a mission lies on this machine, and how long one of its pieces may take."""
+    """Where a mission lies on this machine, and how long one of its pieces may take; *federation*: the folder of many."""
 
     folder: str
     most_s: float
+    federation: str = ""
 
 
 class Worker:
@@ -195,7 +190,12 @@ class Worker:
     async def _carried_out(self, context: JobContext, piece: Piece, job_id: int) -> None:
         connector, place = context.app.connector, self._missions[piece.mission]
         await self._let_others_first(context.app, piece, job_id)
-        order = {"folder": place.folder, "piece": piece.arguments, "is_again": context.job.attempts > 0}
+        order = {
+            "folder": place.folder,
+            "federation": place.federation,
+            "piece": piece.arguments,
+            "is_again": context.job.attempts > 0,
+        }
         try:
             answer = await self._hands.carry_out(order, place.most_s)
         except HandDied as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +96,11 @@ class Federation:
         from kobo_sync.config.federation import own_environ
 
         workspace = self.workspace(name)
-        return Mission(workspace, own_environ(name, self.names(), self.environ), self.clock)
+        mission = Mission(workspace, own_environ(name, self.names(), self.environ), self.clock)
+        if self.settings.servers:
+            with suppress(ConfigError):  # whoever asks for its settings is told
+                mission.most_at_once = self.settings.limits_of(mission.kf).at_once or mission.most_at_once
+        return mission
 
     def stamp(self, name: str) -> object:
         """What the files of mission *name* look like: another when its config, its forms or its desk changed. Raises: ConfigError."""

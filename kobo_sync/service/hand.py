@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from kobo_sync.engine.pieces import piece_of
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import Mission
 from kobo_sync.service.logs import write_log
 from kobo_sync.service.stages import Answer, carry_out
@@ -59,7 +60,7 @@ def _listen(source: BinaryIO, orders: queue.Queue[dict[str, Any]], stopping: thr
 
 def _carried_out(order: dict[str, Any], stopping: threading.Event) -> Answer:
     try:
-        mission = Mission(find(Path(order["folder"])), with_secret_files(os.environ))
+        mission = _opened(Path(order["folder"]), order.get("federation", ""))
         try:
             config = mission.config
             write_log(config.service.log_format, [value.get_secret_value() for value in config.secrets.values()])
@@ -73,6 +74,18 @@ def _carried_out(order: dict[str, Any], stopping: threading.Event) -> Answer:
     except Exception:
         log.exception("the program itself is at fault; the worker goes on")
         return Answer("failed")
+
+
+def _opened(folder: Path, federation: str) -> Mission:
+    """The mission in *folder*; one of many has its own secrets alone. Raises: ConfigError."""
+    environ = with_secret_files(os.environ)
+    if not federation:
+        return Mission(find(folder), environ)
+    many = Federation(Path(federation), environ)
+    try:
+        return many.open(folder.name)
+    finally:
+        many.close()
 
 
 def _rss_mb() -> float:

@@ -90,23 +90,29 @@ class Answer:
         }
 
 
-def first_pieces(config: Config, job: str, order: Order, form_id: str, now: datetime) -> list[Piece]:
-    """The pieces that *job* begins with, and the one that waits for them where something follows in any case."""
+def first_pieces(
+    config: Config, job: str, order: Order, form_id: str, now: datetime, at_once: int | None = None
+) -> list[Piece]:
+    """The pieces that *job* begins with, and the one that waits for them where something follows in any case.
+
+    *at_once* pulls of the server run side by side (None: as the mission's config says).
+    """
+    places = at_once or config.at_once
     due_by = (order.slot_at or now) + timedelta(minutes=config.schedule.grace_minutes)
     piece = Piece(mission_key(config), job, form_id, (), order.origin, order.asked_by, due_by.isoformat())
     if job in ("pull", "reconcile"):
-        return list(_pulls(config, piece, [form_id] if form_id else list(config.forms)))
+        return list(_pulls(config, piece, [form_id] if form_id else list(config.forms), places))
     if job == "run":
-        first = _pulls(config, replace(piece, stage="reconcile", rest=("review",)), list(config.forms))
+        first = _pulls(config, replace(piece, stage="reconcile", rest=("review",)), list(config.forms), places)
         return [*first, replace(piece, stage="review", rest=REST["run"])]
     return [replace(piece, stage="plan", part="", rest=REST[job])] if job in REST else [piece]
 
 
-def _pulls(config: Config, piece: Piece, form_ids: Sequence[str]) -> Iterator[Piece]:
+def _pulls(config: Config, piece: Piece, form_ids: Sequence[str], places: int) -> Iterator[Piece]:
     """A pull per project; it always takes the same of the server's places, so no project is pulled twice at once."""
     address = urlsplit(config.server.kf)
     for rank, form_id in enumerate(form_ids):
-        number = zlib.crc32(f"{piece.mission} {form_id}".encode()) % config.engine.per_server
+        number = zlib.crc32(f"{piece.mission} {form_id}".encode()) % places
         yield replace(piece, part=form_id, rank=rank, place=f"{address.netloc} {number}")
 
 
