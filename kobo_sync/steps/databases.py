@@ -130,7 +130,7 @@ def _file_lock(path: Path) -> str:
 
 def _server_lock(connection: sa.Connection) -> str:
     """Why this account cannot write the tables; empty when it can."""
-    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+    if connection.exec_driver_sql("SELECT current_setting('transaction_read_only')").scalar_one() == "on":
         return "the server is a copy, or set to read only"
     return "" if connection.exec_driver_sql(_FORBIDDEN).scalar_one() == 0 else "the account lacks rights on its tables"
 

@@ -280,7 +280,8 @@ def _queue(mission: Mission) -> Iterator[Examined]:
     tables = look(url)
     if tables != "current":
         cure = "start `kobo-sync worker` or the service: they make them as they must be"
-        yield Examined("queue", f"its tables are {tables}", cure, severe=False)
+        verdict = "its tables are missing" if tables == "missing" else "its tables are of an older version"
+        yield Examined("queue", verdict, cure, severe=False)
         return
     state = engine_state(mission)
     if state is None:
