@@ -29,7 +29,8 @@ from engine_cluster import (
     zones_mission,
 )
 
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import pieces, runs, schedules
+from kobo_sync.desk.processes import holder_name
 from kobo_sync.desk.runs import Order
 from kobo_sync.engine.pieces import Piece
 from kobo_sync.errors import ConfigError, StoreError
@@ -347,3 +348,29 @@ def test_one_worker_for_a_folder_of_missions_leaves_aside_what_it_cannot_work_on
     shutil.rmtree(folder / "nord")
     processes.start("none", "worker", "--workspaces", str(folder))
     assert processes.running["none"].wait(60) == 3 and "no mission in it" in processes.log("none")
+
+
+def test_a_backup_is_not_kept_out_by_pulls_that_keep_coming(
+    cluster: tuple[Workspace, Server, Queue, Processes], server: Postgres, database: str
+) -> None:
+    """This test is at work on a pull of its own: the backup waits for it, and the pull that was put in later for the backup."""
+    workspace, _, queue, processes = cluster
+    mission, holder = mission_of(workspace), holder_name("test")
+    pieces.take_piece(mission.desk, "pull far", holder, "here", os.getpid(), mission.clock(), pieces.StillWatch())
+    queue.defer([Piece("zones", "backup"), Piece("zones", "pull", "personnes", origin="hook")])
+    processes.start("worker", "worker", "--workspace", str(workspace.root))
+
+    def put_back() -> int:
+        with psycopg.connect(server.conninfo(database)) as connection:
+            query = "SELECT count(*) FROM kobo_engine.procrastinate_jobs WHERE attempts > 1"
+            return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+
+    until(lambda: put_back() == 2, 60, "both were taken, and put back twice")
+    assert not [run for run in runs.last_runs(mission.desk) if run.job in ("backup", "pull")]
+    pieces.give_back(mission.desk, "pull far", holder)
+    until(lambda: _idle(queue), 60, "both are done")
+    assert [run.job for run in reversed(runs.last_runs(mission.desk)) if run.job in ("backup", "pull")] == [
+        "backup",
+        "pull",
+    ]
+    mission.close()
