@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.language.speaking import spoken
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,7 +72,7 @@ def memo_in_process(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Con
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         parts = (facts.tables, facts.config, facts.forms, facts.catalogues, facts.earlier_choices)
-        key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of)
+        key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of, spoken())
         if key not in by_facts:
             # Holding the parts keeps their ids from being given to others.
             by_facts[key] = (parts, {})
@@ -105,7 +106,7 @@ def memo_over_runs(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
         if memory is None:
             return analyse(facts, *args, **kwargs)
         name_and_arguments = " ".join(
-            [name, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
+            [name, spoken().code, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
         )
         cached = memory.get(name_and_arguments, get_type_hints(analyse)["return"])
         if cached is None:
