@@ -272,7 +272,8 @@ class Missions:
         settings = self.federation.settings
         if place == THIS_MACHINE:
             return settings.service.at_once or os.cpu_count() or 1
-        here = [each.state.at_once for each in self.members() if each.state and server_key(each.state.kf) == place]
+        members = list(self._members.values())  # the lock is held by who takes a turn
+        here = [each.state.at_once for each in members if each.state and server_key(each.state.kf) == place]
         return min(here, default=settings.limits_of(place).at_once or 1)
 
     def _begin_due(self) -> None:
