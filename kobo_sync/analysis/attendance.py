@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay, Mark
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
@@ -23,6 +24,7 @@ from kobo_sync.analysis.persons import (
     listed,
     names,
     registered,
+    told_elsewhere,
 )
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
@@ -152,7 +154,7 @@ def attendance(facts: Facts) -> Attendance:
         n_no_session=reasons["no_session"],
         n_repeated=reasons["repeated"],
         n_declared=sum(not each.filename for mine in signatures.values() for each in mine.values()),
-        n_refused=meaning.rows(facts, "registration").n_refused,
+        n_refused=sum(meaning.refused_by_zone(facts, "registration").values()),
     )
 
 
@@ -177,30 +179,57 @@ class _Read:
 
 @memo_in_process
 def _read(facts: Facts) -> _Read:
+    zones = signed_by_zone(facts)
+    return _Read(
+        {(zone, key): mine for zone, signed in zones.items() for key, mine in signed.signatures.items()},
+        tuple({half.key: half for signed in zones.values() for half in signed.half_days}.values()),
+        {root: reason for signed in zones.values() for root, reason in signed.set_aside.items()},
+        sum(signed.n_rows for signed in zones.values()),
+    )
+
+
+@dataclass(frozen=True)
+class ZoneSigned:
+    """What the attendance rows of a zone say: who signed what (person's key → half-day's key), the half-days, the rows that count for nothing."""
+
+    signatures: Mapping[str, Mapping[str, Signature]]
+    half_days: tuple[HalfDay, ...]
+    set_aside: Mapping[str, str]
+    n_rows: int
+
+
+@partial(memo_by_zone, others=told_elsewhere)
+def signed_by_zone(facts: Facts) -> Mapping[str, ZoneSigned]:
+    """What the attendance rows say, by the zone that they say."""
     places = identified(facts).rows
+    zones: dict[str, list[tuple[str, _Row]]] = {}
+    for row in _rows(facts):
+        zone, key = places[row.root_uuid]
+        zones.setdefault(zone, []).append((key, row))
+    return {zone: _signed(facts, zone, rows) for zone, rows in zones.items()}
+
+
+def _signed(facts: Facts, zone: str, rows: Sequence[tuple[str, _Row]]) -> ZoneSigned:
+    """The rows of one zone, each with its person's key."""
     sessions = {session.code for session in facts.config.sessions}
     aside: dict[str, str] = {}
-    zones: dict[str, list[tuple[Place, _Row]]] = {}
-    n_rows = 0
-    for row in _rows(facts):
-        n_rows += 1
+    signing: list[tuple[str, _Row]] = []
+    for key, row in rows:
         if row.asks_signature and not row.filename:
             aside[row.root_uuid] = "unsigned"
         elif row.asks_session and row.session not in sessions:
             aside[row.root_uuid] = "no_session"
         else:
-            place = places[row.root_uuid]
-            zones.setdefault(place[0], []).append((place, row))
-    signatures: dict[Place, dict[str, Signature]] = {}
+            signing.append((key, row))
+    signatures: dict[str, dict[str, Signature]] = {}
     halves: dict[str, HalfDay] = {}
-    for zone, mine in zones.items():
-        marks = [Mark(place[1], row.session, row.day, row.own_day) for place, row in mine]
-        for (place, row), half in zip(mine, half_days.half_days(facts, zone, marks), strict=True):
-            halves[half.key] = half
-            if half.key in signatures.setdefault(place, {}):
-                aside[row.root_uuid] = "repeated"
-            signatures[place].setdefault(half.key, Signature(row.root_uuid, row.filename))
-    return _Read(signatures, tuple(halves.values()), aside, n_rows)
+    marks = [Mark(key, row.session, row.day, row.own_day) for key, row in signing]
+    for (key, row), half in zip(signing, half_days.half_days(facts, zone, marks), strict=True):
+        halves[half.key] = half
+        if half.key in signatures.setdefault(key, {}):
+            aside[row.root_uuid] = "repeated"
+        signatures[key].setdefault(half.key, Signature(row.root_uuid, row.filename))
+    return ZoneSigned(signatures, tuple(halves.values()), aside, len(rows))
 
 
 class _Row(NamedTuple):

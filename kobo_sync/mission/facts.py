@@ -19,12 +19,12 @@ from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
-from kobo_sync.model import Zone
+from kobo_sync.model import ELSEWHERE, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.labels import earlier_choices
 from kobo_sync.store.reading import EVERYWHERE
-from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
+from kobo_sync.store.zones import Mark, condition, marks
 from kobo_sync.workspace.attachment_files import AttachmentFiles
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
@@ -121,7 +121,10 @@ def gather_facts(
         pseudonym_key=mission.pseudonym_key,
     )
     shared, seen = rests_on(mission, facts), marks
-    tables.memory = lists.memory = AnalysisCache(mission.workspace.cache, shared, here.states)
+    zones = {code: mark.states for code, mark in marks.zones.items() if any(mark.counts.values())}
+    tables.memory = lists.memory = AnalysisCache(
+        mission.workspace.cache, shared, here.states, zones, partial(_Tables, mission, _named(mission))
+    )
     return replace(
         facts,
         names=cache(lambda: _names_by_zone(mission, facts, seen, shared)),
@@ -217,7 +220,8 @@ def people_seen(mission: Mission, whole: Facts, zone: Zone, own: Facts | None = 
 
     *own* are the zone's facts where somebody has them.
     """
-    return keys_seen(own or replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
+    facts = own or replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code]))
+    return frozenset(key for keys in keys_seen(facts).values() for key in keys)
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import bearers_of, registered
+from kobo_sync.analysis.persons import from_elsewhere, registered
 from kobo_sync.analysis.quoting import keys_in, met
 from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
@@ -74,11 +74,7 @@ class Inputs:
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        everybody = registered(whole)
-        bearers = bearers_of(everybody)
-        seen = {person.key: person for key in keys for person in bearers.get(key, ())}
-        seen |= {key: everybody[key] for key in keys if key in everybody}
-        return [repr(person) for _, person in sorted(seen.items()) if person.zone != zone.code]
+        return list(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.errors import StoreError
+from kobo_sync.model import ELSEWHERE
 from kobo_sync.store.database import Store, ensure_hashes
 from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
 from kobo_sync.store.tables.layout import FlatTable
 
 _MANY = 20  # zones from which on tables are indexed by zone
-ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 # A line per zone: the database puts the words of its rows side by side in a third of the time that looking at each takes here.
 # Rows and files are read as they lie: by an index of random uuids each would be a page of its own.
 _CONTENT = "s.root_uuid || ' ' || s.content_sha256"

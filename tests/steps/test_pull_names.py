@@ -16,7 +16,7 @@ from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM
-from kobo_sync.store.zones import ELSEWHERE
+from kobo_sync.model import ELSEWHERE
 
 NAMES = [
     *("nom", "Nom", "NOM", "nom_2", "nom.2", "nom-2", "été", "Été", "naïf", "straße", "STRASSE", "Ünal", "İl"),

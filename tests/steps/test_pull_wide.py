@@ -14,7 +14,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.steps.purge import purge
 from kobo_sync.store.reading import stored_parts
-from kobo_sync.store.zones import ELSEWHERE
+from kobo_sync.model import ELSEWHERE
 
 FORM = """
 | survey |
