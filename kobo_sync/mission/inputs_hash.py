@@ -33,6 +33,7 @@ class Inputs:
         self._shared = hashed(parts)
         self._of = mission
         self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
+        self._came: dict[str, list[str]] = {}
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
@@ -70,11 +71,14 @@ class Inputs:
     def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
         cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
+        if zone.code in self._came:
+            return self._came[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        return list(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
+        self._came[zone.code] = list(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
+        return self._came[zone.code]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -46,7 +46,7 @@ KEPT_BY_ZONE = {
     "learning.usable_tests", "learning.tests_by_zone", "satisfaction.answers_by_zone", "publication.texts_by_zone",
     "populations.ballots_by_zone", "populations._heads_by_zone", "published_needs.mentions_by_zone",
     "published_needs.ratings_by_zone", "meaning.rated_by_zone", "meaning.refused_by_zone", "meaning.usable_by_zone",
-    "duplicates.identities_by_zone",
+    "duplicates.identities_by_zone", "repeated.in_form_by_zone",
 }  # fmt: skip
 
 
