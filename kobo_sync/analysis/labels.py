@@ -29,14 +29,16 @@ def group(facts: Facts, code: str, *, short: bool = False) -> str:
     settings = facts.config.group(code)
     if settings is None:
         return shown(facts, code) or UNKNOWN
-    return (settings.short if short else "") or pick(settings.label, facts.config.mission.languages[:1], settings.name)
+    return (settings.short if short else "") or pick(
+        settings.label, facts.config.mission.label_languages, settings.name
+    )
 
 
 def zone(facts: Facts, code: str) -> str:
     """A zone's label; the code itself when the config does not know it."""
     settings = facts.config.zone(code)
     return (
-        pick(settings.labels, facts.config.mission.languages[:1], settings.name)
+        pick(settings.labels, facts.config.mission.label_languages, settings.name)
         if settings
         else shown(facts, code) or UNKNOWN
     )
@@ -45,14 +47,14 @@ def zone(facts: Facts, code: str) -> str:
 def session(facts: Facts, code: str) -> str:
     """A half-day's label."""
     settings = next((item for item in facts.config.sessions if item.code == code), None)
-    return pick(settings.label, facts.config.mission.languages[:1], code) if settings else shown(facts, code)
+    return pick(settings.label, facts.config.mission.label_languages, code) if settings else shown(facts, code)
 
 
 def question(facts: Facts, form_id: str, name: str) -> str:
     """A question's label; its name when the form is absent or the label empty."""
     form = facts.forms.get(form_id)
     asked_as = form.question(name) if form else None
-    return pick(asked_as.labels, facts.config.mission.languages[:1], name) if asked_as else name
+    return pick(asked_as.labels, facts.config.mission.label_languages, name) if asked_as else name
 
 
 def choices(facts: Facts, form_id: str, name: str) -> tuple[Choice, ...]:
@@ -75,7 +77,7 @@ def choice(facts: Facts, form_id: str, name: str, code: str) -> str:
     """The label of answer *code* to question *name*; the code when unknown, or when phones fill the label in."""
     for item in all_choices(facts, form_id, name):
         if item.name == code:
-            label = pick(item.labels, facts.config.mission.languages[:1], code)
+            label = pick(item.labels, facts.config.mission.label_languages, code)
             return code if "${" in label else label
     if facts.config.group(code) is not None:
         return group(facts, code)
@@ -98,7 +100,7 @@ def needs(facts: Facts) -> dict[str, Choice]:
 def need(facts: Facts, code: str) -> str:
     """A need's label; the code when the catalogue does not know it."""
     choice = needs(facts).get(code)
-    return pick(choice.labels, facts.config.mission.languages[:1], code) if choice else shown(facts, code) or UNKNOWN
+    return pick(choice.labels, facts.config.mission.label_languages, code) if choice else shown(facts, code) or UNKNOWN
 
 
 def need_domain(facts: Facts, code: str) -> str:
@@ -109,9 +111,9 @@ def need_domain(facts: Facts, code: str) -> str:
 
 def domain(facts: Facts, need: str, code: str) -> str:
     """A domain's label: the catalogue's column ``domain_<language>`` of its *need*, else a choice of the needs forms, else nothing."""
-    language = facts.config.mission.languages[0]
+    languages = facts.config.mission.label_languages
     item = needs(facts).get(need)
-    named = item.extra.get(f"domain_{language}", "") if item else ""
+    named = next(filter(None, (item.extra.get(f"domain_{language}", "") for language in languages)), "") if item else ""
     if named or not code:
         return named
     for form_id in facts.config.forms_with_role("needs"):
@@ -119,7 +121,7 @@ def domain(facts: Facts, need: str, code: str) -> str:
         for choices in form.choices.values() if form else ():
             for choice in choices:
                 if choice.name == code and choice.labels:
-                    return pick(choice.labels, [language], "")
+                    return pick(choice.labels, languages, "")
     return ""
 
 

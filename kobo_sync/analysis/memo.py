@@ -11,6 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.language.speaking import spoken
 from kobo_sync.model import ELSEWHERE
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def memo_in_process(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Con
     @wraps(analyse)
     def remembered(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
         parts = (facts.tables, facts.config, facts.forms, facts.catalogues, facts.earlier_choices)
-        key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of)
+        key = (*map(id, parts), facts.zone.code if facts.zone else "", facts.as_of, spoken())
         if key not in by_facts:
             # Holding the parts keeps their ids from being given to others.
             by_facts[key] = (parts, {})
@@ -207,6 +208,8 @@ def _memory(facts: Facts) -> AnalysisCache | None:
 
 
 def _name(analyse: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> str:
-    """The analysis and what it is asked."""
+    """The analysis, what it is asked, and in which language it answers."""
     own = f"{analyse.__module__.rpartition('.')[2]}.{analyse.__qualname__}"
-    return " ".join([own, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))])
+    return " ".join(
+        [own, spoken().code, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
+    )

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import time
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
-from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE, check_readable
-from kobo_sync.config.languages import language_code
+from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE
+from kobo_sync.config.mission import Code, Labels, Mission
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Engine, Notices, Schedule, Service
 from kobo_sync.config.station import StationSettings
+from kobo_sync.config.zones import zones_of
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
-Labels = dict[str, str]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
-
-
-class Mission(Settings):
-    """What the mission is called, its languages (the first is the documents'), and its dates; *id* is drawn by ``init``."""
-
-    code: Code
-    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = ""
-    title: str = Field(min_length=1)
-    titles: Labels = {}
-    programme: str = ""
-    trainer: str = ""
-    data_law: str = ""
-    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(min_length=1)
-    timezone: str = "UTC"
-    starts_on: date
-    ends_on: date
-
-    @field_validator("languages", mode="before")
-    @classmethod
-    def _languages_by_code(cls, value: Any) -> Any:
-        """A language by its name is taken for its code; what is neither is refused with the cure."""
-        if not isinstance(value, list):
-            return value
-        codes = [language_code(item) if isinstance(item, str) else item for item in value]
-        for written, code in zip(value, codes, strict=True):
-            if isinstance(code, str) and not re.fullmatch(r"[a-z]{2,3}", code):
-                raise ValueError(f"{written!r} is no language; write its code, such as fr, en or ar")
-        return list(dict.fromkeys(codes)) if all(isinstance(code, str) for code in codes) else codes
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is no time zone; write one such as Africa/Casablanca") from error
-        return value
 
 
 class Organisation(Settings):
@@ -235,7 +193,7 @@ def parse_config(toml_text: str, csv_texts: Mapping[str, str], environ: Mapping[
         config = Config.model_validate(data | {"secrets": secrets})
     except ValidationError as error:
         raise first_complaint(error, MISSION_FILE) from error
-    zones = _zones(csv_texts.get(ZONES_FILE), config)
+    zones = zones_of(csv_texts.get(ZONES_FILE), config)
     config = config.model_copy(update={"zones": zones})
     _cross_check(config, csv_texts)
     for door in open_doors(config):
@@ -266,97 +224,6 @@ def parse_secrets(text: str) -> dict[str, str]:
     return secrets
 
 
-def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV text with a header, cells stripped; comma or semicolon.
-
-    Raises: ConfigError for a missing column, an empty file, an empty or a repeated key (the first
-    of *required*).
-    """
-    clean = text.lstrip("\ufeff")
-    first_line = clean.partition("\n")[0]
-    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
-    check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
-    reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
-    header = [(name or "").strip() for name in reader.fieldnames or []]
-    for column in required:
-        if column not in header:
-            raise ConfigError(
-                "the column is missing", file=file, key=column, hint=f"add it to the first line: {first_line!r}"
-            )
-    reader.fieldnames = header
-    rows: list[dict[str, str]] = []
-    first_rows: dict[str, int] = {}
-    for number, row in enumerate(reader, 2):
-        cells = {
-            name: (value or "").strip()
-            for name, value in row.items()
-            if isinstance(name, str) and isinstance(value, str | None)
-        }
-        if not any(cells.values()):
-            continue
-        key = cells[required[0]]
-        if not key:
-            raise ConfigError("the cell is empty", file=file, key=f"row {number}, {required[0]}", hint="give it a code")
-        if key in first_rows:
-            raise ConfigError(
-                f"{key!r} stands already in row {first_rows[key]}",
-                file=file,
-                key=f"row {number}, {required[0]}",
-                hint="codes must differ",
-            )
-        first_rows[key] = number
-        rows.append(cells)
-    if not rows:
-        raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
-    return rows
-
-
-def labels_of(row: Mapping[str, str]) -> dict[str, str]:
-    """The ``label_<language>`` cells of a CSV row, by language, in column order."""
-    return {name[6:]: text for name, text in row.items() if name.startswith("label_") and text}
-
-
-def _zones(text: str | None, config: Config) -> list[Zone]:
-    if text is None:
-        raise ConfigError("the file is missing", file=ZONES_FILE, hint="create it with columns code,label_fr,…")
-    language = config.mission.languages[0]
-    zones = []
-    for number, row in enumerate(read_csv(text, ZONES_FILE, required=("code", f"label_{language}")), 2):
-        code = row["code"]
-        if not code.isascii() or not code.replace("_", "").replace("-", "").isalnum():
-            raise ConfigError(
-                f"{code!r} cannot be a code", file=ZONES_FILE, key=f"row {number}, code", hint="use a-z, 0-9, _ and -"
-            )
-        quotas = dict(config.quotas.zones.get(code, config.quotas.default))
-        labels = {
-            lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)
-        }
-        extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", "training_on")}
-        zones.append(
-            Zone(code, labels or {language: code}, sum(quotas.values()), quotas, _zone_date(row, number, config), extra)
-        )
-    return zones
-
-
-def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
-    text = row.get("training_on", "")
-    if not text:
-        return None
-    key = f"row {number}, training_on"
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"{text!r} is not a date", file=ZONES_FILE, key=key, hint="write it as 2025-02-11") from error
-    if not config.mission.starts_on <= day <= config.mission.ends_on:
-        raise ConfigError(
-            f"{day} is outside the mission ({config.mission.starts_on} to {config.mission.ends_on})",
-            file=ZONES_FILE,
-            key=key,
-            hint=f"correct it, or mission.starts_on and mission.ends_on in {MISSION_FILE}",
-        )
-    return day
-
-
 def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     """Refuse keys that name something that does not exist."""
 
@@ -370,12 +237,6 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
         )
     groups = {group.code for group in config.groups}
     zones = {zone.code for zone in config.zones}
-    if "mission" in zones:
-        refuse(
-            "zones",
-            "a zone may not be called 'mission': that is the folder of mission-wide files",
-            f"rename it in {ZONES_FILE}",
-        )
     for code in config.quotas.zones:
         if code not in zones:
             refuse(f"quotas.zones.{code}", "there is no such zone", f"{ZONES_FILE} has: {', '.join(sorted(zones))}")

@@ -16,6 +16,7 @@ from typing import get_args
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
+from kobo_sync.language.speaking import speaking
 from kobo_sync.model import Class, Document, Scope
 
 
@@ -65,7 +66,17 @@ def _checked(name: str, module: ModuleType) -> Deliverable:
     for field, allowed in (("SCOPE", get_args(Scope)), ("CLASS", get_args(Class))):
         if getattr(module, field) not in allowed:
             raise _refusal(name, f"has {field} = {getattr(module, field)!r}, which is none of {', '.join(allowed)}")
-    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, module.build)
+    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, _in_its_language(module.build))
+
+
+def _in_its_language(build: Callable[[Facts], list[Document]]) -> Callable[[Facts], list[Document]]:
+    """*build*, speaking the language of the mission's documents."""
+
+    def speaking_build(facts: Facts) -> list[Document]:
+        with speaking(facts.config.mission.document_language):
+            return build(facts)
+
+    return speaking_build
 
 
 def _refusal(name: str, reason: str) -> ConfigError:

@@ -15,9 +15,10 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay
 from kobo_sync.config.config import Session
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french, pictures
+from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, SignedTable, attendance_sheet
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "attendance_list"
@@ -47,8 +48,8 @@ def build(facts: Facts) -> list[Document]:
     writer.footer_note(document, _protection(facts))
     writer.title(document, _HEADING)
     writer.facing(document, _heading_grid(facts))
-    who = french.none_or(len(listed.people), "personne", none="aucune")
-    alt = f"Émargement : {who}, dont {french.none_or(len(listed.present), 'présente', none='aucune')}"
+    who = typography.none_or(len(listed.people), "personne", none="aucune")
+    alt = f"Émargement : {who}, dont {typography.none_or(len(listed.present), 'présente', none='aucune')}"
     for title, head, widths, rows in tables:
         content = writer.Table(
             head, rows, widths, caption=title, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False
@@ -71,15 +72,15 @@ def build(facts: Facts) -> list[Document]:
         heading=_HEADING,
         dated=letterhead.as_of(facts),
         author=letterhead.organisers(facts),
-        facing=[(label, french.typography(text)) for label, text in _heading_grid(facts)],
+        facing=[(label, typography.spaced(text)) for label, text in _heading_grid(facts)],
         tables=[
             SignedTable(title, head, widths, [[_pdf_cell(cell) for cell in row] for row in rows])
             for title, head, widths, rows in tables
         ],
-        remarks=french.typography(_remarks(facts, listed)),
+        remarks=typography.spaced(_remarks(facts, listed)),
         totals=totals,
         certification=_CERTIFIED,
-        protection=french.typography(_protection(facts)),
+        protection=typography.spaced(_protection(facts)),
         draft=not facts.final,
         colour=letterhead.colour(facts),
         logos=letterhead.page_logos(facts),
@@ -108,7 +109,7 @@ def masked_phone(text: str) -> str:
         digits = "0" + digits[-9:]
     if len(digits) < 6:
         return "••" if digits else ""
-    return french.NBSP.join((digits[:2], "••", "••", "••", digits[-2:]))
+    return typography.NBSP.join((digits[:2], "••", "••", "••", digits[-2:]))
 
 
 def _heading_grid(facts: Facts) -> list[tuple[str, str]]:
@@ -119,7 +120,7 @@ def _heading_grid(facts: Facts) -> list[tuple[str, str]]:
         ("Action", letterhead.action(facts)),
         ("Date", letterhead.held_on(facts)),
         ("Lieu", letterhead.place(facts)),
-        ("Horaires", f"{hours} ({french.duration(minutes)})" if minutes else hours or _DOTS),
+        ("Horaires", f"{hours} ({typography.duration(minutes)})" if minutes else hours or _DOTS),
         ("Formateur·rice", facts.config.mission.trainer or _DOTS),
         ("Organisateurs", letterhead.organisers(facts)),
     ]
@@ -129,7 +130,7 @@ def _hours(facts: Facts, session: Session) -> str:
     label = labels.session(facts, session.code)
     if session.starts is None or session.ends is None:
         return label
-    return f"{label} {french.hour(session.starts)} – {french.hour(session.ends)}"
+    return f"{label} {typography.hour(session.starts)} – {typography.hour(session.ends)}"
 
 
 def _minutes(session: Session) -> int:
@@ -150,7 +151,7 @@ def _tables(facts: Facts, listed: present.Attendance) -> list[_SignedTable]:
     if len(listed.half_days) <= _MOST_COLUMNS or len(by_day) < 2:
         return [("", *_signatures(facts, listed, listed.half_days))]
     return [
-        (french.day(date.fromisoformat(day), weekday=True).capitalize(), *_signatures(facts, listed, halves))
+        (typography.day(date.fromisoformat(day), weekday=True).capitalize(), *_signatures(facts, listed, halves))
         for day, halves in by_day.items()
     ]
 
@@ -169,7 +170,7 @@ def _signatures(
         _person_row(facts, number, person, half_days, signature_cm) for number, person in enumerate(listed.people, 1)
     ]
     if not rows:
-        empty = writer.Cell(f"{french.NO_DATA} : ni inscription ni émargement reçus", italic=True)
+        empty = writer.Cell(f"{typography.NO_DATA} : ni inscription ni émargement reçus", italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
     # As long as nobody has signed, it is a sheet to sign on paper: a line for each person expected.
     expected = 0 if listed.present else sum(zone.target for zone in present.zones_of(facts))
@@ -223,7 +224,7 @@ def _of_them(n: int, n_all: int) -> str:
     """``dont 9 ``, ``toutes ``, ``aucune ``; nothing of one person who is all there are."""
     if n == n_all:
         return "toutes " if n > 1 else ""
-    return f"dont {french.number(n)} " if n else "aucune "
+    return f"dont {typography.number(n)} " if n else "aucune "
 
 
 def _remarks(facts: Facts, listed: present.Attendance) -> str:
@@ -231,11 +232,11 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
     absent = [person for person in listed.people if not person.present]
     if not listed.n_rows:
-        registered = french.none_or(listed.n_registered, "personne inscrite", "personnes inscrites", none="aucune")
+        registered = typography.none_or(listed.n_registered, "personne inscrite", "personnes inscrites", none="aucune")
         parts = [registered] if facts.config.forms_with_role("registration") else []
         text = " ; ".join([*parts, "aucune présence reçue : feuille à signer"])
         return f"{text[:1].upper()}{text[1:]}."
-    remarks = [french.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
+    remarks = [typography.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
     if len(listed.sessions) > 1 and listed.present and present.is_by_half_day(facts):
         several = len({half.day for half in listed.half_days}) > 1
         whole = f"{'une' if several else 'la'} journée entière"
@@ -243,30 +244,30 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     has_list = bool(facts.config.forms_with_role("registration"))
     if has_list:
         remarks.append(
-            french.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
+            typography.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
         )
     if walk_ins and has_list:
-        remarks.append(f"{french.count(len(walk_ins), 'personne')} hors liste")
+        remarks.append(f"{typography.count(len(walk_ins), 'personne')} hors liste")
     if visitors:
-        who = french.count(len(visitors), "personne inscrite", "personnes inscrites")
+        who = typography.count(len(visitors), "personne inscrite", "personnes inscrites")
         remarks.append(f"{who} dans une autre zone")
     if listed.n_declared:
-        declared = french.count(listed.n_declared, "présence déclarée", "présences déclarées")
+        declared = typography.count(listed.n_declared, "présence déclarée", "présences déclarées")
         remarks.append(f"{declared} sans signature, le formulaire n’en demande pas")
     if listed.n_no_session:
-        remarks.append(french.count(listed.n_no_session, *NO_SESSION))
+        remarks.append(typography.count(listed.n_no_session, *NO_SESSION))
     if listed.n_repeated:
-        remarks.append(french.count(listed.n_repeated, *REPEATED))
+        remarks.append(typography.count(listed.n_repeated, *REPEATED))
     if listed.n_unsigned:
         remarks.append(
-            french.count(
+            typography.count(
                 listed.n_unsigned, "passage sans signature, non compté", "passages sans signature, non comptés"
             )
         )
     target = facts.zone.target if facts.zone else sum(zone.target for zone in facts.config.zones)
     over = len(listed.present) - target
     if target and over > 0:
-        remarks.append(f"{french.count(over, 'personne')} au-delà du quota")
+        remarks.append(f"{typography.count(over, 'personne')} au-delà du quota")
     text = " ; ".join(remarks)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -289,8 +290,8 @@ def _total_row(
     people = [person for person in listed.present if codes is None or person.traits["group"] in codes]
     sexes = [person.traits["sex"] for person in people]
     women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
-    quota = french.number(done.quota) if done else french.NOTHING
-    share = french.percent(done.share) if done else french.NOTHING
+    quota = typography.number(done.quota) if done else typography.NOTHING
+    share = typography.percent(done.share) if done else typography.NOTHING
     return [label, str(women), str(men), str(len(people) - women - men), str(len(people)), quota, share]
 
 

@@ -10,8 +10,8 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Manifest
 
 NAME = "changes"
@@ -116,8 +116,10 @@ def _figures(before: Mapping[str, str], now: Mapping[str, str]) -> list[list[str
     few |= {resting for name in few for resting in _RESTING[name]}
     rows = []
     for name in dict.fromkeys([*now, *before]):
-        for row in _differing({name: before.get(name, french.NOTHING)}, {name: now.get(name, french.NOTHING)}, _title):
-            rows.append([row[0], french.NOTHING, _FEW] if name in few else row)
+        for row in _differing(
+            {name: before.get(name, typography.NOTHING)}, {name: now.get(name, typography.NOTHING)}, _title
+        ):
+            rows.append([row[0], typography.NOTHING, _FEW] if name in few else row)
     return rows
 
 
@@ -139,7 +141,7 @@ def _differing(before: Mapping[str, object], now: Mapping[str, object], title: C
     """A row per entry that is other than it was: its title (none: not told), before, now."""
     rows = []
     for key in dict.fromkeys([*now, *before]):
-        old, new = str(before.get(key, french.NOTHING)), str(now.get(key, french.NOTHING))
+        old, new = str(before.get(key, typography.NOTHING)), str(now.get(key, typography.NOTHING))
         if title(key) and old != new:
-            rows.append([french.typography(title(key)), old, new])
+            rows.append([typography.spaced(title(key)), old, new])
     return rows

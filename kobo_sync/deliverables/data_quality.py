@@ -15,8 +15,8 @@ from kobo_sync.checks.enumerators import statistics
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
 from kobo_sync.deliverables.treatment import classes_of
-from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Finding, Scope
 
 NAME = "data_quality"
@@ -51,10 +51,10 @@ def build(facts: Facts) -> list[Document]:
     awaited = _awaited_files(facts)
     by_severity = [sum(finding.severity == severity for finding in facts.findings) for severity in ("error", "warning")]
     figures = [
-        (french.number(letterhead.n_submissions(facts, form_ids)), "soumissions reçues"),
-        (french.number(by_severity[0]), "erreur" if by_severity[0] < 2 else "erreurs"),
-        (french.number(by_severity[1]), "à vérifier"),
-        (french.number(sum(awaited.values())), "fichiers attendus, non reçus"),
+        (typography.number(letterhead.n_submissions(facts, form_ids)), "soumissions reçues"),
+        (typography.number(by_severity[0]), "erreur" if by_severity[0] < 2 else "erreurs"),
+        (typography.number(by_severity[1]), "à vérifier"),
+        (typography.number(sum(awaited.values())), "fichiers attendus, non reçus"),
     ]
     writer.key_figures(document, figures)
     _received(document, facts)
@@ -72,11 +72,11 @@ def _received(document: WordDocument, facts: Facts) -> None:
     by_form = {each.table: each for each in receipts(facts)}
     for form_id in facts.config.forms:
         table, each = facts.tables.get(form_id), by_form.get(form_id)
-        cells = [french.NOTHING] * 3
+        cells = [typography.NOTHING] * 3
         if each is not None:
             others = sum(n for reason, n in each.set_aside.items() if reason != "refused")
             cells = [str(each.set_aside.get("refused", 0)), str(others), str(each.used)]
-        version = facts.form_versions.get(form_id, "") or french.NOTHING
+        version = facts.form_versions.get(form_id, "") or typography.NOTHING
         n = str(0 if table is None else len(table))
         rows.append([labels.form(facts, form_id), n, *cells, *_by_status(table), version])
     head = ["Formulaire", "Reçues", "Refus", "Écartées", "Utilisées", *_STATUSES.values(), "Version"]
@@ -102,7 +102,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
         ),
         (learnt.n_unmatched, "test utilisé sans code, non apparié", "tests utilisés sans code, non appariés"),
     ]
-    texts = [french.count(n, one, many) for n, one, many in cells_counted if n]
+    texts = [typography.count(n, one, many) for n, one, many in cells_counted if n]
     if texts:
         writer.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
 
@@ -113,7 +113,7 @@ def _reasons(each: Receipt) -> str:
     if not reasons:
         return ""
     what = each.form_id if each.table == each.form_id else f"{each.form_id}, actions"
-    return f"{what} : {french.listing([french.count(n, one, many) for n, one, many in reasons])}"
+    return f"{what} : {typography.listing([typography.count(n, one, many) for n, one, many in reasons])}"
 
 
 def _by_status(table: pd.DataFrame | None) -> list[str]:
@@ -126,7 +126,7 @@ def _follow_up(document: WordDocument, facts: Facts) -> None:
     """How many findings are in each state of the worklist."""
     totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _STATES}
     if any(totals.values()):
-        counts_text = " · ".join(f"{label} : {french.number(totals[state])}" for state, label in _STATES.items())
+        counts_text = " · ".join(f"{label} : {typography.number(totals[state])}" for state, label in _STATES.items())
         writer.paragraph(document, f"Suivi des constats – {counts_text}. Les fausses alertes ne sont pas listées.")
 
 
@@ -151,7 +151,7 @@ def _finding(finding: Finding) -> list[str | writer.Cell]:
     return [
         finding.rule,
         writer.Cell(_SEVERITIES[finding.severity], fill=fill),
-        _STATES.get(finding.state, french.NOTHING),
+        _STATES.get(finding.state, typography.NOTHING),
         finding.where,
         finding.message,
         finding.hint,
@@ -169,7 +169,7 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
                 continue
             n_missing = int(mine[name].isna().sum())
             if n_missing:
-                share = french.percent(n_missing / len(mine))
+                share = typography.percent(n_missing / len(mine))
                 rows.append(
                     [
                         labels.form(facts, form_id),
@@ -180,7 +180,7 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
                     ]
                 )
     rows += [
-        [labels.form(facts, form_id), "Fichiers (photos, signatures)", str(n), french.NOTHING, french.NOTHING]
+        [labels.form(facts, form_id), "Fichiers (photos, signatures)", str(n), typography.NOTHING, typography.NOTHING]
         for form_id, n in awaited.items()
         if n
     ]
@@ -202,11 +202,11 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
         [
             shown(facts, work.enumerator, asks_who=True),
             labels.form(facts, work.form_id),
-            french.number(work.n),
-            french.number(work.n_days),
-            french.number(work.busiest),
-            french.NOTHING if work.minutes is None else french.number(work.minutes, 1),
-            french.percent(work.missing_share),
+            typography.number(work.n),
+            typography.number(work.n_days),
+            typography.number(work.busiest),
+            typography.NOTHING if work.minutes is None else typography.number(work.minutes, 1),
+            typography.percent(work.missing_share),
         ]
         for work in sorted(works, key=lambda work: (work.enumerator, facts.config.forms[work.form_id].file))
     ]
@@ -240,17 +240,17 @@ def _personal(document: WordDocument, facts: Facts) -> None:
     for each in groups(facts).smallest:
         if set(each.traits) <= {"zone"}:
             continue  # a place is nobody
-        traits = ", ".join(letterhead.TRAITS.get(trait, trait) for trait in each.traits) or french.NOTHING
-        blanked = french.count(each.n_blanked, "réponse laissée vide", "réponses laissées vides")
+        traits = ", ".join(letterhead.TRAITS.get(trait, trait) for trait in each.traits) or typography.NOTHING
+        blanked = typography.count(each.n_blanked, "réponse laissée vide", "réponses laissées vides")
         after = f"après {blanked}" if each.n_blanked else "sans réponse laissée vide"
         text = (
-            f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {french.number(each.n)} "
+            f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {typography.number(each.n)} "
             f"({traits}), {after}."
         )
         writer.paragraph(document, text)
         if each.k < ENOUGH:
             text = (
-                f"Attention : {french.count(each.n_small, 'ligne ou personne est', 'lignes ou personnes sont')} dans un groupe de moins de "
+                f"Attention : {typography.count(each.n_small, 'ligne ou personne est', 'lignes ou personnes sont')} dans un groupe de moins de "
                 f"{ENOUGH} ; garder moins de réponses (privacy.keep), ou relever privacy.smallest_group."
             )
             writer.note(document, text)
@@ -275,11 +275,11 @@ def _provenance(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, "Provenance")
     told = "Aucune donnée n’a été reçue"
     if facts.as_of:
-        day = french.day(letterhead.local_day(facts, facts.as_of), weekday=True)
+        day = typography.day(letterhead.local_day(facts, facts.as_of), weekday=True)
         told = f"Données arrêtées au {day}, dernière soumission ou validation reçue"
     writer.paragraph(
         document,
-        f"{told} ; empreinte du contenu : {facts.fingerprint or french.NOTHING}. "
+        f"{told} ; empreinte du contenu : {facts.fingerprint or typography.NOTHING}. "
         "Mêmes données, mêmes octets : deux dossiers de même empreinte sont identiques.",
     )
     writer.note(

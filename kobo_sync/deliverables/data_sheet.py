@@ -24,8 +24,8 @@ from kobo_sync.deliverables.treatment import (
     system_of,
     treatments,
 )
-from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
+from kobo_sync.language import typography
 from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import free_name
 
@@ -98,7 +98,7 @@ class DataSheet:
                 columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
                 values.append(labelled)
         if not columns:
-            return excel.Sheet(self.name, [excel.Column("aucune_donnee", french.NO_DATA)], [])
+            return excel.Sheet(self.name, [excel.Column("aucune_donnee", typography.NO_DATA)], [])
         lines = list(zip(*values, strict=True))
         if rows is not None:
             lines = [line for line, stays in zip(lines, rows, strict=True) if stays]

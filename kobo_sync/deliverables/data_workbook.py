@@ -10,8 +10,8 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead, pseudonyms
 from kobo_sync.deliverables.data_sheet import RETIRED, DataSheet, Told, lists_people
-from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Question, Scope
 
 NAME = "data_workbook"
@@ -96,12 +96,12 @@ def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
 
 def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -> list[str]:
     """What these data are, in sentences for their reader: what was done to them, sheet by sheet, and how cells are to be read."""
-    as_of = french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else french.NO_DATA
+    as_of = typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else typography.NO_DATA
     lines = [
         f"Données {'nominatives : diffusion restreinte' if nominative else 'pseudonymisées'} – {letterhead.place_name(facts)}",
         letterhead.action(facts),
         f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
-        f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or french.NOTHING}",
+        f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or typography.NOTHING}",
         *(["Toutes les colonnes sont gardées : ce fichier nomme des personnes. La liste des codes (« Clés ») dit qui est qui dans les fichiers "
            "pseudonymisés."] if nominative else _what_was_done(facts, told)),
         "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
@@ -114,12 +114,12 @@ def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -
         "telle quelle. "
         "Téléphones (+212…), nombres et tiret seul restent tels quels.",
     ]  # fmt: skip
-    return [french.typography(line) for line in lines]
+    return [typography.spaced(line) for line in lines]
 
 
 def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
     """What was left out, masked, coded and made coarse, in general; `_steps` says it sheet by sheet."""
-    keep = ", ".join(facts.config.privacy.keep) or french.NOTHING
+    keep = ", ".join(facts.config.privacy.keep) or typography.NOTHING
     lines = [
         "Les questions qui disent qui est quelqu’un sont retirées (noms, téléphones, adresses, numéros d’identité, signatures, photos, "
         "enregistrements, positions, appareil, compte), qu’un réglage le dise ou qu’on le devine au nom, au libellé ou au type de la question.",
@@ -132,7 +132,7 @@ def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
     if facts.config.privacy.smallest_group > 1:
         lines.append(
             f"Une réponse qui laisserait moins de {facts.config.privacy.smallest_group} personnes ensemble est laissée vide : "
-            f"{french.count(sum(sum(t.blanked.values()) for t in told.values()), 'cellule', 'cellules')}."
+            f"{typography.count(sum(sum(t.blanked.values()) for t in told.values()), 'cellule', 'cellules')}."
         )
     lines.append("Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.")
     return lines
@@ -141,10 +141,10 @@ def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
 def steps_lines(told: Mapping[str, Told]) -> list[str]:
     """What was done to each table, in a line per kind: for files that have no sheet « Lisez-moi »."""
     return [
-        french.typography(f"{name} – {title.lower()} : {text}")
+        typography.spaced(f"{name} – {title.lower()} : {text}")
         for name, done in told.items()
         for title, text in zip(_STEPS, _steps(done), strict=True)
-        if text != french.NOTHING
+        if text != typography.NOTHING
     ]
 
 
@@ -161,7 +161,7 @@ def _steps(done: Told) -> list[str]:
     masked = [f"{column} ({n})" for column, n in done.masked.items()]
     blanked = [f"{column} ({n})" for column, n in done.blanked.items()]
     parts = (done.left_out, masked, done.coarse, done.coded, blanked)
-    return [", ".join(part) or french.NOTHING for part in parts]
+    return [", ".join(part) or typography.NOTHING for part in parts]
 
 
 def _read_me(facts: Facts, sheets: list[excel.Sheet], told: Mapping[str, Told], *, nominative: bool) -> excel.Sheet:
@@ -202,9 +202,9 @@ def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, 
     languages = facts.config.mission.languages
     offered = () if lists_people(facts, form_id, question) else labels.all_choices(facts, form_id, question.name)
     if offered:
-        others = languages[1:]
+        first, *others = languages
         return [
-            (item.name, [labels.pick(item.labels, languages[:1], ""), *(item.labels.get(each, "") for each in others)])
+            (item.name, [labels.pick(item.labels, [first], ""), *(item.labels.get(each, "") for each in others)])
             for item in offered
         ]
     if question.name == facts.config.forms[form_id].fields.get("zone"):

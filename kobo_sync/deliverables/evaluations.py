@@ -28,9 +28,9 @@ from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.config.config import Role
 from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "evaluations"
@@ -77,13 +77,13 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     """Adds the band of numbers: presence, then test, gain and recommendation where the mission asks for them."""
     listed = present.attendance(facts)
     quota = present.completion(listed, present.zones_of(facts)).quota
-    slash = f"{french.NNBSP}/{french.NNBSP}"
+    slash = f"{typography.NNBSP}/{typography.NNBSP}"
     printed, advice = printed_change(facts), printed_advice(facts)
-    about = f"≈{french.NBSP}" if advice.about else ""
+    about = f"≈{typography.NBSP}" if advice.about else ""
     came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
     band = [
         (
-            came + slash + french.number(quota) if quota else came,
+            came + slash + typography.number(quota) if quota else came,
             f"présent·e·s ({rate})" if rate else "présent·e·s",
         ),
     ]
@@ -91,7 +91,7 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
         pairs = letterhead.n_is(letterhead.counted(facts, "pairs"))
         band += [(letterhead.score(printed), f"bonnes réponses, avant → après ({pairs})"), _gain_figure(printed)]
     if facts.config.forms_with_role("satisfaction"):
-        score = french.NOTHING if advice.score is None else about + french.signed(advice.score)
+        score = typography.NOTHING if advice.score is None else about + typography.signed(advice.score)
         n = letterhead.n_is(letterhead.counted(facts, "satisfaction"))
         band.append((score, f"recommandation, de −100 à +100 ({n})"))
     writer.key_figures(document, band)
@@ -187,8 +187,8 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
             for mean, what, when in sides
             if told_number(facts, what).shown
         ]
-        alone = f" Moyennes sans appariement : {french.listing(means_text)}." if means_text else ""
-        writer.paragraph(document, f"{french.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
+        alone = f" Moyennes sans appariement : {typography.listing(means_text)}." if means_text else ""
+        writer.paragraph(document, f"{typography.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
         return
     if not pairs.shown:
         writer.paragraph(document, _TOO_FEW)
@@ -215,7 +215,7 @@ def learning_figure(document: WordDocument, facts: Facts) -> None:
     ]
     lines += items
     alt = "Bonnes réponses avant puis après : " + " ; ".join(
-        f"{name} {french.points(before)} puis {french.points(after)}" for name, before, after in lines
+        f"{name} {typography.points(before)} puis {typography.points(after)}" for name, before, after in lines
     )
     picture = writer.Picture(charts.dumbbell(lines, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
     n = letterhead.counted(facts, "pairs")
@@ -240,8 +240,8 @@ def _evolution(facts: Facts, change: Change) -> str:
     text = sentences.evolution_words(before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs")))
     if change.low is not None and spread_shown(facts):
         text += (
-            f" (IC à 95 % : {french.signed(change.low, 1)} à {french.signed(change.high, 1)} ; test t apparié, {french.p_value(change.t_p)} ; "
-            f"Wilcoxon-Pratt, {french.p_value(change.wilcoxon_p)} ; taille d’effet dz = {french.number(change.dz, 2)})"
+            f" (IC à 95 % : {typography.signed(change.low, 1)} à {typography.signed(change.high, 1)} ; test t apparié, {typography.p_value(change.t_p)} ; "
+            f"Wilcoxon-Pratt, {typography.p_value(change.wilcoxon_p)} ; taille d’effet dz = {typography.number(change.dz, 2)})"
         )
     text += f". {sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
     n_same = change.n - change.n_up - change.n_down
@@ -298,9 +298,9 @@ def item_points(printed: PrintedItem) -> str:
     """By how many points an item's share right moved; « – » where one of both is no more than a band."""
     before, after = printed.before.drawn, printed.after.drawn
     if before is None or after is None:
-        return french.NOTHING
-    sign = "" if printed.before.exact and printed.after.exact else f"≈{french.NBSP}"
-    return sign + french.signed(100 * (after - before))
+        return typography.NOTHING
+    sign = "" if printed.before.exact and printed.after.exact else f"≈{typography.NBSP}"
+    return sign + typography.signed(100 * (after - before))
 
 
 # ── satisfaction ────────────────────────────────────────────────────────────
@@ -310,7 +310,7 @@ def satisfaction_results(document: WordDocument, facts: Facts) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
     number = told_number(facts, "satisfaction")
     if not number.n and not number.partial:
-        writer.paragraph(document, f"{french.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
         return
     if not number.shown:
         writer.paragraph(document, _TOO_FEW)
@@ -330,16 +330,16 @@ def _recommendation(facts: Facts) -> str:
     printed = printed_advice(facts)
     if printed.score is None:
         return "Recommandation : trop peu de réponses pour publier un indice."
-    sign = f"≈{french.NBSP}" if printed.about else ""
+    sign = f"≈{typography.NBSP}" if printed.about else ""
     text = (
-        f"Recommandation : **{sign}{french.signed(printed.score)}** sur une échelle de −100 à +100 "
+        f"Recommandation : **{sign}{typography.signed(printed.score)}** sur une échelle de −100 à +100 "
         f"({letterhead.n_is(letterhead.denominator(printed.told))}"
     )
     if printed.interval:
-        text += f" ; intervalle à 95 % : {french.signed(printed.interval[0])} à {french.signed(printed.interval[1])}"
+        text += f" ; intervalle à 95 % : {typography.signed(printed.interval[0])} à {typography.signed(printed.interval[1])}"
     text += ")"
     if printed.parts:
-        shares = [french.percent(part) for part in printed.parts]
+        shares = [typography.percent(part) for part in printed.parts]
         text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
     return f"{text}. {sentences.uncertainty_words(printed.told.n)}"
 
@@ -373,7 +373,7 @@ def scales(document: WordDocument, facts: Facts) -> None:
             each.scale.label,
             letterhead.denominator(each.told),
             favourable(each),
-            _level(each.scale) if each.told.shown else french.NOTHING,
+            _level(each.scale) if each.told.shown else typography.NOTHING,
         ]
         for each in printed_scales(facts)
     ]
@@ -388,13 +388,13 @@ def favourable(printed: PrintedScale) -> str:
     if not printed.favourable.exact:
         return letterhead.share(printed.favourable)
     low, high = printed.scale.favourable_interval or (0.0, 0.0)
-    return f"{french.percent(printed.favourable.value)} ({french.number(100 * low)}–{french.number(100 * high)})"
+    return f"{typography.percent(printed.favourable.value)} ({typography.number(100 * low)}–{typography.number(100 * high)})"
 
 
 def _level(scale: Scale) -> str:
     """The median's label; both labels when it falls between two levels."""
     if scale.median is None:
-        return french.NOTHING
+        return typography.NOTHING
     low, high = int(scale.median), int(scale.median + 0.5)
     return (
         scale.levels[low - 1] if low == high else f"entre « {scale.levels[low - 1]} » et « {scale.levels[high - 1]} »"
@@ -408,7 +408,7 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
     answers = satisfaction(facts).open_answers
     if not any(answers.values()):
-        writer.paragraph(document, f"{french.NO_DATA} : aucune réponse aux questions ouvertes.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucune réponse aux questions ouvertes.")
         return
     writer.note(
         document,

@@ -26,7 +26,7 @@ from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.shares import Share
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 Cell = float | str | None
 Figure = tuple[str, Cell, Cell]  # the indicator's name, its value, its n
@@ -42,12 +42,12 @@ def share_cell(share: Share) -> Cell:
     """A share 0..1 to the hundredth where it is exact; as text where it is rounded or a band; empty where it is not told."""
     if share.sign == "–":
         return None
-    return french.rounded(share.value, 2) if share.exact else letterhead.share(share)
+    return typography.rounded(share.value, 2) if share.exact else letterhead.share(share)
 
 
 def _as_text(value: float | None, digits: int) -> Cell:
     """A figure of fewer decimals than its kind has: a cell's format would add the zeros that nobody measured."""
-    return None if value is None else french.number(value, digits)
+    return None if value is None else typography.number(value, digits)
 
 
 def n_cell(told: Told) -> Cell:
@@ -64,7 +64,7 @@ def printed_figures(facts: Facts) -> Iterator[Figure]:
     yield from _satisfaction(facts)
     yield from _needs(facts)
     plan = road_map(facts)
-    yield "smart_share", french.rounded(plan.smart_share, 2), len(plan.actions)
+    yield "smart_share", typography.rounded(plan.smart_share, 2), len(plan.actions)
     as_of = letterhead.local_day(facts, facts.as_of) if facts.as_of else None
     yield "overdue", len(plan.overdue(as_of)) if as_of else None, len(plan.actions)
 
@@ -80,13 +80,13 @@ def _people(facts: Facts) -> Iterator[Figure]:
     apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
     for name, what in apart:
         yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
-    yield "quota_completion", french.rounded(_quota_share(facts), 2), None
+    yield "quota_completion", typography.rounded(_quota_share(facts), 2), None
     groups = tuple(group.code for group in facts.config.groups)
     table = present_by_sex(facts, "group", groups)
     quotas = facts.zone.quotas if facts.zone else {}
     for code, total in zip(table.rows, table.row_totals(), strict=True):
         if total is not None and quotas.get(code):
-            yield f"quota_completion:{code}", french.rounded(total / quotas[code], 2), quotas[code]
+            yield f"quota_completion:{code}", typography.rounded(total / quotas[code], 2), quotas[code]
     for column in filter(None, table.columns):
         yield f"present:sex:{column}", table.total(column), came
     for code, total in zip(table.rows, table.row_totals(), strict=True):
@@ -102,7 +102,7 @@ def _test(facts: Facts) -> Iterator[Figure]:
         yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
     before = told_number(facts, "before")
     if before.exact and pairs.exact and before.n and not before.partial and not pairs.partial:
-        yield "attrition", french.rounded((before.n - pairs.n) / before.n, 2), before.n
+        yield "attrition", typography.rounded((before.n - pairs.n) / before.n, 2), before.n
     if not pairs.shown:
         return
     printed = printed_change(facts)
@@ -110,19 +110,19 @@ def _test(facts: Facts) -> Iterator[Figure]:
         *texts, gain = letterhead.scores(printed)
         cells: list[Cell] = [*texts]
         if not printed.about:
-            cells[:2] = french.rounded(printed.before), french.rounded(printed.after)
+            cells[:2] = typography.rounded(printed.before), typography.rounded(printed.after)
         if printed.exact:  # else as text: a cell's format, or the annex, would write +26 as +26,0
-            cells[2] = french.rounded(printed.change, 1)
+            cells[2] = typography.rounded(printed.change, 1)
         for name, cell in zip(("paired_before", "paired_after", "change"), cells, strict=True):
             yield name, cell, n
         if printed.gain is None:
             yield "gain", None, n
         else:
-            yield "gain", french.rounded(printed.gain, 2) if printed.exact else gain, n
+            yield "gain", typography.rounded(printed.gain, 2) if printed.exact else gain, n
     if spread_shown(facts):
         spread = (("change_low", change.low, 1), ("change_high", change.high, 1), ("effect_size", change.dz, 2))
         for name, value, digits in (*spread, ("t_p", change.t_p, 3), ("wilcoxon_p", change.wilcoxon_p, 3)):
-            yield name, french.rounded(value, digits), n
+            yield name, typography.rounded(value, digits), n
     for item in printed_items(facts):
         for name, share in (("item_before", item.before), ("item_after", item.after)):
             yield f"{name}:{item.item.name}", share_cell(share), n_cell(item.told)
@@ -134,32 +134,32 @@ def _satisfaction(facts: Facts) -> Iterator[Figure]:
         yield f"favourable:{question}", share_cell(each.favourable), n
         if each.favourable.exact:
             low, high = wilson(each.favourable.numerators[0], each.told.n) or (None, None)
-            yield f"favourable_low:{question}", french.rounded(low, 2), n
-            yield f"favourable_high:{question}", french.rounded(high, 2), n
+            yield f"favourable_low:{question}", typography.rounded(low, 2), n
+            yield f"favourable_high:{question}", typography.rounded(high, 2), n
     advice = printed_advice(facts)
     if advice.score is not None:
         n = n_cell(advice.told)
-        score = french.rounded(advice.score)
-        yield "recommendation", score if not advice.about else f"≈{french.NBSP}{french.signed(score)}", n
+        score = typography.rounded(advice.score)
+        yield "recommendation", score if not advice.about else f"≈{typography.NBSP}{typography.signed(score)}", n
         if advice.interval:
             for name, value in zip(("recommendation_low", "recommendation_high"), advice.interval, strict=True):
-                yield name, french.rounded(value), n
+                yield name, typography.rounded(value), n
 
 
 def _needs(facts: Facts) -> Iterator[Figure]:
     printed = printed_needs(facts)
     n = _counted(facts, "needs")
     for each in printed.needs:
-        score = french.rounded(each.score, printed.digits)
+        score = typography.rounded(each.score, printed.digits)
         yield f"need_score:{each.need.code}", score if printed.digits == 2 else _as_text(score, printed.digits), n
-        yield f"need_severity:{each.need.code}", french.rounded(each.severity, 1), None
+        yield f"need_severity:{each.need.code}", typography.rounded(each.severity, 1), None
     if printed.needs:
         yield from _compared(printed)
 
 
 def _compared(printed: PrintedNeeds) -> Iterator[Figure]:
     ranked = printed.ranked
-    yield "agreement", agreement(printed) if printed.agreement_about else french.rounded(ranked.agreement, 2), None
+    yield "agreement", agreement(printed) if printed.agreement_about else typography.rounded(ranked.agreement, 2), None
     yield "common_priorities", None if ranked.common is None else len(ranked.common), len(ranked.needs)
 
 
@@ -169,18 +169,18 @@ def _compared(printed: PrintedNeeds) -> Iterator[Figure]:
 def item_p(printed: PrintedItem) -> str:
     """McNemar's p as ``0,012``; as a step, ``< 0,05`` or ``≥ 0,05``, where it would tell who gained or lost."""
     if printed.p is not None:
-        return french.p_value(printed.p).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}")
+        return typography.p_value(printed.p).removeprefix(f"p{typography.NNBSP}").removeprefix(f"={typography.NNBSP}")
     if printed.p_band is None:
-        return french.NOTHING
+        return typography.NOTHING
     if printed.p_band < len(P_STEPS):
         digits = 3 if printed.p_band == 0 else 2
-        return f"<{french.NNBSP}{french.number(P_STEPS[printed.p_band], digits)}"
-    return f"≥{french.NNBSP}{french.number(P_STEPS[-1], 2)}"
+        return f"<{typography.NNBSP}{typography.number(P_STEPS[printed.p_band], digits)}"
+    return f"≥{typography.NNBSP}{typography.number(P_STEPS[-1], 2)}"
 
 
 def quota_rate(facts: Facts) -> str:
     """How far the quota is reached; not told of a mission that leaves zones out."""
-    return french.percent(_quota_share(facts))
+    return typography.percent(_quota_share(facts))
 
 
 def _quota_share(facts: Facts) -> float | None:
@@ -204,14 +204,14 @@ def quoted(facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
 def agreement(printed: PrintedNeeds) -> str:
     """Kendall's W as ``0,47``; as ``≈ 0,5`` where groups are small."""
     if not printed.agreement_about:
-        return french.number(printed.ranked.agreement, 2)
-    return f"≈{french.NBSP}{french.number(printed.ranked.agreement, 1)}"
+        return typography.number(printed.ranked.agreement, 2)
+    return f"≈{typography.NBSP}{typography.number(printed.ranked.agreement, 1)}"
 
 
 def rank_cell(printed: PrintedNeeds, need: Need, attribute: str, code: str) -> int | str | None:
     """The rank of *need* in a group or sex; ``≤ 5`` where these are few."""
     rank, at_most = printed.rank(need, attribute, code)
-    return f"≤{french.NBSP}{rank}" if at_most and rank is not None else rank
+    return f"≤{typography.NBSP}{rank}" if at_most and rank is not None else rank
 
 
 def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:

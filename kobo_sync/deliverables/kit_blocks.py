@@ -14,13 +14,13 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Role, Session
 from kobo_sync.deliverables import letterhead
-from kobo_sync.documents import french
 from kobo_sync.documents.script import is_arabic
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block
 from kobo_sync.forms.paper import paper_numbers, plain
 from kobo_sync.forms.paper_numbers import without_number
 from kobo_sync.forms.wording import references
+from kobo_sync.language import typography
 from kobo_sync.model import Form
 
 _BREAK = 15
@@ -59,7 +59,7 @@ def _programme(document: WordDocument, facts: Facts) -> None:
     for session, steps in zip(sessions, _spread(facts, sessions), strict=True):
         hours = ""
         if session.starts and session.ends:
-            hours = f" ({french.hour(session.starts)} – {french.hour(session.ends)})"
+            hours = f" ({typography.hour(session.starts)} – {typography.hour(session.ends)})"
         rows = [
             [
                 when,
@@ -97,7 +97,7 @@ def _steps(facts: Facts) -> tuple[list[_Step], list[_Step], list[_Step]]:
     """What opens the day, its themes, what closes it, after the forms that the mission has."""
     roles = {None, *(form.role for form in facts.config.forms.values())}
     aim, method = "Comprendre, puis s’exercer sur un cas de la zone", "Apport court, jeu de rôle, retour"
-    names = [french.typography(f"Thème : {name}") for name in _theme_names(facts)]
+    names = [typography.spaced(f"Thème : {name}") for name in _theme_names(facts)]
     themes = [_Step(0, name, aim, method, "Fiches, papier, feutres") for name in names]
     if "focus_group" in roles:
         themes.append(_TALK)
@@ -146,12 +146,12 @@ def _timed(session: Session, steps: Sequence[_Step]) -> Iterator[tuple[str, int,
 
 def _length(minutes: int) -> str:
     if minutes <= 0:
-        return french.NOTHING
-    return french.duration(minutes) if minutes >= 60 else f"{minutes}{french.NNBSP}min"
+        return typography.NOTHING
+    return typography.duration(minutes) if minutes >= 60 else f"{minutes}{typography.NNBSP}min"
 
 
 def _clock(minutes: int | None) -> str:
-    return french.NOTHING if minutes is None else french.hour(time(minutes // 60 % 24, minutes % 60))
+    return typography.NOTHING if minutes is None else typography.hour(time(minutes // 60 % 24, minutes % 60))
 
 
 def _minutes(session: Session) -> int:
@@ -174,7 +174,7 @@ def _themes(document: WordDocument, facts: Facts) -> None:
         for item in facts.config.forms[form_id].items.values():
             name = letterhead.theme(facts, item.theme)
             counts[name] = counts.get(name, 0) + 1
-    rows = [[name, str(counts.get(name, 0))] for name in names] or [[french.NO_DATA, french.NOTHING]]
+    rows = [[name, str(counts.get(name, 0))] for name in names] or [[typography.NO_DATA, typography.NOTHING]]
     writer.table(
         document,
         writer.Table(["Thème", "Questions au test"], rows, [11, 6], caption="Thèmes de la journée", right=(1,)),
@@ -191,13 +191,13 @@ def _consent(document: WordDocument, facts: Facts) -> None:
         if texts:
             forms_by_text.setdefault(texts, []).append(form.title or form_id)
     if not forms_by_text:
-        writer.paragraph(document, f"{french.NO_DATA} : aucun formulaire ne demande le consentement.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucun formulaire ne demande le consentement.")
     for texts, titles in forms_by_text.items():
-        writer.heading(document, french.listing(titles), 2)
+        writer.heading(document, typography.listing(titles), 2)
         # The languages side by side, a form's text never cut by a page: in one column its title was left behind on the page before.
         sides = ["\n".join(t for t in texts if is_arabic(t) == arabic) for arabic in (False, True)]
         cells = [side for side in sides if side]
-        alt = f"Texte de consentement : {french.listing(titles)}"
+        alt = f"Texte de consentement : {typography.listing(titles)}"
         widths = [17.0 / len(cells)] * len(cells)
         writer.table(document, writer.Table((), [cells], widths, alt=alt, size=10, explained=False))
 
@@ -248,7 +248,7 @@ def _key(document: WordDocument, facts: Facts) -> None:
                     ]
                 )
     if not rows:
-        writer.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de test.")
+        writer.paragraph(document, f"{typography.NO_DATA} : la mission n’a pas de test.")
         return
     head = ["N°", "Question", "Bonne réponse", "Thème"]
     writer.table(
@@ -266,13 +266,13 @@ def _key(document: WordDocument, facts: Facts) -> None:
 
 def _needs(document: WordDocument, facts: Facts) -> None:
     catalogue = labels.needs(facts)
-    other = facts.config.mission.languages[1:2]
+    other = facts.config.mission.other_languages[:1]
     rows: list[list[str | writer.Cell]] = [
         [labels.need(facts, code), choice.labels.get(other[0], "") if other else ""]
         for code, choice in catalogue.items()
     ]
     if not rows:
-        writer.paragraph(document, f"{french.NO_DATA} : la mission n’a pas de liste de besoins.")
+        writer.paragraph(document, f"{typography.NO_DATA} : la mission n’a pas de liste de besoins.")
         return
     writer.table(
         document, writer.Table(["Besoin", "Autre langue"], rows, [9, 8], caption="Besoins proposés au classement")

@@ -14,10 +14,11 @@ from kobo_sync.analysis.populations import Told, What, coarse, told_number
 from kobo_sync.analysis.published import PrintedChange
 from kobo_sync.analysis.shares import Share, rounded
 from kobo_sync.config.config import Identity, Role
-from kobo_sync.documents import french, pictures
+from kobo_sync.documents import pictures
 from kobo_sync.documents.colours import readable
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import watermark, writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Finding
 
 SUPPRESSION_NOTE = (
@@ -67,20 +68,20 @@ def place_name(facts: Facts) -> str:
 def place(facts: Facts) -> str:
     """The zone and where it lies: ``Bertat, province de Midelt, région Drâa-Tafilalet``."""
     if facts.zone is None:
-        return french.listing([labels.zone(facts, zone.code) for zone in facts.config.zones]) or place_name(facts)
+        return typography.listing([labels.zone(facts, zone.code) for zone in facts.config.zones]) or place_name(facts)
     parts = [place_name(facts)]
     for column, level in _LEVELS:
         name = facts.zone.extra.get(column, "")
         if name:
-            parts.append(f"{level} {name}" if column == "region" else f"{level} {french.of(name)}")
+            parts.append(f"{level} {name}" if column == "region" else f"{level} {typography.of(name)}")
     return ", ".join(parts)
 
 
 def held_on(facts: Facts) -> str:
     """The training day of the zone, else the mission's dates."""
     if facts.zone and facts.zone.training_on:
-        return french.day(facts.zone.training_on, weekday=True)
-    return french.span(facts.config.mission.starts_on, facts.config.mission.ends_on)
+        return typography.day(facts.zone.training_on, weekday=True)
+    return typography.span(facts.config.mission.starts_on, facts.config.mission.ends_on)
 
 
 def local_day(facts: Facts, moment: datetime) -> date:
@@ -95,14 +96,14 @@ def n_submissions(facts: Facts, form_ids: Iterable[str]) -> int:
 
 def received(n: int) -> str:
     """How many submissions came, to the ten above: most are one a person, and their exact number would tell who did not answer."""
-    return french.number(0) if not n else f"≤{french.NBSP}{french.number(coarse(n))}"
+    return typography.number(0) if not n else f"≤{typography.NBSP}{typography.number(coarse(n))}"
 
 
 def counted(facts: Facts, what: What) -> str:
     """How many persons *what* counts, as every paper of the mission says it: ``25``, ``≈ 25``, ``≥ 48`` where zones are left out."""
     told = told_number(facts, what)
     if told.partial and not told.hidden:
-        return f"≥{french.NBSP}{french.number(min(told.candidates))}" if told.shown else french.NOTHING
+        return f"≥{typography.NBSP}{typography.number(min(told.candidates))}" if told.shown else typography.NOTHING
     return denominator(told)
 
 
@@ -115,13 +116,13 @@ def nobody_told(facts: Facts) -> bool:
 def denominator(told: Told) -> str:
     """The number of persons that a figure rests on."""
     if told.hidden:
-        return french.NOTHING
-    return french.number(told.n) if told.near is None else f"≈{french.NBSP}{french.number(told.near)}"
+        return typography.NOTHING
+    return typography.number(told.n) if told.near is None else f"≈{typography.NBSP}{typography.number(told.near)}"
 
 
 def n_is(told: str) -> str:
     """``n = 25``, ``n ≈ 25``, ``n ≥ 48``, ``n non publié``."""
-    if told == french.NOTHING:
+    if told == typography.NOTHING:
         return "n non publié"
     return f"n {told}" if told[:1] in "≈≥" else f"n = {told}"
 
@@ -129,39 +130,41 @@ def n_is(told: str) -> str:
 def share(printed: Share) -> str:
     """``76 %``; ``≈ 75 %`` or a band, ``> 85 %``; « – »."""
     if printed.sign == "–":
-        return french.NOTHING
+        return typography.NOTHING
     return (
-        f"{printed.sign}{french.NBSP}{french.percent(printed.value)}" if printed.sign else french.percent(printed.value)
+        f"{printed.sign}{typography.NBSP}{typography.percent(printed.value)}"
+        if printed.sign
+        else typography.percent(printed.value)
     )
 
 
 def points(value: float | None, told: Told, marks: int) -> str:
     """A score in percent over persons of *marks* marks each, as finely as their number may be told."""
     if value is None or not told.shown:
-        return french.NOTHING
+        return typography.NOTHING
     step = told.step(marks)
-    about = f"≈{french.NBSP}" if step > _PERCENT else ""
-    return french.points(value) if told.exact else about + french.points(100 * rounded(value / 100, step))
+    about = f"≈{typography.NBSP}" if step > _PERCENT else ""
+    return typography.points(value) if told.exact else about + typography.points(100 * rounded(value / 100, step))
 
 
 def score(printed: PrintedChange | None) -> str:
     """``59 → 85 %``."""
     if printed is None:
-        return french.NOTHING
-    about = f"≈{french.NBSP}" if printed.about else ""
-    return f"{about}{french.number(printed.before)} → {about}{french.points(printed.after)}"
+        return typography.NOTHING
+    about = f"≈{typography.NBSP}" if printed.about else ""
+    return f"{about}{typography.number(printed.before)} → {about}{typography.points(printed.after)}"
 
 
 def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
     """Before, after, the change in points, the class gain: « recul » where the score falls."""
     if printed is None:
-        return (french.NOTHING,) * 4
-    about = f"≈{french.NBSP}" if printed.about else ""
+        return (typography.NOTHING,) * 4
+    about = f"≈{typography.NBSP}" if printed.about else ""
     return (
-        about + french.points(printed.before),
-        about + french.points(printed.after),
-        about + french.signed(printed.change, 1 if printed.exact else 0),
-        "recul" if printed.change < 0 else french.number(printed.gain, 2 if printed.exact else 1),
+        about + typography.points(printed.before),
+        about + typography.points(printed.after),
+        about + typography.signed(printed.change, 1 if printed.exact else 0),
+        "recul" if printed.change < 0 else typography.number(printed.gain, 2 if printed.exact else 1),
     )
 
 
@@ -212,7 +215,7 @@ def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
     quotations = chosen if facts.zone else chosen[:_MOST_QUOTED]
     quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, quotations)]
     more = len(chosen) - len(quotations)
-    others = french.count(more, "autre", "autres")
+    others = typography.count(more, "autre", "autres")
     return [*quoted, f"… et {others}, dans les documents des zones."] if more else quoted
 
 
@@ -224,7 +227,7 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
             "BUILD002",
             "warning",
             f"{zone or 'mission'}/{path}, {where}",
-            f"{french.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(kinds)} ; masqué dans le document",
+            f"{typography.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(kinds)} ; masqué dans le document",
             "relire ces réponses avant diffusion : une personne peut s’y reconnaître autrement",
             zone=zone,
         )
@@ -234,7 +237,7 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
 
 def as_of(facts: Facts) -> str:
     """``Données au 13 février 2025``, or that none came."""
-    return f"Données au {french.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
+    return f"Données au {typography.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
 
 
 def provenance(facts: Facts, form_ids: list[str]) -> str:

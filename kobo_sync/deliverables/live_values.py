@@ -13,7 +13,7 @@ from kobo_sync.analysis.published_answers import printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.deliverables import figures, letterhead, sentences
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 _FIRST = 3
 
@@ -27,18 +27,19 @@ def identity_values(facts: Facts) -> dict[str, str]:
         themes |= facts.config.forms[form_id].themes
     return {
         "mission": mission.title,
-        "programme": mission.programme or french.NOTHING,
+        "programme": mission.programme or typography.NOTHING,
         "formateur": mission.trainer or "…………………………",
-        "organisations": french.listing([organisation.name for organisation in facts.config.organisations])
-        or french.NOTHING,
-        "groupes": french.listing([labels.group(facts, group.code) for group in facts.config.groups]) or french.NOTHING,
-        "themes": french.listing(list(themes.values())) or french.NOTHING,
-        "zones": french.listing(zones) or french.NOTHING,
-        "n_zones": french.number(len(zones)),
+        "organisations": typography.listing([organisation.name for organisation in facts.config.organisations])
+        or typography.NOTHING,
+        "groupes": typography.listing([labels.group(facts, group.code) for group in facts.config.groups])
+        or typography.NOTHING,
+        "themes": typography.listing(list(themes.values())) or typography.NOTHING,
+        "zones": typography.listing(zones) or typography.NOTHING,
+        "n_zones": typography.number(len(zones)),
         "zone": letterhead.place_name(facts),
         "lieu": letterhead.place(facts),
         "dates": letterhead.held_on(facts),
-        "attendu": french.number(sum(zone.target for zone in present.zones_of(facts))),
+        "attendu": typography.number(sum(zone.target for zone in present.zones_of(facts))),
     }
 
 
@@ -47,13 +48,13 @@ def live_values(facts: Facts) -> dict[str, str]:
     values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
     values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
     values["donnees_au"] = (
-        french.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else "… (aucune donnée reçue)"
+        typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else "… (aucune donnée reçue)"
     )
     values["donnees_arretees"] = (
         f"Données arrêtées au {values['donnees_au']}" if facts.as_of else "Aucune donnée n’a été reçue"
     )
     values["soumissions"] = letterhead.received(letterhead.n_submissions(facts, facts.config.forms))
-    return {name: french.typography(text) for name, text in values.items()}
+    return {name: typography.spaced(text) for name, text in values.items()}
 
 
 def _people(facts: Facts) -> dict[str, str]:
@@ -64,17 +65,17 @@ def _people(facts: Facts) -> dict[str, str]:
     return {
         "presents": letterhead.counted(facts, "present"),
         "taux": figures.quota_rate(facts),
-        "femmes": french.number(women),
-        "hommes": french.number(men),
-        "part_femmes": french.percent(sentences.women_share(facts)),
-        "journee_entiere": french.NOTHING if full.partial else letterhead.denominator(full),
+        "femmes": typography.number(women),
+        "hommes": typography.number(men),
+        "part_femmes": typography.percent(sentences.women_share(facts)),
+        "journee_entiere": typography.NOTHING if full.partial else letterhead.denominator(full),
     }
 
 
 def _learnt(facts: Facts) -> dict[str, str]:
     advice = printed_advice(facts)
     before, after, moved, gain = letterhead.scores(printed_change(facts))
-    about = "" if not advice.about else f"≈{french.NBSP}"
+    about = "" if not advice.about else f"≈{typography.NBSP}"
     return {
         "tests_apparies": letterhead.counted(facts, "pairs"),
         "score_avant": before,
@@ -82,7 +83,7 @@ def _learnt(facts: Facts) -> dict[str, str]:
         "evolution": moved,
         "gain": gain,
         "reponses_satisfaction": letterhead.counted(facts, "satisfaction"),
-        "recommandation": french.NOTHING if advice.score is None else about + french.signed(advice.score),
+        "recommandation": typography.NOTHING if advice.score is None else about + typography.signed(advice.score),
     }
 
 
@@ -96,11 +97,11 @@ def _wanted(facts: Facts) -> dict[str, str]:
     return {
         "reponses_besoins": letterhead.counted(facts, "needs"),
         **{f"besoin_{rank}": sentences.needs_of_rank(by_rank, rank) for rank in range(1, _FIRST + 1)},
-        "priorites_communes": french.listing(common) or french.NOTHING,
-        "n_priorites_communes": french.number(len(common)) if compared else french.NOTHING,
-        "accord": figures.agreement(printed) if printed.needs else french.NOTHING,
-        "actions": french.number(len(plan.actions)),
-        "actions_completes": french.number(sum(action.smart_complete for action in plan.actions)),
-        "part_smart": french.percent(plan.smart_share),
-        "actions_en_retard": french.number(overdue),
+        "priorites_communes": typography.listing(common) or typography.NOTHING,
+        "n_priorites_communes": typography.number(len(common)) if compared else typography.NOTHING,
+        "accord": figures.agreement(printed) if printed.needs else typography.NOTHING,
+        "actions": typography.number(len(plan.actions)),
+        "actions_completes": typography.number(sum(action.smart_complete for action in plan.actions)),
+        "part_smart": typography.percent(plan.smart_share),
+        "actions_en_retard": typography.number(overdue),
     }

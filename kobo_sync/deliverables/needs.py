@@ -14,9 +14,10 @@ from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
-from kobo_sync.documents import french, pictures
+from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "needs"
@@ -53,7 +54,7 @@ def build(facts: Facts) -> list[Document]:
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     if not scores.received:
-        writer.paragraph(document, f"{french.NO_DATA} : aucun classement de besoins n’a été reçu.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucun classement de besoins n’a été reçu.")
     elif not scores.needs:
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
         if groups_left_out(facts):
@@ -86,7 +87,7 @@ def build(facts: Facts) -> list[Document]:
 def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     ranked = scores.ranked
     first = sentences.first_need_figure([need.label for need in ties(ranked.needs).get(1, ())])
-    common = french.number(len(ranked.common)) if ranked.common is not None else french.NOTHING
+    common = typography.number(len(ranked.common)) if ranked.common is not None else typography.NOTHING
     one = ranked.common is not None and len(ranked.common) < 2
     writer.key_figures(
         document,
@@ -113,21 +114,19 @@ def agreement_word(w: float | None) -> str:
 def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the needs first to last, as figure and table; for at least three respondents."""
     if not any(each.need.rank is not None for each in scores.needs):
-        writer.paragraph(document, f"{french.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
+        writer.paragraph(document, f"{typography.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
         return
-    languages = facts.config.mission.languages
+    other = facts.config.mission.other_languages[:1]
     catalogue = labels.needs(facts)
     bars = []
     printed = {each.need.code: each for each in scores.needs if each.score is not None}
     for need in first_shown((each.need for each in printed.values()), _IN_CHART):
         each = printed[need.code]
-        below = (
-            catalogue[need.code].labels.get(languages[1], "") if len(languages) > 1 and need.code in catalogue else ""
-        )
-        value = french.rounded(each.score, scores.digits) or 0.0
+        below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
+        value = typography.rounded(each.score, scores.digits) or 0.0
         bars.append(charts.Bar(need.label, value, below, strong=(need.rank or 99) <= _STRONG))
     alt = "Score de chaque besoin : " + " ; ".join(
-        f"{bar.label} {french.number(bar.value, scores.digits)}" for bar in bars
+        f"{bar.label} {typography.number(bar.value, scores.digits)}" for bar in bars
     )
     drawn = charts.ranking(bars, digits=scores.digits, colour=letterhead.colour(facts))
     writer.figure(
@@ -148,14 +147,16 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
         widths[:2] = [2.0, 4.6]
     rows = [
         [
-            f"{french.number(each.need.rank)} ex æquo" if each.need.code in tied else french.number(each.need.rank),
+            f"{typography.number(each.need.rank)} ex æquo"
+            if each.need.code in tied
+            else typography.number(each.need.rank),
             each.need.label,
             domains[each.need.code],
-            french.number(each.score, scores.digits),
-            french.number(each.mentions),
-            french.number(each.severity, 1),
-            french.number(each.households),
-            french.number(each.feasibility, 1),
+            typography.number(each.score, scores.digits),
+            typography.number(each.mentions),
+            typography.number(each.severity, 1),
+            typography.number(each.households),
+            typography.number(each.feasibility, 1),
         ]
         for each in scores.needs
     ]
@@ -175,14 +176,14 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
     columns: list[tuple[str, dict[str, int | str | None]]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
         ranks = {each.need.code: figures.rank_cell(scores, each.need, attribute, code) for each in scores.needs}
-        columns.append((f"{name}\n{letterhead.n_is(french.number(n))}", ranks))
-    head = ["Besoin", "Ensemble", *(french.typography(title) for title, _ in columns)]
+        columns.append((f"{name}\n{letterhead.n_is(typography.number(n))}", ranks))
+    head = ["Besoin", "Ensemble", *(typography.spaced(title) for title, _ in columns)]
     rows = []
     for need in (each.need for each in scores.needs):
-        cells = [writer.Cell(french.number(need.rank), bold=True)]
+        cells = [writer.Cell(typography.number(need.rank), bold=True)]
         for _, ranks in columns:
             rank = ranks[need.code]
-            text = rank if isinstance(rank, str) else french.number(rank)
+            text = rank if isinstance(rank, str) else typography.number(rank)
             is_first = isinstance(rank, str) or (rank is not None and rank <= COMMON_UP_TO)
             cells.append(writer.Cell(text, bold=is_first, fill="DCE8F3" if is_first else ""))
         rows.append([writer.Cell(need.label), *cells])
@@ -213,7 +214,7 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
     else:
         writer.paragraph(
             document,
-            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall {'' if printed.agreement_about else f'={french.NBSP}'}{figures.agreement(printed)}, "
+            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall {'' if printed.agreement_about else f'={typography.NBSP}'}{figures.agreement(printed)}, "
             "de 0, aucun accord, à 1, classements identiques).",
         )
     if scores.common is None:
@@ -228,7 +229,7 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
         verb = "figure" if len(names) == 1 else "figurent"
         writer.paragraph(
             document,
-            f"{french.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun."
+            f"{typography.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun."
             + (f" {sentences.TIED_FIFTH}" if scores.common_is_tied else ""),
         )
 
@@ -256,20 +257,20 @@ def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, .
 def discussed(document: WordDocument, facts: Facts, focus: FocusGroups, *, level: int = 2) -> None:
     """Adds what focus groups said; a session speaks for several persons, so each one may be quoted."""
     people, women, men = people_heard(facts)
-    sentence = f"{french.count(focus.n_sessions, 'séance')}"
+    sentence = f"{typography.count(focus.n_sessions, 'séance')}"
     if focus.groups:
-        sentence += f" ({french.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
+        sentence += f" ({typography.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
     if people and women is not None and men is not None:
         sentence += (
-            f", {french.count(people, 'participation')} : {french.none_or(women, 'femme', none='aucune')} "
-            f"et {french.none_or(men, 'homme')}"
+            f", {typography.count(people, 'participation')} : {typography.none_or(women, 'femme', none='aucune')} "
+            f"et {typography.none_or(men, 'homme')}"
         )
     elif people:
-        sentence += f", {french.count(people, 'participation')}"
+        sentence += f", {typography.count(people, 'participation')}"
     writer.paragraph(document, f"{sentence}.")
     if focus.themes:
-        themes = [f"{labels.need(facts, code)} ({french.count(n, 'séance')})" for code, n in focus.themes.items()]
-        writer.paragraph(document, f"Thèmes discutés : {french.listing(themes)}.")
+        themes = [f"{labels.need(facts, code)} ({typography.count(n, 'séance')})" for code, n in focus.themes.items()]
+        writer.paragraph(document, f"Thèmes discutés : {typography.listing(themes)}.")
     if not publishable(focus.n_women + focus.n_men):
         writer.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
         return
@@ -294,19 +295,19 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
         small = pictures.photo(content, _PHOTO_PX, crop) if content else None
         if small is None:
             continue
-        groups = french.listing([labels.group(facts, code, short=True) for code in photo.groups])
+        groups = typography.listing([labels.group(facts, code, short=True) for code in photo.groups])
         caption = [
             "Croquis" if photo.is_sketch else "Photo",
             "groupe de discussion",
             labels.zone(facts, photo.zone),
             groups,
         ]
-        text = french.typography(" – ".join(filter(None, caption)))
+        text = typography.spaced(" – ".join(filter(None, caption)))
         cells.append(writer.Cell(below=text, picture=writer.Picture(small, text, width_cm=8.0, height_cm=6.0)))
     if cells:
         padded = [*cells, writer.Cell()] if len(cells) % 2 else cells
         rows = [padded[at : at + 2] for at in range(0, len(padded), 2)]
-        alt = f"{french.count(len(cells), 'image')} des groupes de discussion"
+        alt = f"{typography.count(len(cells), 'image')} des groupes de discussion"
         writer.table(document, writer.Table((), rows, [8.4, 8.4], alt=alt, explained=False, framed=False))
     return len(cells)
 

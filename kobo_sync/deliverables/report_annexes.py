@@ -15,8 +15,8 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.deliverables import evaluations, figures
-from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 
 # What our own papers shorten; a mission adds its own.
 _ACRONYMS = {
@@ -34,9 +34,9 @@ _LINES_OF_TERMS = 2_000  # of a longer file the rest stays in the file
 
 def measures(document: WordDocument, facts: Facts) -> None:
     """Adds what readers of statistics look for, each measure with its definition, then the tables by theme, question and criterion."""
-    rows = [[title, text, n, french.typography(meaning)] for title, text, n, meaning in _measures(facts)]
+    rows = [[title, text, n, typography.spaced(meaning)] for title, text, n, meaning in _measures(facts)]
     if not rows:
-        writer.paragraph(document, f"{french.NO_DATA} : aucune mesure ne peut se calculer ou se publier.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucune mesure ne peut se calculer ou se publier.")
         return
     head = ["Mesure", "Valeur", "n", "Ce qu’elle dit"]
     content = writer.Table(
@@ -80,14 +80,14 @@ def _shown(value: float | str, kind: str, digits: int) -> str:
     if isinstance(value, str):
         return value
     if kind == "p":
-        return french.p_value(value).removeprefix(f"p{french.NNBSP}").removeprefix(f"={french.NNBSP}")
+        return typography.p_value(value).removeprefix(f"p{typography.NNBSP}").removeprefix(f"={typography.NNBSP}")
     if kind == "share":
-        return french.percent(value)
-    return french.signed(value, digits) if kind == _SIGNED else french.number(value, digits)
+        return typography.percent(value)
+    return typography.signed(value, digits) if kind == _SIGNED else typography.number(value, digits)
 
 
 def _n(n: figures.Cell) -> str:
-    return french.NOTHING if n is None else n if isinstance(n, str) else french.number(n)
+    return typography.NOTHING if n is None else n if isinstance(n, str) else typography.number(n)
 
 
 # ── the terms of reference ──────────────────────────────────────────────────
@@ -168,7 +168,7 @@ def acronym_list(document: WordDocument, words: str, explained: Mapping[str, str
         writer.paragraph(document, "Ce rapport n’emploie aucun sigle.")
         return
     rows: list[list[str | writer.Cell]] = [
-        [writer.Cell(name, bold=True), french.typography(explained[name])] for name in used
+        [writer.Cell(name, bold=True), typography.spaced(explained[name])] for name in used
     ]
     writer.table(document, writer.Table((), rows, [3.2, 13.8], alt="Sigles et acronymes employés dans ce rapport"))
 

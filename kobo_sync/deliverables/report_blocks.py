@@ -31,10 +31,10 @@ from kobo_sync.deliverables import (
 from kobo_sync.deliverables import needs as needs_paper
 from kobo_sync.deliverables import road_map as road_map_paper
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block, Piece
+from kobo_sync.language import typography
 
 Figures = Mapping[str, Mapping[str, str]]
 # Blocks of older templates, whose place others have taken: a report without them lacks nothing.
@@ -116,7 +116,7 @@ def report_values(facts: Facts) -> dict[str, str]:
     """What the report may cite beside `live_values`: from when its data are, and each zone by its name and day."""
     zones = {}
     for zone in facts.config.zones:
-        day = f", {french.day(zone.training_on)}" if zone.training_on else ""
+        day = f", {typography.day(zone.training_on)}" if zone.training_on else ""
         zones[f"zone_{zone.code}"] = labels.zone(facts, zone.code) + day
     return {"etat_des_donnees": letterhead.as_of(facts), **zones}
 
@@ -132,13 +132,13 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     rows = []
     for zone in facts.config.zones:
         place = letterhead.place(replace(facts, zone=zone)).partition(", ")[2]
-        day = french.day(zone.training_on) if zone.training_on else french.NOTHING
+        day = typography.day(zone.training_on) if zone.training_on else typography.NOTHING
         cells = [zones[zone.code][key] for key in ("presents", "taux")]
-        rows.append([labels.zone(facts, zone.code), place, day, cells[0], french.number(zone.target), cells[1]])
+        rows.append([labels.zone(facts, zone.code), place, day, cells[0], typography.number(zone.target), cells[1]])
     several = len(rows) > 1
     if several:  # of one zone the mission's line would say the same again
         whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
-        rows.append(["Mission", "", "", whole["presents"], french.number(quota), whole["taux"]])
+        rows.append(["Mission", "", "", whole["presents"], typography.number(quota), whole["taux"]])
     head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
     content = writer.Table(
         head,
@@ -223,7 +223,7 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
     scores = printed_needs(facts)
     is_first = part is needs_paper.ranking
     if not scores.received:
-        text = f"{french.NO_DATA} : aucun classement de besoins n’a été reçu."
+        text = f"{typography.NO_DATA} : aucun classement de besoins n’a été reçu."
         writer.paragraph(
             document, text if is_first else "Sans classement reçu, les groupes ne peuvent pas se comparer."
         )
@@ -250,20 +250,22 @@ def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None
 def _discussed(document: WordDocument, facts: Facts) -> None:
     focus = focus_groups(told(facts, "focus_group"))
     if not focus.n_sessions:
-        writer.paragraph(document, f"{french.NO_DATA} : aucune séance de groupe n’a été reçue.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucune séance de groupe n’a été reçue.")
         return
     needs_paper.discussed(document, facts, focus, level=3)
 
 
 def _photos(document: WordDocument, facts: Facts) -> None:
     if not needs_paper.photos(document, facts, _PHOTOS):
-        writer.paragraph(document, f"{french.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue.")
+        writer.paragraph(
+            document, f"{typography.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue."
+        )
 
 
 def _road_map(document: WordDocument, facts: Facts) -> None:
     plan = road_map(facts)
     if not plan.actions:
-        writer.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucune action n’a été saisie.")
     elif len(plan.actions) > _MOST_ACTIONS:
         _actions_by_need(document, facts, plan)
     else:
@@ -278,9 +280,9 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
         mine = [action for action in plan.actions if action.values["need"] == code]
         late = sum(action.overdue(today) for action in mine) if today else 0
         counts = (len(mine), len({a.zone for a in mine}), sum(a.smart_complete for a in mine), late)
-        rows.append([labels.need(facts, code), *map(french.number, counts)])
+        rows.append([labels.need(facts, code), *map(typography.number, counts)])
     head = ["Besoin", "Actions", "Zones", "Complètes", "En retard"]
-    caption = f"Feuille de route : {french.count(len(plan.actions), 'action')}, par besoin"
+    caption = f"Feuille de route : {typography.count(len(plan.actions), 'action')}, par besoin"
     writer.table(document, writer.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
     writer.note(document, "Le détail des actions est dans la feuille de route de chaque zone.")
 
@@ -288,7 +290,7 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
 def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     rows = [_action(facts, number, action) for number, action in enumerate(plan.actions, 1)]
     head = ["N°", "Zone et besoin", "Objectif et action", "Cible et responsable", "Échéance", "Indicateur"]
-    caption = f"Feuille de route : {french.count(len(rows), 'action')}"
+    caption = f"Feuille de route : {typography.count(len(rows), 'action')}"
     content = writer.Table(head, rows, [0.9, 3.2, 5.0, 3.4, 1.9, 2.6], caption=caption, right=(0,), size=8.5)
     writer.table(document, content)
 
@@ -298,7 +300,7 @@ def _action(facts: Facts, number: int, action: Action) -> list[str | writer.Cell
     values = action.values
     responsible = ", ".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
     return [
-        french.number(number),
+        typography.number(number),
         writer.Cell(labels.zone(facts, action.zone), below=labels.need(facts, values["need"])),
         writer.Cell(values["objective"] or values["action"], below=values["action"] if values["objective"] else ""),
         writer.Cell(values["target"] or "cible à préciser", below=responsible or "responsable à désigner"),
@@ -320,15 +322,15 @@ def _received(document: WordDocument, facts: Facts) -> None:
             near = told_number(facts, _TOLD[role]).near or 0
             n, n_usable = max(n, near if n else 0), max(n_usable or 0, near if n_usable else 0)
         of_persons = role in _OF_PERSONS
-        received = letterhead.received(n) if of_persons else french.number(n)
+        received = letterhead.received(n) if of_persons else typography.number(n)
         used = (
-            french.NOTHING
+            typography.NOTHING
             if n_usable is None
             else letterhead.received(n_usable)
             if of_persons
-            else french.number(n_usable)
+            else typography.number(n_usable)
         )
-        rows.append([title, received, used, facts.form_versions.get(form_id, "") or french.NOTHING])
+        rows.append([title, received, used, facts.form_versions.get(form_id, "") or typography.NOTHING])
     head = ["Formulaire", "Reçues", "Utilisées", "Version"]
     caption = "Soumissions reçues et utilisées, par formulaire"
     writer.table(document, writer.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))

@@ -14,8 +14,8 @@ from kobo_sync.analysis.populations import told_number
 from kobo_sync.config.config import Role
 from kobo_sync.config.report import Evidence, Objective
 from kobo_sync.deliverables import sentences
-from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 
 SMALL = 30  # persons: of fewer, one more or less moves a share by more than three points
 _NOT_MEASURED = "La mission n’a pas de formulaire qui le mesure."
@@ -46,7 +46,7 @@ def _row(facts: Facts, objective: Objective) -> list[str | writer.Cell]:
     columns = [list(dict.fromkeys(filter(None, column))) for column in zip(*parts, strict=True)] or [[], [], []]
     done = [objective.done, *columns[0]]
     cells = [done, columns[1] or [_NO_EVIDENCE], columns[2]]
-    texts = [french.typography("\n".join(filter(None, texts))) for texts in cells]
+    texts = [typography.spaced("\n".join(filter(None, texts))) for texts in cells]
     return [writer.Cell(objective.text, bold=True), *texts]
 
 
@@ -90,14 +90,14 @@ def _test(facts: Facts) -> str:
     for form_id in facts.config.forms_with_role("test"):
         themes |= facts.config.forms[form_id].themes
         items += len(facts.config.forms[form_id].items)
-    about = f" ({french.listing(list(themes.values()))})" if themes else ""
-    questions = f" de {french.count(items, 'question')}" if items else ""
+    about = f" ({typography.listing(list(themes.values()))})" if themes else ""
+    questions = f" de {typography.count(items, 'question')}" if items else ""
     return _where(facts, "test", f"Formation et test{questions}, le même avant et après{about}.")
 
 
 def _dialogue(facts: Facts) -> str:
     groups = [labels.group(facts, group.code) for group in facts.config.groups]
-    who = f" : {french.listing(groups)}" if groups else ""
+    who = f" : {typography.listing(groups)}" if groups else ""
     return _where(facts, "needs", f"Les groupes classent leurs besoins le même jour, puis les comparent{who}.")
 
 

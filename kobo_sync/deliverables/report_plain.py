@@ -14,8 +14,8 @@ from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import evaluations, letterhead, report_objectives, sentences
 from kobo_sync.deliverables.needs import agreement_word
-from kobo_sync.documents import french
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 
 
 def in_short(document: WordDocument, facts: Facts) -> None:
@@ -110,7 +110,7 @@ def limits(document: WordDocument, facts: Facts) -> None:
         labels.zone(facts, zone.code) for zone in facts.config.zones if not zone_number(facts, zone.code, "present").n
     ]
     if silent and len(silent) < len(facts.config.zones):
-        names = french.listing(silent) if len(silent) <= 5 else french.count(len(silent), "zone")
+        names = typography.listing(silent) if len(silent) <= 5 else typography.count(len(silent), "zone")
         lines.append(f"**Zones sans données.** {sentences.no_presence(signed=present.is_signed(facts))} : {names}.")
     for line in filter(None, lines):
         writer.paragraph(document, line, style="List Bullet")

@@ -18,8 +18,8 @@ from kobo_sync.analysis.suppression import publishable
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.deliverables.figures import n_cell, printed_figures, share_cell
 from kobo_sync.deliverables.pseudonyms import person_code
-from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
+from kobo_sync.language import typography
 
 Row = list[excel.Value]
 
@@ -137,7 +137,7 @@ def _indicators(facts: Facts) -> excel.Sheet:
     units = {_kind(indicator.name): indicator.unit for indicator in indicators(facts)}
     rows: list[Row] = [
         [
-            french.typography(_named(facts, name)),
+            typography.spaced(_named(facts, name)),
             zone,
             _figure(value, _kind(name), units[_kind(name)]),
             _UNITS[units[_kind(name)]],
@@ -211,7 +211,7 @@ def _items(facts: Facts) -> excel.Sheet:
                 letterhead.theme(facts, theme),
                 n_cell(each.told),
                 *shares,
-                figures.item_p(each) if each.p is None else french.rounded(each.p, 3),
+                figures.item_p(each) if each.p is None else typography.rounded(each.p, 3),
             ]
         )
     return excel.Sheet("Questions du test", columns, rows, explained=True)
@@ -278,11 +278,11 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
             rows.append([None, need.label, _domain(facts, need), *[None] * 5, ""])
             continue
         common = "" if shared is None else "oui" if need.code in shared else "non"
-        score = french.rounded(each.score, scores.digits)
+        score = typography.rounded(each.score, scores.digits)
         rated = [
-            french.rounded(each.severity, 1),
-            french.rounded(each.households),
-            french.rounded(each.feasibility, 1),
+            typography.rounded(each.severity, 1),
+            typography.rounded(each.households),
+            typography.rounded(each.feasibility, 1),
         ]
         rows.append([need.rank, need.label, _domain(facts, need), score, each.mentions, *rated, common])
     return excel.Sheet("Classement", columns, rows, explained=True)
@@ -296,7 +296,7 @@ def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [excel.Column("Besoin", width=46)]
     rankings: list[tuple[str, str]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
-        columns.append(_count(f"{name} ({letterhead.n_is(french.number(n))})"))
+        columns.append(_count(f"{name} ({letterhead.n_is(typography.number(n))})"))
         rankings.append((attribute, code))
     rows: list[Row] = [
         [need.label, *(figures.rank_cell(scores, need, name, code) for name, code in rankings)]

@@ -12,9 +12,9 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
 from kobo_sync.deliverables import letterhead, sentences
-from kobo_sync.documents import french
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "road_map"
@@ -53,7 +53,7 @@ def build(facts: Facts) -> list[Document]:
         _actions(document, facts, plan)
         _counts(document, facts, plan)
     else:
-        writer.paragraph(document, f"{french.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, f"{typography.NO_DATA} : aucune action n’a été saisie.")
     workbook = excel.workbook(
         [_sheet(facts, plan)],
         title=f"{TITLE} – {letterhead.place_name(facts)}",
@@ -76,7 +76,7 @@ def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     as_of = _as_of(facts)
     complete = sum(action.smart_complete for action in plan.actions)
     n_overdue = len(plan.overdue(as_of)) if as_of else 0
-    slash = f"{french.NNBSP}/{french.NNBSP}"
+    slash = f"{typography.NNBSP}/{typography.NNBSP}"
     writer.key_figures(
         document,
         [
@@ -84,9 +84,9 @@ def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
             (str(len(plan.counts("need"))), "besoin servi" if len(plan.counts("need")) < 2 else "besoins servis"),
             (
                 f"{complete}{slash}{len(plan.actions)}",
-                f"{'action complète' if complete < 2 else 'actions complètes'}, SMART ({french.percent(plan.smart_share)})",
+                f"{'action complète' if complete < 2 else 'actions complètes'}, SMART ({typography.percent(plan.smart_share)})",
             ),
-            (str(n_overdue), f"en retard au {french.day(as_of)}" if as_of else "en retard"),
+            (str(n_overdue), f"en retard au {typography.day(as_of)}" if as_of else "en retard"),
         ],
     )
 
@@ -135,7 +135,7 @@ def group(facts: Facts, action: Action) -> str:
 
 
 def _after(prefix: str, text: str) -> str:
-    return french.typography(prefix) + text if text else ""
+    return typography.spaced(prefix) + text if text else ""
 
 
 def _lines(*texts: str) -> str:

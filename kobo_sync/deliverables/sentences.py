@@ -16,7 +16,7 @@ from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import Action, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import figures, letterhead
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone trop pleine n’en remplit pas une autre"
 SMART_RULE = "objectif, cible, fonction responsable, échéance et indicateur tous remplis"
@@ -70,12 +70,12 @@ def presence_words(
         return f"Le nombre de personnes présentes n’est pas publié ({_FEW})."
     text = f"{who} {'au moins une demi-journée' if halves else 'la liste de présence'}" if signed or halves else who
     if quota:
-        text += f", pour {french.count(quota, 'place prévue', 'places prévues')}"
+        text += f", pour {typography.count(quota, 'place prévue', 'places prévues')}"
         text += _rate_words(rate, number, quota)
     text += f", dans {_named(came, 'zone', 'zones')}" if len(came) > 1 else f", à {came[0]}" if came else ""
     text += "."
     if missing and came:
-        text += f" {no_presence(signed=signed)} n’a été reçue {french.of(_named(missing, 'zone', 'zones'))}."
+        text += f" {no_presence(signed=signed)} n’a été reçue {typography.of(_named(missing, 'zone', 'zones'))}."
     return text
 
 
@@ -93,9 +93,9 @@ def presence_rule(facts: Facts) -> str:
 
 
 def _rate_words(rate: str, number: Told, quota: int) -> str:
-    if rate == french.NOTHING:
+    if rate == typography.NOTHING:
         return ""
-    if number.exact and not number.partial and rate == french.percent(number.n / quota):
+    if number.exact and not number.partial and rate == typography.percent(number.n / quota):
         return f" ({rate})"
     return f" (taux de remplissage : {rate}, soit les {QUOTA_RULE})"
 
@@ -105,9 +105,9 @@ def persons(number: Told, one: str, many: str) -> str:
     if number.hidden:
         return ""
     if number.partial:
-        return f"Au moins {french.count(min(number.candidates), one, many)}" if number.shown else ""
+        return f"Au moins {typography.count(min(number.candidates), one, many)}" if number.shown else ""
     n = number.n if number.near is None else number.near
-    return ("" if number.near is None else "Environ ") + french.count(n, one, many)
+    return ("" if number.near is None else "Environ ") + typography.count(n, one, many)
 
 
 def whole_day(facts: Facts) -> str:
@@ -159,13 +159,13 @@ def sexes_words(
     if not women and not men:
         return "Le sexe des personnes présentes n’est pas connu."
     among = "" if all_known else " de celles dont le sexe est connu"
-    part = f" ({french.percent(share)}{among})" if women and share is not None else ""
+    part = f" ({typography.percent(share)}{among})" if women and share is not None else ""
     who = "Parmi les personnes des zones dont l’effectif est publié" if partial else "Parmi ces personnes"
     return f"{who} : {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
 
 
 def _none_or(n: int, one: str) -> str:
-    return french.none_or(n, one, none="aucune" if one == "femme" else "aucun")
+    return typography.none_or(n, one, none="aucune" if one == "femme" else "aucun")
 
 
 def quota_words(facts: Facts) -> str:
@@ -176,9 +176,9 @@ def quota_words(facts: Facts) -> str:
 
 def quota_label(number: Told, quota: int, rate: str) -> str:
     """``96 % du quota``, or ``49 % des places prévues occupées, zone par zone``; nothing where the rate is not told."""
-    if rate == french.NOTHING or not quota:
+    if rate == typography.NOTHING or not quota:
         return ""
-    if number.exact and rate == french.percent(number.n / quota):
+    if number.exact and rate == typography.percent(number.n / quota):
         return f"{rate} du quota"
     return f"{rate} des places prévues occupées, zone par zone"
 
@@ -188,13 +188,13 @@ def quota_label(number: Told, quota: int, rate: str) -> str:
 
 def attrition_words(n_before: int, n_pairs: int) -> str:
     """How many of those tested before have a test after."""
-    tests = french.count(n_before, "test")
-    lost = french.percent((n_before - n_pairs) / n_before)
+    tests = typography.count(n_before, "test")
+    lost = typography.percent((n_before - n_pairs) / n_before)
     if not n_pairs:
         return f"Sur {tests} avant la formation, aucun n’a de test après de la même personne."
     if n_pairs == n_before:
         return f"Chaque personne testée avant la formation l’a été aussi après ({tests}, attrition : {lost})."
-    verb = "un seul a" if n_pairs == 1 else f"{french.number(n_pairs)} ont"
+    verb = "un seul a" if n_pairs == 1 else f"{typography.number(n_pairs)} ont"
     return f"Sur {tests} avant la formation, {verb} un test après de la même personne (attrition : {lost})."
 
 
@@ -239,11 +239,11 @@ def gain_words(gain: float | None, change: float, shown: str) -> str:
 def moves_words(n_up: int, n_down: int, n_same: int) -> str:
     """How many persons rose, fell and stayed; groups of nobody are left out."""
     parts = [
-        french.count(n_up, "personne progresse", "personnes progressent") if n_up else "",
-        french.count(n_down, "personne recule", "personnes reculent") if n_down else "",
-        french.count(n_same, "personne garde son score", "personnes gardent leur score") if n_same else "",
+        typography.count(n_up, "personne progresse", "personnes progressent") if n_up else "",
+        typography.count(n_down, "personne recule", "personnes reculent") if n_down else "",
+        typography.count(n_same, "personne garde son score", "personnes gardent leur score") if n_same else "",
     ]
-    return french.listing([part for part in parts if part])
+    return typography.listing([part for part in parts if part])
 
 
 def uncertainty_words(n: int) -> str:
@@ -272,7 +272,7 @@ def learning_words(printed: PrintedChange | None, pairs: Told) -> str:
     if before == after:
         return f"Le score moyen au test reste à {after}{among}."
     rises = printed.after > printed.before
-    moved = french.number(abs(printed.change))
+    moved = typography.number(abs(printed.change))
     about = "environ " if printed.about else ""
     unit = "point" if moved in ("0", "1") else "points"
     difference = f", soit {about}{moved} {unit} {'de plus' if rises else 'de moins'}" if moved != "0" else ""
@@ -291,9 +291,9 @@ def advice_words(printed: PrintedAdvice, number: Told) -> str:
         return "Aucun questionnaire de satisfaction n’a été reçu."
     if printed.score is None:
         return f"L’indice de recommandation n’est pas publié ({_FEW})."
-    score = french.signed(printed.score)
+    score = typography.signed(printed.score)
     about = "environ " if printed.about else ""
-    if score == french.number(0):
+    if score == typography.number(0):
         compared = "Les notes hautes (9 et 10 sur 10) et les notes basses (0 à 6) se compensent"
     else:
         more = "plus" if printed.score > 0 else "moins"
@@ -346,22 +346,22 @@ def common_needs_words(names: Sequence[str] | None, *, tied: bool = False) -> st
 def first_need_figure(first: Sequence[str]) -> tuple[str, str]:
     """What a band of figures says of the needs of rank 1: the text, and what it is."""
     if len(first) < 2:
-        return "".join(first) or french.NOTHING, "premier besoin"
-    names = french.listing(first)
+        return "".join(first) or typography.NOTHING, "premier besoin"
+    names = typography.listing(first)
     if len(names) <= _LONGEST_FIGURE:
         return names, "premiers besoins, ex æquo"
-    return french.number(len(first)), "besoins à la première place, ex æquo"
+    return typography.number(len(first)), "besoins à la première place, ex æquo"
 
 
 def needs_of_rank(by_rank: Mapping[int, Sequence[str]], rank: int) -> str:
     """The need of *rank*, or all that share it; of a place that a tie fills, with whom."""
     names = by_rank.get(rank, ())
     if names:
-        return names[0] if len(names) == 1 else f"{french.listing(names)} (ex æquo)"
+        return names[0] if len(names) == 1 else f"{typography.listing(names)} (ex æquo)"
     above = max((each for each in by_rank if each < rank), default=0)
     if above and above + len(by_rank[above]) > rank:
         return f"ex æquo au rang {above}"
-    return french.NOTHING
+    return typography.NOTHING
 
 
 def groups_heard(facts: Facts) -> str:
@@ -370,9 +370,9 @@ def groups_heard(facts: Facts) -> str:
     if not focus.n_sessions:
         return "Aucune séance de groupe de discussion n’a été reçue."
     people, women, men = people_heard(facts)
-    text = french.count(focus.n_sessions, "séance de groupe de discussion", "séances de groupe de discussion")
+    text = typography.count(focus.n_sessions, "séance de groupe de discussion", "séances de groupe de discussion")
     if people:
-        text += f", {french.count(people, 'participation')}"
+        text += f", {typography.count(people, 'participation')}"
         if women is not None and men is not None:
             text += f" ({_none_or(women, 'femme')} et {_none_or(men, 'homme')})"
     return f"{text}."
@@ -388,15 +388,15 @@ def due_words(action: Action, *, short: bool = False) -> str:
     """When an action is due: its day, else what was answered, which nobody could read as one."""
     if action.deadline is None:
         return action.values["deadline"] or "à fixer"
-    return french.short_day(action.deadline) if short else french.day(action.deadline)
+    return typography.short_day(action.deadline) if short else typography.day(action.deadline)
 
 
 def actions_words(n: int, n_needs: int) -> str:
     """*n* actions for *n_needs* needs."""
     if not n:
         return "Aucune action n’a été saisie."
-    what = french.count(n, "action est prévue", "actions sont prévues")
-    return f"{what}, pour {french.count(n_needs, 'besoin')}." if n_needs else f"{what}."
+    what = typography.count(n, "action est prévue", "actions sont prévues")
+    return f"{what}, pour {typography.count(n_needs, 'besoin')}." if n_needs else f"{what}."
 
 
 def complete(facts: Facts) -> str:
@@ -404,7 +404,7 @@ def complete(facts: Facts) -> str:
     plan, day = road_map(facts), letterhead.local_day(facts, facts.as_of) if facts.as_of else None
     late = len(plan.overdue(day)) if day else 0
     n_complete = sum(action.smart_complete for action in plan.actions)
-    return complete_words(len(plan.actions), n_complete, late, french.day(day) if day else "")
+    return complete_words(len(plan.actions), n_complete, late, typography.day(day) if day else "")
 
 
 def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
@@ -419,10 +419,10 @@ def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
         text = "Aucune n’est encore complète"
     else:
         verb = "est complète" if n_complete == 1 else "sont complètes"
-        text = f"{french.number(n_complete)} {verb}, sur {french.number(n)}"
+        text = f"{typography.number(n_complete)} {verb}, sur {typography.number(n)}"
     text += f" ({SMART_RULE})"
     if n_late and day:
-        late = french.number(n_late) if n > 1 else "elle"
+        late = typography.number(n_late) if n > 1 else "elle"
         text += f" ; {late} {'est en retard' if n_late == 1 else 'sont en retard'} au {day}"
     return f"{text}."
 
@@ -431,11 +431,11 @@ def _named(names: Sequence[str], one: str, many: str) -> str:
     """``3 zones : A, B et C``; of many, how many; of one, its name."""
     if len(names) == 1:
         return names[0]
-    counted = french.count(len(names), one, many)
-    return counted if len(names) > _MOST_NAMED else f"{counted} ({french.listing(names)})"
+    counted = typography.count(len(names), one, many)
+    return counted if len(names) > _MOST_NAMED else f"{counted} ({typography.listing(names)})"
 
 
 def _quoted(names: Sequence[str], one: str, many: str) -> str:
     if len(names) > _MOST_NAMED:
-        return french.count(len(names), one, many)
-    return french.listing([f"« {name} »" for name in names])
+        return typography.count(len(names), one, many)
+    return typography.listing([f"« {name} »" for name in names])

@@ -12,7 +12,6 @@ from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks
 from kobo_sync.deliverables.live_values import identity_values
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.questionnaire import questionnaire_docx
@@ -20,6 +19,7 @@ from kobo_sync.documents.word.template import Content, Note, filled
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import mission_line
+from kobo_sync.language import typography
 from kobo_sync.model import Choice, Class, Document, Finding, Form, Scope
 
 NAME = "training_kit"
@@ -69,7 +69,7 @@ def build(facts: Facts) -> list[Document]:
 
 
 def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
-    values = {name: french.typography(text) for name, text in identity_values(facts).items()}
+    values = {name: typography.spaced(text) for name, text in identity_values(facts).items()}
     logos = [hashlib.sha256(facts.templates.get(name, b"")).hexdigest() for name in facts.config.identity.logos]
     forms = [f"{form_id} {form.sha256} {form.version}" for form_id, form in sorted(facts.forms.items())]
     mark = "\n".join(

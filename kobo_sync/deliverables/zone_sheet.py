@@ -14,9 +14,9 @@ from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import letterhead, sentences
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
+from kobo_sync.language import typography
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "zone_sheet"
@@ -34,11 +34,11 @@ def build(facts: Facts) -> list[Document]:
     """The sheet as a PDF of one page; a part without data says so, small counts are not printed."""
     ranked, plan = printed_needs(facts), road_map(facts)
     levels, judged = _scales(facts)
-    languages = facts.config.mission.languages
-    names = [facts.zone.labels.get(language, "") for language in languages[1:]] if facts.zone else []
+    others = facts.config.mission.other_languages
+    names = [facts.zone.labels.get(language, "") for language in others] if facts.zone else []
     sheet = ZoneSheet(
         title=f"{TITLE} – {letterhead.place_name(facts)}",
-        subtitle=french.typography(
+        subtitle=typography.spaced(
             f"{letterhead.action(facts)} · {letterhead.place(facts)} · {letterhead.held_on(facts)}"
         ),
         names=[name for name in names if name],
@@ -62,47 +62,49 @@ def build(facts: Facts) -> list[Document]:
             "judged": _missing(
                 told_number(facts, "satisfaction").n, "aucun questionnaire de satisfaction n’a été reçu."
             ),
-            "actions": french.typography(f"{french.NO_DATA} : aucune action n’a été reçue."),
+            "actions": typography.spaced(f"{typography.NO_DATA} : aucune action n’a été reçue."),
         },
     )
     return [Document(PATH, set_sheet(sheet), CLASS)]
 
 
 def _missing(n: int, text: str) -> str:
-    return french.typography(_TOO_FEW if n else f"{french.NO_DATA} : {text}")
+    return typography.spaced(_TOO_FEW if n else f"{typography.NO_DATA} : {text}")
 
 
 def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
-    slash = f"{french.NNBSP}/{french.NNBSP}"
+    slash = f"{typography.NNBSP}/{typography.NNBSP}"
     came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
     return [
         (
-            came + slash + french.number(quota) if quota else came,
+            came + slash + typography.number(quota) if quota else came,
             f"participant·e·s ({rate})" if rate else "participant·e·s",
         ),
-        (french.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),
+        (typography.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),
         (
             letterhead.score(printed_change(facts)),
             f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
         ),
-        (french.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
+        (typography.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
     ]
 
 
 def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
-    scores = {each.need.code: french.rounded(each.score, ranked.digits) or 0.0 for each in ranked.needs if each.score}
+    scores = {
+        each.need.code: typography.rounded(each.score, ranked.digits) or 0.0 for each in ranked.needs if each.score
+    }
     first = first_shown((each.need for each in ranked.needs if each.need.code in scores), _NEEDS)
     if not first:
         return []
     longest = scores[first[0].code] or 1
-    other = facts.config.mission.languages[1:2]
+    other = facts.config.mission.other_languages[:1]
     catalogue = labels.needs(facts)
     rows = []
     for need in first:
         below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
         score = scores[need.code]
-        rows.append((_short(need.label), _short(below), score / longest, french.number(score, ranked.digits)))
+        rows.append((_short(need.label), _short(below), score / longest, typography.number(score, ranked.digits)))
     return rows
 
 
@@ -112,10 +114,10 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
         return ""
     if not shared:
         return "Aucun besoin n’est parmi les cinq premiers de tous les groupes."
-    names = french.listing([labels.need(facts, code) for code in shared])
+    names = typography.listing([labels.need(facts, code) for code in shared])
     what = "Priorité commune" if len(shared) == 1 else "Priorités communes"
     tied = f" {sentences.TIED_FIFTH}" if ranked.ranked.common_is_tied else ""
-    return french.typography(f"{what} à tous les groupes : {names}.{tied}")
+    return typography.spaced(f"{what} à tous les groupes : {names}.{tied}")
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:
@@ -143,7 +145,7 @@ def _present(facts: Facts) -> list[list[str]]:
     names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in crosstab.rows] + ["Total"]
     head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in crosstab.columns else []), "Total", "Quota"]
     zones = present.zones_of(facts)
-    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else french.NOTHING for code in crosstab.rows]
+    quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else typography.NOTHING for code in crosstab.rows]
     quotas.append(str(sum(zone.target for zone in zones)))
     return [head, *([name, *line, quota] for name, line, quota in zip(names, crosstab.cells(), quotas, strict=True))]
 
@@ -154,7 +156,7 @@ def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
         values = action.values
         group = labels.group(facts, values["responsible_group"], short=True) if values["responsible_group"] else ""
         responsible = "\n".join(filter(None, (values["responsible_function"], group)))
-        due = _short(sentences.due_words(action)) if values["deadline"] else french.NOTHING
+        due = _short(sentences.due_words(action)) if values["deadline"] else typography.NOTHING
         texts = (values["action"] or values["objective"], values["target"], responsible)
         rows.append([str(number), *(_short(text) for text in texts), due, _short(values["indicator"])])
     return rows
@@ -170,8 +172,8 @@ def _note(facts: Facts) -> str:
     ]
     more = len(road_map(facts).actions) - _ACTIONS
     if more > 0:
-        parts.append(f"{french.count(more, 'autre action', 'autres actions')} dans la feuille de route.")
-    return french.typography(" ".join(parts)).replace("n = ", f"n{french.NBSP}={french.NBSP}")
+        parts.append(f"{typography.count(more, 'autre action', 'autres actions')} dans la feuille de route.")
+    return typography.spaced(" ".join(parts)).replace("n = ", f"n{typography.NBSP}={typography.NBSP}")
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 _SPACE = r"[\s\u00a0\u202f]*"
 # A mark's pattern at the start of a line of a cell, and what it stands for; in the order in which they are told.
@@ -36,5 +36,5 @@ def legend(texts: Iterable[str], *, empty: bool = False) -> str:
         if _SAME in said and not (0 in seen or empty):
             said = said.replace(_SAME, ", car le nombre exact désignerait une ou deux personnes")
         parts.append(said)
-    line = french.typography(" ; ".join(parts))
+    line = typography.spaced(" ; ".join(parts))
     return f"{line[:1].upper()}{line[1:]}." if line else ""

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from kobo_sync.config.config import read_csv
+from kobo_sync.config.lists import read_csv
 from kobo_sync.errors import ConfigError
 
 MIMETYPES = {

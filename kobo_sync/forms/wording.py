@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kobo_sync.config.config import Mission
+from kobo_sync.config.mission import Mission
 
 _TOKEN = re.compile(
     r"\s*(?:\$\{\s*(?P<ref>[\w.:-]+)\s*\}|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"

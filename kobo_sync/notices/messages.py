@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.desk import notices, runs, share_links
 from kobo_sync.desk.notices import Notice
-from kobo_sync.documents import french
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language import typography
+from kobo_sync.language.sentences import rule_title, translated
 from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
-from kobo_sync.notices.translations import rule_title, translated
 from kobo_sync.workspace.manifests import class_of_zip
 
 log = logging.getLogger("kobo_sync.notices.messages")
@@ -188,7 +188,7 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
         else:
             continue
         lines = [
-            f"{name}, {french.day(local.date())} à {local:%H:%M} : {french.none_or(n, 'personne présente', 'personnes présentes', none='aucune')} pour un quota de {quota}.",
+            f"{name}, {typography.day(local.date())} à {local:%H:%M} : {typography.none_or(n, 'personne présente', 'personnes présentes', none='aucune')} pour un quota de {quota}.",
             "",
         ]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
@@ -214,7 +214,9 @@ def _ready(mission: Mission) -> list[Notice]:
         tuple(path.name for path in fit) if sum(path.stat().st_size for path in fit) <= MOST_ATTACHED_BYTES else ()
     )
     lines = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
-    lines += [f"- {_place(mission, path.stem)} : {path.name} ({french.size(path.stat().st_size)})" for path in bundles]
+    lines += [
+        f"- {_place(mission, path.stem)} : {path.name} ({typography.size(path.stat().st_size)})" for path in bundles
+    ]
     told = "L’archive jointe ne contient" if len(attached) == 1 else "Les archives jointes ne contiennent"
     lines += ["", f"{told} aucun fichier nominatif."] if attached else []
     lines += ["", _where(mission)] if len(attached) < len(bundles) else []
@@ -279,7 +281,7 @@ def _place(mission: Mission, code: str) -> str:
 
 def _moment(mission: Mission, moment: datetime) -> str:
     local = moment.astimezone(ZoneInfo(mission.config.mission.timezone))
-    return f"{french.day(local.date())} à {local:%H:%M}"
+    return f"{typography.day(local.date())} à {local:%H:%M}"
 
 
 WEEK = timedelta(days=7)

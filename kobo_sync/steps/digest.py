@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kobo_sync.desk import runs
 from kobo_sync.desk.notices import raise_notice
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES, WEEK, digest_notice
@@ -34,7 +34,7 @@ def digest(mission: Mission) -> Report:
     lines += ["", "Travaux des sept derniers jours :", ""]
     for job in dict.fromkeys(job for job, _ in sorted(ended)):
         lines.append(
-            f"- {TITLES.get(job, job)} : {french.none_or(ended[job, 'réussites'], 'réussite', none='aucune')}, {french.none_or(ended[job, 'échecs'], 'échec')}"
+            f"- {TITLES.get(job, job)} : {typography.none_or(ended[job, 'réussites'], 'réussite', none='aucune')}, {typography.none_or(ended[job, 'échecs'], 'échec')}"
         )
     lines += [] if ended else ["aucun"]
     is_new = mission.config.notices.smtp is not None and bool(mission.config.notices.staff)
@@ -49,7 +49,7 @@ def _held(holding: Holding) -> str:
     """``12 soumissions ici, autant sur le serveur, aucun fichier manquant``."""
     if holding.server_n is None:
         return "jamais relevé"
-    there = "autant" if holding.server_n == holding.n_live else french.number(holding.server_n)
-    here = french.none_or(holding.n_live, "soumission", none="aucune")
-    missing = french.none_or(holding.n_files_missing, "fichier manquant", "fichiers manquants")
+    there = "autant" if holding.server_n == holding.n_live else typography.number(holding.server_n)
+    here = typography.none_or(holding.n_live, "soumission", none="aucune")
+    missing = typography.none_or(holding.n_files_missing, "fichier manquant", "fichiers manquants")
     return f"{here} ici, {there} sur le serveur, {missing}"

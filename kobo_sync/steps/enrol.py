@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kobo_sync.config.config import Config, read_csv
+from kobo_sync.config.config import Config
 from kobo_sync.config.doors import leads_here
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.config.lists import read_csv
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic

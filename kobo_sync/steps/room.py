@@ -26,10 +26,10 @@ from kobo_sync.analysis.roster import RosterPlan, plan_roster
 from kobo_sync.checks import run_checks
 from kobo_sync.config.config import Config, Session
 from kobo_sync.forms.media import roster_csv
+from kobo_sync.language.sentences import rule_title, translated
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
-from kobo_sync.notices.translations import rule_title, translated
 from kobo_sync.station.pairing import Pairing
 from kobo_sync.steps.field_station import publish_forms, put_list
 from kobo_sync.steps.pull import pull

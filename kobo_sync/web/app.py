@@ -18,8 +18,8 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.sentences import rule_title, setting_label, translated
 from kobo_sync.mission.mission import random_uuid
-from kobo_sync.notices.translations import rule_title, setting_label, translated
 from kobo_sync.web import (
     collection,
     dashboard,

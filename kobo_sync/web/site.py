@@ -18,7 +18,7 @@ from kobo_sync.config.service import Service
 from kobo_sync.desk import accounts, rights
 from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.web.texts import language
@@ -199,19 +199,19 @@ def day(value: date | str | None) -> str:
 
 def percent(share: float | None) -> str:
     """``97 %``; a dash for none."""
-    return french.percent(share)
+    return typography.percent(share)
 
 
 def number(value: float | None, digits: int = 0) -> str:
     """``1 234`` or ``0,80``; a dash for none."""
-    return french.number(value, digits)
+    return typography.number(value, digits)
 
 
 def size(n_bytes: int) -> str:
     """``12 ko`` or ``3,4 Mo``."""
-    from kobo_sync.documents import french
+    from kobo_sync.language import typography
 
-    return french.size(n_bytes)
+    return typography.size(n_bytes)
 
 
 def form_title(form_id: str) -> str:

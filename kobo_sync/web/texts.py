@@ -12,8 +12,8 @@ from typing import Any
 
 from flask import session
 
-from kobo_sync.documents import french
-from kobo_sync.notices.translations import translated
+from kobo_sync.language import typography
+from kobo_sync.language.sentences import translated
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
@@ -41,7 +41,7 @@ def tn(one: str, many: str, n: int | str, **values: object) -> str:
     Arabic has six forms (CLDR), told apart by the number; one that is text (``≤ 10``) takes the form of many things.
     """
     n = int(n) if isinstance(n, str) and n.isdecimal() else n
-    shown = french.number(n) if isinstance(n, int) else n
+    shown = typography.number(n) if isinstance(n, int) else n
     if language() == "fr":
         text = one if isinstance(n, int) and abs(n) < 2 else many
     else:

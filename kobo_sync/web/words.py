@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from kobo_sync.config.timetable import INTERVAL
-from kobo_sync.documents import french
-from kobo_sync.notices.translations import general_key
+from kobo_sync.language import typography
+from kobo_sync.language.sentences import general_key
 from kobo_sync.web.texts import t, tn
 
 STATUSES = {
@@ -133,8 +133,8 @@ def setting_in_words(key: str, value: bool | float | str) -> str:
         return t("oui") if value else t("non")
     if isinstance(value, int | float):
         if general in SHARES:
-            return french.percent(value)
-        return str(int(value)) if value == int(value) else french.number(value, 2)  # a port has no thousands
+            return typography.percent(value)
+        return str(int(value)) if value == int(value) else typography.number(value, 2)  # a port has no thousands
     if value in CHOICES.get(general, ()):
         return t(CHOICES[general][value])
     if general.startswith("schedule."):

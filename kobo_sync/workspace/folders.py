@@ -257,7 +257,7 @@ class Workspace:
 
     def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
         """The lists of config/ that forms show, by file name. Raises: ConfigError."""
-        from kobo_sync.config.config import labels_of, read_csv
+        from kobo_sync.config.lists import labels_of, read_csv
 
         catalogues = {}
         for path in sorted({*(self.root / "config").glob("*.csv")} - {self.root / ENUMERATORS_FILE}):  # people: no list

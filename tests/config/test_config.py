@@ -62,7 +62,13 @@ def test_a_wrong_key_or_value_is_named(old: str, new: str, place: str, said: str
         ("code,label_fr\nnörd,Nord\n", "config/zones.csv, row 2, code"),
         ("code,label_fr,training_on\nnord,Nord,11/02/2025\n", "config/zones.csv, row 2, training_on"),
         ("code,label_fr,training_on\nnord,Nord,2025-03-11\n", "config/zones.csv, row 2, training_on"),
-        ("code,label_fr\nmission,Nord\n", "config/mission.toml, zones"),
+        ("code,label_fr\nmission,Nord\n", "config/zones.csv, row 2, code"),
+        ("code,label_fr\nnord,Nord\nDonnees,Sud\n", "config/zones.csv, row 3, code"),
+        ("code,label_fr\nA-1,Nord\nA-1-nominatif,Sud\n", "config/zones.csv, row 3, code"),
+        ("code,label_fr\nnord,Nord\nNORD,Sud\n", "config/zones.csv, row 3, code"),
+        ("code,label_fr\n-nord,Nord\n", "config/zones.csv, row 2, code"),
+        ("code,label_fr\ncom1,Nord\n", "config/zones.csv, row 2, code"),
+        ("code,label_fr\nas-of-2025-01-01,Nord\n", "config/zones.csv, row 2, code"),
     ],
 )
 def test_a_faulty_zone_list_is_named_by_row(zones: str | None, place: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kobo_sync.analysis.labels import pick
-from kobo_sync.config.config import Mission
 from kobo_sync.config.languages import knows_language, language_code
+from kobo_sync.config.mission import Mission
 from kobo_sync.forms.rules import lint
 from kobo_sync.forms.xlsform import read_form
 

@@ -15,7 +15,7 @@ from kobo_sync.analysis.overview import dashboard
 from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.deliverables import figures, letterhead, needs, report_annexes, result_sheets, zone_sheet
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 
 def at_a_half() -> Facts:
@@ -66,6 +66,6 @@ def test_a_score_of_one_decimal_has_one_in_the_workbook() -> None:
     facts = next(each for each in map(make_facts, range(12, 40)) if printed_needs(each).digits == 1)
     first = printed_needs(facts).needs[0]
     cells = {name: value for name, value, _ in figures.printed_figures(facts)}
-    assert cells[f"need_score:{first.need.code}"] == french.number(first.score, 1)
+    assert cells[f"need_score:{first.need.code}"] == typography.number(first.score, 1)
     columns = result_sheets._ranking(facts, printed_needs(facts)).columns
     assert {column.name: column.kind for column in columns}["Score (0–3)"] == "tenth"

@@ -6,9 +6,9 @@ import pytest
 
 from kobo_sync.analysis.populations import Told
 from kobo_sync.deliverables import letterhead, sentences
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
-MINUS, NB, NN = "\u2212", french.NBSP, french.NNBSP
+MINUS, NB, NN = "\u2212", typography.NBSP, typography.NNBSP
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from invented_facts import TOML, make_config, make_facts, make_tables
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import attendance_list, evaluations, report_objectives, sentences
 from kobo_sync.deliverables.live_values import live_values
-from kobo_sync.documents import french
+from kobo_sync.language import typography
 
 SESSION = 'session = "demi_journee"\n'
 SIGNATURE = 'signature = "signature"\n'
@@ -121,7 +121,7 @@ def test_the_share_of_women_is_of_those_whose_sex_is_known(one_in: int) -> None:
     }
     facts = replace(facts, tables={**facts.tables, **without_sex})
     women, men = (int(live_values(facts)[name]) for name in ("femmes", "hommes"))
-    share = french.percent(women / (women + men)) if women + men else french.NOTHING
+    share = typography.percent(women / (women + men)) if women + men else typography.NOTHING
     assert live_values(facts)["part_femmes"] == share
     told = sentences.sexes(facts)
     assert share in told if women + men else "n’est pas connu" in told

@@ -20,10 +20,10 @@ from kobo_sync.desk import runs, worklist
 from kobo_sync.desk.runs import Order
 from kobo_sync.desk.worklist import refresh
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.sentences import catalogue
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Finding
-from kobo_sync.notices.translations import catalogue
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check

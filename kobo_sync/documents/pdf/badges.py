@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf.barcodes import code128_modules, code128_svg, qr_svg
 from kobo_sync.documents.pdf.typeset import pdf
+from kobo_sync.language import typography
 
 _INNER_MM = 79.0
 _MODULE_MM, _LEAST_MODULE_MM = 0.5, 0.33
@@ -121,7 +121,7 @@ def badges_pdf(badges: Sequence[Badge], *, title: str) -> bytes:
         coded = has_room(badge.code)
         drawn.append(
             {
-                "title": french.typography(title),
+                "title": typography.spaced(title),
                 "code": badge.code,
                 "name": badge.name,
                 "arabic": badge.arabic,
@@ -141,13 +141,13 @@ def enrolment_pdf(code: str, *, user: str, name: str, mission: str, server: str,
     """
     says = _NO_PASSWORD if with_password else _PASSWORD
     data = {
-        "mission": french.typography(mission),
+        "mission": typography.spaced(mission),
         "heading": "Configurer le téléphone",
         "name": name,
         "user": user,
         "svg": qr_svg(code),
-        "warning": french.typography(_WARNING) if with_password else "",
-        "steps": [french.typography(step.format(password=says[0])) for step in _STEPS],
+        "warning": typography.spaced(_WARNING) if with_password else "",
+        "steps": [typography.spaced(step.format(password=says[0])) for step in _STEPS],
         "steps_ar": [step.format(password=says[1]) for step in _STEPS_AR],
         "foot": f"Serveur : {server}. Donnez cette feuille à la seule personne nommée.",
     }

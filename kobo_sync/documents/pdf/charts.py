@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
 
-from kobo_sync.documents import french
 from kobo_sync.documents.colours import BLUE, ramp, tint
 from kobo_sync.documents.pdf.pages import HATCHES, say
 from kobo_sync.documents.pdf.typeset import png
 from kobo_sync.documents.script import clean
+from kobo_sync.language import typography
 
 _MOST_DRAWN = 16
 _LONGEST = 84  # characters of a label: two lines
@@ -53,20 +53,23 @@ def likert(
 ) -> bytes:
     """100 % bars, one per question: (label, shares 0..1 from the least favourable, n as it is told)."""
     rows_drawn = [
-        (_label(f"{_short(label)} (n{french.NBSP}{'' if str(n)[:1] in '≈≥' else '=' + french.NBSP}{n})"), list(shares))
+        (
+            _label(f"{_short(label)} (n{typography.NBSP}{'' if str(n)[:1] in '≈≥' else '=' + typography.NBSP}{n})"),
+            list(shares),
+        )
         for label, shares, n in rows
     ]
     legend = [
-        (say(french.typography(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)
+        (say(typography.spaced(level)), *style) for level, style in zip(levels, ramp(len(levels), colour), strict=True)
     ]
-    return _drawn("likert", {"rows": rows_drawn, "legend": legend, "nothing": french.NO_DATA.lower()}, colour)
+    return _drawn("likert", {"rows": rows_drawn, "legend": legend, "nothing": typography.NO_DATA.lower()}, colour)
 
 
 @drawn_once
 def dumbbell(rows: Sequence[tuple[str, float, float]], *, colour: str = BLUE) -> bytes:
     """Before and after per line: (label, before, after), in percent 0..100."""
     rows_drawn = [
-        (_label(_short(label)), before, after, f"{french.signed(after - before)}{french.NNBSP}pts")
+        (_label(_short(label)), before, after, f"{typography.signed(after - before)}{typography.NNBSP}pts")
         for label, before, after in rows
     ]
     return _drawn("dumbbell", {"rows": rows_drawn, "before": "Avant", "after": "Après"}, colour)
@@ -81,7 +84,7 @@ def ranking(bars: Sequence[Bar], *, digits: int = 2, colour: str = BLUE) -> byte
             _label(_short(bar.label)),
             _label(bar.below),
             bar.value / longest,
-            french.number(bar.value, digits),
+            typography.number(bar.value, digits),
             bar.strong,
         )
         for bar in bars
@@ -93,13 +96,13 @@ def ranking(bars: Sequence[Bar], *, digits: int = 2, colour: str = BLUE) -> byte
 def quota(bars: Sequence[Bar], *, colour: str = BLUE) -> bytes:
     """Persons present against their *target*, drawn as an outline."""
     longest = max((max(bar.value, bar.target or 0) for bar in bars), default=0) or 1
-    slash = f"{french.NNBSP}/{french.NNBSP}"
+    slash = f"{typography.NNBSP}/{typography.NNBSP}"
     rows_drawn = [
         (
             _label(_short(bar.label)),
             bar.value / longest,
             None if bar.target is None else bar.target / longest,
-            french.number(bar.value) + (slash + french.number(bar.target) if bar.target is not None else ""),
+            typography.number(bar.value) + (slash + typography.number(bar.target) if bar.target is not None else ""),
         )
         for bar in bars
     ]
@@ -111,7 +114,7 @@ def _short(text: str) -> str:
 
 
 def _label(text: str) -> dict[str, object]:
-    return say(french.typography(clean(text)))
+    return say(typography.spaced(clean(text)))
 
 
 def _drawn(kind: str, data: Mapping[str, Any], colour: str) -> bytes:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import LOGOS, Logo, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
 from kobo_sync.documents.script import reads_left_to_right
 from kobo_sync.documents.word.wordml import INK
 from kobo_sync.forms.paper_blocks import Ask, Block, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.paper_tables import column_widths, row_height_cm
+from kobo_sync.language import typography
 
 HOUSE = f"#{INK}"  # the colour of a paper that no mission dresses
 _KINDS: dict[type, str] = {Heading: "heading", Text: "text", Ask: "ask", Matrix: "matrix", Grid: "grid"}
@@ -129,7 +129,7 @@ def questionnaire_pdf(paper: Paper, *, subtitle: str = "", colour: str = HOUSE, 
         "words": dict(paper.words),
         "lang": paper.language if paper.language.isalpha() and len(paper.language) in (2, 3) else "fr",
         "heading": paper.title,
-        "subtitle": french.typography(subtitle) if paper.language == "fr" else subtitle,
+        "subtitle": typography.spaced(subtitle) if paper.language == "fr" else subtitle,
         "heading_ltr": reads_left_to_right(paper.title),
         "subtitle_ltr": reads_left_to_right(subtitle),
         "colour": colour,
@@ -162,7 +162,7 @@ def _shown(block: Block, paper: Paper) -> dict[str, Any]:
 
 def _spaced(value: Any, is_french: bool) -> Any:
     if isinstance(value, str):
-        return french.typography(value) if is_french else value
+        return typography.spaced(value) if is_french else value
     if isinstance(value, dict):
         return {key: _spaced(part, is_french) for key, part in value.items()}
     return [_spaced(part, is_french) for part in value] if isinstance(value, list | tuple) else value

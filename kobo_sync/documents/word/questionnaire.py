@@ -9,7 +9,6 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from docx.shared import Cm
 
-from kobo_sync.documents import french
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.pdf.questionnaire import HOUSE, footer
 from kobo_sync.documents.script import reads_left_to_right
@@ -31,6 +30,7 @@ from kobo_sync.documents.word.wordml import (
 )
 from kobo_sync.forms.paper_blocks import Answer, Ask, Grid, Heading, Matrix, Paper, Text
 from kobo_sync.forms.paper_tables import column_widths, row_height_cm
+from kobo_sync.language import typography
 
 _MARKS = {"one": "◯", "many": "☐", "rank": "[   ]"}
 _DOTS, _CONDITION, _STAR = "…", "9A4B00", "B00020"
@@ -231,7 +231,7 @@ class _Page:
 
     def runs(self, text: str, **look: Any) -> str:
         """Text as runs; on a page that runs right to left, marks and spaces run with it."""
-        return runs(french.typography(text) if self.paper.language == "fr" else text, rtl=self.rtl, **look)
+        return runs(typography.spaced(text) if self.paper.language == "fr" else text, rtl=self.rtl, **look)
 
     def write(self, block: Any, text: str, **look: Any) -> None:
         """`runs` in the paragraph *block*."""

@@ -17,7 +17,6 @@ from docx.oxml.ns import qn
 from docx.oxml.shape import CT_Inline
 from docx.shared import Cm
 
-from kobo_sync.documents import french
 from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
 from kobo_sync.documents.word.package import saved, unzipped, zipped
@@ -39,6 +38,7 @@ from kobo_sync.documents.word.wordml import (
     write_field,
 )
 from kobo_sync.documents.word.wordml import paragraph as paragraph_xml
+from kobo_sync.language import typography
 
 AFTER_TABLE = "Après tableau"
 EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
@@ -118,9 +118,9 @@ def new_document(
     footer = section.footer.paragraphs[0]
     _running(footer, footer_text or provenance)
     footer.paragraph_format.tab_stops.add_tab_stop(Cm(_text_width_cm(document)), 2)
-    write(footer._p, f"\tPage{french.NBSP}", size=8, color=MUTED)
+    write(footer._p, f"\tPage{typography.NBSP}", size=8, color=MUTED)
     write_field(footer._p, "PAGE")
-    write(footer._p, f"{french.NNBSP}/{french.NNBSP}", size=8, color=MUTED)
+    write(footer._p, f"{typography.NNBSP}/{typography.NNBSP}", size=8, color=MUTED)
     write_field(footer._p, "NUMPAGES")
     return document
 
@@ -129,7 +129,7 @@ def footer_note(document: WordDocument, text: str) -> None:
     """Adds *text* above the footer's line, on every page: what must be on the paper, and would be alone on its last page."""
     line = document.sections[0].footer.paragraphs[0]
     (note,) = parsed(
-        paragraph_xml(runs(french.typography(text), size=7.5, color=MUTED), spacing='w:before="0" w:after="40"')
+        paragraph_xml(runs(typography.spaced(text), size=7.5, color=MUTED), spacing='w:before="0" w:after="40"')
     )
     line._p.addprevious(note)
 
@@ -166,9 +166,9 @@ def coloured(archive: bytes, colour: str) -> bytes:
 
 def title(document: WordDocument, text: str, subtitle: str = "") -> None:
     """Adds the document's title, and a line below it."""
-    add(document, runs(french.typography(text)), "Title")
+    add(document, runs(typography.spaced(text)), "Title")
     if subtitle:
-        add(document, runs(french.typography(subtitle)), "Subtitle")
+        add(document, runs(typography.spaced(subtitle)), "Subtitle")
 
 
 def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = False) -> None:
@@ -176,18 +176,18 @@ def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = Fa
     line = add(document, "", AFTER_TABLE, rtl=rtl)
     for number, picture in enumerate(pictures):
         if number:
-            write(line, french.NBSP * 6)
+            write(line, typography.NBSP * 6)
         _place(document, line, picture)
 
 
 def heading(document: WordDocument, text: str, level: int = 1) -> None:
     """Adds a heading, kept with what follows."""
-    add(document, runs(french.typography(text)), f"Heading {level}", keep_next=True)  # whatever style the template has
+    add(document, runs(typography.spaced(text)), f"Heading {level}", keep_next=True)  # whatever style the template has
 
 
 def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
     """Adds a paragraph of ours: French typography applies; ``**bold**`` parts are bold."""
-    parts = french.typography(text).split("**")
+    parts = typography.spaced(text).split("**")
     inner = "".join(runs(part, bold=index % 2 == 1) for index, part in enumerate(parts))
     add(document, inner, style, keep_next=keep_with_next, keep_lines=True)
 
@@ -211,11 +211,11 @@ def verbatim(document: WordDocument, text: str, *, style: str = "Normal") -> Non
 
 def caption(document: WordDocument, kind: str, text: str) -> None:
     """Adds a numbered caption (*kind*: Tableau, Figure), kept with what follows."""
-    marker, style = kind + french.NBSP, style_id(document, "Caption")
+    marker, style = kind + typography.NBSP, style_id(document, "Caption")
     looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
     captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
     number = 1 + sum("".join(node.text or "" for node in p.iter(f"{W}t")).startswith(marker) for p in captions)
-    add(document, runs(f"{marker}{number} – {french.typography(text)}"), "Caption", keep_next=True)
+    add(document, runs(f"{marker}{number} – {typography.spaced(text)}"), "Caption", keep_next=True)
 
 
 def figure(document: WordDocument, picture: Picture, text: str) -> None:
@@ -264,7 +264,7 @@ def table(document: WordDocument, content: Table) -> None:
 def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> None:
     """Adds a band of big numbers, each with what it means below."""
     width = _text_width_cm(document) / len(figures)
-    alt = french.typography("Chiffres clés : " + " ; ".join(f"{small} : {big}" for big, small in figures))
+    alt = typography.spaced("Chiffres clés : " + " ; ".join(f"{small} : {big}" for big, small in figures))
     content = Table(head=(), rows=(), widths=[width] * len(figures), alt=alt)
     element = _empty_table(document, content, borders="FFFFFF", border_size=24)
     cells = []
@@ -275,7 +275,7 @@ def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> N
         )
         texts = [
             paragraph_xml(
-                runs(french.typography(text), size=size, bold=bold, color=color),
+                runs(typography.spaced(text), size=size, bold=bold, color=color),
                 spacing=f'{gap} w:line="240" w:lineRule="auto"',
                 align="center",
             )
@@ -301,7 +301,7 @@ def facing(
         line = [*pairs[start : start + columns], *[("", "")] * columns][:columns]
         cells = []
         for index, text in enumerate(text for pair in line for text in pair):
-            inner = runs(french.typography(text), size=10, bold=index % 2 == 0)
+            inner = runs(typography.spaced(text), size=10, bold=index % 2 == 0)
             spacing = 'w:before="0" w:after="30" w:line="240" w:lineRule="auto"'
             block = paragraph_xml(inner, rtl=is_arabic(text), spacing=spacing)
             cells.append(shell(block, widths[index], "", align="top"))
@@ -322,7 +322,7 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
             sub(frame, side, val="single", sz=str(border_size), space="0", color=borders)
         after = ("w:shd", "w:tblLayout", "w:tblCellMar", "w:tblLook", "w:tblCaption", "w:tblDescription")
         properties.insert_element_before(frame, *after)
-    text = french.typography(clean(content.alt or content.caption))
+    text = typography.spaced(clean(content.alt or content.caption))
     if text:
         sub(properties, "tblCaption", val=text[:120])
         sub(properties, "tblDescription", val=text[:1000])

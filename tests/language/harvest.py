@@ -20,6 +20,8 @@ WHOLLY = (
     "databases/refusals.py",
     "databases/versions.py",
     "config/config.py",
+    "config/lists.py",
+    "config/zones.py",
     "errors.py",
     "forms/compare.py",
     "forms/sheets.py",

@@ -1,7 +1,7 @@
 """What the program says, as people read it on pages and in mails: in French and Arabic, its values kept.
 
 The command line, logs and code speak English, checks and papers French. `texts/messages.toml` has each sentence that a page
-or a mail may show, with ``{1}``, ``{2}`` where values stand; tests/notices/test_translations.py compares it with the code.
+or a mail may show, with ``{1}``, ``{2}`` where values stand; tests/language/test_sentences.py compares it with the code.
 """
 
 from __future__ import annotations
@@ -231,6 +231,6 @@ def _sentences(language: str) -> _Sentences:
 @cache
 def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
     """A table of ``texts/messages.toml`` (``messages``, ``parts``, ``rules``, ``settings``): key → language → text."""
-    path = resources.files("kobo_sync.notices") / "texts" / "messages.toml"
+    path = resources.files("kobo_sync.language") / "texts" / "messages.toml"
     tables: dict[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(path.read_text("utf-8"))
     return tables[name]

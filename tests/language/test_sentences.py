@@ -13,8 +13,8 @@ from harvest import is_french, sentences
 from pydantic import BaseModel
 
 from kobo_sync.config.config import Config
-from kobo_sync.notices import translations
-from kobo_sync.notices.translations import LANGUAGES, catalogue, rule_title, setting_label, translated
+from kobo_sync.language import sentences as translations
+from kobo_sync.language.sentences import LANGUAGES, catalogue, rule_title, setting_label, translated
 
 SLOT = re.compile(r"\{(\d+)\}")
 GUIDE = (Path(__file__).parents[2] / "kobo_sync" / "starter" / "docs" / "operations.md").read_text("utf-8")

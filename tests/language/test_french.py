@@ -6,8 +6,8 @@ from datetime import date, time
 
 import pytest
 
-from kobo_sync.documents import french
 from kobo_sync.documents.script import clean, is_arabic, pieces
+from kobo_sync.language import typography
 
 NB, NN = "\u00a0", "\u202f"
 
@@ -26,7 +26,7 @@ NB, NN = "\u00a0", "\u202f"
     ],
 )
 def test_numbers(value: float | None, digits: int, text: str) -> None:
-    assert french.number(value, digits) == text
+    assert typography.number(value, digits) == text
 
 
 @pytest.mark.parametrize("n", [7, 8, 16, 40, 67, 200, 999])
@@ -35,47 +35,47 @@ def test_every_share_of_persons_rounds_halves_away_from_zero(n: int) -> None:
     for part in range(n + 1):
         whole = (200 * part + n) // (2 * n)
         tenths = (2000 * part + n) // (2 * n)
-        assert french.percent(part / n) == f"{whole}{NN}%"
-        assert french.percent(part / n, 1) == f"{tenths // 10},{tenths % 10}{NN}%"
-        assert french.points(100 * part / n) == f"{whole}{NN}%"
+        assert typography.percent(part / n) == f"{whole}{NN}%"
+        assert typography.percent(part / n, 1) == f"{tenths // 10},{tenths % 10}{NN}%"
+        assert typography.points(100 * part / n) == f"{whole}{NN}%"
         before = part // 2  # item points, from two shares
         up = (200 * (part - before) + n) // (2 * n)
-        assert french.signed(100 * (part / n - before / n)) == (f"+{up}" if up else "0")
+        assert typography.signed(100 * (part / n - before / n)) == (f"+{up}" if up else "0")
 
 
 def test_signed_percent_and_p() -> None:
-    assert french.signed(12.34, 1) == "+12,3"
-    assert french.signed(0) == "0"
-    assert french.signed(-5) == "\u22125"
-    assert french.percent(0.925) == f"93{NN}%"
-    assert french.percent(None) == "–"
-    assert french.p_value(0.0001) == f"p{NN}<{NN}0,001"
-    assert french.p_value(0.0416) == f"p{NN}={NN}0,042"
+    assert typography.signed(12.34, 1) == "+12,3"
+    assert typography.signed(0) == "0"
+    assert typography.signed(-5) == "\u22125"
+    assert typography.percent(0.925) == f"93{NN}%"
+    assert typography.percent(None) == "–"
+    assert typography.p_value(0.0001) == f"p{NN}<{NN}0,001"
+    assert typography.p_value(0.0416) == f"p{NN}={NN}0,042"
 
 
 def test_days_hours_and_spans() -> None:
-    assert french.day(date(2025, 2, 1)) == f"1er{NB}février{NB}2025"
-    assert french.day(date(2025, 2, 11), weekday=True) == f"mardi 11{NB}février{NB}2025"
-    assert french.span(date(2025, 2, 11), date(2025, 2, 13)) == f"11 au 13{NB}février{NB}2025"
-    assert french.span(date(2025, 1, 31), date(2025, 2, 1)) == f"31{NB}janvier{NB}2025 au 1er{NB}février{NB}2025"
-    assert french.hour(time(9, 0)) == f"9{NN}h"
-    assert french.duration(450) == f"7{NN}h{NN}30"
+    assert typography.day(date(2025, 2, 1)) == f"1er{NB}février{NB}2025"
+    assert typography.day(date(2025, 2, 11), weekday=True) == f"mardi 11{NB}février{NB}2025"
+    assert typography.span(date(2025, 2, 11), date(2025, 2, 13)) == f"11 au 13{NB}février{NB}2025"
+    assert typography.span(date(2025, 1, 31), date(2025, 2, 1)) == f"31{NB}janvier{NB}2025 au 1er{NB}février{NB}2025"
+    assert typography.hour(time(9, 0)) == f"9{NN}h"
+    assert typography.duration(450) == f"7{NN}h{NN}30"
 
 
 def test_spaces_are_set_once_and_stay() -> None:
-    text = french.typography("Oui ; non ? « Ensemble, Avançons » : 96 % à 9:30, l'eau")
+    text = typography.spaced("Oui ; non ? « Ensemble, Avançons » : 96 % à 9:30, l'eau")
     assert text == f"Oui{NN}; non{NN}? «{NB}Ensemble, Avançons{NB}»{NB}: 96{NN}% à 9:30, l’eau"
-    assert french.typography(text) == text
-    assert french.typography("https://exemple.org/a?b") == "https://exemple.org/a?b"
+    assert typography.spaced(text) == text
+    assert typography.spaced("https://exemple.org/a?b") == "https://exemple.org/a?b"
 
 
 def test_plural_elision_and_lists() -> None:
-    assert french.count(0, "réponse") == "0 réponse"
-    assert french.count(1, "réponse") == "1 réponse"
-    assert french.count(2, "travail", "travaux") == "2 travaux"
-    assert (french.of("Midelt"), french.of("Azilal")) == ("de Midelt", "d’Azilal")
-    assert french.listing(["a", "b", "c"]) == "a, b et c"
-    assert french.listing([]) == ""
+    assert typography.count(0, "réponse") == "0 réponse"
+    assert typography.count(1, "réponse") == "1 réponse"
+    assert typography.count(2, "travail", "travaux") == "2 travaux"
+    assert (typography.of("Midelt"), typography.of("Azilal")) == ("de Midelt", "d’Azilal")
+    assert typography.listing(["a", "b", "c"]) == "a, b et c"
+    assert typography.listing([]) == ""
 
 
 @pytest.mark.parametrize(

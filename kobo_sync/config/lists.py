@@ -1,0 +1,60 @@
+"""The lists of a mission: CSV files in config/."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+from kobo_sync.config.files import check_readable
+from kobo_sync.errors import ConfigError
+
+
+def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a CSV text with a header, cells stripped; comma or semicolon.
+
+    Raises: ConfigError for a missing column, an empty file, an empty or a repeated key (the first
+    of *required*).
+    """
+    clean = text.lstrip("\ufeff")
+    first_line = clean.partition("\n")[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
+    reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
+    header = [(name or "").strip() for name in reader.fieldnames or []]
+    for column in required:
+        if column not in header:
+            raise ConfigError(
+                "the column is missing", file=file, key=column, hint=f"add it to the first line: {first_line!r}"
+            )
+    reader.fieldnames = header
+    rows: list[dict[str, str]] = []
+    first_rows: dict[str, int] = {}
+    for number, row in enumerate(reader, 2):
+        cells = {
+            name: (value or "").strip()
+            for name, value in row.items()
+            if isinstance(name, str) and isinstance(value, str | None)
+        }
+        if not any(cells.values()):
+            continue
+        key = cells[required[0]]
+        if not key:
+            raise ConfigError("the cell is empty", file=file, key=f"row {number}, {required[0]}", hint="give it a code")
+        if key in first_rows:
+            raise ConfigError(
+                f"{key!r} stands already in row {first_rows[key]}",
+                file=file,
+                key=f"row {number}, {required[0]}",
+                hint="codes must differ",
+            )
+        first_rows[key] = number
+        rows.append(cells)
+    if not rows:
+        raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
+    return rows
+
+
+def labels_of(row: Mapping[str, str]) -> dict[str, str]:
+    """The ``label_<language>`` cells of a CSV row, by language, in column order."""
+    return {name[6:]: text for name, text in row.items() if name.startswith("label_") and text}

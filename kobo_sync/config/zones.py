@@ -1,0 +1,91 @@
+"""The zones of a mission: config/zones.csv."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.config.lists import labels_of, read_csv
+from kobo_sync.errors import ConfigError
+from kobo_sync.model import Zone
+
+if TYPE_CHECKING:
+    from kobo_sync.config.config import Config
+
+# What else lies in exports/out/ under a name of its own.
+OURS = ("mission", "donnees", "questionnaires", "badges", "enrolment", "templates", "annexes")
+_OURS_BEGINNING, _NOMINATIVE = "as-of-", "-nominatif"
+_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])", re.I)
+_CODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
+
+
+def zones_of(text: str | None, config: Config) -> list[Zone]:
+    """The zones that config/zones.csv lists, in its order, with the quotas of *config*.
+
+    Raises: ConfigError naming the row of a code that cannot be one, of a wrong date, of a repetition.
+    """
+    if text is None:
+        raise ConfigError("the file is missing", file=ZONES_FILE, hint="create it with columns code,label_fr,…")
+    language = config.mission.languages[0]
+    zones: list[Zone] = []
+    rows_by_folder: dict[str, int] = {}
+    for number, row in enumerate(read_csv(text, ZONES_FILE, required=("code", f"label_{language}")), 2):
+        code = row["code"]
+        _check_code(code, number, rows_by_folder)
+        quotas = dict(config.quotas.zones.get(code, config.quotas.default))
+        labels = {
+            lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)
+        }
+        extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", "training_on")}
+        zones.append(
+            Zone(code, labels or {language: code}, sum(quotas.values()), quotas, _zone_date(row, number, config), extra)
+        )
+    return zones
+
+
+def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
+    text = row.get("training_on", "")
+    if not text:
+        return None
+    key = f"row {number}, training_on"
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is not a date", file=ZONES_FILE, key=key, hint="write it as 2025-02-11") from error
+    if not config.mission.starts_on <= day <= config.mission.ends_on:
+        raise ConfigError(
+            f"{day} is outside the mission ({config.mission.starts_on} to {config.mission.ends_on})",
+            file=ZONES_FILE,
+            key=key,
+            hint=f"correct it, or mission.starts_on and mission.ends_on in {MISSION_FILE}",
+        )
+    return day
+
+
+def _check_code(code: str, row: int, rows_by_folder: dict[str, int]) -> None:
+    """Refuse a code whose folder and archives would be no files of their own, on any machine; *rows_by_folder* takes it in."""
+    folder = code.lower()
+    if not _CODE.fullmatch(code):
+        reason, cure = (
+            f"{code!r} cannot be a code",
+            "use a-z, 0-9, _ and -, a letter or digit first, at most 64 of them",
+        )
+    elif folder in OURS or folder.startswith(_OURS_BEGINNING):
+        reason, cure = f"{code!r} is the name of a folder of the program's own", "give the zone another code"
+    elif folder.endswith(_NOMINATIVE):
+        reason, cure = f"{code!r} ends as nominative archives do", f"write it without {_NOMINATIVE}"
+    elif _OF_WINDOWS.fullmatch(code):
+        reason, cure = (
+            f"{code!r} is a device on Windows, where no folder can be called so",
+            "give the zone another code",
+        )
+    elif folder in rows_by_folder:
+        reason = f"{code!r} differs from the code in row {rows_by_folder[folder]} by capitals alone"
+        cure = "give it another code: many disks would take both for one folder"
+    else:
+        rows_by_folder[folder] = row
+        return
+    raise ConfigError(reason, file=ZONES_FILE, key=f"row {row}, code", hint=cure)
