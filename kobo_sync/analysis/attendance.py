@@ -183,24 +183,24 @@ class ZoneSigned:
 @partial(memo_by_zone, others=told_elsewhere)
 def signed_by_zone(facts: Facts) -> Mapping[str, ZoneSigned]:
     """Who is registered and who signed what, by the zone that the rows say."""
-    known, own = identified_by_zone(facts), listed(facts)
+    came, own = identified_by_zone(facts), listed(facts)
     registrations: dict[str, list[Person]] = {}
     for person in own.values():
         registrations.setdefault(person.zone, []).append(person)
     rows: dict[str, list[tuple[str, _Row]]] = {}
-    key_of = {root: (zone, key) for zone, mine in known.items() for root, key in mine.rows.items()}
+    key_of = {root: (zone, key) for zone, mine in came.items() for root, key in mine.rows.items()}
     for row in _rows(facts):
         zone, key = key_of[row.root_uuid]
         rows.setdefault(zone, []).append((key, row))
     nobody = ZoneIdentified({}, ())
     return {
-        zone: _signed(facts, zone, registrations.get(zone, []), known.get(zone, nobody), rows.get(zone, []))
+        zone: _signed(facts, zone, registrations.get(zone, []), came.get(zone, nobody), rows.get(zone, []))
         for zone in {*registrations, *rows}
     }
 
 
 def _signed(
-    facts: Facts, zone: str, own: Sequence[Person], known: ZoneIdentified, rows: Sequence[tuple[str, _Row]]
+    facts: Facts, zone: str, own: Sequence[Person], came: ZoneIdentified, rows: Sequence[tuple[str, _Row]]
 ) -> ZoneSigned:
     """One zone: who is on its list, who its rows are about, and the rows, each with its person's key."""
     sessions = {session.code for session in facts.config.sessions}
@@ -223,10 +223,10 @@ def _signed(
         signatures[key].setdefault(half.key, Signature(row.root_uuid, row.filename))
     mine = {person.key for person in own}
     people = [replace(person, signatures=signatures.get(person.key, {})) for person in own]
-    for _, person in known.people:
+    for _, person in came.people:
         if person.key in signatures and person.key not in mine:
             people.append(replace(person, signatures=signatures[person.key]))
-    walk_ins = tuple((order, person) for order, person in known.people if not person.code and person.home is None)
+    walk_ins = tuple((order, person) for order, person in came.people if not person.code and person.home is None)
     return ZoneSigned(tuple(sorted(people, key=_order)), walk_ins, tuple(halves.values()), aside, len(rows))
 
 

@@ -152,14 +152,14 @@ def memo_by_zone(
     def memoised(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> Mapping[str, V]:
         memory = _memory(facts)
 
-        def found(tables: Mapping[str, pd.DataFrame]) -> Mapping[str, V]:
+        def results_of(tables: Mapping[str, pd.DataFrame]) -> Mapping[str, V]:
             return analyse(replace(facts, tables=tables), *args, **kwargs)
 
         if memory is None:
-            by_zone = found(facts.tables)
+            by_zone = results_of(facts.tables)
         else:
             name, kind = _name(analyse, args, kwargs), get_type_hints(analyse)["return"]
-            by_zone = _kept_by_zone(facts, memory, name, kind, others(facts), found)
+            by_zone = _kept_by_zone(facts, memory, name, kind, others(facts), results_of)
         return {zone: by_zone[zone] for zone in sorted(by_zone)}
 
     return memoised
@@ -171,9 +171,9 @@ def _kept_by_zone(
     name: str,
     kind: Any,
     others: Mapping[str, str],
-    found: Callable[[Mapping[str, pd.DataFrame]], Mapping[str, V]],
+    results_of: Callable[[Mapping[str, pd.DataFrame]], Mapping[str, V]],
 ) -> Mapping[str, V]:
-    """What *found* gives in the rows of each zone: kept where they are as they were, else worked out, and kept."""
+    """What *results_of* gives in the rows of each zone: kept where they are as they were, else worked out, and kept."""
     zones = {zone.code for zone in facts.config.zones}
     strays = " ".join(f"{zone} {text}" for zone, text in sorted(others.items()) if zone not in zones)
 
@@ -186,14 +186,14 @@ def _kept_by_zone(
     if due or ELSEWHERE not in parts:
         with _noted() as read:
             if len(due) <= max(_FEW, len(zones) // 10):
-                fresh = found(memory.tables(due)) if due else {}
+                fresh = results_of(memory.tables(due)) if due else {}
             else:
-                due, fresh = sorted(zones), found(facts.tables)
+                due, fresh = sorted(zones), results_of(facts.tables)
             new = {zone: {zone: fresh[zone]} if zone in fresh else {} for zone in due}
             if ELSEWHERE not in parts:
-                new[ELSEWHERE] = dict(found(memory.tables([ELSEWHERE]))) if memory.state(ELSEWHERE, ()) else {}
+                new[ELSEWHERE] = dict(results_of(memory.tables([ELSEWHERE]))) if memory.state(ELSEWHERE, ()) else {}
             if zones & {*new.get(ELSEWHERE, ())}:  # a row says a zone in another spelling: it cannot be told apart
-                return found(facts.tables)
+                return results_of(facts.tables)
         forms = {*forms, *read}
         parts = {zone: (state(zone, forms), value) for zone, (_, value) in parts.items()}
         parts |= {zone: (state(zone, forms), value) for zone, value in new.items()}

@@ -160,11 +160,11 @@ def from_elsewhere(everybody: Mapping[str, Person], zone: str, keys: Iterable[st
 @memo_in_process
 def told_elsewhere(facts: Facts) -> Mapping[str, str]:
     """By zone a hash of what other zones' registrations say of whom its rows mean."""
-    everybody, told = registered(facts), {}
+    everybody, hashes = registered(facts), {}
     for zone, keys in keys_seen(facts).items():
         if people := from_elsewhere(everybody, zone, keys):
-            told[zone] = hashlib.sha256("\n".join(map(repr, people)).encode("utf-8", "surrogatepass")).hexdigest()
-    return told
+            hashes[zone] = hashlib.sha256("\n".join(map(repr, people)).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashes
 
 
 def names(traits: Mapping[str, str]) -> list[str]:

@@ -85,14 +85,12 @@ def gather_facts(
     marks = marks or gather_marks(mission)
     here = marks.whole
     files = _Files(mission)
-    tables = Tables(mission, _named(mission) if named_only else None)
-    lists = Tables(mission, _registering(mission))
     facts = Facts(
         config=mission.config,
         zone=None,
         as_of=here.seen_at,
         forms=mission.forms,
-        tables=tables,
+        tables={},
         attachment=partial(_attachment, files, mission.files),
         catalogues=mission.workspace.lists(mission.config, mission.forms),
         earlier_choices=earlier_choices(mission.store, mission.forms),
@@ -111,18 +109,23 @@ def gather_facts(
         reworked=reworked(mission.store),
         pseudonym_key=mission.pseudonym_key,
     )
-    shared, seen = rests_on(mission, facts), marks
+    return _with_memory(mission, facts, marks, named_only)
+
+
+def _with_memory(mission: Mission, facts: Facts, marks: Marks, named_only: bool) -> Facts:
+    """*facts* whose tables know what earlier runs found in them, and which tell of everybody."""
+    shared, results = rests_on(mission, facts), mission.workspace.cache
+    tables, lists = Tables(mission, _named(mission) if named_only else None), Tables(mission, _registering(mission))
     if named_only and len(marks.zones) > _MANY:
         pieces = [(batch, _keys(marks, batch, shared)) for batch in batches(marks)]
-        tables = KeptTables(mission, _named(mission), mission.workspace.cache, pieces)
+        tables = KeptTables(mission, _named(mission), results, pieces)
     zones = {code: mark.states for code, mark in marks.zones.items() if any(mark.counts.values())}
-    tables.memory = lists.memory = AnalysisCache(
-        mission.workspace.cache, shared, here.states, zones, partial(Tables, mission, _named(mission))
-    )
+    some = partial(Tables, mission, _named(mission))
+    tables.memory = lists.memory = AnalysisCache(results, shared, marks.whole.states, zones, some)
     return replace(
         facts,
         tables=tables,
-        names=cache(lambda: _names_by_zone(mission, facts, seen, shared)),
+        names=cache(lambda: _names_by_zone(mission, facts, marks, shared)),
         registered=cache(lambda: held_once(registered_in(replace(facts, tables=lists, as_of=None)))),
     )
 
