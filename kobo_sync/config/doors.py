@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kobo_sync.config.checks_and_keeping import Settings
 
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
 OF_EACH_MACHINE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
-Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$")]
+
+
+def _reachable(origin: str) -> str:
+    """*origin*, when its host and port can be asked for. Raises: ValueError."""
+    try:
+        parts = urlsplit(origin)
+        is_well = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_well = False
+    if not is_well:
+        raise ValueError("this is no server's address: write a host, and a port from 1 to 65535 where it needs one")
+    return origin
+
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$"), AfterValidator(_reachable)]
 
 
 class Server(Settings):

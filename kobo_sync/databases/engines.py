@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,13 @@ from kobo_sync.errors import ConfigError, StoreError
 
 OLDEST_SERVER = 14  # PostgreSQL's major version: the oldest that is still cared for
 SCHEME = "postgresql+psycopg"
+CONNECT_S = 10
+SILENT_S = (
+    20  # a server that let a connection time out is not asked again so soon: of many missions each would wait for it
+)
+_silent_until: dict[tuple[str, str], float] = {}  # (host, port) → when it may be asked again, by `time.monotonic`
+# Of a machine that went without a word (no current, no network) the system tells after 75 s, and not after two hours.
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 15, "keepalives_count": 3, "tcp_user_timeout": 75_000}
 BRING_UP = 7069  # the lock of whoever makes or brings up tables
 _UTC = """CREATE OR REPLACE FUNCTION kobo_utc(moment text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN RETURN to_char(moment::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
@@ -44,7 +52,7 @@ def server_engine(address: Address, name: str) -> sa.Engine:
             url = url.set(drivername=SCHEME)
         if url.drivername != SCHEME or not url.database:
             raise ArgumentError
-        settings = {"connect_timeout": 10, "application_name": "kobo-sync", "prepare_threshold": None}
+        settings = {"connect_timeout": CONNECT_S, "application_name": "kobo-sync", "prepare_threshold": None, **_ALIVE}
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=settings)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise ConfigError(
@@ -53,9 +61,24 @@ def server_engine(address: Address, name: str) -> sa.Engine:
             key=address.key,
             hint="write postgresql://user:password@host/name, and pip install 'kobo-sync[postgres]'",
         ) from error
+    sa.event.listen(engine, "do_connect", _connect)
     # Before SQLAlchemy's own first questions, which a server that keeps no UTF-8 answers otherwise than it expects.
     sa.event.listen(engine, "connect", _tuned_for(address.schema, name), insert=True)
     return engine
+
+
+def _connect(dialect: sa.Dialect, _record: Any, arguments: Sequence[Any], settings: dict[str, Any]) -> Any:
+    """A connection; refused at once while its server is one that has just let another time out."""
+    from psycopg.errors import ConnectionTimeout
+
+    server = (str(settings.get("host", "")), str(settings.get("port", "")))
+    if time.monotonic() < _silent_until.get(server, 0.0):
+        raise ConnectionTimeout("connection timeout expired")
+    try:
+        return dialect.connect(*arguments, **settings)
+    except ConnectionTimeout:
+        _silent_until[server] = time.monotonic() + SILENT_S
+        raise
 
 
 def _tuned_for(schema: str, name: str) -> Callable[[Any, Any], None]:

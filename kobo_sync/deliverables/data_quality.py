@@ -17,6 +17,7 @@ from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
 from kobo_sync.deliverables.treatment import classes_of
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 from kobo_sync.model import Class, Document, Finding, Scope
 
 NAME = "data_quality"
@@ -240,7 +241,7 @@ def _personal(document: WordDocument, facts: Facts) -> None:
     for each in groups(facts).smallest:
         if set(each.traits) <= {"zone"}:
             continue  # a place is nobody
-        traits = ", ".join(letterhead.TRAITS.get(trait, trait) for trait in each.traits) or typography.NOTHING
+        traits = t(", ").join(t(letterhead.TRAITS.get(trait, trait)) for trait in each.traits) or typography.NOTHING
         blanked = typography.count(each.n_blanked, "réponse laissée vide", "réponses laissées vides")
         after = f"après {blanked}" if each.n_blanked else "sans réponse laissée vide"
         text = (

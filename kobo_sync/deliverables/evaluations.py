@@ -31,6 +31,7 @@ from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "evaluations"
@@ -434,4 +435,4 @@ def _reading(document: WordDocument, facts: Facts) -> None:
         "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Favorable : part des réponses au-dessus du milieu, intervalle de Wilson à 95 %. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
         "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",
     )
-    writer.note(document, letterhead.SUPPRESSION_NOTE)
+    writer.note(document, t(letterhead.SUPPRESSION_NOTE))

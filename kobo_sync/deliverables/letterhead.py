@@ -19,28 +19,34 @@ from kobo_sync.documents.colours import readable
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import watermark, writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.model import Class, Document, Finding
 
-SUPPRESSION_NOTE = (
-    "« – » : sans objet, effectif inférieur à 3, ou masqué pour qu’un tel effectif ne se déduise pas du reste. « > 85 % », "
-    "« < 15 % » : moins de 3 personnes sont de l’autre côté, ou aucune. « ≈ » : arrondi, car le nombre exact désignerait une ou "
-    "deux personnes par différence. Les chiffres de la mission ne portent que sur les zones dont l’effectif est publié."
+SUPPRESSION_NOTE = later(
+    "“–”: not applicable, fewer than 3 persons, or masked so that such a number cannot be derived from the rest. “> 85%”, “< 15%”: "
+    "fewer than 3 persons are on the other side, or none. “≈”: rounded, because the exact number would point to one or two persons "
+    "by difference. The mission's figures cover only the zones whose number of persons is published."
 )
 _MOST_QUOTED = 100
 _PERCENT = 0.01
-# Columns of zones.csv that say where a zone lies, smallest first, and how French introduces them.
-_LEVELS = (("commune", "commune"), ("cercle", "cercle"), ("province", "province"), ("region", "région"))
+# Columns of zones.csv that say where a zone lies, smallest first.
+_LEVELS = {
+    "commune": later("commune of {name}"),
+    "cercle": later("district of {name}"),
+    "province": later("province of {name}"),
+    "region": later("{name} region"),
+}
 
-# What papers call a person's traits, which the settings name in English.
+# What papers call a person's traits.
 TRAITS = {
-    "zone": "zone",
-    "sex": "sexe",
-    "group": "groupe",
-    "age": "âge",
-    "age_band": "tranche d’âge",
-    "organisation": "organisation",
-    "function": "fonction",
-    "commune": "commune",
+    "zone": later("zone"),
+    "sex": later("sex"),
+    "group": later("group"),
+    "age": later("age"),
+    "age_band": later("age band"),
+    "organisation": later("organisation"),
+    "function": later("function"),
+    "commune": later("commune"),
 }
 
 
@@ -57,12 +63,14 @@ def organisers(facts: Facts) -> str:
 def action(facts: Facts) -> str:
     """What the mission is called on every paper."""
     mission = facts.config.mission
-    return f"{mission.title} – Programme « {mission.programme} »" if mission.programme else mission.title
+    if not mission.programme:
+        return mission.title
+    return t("{mission} – Programme “{programme}”", mission=mission.title, programme=mission.programme)
 
 
 def place_name(facts: Facts) -> str:
-    """The zone's name, or « Ensemble des zones »."""
-    return labels.zone(facts, facts.zone.code) if facts.zone else "Ensemble des zones"
+    """The zone's name, or that all are meant."""
+    return labels.zone(facts, facts.zone.code) if facts.zone else t("All zones")
 
 
 def place(facts: Facts) -> str:
@@ -70,11 +78,11 @@ def place(facts: Facts) -> str:
     if facts.zone is None:
         return typography.listing([labels.zone(facts, zone.code) for zone in facts.config.zones]) or place_name(facts)
     parts = [place_name(facts)]
-    for column, level in _LEVELS:
+    for column, level in _LEVELS.items():
         name = facts.zone.extra.get(column, "")
         if name:
-            parts.append(f"{level} {name}" if column == "region" else f"{level} {typography.of(name)}")
-    return ", ".join(parts)
+            parts.append(t(level, name=name))
+    return t(", ").join(parts)
 
 
 def held_on(facts: Facts) -> str:
@@ -123,7 +131,7 @@ def denominator(told: Told) -> str:
 def n_is(told: str) -> str:
     """``n = 25``, ``n ≈ 25``, ``n ≥ 48``, ``n non publié``."""
     if told == typography.NOTHING:
-        return "n non publié"
+        return t("n not published")
     return f"n {told}" if told[:1] in "≈≥" else f"n = {told}"
 
 
@@ -164,7 +172,7 @@ def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:
         about + typography.points(printed.before),
         about + typography.points(printed.after),
         about + typography.signed(printed.change, 1 if printed.exact else 0),
-        "recul" if printed.change < 0 else typography.number(printed.gain, 2 if printed.exact else 1),
+        t("decline") if printed.change < 0 else typography.number(printed.gain, 2 if printed.exact else 1),
     )
 
 
@@ -197,7 +205,7 @@ def page_logos(facts: Facts) -> list[Logo]:
 def known_logos(identity: Identity, templates: Mapping[str, bytes]) -> list[Logo]:
     """The logos of *identity* that lie among *templates* and are pictures, each with the text that stands for it."""
     logos_read = [(name, pictures.logo(templates.get(name, b""))) for name in identity.logos]
-    return [(f"Logo : {name}", content) for name, content in logos_read if content]
+    return [(t("Logo: {name}", name=name), content) for name, content in logos_read if content]
 
 
 def colour(facts: Facts) -> str:
@@ -213,10 +221,13 @@ def quotable(facts: Facts, texts: Iterable[str]) -> list[str]:
     reader = quoting.reader_of(facts)
     chosen = distinct(texts)
     quotations = chosen if facts.zone else chosen[:_MOST_QUOTED]
-    quoted = [f"{item.text} (à relire)" if item.masked else item.text for item in map(reader.quoted, quotations)]
+    quoted = [
+        t("{text} (to be reviewed)", text=item.text) if item.masked else item.text
+        for item in map(reader.quoted, quotations)
+    ]
     more = len(chosen) - len(quotations)
-    others = typography.count(more, "autre", "autres")
-    return [*quoted, f"… et {others}, dans les documents des zones."] if more else quoted
+    others = tn("… and {n} other, in the zones' documents.", "… and {n} others, in the zones' documents.", more)
+    return [*quoted, others] if more else quoted
 
 
 def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence[str]]]) -> tuple[Finding, ...]:
@@ -236,22 +247,26 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
 
 
 def as_of(facts: Facts) -> str:
-    """``Données au 13 février 2025``, or that none came."""
-    return f"Données au {typography.day(local_day(facts, facts.as_of))}" if facts.as_of else "Aucune donnée reçue"
+    """``Data as of 13 February 2025``, or that none came."""
+    return t("Data as of {day}", day=local_day(facts, facts.as_of)) if facts.as_of else t("No data received")
 
 
 def provenance(facts: Facts, form_ids: list[str]) -> str:
-    """``Données au … · n soumissions · formulaire v… · empreinte …`` for the forms a paper reads."""
+    """``Data as of … · n submissions · form v… · fingerprint …`` for the forms a paper reads."""
     n = n_submissions(facts, form_ids)
-    parts = [as_of(facts), f"{received(n)} {'soumissions' if n else 'soumission'}"]
+    parts = [as_of(facts), tn("{n} submission", "{n} submissions", 0 if not n else received(n))]
     versions = {form_id: facts.form_versions.get(form_id, "") for form_id in form_ids}
     versions = {form_id: version for form_id, version in versions.items() if version}
     if len(set(versions.values())) == 1:
-        parts.append(f"{'formulaire' if len(versions) == 1 else 'formulaires'} v{next(iter(versions.values()))}")
+        version = next(iter(versions.values()))
+        parts.append(
+            t("form v{version}", version=version) if len(versions) == 1 else t("forms v{version}", version=version)
+        )
     elif versions:
-        parts.append("formulaires " + ", ".join(f"{form_id} v{version}" for form_id, version in versions.items()))
+        each = ", ".join(f"{form_id} v{version}" for form_id, version in versions.items())
+        parts.append(t("forms {forms_and_versions}", forms_and_versions=each))
     if facts.fingerprint:
-        parts.append(f"empreinte {facts.fingerprint[:8]}")
+        parts.append(t("fingerprint {digest}", digest=facts.fingerprint[:8]))
     return " · ".join(parts)
 
 

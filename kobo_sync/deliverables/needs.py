@@ -18,6 +18,7 @@ from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "needs"
@@ -230,7 +231,7 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
         writer.paragraph(
             document,
             f"{typography.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun."
-            + (f" {sentences.TIED_FIFTH}" if scores.common_is_tied else ""),
+            + (f" {t(sentences.TIED_FIFTH)}" if scores.common_is_tied else ""),
         )
 
 
@@ -320,4 +321,4 @@ def _reading(document: WordDocument) -> None:
         "groupes, pour qu’un groupe nombreux n’efface pas un petit. Mentions : personnes qui citent le besoin parmi leurs trois premiers. "
         "Priorité commune : parmi les cinq premiers besoins de tous les groupes.",
     )
-    writer.note(document, letterhead.SUPPRESSION_NOTE)
+    writer.note(document, t(letterhead.SUPPRESSION_NOTE))

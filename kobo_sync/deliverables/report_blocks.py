@@ -35,6 +35,7 @@ from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block, Piece
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 
 Figures = Mapping[str, Mapping[str, str]]
 # Blocks of older templates, whose place others have taken: a report without them lacks nothing.
@@ -337,7 +338,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
     writer.note(document, f"{letterhead.provenance(facts, list(facts.config.forms))}.")
     if facts.fingerprint:
         writer.note(document, f"Empreinte des données : {facts.fingerprint}.")
-    writer.note(document, letterhead.SUPPRESSION_NOTE)
+    writer.note(document, t(letterhead.SUPPRESSION_NOTE))
 
 
 def _annexes(document: WordDocument, facts: Facts) -> None:

@@ -20,6 +20,7 @@ from kobo_sync.deliverables.figures import n_cell, printed_figures, share_cell
 from kobo_sync.deliverables.pseudonyms import person_code
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 
 Row = list[excel.Value]
 
@@ -166,7 +167,7 @@ def _named(facts: Facts, name: str) -> str:
         return _NAMES[kind]
     if kind == "present":
         trait, _, value = code.partition(":")
-        return f"{_NAMES[kind]} – {letterhead.TRAITS[trait]} : {_trait(facts, trait, value)}"
+        return f"{_NAMES[kind]} – {t(letterhead.TRAITS[trait])} : {_trait(facts, trait, value)}"
     label_of = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
     text = label_of(facts, code) if label_of else _FORMS[code] if kind == "response_rate" else _question(facts, code)
     return f"{_NAMES[kind]} – {text}"

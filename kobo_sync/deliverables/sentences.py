@@ -17,10 +17,11 @@ from kobo_sync.analysis.roadmap import Action, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
 
 QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone trop pleine n’en remplit pas une autre"
 SMART_RULE = "objectif, cible, fonction responsable, échéance et indicateur tous remplis"
-TIED_FIFTH = "Les besoins ex æquo à la cinquième place comptent tous parmi les cinq premiers."
+TIED_FIFTH = later("Needs that share the fifth place all count among the first five.")
 FIRST_FIVE = "parmi les cinq premiers besoins de chaque groupe"
 _FEW = f"moins de {THRESHOLD} personnes, ou un nombre d’où elles se déduiraient"
 _LONGEST_FIGURE = 60  # characters that a band of figures has room for
@@ -339,7 +340,7 @@ def common_needs_words(names: Sequence[str] | None, *, tied: bool = False) -> st
     if not names:
         return f"Aucun besoin ne figure {FIRST_FIVE}."
     verb = "figure" if len(names) == 1 else "figurent"
-    more = f" {TIED_FIFTH}" if tied else ""
+    more = f" {t(TIED_FIFTH)}" if tied else ""
     return f"{_quoted(names, 'besoin', 'besoins')} {verb} {FIRST_FIVE}.{more}"
 
 

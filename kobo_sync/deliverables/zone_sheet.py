@@ -17,17 +17,17 @@ from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "zone_sheet"
-TITLE = "Fiche de zone"
+TITLE = later("Zone sheet")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "fiche-zone.pdf"
 
 _NEEDS, _ACTIONS = 6, 5
 _LONGEST = 90
-_TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
 
 
 def build(facts: Facts) -> list[Document]:
@@ -37,7 +37,7 @@ def build(facts: Facts) -> list[Document]:
     others = facts.config.mission.other_languages
     names = [facts.zone.labels.get(language, "") for language in others] if facts.zone else []
     sheet = ZoneSheet(
-        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        title=f"{t(TITLE)} – {letterhead.place_name(facts)}",
         subtitle=typography.spaced(
             f"{letterhead.action(facts)} · {letterhead.place(facts)} · {letterhead.held_on(facts)}"
         ),
@@ -57,19 +57,22 @@ def build(facts: Facts) -> list[Document]:
         colour=letterhead.colour(facts),
         logos=letterhead.page_logos(facts),
         missing={
-            "needs": _missing(int(ranked.received), "aucun classement de besoins n’a été reçu."),
-            "learnt": _missing(told_number(facts, "pairs").n, "aucun test apparié (avant et après) n’a été reçu."),
-            "judged": _missing(
-                told_number(facts, "satisfaction").n, "aucun questionnaire de satisfaction n’a été reçu."
+            "needs": _missing(int(ranked.received), t("No data: no ranking of needs was received.")),
+            "learnt": _missing(
+                told_number(facts, "pairs").n, t("No data: no paired test (before and after) was received.")
             ),
-            "actions": typography.spaced(f"{typography.NO_DATA} : aucune action n’a été reçue."),
+            "judged": _missing(
+                told_number(facts, "satisfaction").n, t("No data: no satisfaction questionnaire was received.")
+            ),
+            "actions": typography.spaced(t("No data: no action was received.")),
         },
     )
     return [Document(PATH, set_sheet(sheet), CLASS)]
 
 
-def _missing(n: int, text: str) -> str:
-    return typography.spaced(_TOO_FEW if n else f"{typography.NO_DATA} : {text}")
+def _missing(n: int, nothing_received: str) -> str:
+    too_few = t("Fewer than {threshold} persons: results not published.", threshold=THRESHOLD)
+    return typography.spaced(too_few if n else nothing_received)
 
 
 def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
@@ -79,14 +82,14 @@ def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     return [
         (
             came + slash + typography.number(quota) if quota else came,
-            f"participant·e·s ({rate})" if rate else "participant·e·s",
+            t("participants ({rate})", rate=rate) if rate else t("participants"),
         ),
         (typography.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),
         (
             letterhead.score(printed_change(facts)),
-            f"bonnes réponses, avant → après ({letterhead.n_is(letterhead.counted(facts, 'pairs'))})",
+            t("right answers, before → after ({n})", n=letterhead.n_is(letterhead.counted(facts, "pairs"))),
         ),
-        (typography.number(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
+        (typography.number(len(plan.actions)), tn("planned action", "planned actions", len(plan.actions))),
     ]
 
 
@@ -113,11 +116,13 @@ def _common(facts: Facts, ranked: PrintedNeeds) -> str:
     if not ranked.needs or shared is None:
         return ""
     if not shared:
-        return "Aucun besoin n’est parmi les cinq premiers de tous les groupes."
+        return t("No need is among the first five of every group.")
     names = typography.listing([labels.need(facts, code) for code in shared])
-    what = "Priorité commune" if len(shared) == 1 else "Priorités communes"
-    tied = f" {sentences.TIED_FIFTH}" if ranked.ranked.common_is_tied else ""
-    return typography.spaced(f"{what} à tous les groupes : {names}.{tied}")
+    common = tn(
+        "Priority common to all groups: {needs}.", "Priorities common to all groups: {needs}.", len(shared), needs=names
+    )
+    tied = f" {t(sentences.TIED_FIFTH)}" if ranked.ranked.common_is_tied else ""
+    return typography.spaced(common + tied)
 
 
 def _learnt(facts: Facts) -> list[tuple[str, float, float, str]]:
@@ -142,8 +147,12 @@ def _scales(facts: Facts) -> tuple[tuple[str, ...], list[tuple[str, tuple[float,
 
 def _present(facts: Facts) -> list[list[str]]:
     crosstab = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    names = [labels.group(facts, code) if code else "Autre ou non précisé" for code in crosstab.rows] + ["Total"]
-    head = ["Groupe", "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in crosstab.columns else []), "Total", "Quota"]
+    names = [labels.group(facts, code) if code else t("Other or not specified") for code in crosstab.rows] + [
+        t("Total")
+    ]
+    head = [t("Group"), t("Women"), t("Men")]
+    head += [t("Not specified")] if UNKNOWN in crosstab.columns else []
+    head += [t("Total"), t("Quota")]
     zones = present.zones_of(facts)
     quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else typography.NOTHING for code in crosstab.rows]
     quotas.append(str(sum(zone.target for zone in zones)))
@@ -151,7 +160,7 @@ def _present(facts: Facts) -> list[list[str]]:
 
 
 def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
-    rows = [["N°", "Action", "Cible", "Responsable", "Échéance", "Indicateur"]]
+    rows = [[t("No."), t("Action"), t("Target"), t("Responsible"), t("Due"), t("Indicator")]]
     for number, action in enumerate(plan.actions[:_ACTIONS], 1):
         values = action.values
         group = labels.group(facts, values["responsible_group"], short=True) if values["responsible_group"] else ""
@@ -165,14 +174,18 @@ def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
 def _note(facts: Facts) -> str:
     n_needs, n_pairs, n_judged = (letterhead.counted(facts, what) for what in ("needs", "pairs", "satisfaction"))
     parts = [
-        f"Besoins : score de Borda de 0 à 3 (3 points au premier choix, 2 au deuxième, 1 au troisième), moyenne des groupes, "
-        f"{letterhead.n_is(n_needs)}. Acquis : mêmes personnes avant et après, {letterhead.n_is(n_pairs)} ; "
-        f"une évolution, pas un impact. Satisfaction : {letterhead.n_is(n_judged)}.",
-        "« – » : masqué, moins de 3 personnes ; « ≈ » : arrondi pour la même raison.",
+        t(
+            "Needs: Borda score from 0 to 3 (3 points for a first choice, 2 for a second, 1 for a third), mean of the groups, {n_needs}. "
+            "Learning: the same persons before and after, {n_pairs}; a change, not an impact. Satisfaction: {n_judged}.",
+            n_needs=letterhead.n_is(n_needs),
+            n_pairs=letterhead.n_is(n_pairs),
+            n_judged=letterhead.n_is(n_judged),
+        ),
+        t("“–”: masked, fewer than 3 persons; “≈”: rounded for the same reason."),
     ]
     more = len(road_map(facts).actions) - _ACTIONS
     if more > 0:
-        parts.append(f"{typography.count(more, 'autre action', 'autres actions')} dans la feuille de route.")
+        parts.append(tn("{n} other action in the road map.", "{n} other actions in the road map.", more))
     return typography.spaced(" ".join(parts)).replace("n = ", f"n{typography.NBSP}={typography.NBSP}")
 
 

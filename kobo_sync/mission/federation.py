@@ -8,12 +8,13 @@ by its folder's name, which also stands in the addresses of its pages: so it has
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError, disk_error
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission, utc_now
@@ -22,6 +23,7 @@ from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
 
 if TYPE_CHECKING:
     from kobo_sync.config.federation import FederationSettings
+    from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
 
 SHARED_SECRETS = ("STORE_URL", "DESK_URL", "METRICS_TOKEN")  # that the federation itself may have
@@ -36,6 +38,7 @@ class Federation:
         if not self.root.is_dir():
             raise ConfigError("there is no such folder", file=str(root), hint="give --workspaces the missions' folder")
         self._workspace = Workspace(self.root, self.root / STATE, self.root)
+        self._users: dict[tuple[object, ...], str] = {}  # a schema on a server → the mission that works in it
         _ = self.settings
 
     @cached_property
@@ -84,6 +87,12 @@ class Federation:
                 hint="rename the folder: letters without accents, digits, - and _",
             )
         workspace = find(folder)
+        if folder.is_symlink():
+            raise ConfigError(
+                "a link to another folder is no mission of its own",
+                file=str(folder),
+                hint="move the mission's folder itself here",
+            )
         if workspace.root != folder:
             raise ConfigError(
                 f"there is no mission {name}", file=str(folder), hint="`kobo-sync status --workspaces` names them"
@@ -94,8 +103,25 @@ class Federation:
         """Mission *name*, opened afresh, with its own secrets alone. Raises: ConfigError, StoreError."""
         from kobo_sync.config.federation import own_environ
 
-        workspace = self.workspace(name)
-        return Mission(workspace, own_environ(name, self.names(), self.environ), self.clock)
+        workspace, names = self.workspace(name), self.names()
+        mission = Mission(workspace, own_environ(name, names, self.environ), self.clock)
+        self._refuse_shared_databases(name, names, mission.shared_databases.values())
+        return mission
+
+    def _refuse_shared_databases(self, name: str, names: list[str], addresses: Iterable[Address]) -> None:
+        """See that no other mission that is there works in one of *addresses*: a folder that was copied keeps its id. Raises: ConfigError."""
+        for address in addresses:
+            url = urlsplit(address.url)
+            place = (url.hostname, url.port or 5432, url.path, url.query, address.schema)
+            other = self._users.setdefault(place, name)
+            if other in names and other != name:
+                raise ConfigError(
+                    f"the missions {other} and {name} would share a database: the rows, runs and people of one would be the other's",
+                    file=str(self.root / name / SECRETS_FILE),
+                    key=address.key,
+                    hint="give each an id of its own (mission.id), or take one of the two folders away; a DESK_URL is for one mission",
+                )
+            self._users[place] = name
 
     def stamp(self, name: str) -> object:
         """What the files of mission *name* look like: another when its config, its forms or its desk changed. Raises: ConfigError."""

@@ -44,6 +44,7 @@ class Member:
     due: Due | None = None
     doing: str = ""  # the job at work here
     is_looked_at: bool = False
+    is_sending: bool = False  # its mails are on their way: one sender each, so that no slow mail server has them all
     is_called: bool = True  # somebody wished for something, or something has ended: look at the next beat
     look_at: datetime | None = None
     looked_at: datetime | None = None
@@ -249,14 +250,16 @@ class Missions:
 
     def _send_mails(self, member: Member, mission: Mission, now: datetime) -> None:
         """Have the mails that wait sent elsewhere: a mail server that is slow makes no look longer."""
-        if mission.config.notices.smtp is None or not self._jobs or not notices.is_any_waiting(mission.desk, now):
+        if member.is_sending or mission.config.notices.smtp is None or not self._jobs:
             return
-        self._senders.submit(self._send, member.name)
+        if notices.is_any_waiting(mission.desk, now):
+            member.is_sending = True
+            self._senders.submit(self._send, member)
 
-    def _send(self, name: str) -> None:
-        with of_mission(name):
+    def _send(self, member: Member) -> None:
+        with of_mission(member.name):
             try:
-                mission = self.federation.open(name)
+                mission = self.federation.open(member.name)
                 try:
                     send_waiting(mission, self.federation.clock())
                 finally:
@@ -265,6 +268,8 @@ class Missions:
                 log.error("mails wait: %s", error)
             except Exception:
                 log.exception("the program itself is at fault; the service goes on")
+            finally:
+                member.is_sending = False
 
     # ── work ──
 

@@ -24,7 +24,9 @@ from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import Projects, is_copy, is_of
 from kobo_sync.steps.relay import ledger, summary, sums
+from kobo_sync.store.attachments import received_files
 from kobo_sync.store.database import Deployment
+from kobo_sync.workspace.attachment_files import away, is_away
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120
@@ -52,7 +54,22 @@ def doctor(mission: Mission) -> Report:
     started_at = mission.clock()
     examined: list[tuple[int, Examined]] = []
     for code, examine in enumerate(
-        (_config, _forms, _java, _fonts, _disk, _timezone, _server, _databases, _classes, _doors, _station, _relay), 1
+        (
+            _config,
+            _forms,
+            _java,
+            _fonts,
+            _disk,
+            _timezone,
+            _server,
+            _databases,
+            _classes,
+            _doors,
+            _station,
+            _relay,
+            _files,
+        ),
+        1,
     ):
         try:
             for item in examine(mission):
@@ -159,6 +176,16 @@ def _disk(mission: Mission) -> Iterator[Examined]:
     free = shutil.disk_usage(existing).free
     cure = "" if free > FREE_BYTES else "free some space: photos and documents need about 1 GB"
     yield Examined("disk", f"{free / 1e9:.1f} GB free in {_short(existing)}", cure, severe=False)
+
+
+def _files(mission: Mission) -> Iterator[Examined]:
+    """Whether attached files lie where the config says; nothing is said of this machine's own folder. Raises: StoreError."""
+    if not mission.config.files.url:
+        return
+    is_there = mirror_is_current(mission.workspace, mission.shared_databases)
+    if is_away(mission.files, lambda: received_files(mission.store) if is_there else ()):
+        raise away(mission.files.name)
+    yield Examined("files", mission.files.name)
 
 
 def _short(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import Projects, uid_or_finding
@@ -24,11 +25,13 @@ from kobo_sync.store.attachments import (
     files_here,
     files_lost,
     n_wanted,
+    received_files,
     wanted_files,
 )
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison
 from kobo_sync.store.submissions import Cursor, Tally
+from kobo_sync.workspace.attachment_files import away, is_away
 
 SHOWN_FILES = 5  # of those that could not be had; the others are counted
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
@@ -57,6 +60,7 @@ def pull(
     to_pull = list(form_ids or mission.config.forms)
     relayed = relay_by_itself(mission)  # first: what waits at the station is to be read as well
     findings = list(relayed.findings) if relayed else []
+    with_files = with_files and _are_files_at_hand(mission, findings)
     projects = Projects(mission, client)
     lines = [f"relay: {line}" for line in relayed.lines[-1:]] if relayed else []
     counts: Counter[str] = Counter()
@@ -148,12 +152,25 @@ def _pull_form(work: Work) -> str:
 # ── files ──
 
 
+def _are_files_at_hand(mission: Mission, findings: list[Finding]) -> bool:
+    """Whether files can be kept where they are to lie; where not, they wait on the server, and the rows come without them."""
+    try:
+        if is_away(mission.files, lambda: received_files(mission.store)):
+            raise away(mission.files.name)
+    except StoreError as error:
+        findings.append(Finding("PULL016", "error", "files.url", error.message, error.hint))
+        return False
+    return True
+
+
 def _fetch_files(work: Work) -> None:
     mission, store, tally = work.mission, work.mission.store, work.mirror.tally
     missing: list[tuple[WantedFile, str]] = []
     if not work.wish.quick:
         _examine_files(work)
     n, files = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
+    if not mission.files.is_marked and (n or files_here(store, work.form_id)):
+        mission.files.mark()
     for done, fetched in enumerate(
         fetch_files(work.client, mission.workspace.parts_beside(mission.files), mission.files, files), 1
     ):

@@ -29,9 +29,10 @@ from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.purging.places import backups_of, places_of, told_sets
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
-from kobo_sync.store.attachments import note_erased
+from kobo_sync.store.attachments import note_erased, received_files
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact
 from kobo_sync.store.mirror import Mirror
+from kobo_sync.workspace.attachment_files import away, is_away
 from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.writing import write_atomic
 
@@ -216,6 +217,8 @@ def _retired(settings: Retention, form_id: str) -> set[str]:
 
 def _files(mission: Mission, *, dry_run: bool) -> list[str]:
     """Remove the files of submissions; the ledger keeps their hashes, so that no pull asks for them again."""
+    if is_away(mission.files, lambda: received_files(mission.store)):
+        raise away(mission.files.name)
     there = mission.files.those_here(sorted(files_of(mission.store)))
     if not dry_run:
         note_erased(mission.store, there)

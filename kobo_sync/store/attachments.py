@@ -94,6 +94,13 @@ def files_here(store: Store, form_id: str) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def received_files(store: Store) -> list[str]:
+    """SHA-256 of all files that were received and not erased on purpose, whatever became of their rows. Raises: StoreError."""
+    with store.read() as connection:
+        received = connection.execute(sa.select(A.c.sha256).where(A.c.sha256.is_not(None)).distinct()).scalars()
+        return sorted(set(received) - _erased(connection))
+
+
 def note_erased(store: Store, sha256s: Sequence[str]) -> None:
     """Remember that files were erased on purpose: where they lie, they are not missed. Raises: StoreError."""
     facts = schema.facts

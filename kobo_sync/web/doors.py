@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,11 +16,13 @@ from kobo_sync.desk import access_log, schedules
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.freshness import last_collected
 from kobo_sync.service.states import PULLS, State, state_of
+from kobo_sync.serving import is_loopback, is_own_name
 from kobo_sync.web.deliverables import read_file, sent, shared_file
 from kobo_sync.web.figures import exposition
 from kobo_sync.web.site import Answer, site
 
 HOOK_BYTES = 128 * 1024  # far more than a submission without its files
+PROXY_HEADERS = {"forwarded", "via", "x-real-ip"}
 
 
 def add_to(app: Flask, csrf: CSRFProtect) -> None:
@@ -133,12 +134,16 @@ def may_measure(*tokens: str) -> bool:
     """Whether this request has one of *tokens*, or, where none is set, comes from this machine."""
     token_sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not any(tokens):
-        return _is_local(request.remote_addr)
+        return _is_from_here()
     return any(hmac.compare_digest(token_sent.encode(), token.encode()) for token in tokens if token)
 
 
-def _is_local(address: str | None) -> bool:
-    try:
-        return bool(address) and ipaddress.ip_address(str(address)).is_loopback
-    except ValueError:
-        return False
+def _is_from_here() -> bool:
+    """Whether a program on this machine asks, and no reverse proxy on it, which would make everybody seem to be here.
+
+    A proxy says that it is one, passes on by which name it was asked, or, nginx with no more than ``proxy_pass``, speaks HTTP/1.0.
+    """
+    names = {name.lower() for name, _value in request.headers}
+    passed_on = names & PROXY_HEADERS or any(name.startswith("x-forwarded-") for name in names)
+    is_direct = not passed_on and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+    return is_direct and is_own_name(request.host) and is_loopback(request.remote_addr or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 from kobo_sync.errors import ConfigError, KoboSyncError, StoreError
 from kobo_sync.lazy import cached_property
 from kobo_sync.workspace.private import FILE, private_folder
+from kobo_sync.workspace.writing import write_atomic
 
 KEY = "files.url"
+MARK = "kobo-sync-files.txt"  # lies where files are kept, and not where their disk is not mounted
+_MARK_TEXT = b"kobo-sync keeps attached files here. Leave this file: where it is missing, their disk is taken for one that is not mounted.\n"
 _HINT = "look at files.url and files.endpoint in config/mission.toml, and at FILES_KEY and FILES_SECRET in config/secrets.env"
 
 
@@ -23,18 +26,49 @@ def relative_name(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256}"
 
 
+def away(place: str) -> StoreError:
+    """The failure of a storage that is not the one in which files were kept."""
+    return StoreError(
+        f"attached files were kept in {place}, and none of them is there: its disk is not mounted, or it is another place",
+        hint=f"mount it, or mend files.url; files that lie elsewhere are to be copied there; where they are lost, put an empty file {MARK} there, "
+        "and they are asked for again",
+    )
+
+
 @dataclass(frozen=True)
 class FolderFiles:
-    """Files in a folder."""
+    """Files in a folder; one that *is_shared* may be another disk's, and away."""
 
     folder: Path
+    is_shared: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.folder)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is known for the place where files are kept."""
+        return not self.is_shared or (self.folder / MARK).is_file()
+
+    def mark(self) -> None:
+        """Make it known for that place. Raises: StoreError."""
+        write_atomic(self.folder / MARK, _MARK_TEXT, private=True)
 
     def read(self, sha256: str) -> bytes:
-        """The bytes of a file. Raises: OSError, FileNotFoundError when it is not there."""
-        return (self.folder / relative_name(sha256)).read_bytes()
+        """The bytes of a file. Raises: OSError, FileNotFoundError when it is not there; StoreError when no file can be."""
+        try:
+            return (self.folder / relative_name(sha256)).read_bytes()
+        except FileNotFoundError:
+            if not self.is_marked and not any(self.folder.glob("[0-9a-f][0-9a-f]")):
+                raise away(self.name) from None
+            raise
 
     def keep(self, part: Path, sha256: str) -> None:
-        """Take in *part*, whole, flushed and on the same disk, under its name; it is there no more. Raises: OSError."""
+        """Take in *part*, whole, flushed and on the same disk, under its name; it is there no more. Raises: OSError, StoreError."""
+        if not self.is_marked:  # unmounted meanwhile: what is written there now, nobody finds once it is mounted
+            raise away(self.name)
         path = self.folder / relative_name(sha256)
         private_folder(path.parent)
         part.chmod(FILE)
@@ -66,9 +100,11 @@ class FolderFiles:
                 refused.append((sha256, error.strerror or type(error).__name__))
         return refused
 
-    def lost(self, _sha256s: Iterable[str]) -> list[str]:
-        """None: what is missing in a folder was erased, by `purge` or a person."""
-        return []
+    def lost(self, sha256s: Iterable[str]) -> list[str]:
+        """Those of *sha256s*, in order, that a shared folder has no more; what is missing in this machine's own was erased."""
+        listed = list(sha256s) if self.is_shared else []
+        there = set(self.those_here(listed))
+        return [sha256 for sha256 in listed if sha256 not in there]
 
 
 @dataclass(frozen=True)
@@ -105,9 +141,31 @@ class RemoteFiles:
                 hint="pip install 'kobo-sync[s3]', or write the path of a folder there",
             ) from error
 
-    def _path(self, sha256: str) -> str:
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.url
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is known for the place where files are kept."""
+        with self._asked():
+            return bool(self._system.exists(self._path(MARK)))
+
+    def mark(self) -> None:
+        """Make it known for that place."""
+        with self._asked():
+            try:
+                self._system.pipe_file(self._path(MARK), _MARK_TEXT)
+            except FileNotFoundError as error:
+                raise self._no_bucket() from error
+
+    def _no_bucket(self) -> StoreError:
+        return StoreError(f"there is no {self.url} to keep attached files in", hint=f"make the bucket; {_HINT}")
+
+    def _path(self, relative: str) -> str:
         parts = urlsplit(self.url)
-        return f"{parts.netloc}{parts.path.rstrip('/')}/{relative_name(sha256)}"
+        return f"{parts.netloc}{parts.path.rstrip('/')}/{relative}"
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
@@ -122,12 +180,17 @@ class RemoteFiles:
     def read(self, sha256: str) -> bytes:
         """The bytes of a file. Raises: FileNotFoundError when it is not there."""
         with self._asked():
-            content: bytes = self._system.cat_file(self._path(sha256))
+            try:
+                content: bytes = self._system.cat_file(self._path(relative_name(sha256)))
+            except FileNotFoundError:
+                if not self.is_marked and not self._there():
+                    raise away(self.name) from None
+                raise
             return content
 
     def keep(self, part: Path, sha256: str) -> None:
         """Send *part*, whole, under its name; it is here no more."""
-        path, system = self._path(sha256), self._system
+        path, system = self._path(relative_name(sha256)), self._system
         with self._asked():
             try:
                 is_there = system.info(path)["size"] == part.stat().st_size
@@ -137,9 +200,7 @@ class RemoteFiles:
                 try:
                     system.put_file(str(part), path)
                 except FileNotFoundError as error:
-                    raise StoreError(
-                        f"there is no {self.url} to keep attached files in", hint=f"make the bucket; {_HINT}"
-                    ) from error
+                    raise self._no_bucket() from error
         part.unlink()
 
     def those_here(self, sha256s: Iterable[str]) -> list[str]:
@@ -158,7 +219,7 @@ class RemoteFiles:
     def remove(self, sha256: str) -> None:
         """Erase a file; one that is not there is no fault."""
         with self._asked(), suppress(FileNotFoundError):
-            self._system.rm_file(self._path(sha256))
+            self._system.rm_file(self._path(relative_name(sha256)))
 
     def refused(self, _sha256s: Iterable[str]) -> list[tuple[str, str]]:
         """None: what storage has it gives."""
@@ -174,15 +235,23 @@ class RemoteFiles:
 AttachmentFiles = FolderFiles | RemoteFiles
 
 
+def is_away(files: AttachmentFiles, received: Callable[[], Iterable[str]]) -> bool:
+    """Whether *files* is not the place where what was *received* is kept: it bears no mark, and has none of that. Raises: StoreError."""
+    if files.is_marked:
+        return False
+    sha256s = list(received())
+    return bool(sha256s) and not files.those_here(sha256s)
+
+
 def attachment_files(
     folder: Path, url: str, *, root: Path | None = None, endpoint: str = "", key: str = "", secret: str = ""
 ) -> AttachmentFiles:
     """Where *url* says that files lie: nothing is *folder*, a path another folder, from *root* on, else storage. Raises: ConfigError."""
     scheme = urlsplit(url).scheme
     if not url or len(scheme) < 2:  # of one letter: a drive
-        return FolderFiles((root or Path()) / url if url else folder)
+        return FolderFiles((root or Path()) / url, is_shared=True) if url else FolderFiles(folder)
     if scheme == "file":
-        return FolderFiles(Path(urlsplit(url).path))
+        return FolderFiles(Path(urlsplit(url).path), is_shared=True)
     if not urlsplit(url).netloc:
         raise ConfigError(
             "the storage has no bucket", file="config/mission.toml", key=KEY, hint="write s3://bucket/folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -39,6 +40,7 @@ ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"
 SETS_LOCK = "sets.lock"
+MOST_TEXT, MOST_WORKBOOK = 32 << 20, 256 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class Workspace:
         """The bytes of forms/*file*. Raises: ConfigError when it is missing."""
         path = self.root / "forms" / file
         try:
-            return path.read_bytes()
+            return _content(path, MOST_WORKBOOK)
         except OSError as error:
             raise ConfigError(
                 f"forms/{file} cannot be read ({error.strerror})",
@@ -420,9 +422,19 @@ def _finish_restore(folder: Path) -> None:
         )
 
 
+def _content(path: Path, most: int) -> bytes:
+    """The bytes of a file that somebody wrote: a pipe would be waited for, and a huge one take all memory. Raises: OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "no plain file", str(path))
+    if status.st_size > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return path.read_bytes()
+
+
 def _read_text(path: Path, name: str) -> str:
     try:
-        return path.read_text("utf-8")
+        return _content(path, MOST_TEXT).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
         raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
     except UnicodeDecodeError as error:

@@ -36,6 +36,13 @@ def test_the_repository_mission_reads_as_written() -> None:
         ("a = 2", "a = -2", "config/mission.toml, quotas.default.a", "-2"),
         ('form = "personnes"', 'form = "gens"', "config/mission.toml, roster.form", "not a form"),
         ('kf = "http://127.0.0.1:1"', 'kf = "kobo"', "config/mission.toml, server.kf", "kobo"),
+        (
+            'kf = "http://127.0.0.1:1"',
+            'kf = "http://kf:99999"',
+            "config/mission.toml, server.kf",
+            "no server's address",
+        ),
+        ('kf = "http://127.0.0.1:1"', 'kf = "https://[kobo"', "config/mission.toml, server.kf", "no server's address"),
         ("[server]", "[server", "config/mission.toml", "not valid TOML"),
         ("[codes]", "[quotas.zones.ouest]\na = 1\n[codes]", "config/mission.toml, quotas.zones.ouest", "no such zone"),
         ('file = "personnes.md"', 'file = "../personnes.md"', "config/mission.toml, forms.personnes.file", "match"),

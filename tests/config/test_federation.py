@@ -27,6 +27,8 @@ def test_a_server_s_limits_hold_for_each_spelling_of_its_address() -> None:
         ("[servers.x]\n", "servers.x"),
         ('[servers."https://kf.example.org"]\nat_once = 0\n', "at_once"),
         ('[servers."https://kf.example.org"]\nper_hour = 3\n', "unknown key"),
+        ('[servers."https://kf.example.org:99999"]\n', "servers.https://kf.example.org:99999"),
+        ('[servers."http://[::1"]\n', "no server's address"),
         ('[service]\npublic_url = "ftp://x"\n', "service.public_url"),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -14,8 +16,10 @@ import pytest
 from federated import ASSETS, HOURLY, PATIENCE_S, Together, at_station, wait_for, write_mission
 from loopback import answer, loopback_server
 
-from kobo_sync.desk import runs, schedules
-from kobo_sync.errors import StoreError
+from kobo_sync.databases import engines
+from kobo_sync.desk import notices, runs, schedules
+from kobo_sync.desk.notices import Notice
+from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.service import jobs
@@ -153,6 +157,65 @@ def test_databases_that_hang_hold_up_no_other_mission(together: Together, monkey
         release.set()
 
 
+def test_a_mail_server_that_is_silent_has_one_sender_of_its_mission(together: Together) -> None:
+    """Six mails wait for it, and the mission is looked at again and again: the other senders are the other missions'."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as silent:
+        smtp = f'\n[notices.smtp]\nhost = "127.0.0.1"\nport = {silent.getsockname()[1]}\nsender = "a@example.org"\nsecurity = "none"\n'
+        write_mission(together.root, "bourbier", more=HOURLY + smtp)
+        mission = together.federation().open("bourbier")
+        for n in range(6):
+            notice = Notice(f"event {n}", "failure", "Sujet", "Texte", ("b@example.org",))
+            notices.raise_notice(mission.desk, notice, together.clock())
+        mission.close()
+        missions = together.start()
+        link, _ = silent.accept()
+        for _ in range(LOOKS_AT_ONCE):
+            together.clock.forward(seconds=1)
+            missions.wake("bourbier")
+            wait_for(
+                lambda: (
+                    (m := missions.member("bourbier"))
+                    and m.is_free
+                    and m.looked_at == together.clock()
+                    and not m.is_called
+                )
+            )
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+        link.close()
+
+
+def test_a_database_server_that_is_silent_is_not_waited_for_by_each_mission(
+    together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve missions lie on a server that takes connections and says nothing: those looked at first wait for it, and no other."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    monkeypatch.setattr(engines, "CONNECT_S", 2)
+    monkeypatch.setattr(engines, "_silent_until", {})
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        for n in range(3 * LOOKS_AT_ONCE):
+            root = write_mission(together.root, f"m{n:02}")
+            toml = root / "config" / "mission.toml"
+            toml.write_text(toml.read_text("utf-8").replace("[mission]", f'[mission]\nid = "m{n:02}"', 1), "utf-8")
+            with (root / "config" / "secrets.env").open("a", encoding="utf-8") as secrets:
+                secrets.write(f"STORE_URL=postgresql://kobo:x@127.0.0.1:{port}/kobo\n")
+        write_mission(together.root, "nord")
+        missions = together.start()
+        faults = [member.fault for member in missions.members() if member.name != "nord"]
+        assert all(fault and "timeout" in fault.message for fault in faults), faults
+        assert missions.member("nord").state  # type: ignore[union-attr]
+        missions.stop()
+        silent.setblocking(False)
+        n_asked = 0
+        with suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                n_asked += 1
+        assert 1 <= n_asked <= LOOKS_AT_ONCE
+
+
 def test_turns_are_fair_and_persons_come_first(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     lock, gate = threading.Lock(), threading.Event()
@@ -227,6 +290,46 @@ def test_a_damaged_database_and_a_missing_token_are_told_and_the_others_go_on(to
     assert abime.fault is not None and abime.fault.exit_code == 6
     assert nord.state and nord.fault is None and nord.state.lacks is None
     assert sans.fault is None and sans.state and "there is no token" in str(sans.state.lacks)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_what_a_neighbour_s_folder_holds_keeps_nobody_waiting(together: Together) -> None:
+    """Pipes where lists, secrets and workbooks should be, a file of no end, a link to another mission: each a fault of its own."""
+    root = together.root
+    spoilt = {"liste": "config/zones.csv", "jeton": "config/secrets.env", "classeur": "forms/visites.md"}
+    for name, file in spoilt.items():
+        path = write_mission(root, name) / file
+        path.unlink()
+        os.mkfifo(path, 0o600)
+    with (write_mission(root, "sans-fin") / "config" / "mission.toml").open("r+b") as handle:
+        handle.truncate(1 << 40)
+    write_mission(root, "nord")
+    (root / "lien").symlink_to(root / "nord")
+    missions = together.start()
+    faults = {member.name: str(member.fault) for member in missions.members() if member.fault}
+    assert faults.keys() == {*spoilt, "sans-fin", "lien"}
+    assert all("no plain file" in faults[name] for name in spoilt), faults
+    assert "too large" in faults["sans-fin"] and "link" in faults["lien"]
+
+
+def test_missions_that_would_share_a_database_are_told_apart(together: Together) -> None:
+    """A folder copied with its id, and one DESK_URL for two: the second of each is at fault until the first is gone."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    ids = {"a": "un", "a-copie": "un", "b": "deux"}
+    for name, key in ids.items():
+        root = write_mission(together.root, name)
+        toml = root / "config" / "mission.toml"
+        toml.write_text(toml.read_text("utf-8").replace("[mission]", f'[mission]\nid = "{key}"', 1), "utf-8")
+        with (root / "config" / "secrets.env").open("a", encoding="utf-8") as secrets:
+            secrets.write(f"STORE_URL=postgresql://kobo:motdepasse-{name}@127.0.0.1:1/kobo\n")
+    federation = together.federation()
+    for name in ("a", "b", "a"):
+        federation.open(name).close()
+    with pytest.raises(ConfigError, match="the missions a and a-copie would share a database") as refused:
+        federation.open("a-copie")
+    assert "motdepasse" not in str(refused.value)
+    (together.root / "a" / "config" / "mission.toml").unlink()
+    federation.open("a-copie").close()
 
 
 def test_a_token_goes_to_its_own_mission_s_server_alone(together: Together) -> None:

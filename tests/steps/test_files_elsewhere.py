@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import time
@@ -17,9 +18,10 @@ from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.backup import backup
+from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import purge
-from kobo_sync.workspace.attachment_files import attachment_files, relative_name
+from kobo_sync.workspace.attachment_files import MARK, attachment_files, relative_name
 
 PHOTO, OTHER = (b"\x89PNG\r\n\x1a\n" + mark * 400 for mark in (b"a", b"b"))
 SHA = hashlib.sha256(PHOTO).hexdigest()
@@ -66,7 +68,7 @@ def _visit(field: Field, content: bytes, name: str = "p.png") -> str:
 
 def _names(mission: Mission) -> list[str]:
     system = mission.files._system  # type: ignore[union-attr]
-    return sorted(system.find("mission/essai"))
+    return sorted(name for name in system.find("mission/essai") if not name.endswith(f"/{MARK}"))
 
 
 def test_files_are_kept_in_s3_once_and_read_from_there(field_team: Field, s3: str) -> None:
@@ -115,9 +117,14 @@ def test_what_purge_erased_is_not_missed(field_team: Field, s3: str) -> None:
 )
 def test_storage_that_refuses_loses_nothing(field_team: Field, s3: str, url: str, endpoint: str, words: str) -> None:
     _visit(field_team, PHOTO)
-    with pytest.raises(StoreError, match=words) as refused:
-        pull(_at(field_team, url, endpoint or s3))
-    assert "motdepasse" not in str(refused.value)
+    mission = _at(field_team, url, endpoint or s3)
+    try:
+        (finding,) = (report := pull(mission)).findings
+        told = f"{finding.rule} {finding.message} {finding.hint}"
+        assert report.counts["new"] == 1 and "PULL016" in told  # the rows came
+    except StoreError as error:
+        told = str(error)
+    assert words in told and "motdepasse" not in told
     mission = _at(field_team, "s3://mission/autre", s3)
     assert pull(mission).counts["files_stored"] == 1  # what came is still here, and sent now
 
@@ -146,3 +153,66 @@ def test_a_shared_folder(field_team: Field, tmp_path: Path) -> None:
 def test_an_address_that_is_none(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"files\.url"):
         attachment_files(tmp_path, url).read(SHA)
+
+
+def test_a_shared_folder_that_is_not_mounted_is_no_lost_files(field_team: Field, tmp_path: Path) -> None:
+    """Its mount point is there and empty: rows come, nothing is written below it, no paper goes without its files, no purge is for show."""
+    folder, mounted = tmp_path / "partage", tmp_path / "le-disque"
+    mission = _at(field_team, folder.as_posix(), "", "\n[retention]\nfiles_months = 1\n")
+    root = _visit(field_team, PHOTO)
+    pull(mission)
+    folder.rename(mounted)
+    folder.mkdir()
+    _visit(field_team, OTHER, "autre.png")
+    report = pull(mission)
+    (finding,) = report.findings
+    assert (finding.rule, report.counts["new"]) == ("PULL016", 1) and str(folder) in finding.message
+    assert any("not mounted" in each.message and each.severity == "error" for each in doctor(mission).findings)
+    assert not list(folder.iterdir())
+    field_team.clock.forward(days=90)
+    for act in (lambda: gather_facts(mission).attachment(root, "p.png"), lambda: purge(mission)):
+        with pytest.raises(StoreError, match="not mounted"):
+            act()
+    folder.rmdir()
+    mounted.rename(folder)
+    report = pull(mission)
+    assert not report.findings and report.counts["files_stored"] == 1
+    assert gather_facts(mission).attachment(root, "p.png") == PHOTO
+    assert purge(mission).counts["files"] == 2 and not pull(mission).findings
+
+
+@pytest.mark.parametrize("how", ["copied without the mark", "begun anew"])
+def test_another_place_for_files_is_taken_once_somebody_says_so(field_team: Field, tmp_path: Path, how: str) -> None:
+    first, second = tmp_path / "un", tmp_path / "deux"
+    root = _visit(field_team, PHOTO)
+    pull(_at(field_team, first.as_posix()))
+    mission = _at(field_team, second.as_posix())
+    assert [finding.rule for finding in pull(mission).findings] == ["PULL016"]
+    if how == "begun anew":
+        second.mkdir()
+        (second / MARK).touch()
+    else:
+        shutil.copytree(first, second, ignore=shutil.ignore_patterns(MARK))
+    report = pull(mission)
+    assert [finding.rule for finding in report.findings] == (["PULL015"] if how == "begun anew" else [])
+    assert gather_facts(mission).attachment(root, "p.png") == PHOTO
+    assert (second / MARK).exists() and not pull(mission).findings
+
+
+def test_a_file_that_a_shared_folder_lost_is_told_and_had_again(field_team: Field, tmp_path: Path) -> None:
+    mission = _at(field_team, (tmp_path / "partage").as_posix())
+    _visit(field_team, PHOTO)
+    pull(mission)
+    (tmp_path / "partage" / relative_name(SHA)).unlink()
+    report = pull(mission)
+    assert [finding.rule for finding in report.findings] == ["PULL015"] and report.counts["files_stored"] == 1
+
+
+def test_s3_at_another_address_is_no_lost_files(field_team: Field, s3: str) -> None:
+    root = _visit(field_team, PHOTO)
+    pull(_at(field_team, "s3://mission/essai", s3))
+    mission = _at(field_team, "s3://mission/faute-de-frappe", s3)
+    assert [finding.rule for finding in pull(mission).findings] == ["PULL016"]
+    with pytest.raises(StoreError, match="another place"):
+        gather_facts(mission).attachment(root, "p.png")
+    assert not pull(_at(field_team, "s3://mission/essai", s3)).findings

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -262,6 +267,52 @@ def test_a_connection_lost_in_the_middle_of_a_page_loses_nothing(store: Store, a
     assert (mirror.cursor().last_id, mirror.cursor().n_live) == (1, 1)
     mirror.write_page(_page({"note": "deux"}, {"note": "trois"}, first=2), NOW, advance=True)  # connected anew
     assert (mirror.cursor().last_id, mirror.cursor().n_live) == (3, 3) and mirror.n_set_aside() == 0
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system tells of no lost machine sooner")
+def test_a_server_that_goes_without_a_word_is_given_up_within_minutes(postgres: str) -> None:
+    """The system's own patience is two hours: the connection over the network asks for less."""
+    (folder,) = parse_qs(urlsplit(postgres).query)["host"]
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.socket(socket.AF_UNIX) as server:
+        server.connect(f"{folder}/.s.PGSQL.5432")
+        port = door.getsockname()[1]
+
+        def pass_on() -> None:
+            client, _ = door.accept()
+            with client:
+                back = threading.Thread(target=_pass_on, args=(server, client))
+                back.start()
+                _pass_on(client, server)
+                back.join()
+
+        between = threading.Thread(target=pass_on)
+        between.start()
+        address = Address(f"postgresql://desk@127.0.0.1:{port}/postgres", "", "STORE_URL")
+        engine = engines.server_engine(address, "the database")
+        with engine.connect() as connection:
+            number = connection.connection.driver_connection.fileno()  # type: ignore[union-attr]
+            with socket.socket(fileno=os.dup(number)) as link:
+                asked = [
+                    link.getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (
+                        socket.TCP_KEEPIDLE,
+                        socket.TCP_KEEPINTVL,
+                        socket.TCP_KEEPCNT,
+                        socket.TCP_USER_TIMEOUT,
+                    )
+                ]
+                assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        engine.dispose()
+        between.join()
+    idle_s, interval_s, times, unanswered_ms = asked
+    assert idle_s + interval_s * times <= 120 and 0 < unanswered_ms <= 120_000
 
 
 def test_a_row_that_came_meanwhile_does_not_spoil_a_first_reading(store: Store) -> None:

@@ -204,6 +204,30 @@ def test_health_and_figures_are_of_all_and_of_each(pages: Pages) -> None:
     assert 'kobo_sync_submissions{form="visites"} 3.0' in own
 
 
+PROXIED = {
+    "nginx with the guide's headers": {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"},
+    "a proxy that believes who asks": {"X-Forwarded-For": "127.0.0.1"},
+    "the standard's header": {"Forwarded": "for=203.0.113.9"},
+    "a cache": {"Via": "1.1 cache"},
+    "a proxy that keeps the name alone": {"Host": "sync.example.org"},
+    "nginx with proxy_pass alone": {},
+}
+
+
+@pytest.mark.parametrize("proxy", PROXIED)
+def test_behind_a_proxy_on_this_machine_nobody_is_taken_for_this_machine(pages: Pages, proxy: str) -> None:
+    """Every client's address is then this machine's own, also that of a reader who has no right in the mission."""
+    here = {"REMOTE_ADDR": "127.0.0.1"} | ({"SERVER_PROTOCOL": "HTTP/1.0"} if not PROXIED[proxy] else {})
+    for username in ("", "karim"):
+        client = pages.browser(username)
+        for path in ("/metrics", "/m/nord/metrics", "/m/nord/health"):
+            told, of_none = (
+                _told(client.get(address, environ_overrides=here, headers=PROXIED[proxy]))
+                for address in (path, path.replace("nord", "rien"))
+            )
+            assert told[0] == 404 and "submissions" not in told[2] and told == of_none, path
+
+
 def test_a_mission_at_fault_says_why_to_those_who_can_mend_it(pages: Pages) -> None:
     page = pages.browser("maha").get("/m/casse/")
     assert page.status_code == 503 and "TOML" in page.text
