@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Choice
 
-UNKNOWN = "non précisé"
+UNKNOWN = later("not specified")
+_DOMAINS = {"education": later("Education"), "health": later("Health")}  # of any catalogue of needs
 
 
 def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> str:
@@ -24,11 +26,18 @@ def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> s
     return next((label.strip() for label in (labels.get("", ""), *labels.values()) if label.strip()), default)
 
 
+def language_of(labels: Mapping[str, str], languages: Iterable[str]) -> str:
+    """The language of the label that `pick` takes; empty where it has none by name."""
+    chosen = pick(labels, languages, "")
+    ordered = [code for language in languages for code in labels if code.partition("-")[0] == language]
+    return next((code.partition("-")[0] for code in [*ordered, *labels] if labels[code].strip() == chosen), "")
+
+
 def group(facts: Facts, code: str, *, short: bool = False) -> str:
     """A group's label; the code itself when the config does not know it."""
     settings = facts.config.group(code)
     if settings is None:
-        return shown(facts, code) or UNKNOWN
+        return shown(facts, code) or t(UNKNOWN)
     return (settings.short if short else "") or pick(
         settings.label, facts.config.mission.label_languages, settings.name
     )
@@ -40,7 +49,7 @@ def zone(facts: Facts, code: str) -> str:
     return (
         pick(settings.labels, facts.config.mission.label_languages, settings.name)
         if settings
-        else shown(facts, code) or UNKNOWN
+        else shown(facts, code) or t(UNKNOWN)
     )
 
 
@@ -100,7 +109,9 @@ def needs(facts: Facts) -> dict[str, Choice]:
 def need(facts: Facts, code: str) -> str:
     """A need's label; the code when the catalogue does not know it."""
     choice = needs(facts).get(code)
-    return pick(choice.labels, facts.config.mission.label_languages, code) if choice else shown(facts, code) or UNKNOWN
+    if choice is None:
+        return shown(facts, code) or t(UNKNOWN)
+    return pick(choice.labels, facts.config.mission.label_languages, code)
 
 
 def need_domain(facts: Facts, code: str) -> str:
@@ -127,7 +138,7 @@ def domain(facts: Facts, need: str, code: str) -> str:
 
 def in_words(code: str) -> str:
     """A code that nobody gave a label, as a reader may read it: the two domains of any catalogue, or its words."""
-    return {"education": "Éducation", "health": "Santé"}.get(code) or code.replace("_", " ").capitalize()
+    return t(_DOMAINS[code]) if code in _DOMAINS else code.replace("_", " ").capitalize()
 
 
 def form(facts: Facts, form_id: str) -> str:
