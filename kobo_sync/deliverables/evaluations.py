@@ -27,7 +27,7 @@ from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.config.config import Role
-from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
+from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
@@ -137,7 +137,7 @@ def participation(document: WordDocument, facts: Facts) -> None:
             head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)
         )
         writer.table(document, content)
-    if note := sentences.rates_words([response_rate(facts, what).value for _, what in answers(facts)]):
+    if note := evaluation_sentences.rates_words([response_rate(facts, what).value for _, what in answers(facts)]):
         writer.note(document, note)
     groups_and_sexes(document, facts)
     before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
@@ -146,7 +146,7 @@ def participation(document: WordDocument, facts: Facts) -> None:
 
 
 def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
-    parts = [sentences.attrition_words(n_before, n_pairs)]
+    parts = [evaluation_sentences.attrition_words(n_before, n_pairs)]
     if results.n_duplicates:
         parts.append("Quand une personne a répété un test, le premier compte.")
     if results.n_unmatched:
@@ -238,16 +238,18 @@ def _evolution(facts: Facts, change: Change) -> str:
     pairs = told_number(facts, "pairs")
     printed = printed_change(facts)
     before, after, moved, gain = letterhead.scores(printed)
-    text = sentences.evolution_words(before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs")))
+    text = evaluation_sentences.evolution_words(
+        before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs"))
+    )
     if change.low is not None and spread_shown(facts):
         text += (
             f" (IC à 95 % : {typography.signed(change.low, 1)} à {typography.signed(change.high, 1)} ; test t apparié, {typography.p_value(change.t_p)} ; "
             f"Wilcoxon-Pratt, {typography.p_value(change.wilcoxon_p)} ; taille d’effet dz = {typography.number(change.dz, 2)})"
         )
-    text += f". {sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
+    text += f". {evaluation_sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
     n_same = change.n - change.n_up - change.n_down
     if facts.zone and pairs.exact and whole_or_none((change.n_up, change.n_down, n_same)):
-        text += f" {sentences.moves_words(change.n_up, change.n_down, n_same)}."
+        text += f" {evaluation_sentences.moves_words(change.n_up, change.n_down, n_same)}."
     return text
 
 
@@ -342,7 +344,7 @@ def _recommendation(facts: Facts) -> str:
     if printed.parts:
         shares = [typography.percent(part) for part in printed.parts]
         text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
-    return f"{text}. {sentences.uncertainty_words(printed.told.n)}"
+    return f"{text}. {evaluation_sentences.uncertainty_words(printed.told.n)}"
 
 
 def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:
