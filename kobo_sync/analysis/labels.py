@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.analysis.words import ARABIC
 from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Choice
 
@@ -34,13 +35,14 @@ def language_of(labels: Mapping[str, str], languages: Iterable[str]) -> str:
 
 
 def group(facts: Facts, code: str, *, short: bool = False) -> str:
-    """A group's label; the code itself when the config does not know it."""
+    """A group's label, or its *short* name, unless that is in another writing than the documents' language, which has a label."""
     settings = facts.config.group(code)
     if settings is None:
         return shown(facts, code) or t(UNKNOWN)
-    return (settings.short if short else "") or pick(
-        settings.label, facts.config.mission.label_languages, settings.name
-    )
+    languages = facts.config.mission.label_languages
+    own = settings.label.get(languages[0], "")
+    is_foreign = bool(own) and bool(ARABIC.search(own)) != bool(ARABIC.search(settings.short))
+    return (settings.short if short and not is_foreign else "") or pick(settings.label, languages, settings.name)
 
 
 def zone(facts: Facts, code: str) -> str:
@@ -142,6 +144,9 @@ def in_words(code: str) -> str:
 
 
 def form(facts: Facts, form_id: str) -> str:
-    """A form's title; its id where the form is absent or has none."""
-    settings = facts.forms.get(form_id)
-    return settings.title if settings and settings.title.strip() else form_id
+    """A form's title, in the documents' language where that is another than its own; its id where it is absent or has none."""
+    mission, asked = facts.config.mission, facts.forms.get(form_id)
+    language = mission.document_language.code
+    titles = facts.config.forms[form_id].titles if form_id in facts.config.forms else {}
+    title = titles.get(language, "") if language != mission.languages[0] else ""
+    return title.strip() or (asked.title if asked and asked.title.strip() else form_id)

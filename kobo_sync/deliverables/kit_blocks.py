@@ -198,7 +198,7 @@ def _consent(document: WordDocument, facts: Facts) -> None:
     for form_id, form in facts.forms.items():
         texts = tuple(_consent_texts(form, facts.config.forms[form_id].fields.get("consent", "")))
         if texts:
-            forms_by_text.setdefault(texts, []).append(form.title or form_id)
+            forms_by_text.setdefault(texts, []).append(labels.form(facts, form_id))
     if not forms_by_text:
         writer.paragraph(document, t("No data: no form asks for consent."))
     for texts, titles in forms_by_text.items():
