@@ -10,8 +10,8 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from invented_facts import make_facts, table
 
-from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis import quoting
+from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import reader_of, review, shown
 from kobo_sync.deliverables import deliverable
 from kobo_sync.language.catalogue import t
