@@ -20,13 +20,8 @@ from kobo_sync.language.catalogue import later, t
 
 NAME, PHONE, MAIL = later("[name masked]"), later("[phone masked]"), later("[address masked]")
 NUMBER, CODE = later("[number masked]"), later("[code masked]")
-_KINDS = {
-    NAME: later("name"),
-    PHONE: later("phone number"),
-    MAIL: later("address"),
-    NUMBER: later("identity number"),
-    CODE: later("participant code"),
-}
+_KINDS = {NAME: later("name"), PHONE: later("phone number"), MAIL: later("address")}
+_KINDS |= {NUMBER: later("identity number"), CODE: later("participant code")}
 # What people put between digits, marks of direction that keyboards slip in included.
 _BETWEEN = r"(?:[\s.\-/()·•*|–—\u2010-\u2012\u200b-\u200f\u202a-\u202e\u2060-\u2069]{0,3}|[_,:])"
 _PHONE = re.compile(rf"(?<!\d)(?:\+|00)?\d(?:{_BETWEEN}\d){{7,}}(?!\d)")
@@ -129,11 +124,8 @@ class Reader:
     def registered(self, text: str) -> str:
         """*text* without the names and numbers of those registered; whatever else looks like one stays."""
         for pattern, mask, is_one in ((_SERIES, NUMBER, self._is_registered), (_PHONE, PHONE, self._is_phone)):
-            parts = self._mark.split(text)
-            parts[::2] = [
-                pattern.sub(lambda m: self._masks[mask] if is_one(m[0]) else m[0], part)  # noqa: B023
-                for part in parts[::2]
-            ]
+            parts, told = self._mark.split(text), self._masks[mask]
+            parts[::2] = [pattern.sub(lambda m: told if is_one(m[0]) else m[0], part) for part in parts[::2]]  # noqa: B023
             text = "".join(parts)
         parts = self._mark.split(text)
         parts[::2] = [self._without_names(part, self._masks.__getitem__, with_titles=False) for part in parts[::2]]
