@@ -28,8 +28,6 @@ from kobo_sync.workspace.templates import in_language
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "kobo_sync" / "starter" / "exports" / "templates", ROOT / "exports" / "templates")
 KIT = "outils-andragogiques"
-# What `documents` says in a paper by itself.
-OF_DOCUMENTS = re.compile(r"^« |^Cellule vide|^Tableau|^Figure")
 
 
 def in_their_language(language: Code, n: int = 25) -> Facts:
@@ -96,7 +94,7 @@ def french_in(texts: list[str], facts: Facts) -> list[str]:
     found = []
     for text in dict.fromkeys(texts):
         bare = re.sub(r"\w+_\w+|[«»·]", " ", theirs.sub(" ", plain(text)))
-        if FRENCH.search(bare) and not OF_DOCUMENTS.search(text):
+        if FRENCH.search(bare):
             found.append(text)
     return found
 
