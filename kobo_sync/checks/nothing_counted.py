@@ -11,7 +11,7 @@ from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ballot, needs
 from kobo_sync.analysis.persons import identified, names
-from kobo_sync.analysis.receipts import REASONS, Reason, Receipt, receipts_of
+from kobo_sync.analysis.receipts import Reason, Receipt, receipts_of
 from kobo_sync.analysis.satisfaction import scale_codes
 from kobo_sync.checks.sheet import Mask, Sheet, digest, sheets
 from kobo_sync.config.config import Role
@@ -29,6 +29,18 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
     "needs": ("zone", "group", "ranking"),
     "focus_group": ("zone", "women", "men", "themes"),
     "road_map": ("zone", "objective", "action"),
+}
+_REASONS: Mapping[Reason, tuple[str, str]] = {  # one, many
+    "rejected": ("écartée par son statut", "écartées par leur statut"),
+    "refused": ("refus de consentement", "refus de consentement"),
+    "unsigned": ("sans signature", "sans signature"),
+    "no_session": ("d’une demi-journée inconnue", "d’une demi-journée inconnue"),
+    "no_moment": ("ni d’avant ni d’après", "ni d’avant ni d’après"),
+    "unanswered": ("sans réponse qui se compte", "sans réponse qui se compte"),
+    "repeated": (
+        "répétée par la même personne, la première compte",
+        "répétées par la même personne, la première compte",
+    ),
 }
 _FIELD: Mapping[Reason, str] = {
     "refused": "fields.consent",
@@ -94,7 +106,7 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
 
 def _set_aside(each: Receipt, reason: Reason, n: int) -> Finding:
     unit = "soumission" if each.table == each.form_id else "action"
-    singular, plural = REASONS[reason]
+    singular, plural = _REASONS[reason]
     counted = f"{n} {unit}{'s' if n > 1 else ''} {plural if n > 1 else singular}"
     whole = "aucune ne compte" if not each.used else f"n’entre{'nt' if n > 1 else ''} dans aucun chiffre"
     return _finding(

@@ -31,7 +31,6 @@ WHOLLY = (
     "kobo/wire/protocol.py",
     "mission/",
     "steps/",
-    "analysis/receipts.py",
     "analysis/roster.py",
     "analysis/roster_sheet.py",
     "store/migrations.py",
