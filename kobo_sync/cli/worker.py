@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
 from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, cli
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, KoboSyncError
 
 if TYPE_CHECKING:
-    from kobo_sync.engine.worker import MissionPlace
+    from kobo_sync.mission.mission import Mission
 
 _MOST_AT_ONCE = 64
 # Not imported here: a worker that waits holds no more than the queue needs.
@@ -28,6 +30,12 @@ _HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand imp
     help="A mission's folder; several may be given (default: this one or above).",
 )
 @click.option(
+    "--workspaces",
+    "federation",
+    type=FOLDER,
+    help="A folder of many missions' folders, in place of --workspace: those that have this queue when it starts.",
+)
+@click.option(
     "--concurrency",
     type=click.IntRange(1, _MOST_AT_ONCE),
     default=1,
@@ -37,16 +45,18 @@ _HAND = "import sys; sys.path[:] = sys.argv[1:]; from kobo_sync.service.hand imp
 @click.option(
     "--check", is_flag=True, help="Tell whether a worker of these missions lives on this machine: 1 when none does."
 )
-def worker_command(workspaces: tuple[Path, ...], concurrency: int, check: bool) -> None:
+def worker_command(workspaces: tuple[Path, ...], federation: Path | None, concurrency: int, check: bool) -> None:
     """Carry out what the service puts into the queue, until stopped.
 
     Any number of machines may. The queue is the PostgreSQL database that ENGINE_URL names, or STORE_URL where engine.enabled is true.
 
     SIGTERM and Ctrl-C stop what is at work at its next safe point, and put it back; killed, another worker takes it over.
     """
-    url, places, missions_secrets, shape = _missions(workspaces or (Path.cwd(),))
+    if federation and workspaces:
+        raise click.UsageError("give --workspace for single missions or --workspaces for a folder of them, not both")
+    missions = _of_folder(federation) if federation else _named(workspaces or (Path.cwd(),))
     if check:
-        _tell_whether_one_lives(url, set(places))
+        _tell_whether_one_lives(missions.url, set(missions.places))
     from kobo_sync.cli.console import warn
     from kobo_sync.engine.queue import missing_extra
     from kobo_sync.service.logs import write_log
@@ -55,41 +65,71 @@ def worker_command(workspaces: tuple[Path, ...], concurrency: int, check: bool) 
         from kobo_sync.engine.worker import Worker
     except ImportError as error:
         raise missing_extra() from error
-    write_log(shape, missions_secrets)
-    _work(url, places, concurrency, Worker)
+    write_log(missions.shape, missions.secrets)
+    _work(missions, concurrency, Worker)
     warn("stopped")
 
 
-def _missions(
-    folders: tuple[Path, ...],
-) -> tuple[str, dict[str, tuple[Path, float]], list[str], Literal["plain", "json"]]:
-    """The queue's address; the missions' folders and longest times by id; all secrets; the log's shape.
+@dataclass
+class _Missions:
+    """What a worker works on: of each mission, by its id, the folder, how long a piece may take, and the federation it is of."""
 
-    Raises: ConfigError when a mission has no engine, two have different ones, or the same id.
-    """
-    from kobo_sync.engine.queue import mission_key
-    from kobo_sync.engine.tables import engine_url
+    url: str = ""
+    places: dict[str, tuple[Path, float, str]] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+    shape: Literal["plain", "json"] = "plain"
+
+    def add(self, mission: Mission, federation: str = "") -> None:
+        """Take *mission* in. Raises: ConfigError when it has no engine, another than those before, or an id that one has."""
+        from kobo_sync.engine.queue import mission_key
+        from kobo_sync.engine.tables import engine_url
+
+        config, root = mission.config, mission.workspace.root
+        key, own_url = mission_key(config), engine_url(config)
+        if not own_url or (self.url and own_url != self.url):
+            message = "it names another queue than the first workspace" if own_url else "the mission has no queue"
+            hint = "write ENGINE_URL=postgresql://user:password@host/name there, the same for all"
+            raise ConfigError(message, file=str(root / "config" / "secrets.env"), key="ENGINE_URL", hint=hint)
+        if key in self.places and self.places[key][0] != root:
+            message = f"{self.places[key][0]} has the same id, {key!r}"
+            file, hint = str(root / "config" / "mission.toml"), "give each mission an id of its own"
+            raise ConfigError(message, file=file, key="mission.id", hint=hint)
+        self.url, self.places[key] = own_url, (root, config.engine.most_hours * 3600, federation)
+        self.secrets += [value.get_secret_value() for value in config.secrets.values()]
+        self.shape = config.service.log_format
+
+
+def _named(folders: tuple[Path, ...]) -> _Missions:
+    """The missions in *folders*. Raises: ConfigError, also of one alone."""
     from kobo_sync.mission.mission import open_mission
 
-    url, secrets = "", list[str]()
-    shape: Literal["plain", "json"] = "plain"
-    places: dict[str, tuple[Path, float]] = {}
+    missions = _Missions()
     for folder in folders:
         with open_mission(folder) as mission:
-            config, root = mission.config, mission.workspace.root
-            key, own_url = mission_key(config), engine_url(config)
-            if not own_url or (url and own_url != url):
-                message = "it names another queue than the first workspace" if own_url else "the mission has no queue"
-                hint = "write ENGINE_URL=postgresql://user:password@host/name there, the same for all"
-                raise ConfigError(message, file=str(root / "config" / "secrets.env"), key="ENGINE_URL", hint=hint)
-            if key in places and places[key][0] != root:
-                message = f"{places[key][0]} has the same id, {key!r}"
-                file, hint = str(root / "config" / "mission.toml"), "give each mission an id of its own"
-                raise ConfigError(message, file=file, key="mission.id", hint=hint)
-            url, places[key] = own_url, (root, config.engine.most_hours * 3600)
-            secrets += [value.get_secret_value() for value in config.secrets.values()]
-            shape = config.service.log_format
-    return url, places, secrets, shape
+            missions.add(mission)
+    return missions
+
+
+def _of_folder(folder: Path) -> _Missions:
+    """The missions of a federation; one that cannot be worked on is told, and left to who mends it.
+
+    Raises: ConfigError when there is none.
+    """
+    from kobo_sync.cli.console import print_error
+    from kobo_sync.cli.verb import federation_in
+
+    missions = _Missions()
+    with federation_in(None, folder) as federation:
+        for name in federation.names():
+            try:
+                with closing(federation.open(name)) as mission:
+                    missions.add(mission, str(federation.root))
+            except KoboSyncError as error:
+                print_error(f"{name} is left aside: {error.message}", error.hint or "")
+    if not missions.places:
+        hint = "write ENGINE_URL=postgresql://user:password@host/name in the missions' config/secrets.env"
+        raise ConfigError("no mission in it has a queue that can be used", file=str(folder), hint=hint)
+    return missions
 
 
 def _tell_whether_one_lives(url: str, missions: set[str]) -> NoReturn:
@@ -111,7 +151,7 @@ def _tell_whether_one_lives(url: str, missions: set[str]) -> NoReturn:
     sys.exit(0 if n_alive else 1)
 
 
-def _work(url: str, places: dict[str, tuple[Path, float]], concurrency: int, make: type) -> None:
+def _work(missions: _Missions, concurrency: int, make: type) -> None:
     import os
     import signal
     import threading
@@ -121,10 +161,11 @@ def _work(url: str, places: dict[str, tuple[Path, float]], concurrency: int, mak
     from kobo_sync.cli.signals import end_soon
     from kobo_sync.engine.worker import MissionPlace
 
-    missions: dict[str, MissionPlace] = {
-        key: MissionPlace(str(root), most_s) for key, (root, most_s) in sorted(places.items())
+    places = {
+        key: MissionPlace(str(root), most_s, federation)
+        for key, (root, most_s, federation) in sorted(missions.places.items())
     }
-    worker = make(url, missions, concurrency, [sys.executable, "-c", _HAND, *sys.path], os.environ)
+    worker = make(missions.url, places, concurrency, [sys.executable, "-c", _HAND, *sys.path], os.environ)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         # In a thread: what a handler interrupts may hold the very lock that stopping needs.
@@ -133,5 +174,5 @@ def _work(url: str, places: dict[str, tuple[Path, float]], concurrency: int, mak
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    warn(f"worker: {', '.join(missions)}; {concurrency} at once")
+    warn(f"worker: {', '.join(places)}; {concurrency} at once")
     worker.run()

@@ -167,6 +167,12 @@ class Config(Settings):
         """The form_ids of *role*, in the file's order."""
         return [form_id for form_id, form in self.forms.items() if form.role == role]
 
+    @property
+    def at_once(self) -> int:
+        """How many pulls of the server, and missions at it, work side by side: ``server.at_once``, or under its older name."""
+        is_named = "at_once" in self.server.model_fields_set
+        return self.server.at_once if is_named else self.engine.per_server or self.server.at_once
+
     def secret(self, name: str) -> str:
         """The secret's value, or an empty string."""
         value = self.secrets.get(name)

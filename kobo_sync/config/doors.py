@@ -37,6 +37,7 @@ class Server(Settings):
     """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid).
 
     *plain_http* lets the token go over plain http to a host that is not this machine; doctor says so each time.
+    *at_once* of its projects are pulled, and of its missions served, side by side, over all machines that share the work.
     *requests_per_minute* is how many this program sends there at the most (all missions of one service together).
     """
 
@@ -46,6 +47,7 @@ class Server(Settings):
     timeout_s: float = Field(default=130, gt=0)
     retries: int = Field(default=5, ge=1, le=20)
     plain_http: bool = False
+    at_once: int = Field(default=2, ge=1, le=64)
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
 
 

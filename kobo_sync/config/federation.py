@@ -22,9 +22,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a mission's folder: i
 
 
 class ServerLimits(Settings):
-    """What one server is asked by all missions together: so many of its jobs *at_once*, so many requests *per_minute*."""
+    """What one server is asked by all missions together: so many requests *per_minute*.
 
-    at_once: int = Field(default=2, ge=1, le=64)
+    *at_once* takes the place of the missions' own ``server.at_once`` where it is less.
+    """
+
+    at_once: int | None = Field(default=None, ge=1, le=64)
     per_minute: Annotated[float, Field(gt=0)] | None = None
 
 

@@ -81,12 +81,12 @@ class Service(Settings):
 class Engine(Settings):
     """The queue that several machines work from; its database is the secret ENGINE_URL, or STORE_URL where it is *enabled*.
 
-    *per_server* pulls of one server run at once; a piece of work that takes longer than *most_hours* is ended.
-    *zones_at_once* are built in one piece; 0: one, in large missions some more, for each piece looks at the mission first.
+    A piece of work that takes longer than *most_hours* is ended. *zones_at_once* are built in one piece; 0: as many as take some
+    seconds, for each piece looks at the mission first. *per_server* is the older name of ``server.at_once``.
     """
 
     enabled: bool = False
-    per_server: int = Field(default=2, ge=1, le=64)
+    per_server: int | None = Field(default=None, ge=1, le=64)
     most_hours: float = Field(default=6, gt=0, le=168)
     zones_at_once: int = Field(default=0, ge=0, le=100)
 

@@ -30,7 +30,9 @@ PATH = "liste-presence.docx"
 PDF_PATH = "liste-presence.pdf"
 
 BLANK_ROWS = 2
-NO_SESSION = later_n("{n} sign-in of an unknown half-day, not counted", "{n} sign-ins of an unknown half-day, not counted")
+NO_SESSION = later_n(
+    "{n} sign-in of an unknown half-day, not counted", "{n} sign-ins of an unknown half-day, not counted"
+)
 REPEATED = later_n("{n} repeated sign-in, counted once", "{n} repeated sign-ins, counted once")
 _MOST_COLUMNS = 4  # half-days side by side
 _HEADING = later("Sign-in sheet")
@@ -207,7 +209,11 @@ def _person_row(
     note = "" if person.registered else _not_of_the_list(facts, person)
     name = f"{person.name} ({note})" if note else person.name
     group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
-    cells: list[str | writer.Cell] = [typography.number(number), writer.Cell(name, below=below), _sex(facts, traits["sex"])]
+    cells: list[str | writer.Cell] = [
+        typography.number(number),
+        writer.Cell(name, below=below),
+        _sex(facts, traits["sex"]),
+    ]
     cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
     return cells + [_signature(facts, person, half, width_cm) for half in half_days]
 
@@ -274,7 +280,9 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
     if has_list:
         n = len(absent)
         remarks.append(
-            tn("{n} registered person absent", "{n} registered persons absent", n) if n else t("no registered person absent")
+            tn("{n} registered person absent", "{n} registered persons absent", n)
+            if n
+            else t("no registered person absent")
         )
     target = facts.zone.target if facts.zone else sum(zone.target for zone in facts.config.zones)
     counted = (
@@ -283,8 +291,14 @@ def _remarks(facts: Facts, listed: present.Attendance) -> str:
         (listed.n_declared, _DECLARED),
         (listed.n_no_session, NO_SESSION),
         (listed.n_repeated, REPEATED),
-        (listed.n_unsigned, later_n("{n} sign-in without a signature, not counted", "{n} sign-ins without a signature, not counted")),
-        (len(listed.present) - target if target else 0, later_n("{n} person above the quota", "{n} persons above the quota")),
+        (
+            listed.n_unsigned,
+            later_n("{n} sign-in without a signature, not counted", "{n} sign-ins without a signature, not counted"),
+        ),
+        (
+            len(listed.present) - target if target else 0,
+            later_n("{n} person above the quota", "{n} persons above the quota"),
+        ),
     )
     return _told([*remarks, *(tn(*words, n) for n, words in counted if n > 0)])
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import Change, Learning
+from kobo_sync.analysis.learning import Change
 from kobo_sync.analysis.populations import What, told_number
-from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
 from kobo_sync.analysis.published import (
     PrintedChange,
     PrintedItem,
     learnt,
     printed_change,
     printed_items,
-    response_rate,
     spread_shown,
 )
 from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, printed_scales
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.config.config import Role
-from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
+from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, participation, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
@@ -55,7 +52,7 @@ def build(facts: Facts) -> list[Document]:
     )
     key_figures(document, facts)
     writer.heading(document, t("Participation and response rates"))
-    participation(document, facts)
+    participation.rates(document, facts)
     if facts.config.forms_with_role("test"):
         writer.heading(document, t("Learning: change between the beginning and the end of the day"))
         learning_results(document, facts)
@@ -107,74 +104,6 @@ def _too_few() -> str:
     return t("Fewer than {threshold} persons: results not published.", threshold=THRESHOLD)
 
 
-# ── participation ───────────────────────────────────────────────────────────
-
-_ANSWERS: tuple[tuple[str, What, Role], ...] = (
-    (later("Test before the training"), "before", "test"),
-    (later("Test after the training"), "after", "test"),
-    (later("Paired tests (before and after)"), "pairs", "test"),
-    (later("Satisfaction (anonymous)"), "satisfaction", "satisfaction"),
-    (later("Needs"), "needs_rows", "needs"),
-)
-
-
-def answers(facts: Facts) -> list[tuple[str, What]]:
-    """What is compared with the persons present: (label, what) of the forms that the mission has."""
-    return [(t(label), what) for label, what, role in _ANSWERS if facts.config.forms_with_role(role)]
-
-
-def participation(document: WordDocument, facts: Facts) -> None:
-    """Adds response rates, then persons present by group and sex."""
-    rows = [
-        [
-            label,
-            letterhead.counted(facts, what),
-            letterhead.counted(facts, "present"),
-            letterhead.share(response_rate(facts, what)),
-        ]
-        for label, what in answers(facts)
-    ]
-    if rows:
-        head = [t("Form"), t("Answers"), t("Persons present"), t("Response rate")]
-        content = writer.Table(
-            head, rows, [7.0, 3.0, 3.6, 3.4], caption=t("Answers received, by form"), right=(1, 2, 3)
-        )
-        writer.table(document, content)
-    if note := sentences.rates_words([response_rate(facts, what).value for _, what in answers(facts)]):
-        writer.note(document, note)
-    groups_and_sexes(document, facts)
-    before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
-    if before.shown and before.exact and pairs.exact and not before.partial and not pairs.partial:
-        writer.paragraph(document, _attrition(before.n, pairs.n, learnt(facts)))
-
-
-def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
-    parts = [sentences.attrition_words(n_before, n_pairs)]
-    if results.n_duplicates:
-        parts.append(t("Where a person repeated a test, the first one counts."))
-    if results.n_unmatched:
-        parts.append(t("A test without a participant's code cannot be paired."))
-    return " ".join(parts)
-
-
-def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
-    """Adds the persons present by group and sex; nothing of a mission where no zone may say how many came: its zeros would be false."""
-    names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
-    if names and not letterhead.nobody_told(facts):
-        caption = t("Persons present, by group and by sex")
-        writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, t("Group"), caption))
-
-
-def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
-    """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
-    headings = [*(names.get(code, t("Other or not specified")) for code in crosstab.rows), t("Total")]
-    unknown = [t("Not specified")] if UNKNOWN in crosstab.columns else []
-    head = [title, t("Women"), t("Men"), *unknown, t("Total")]
-    widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
-    lines = [[name, *cells] for name, cells in zip(headings, crosstab.cells(), strict=True)]
-    return writer.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
-
-
 # ── test ────────────────────────────────────────────────────────────────────
 
 
@@ -218,7 +147,11 @@ def learning_figure(document: WordDocument, facts: Facts) -> None:
     rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
     lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
     items = [
-        (t("Question {n} ({theme})", n=number, theme=letterhead.theme(facts, item.item.theme)), 100 * before, 100 * after)
+        (
+            t("Question {n} ({theme})", n=number, theme=letterhead.theme(facts, item.item.theme)),
+            100 * before,
+            100 * after,
+        )
         for number, item in enumerate(printed_items(facts), 1)
         if (before := item.before.drawn) is not None and (after := item.after.drawn) is not None
     ]
@@ -249,7 +182,9 @@ def _evolution(facts: Facts, change: Change) -> str:
     pairs = told_number(facts, "pairs")
     printed = printed_change(facts)
     before, after, moved, gain = letterhead.scores(printed)
-    text = sentences.evolution_words(before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs")))
+    text = evaluation_sentences.evolution_words(
+        before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs"))
+    )
     if change.low is not None and spread_shown(facts):
         text += t(
             " (95% CI: {low} to {high}; paired t test, {t_p}; Wilcoxon-Pratt, {wilcoxon_p}; effect size dz = {dz})",
@@ -259,10 +194,10 @@ def _evolution(facts: Facts, change: Change) -> str:
             wilcoxon_p=typography.p_value(change.wilcoxon_p),
             dz=typography.number(change.dz, 2),
         )
-    text += f". {sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
+    text += f". {evaluation_sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
     n_same = change.n - change.n_up - change.n_down
     if facts.zone and pairs.exact and whole_or_none((change.n_up, change.n_down, n_same)):
-        text += f" {sentences.moves_words(change.n_up, change.n_down, n_same)}."
+        text += f" {evaluation_sentences.moves_words(change.n_up, change.n_down, n_same)}."
     return text
 
 
@@ -354,7 +289,10 @@ def _recommendation(facts: Facts) -> str:
     if printed.parts:
         high, middle, low = map(typography.percent, printed.parts)
         shares = t(
-            ", that is {high} of marks 9–10, {middle} of marks 7–8 and {low} of marks 0–6", high=high, middle=middle, low=low
+            ", that is {high} of marks 9–10, {middle} of marks 7–8 and {low} of marks 0–6",
+            high=high,
+            middle=middle,
+            low=low,
         )
     text = t(
         "Recommendation: **{score}** on a scale from −100 to +100 ({n}{interval}){shares}.",
@@ -363,7 +301,7 @@ def _recommendation(facts: Facts) -> str:
         interval=interval,
         shares=shares,
     )
-    return f"{text} {sentences.uncertainty_words(printed.told.n)}"
+    return f"{text} {evaluation_sentences.uncertainty_words(printed.told.n)}"
 
 
 def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:

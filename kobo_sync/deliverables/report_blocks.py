@@ -23,6 +23,7 @@ from kobo_sync.config.config import Role
 from kobo_sync.deliverables import (
     evaluations,
     letterhead,
+    participation,
     report_annexes,
     report_objectives,
     report_plain,
@@ -63,13 +64,15 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         "chiffres_cles": named(t("key figures"), lambda d: evaluations.key_figures(d, facts)),
         "zones": named(t("zones of the mission"), partial(_zones, facts=facts, zones=zones)),
         "participation": named(t("participation"), partial(_participation, facts=facts)),
-        "reponses": named(t("response rates"), lambda d: evaluations.participation(d, facts)),
+        "reponses": named(t("response rates"), lambda d: participation.rates(d, facts)),
         "acquis": named(t("learning"), lambda d: evaluations.learning_results(d, facts)),
         "acquis_par_zone": named(t("learning by zone"), partial(_learning_by_zone, facts=facts, zones=zones)),
         "satisfaction": named(t("satisfaction"), lambda d: evaluations.satisfaction_results(d, facts)),
         "paroles": named(t("words of participants"), lambda d: evaluations.words(d, facts, level=3)),
         "besoins": named(t("priority needs"), partial(_needs, facts=facts, part=needs_paper.ranking)),
-        "besoins_par_groupe": named(t("rank by group"), partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)),
+        "besoins_par_groupe": named(
+            t("rank by group"), partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)
+        ),
         "besoins_par_zone": named(t("needs by zone"), partial(_needs_by_zone, facts=facts, zones=zones)),
         "priorites_communes": named(t("common priorities"), partial(_needs, facts=facts, part=needs_paper.common)),
         "propositions": named(t("proposals"), lambda d: needs_paper.proposals(d, facts, level=3)),
@@ -166,7 +169,7 @@ def _beneficiaries(document: WordDocument, facts: Facts) -> None:
 
 
 def _who_came(document: WordDocument, facts: Facts) -> None:
-    evaluations.groups_and_sexes(document, facts)
+    participation.groups_and_sexes(document, facts)
     if letterhead.nobody_told(facts):
         return
     ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
@@ -202,7 +205,7 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
     caption = t("Persons present, by age band and by sex")
     crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
-    return evaluations.by_sex(crosstab, names, t("Age band"), caption)
+    return participation.by_sex(crosstab, names, t("Age band"), caption)
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
@@ -226,10 +229,14 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
     is_first = part is needs_paper.ranking
     if not scores.received:
         text = t("No data: no ranking of needs was received.")
-        writer.paragraph(document, text if is_first else t("Without a ranking received, the groups cannot be compared."))
+        writer.paragraph(
+            document, text if is_first else t("Without a ranking received, the groups cannot be compared.")
+        )
     elif not scores.needs:
         text = t("Too few persons ranked the needs: results not published.")
-        writer.paragraph(document, text if is_first else t("Without a published ranking, the groups cannot be compared."))
+        writer.paragraph(
+            document, text if is_first else t("Without a published ranking, the groups cannot be compared.")
+        )
     else:
         part(document, facts, scores)
 
@@ -306,7 +313,9 @@ def _action(facts: Facts, number: int, action: Action) -> list[str | writer.Cell
         typography.number(number),
         writer.Cell(labels.zone(facts, action.zone), below=labels.need(facts, values["need"])),
         writer.Cell(values["objective"] or values["action"], below=values["action"] if values["objective"] else ""),
-        writer.Cell(values["target"] or t("target to be specified"), below=responsible or t("person responsible to be named")),
+        writer.Cell(
+            values["target"] or t("target to be specified"), below=responsible or t("person responsible to be named")
+        ),
         sentences.due_words(action, short=True),
         values["indicator"] or t("to be defined"),
     ]

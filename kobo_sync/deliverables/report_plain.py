@@ -12,7 +12,7 @@ from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import evaluations, letterhead, report_objectives, sentences
+from kobo_sync.deliverables import evaluations, letterhead, participation, report_objectives, sentences
 from kobo_sync.deliverables.needs import agreement_word
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
@@ -69,7 +69,7 @@ def collected(document: WordDocument, facts: Facts) -> None:
     """Adds what was received of each form, beside the persons present."""
     rows, above = [], False
     came = letterhead.counted(facts, "present")
-    for label, what in evaluations.answers(facts):
+    for label, what in participation.answers(facts):
         rate = response_rate(facts, what)
         above = above or (rate.exact and rate.value > 1)
         rows.append([label, letterhead.counted(facts, what), came, letterhead.share(rate)])
@@ -81,7 +81,8 @@ def collected(document: WordDocument, facts: Facts) -> None:
     caption = t("Answers collected, by form")
     writer.table(document, writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption=caption, right=(1, 2, 3)))
     note = t(
-        "Person present: {rule}. Response rate: answers divided by persons present.", rule=sentences.presence_rule(facts)
+        "Person present: {rule}. Response rate: answers divided by persons present.",
+        rule=sentences.presence_rule(facts),
     )
     if above:
         note += " " + t("Above 100%, persons answered who are not among these, or some answered several times.")
@@ -112,9 +113,7 @@ def limits(document: WordDocument, facts: Facts) -> None:
         )
     if facts.config.forms_with_role("needs"):
         lines.append(
-            t(
-                "**Those who came.** They are not drawn at random: their choices are not those of the whole population."
-            )
+            t("**Those who came.** They are not drawn at random: their choices are not those of the whole population.")
         )
     silent = [
         labels.zone(facts, zone.code) for zone in facts.config.zones if not zone_number(facts, zone.code, "present").n

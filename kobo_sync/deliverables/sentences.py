@@ -17,22 +17,30 @@ from kobo_sync.analysis.roadmap import Action, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import later, t
+from kobo_sync.language.catalogue import later, later_n, t, tn
+from kobo_sync.numbers import half_away
 
-QUOTA_RULE = "places prévues qui ont été occupées, zone par zone : une zone trop pleine n’en remplit pas une autre"
-SMART_RULE = "objectif, cible, fonction responsable, échéance et indicateur tous remplis"
 TIED_FIFTH = later("Needs that share the fifth place all count among the first five.")
-FIRST_FIVE = "parmi les cinq premiers besoins de chaque groupe"
-_FEW = f"moins de {THRESHOLD} personnes, ou un nombre d’où elles se déduiraient"
 _LONGEST_FIGURE = 60  # characters that a band of figures has room for
-_FEW_ANSWERS = 30  # of fewer, the interval of a recommendation is some 35 points wide or more
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
 
-_CAME = {  # by whether presence is signed
-    True: ("personne a signé", "personnes ont signé"),
-    False: ("personne a été présente", "personnes ont été présentes"),
+_CAME = {  # by whether presence is signed, and asked by half-day
+    (True, True): later_n("{n} person signed at least one half-day", "{n} persons signed at least one half-day"),
+    (True, False): later_n("{n} person signed the attendance list", "{n} persons signed the attendance list"),
+    (False, True): later_n(
+        "{n} person was present at least one half-day", "{n} persons were present at least one half-day"
+    ),
+    (False, False): later_n("{n} person was present", "{n} persons were present"),
 }
+_WHOLE_DAY = {
+    True: later_n("{n} person signed the whole day.", "{n} persons signed the whole day."),
+    False: later_n("{n} person was present the whole day.", "{n} persons were present the whole day."),
+}
+
+_TESTED_TWICE = later_n("{n} person tested twice", "{n} persons tested twice")
+_MORE = later_n(", that is {moved} point more", ", that is {moved} points more")
+_LESS = later_n(", that is {moved} point less", ", that is {moved} points less")
 
 # ── who came ────────────────────────────────────────────────────────────────
 
@@ -40,7 +48,7 @@ _CAME = {  # by whether presence is signed
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
     if not facts.config.forms_with_role("attendance"):
-        return "La mission n’a pas de formulaire de présence : le nombre de personnes présentes n’est pas connu."
+        return t("The mission has no attendance form: the number of persons present is not known.")
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
@@ -65,32 +73,40 @@ def presence_words(
     *signed*, *halves*: whether the forms ask for a signature, and for the half-day.
     """
     if not number.n and not number.partial:
-        return f"{no_presence(signed=signed)} n’a été reçue."
-    who = persons(number, *_CAME[signed])
-    if not who:
-        return f"Le nombre de personnes présentes n’est pas publié ({_FEW})."
-    text = f"{who} {'au moins une demi-journée' if halves else 'la liste de présence'}" if signed or halves else who
+        return t("No signed presence was received.") if signed else t("No presence was received.")
+    text = persons(number, _CAME[signed, halves])
+    if not text:
+        return t("The number of persons present is not published ({why}).", why=_few())
     if quota:
-        text += f", pour {typography.count(quota, 'place prévue', 'places prévues')}"
+        text += tn(", for {n} planned place", ", for {n} planned places", quota)
         text += _rate_words(rate, number, quota)
-    text += f", dans {_named(came, 'zone', 'zones')}" if len(came) > 1 else f", à {came[0]}" if came else ""
+    if came:
+        text += t(", in {zones}", zones=_zones(came)) if len(came) > 1 else t(", at {zone}", zone=came[0])
     text += "."
     if missing and came:
-        text += f" {no_presence(signed=signed)} n’a été reçue {typography.of(_named(missing, 'zone', 'zones'))}."
+        zones = _zones(missing)
+        text += " "
+        text += (
+            t("No signed presence was received from {zones}.", zones=zones)
+            if signed
+            else t("No presence was received from {zones}.", zones=zones)
+        )
     return text
 
 
 def no_presence(*, signed: bool) -> str:
     """What was not received where nobody came."""
-    return "Aucune présence signée" if signed else "Aucune présence"
+    return t("No signed presence") if signed else t("No presence")
 
 
 def presence_rule(facts: Facts) -> str:
-    """Who counts as present: ``au moins une demi-journée signée``."""
-    if not present.is_signed(facts):
-        what = "au moins une demi-journée" if present.is_by_half_day(facts) else "au moins une présence"
-        return f"{what} déclarée par qui tient la liste, sans signature"
-    return "au moins une demi-journée signée" if present.is_by_half_day(facts) else "une signature au moins"
+    """Who counts as present: ``at least one signed half-day``."""
+    by_half_day = present.is_by_half_day(facts)
+    if present.is_signed(facts):
+        return t("at least one signed half-day") if by_half_day else t("at least one signature")
+    if by_half_day:
+        return t("at least one half-day declared by whoever keeps the list, without a signature")
+    return t("at least one presence declared by whoever keeps the list, without a signature")
 
 
 def _rate_words(rate: str, number: Told, quota: int) -> str:
@@ -98,17 +114,23 @@ def _rate_words(rate: str, number: Told, quota: int) -> str:
         return ""
     if number.exact and not number.partial and rate == typography.percent(number.n / quota):
         return f" ({rate})"
-    return f" (taux de remplissage : {rate}, soit les {QUOTA_RULE})"
+    return t(
+        " (fill rate: {rate}, that is the planned places that were taken, zone by zone: a zone too full does not fill another)",
+        rate=rate,
+    )
 
 
-def persons(number: Told, one: str, many: str) -> str:
-    """``25 personnes``, ``environ 25 personnes``, ``au moins 48 personnes``; nothing where the number is not told."""
-    if number.hidden:
+def persons(number: Told, words: tuple[str, str]) -> str:
+    """``25 persons``, ``About 25 persons``, ``At least 48 persons``; nothing where the number is not told. *words* go through `tn`."""
+    if number.hidden or (number.partial and not number.shown):
         return ""
     if number.partial:
-        return f"Au moins {typography.count(min(number.candidates), one, many)}" if number.shown else ""
-    n = number.n if number.near is None else number.near
-    return ("" if number.near is None else "Environ ") + typography.count(n, one, many)
+        text = tn(*words, t("at least {n}", n=min(number.candidates)))
+    elif number.near is not None:
+        text = tn(*words, t("about {n}", n=number.near))
+    else:
+        text = tn(*words, number.n)
+    return text[:1].upper() + text[1:]
 
 
 def whole_day(facts: Facts) -> str:
@@ -120,8 +142,8 @@ def whole_day(facts: Facts) -> str:
         return ""
     signed = present.is_signed(facts)
     if not full.n:
-        return f"Personne n’a {'signé' if signed else 'été présent'} la journée entière."
-    return f"{persons(full, *_CAME[signed])} la journée entière."
+        return t("Nobody signed the whole day.") if signed else t("Nobody was present the whole day.")
+    return persons(full, _WHOLE_DAY[signed])
 
 
 def sexes(facts: Facts) -> str:
@@ -147,8 +169,8 @@ def women_share_label(facts: Facts) -> str:
     """What stands below `women_share`: among whom."""
     table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
     if UNKNOWN not in table.columns:
-        return "part des femmes parmi les présent·e·s"
-    return "part des femmes parmi les présent·e·s dont le sexe est connu"
+        return t("share of women among those present")
+    return t("share of women among those present whose sex is known")
 
 
 def sexes_words(
@@ -156,17 +178,29 @@ def sexes_words(
 ) -> str:
     """*share* is that of women among those whose sex is known, which is said unless *all_known*; *partial*: zones are left out."""
     if women is None or men is None:
-        return f"La répartition entre femmes et hommes n’est pas publiée ({_FEW})."
+        return t("The numbers of women and men are not published ({why}).", why=_few())
     if not women and not men:
-        return "Le sexe des personnes présentes n’est pas connu."
-    among = "" if all_known else " de celles dont le sexe est connu"
-    part = f" ({typography.percent(share)}{among})" if women and share is not None else ""
-    who = "Parmi les personnes des zones dont l’effectif est publié" if partial else "Parmi ces personnes"
-    return f"{who} : {_none_or(women, 'femme')}{part} et {_none_or(men, 'homme')}."
+        return t("The sex of the persons present is not known.")
+    shown = _women(women)
+    if women and share is not None:
+        shown += (
+            f" ({typography.percent(share)})"
+            if all_known
+            else t(" ({share} of those whose sex is known)", share=typography.percent(share))
+        )
+    if partial:
+        return t(
+            "Among the persons of the zones whose number is published: {women} and {men}.", women=shown, men=_men(men)
+        )
+    return t("Among these persons: {women} and {men}.", women=shown, men=_men(men))
 
 
-def _none_or(n: int, one: str) -> str:
-    return typography.none_or(n, one, none="aucune" if one == "femme" else "aucun")
+def _women(n: int) -> str:
+    return tn("{n} woman", "{n} women", n) if n else t("no woman")
+
+
+def _men(n: int) -> str:
+    return tn("{n} man", "{n} men", n) if n else t("no man")
 
 
 def quota_words(facts: Facts) -> str:
@@ -176,81 +210,12 @@ def quota_words(facts: Facts) -> str:
 
 
 def quota_label(number: Told, quota: int, rate: str) -> str:
-    """``96 % du quota``, or ``49 % des places prévues occupées, zone par zone``; nothing where the rate is not told."""
+    """``96% of the quota``, or ``49% of the planned places taken, zone by zone``; nothing where the rate is not told."""
     if rate == typography.NOTHING or not quota:
         return ""
     if number.exact and rate == typography.percent(number.n / quota):
-        return f"{rate} du quota"
-    return f"{rate} des places prévues occupées, zone par zone"
-
-
-# ── answers and persons ─────────────────────────────────────────────────────
-
-
-def attrition_words(n_before: int, n_pairs: int) -> str:
-    """How many of those tested before have a test after."""
-    tests = typography.count(n_before, "test")
-    lost = typography.percent((n_before - n_pairs) / n_before)
-    if not n_pairs:
-        return f"Sur {tests} avant la formation, aucun n’a de test après de la même personne."
-    if n_pairs == n_before:
-        return f"Chaque personne testée avant la formation l’a été aussi après ({tests}, attrition : {lost})."
-    verb = "un seul a" if n_pairs == 1 else f"{typography.number(n_pairs)} ont"
-    return f"Sur {tests} avant la formation, {verb} un test après de la même personne (attrition : {lost})."
-
-
-def rates_words(rates: Sequence[float]) -> str:
-    """A word on rates (0..) that exceed one; nothing where none does."""
-    if not any(rate > 1 for rate in rates):
-        return ""
-    return (
-        "Un taux de plus de 100 % : plus de réponses que de personnes présentes ont été reçues. Des présences n’ont pas été "
-        "signées, ou des personnes ont répondu plusieurs fois : à vérifier avant de citer ce taux."
-    )
-
-
-# ── what statistics say ─────────────────────────────────────────────────────
-
-
-def evolution_words(before: str, after: str, moved: str, n: str) -> str:
-    """The mean score and by how many points it moved, as printed; *n* as ``n = 24``."""
-    if before == after and not any(digit in moved for digit in "123456789"):
-        return f"Score moyen : **{after}** avant comme après ({n} tests appariés), sans évolution"
-    unit = "point" if moved.strip("≈\u00a0+\u2212").split(",")[0] in ("0", "1") else "points"
-    what = "recul" if "\u2212" in moved else "évolution"
-    moved = moved.replace("\u2212", "")  # a decline of so much: « un recul de −20 » would be a rise
-    return f"Score moyen : **{before}** avant, **{after}** après ({n} tests appariés), soit {'un' if what == 'recul' else 'une'} {what} de **{moved} {unit}**"
-
-
-def gain_words(gain: float | None, change: float, shown: str) -> str:
-    """Hake's gain as *shown*, with its band; there is none where the score falls, stays, or was full before.
-
-    Source: Hake (1998): below 0.3 low, up to 0.7 medium, above high.
-    """
-    if change < 0:
-        return "Le score recule : il n’y a pas de gain à mesurer"
-    if gain is None:
-        return "Tout était juste avant la formation : il n’y a pas de gain à mesurer"
-    if not any(digit in shown for digit in "123456789"):
-        return f"Gain de classe : {shown} (nul)"
-    band = "faible" if gain < 0.3 else "moyen" if gain <= 0.7 else "élevé"
-    return f"Gain de classe : {shown} ({band} selon les repères de Hake)"
-
-
-def moves_words(n_up: int, n_down: int, n_same: int) -> str:
-    """How many persons rose, fell and stayed; groups of nobody are left out."""
-    parts = [
-        typography.count(n_up, "personne progresse", "personnes progressent") if n_up else "",
-        typography.count(n_down, "personne recule", "personnes reculent") if n_down else "",
-        typography.count(n_same, "personne garde son score", "personnes gardent leur score") if n_same else "",
-    ]
-    return typography.listing([part for part in parts if part])
-
-
-def uncertainty_words(n: int) -> str:
-    """What must stand beside a recommendation of *n* answers."""
-    few = "Avec si peu de réponses, l’incertitude est large : l" if n < _FEW_ANSWERS else "L"
-    return f"{few}’indice ne sert jamais à classer les zones."
+        return t("{rate} of the quota", rate=rate)
+    return t("{rate} of the planned places taken, zone by zone", rate=rate)
 
 
 # ── what they learnt and thought ────────────────────────────────────────────
@@ -264,21 +229,24 @@ def learning(facts: Facts) -> str:
 def learning_words(printed: PrintedChange | None, pairs: Told) -> str:
     """Rises, stays or falls as printed: a change that rounding hides is none."""
     if not pairs.n and not pairs.partial:
-        return "Aucune personne n’a été testée à la fois avant et après la formation : l’évolution n’est pas connue."
+        return t("Nobody was tested both before and after the training: the change is not known.")
     if printed is None:
-        return f"Les résultats du test ne sont pas publiés ({_FEW})."
+        return t("The results of the test are not published ({why}).", why=_few())
     before, after, _, _ = letterhead.scores(printed)
-    who = persons(pairs, "personne testée", "personnes testées")
-    among = f" ({who[:1].lower()}{who[1:]} deux fois)" if who else ""
+    who = persons(pairs, _TESTED_TWICE)
+    among = f" ({who[:1].lower()}{who[1:]})" if who else ""
     if before == after:
-        return f"Le score moyen au test reste à {after}{among}."
+        return t("The mean score of the test stays at {after}{among}.", after=after, among=among)
     rises = printed.after > printed.before
-    moved = typography.number(abs(printed.change))
-    about = "environ " if printed.about else ""
-    unit = "point" if moved in ("0", "1") else "points"
-    difference = f", soit {about}{moved} {unit} {'de plus' if rises else 'de moins'}" if moved != "0" else ""
-    verb = "passe" if rises else "recule"
-    return f"Le score moyen au test {verb} de {before} à {after}{among}{difference}."
+    shown = typography.number(abs(printed.change))
+    difference = ""
+    if shown != typography.number(0):
+        moved = t("about {n}", n=shown) if printed.about else shown
+        difference = tn(*(_MORE if rises else _LESS), int(half_away(abs(printed.change))), moved=moved)
+    values = {"before": before, "after": after, "among": among, "difference": difference}
+    if rises:
+        return t("The mean score of the test rises from {before} to {after}{among}{difference}.", **values)
+    return t("The mean score of the test falls from {before} to {after}{among}{difference}.", **values)
 
 
 def advice(facts: Facts) -> str:
@@ -289,17 +257,25 @@ def advice(facts: Facts) -> str:
 def advice_words(printed: PrintedAdvice, number: Told) -> str:
     """More high marks than low ones, as many, or fewer."""
     if not number.n and not number.partial:
-        return "Aucun questionnaire de satisfaction n’a été reçu."
+        return t("No satisfaction questionnaire was received.")
     if printed.score is None:
-        return f"L’indice de recommandation n’est pas publié ({_FEW})."
+        return t("The recommendation index is not published ({why}).", why=_few())
     score = typography.signed(printed.score)
-    about = "environ " if printed.about else ""
+    index = t("about {n}", n=score) if printed.about else score
     if score == typography.number(0):
-        compared = "Les notes hautes (9 et 10 sur 10) et les notes basses (0 à 6) se compensent"
-    else:
-        more = "plus" if printed.score > 0 else "moins"
-        compared = f"Les notes hautes (9 et 10 sur 10) sont {more} nombreuses que les notes basses (0 à 6)"
-    return f"{compared} : indice de recommandation {about}{score}, sur une échelle de −100 à +100."
+        return t(
+            "High marks (9 and 10 of 10) and low marks (0 to 6) balance: recommendation index {index}, on a scale from −100 to +100.",
+            index=index,
+        )
+    if printed.score > 0:
+        return t(
+            "High marks (9 and 10 of 10) are more numerous than low marks (0 to 6): recommendation index {index}, on a scale from −100 to +100.",
+            index=index,
+        )
+    return t(
+        "High marks (9 and 10 of 10) are less numerous than low marks (0 to 6): recommendation index {index}, on a scale from −100 to +100.",
+        index=index,
+    )
 
 
 # ── what they want, together ────────────────────────────────────────────────
@@ -315,14 +291,14 @@ def first_needs(facts: Facts) -> str:
 def first_needs_words(first: Sequence[str], *, received: bool, published: bool) -> str:
     """*first* are the needs of rank 1."""
     if not received:
-        return "Aucun classement de besoins n’a été reçu."
+        return t("No ranking of needs was received.")
     if not published:
-        return f"Le classement des besoins n’est pas publié ({_FEW})."
+        return t("The ranking of needs is not published ({why}).", why=_few())
     if not first:
-        return "Les personnes qui ont classé les besoins n’ont pas de groupe connu : aucun besoin ne vient en tête."
+        return t("The persons who ranked the needs have no known group: no need comes first.")
     if len(first) == 1:
-        return f"Le besoin classé premier est « {first[0]} »."
-    return f"{_quoted(first, 'besoin', 'besoins')} viennent en tête, ex æquo."
+        return t("The need ranked first is “{need}”.", need=first[0])
+    return t("{needs} come first, tied.", needs=_quoted(first))
 
 
 def common_needs(facts: Facts) -> str:
@@ -336,32 +312,39 @@ def common_needs(facts: Facts) -> str:
 def common_needs_words(names: Sequence[str] | None, *, tied: bool = False) -> str:
     """*names* are the needs in common; None where that cannot be said. *tied*: a fifth place is shared, so that there may be more than five."""
     if names is None:
-        return f"Les priorités communes aux groupes ne peuvent pas s’établir : un groupe au moins a moins de {THRESHOLD} réponses publiables."
+        return t(
+            "Priorities common to the groups cannot be told: at least one group has fewer than {threshold} answers that may be published.",
+            threshold=THRESHOLD,
+        )
     if not names:
-        return f"Aucun besoin ne figure {FIRST_FIVE}."
-    verb = "figure" if len(names) == 1 else "figurent"
-    more = f" {t(TIED_FIFTH)}" if tied else ""
-    return f"{_quoted(names, 'besoin', 'besoins')} {verb} {FIRST_FIVE}.{more}"
+        return t("No need is among the first five needs of each group.")
+    text = tn(
+        "{needs} is among the first five needs of each group.",
+        "{needs} are among the first five needs of each group.",
+        len(names),
+        needs=_quoted(names),
+    )
+    return f"{text} {t(TIED_FIFTH)}" if tied else text
 
 
 def first_need_figure(first: Sequence[str]) -> tuple[str, str]:
     """What a band of figures says of the needs of rank 1: the text, and what it is."""
     if len(first) < 2:
-        return "".join(first) or typography.NOTHING, "premier besoin"
+        return "".join(first) or typography.NOTHING, t("first need")
     names = typography.listing(first)
     if len(names) <= _LONGEST_FIGURE:
-        return names, "premiers besoins, ex æquo"
-    return typography.number(len(first)), "besoins à la première place, ex æquo"
+        return names, t("first needs, tied")
+    return typography.number(len(first)), t("needs in the first place, tied")
 
 
 def needs_of_rank(by_rank: Mapping[int, Sequence[str]], rank: int) -> str:
     """The need of *rank*, or all that share it; of a place that a tie fills, with whom."""
     names = by_rank.get(rank, ())
     if names:
-        return names[0] if len(names) == 1 else f"{typography.listing(names)} (ex æquo)"
+        return names[0] if len(names) == 1 else t("{needs} (tied)", needs=typography.listing(names))
     above = max((each for each in by_rank if each < rank), default=0)
     if above and above + len(by_rank[above]) > rank:
-        return f"ex æquo au rang {above}"
+        return t("tied at rank {rank}", rank=above)
     return typography.NOTHING
 
 
@@ -369,13 +352,13 @@ def groups_heard(facts: Facts) -> str:
     """How many focus groups were held, and with whom."""
     focus = focus_groups(told(facts, "focus_group"))
     if not focus.n_sessions:
-        return "Aucune séance de groupe de discussion n’a été reçue."
+        return t("No focus group session was received.")
     people, women, men = people_heard(facts)
-    text = typography.count(focus.n_sessions, "séance de groupe de discussion", "séances de groupe de discussion")
+    text = tn("{n} focus group session", "{n} focus group sessions", focus.n_sessions)
     if people:
-        text += f", {typography.count(people, 'participation')}"
+        text += tn(", {n} participation", ", {n} participations", people)
         if women is not None and men is not None:
-            text += f" ({_none_or(women, 'femme')} et {_none_or(men, 'homme')})"
+            text += t(" ({women} and {men})", women=_women(women), men=_men(men))
     return f"{text}."
 
 
@@ -388,16 +371,16 @@ def actions(facts: Facts) -> str:
 def due_words(action: Action, *, short: bool = False) -> str:
     """When an action is due: its day, else what was answered, which nobody could read as one."""
     if action.deadline is None:
-        return action.values["deadline"] or "à fixer"
+        return action.values["deadline"] or t("to be set")
     return typography.short_day(action.deadline) if short else typography.day(action.deadline)
 
 
 def actions_words(n: int, n_needs: int) -> str:
     """*n* actions for *n_needs* needs."""
     if not n:
-        return "Aucune action n’a été saisie."
-    what = typography.count(n, "action est prévue", "actions sont prévues")
-    return f"{what}, pour {typography.count(n_needs, 'besoin')}." if n_needs else f"{what}."
+        return t("No action was entered.")
+    planned = tn("{n} action is planned", "{n} actions are planned", n)
+    return planned + tn(", for {n} need", ", for {n} needs", n_needs) + "." if n_needs else f"{planned}."
 
 
 def complete(facts: Facts) -> str:
@@ -411,32 +394,39 @@ def complete(facts: Facts) -> str:
 def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
     """Of *n* actions; *day* is that of the data."""
     if not n:
-        return "Aucune action n’a été saisie."
+        return t("No action was entered.")
     if n == 1:
-        text = "L’action prévue est complète" if n_complete else "L’action prévue est encore incomplète"
+        text = t("The planned action is complete") if n_complete else t("The planned action is not yet complete")
     elif n_complete == n:
-        text = "Toutes sont complètes"
+        text = t("All are complete")
     elif not n_complete:
-        text = "Aucune n’est encore complète"
+        text = t("None is complete yet")
     else:
-        verb = "est complète" if n_complete == 1 else "sont complètes"
-        text = f"{typography.number(n_complete)} {verb}, sur {typography.number(n)}"
-    text += f" ({SMART_RULE})"
+        text = tn("{n} is complete, of {total}", "{n} are complete, of {total}", n_complete, total=n)
+    text += t(" (objective, target, responsible function, deadline and indicator all filled in)")
     if n_late and day:
-        late = typography.number(n_late) if n > 1 else "elle"
-        text += f" ; {late} {'est en retard' if n_late == 1 else 'sont en retard'} au {day}"
+        text += (
+            t("; it is late as of {day}", day=day)
+            if n == 1
+            else tn("; {n} is late as of {day}", "; {n} are late as of {day}", n_late, day=day)
+        )
     return f"{text}."
 
 
-def _named(names: Sequence[str], one: str, many: str) -> str:
-    """``3 zones : A, B et C``; of many, how many; of one, its name."""
+def _few() -> str:
+    return t("fewer than {threshold} persons, or a number from which they could be derived", threshold=THRESHOLD)
+
+
+def _zones(names: Sequence[str]) -> str:
+    """``3 zones (A, B and C)``; of many, how many; of one, its name."""
     if len(names) == 1:
         return names[0]
-    counted = typography.count(len(names), one, many)
+    counted = tn("{n} zone", "{n} zones", len(names))
     return counted if len(names) > _MOST_NAMED else f"{counted} ({typography.listing(names)})"
 
 
-def _quoted(names: Sequence[str], one: str, many: str) -> str:
-    if len(names) > _MOST_NAMED:
-        return typography.count(len(names), one, many)
-    return typography.listing([f"« {name} »" for name in names])
+def _quoted(needs: Sequence[str]) -> str:
+    """The needs in quotation marks; of many, how many."""
+    if len(needs) > _MOST_NAMED:
+        return tn("{n} need", "{n} needs", len(needs))
+    return typography.listing([t("“{name}”", name=name) for name in needs])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 MOST_PIECES = 200  # of one hand
@@ -54,8 +55,18 @@ class Hands:
         self._busy: set[_Hand] = set()
         self._stopping = False
 
+    async def begin(self) -> None:
+        """Start one beforehand: whoever starts a worker has something to do, most likely."""
+        with suppress(OSError):  # the first piece tells it
+            hand = await self._new()
+            hand.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(hand)
+
     async def carry_out(self, order: Mapping[str, Any], most_s: float) -> dict[str, Any]:
         """What the process answers to *order*. Raises: HandDied, OverTime."""
+        self._idle = [
+            each for each in self._idle if each.process.returncode is None
+        ]  # one may have died since: of no piece
         hand = self._idle.pop() if self._idle else await self._new()
         self._busy.add(hand)
         try:

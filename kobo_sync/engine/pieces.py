@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CLICK = 1_000_000  # what a person or the server's word is worth against the clock
+AFTER_OTHERS = (
+    10  # a piece that so many workers died with comes after all others: they may be innocent of it, or it of them
+)
 PARTS = ("pull", "reconcile", "zone")  # stages of which a mission has many at once
+ALONE = ("purge", "backup")  # they touch all of the mission: no other piece of it may be at work
 WAITS_FOR = {  # stage → the stages of which no piece of the mission may be unfinished when it begins
     "follow": ("pull", "reconcile"),
     "review": ("pull", "reconcile"),
@@ -36,7 +40,8 @@ class Piece:
     due_by: str = ""
     rank: int = 0
     place: str = ""
-    deaths: int = 0  # of workers with it; of its own process alone counts more
+    deaths: int = 0  # of workers with it
+    own_deaths: int = 0  # of its own process alone
 
     @property
     def lock(self) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kobo_sync.engine.pieces import Piece
+from kobo_sync.engine.pieces import AFTER_OTHERS, Piece
 from kobo_sync.engine.tables import engine_url, prepare
 from kobo_sync.errors import ConfigError, StoreError
 
@@ -38,7 +38,7 @@ GROUP BY 1, 2
 _LAG = """
 SELECT coalesce(extract(epoch FROM now() - min(coalesce(job.scheduled_at, (
     SELECT max(at) FROM procrastinate_events WHERE job_id = job.id AND type IN ('deferred', 'deferred_for_retry'))))), 0)::float
-    AS lag_s
+    AS lag_s, count(*) FILTER (WHERE (job.args->>'deaths')::int >= %(after)s) AS n_deadly
 FROM procrastinate_jobs job
 WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
     AND (%(missions)s::text[] IS NULL OR queue_name = ANY(%(missions)s))
@@ -82,11 +82,15 @@ class WorkerShown:
 
 @dataclass(frozen=True)
 class QueueState:
-    """What the queue holds of some missions, and who works on it; *lag_s*: how long the oldest piece that is due waits."""
+    """What the queue holds of some missions, and who works on it.
+
+    *lag_s*: how long the oldest piece that is due waits; *n_deadly*: of those, pieces that `AFTER_OTHERS` workers died with.
+    """
 
     kinds: tuple[Kind, ...]
     workers: tuple[WorkerShown, ...]
     lag_s: float
+    n_deadly: int = 0
 
     @property
     def n_waiting(self) -> int:
@@ -205,7 +209,8 @@ def read_state(ask: Callable[..., list[dict[str, Any]]], missions: list[str] | N
     counts = tuple(
         Kind(stage, n.get("todo", 0), n.get("doing", 0), n.get("failed", 0)) for stage, n in sorted(kinds.items())
     )
-    return QueueState(counts, workers, float(ask(query=_LAG, missions=missions)[0]["lag_s"]))
+    due = ask(query=_LAG, missions=missions, after=AFTER_OTHERS)[0]
+    return QueueState(counts, workers, float(due["lag_s"]), due["n_deadly"])
 
 
 def missing_extra() -> ConfigError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kobo_sync.errors import ConfigError, StoreError
 
@@ -125,6 +125,23 @@ def prepare(url: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         if not _is_current(connection):  # another process may have been faster
             _bring_up(connection)
+
+
+def look(url: str) -> Literal["missing", "older", "current"]:
+    """How the tables are; nothing is made or brought up. Raises: StoreError, also when they can only be read; ConfigError."""
+    address = conninfo(url)
+    import psycopg
+
+    with refusals(), psycopg.connect(address) as connection:
+        _look_at_server(connection)
+        if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+            raise StoreError(
+                "the queue's database can only be read: the server is a copy, or set to read only",
+                hint="name the server that is written to in ENGINE_URL (or STORE_URL)",
+            )
+        if _is_current(connection):
+            return "current"
+        return "older" if _facts(connection) else "missing"
 
 
 def _look_at_server(connection: psycopg.Connection[Any]) -> None:

@@ -19,7 +19,7 @@ from procrastinate.worker import Worker as LibraryWorker
 
 from kobo_sync.engine.connecting import TASK, working_app
 from kobo_sync.engine.hands import HandDied, Hands, OverTime
-from kobo_sync.engine.pieces import WAITS_FOR, Piece, piece_of
+from kobo_sync.engine.pieces import AFTER_OTHERS, ALONE, CLICK, WAITS_FOR, Piece, piece_of
 from kobo_sync.engine.queue import _SOONER, BEAT_S, DEAD_S, GONE_S, deferrer, say_less, sooner
 from kobo_sync.engine.tables import prepare
 
@@ -27,9 +27,12 @@ log = logging.getLogger("kobo_sync.engine.worker")
 POLL_S = 0.5  # a piece whose lock was taken is looked at again
 TEND_S = 1.0
 GAP_S = 3.0  # a look that took longer: the database, or this machine, was away, and every beat is old
-WAIT_S, BUSY_S = 1.0, 2.0  # for siblings; for somebody who works on the same by hand
-MOST_DEATHS = 30  # a piece that so many workers died with is left: what kills them must not do so for ever
-OWN_DEATH = 5  # its own process alone died: counts as so many
+SIBLING_S = 0.05  # how long siblings are waited for, by each that is unfinished
+LEAST_S, MOST_S = 0.25, 5.0  # and within what
+BUSY_S = 2.0  # for somebody who works on the same by hand
+HELD_S = 3.0  # for a piece of the whole mission that is older
+TURN_S, EVERY_S = 600, 3600  # so long of each hour that it waits the younger ones are held back for it
+MOST_OWN_DEATHS = 6  # a piece whose own process died so often is left
 KEEP_FAILED_H = 7 * 24
 _TAKE_BACK = """
 WITH stalled AS (
@@ -43,18 +46,24 @@ WITH stalled AS (
 )
 UPDATE procrastinate_jobs job SET attempts = attempts + 1, worker_id = NULL, abort_requested = false, scheduled_at = NULL,
     args = job.args || jsonb_build_object('deaths', stalled.deaths),
-    status = (CASE WHEN is_double THEN 'aborted' WHEN stalled.deaths >= %(most)s THEN 'failed' ELSE 'todo' END)
-        ::procrastinate_job_status
+    priority = job.priority - (CASE WHEN stalled.deaths %% %(after)s = 0 THEN 2 * %(click)s ELSE 0 END),
+    status = (CASE WHEN is_double THEN 'aborted' ELSE 'todo' END)::procrastinate_job_status
 FROM stalled WHERE job.id = stalled.id
 RETURNING job.id, job.args->>'stage' AS stage, job.args->>'part' AS part, job.status::text AS status
 """
 _MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s"
 _UNFINISHED = """
-SELECT 1 FROM procrastinate_jobs WHERE queue_name = %(mission)s AND status IN ('todo', 'doing') AND id < %(job_id)s
-    AND args->>'stage' = ANY(%(stages)s) LIMIT 1
+SELECT count(*) AS n FROM procrastinate_jobs WHERE queue_name = %(mission)s AND status IN ('todo', 'doing')
+    AND id < %(job_id)s AND args->>'stage' = ANY(%(stages)s)
+"""
+_OLDER_ALONE = """
+SELECT 1 FROM procrastinate_jobs alone JOIN procrastinate_events event ON event.job_id = alone.id AND event.type = 'deferred'
+WHERE alone.queue_name = %(mission)s AND alone.status IN ('todo', 'doing') AND alone.id < %(job_id)s
+    AND alone.args->>'stage' = ANY(%(alone)s)
+    AND mod(extract(epoch FROM now() - event.at)::bigint, %(every_s)s) < %(turn_s)s LIMIT 1
 """
 _ONE_MORE_DEATH = """
-UPDATE procrastinate_jobs SET args = args || jsonb_build_object('deaths', %(deaths)s::int) WHERE id = %(job_id)s
+UPDATE procrastinate_jobs SET args = args || jsonb_build_object('own_deaths', %(deaths)s::int) WHERE id = %(job_id)s
 """
 _REGISTER = """
 INSERT INTO engine_workers (worker_id, host, pid, at_once, missions)
@@ -66,11 +75,11 @@ DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(s
 
 
 class PutBack(Exception):
-    """The piece goes back into the queue, to be taken again after *in_s* seconds."""
+    """The piece goes back into the queue, to be taken again after *in_s* seconds; *first*: before all others then."""
 
-    def __init__(self, in_s: float) -> None:
+    def __init__(self, in_s: float, *, first: bool = False) -> None:
         super().__init__()
-        self.in_s = in_s
+        self.in_s, self.first = in_s, first
 
 
 class PieceFailed(Exception):
@@ -82,15 +91,17 @@ class _PutBackOnly(retry.BaseRetryStrategy):
         """Retry what was put back; a failure stays one: the next hour tries again."""
         if not isinstance(exception, PutBack):
             return None
-        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=exception.in_s))
+        at = datetime.now(UTC) + timedelta(seconds=exception.in_s)
+        return RetryDecision(retry_at=at, priority=2 * CLICK if exception.first else None)
 
 
 @dataclass(frozen=True)
 class MissionPlace:
-    """Where a mission lies on this machine, and how long one of its pieces may take."""
+    """Where a mission lies on this machine, and how long one of its pieces may take; *federation*: the folder of many."""
 
     folder: str
     most_s: float
+    federation: str = ""
 
 
 class Worker:
@@ -131,6 +142,7 @@ class Worker:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        await self._hands.begin()
         while not self._stopping.is_set():
             app = working_app(self._url, self._at_once + 4)
             app.task(name=TASK, pass_context=True, retry=_PutBackOnly())(self._work)
@@ -177,31 +189,42 @@ class Worker:
 
     async def _carried_out(self, context: JobContext, piece: Piece, job_id: int) -> None:
         connector, place = context.app.connector, self._missions[piece.mission]
-        stages = list(WAITS_FOR.get(piece.stage, ()))
-        values = {"mission": piece.mission, "stages": stages, "job_id": job_id}
-        if stages and await connector.execute_query_all_async(query=_UNFINISHED, **values):
-            raise PutBack(WAIT_S)
-        order = {"folder": place.folder, "piece": piece.arguments, "is_again": context.job.attempts > 0}
+        await self._let_others_first(context.app, piece, job_id)
+        order = {
+            "folder": place.folder,
+            "federation": place.federation,
+            "piece": piece.arguments,
+            "is_again": context.job.attempts > 0,
+        }
         try:
             answer = await self._hands.carry_out(order, place.most_s)
         except HandDied as error:
             log.error("%s %s: its process died", piece.stage, piece.part)
-            deaths = piece.deaths + OWN_DEATH
-            if deaths >= MOST_DEATHS:
+            deaths = piece.own_deaths + 1
+            if deaths >= MOST_OWN_DEATHS:
                 raise PieceFailed from error
-            values = {"job_id": job_id, "deaths": deaths}
-            await connector.execute_query_async(query=_ONE_MORE_DEATH, **values)
+            await connector.execute_query_async(query=_ONE_MORE_DEATH, job_id=job_id, deaths=deaths)
             raise PutBack(0) from error
         except OverTime as error:
             log.error("%s %s: took longer than engine.most_hours, and was ended", piece.stage, piece.part)
             raise PieceFailed from error
         await self._ended(context.app, piece, answer)
 
+    async def _let_others_first(self, app: App, piece: Piece, job_id: int) -> None:
+        """Put back a piece whose siblings are unfinished, or that is younger than one which needs the mission for itself."""
+        ask, values = app.connector.execute_query_all_async, {"mission": piece.mission, "job_id": job_id}
+        stages = list(WAITS_FOR.get(piece.stage, ()))
+        rows = await ask(query=_UNFINISHED, stages=stages, **values) if stages else []
+        if n := sum(row["n"] for row in rows):
+            raise PutBack(min(MOST_S, max(LEAST_S, SIBLING_S * n)))
+        if await ask(query=_OLDER_ALONE, alone=list(ALONE), turn_s=TURN_S, every_s=EVERY_S, **values):
+            raise PutBack(HELD_S)
+
     async def _ended(self, app: App, piece: Piece, answer: Mapping[str, Any]) -> None:
         outcome = answer["outcome"]
         log.info("%s %s: %s", piece.stage, piece.part, outcome, extra={"job": piece.stage})
         if outcome in ("busy", "away"):
-            raise PutBack(BUSY_S)
+            raise PutBack(BUSY_S, first=piece.stage in ALONE)
         if outcome == "stopped" and not answer.get("over_time"):
             raise PutBack(0 if self._stopping.is_set() else BUSY_S)
         if outcome in ("failed", "stopped"):
@@ -253,7 +276,7 @@ class Worker:
         lost = sorted(not_ours & before)
         if not everybody and not lost:
             return not_ours
-        values = {"dead_s": DEAD_S if everybody else 1e9, "lost": lost, "most": MOST_DEATHS}
+        values = {"dead_s": DEAD_S if everybody else 1e9, "lost": lost, "after": AFTER_OTHERS, "click": CLICK}
         for row in await app.connector.execute_query_all_async(query=_TAKE_BACK, **values):
             log.warning("%s %s: its worker died: %s", row["stage"], row["part"] or "", row["status"])
         return not_ours

@@ -118,7 +118,7 @@ def gather_facts(
             if deployed.version_id and deployed.deployed_at
         },
         reworked=reworked(mission.store),
-        pseudonym_key=mission.pseudonym_key,
+        pseudonym_key=cache(mission.pseudonym_key),
     )
     shared, seen = rests_on(mission, facts), marks
     tables.memory = lists.memory = AnalysisCache(mission.workspace.cache, shared, here.states)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +107,9 @@ class Federation:
         workspace, names = self.workspace(name), self.names()
         mission = Mission(workspace, own_environ(name, names, self.environ), self.clock)
         self._refuse_shared_databases(name, names, mission.shared_databases.values())
+        if self.settings.servers:
+            with suppress(ConfigError):  # whoever asks for its settings is told
+                mission.most_at_once = self.settings.limits_of(mission.kf).at_once or mission.most_at_once
         return mission
 
     def _refuse_shared_databases(self, name: str, names: list[str], addresses: Iterable[Address]) -> None:

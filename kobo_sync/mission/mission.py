@@ -65,6 +65,7 @@ class Mission:
     server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
     stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
     host: str = field(default_factory=socket.gethostname)
+    most_at_once: int = 64  # of this server's pulls, as those who serve many missions allow
     form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
     _clients: dict[str, KoboClient] = field(default_factory=dict)
 
@@ -165,6 +166,11 @@ class Mission:
     def kc(self) -> str:
         """The address that phones use."""
         return self.server[1] if self.server else self.config.server.kc
+
+    @property
+    def at_once(self) -> int:
+        """How many pulls of the server, and missions at it, work side by side."""
+        return min(self.config.at_once, self.most_at_once)
 
     @property
     def adopted(self) -> dict[str, str]:

@@ -11,11 +11,13 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kobo_sync.engine.pieces import piece_of
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import Mission
 from kobo_sync.service.logs import write_log
 from kobo_sync.service.stages import Answer, carry_out
@@ -33,6 +35,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group: the worker says when to stop
         signal.signal(number, signal.SIG_IGN)
     _end_with_worker()
+    _die_before_worker()
     answers = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)  # whatever a step prints is no answer
     orders: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -57,7 +60,7 @@ def _listen(source: BinaryIO, orders: queue.Queue[dict[str, Any]], stopping: thr
 
 def _carried_out(order: dict[str, Any], stopping: threading.Event) -> Answer:
     try:
-        mission = Mission(find(Path(order["folder"])), with_secret_files(os.environ))
+        mission = _opened(Path(order["folder"]), order.get("federation", ""))
         try:
             config = mission.config
             write_log(config.service.log_format, [value.get_secret_value() for value in config.secrets.values()])
@@ -73,12 +76,30 @@ def _carried_out(order: dict[str, Any], stopping: threading.Event) -> Answer:
         return Answer("failed")
 
 
+def _opened(folder: Path, federation: str) -> Mission:
+    """The mission in *folder*; one of many has its own secrets alone. Raises: ConfigError."""
+    environ = with_secret_files(os.environ)
+    if not federation:
+        return Mission(find(folder), environ)
+    many = Federation(Path(federation), environ)
+    try:
+        return many.open(folder.name)
+    finally:
+        many.close()
+
+
 def _rss_mb() -> float:
     """The memory that the process holds now, in MB; 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def _die_before_worker() -> None:
+    """Have Linux end this process rather than its worker where memory runs out: the worker then knows which piece it was."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
 
 
 def _end_with_worker() -> None:

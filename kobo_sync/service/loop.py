@@ -245,7 +245,7 @@ class Service:
         """
         mission, now = self._mission, self._clock()
         try:
-            n = queue.defer(first_pieces(mission.config, job, order, form_id, now))
+            n = queue.defer(first_pieces(mission.config, job, order, form_id, now, mission.at_once))
             log.info("%s: handed to the workers, %d pieces", job, n, extra={"job": job})
             runs.note_handed_over(mission.desk, job, order, now, mission.host)
         except SlotTaken:

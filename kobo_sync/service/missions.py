@@ -277,7 +277,9 @@ class Missions:
         settings = self.federation.settings
         if place == THIS_MACHINE:
             return settings.service.at_once or os.cpu_count() or 1
-        return settings.limits_of(place).at_once
+        members = list(self._members.values())  # the lock is held by who takes a turn
+        here = [each.state.at_once for each in members if each.state and server_key(each.state.kf) == place]
+        return min(here, default=settings.limits_of(place).at_once or 1)
 
     def _begin_due(self) -> None:
         waiting = [member for member in self.members() if member.due and member.is_free]

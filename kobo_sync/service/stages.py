@@ -15,7 +15,7 @@ from kobo_sync.config.config import Config
 from kobo_sync.desk import runs
 from kobo_sync.desk.pieces import name_of
 from kobo_sync.desk.runs import Order
-from kobo_sync.engine.pieces import Piece
+from kobo_sync.engine.pieces import ALONE, Piece
 from kobo_sync.engine.queue import mission_key
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped
 from kobo_sync.mission.mission import Mission
@@ -33,8 +33,9 @@ REST: Mapping[str, tuple[str, ...]] = {
     "build": ("set",),
     "deliver": ("set", "deliver"),
 }
-ALONE = ("purge", "backup")  # they touch all of the mission
-FEW, MOST_TOGETHER = 50, 8  # zones: up to so many a piece each; at most so many in one piece
+PIECE_S = 3.0  # what a piece of zones should take: a look at the mission is a small part of it, what a kill costs too
+GUESS_S = 1.0  # of a zone, where none was built before
+LEAST_PIECES, MOST_TOGETHER = 16, 16  # so that many workers have their share; zones in a piece
 Act = Callable[[Mission, str], Report]
 
 
@@ -89,23 +90,29 @@ class Answer:
         }
 
 
-def first_pieces(config: Config, job: str, order: Order, form_id: str, now: datetime) -> list[Piece]:
-    """The pieces that *job* begins with, and the one that waits for them where something follows in any case."""
+def first_pieces(
+    config: Config, job: str, order: Order, form_id: str, now: datetime, at_once: int | None = None
+) -> list[Piece]:
+    """The pieces that *job* begins with, and the one that waits for them where something follows in any case.
+
+    *at_once* pulls of the server run side by side (None: as the mission's config says).
+    """
+    places = at_once or config.at_once
     due_by = (order.slot_at or now) + timedelta(minutes=config.schedule.grace_minutes)
     piece = Piece(mission_key(config), job, form_id, (), order.origin, order.asked_by, due_by.isoformat())
     if job in ("pull", "reconcile"):
-        return list(_pulls(config, piece, [form_id] if form_id else list(config.forms)))
+        return list(_pulls(config, piece, [form_id] if form_id else list(config.forms), places))
     if job == "run":
-        first = _pulls(config, replace(piece, stage="reconcile", rest=("review",)), list(config.forms))
+        first = _pulls(config, replace(piece, stage="reconcile", rest=("review",)), list(config.forms), places)
         return [*first, replace(piece, stage="review", rest=REST["run"])]
     return [replace(piece, stage="plan", part="", rest=REST[job])] if job in REST else [piece]
 
 
-def _pulls(config: Config, piece: Piece, form_ids: Sequence[str]) -> Iterator[Piece]:
+def _pulls(config: Config, piece: Piece, form_ids: Sequence[str], places: int) -> Iterator[Piece]:
     """A pull per project; it always takes the same of the server's places, so no project is pulled twice at once."""
     address = urlsplit(config.server.kf)
     for rank, form_id in enumerate(form_ids):
-        number = zlib.crc32(f"{piece.mission} {form_id}".encode()) % config.engine.per_server
+        number = zlib.crc32(f"{piece.mission} {form_id}".encode()) % places
         yield replace(piece, part=form_id, rank=rank, place=f"{address.netloc} {number}")
 
 
@@ -163,9 +170,9 @@ def _planned(mission: Mission, zones: list[str]) -> Report:
 def _following(mission: Mission, piece: Piece, report: Report, zones: list[str], *, is_again: bool) -> Iterator[Piece]:
     config = mission.config
     due_by = mission.clock() + timedelta(minutes=config.schedule.grace_minutes)
-    then = replace(piece, part="", rest=(), due_by=due_by.isoformat(), rank=0, place="", deaths=0)
+    then = replace(piece, part="", rest=(), due_by=due_by.isoformat(), rank=0, place="", deaths=0, own_deaths=0)
     if piece.stage == "plan":
-        at_once = config.engine.zones_at_once or min(MOST_TOGETHER, -(-len(zones) // FEW)) or 1
+        at_once = config.engine.zones_at_once or _together(len(zones), _zone_s(mission))
         groups = [zones[at : at + at_once] for at in range(0, len(zones), at_once)]
         yield from (replace(then, stage="zone", part=" ".join(codes), rank=rank) for rank, codes in enumerate(groups))
     if piece.stage in ("pull", "reconcile"):
@@ -176,3 +183,20 @@ def _following(mission: Mission, piece: Piece, report: Report, zones: list[str],
             yield replace(then, stage="follow")
     elif piece.rest:
         yield replace(then, stage=piece.rest[0], rest=piece.rest[1:])
+
+
+def _together(n_zones: int, zone_s: float) -> int:
+    """How many of *n_zones* are built in one piece, when each takes *zone_s* seconds."""
+    return max(1, min(MOST_TOGETHER, int(PIECE_S / zone_s), -(-n_zones // LEAST_PIECES)))
+
+
+def _zone_s(mission: Mission) -> float:
+    """Seconds that a zone took, of the last runs that built some."""
+    codes = {zone.code for zone in mission.config.zones}
+    n_zones, took_s = 0, 0.0
+    for run in runs.last_runs(mission.desk, job="build"):
+        built = [line for line in run.report.get("lines", ()) if not line.endswith(": unchanged")]
+        n = sum(line.partition(":")[0] in codes for line in built)
+        if n and run.ended_at:
+            n_zones, took_s = n_zones + n, took_s + (run.ended_at - run.started_at).total_seconds()
+    return max(took_s / n_zones, 0.01) if n_zones else GUESS_S

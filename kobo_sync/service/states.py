@@ -39,6 +39,7 @@ class State:
     runs: Mapping[tuple[str, str], int]  # (job, status) → how many
     findings: Mapping[str, int]  # state → how many
     lacks: KoboSyncError | None = None
+    at_once: int = 2  # of the jobs at its server
 
     @property
     def n_open(self) -> int:
@@ -78,4 +79,5 @@ def state_of(mission: Mission, now: datetime) -> State:
         runs.counts_by_status(mission.desk),
         worklist.counts(mission.desk),
         lacks,
+        mission.at_once,
     )

@@ -113,19 +113,26 @@ def changed_zones(mission: Mission) -> list[str]:
     Raises: as `build`.
     """
     let_import_own_modules(mission)
-    run = _Run(mission)
+    run = _Run(mission, builds=False)
     run.look_at(mission.config.zones)
-    return [zone.code for zone in mission.config.zones if zone.code not in run.previous_findings]
+    changed = [zone.code for zone in mission.config.zones if zone.code not in run.previous_findings]
+    if changed:
+        names_of(run.whole)  # kept: else the first pieces of each worker would read all rows for them
+    return changed
 
 
 class _Run:
     """One build: what all sets share, and what was done so far."""
 
-    def __init__(self, mission: Mission) -> None:
+    def __init__(self, mission: Mission, *, builds: bool = True) -> None:
         self.mission, self.workspace = mission, mission.workspace
         self.marks = gather_marks(mission)
         facts = gather_facts(mission, marks=self.marks)
-        if len(self.marks.zones) > build_worker.WORTH and n_to_check(mission, facts, self.marks) >= build_worker.WORTH:
+        if (
+            builds
+            and len(self.marks.zones) > build_worker.WORTH
+            and n_to_check(mission, facts, self.marks) >= build_worker.WORTH
+        ):
             build_worker.look_ahead(mission)
         self.whole = facts
         findings = findings_by_zone(mission, lambda: self.compared, facts, self.marks)

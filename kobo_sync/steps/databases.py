@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,10 +27,13 @@ COUNTED = {  # table → what its rows are called
     "station": {"submissions": "submissions"},
 }
 
+_FORBIDDEN = """SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(current_schema()::text)
+ AND NOT (has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))"""
+
 
 @dataclass(frozen=True)
 class Database:
-    """What was seen of one database: *reason* says why it cannot be read."""
+    """What was seen of one database: *reason* says why it cannot be read, *locked* why it can only be read."""
 
     name: str
     place: str
@@ -37,6 +41,7 @@ class Database:
     version: int = 0
     rows: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
+    locked: str = ""
 
     @property
     def state(self) -> State | None:
@@ -57,14 +62,17 @@ class Database:
             "empty": "; empty",
         }[state_of(self.tables, self.version)]
         counted = ", ".join(f"{n} {COUNTED[self.name][table]}" for table, n in self.rows.items())
-        return f"{self.place}, version {self.version}{counted and f', {counted}'}{verdict}"
+        only_read = self.locked and f"; it can only be read: {self.locked}"
+        return f"{self.place}, version {self.version}{counted and f', {counted}'}{verdict}{only_read}"
 
     @property
     def cure(self) -> str:
         """What to do; empty when it is well."""
         if self.reason:
             return "restore a backup (kobo-sync restore), or look at the disk and at the database's address"
-        return {"newer": "update kobo-sync", "trial": self.tables.start_again}.get(self.state or "", "")
+        locked = "no run can store anything: let this account write there, or name the server that is written to"
+        cures = {"newer": "update kobo-sync", "trial": self.tables.start_again}
+        return cures.get(self.state or "") or (locked if self.locked else "")
 
 
 def databases(workspace: Workspace, shared: Mapping[str, Address]) -> Iterator[Database]:
@@ -95,7 +103,7 @@ def _in_file(name: str, tables: Versioned[Any], path: Path) -> Database:
             reading = sa.create_engine("sqlite://", creator=lambda: file, poolclass=sa.StaticPool)
             with reading.connect() as connection:
                 version = tables.read(file if tables is STATION else connection)
-                return Database(name, path.name, tables, version, _rows(name, connection))
+                return Database(name, path.name, tables, version, _rows(name, connection), locked=_file_lock(path))
     except (sqlite3.Error, SQLAlchemyError) as error:
         return Database(name, path.name, tables, reason=_first_line(error))
 
@@ -105,11 +113,26 @@ def _on_server(name: str, tables: Versioned[Any], address: Address) -> Database:
     server = server_engine(address, place)
     try:
         with server.connect() as connection:
-            return Database(name, place, tables, tables.read(connection), _rows(name, connection))
+            locked = _server_lock(connection)
+            return Database(name, place, tables, tables.read(connection), _rows(name, connection), locked=locked)
     except (SQLAlchemyError, StoreError) as error:
         return Database(name, place, tables, reason=_first_line(error))
     finally:
         server.dispose()
+
+
+def _file_lock(path: Path) -> str:
+    """Why this account cannot write the file; empty when it can."""
+    if not os.access(path, os.W_OK):
+        return "the file is protected, or the disk"
+    return "" if os.access(path.parent, os.W_OK) else "its folder is protected"
+
+
+def _server_lock(connection: sa.Connection) -> str:
+    """Why this account cannot write the tables; empty when it can."""
+    if connection.exec_driver_sql("SELECT current_setting('transaction_read_only')").scalar_one() == "on":
+        return "the server is a copy, or set to read only"
+    return "" if connection.exec_driver_sql(_FORBIDDEN).scalar_one() == 0 else "the account lacks rights on its tables"
 
 
 def _rows(name: str, connection: sa.Connection) -> dict[str, int]:

@@ -15,12 +15,15 @@ from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.doors import is_plain, open_doors
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.documents.pdf.typeset import families
+from kobo_sync.engine.pieces import AFTER_OTHERS
+from kobo_sync.engine.tables import engine_url, look
 from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected, KoboSyncError
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
+from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.steps.lint import class_lines
 from kobo_sync.steps.projects import Projects, is_copy, is_of
 from kobo_sync.steps.relay import ledger, summary, sums
@@ -30,6 +33,7 @@ from kobo_sync.workspace.attachment_files import away, is_away
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120
+LONG_LAG = timedelta(minutes=15)  # of a piece that is due
 OVERDUE = timedelta(days=2)  # of what waits at the station
 FONTS = {
     "Latin": ("Carlito", "Calibri", "DejaVu Sans"),
@@ -68,6 +72,7 @@ def doctor(mission: Mission) -> Report:
             _station,
             _relay,
             _files,
+            _queue,
         ),
         1,
     ):
@@ -125,6 +130,9 @@ def _config(mission: Mission) -> Iterator[Examined]:
         cure = f'write id = "{secrets.token_hex(4)}" under [mission], the same on every machine of this mission'
         verdict = "the mission has no id: another with its code on the same account would be taken for it"
         yield Examined("mission.id", verdict, cure, severe=False)
+    if config.engine.per_server is not None:
+        verdict = f"an older name of server.at_once, which is {config.at_once}"
+        yield Examined("engine.per_server", verdict, f"write at_once = {config.at_once} under [server]", severe=False)
 
 
 def _forms(mission: Mission) -> Iterator[Examined]:
@@ -275,6 +283,35 @@ def _relay(mission: Mission) -> Iterator[Examined]:
     if not n_refused and waiting and mission.clock() - waiting > OVERDUE:
         cure = "run kobo-sync relay where there is the Internet"
     yield Examined("relay", verdict, cure, severe=False)
+
+
+def _queue(mission: Mission) -> Iterator[Examined]:
+    """Whether the workers' queue can be used, and is worked on; nothing is said where there is no engine."""
+    url = engine_url(mission.config)
+    if not url:
+        return
+    tables = look(url)
+    if tables != "current":
+        cure = "start `kobo-sync worker` or the service: they make them as they must be"
+        verdict = "its tables are missing" if tables == "missing" else "its tables are of an older version"
+        yield Examined("queue", verdict, cure, severe=False)
+        return
+    state = engine_state(mission)
+    if state is None:
+        return
+    cure = "" if state.n_alive else "start `kobo-sync worker`: nothing is done until one runs"
+    yield Examined("workers", f"{state.n_alive} alive", cure)
+    lag, failed = timedelta(seconds=state.lag_s), state.n_failed
+    verdict = f"{state.n_waiting} waiting, {state.n_running} running, the oldest that is due since {state.lag_s:.0f} s"
+    cure = "add a worker, or look at the log of those that run" if lag > LONG_LAG else ""
+    yield Examined("queue", verdict, cure, severe=False)
+    if failed:
+        yield Examined(
+            "queue", f"{failed} failed within a day", "look at the page Synchronisations: it says why", False
+        )
+    if state.n_deadly:
+        cure = "look at the workers' logs, and at the memory of their machines"
+        yield Examined("queue", f"with {state.n_deadly} that wait {AFTER_OTHERS} workers or more died", cure, False)
 
 
 def _classes(mission: Mission) -> Iterator[Examined]:

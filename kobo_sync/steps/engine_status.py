@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from kobo_sync.engine.queue import QueueState, mission_key, queue_of
+from typing import TYPE_CHECKING
+
+from kobo_sync.engine.tables import engine_url
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import Mission
+
+if TYPE_CHECKING:
+    from kobo_sync.engine.queue import QueueState
 
 
 def engine_state(mission: Mission) -> QueueState | None:
     """The queue of *mission* and its workers; None without an engine. Raises: StoreError, ConfigError."""
+    if not engine_url(mission.config):
+        return None
+    from kobo_sync.engine.queue import mission_key, queue_of  # here: most missions have no engine
+
     queue, key = queue_of(mission.config), mission_key(mission.config)
     return queue.state([key]).of_mission(key) if queue else None
 

@@ -20,7 +20,6 @@ from kobo_sync.databases.engines import Address, prepare, refusal_of, server_eng
 from kobo_sync.databases.moving import MOVED, refuse_moved
 from kobo_sync.databases.versions import bring_up, is_current
 from kobo_sync.errors import StoreError
-from kobo_sync.kobo.wire.listing import content_hash, parse_submission
 from kobo_sync.model import Form
 from kobo_sync.store import schema
 from kobo_sync.store.migrations import MIRROR
@@ -317,6 +316,8 @@ def ensure_hashes(store: Store, form_id: str) -> None:
     with store.read() as connection:
         if not connection.execute(sa.select(sa.exists().where(unhashed))).scalar():
             return  # as nearly always: then nobody who writes is waited for
+    from kobo_sync.kobo.wire.listing import content_hash, parse_submission
+
     with store.begin() as connection:
         bodies = RawPages(connection)
         hashed = [

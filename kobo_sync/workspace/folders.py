@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, StoreError, disk_error
-from kobo_sync.forms.sheets import Book, read_book
-from kobo_sync.forms.xlsform import form_of
 from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
@@ -33,6 +31,7 @@ from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
+    from kobo_sync.forms.sheets import Book
 
 STATE = ".kobo_sync"
 BACKUPS = "backups"
@@ -202,12 +201,16 @@ class Workspace:
         name, key = f"form-{file}", digest(content)
         form = self.cache.get(name, key, Form)
         if form is None:
+            from kobo_sync.forms.xlsform import form_of  # here: many a verb reads no form anew
+
             form = form_of(self.book(file), content, file)
             self.cache.put(name, key, form)
         return form
 
     def book(self, file: str) -> Book:
         """The sheets of forms/*file*, read once for each state of the workbook. Raises: FormError, ConfigError."""
+        from kobo_sync.forms.sheets import Book, read_book  # as above
+
         content = self.form_bytes(file)
         name, key = f"book-{file}", digest(content)
         book = self.cache.get(name, key, Book)

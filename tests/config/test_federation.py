@@ -10,7 +10,7 @@ from kobo_sync.errors import ConfigError
 
 def test_nothing_need_be_written() -> None:
     settings = parse_federation("")
-    assert settings.service.at_once == 0 and settings.limits_of("https://kf.example.org") == ServerLimits(at_once=2)
+    assert settings.service.at_once == 0 and settings.limits_of("https://kf.example.org") == ServerLimits()
 
 
 def test_a_server_s_limits_hold_for_each_spelling_of_its_address() -> None:

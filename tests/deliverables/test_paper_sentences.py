@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kobo_sync.analysis.populations import Told
-from kobo_sync.deliverables import letterhead, sentences
+from kobo_sync.deliverables import evaluation_sentences, letterhead, sentences
 from kobo_sync.language import typography
 
 MINUS, NB, NN = "\u2212", typography.NBSP, typography.NNBSP
@@ -37,7 +37,7 @@ def test_a_rate_that_is_not_the_quotient_says_its_rule(n: Told, quota: int, rate
     ],
 )
 def test_attrition(n_before: int, n_pairs: int, text: str) -> None:
-    assert sentences.attrition_words(n_before, n_pairs) == text
+    assert evaluation_sentences.attrition_words(n_before, n_pairs) == text
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_attrition(n_before: int, n_pairs: int, text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_score_rises_stays_or_falls(before: str, after: str, moved: str, text: str) -> None:
-    assert sentences.evolution_words(before, after, moved, "n = 24") == text
+    assert evaluation_sentences.evolution_words(before, after, moved, "n = 24") == text
 
 
 @pytest.mark.parametrize(
@@ -66,24 +66,24 @@ def test_a_score_rises_stays_or_falls(before: str, after: str, moved: str, text:
     ],
 )
 def test_a_decline_is_no_gain(gain: float | None, change: float, shown: str, text: str) -> None:
-    assert sentences.gain_words(gain, change, shown) == text
+    assert evaluation_sentences.gain_words(gain, change, shown) == text
 
 
 def test_persons_who_move_are_counted_in_words_and_nobody_is_left_out() -> None:
-    words = sentences.moves_words
+    words = evaluation_sentences.moves_words
     assert words(12, 3, 4) == "12 personnes progressent, 3 personnes reculent et 4 personnes gardent leur score"
     assert words(1, 0, 1) == "1 personne progresse et 1 personne garde son score"
     assert words(0, 9, 0) == "9 personnes reculent"
 
 
 def test_a_rate_above_one_is_commented() -> None:
-    assert sentences.rates_words([0.9, 1.0]) == ""
-    assert "plus de réponses que de personnes présentes" in sentences.rates_words([0.9, 2.5])
+    assert evaluation_sentences.rates_words([0.9, 1.0]) == ""
+    assert "plus de réponses que de personnes présentes" in evaluation_sentences.rates_words([0.9, 2.5])
 
 
 def test_few_answers_are_called_few_and_many_are_not() -> None:
-    assert sentences.uncertainty_words(25).startswith("Avec si peu de réponses")
-    assert sentences.uncertainty_words(67) == "L’indice ne sert jamais à classer les zones."
+    assert evaluation_sentences.uncertainty_words(25).startswith("Avec si peu de réponses")
+    assert evaluation_sentences.uncertainty_words(67) == "L’indice ne sert jamais à classer les zones."
 
 
 def test_a_number_that_is_not_told_is_said_not_to_be() -> None:

@@ -71,6 +71,19 @@ def test_a_process_that_dies_is_told_and_the_next_piece_has_another() -> None:
     assert _with_hands(act)["outcome"] == "done"
 
 
+def test_one_that_died_between_two_pieces_is_no_piece_s_death() -> None:
+    async def act(own: Hands) -> list[int]:
+        await own.begin()
+        (idle,) = own._idle
+        first = (await own.carry_out({"do": "it"}, 60))["pid"]
+        idle.process.kill()
+        await idle.process.wait()
+        return [first, idle.process.pid, (await own.carry_out({"do": "it"}, 60))["pid"]]
+
+    first, begun, second = _with_hands(act)
+    assert first == begun != second
+
+
 def test_what_takes_too_long_is_asked_to_stop_and_then_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     async def asked(own: Hands) -> dict[str, Any]:
         return await own.carry_out({"do": "last"}, 0.1)

@@ -142,6 +142,34 @@ def test_pulls_take_few_places_of_a_server_each_project_always_the_same() -> Non
     assert {piece.lock.rpartition(" ")[0] for piece in twice[0]} == {"127.0.0.1:1"}
 
 
+def test_the_older_name_of_a_server_s_places_is_taken_and_the_newer_goes_before_it() -> None:
+    zones = {"config/zones.csv": ZONES}
+    older = parse_config(f"{MISSION}\n[engine]\nper_server = 7\n", zones, {})
+    newer = MISSION.replace("[server]", "[server]\nat_once = 1")
+    assert (CONFIG.at_once, older.at_once) == (2, 7)
+    assert parse_config(f"{newer}\n[engine]\nper_server = 7\n", zones, {}).at_once == 1
+    places = {piece.lock for piece in first_pieces(CONFIG, "pull", Order(), "", NOW, 1)}
+    assert places == {"127.0.0.1:1 0"}
+
+
+def test_a_piece_has_as_many_zones_as_take_some_seconds_and_every_worker_has_some() -> None:
+    assert stages._together(300, 0.75) == 4 and stages._together(300, 0.01) == stages.MOST_TOGETHER
+    assert stages._together(60, 0.2) == 4 and stages._together(10, 0.2) == 1 and stages._together(0, 9.0) == 1
+
+
+def test_what_a_zone_takes_is_what_the_last_runs_took(field_team: Field) -> None:
+    mission = field_team.mission
+    assert stages._zone_s(mission) == stages.GUESS_S
+    field_team.person("NOR-01")
+    assert carry_out(mission, Piece("essai", "pull", "personnes"), is_again=False).outcome == "done"
+    run_id = runs.start_run(mission.desk, "build", Order(), mission.clock(), "here", 1)
+    report = {
+        "lines": ["nord: a.docx", "sud: unchanged", "mission: b.docx", "2 of 3 zones to build, then the mission's set"]
+    }
+    runs.end_run(mission.desk, run_id, mission.clock() + timedelta(seconds=4), "done", report)
+    assert stages._zone_s(mission) == pytest.approx(4)
+
+
 def test_persons_come_before_the_clock_and_missions_take_turns() -> None:
     clock, person = (Piece("m", "zone", "z", origin=origin, rank=3) for origin in ("schedule", "person"))
     assert person.priority > clock.priority > Piece("m", "zone", "y", rank=4).priority

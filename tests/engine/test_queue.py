@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import POSTGRES, REPO, Field
+from conftest import POSTGRES, REPO, TOKEN, Field
 from engine_cluster import (
     PASSWORD,
     Postgres,
@@ -28,7 +29,8 @@ from engine_cluster import (
     zones_mission,
 )
 
-from kobo_sync.desk import runs, schedules
+from kobo_sync.desk import pieces, runs, schedules
+from kobo_sync.desk.processes import holder_name
 from kobo_sync.desk.runs import Order
 from kobo_sync.engine.pieces import Piece
 from kobo_sync.errors import ConfigError, StoreError
@@ -36,7 +38,7 @@ from kobo_sync.phones.collect import Phone
 from kobo_sync.service.loop import Service
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.status import status
-from kobo_sync.workspace.folders import Workspace
+from kobo_sync.workspace.folders import Workspace, find
 
 if TYPE_CHECKING:
     from web_office import Office
@@ -304,8 +306,6 @@ def test_what_a_killed_worker_was_at_is_taken_over_and_done(
 def test_two_missions_of_one_id_and_one_without_a_queue_are_refused(
     cluster: tuple[Workspace, Server, Queue, Processes], tmp_path: Path
 ) -> None:
-    import shutil
-
     workspace, _, _, processes = cluster
     twin = tmp_path / "twin"
     shutil.copytree(workspace.root / "config", twin / "config")
@@ -316,3 +316,61 @@ def test_two_missions_of_one_id_and_one_without_a_queue_are_refused(
     path.write_text(path.read_text("utf-8").replace("enabled = true", ""), "utf-8")
     processes.start("alone", "worker", "--workspace", str(twin))
     assert processes.running["alone"].wait(60) == 3 and "the mission has no queue" in processes.log("alone")
+
+
+def test_one_worker_for_a_folder_of_missions_leaves_aside_what_it_cannot_work_on(
+    cluster: tuple[Workspace, Server, Queue, Processes], tmp_path: Path
+) -> None:
+    """The mission has its token from the environment, under its own name; another has no queue, a third is broken."""
+    workspace, _, queue, processes = cluster
+    folder = tmp_path / "many"
+    folder.mkdir()
+    workspace.root.rename(folder / "nord")
+    for name, text in (("lone", (folder / "nord/config/mission.toml").read_text("utf-8")), ("torn", "[mission")):
+        (folder / name / "config").mkdir(parents=True)
+        (folder / name / "config" / "mission.toml").write_text(text.replace("enabled = true", ""), "utf-8")
+        (folder / name / "config" / "zones.csv").write_text(
+            (folder / "nord/config/zones.csv").read_text("utf-8"), "utf-8"
+        )
+    secrets = folder / "nord" / "config" / "secrets.env"
+    secrets.write_text(secrets.read_text("utf-8").replace(f"KOBO_TOKEN={TOKEN}\n", ""), "utf-8")
+    processes.env["KOBO_TOKEN__NORD"] = TOKEN
+    processes.start("worker", "worker", "--workspaces", str(folder))
+    until(lambda: queue.state().n_alive == 1, 60, "it lives")
+    queue.defer([Piece("zones", "pull", "personnes", origin="person", asked_by="maha")])
+    until(lambda: _idle(queue), 60, "it is done")
+    log = processes.log("worker")
+    assert "lone is left aside: " in log and "torn is left aside: " in log and TOKEN not in log
+    mission = mission_of(find(folder / "nord"))
+    assert [run.status for run in runs.last_runs(mission.desk) if run.job == "pull"] == ["done"]
+    mission.close()
+    assert processes.end("worker") == 0
+    shutil.rmtree(folder / "nord")
+    processes.start("none", "worker", "--workspaces", str(folder))
+    assert processes.running["none"].wait(60) == 3 and "no mission in it" in processes.log("none")
+
+
+def test_a_backup_is_not_kept_out_by_pulls_that_keep_coming(
+    cluster: tuple[Workspace, Server, Queue, Processes], server: Postgres, database: str
+) -> None:
+    """This test is at work on a pull of its own: the backup waits for it, and the pull that was put in later for the backup."""
+    workspace, _, queue, processes = cluster
+    mission, holder = mission_of(workspace), holder_name("test")
+    pieces.take_piece(mission.desk, "pull far", holder, "here", os.getpid(), mission.clock(), pieces.StillWatch())
+    queue.defer([Piece("zones", "backup"), Piece("zones", "pull", "personnes", origin="hook")])
+    processes.start("worker", "worker", "--workspace", str(workspace.root))
+
+    def put_back() -> int:
+        with psycopg.connect(server.conninfo(database)) as connection:
+            query = "SELECT count(*) FROM kobo_engine.procrastinate_jobs WHERE attempts > 1"
+            return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+
+    until(lambda: put_back() == 2, 60, "both were taken, and put back twice")
+    assert not [run for run in runs.last_runs(mission.desk) if run.job in ("backup", "pull")]
+    pieces.give_back(mission.desk, "pull far", holder)
+    until(lambda: _idle(queue), 60, "both are done")
+    assert [run.job for run in reversed(runs.last_runs(mission.desk)) if run.job in ("backup", "pull")] == [
+        "backup",
+        "pull",
+    ]
+    mission.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,8 @@ from kobo_sync.steps.init import init
 from kobo_sync.store.database import open_store
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.workspace.folders import Workspace, find
+
+READ_ONLY = "options=-c%20default_transaction_read_only%3Don"
 
 
 @pytest.fixture
@@ -119,6 +122,50 @@ def test_a_desk_on_a_server_that_cannot_be_reached(three_databases: Workspace) -
 def test_a_desk_on_a_server(three_databases: Workspace, postgres: str) -> None:
     open_desk(Address(postgres, "", "DESK_URL")).close()
     assert f"version {DESK.version}, 0 runs" in _line(_looked(three_databases, DESK_URL=postgres), "desk")
+
+
+def test_a_database_that_can_only_be_read_is_a_fault(
+    three_databases: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_databases.database.chmod(0o400)
+    if os.access(three_databases.database, os.W_OK):  # root may write whatever the rights say
+        monkeypatch.setattr("kobo_sync.steps.databases.os.access", lambda path, _how: "mirror" not in str(path))
+    report = _looked(three_databases)
+    assert _line(report, "mirror").startswith("✗") and "can only be read" in _line(report, "mirror")
+    assert _line(report, "station").startswith("✓")
+
+
+@pytest.mark.postgres
+def test_a_desk_on_a_server_that_can_only_be_read(three_databases: Workspace, postgres: str) -> None:
+    open_desk(Address(postgres, "", "DESK_URL")).close()
+    report = _looked(three_databases, DESK_URL=f"{postgres}{'&' if '?' in postgres else '?'}{READ_ONLY}")
+    assert _line(report, "desk").startswith("✗") and "copy, or set to read only" in _line(report, "desk")
+
+
+@pytest.mark.postgres
+def test_the_queue_is_looked_at_and_not_made(three_databases: Workspace, postgres: str) -> None:
+    pytest.importorskip("procrastinate", reason="procrastinate is not installed")
+    from kobo_sync.engine.pieces import Piece
+    from kobo_sync.engine.queue import Queue
+
+    assert not [line for line in _looked(three_databases).lines if "queue" in line]
+    for _ in range(2):
+        assert "its tables are missing" in _line(_looked(three_databases, ENGINE_URL=postgres), "queue")
+    queue = Queue(postgres)
+    queue.defer([Piece("elsewhere", "digest")])
+    report = _looked(three_databases, ENGINE_URL=postgres)
+    assert _line(report, "workers") == "✗ workers: 0 alive" and _line(report, "queue").startswith("✓")
+    queue.close()
+    locked = f"{postgres}{'&' if '?' in postgres else '?'}{READ_ONLY}"
+    assert "can only be read" in _line(_looked(three_databases, ENGINE_URL=locked), "queue")
+    gone = _line(_looked(three_databases, ENGINE_URL="postgresql://maha:motdepasse@127.0.0.1:1/desk"), "queue")
+    assert gone.startswith("✗") and "cannot be reached" in gone and "motdepasse" not in gone
+
+
+def test_an_older_name_of_a_setting_is_told(three_databases: Workspace) -> None:
+    path = three_databases.root / "config" / "mission.toml"
+    path.write_text(path.read_text("utf-8") + "\n[engine]\nper_server = 5\n", "utf-8")
+    assert _line(_looked(three_databases), "engine.per_server").startswith("! ")
 
 
 def test_a_secret_that_the_config_lets_go_over_plain_http_is_told_each_time(three_databases: Workspace) -> None:
