@@ -184,7 +184,7 @@ def _signatures(
         _person_row(facts, number, person, half_days, signature_cm) for number, person in enumerate(listed.people, 1)
     ]
     if not rows:
-        empty = writer.Cell(typography.spaced(t("No data: neither registration nor sign-in was received")), italic=True)
+        empty = writer.Cell(t("No data: neither registration nor sign-in was received"), italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
     # As long as nobody has signed, it is a sheet to sign on paper: a line for each person expected.
     expected = 0 if listed.present else sum(zone.target for zone in present.zones_of(facts))
