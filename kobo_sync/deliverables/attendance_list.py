@@ -36,10 +36,10 @@ NO_SESSION = later_n(
 REPEATED = later_n("{n} repeated sign-in, counted once", "{n} repeated sign-ins, counted once")
 _MOST_COLUMNS = 4  # half-days side by side
 _HEADING = later("Sign-in sheet")
-_CERTIFIED = (later("Certified correct, the trainer"), later("Approved by the organiser"))
+_CERTIFIED = (later("Certified correct by the trainer"), later("Approved by the organiser"))
 _DECLARED = later_n(
-    "{n} presence declared without a signature, the form asks for none",
-    "{n} presences declared without a signature, the form asks for none",
+    "{n} attendance declared without a signature, the form asks for none",
+    "{n} attendances declared without a signature, the form asks for none",
 )
 _DOTS = "…………………………………"
 _TEXT_WIDTHS = (1.0, 5.2, 1.2, 4.7, 2.1, 2.7, 2.9)

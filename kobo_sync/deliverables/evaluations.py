@@ -59,7 +59,7 @@ def build(facts: Facts) -> list[Document]:
     if facts.config.forms_with_role("satisfaction"):
         writer.heading(document, t("Satisfaction"))
         satisfaction_results(document, facts)
-    writer.heading(document, t("Words of participants"))
+    writer.heading(document, t("What participants said"))
     words(document, facts)
     _reading(document, facts)
     workbook = result_sheets.evaluation_workbook(facts, form_ids)

@@ -52,7 +52,7 @@ def live_values(facts: Facts) -> dict[str, str]:
         typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else t("… (no data received)")
     )
     values["donnees_arretees"] = (
-        t("Data closed on {day}", day=values["donnees_au"]) if facts.as_of else t("No data were received")
+        t("Data cut-off: {day}", day=values["donnees_au"]) if facts.as_of else t("No data were received")
     )
     values["soumissions"] = letterhead.received(letterhead.n_submissions(facts, facts.config.forms))
     return {name: typography.spaced(text) for name, text in values.items()}

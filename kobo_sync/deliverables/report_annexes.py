@@ -64,7 +64,7 @@ _MEANINGS: Mapping[str, tuple[str, str, int, str]] = {
     "recommendation": (later("Recommendation index"), _SIGNED, 0, later("% of marks 9–10 minus % of marks 0–6, from −100 to +100.")),
     "recommendation_low": (later("Lower bound (95% CI)"), _SIGNED, 0, later("Adjusted Wald interval around the index.")),
     "recommendation_high": (later("Upper bound (95% CI)"), _SIGNED, 0, later("Adjusted Wald interval around the index.")),
-    "agreement": (later("Agreement between groups, Kendall's W"), "", 2, later("0: no agreement between the groups' rankings; 1: identical rankings.")),
+    "agreement": (later("Agreement between groups, Kendall W"), "", 2, later("0: no agreement between the groups' rankings; 1: identical rankings.")),
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
 _OBJECTIVES_HINT = later(
     "By objective of the terms of reference: what was done, the evidence, the limit. [[report.objectives]] makes it a computed table."
 )
-_DAY_HINT = later("Course: the day's real programme, place, persons, mood.")
+_DAY_HINT = later("Course: the real programme of the day, place, persons, mood.")
 _CHANGE_HINT = later("Why the planned activity was changed: what changed and why, or “no change”.")
 _ALL_ZONES_HINT = later("The real programme of the days; why the planned activity was changed, zone by zone.")
 # Forms of which a person fills one, or one per session: their numbers are numbers of persons.
@@ -68,7 +68,7 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         "acquis": named(t("learning"), lambda d: evaluations.learning_results(d, facts)),
         "acquis_par_zone": named(t("learning by zone"), partial(_learning_by_zone, facts=facts, zones=zones)),
         "satisfaction": named(t("satisfaction"), lambda d: evaluations.satisfaction_results(d, facts)),
-        "paroles": named(t("words of participants"), lambda d: evaluations.words(d, facts, level=3)),
+        "paroles": named(t("what participants said"), lambda d: evaluations.words(d, facts, level=3)),
         "besoins": named(t("priority needs"), partial(_needs, facts=facts, part=needs_paper.ranking)),
         "besoins_par_groupe": named(
             t("rank by group"), partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)
@@ -287,7 +287,7 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
     head = [t("Need"), t("Actions"), t("Zones"), t("Complete"), t("Late")]
     caption = tn("Road map: {n} action, by need", "Road map: {n} actions, by need", len(plan.actions))
     writer.table(document, writer.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
-    writer.note(document, t("The actions in detail are in each zone's road map."))
+    writer.note(document, t("The actions in detail are in the road map of each zone."))
 
 
 def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
