@@ -335,7 +335,7 @@ def _total_row(
 
 def _certification(document: WordDocument, facts: Facts) -> None:
     blank = t("Name, date and signature:")
-    rows = [[writer.Cell(f"{t(line)}\n\n{blank}") for line in _CERTIFIED]]
+    rows = [[writer.Cell("\n\n".join((t(line), blank))) for line in _CERTIFIED]]
     content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt=t("Certification and approval"), row_cm=2.0, size=9.5)
     writer.table(document, content)
 

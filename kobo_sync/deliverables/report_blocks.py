@@ -111,7 +111,8 @@ def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
 
 
 def _slot(name: str, hint: str) -> Piece:
-    return Piece(f"{{{{texte:{name}|{t(hint)}}}}}")
+    text = t(hint)
+    return Piece(f"{{{{texte:{name}|{text}}}}}")
 
 
 def report_values(facts: Facts) -> dict[str, str]:
