@@ -6,23 +6,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay, Mark
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process
 from kobo_sync.analysis.persons import (
     TRAITS,
     Person,
-    Place,
     Signature,
+    ZoneIdentified,
     fuller,
     identified,
+    identified_by_zone,
     keys_over_zones,
     listed,
     names,
     registered,
+    told_elsewhere,
 )
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
@@ -122,43 +125,44 @@ class Completion:
     share: float | None
 
 
-@memo_over_runs
+@memo_in_process
 def attendance(facts: Facts) -> Attendance:
     """Who is registered, who signed what. Raises: nothing; no rows give nobody.
 
     Where the form asks for no signature, a row of a known half-day is presence, and where it asks for no half-day (or the config
     has none) any row.
     """
-    known, read = identified(facts), _read(facts)
-    sessions = tuple(session.code for session in facts.config.sessions)
-    own, merged, signatures = listed(facts), keys_over_zones(known.walk_ins), read.signatures
-    people = [
-        *(replace(person, signatures=signatures.get((person.zone, key), {})) for key, person in own.items()),
-        *(
-            replace(person, key=merged.get(place[1], place[1]), signatures=signatures[place])
-            for place, person in known.people.items()
-            if place in signatures and not (place[1] in own and own[place[1]].zone == place[0])
-        ),
-    ]
-    due = {half.key: half for day in {each.day for each in read.half_days} or {""} for half in _due(day, sessions)}
-    reasons = Counter(read.set_aside.values())
+    zones, sessions = signed_by_zone(facts), tuple(session.code for session in facts.config.sessions)
+    walk_ins = sorted((each for signed in zones.values() for each in signed.walk_ins), key=lambda each: each[0])
+    merged = keys_over_zones(person for _, person in walk_ins)
+    people: list[Person] = []
+    for signed in zones.values():
+        mine = [
+            replace(person, key=merged[person.key]) if merged.get(person.key, person.key) != person.key else person
+            for person in signed.people
+        ]
+        people += mine if mine == list(signed.people) else sorted(mine, key=_order)
+    halves = {half.key: half for signed in zones.values() for half in signed.half_days}
+    due = {half.key: half for day in {each.day for each in halves.values()} or {""} for half in _due(day, sessions)}
+    reasons = Counter(reason for signed in zones.values() for reason in signed.set_aside.values())
+    n_rows = sum(signed.n_rows for signed in zones.values())
     return Attendance(
-        people=tuple(sorted(people, key=_order)),
+        people=tuple(people),
         sessions=sessions,
-        half_days=half_days.ordered({each.key: each for each in read.half_days} | due, sessions),
-        n_rows=read.n_rows,
-        n_counted=read.n_rows - reasons.total(),
+        half_days=half_days.ordered(halves | due, sessions),
+        n_rows=n_rows,
+        n_counted=n_rows - reasons.total(),
         n_unsigned=reasons["unsigned"],
         n_no_session=reasons["no_session"],
         n_repeated=reasons["repeated"],
-        n_declared=sum(not each.filename for mine in signatures.values() for each in mine.values()),
-        n_refused=meaning.rows(facts, "registration").n_refused,
+        n_declared=sum(not each.filename for person in people for each in person.signatures.values()),
+        n_refused=sum(meaning.refused_by_zone(facts, "registration").values()),
     )
 
 
 def set_aside(facts: Facts) -> Mapping[str, str]:
     """The attendance rows that count for nothing: root_uuid → ``unsigned``, ``no_session`` or ``repeated``, see `Attendance`."""
-    return _read(facts).set_aside
+    return {root: reason for signed in signed_by_zone(facts).values() for root, reason in signed.set_aside.items()}
 
 
 def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
@@ -166,41 +170,64 @@ def _due(day: str, sessions: Sequence[str]) -> list[HalfDay]:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What the attendance rows say: place → half-day's key → signature, the half-days, and the rows that count for nothing."""
+class ZoneSigned:
+    """`Attendance` of one zone: its *people* in order, the *walk_ins* among all attendance rows with the place of their first, the rows that count for nothing."""
 
-    signatures: Mapping[Place, Mapping[str, Signature]]
+    people: tuple[Person, ...]
+    walk_ins: tuple[tuple[meaning.Order, Person], ...]
     half_days: tuple[HalfDay, ...]
     set_aside: Mapping[str, str]
     n_rows: int
 
 
-@memo_in_process
-def _read(facts: Facts) -> _Read:
-    places = identified(facts).rows
+@partial(memo_by_zone, others=told_elsewhere)
+def signed_by_zone(facts: Facts) -> Mapping[str, ZoneSigned]:
+    """Who is registered and who signed what, by the zone that the rows say."""
+    came, own = identified_by_zone(facts), listed(facts)
+    registrations: dict[str, list[Person]] = {}
+    for person in own.values():
+        registrations.setdefault(person.zone, []).append(person)
+    rows: dict[str, list[tuple[str, _Row]]] = {}
+    key_of = {root: (zone, key) for zone, mine in came.items() for root, key in mine.rows.items()}
+    for row in _rows(facts):
+        zone, key = key_of[row.root_uuid]
+        rows.setdefault(zone, []).append((key, row))
+    nobody = ZoneIdentified({}, ())
+    return {
+        zone: _signed(facts, zone, registrations.get(zone, []), came.get(zone, nobody), rows.get(zone, []))
+        for zone in {*registrations, *rows}
+    }
+
+
+def _signed(
+    facts: Facts, zone: str, own: Sequence[Person], came: ZoneIdentified, rows: Sequence[tuple[str, _Row]]
+) -> ZoneSigned:
+    """One zone: who is on its list, who its rows are about, and the rows, each with its person's key."""
     sessions = {session.code for session in facts.config.sessions}
     aside: dict[str, str] = {}
-    zones: dict[str, list[tuple[Place, _Row]]] = {}
-    n_rows = 0
-    for row in _rows(facts):
-        n_rows += 1
+    signing: list[tuple[str, _Row]] = []
+    for key, row in rows:
         if row.asks_signature and not row.filename:
             aside[row.root_uuid] = "unsigned"
         elif row.asks_session and row.session not in sessions:
             aside[row.root_uuid] = "no_session"
         else:
-            place = places[row.root_uuid]
-            zones.setdefault(place[0], []).append((place, row))
-    signatures: dict[Place, dict[str, Signature]] = {}
+            signing.append((key, row))
+    signatures: dict[str, dict[str, Signature]] = {}
     halves: dict[str, HalfDay] = {}
-    for zone, mine in zones.items():
-        marks = [Mark(place[1], row.session, row.day, row.own_day) for place, row in mine]
-        for (place, row), half in zip(mine, half_days.half_days(facts, zone, marks), strict=True):
-            halves[half.key] = half
-            if half.key in signatures.setdefault(place, {}):
-                aside[row.root_uuid] = "repeated"
-            signatures[place].setdefault(half.key, Signature(row.root_uuid, row.filename))
-    return _Read(signatures, tuple(halves.values()), aside, n_rows)
+    marks = [Mark(key, row.session, row.day, row.own_day) for key, row in signing]
+    for (key, row), half in zip(signing, half_days.half_days(facts, zone, marks), strict=True):
+        halves[half.key] = half
+        if half.key in signatures.setdefault(key, {}):
+            aside[row.root_uuid] = "repeated"
+        signatures[key].setdefault(half.key, Signature(row.root_uuid, row.filename))
+    mine = {person.key for person in own}
+    people = [replace(person, signatures=signatures.get(person.key, {})) for person in own]
+    for _, person in came.people:
+        if person.key in signatures and person.key not in mine:
+            people.append(replace(person, signatures=signatures[person.key]))
+    walk_ins = tuple((order, person) for order, person in came.people if not person.code and person.home is None)
+    return ZoneSigned(tuple(sorted(people, key=_order)), walk_ins, tuple(halves.values()), aside, len(rows))
 
 
 class _Row(NamedTuple):

@@ -6,10 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.ranks import midranks
 from kobo_sync.config.config import TestItem
 
@@ -121,7 +122,7 @@ class ZoneTests:
     right: tuple[tuple[int, ...], tuple[int, ...]]
 
 
-@memo_over_runs
+@memo_by_zone
 def tests_by_zone(facts: Facts) -> Mapping[str, ZoneTests]:
     """What `learning` finds in each zone alone, by the zone's code (empty: rows that say none)."""
     items, moments = _items(facts), (facts.config.codes.before, facts.config.codes.after)
@@ -284,9 +285,27 @@ def _items(facts: Facts) -> dict[str, TestItem]:
     return items
 
 
+class _Test(NamedTuple):
+    """A usable test; *key* is its person's, and starts with « ? » for nobody's."""
+
+    order: meaning.Order
+    root_uuid: str
+    zone: str
+    key: str
+    moment: str
+    marks: _Marks
+
+
 @memo_in_process
 def _tests(facts: Facts) -> list[tuple[str, str, str, str, _Marks]]:
-    """(root uuid, zone, person's key, moment, marks) of each usable test in the order received; keys of nobody start with « ? »."""
+    """(root uuid, zone, person's key, moment, marks) of each usable test in the order received."""
+    tests = sorted((test for tests in usable_tests(facts).values() for test in tests), key=lambda test: test.order)
+    return [test[1:] for test in tests]
+
+
+@memo_by_zone
+def usable_tests(facts: Facts) -> Mapping[str, tuple[_Test, ...]]:
+    """The tests by zone, each zone's in the order received."""
     rows, items = meaning.rows(facts, "test").table, _items(facts)
     names = list(items)
     alike: dict[_Marks, _Marks] = {}  # equal marks are held once
@@ -302,15 +321,15 @@ def _tests(facts: Facts) -> list[tuple[str, str, str, str, _Marks]]:
                 for root, mine in zip(table["root_uuid"].tolist(), marks, strict=False)
             )
     unanswered: _Marks = (None,) * len(names)
-    tests: list[tuple[str, str, str, str, _Marks]] = []
+    tests: dict[str, list[_Test]] = {}
     columns_read = (rows[name].tolist() for name in ("root_uuid", "zone", "person", "moment"))
     nobody = ("", facts.config.codes.not_listed)
-    for uuid, zone, person, moment in zip(*columns_read, strict=True):
-        code = meaning.text(person)
+    for order, uuid, place, person, moment in zip(meaning.orders(rows), *columns_read, strict=True):
+        code, zone = meaning.text(person), meaning.text(place)
         key = f"?{uuid}" if code in nobody else code
         marks_of = answers.get(str(uuid), unanswered)
-        tests.append((meaning.text(uuid), meaning.text(zone), key, meaning.text(moment), marks_of))
-    return tests
+        tests.setdefault(zone, []).append(_Test(order, meaning.text(uuid), zone, key, meaning.text(moment), marks_of))
+    return {zone: tuple(mine) for zone, mine in tests.items()}
 
 
 def _marks(answers: Sequence[object], item: TestItem) -> list[bool | None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import name_key
 from kobo_sync.config.config import FormSettings, Role
 from kobo_sync.numbers import number_of
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
 _MOMENT = "submitted_at"  # to sort by alone: no object per row
+_LAST = 1 << 62  # the place of what has none
 IDENTITY = ("family_name", "given_name", "name_ar", "sex", "group", "organisation", "commune", "phone")
 DETAIL = ("need", "severity", "households", "feasibility", "steps", "proposal")
 
@@ -38,14 +40,19 @@ MEANINGS: dict[Role, tuple[str, ...]] = {
 class Rows:
     """The usable rows of a role. *table*: system columns, then one column per meaning, missing ones NA.
 
-    *n_received* counts all submissions; *n_refused* those without consent and *n_rejected* those whose
+    *n_received* counts all submissions; *refused* those without consent, by zone, and *n_rejected* those whose
     validation status ``checks.exclude`` names: both are left out of *table*.
     """
 
     table: pd.DataFrame
     n_received: int
-    n_refused: int
+    refused: Mapping[str, int]
     n_rejected: int
+
+    @property
+    def n_refused(self) -> int:
+        """Submissions without consent."""
+        return sum(self.refused.values())
 
 
 @memo_in_process
@@ -64,8 +71,32 @@ def rows(facts: Facts, role: Role, extra: tuple[str, ...] = ()) -> Rows:
     rejected = table["validation"].isin(facts.config.checks.exclude)
     table = table[~rejected]
     refused = table["consent"].notna() & table["consent"].ne(facts.config.codes.yes)
+    zones = Counter(map(text, table.loc[refused, "zone"])) if refused.any() else {}
     table = table[~refused].sort_values(["submitted_at", "submission_id"], kind="stable", ignore_index=True)
-    return Rows(table, n_received, int(refused.sum()), int(rejected.sum()))
+    return Rows(table, n_received, zones, int(rejected.sum()))
+
+
+Order = tuple[int, int]  # of a row among those of its role: the microsecond when it was received, its id
+
+
+def orders(table: pd.DataFrame) -> list[Order]:
+    """The place of each of the `rows` among all: rows of zones that were read apart come together by it."""
+    moments = pd.to_datetime(table[_MOMENT], utc=True, errors="coerce")
+    received = moments.dt.as_unit("us").astype("int64").where(moments.notna(), _LAST).tolist()
+    ids = (_LAST if is_missing(each) else int(each) for each in table["submission_id"].tolist())
+    return list(zip(received, ids, strict=True))
+
+
+@memo_by_zone
+def refused_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
+    """Submissions of *role* without consent, by zone."""
+    return rows(facts, role).refused
+
+
+@memo_by_zone
+def usable_by_zone(facts: Facts, role: Role) -> Mapping[str, int]:
+    """The `rows` of *role*, by zone."""
+    return Counter(map(text, rows(facts, role).table["zone"].tolist()))
 
 
 @memo_in_process
@@ -100,19 +131,30 @@ def detail(facts: Facts, role: Role, meanings: tuple[str, ...]) -> pd.DataFrame:
 
 
 def rated(facts: Facts, role: Role, item: str, rating: str) -> dict[str, list[float]]:
-    """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*."""
-    usable = rows(facts, role).table["root_uuid"]
+    """What the items of `detail` are given as numbers: the answer that means *item* → the finite numbers that mean *rating*, zone after zone."""
     ratings: dict[str, list[float]] = {}
+    for by_item in rated_by_zone(facts, role, item, rating).values():
+        for code, answers in by_item.items():
+            ratings.setdefault(code, []).extend(answers)
+    return ratings
+
+
+@memo_by_zone
+def rated_by_zone(facts: Facts, role: Role, item: str, rating: str) -> Mapping[str, Mapping[str, list[float]]]:
+    """`rated`, by the zone that the submission says."""
+    usable = rows(facts, role).table
+    zone_of = dict(zip(usable["root_uuid"].tolist(), map(text, usable["zone"].tolist()), strict=True))
+    zones: dict[str, dict[str, list[float]]] = {}
     for table, settings in _details(facts, role):
         names = [settings.fields.get(each, "") for each in (item, rating)]
         if not all(name in table for name in names):
             continue
         answers = numbers(table[names[1]])
-        counted = table["root_uuid"].isin(usable).to_numpy() & np.isfinite(answers)
-        places, codes = pd.factorize(table[names[0]])
-        for place, code in enumerate(codes):
-            ratings.setdefault(code, []).extend(answers[counted & (places == place)].tolist())
-    return ratings
+        cells = (table[name].to_numpy(dtype=object)[np.isfinite(answers)].tolist() for name in ("root_uuid", names[0]))
+        for root, code, answer in zip(*cells, answers[np.isfinite(answers)].tolist(), strict=True):
+            if root in zone_of and not is_missing(code):
+                zones.setdefault(zone_of[root], {}).setdefault(code, []).append(answer)
+    return zones
 
 
 def _details(facts: Facts, role: Role) -> Iterator[tuple[pd.DataFrame, FormSettings]]:

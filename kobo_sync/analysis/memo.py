@@ -1,20 +1,28 @@
-"""Memoised analyses: once per facts in this process, and for a whole mission over runs, by an on-disk cache."""
+"""Memoised analyses: once per facts in this process, and for a whole mission over runs, by an on-disk cache, whole or zone by zone."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.language.speaking import spoken
+from kobo_sync.model import ELSEWHERE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 _MOST = 3  # facts: more would keep the rows of zones that are done with
+_FEW = 8  # zones that are read anew by themselves, or a tenth of the mission's: for more, all rows are read
+Parts = Mapping[str, tuple[str, Mapping[str, V]]]  # zone → the state of its rows, and what they give
 _all: list[OrderedDict[Hashable, Any]] = []
 
 
@@ -26,6 +34,18 @@ class AnalysisCache(Protocol):
 
     def put(self, name: str, value: object, forms: Collection[str]) -> None:
         """Keep it for the next run."""
+
+    def parts(self, name: str, kind: Any) -> tuple[Collection[str], Parts[Any]]:
+        """The forms that what was kept zone by zone rests on, and that, each of type *kind*; nothing of either where nothing is."""
+
+    def put_parts(self, name: str, forms: Collection[str], parts: Parts[Any]) -> None:
+        """Keep it for the next run."""
+
+    def state(self, zone: str, forms: Collection[str]) -> str:
+        """A hash of what the zone's rows of *forms* look like; empty where it has no row of any form."""
+
+    def tables(self, zones: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+        """The rows of these zones, or of `ELSEWHERE` alone."""
 
 
 class _Reading(threading.local):
@@ -97,24 +117,99 @@ def memo_over_runs(analyse: Callable[Concatenate[Facts, P], R]) -> Callable[Conc
     *analyse* says the type of what it gives, made of dataclasses, tuples, mappings, texts and numbers. It reads rows by
     ``facts.tables``, and else nothing but settings, forms and lists.
     """
-    name = f"{analyse.__module__.rpartition('.')[2]}.{analyse.__qualname__}"
 
     @memo_in_process
     @wraps(analyse)
     def memoised(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        memory: AnalysisCache | None = getattr(facts.tables, "memory", None) if facts.zone is None else None
+        memory = _memory(facts)
         if memory is None:
             return analyse(facts, *args, **kwargs)
-        name_and_arguments = " ".join(
-            [name, spoken().code, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
-        )
-        cached = memory.get(name_and_arguments, get_type_hints(analyse)["return"])
+        name, kind = _name(analyse, args, kwargs), get_type_hints(analyse)["return"]
+        cached = memory.get(name, kind)
         if cached is None:
             with _noted() as forms:
                 cached = analyse(facts, *args, **kwargs), forms
-            memory.put(name_and_arguments, *cached)
+            memory.put(name, *cached)
         value: R = cached[0]
         note(*cached[1])
         return value
 
     return memoised
+
+
+def memo_by_zone(
+    analyse: Callable[Concatenate[Facts, P], Mapping[str, V]],
+    *,
+    others: Callable[[Facts], Mapping[str, str]] = lambda _: {},
+) -> Callable[Concatenate[Facts, P], Mapping[str, V]]:
+    """`memo_over_runs` for what zones give one by one, by the zone that rows say: of a whole mission those that changed are read again.
+
+    What a zone gives rests on its own rows, and on what *others* says for it, as a hash, of other zones' rows. Zones come in order.
+    """
+
+    @memo_in_process
+    @wraps(analyse)
+    def memoised(facts: Facts, /, *args: P.args, **kwargs: P.kwargs) -> Mapping[str, V]:
+        memory = _memory(facts)
+
+        def results_of(tables: Mapping[str, pd.DataFrame]) -> Mapping[str, V]:
+            return analyse(replace(facts, tables=tables), *args, **kwargs)
+
+        if memory is None:
+            by_zone = results_of(facts.tables)
+        else:
+            name, kind = _name(analyse, args, kwargs), get_type_hints(analyse)["return"]
+            by_zone = _kept_by_zone(facts, memory, name, kind, others(facts), results_of)
+        return {zone: by_zone[zone] for zone in sorted(by_zone)}
+
+    return memoised
+
+
+def _kept_by_zone(
+    facts: Facts,
+    memory: AnalysisCache,
+    name: str,
+    kind: Any,
+    others: Mapping[str, str],
+    results_of: Callable[[Mapping[str, pd.DataFrame]], Mapping[str, V]],
+) -> Mapping[str, V]:
+    """What *results_of* gives in the rows of each zone: kept where they are as they were, else worked out, and kept."""
+    zones = {zone.code for zone in facts.config.zones}
+    strays = " ".join(f"{zone} {text}" for zone, text in sorted(others.items()) if zone not in zones)
+
+    def state(zone: str, forms: Collection[str]) -> str:
+        return f"{memory.state(zone, forms)} {others.get(zone, '') if zone in zones else strays}"
+
+    forms, kept = memory.parts(name, kind)
+    parts = {zone: part for zone, part in kept.items() if part[0] == state(zone, forms)}
+    due = [zone.code for zone in facts.config.zones if zone.code not in parts]
+    if due or ELSEWHERE not in parts:
+        with _noted() as read:
+            if len(due) <= max(_FEW, len(zones) // 10):
+                fresh = results_of(memory.tables(due)) if due else {}
+            else:
+                due, fresh = sorted(zones), results_of(facts.tables)
+            new = {zone: {zone: fresh[zone]} if zone in fresh else {} for zone in due}
+            if ELSEWHERE not in parts:
+                new[ELSEWHERE] = dict(results_of(memory.tables([ELSEWHERE]))) if memory.state(ELSEWHERE, ()) else {}
+            if zones & {*new.get(ELSEWHERE, ())}:  # a row says a zone in another spelling: it cannot be told apart
+                return results_of(facts.tables)
+        forms = {*forms, *read}
+        parts = {zone: (state(zone, forms), value) for zone, (_, value) in parts.items()}
+        parts |= {zone: (state(zone, forms), value) for zone, value in new.items()}
+        memory.put_parts(name, forms, parts)
+    note(*forms)
+    return {zone: value for _, part in parts.values() for zone, value in part.items()}
+
+
+def _memory(facts: Facts) -> AnalysisCache | None:
+    """What earlier runs found, where *facts* are those of a whole mission."""
+    return getattr(facts.tables, "memory", None) if facts.zone is None else None
+
+
+def _name(analyse: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> str:
+    """The analysis, what it is asked, and in which language it answers."""
+    own = f"{analyse.__module__.rpartition('.')[2]}.{analyse.__qualname__}"
+    return " ".join(
+        [own, spoken().code, *map(repr, args), *(f"{key}={value!r}" for key, value in sorted(kwargs.items()))]
+    )

@@ -12,13 +12,15 @@ A person is one wherever they come:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs, note
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, note
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
 from kobo_sync.lazy import cached_property
@@ -80,15 +82,26 @@ def registered(facts: Facts) -> Mapping[str, Person]:
     return facts.registered() if facts.registered else registered_in(facts)
 
 
-@memo_over_runs
+@memo_in_process
 def registered_in(facts: Facts) -> Mapping[str, Person]:
     """Registered persons of these rows by key; the first registration of a code stays, as in the roster that phones show."""
     people: dict[str, Person] = {}
-    for row in meaning.records(meaning.rows(facts, "registration").table):
+    rows = (row for rows in registrations_by_zone(facts).values() for row in rows)
+    for _, person in sorted(rows, key=lambda row: row[0]):
+        people.setdefault(person.key, person)
+    return people
+
+
+@memo_by_zone
+def registrations_by_zone(facts: Facts) -> Mapping[str, tuple[tuple[meaning.Order, Person], ...]]:
+    """Whom each registration registers, with its place among all, by zone."""
+    table = meaning.rows(facts, "registration").table
+    zones: dict[str, list[tuple[meaning.Order, Person]]] = {}
+    for order, row in zip(meaning.orders(table), meaning.records(table), strict=True):
         code, zone = meaning.text(row["person"]), meaning.text(row["zone"])
         key = code or f"inscription:{meaning.text(row['root_uuid'])}"
-        people.setdefault(key, Person(key, zone, code, True, _traits(row), {}, zone))
-    return people
+        zones.setdefault(zone, []).append((order, Person(key, zone, code, True, _traits(row), {}, zone)))
+    return {zone: tuple(mine) for zone, mine in zones.items()}
 
 
 def held_once(people: Mapping[str, Person]) -> Mapping[str, Person]:
@@ -123,14 +136,35 @@ def set_aside(facts: Facts) -> Mapping[str, str]:
     return aside
 
 
-def keys_seen(facts: Facts) -> frozenset[str]:
-    """The codes of a zone's registrations, and the codes and names in its attendance: all by which its rows may mean who is registered elsewhere."""
-    keys: set[str] = set()
+@memo_by_zone
+def keys_seen(facts: Facts) -> Mapping[str, tuple[str, ...]]:
+    """By zone the codes of its registrations, and the codes and names in its attendance: all by which its rows may mean who is registered elsewhere."""
+    zones: dict[str, set[str]] = {}
     roles: tuple[Role, ...] = ("registration", "attendance")
     for role in roles:
         for row in meaning.records(meaning.rows(facts, role).table):
+            keys = zones.setdefault(meaning.text(row["zone"]), set())
             keys |= {meaning.text(row["person"]), *(names(_traits(row)) if role == "attendance" else ())}
-    return frozenset(keys - {"", facts.config.codes.not_listed})
+    nobody = {"", facts.config.codes.not_listed}
+    return {zone: tuple(sorted(keys - nobody)) for zone, keys in zones.items()}
+
+
+def from_elsewhere(everybody: Mapping[str, Person], zone: str, keys: Iterable[str]) -> list[Person]:
+    """Who of *everybody* is registered in another zone than the one whose rows have these *keys* (`keys_seen`), by key."""
+    bearers = bearers_of(everybody)
+    seen = {person.key: person for key in keys for person in bearers.get(key, ())}
+    seen |= {key: everybody[key] for key in keys if key in everybody}
+    return [person for _, person in sorted(seen.items()) if person.zone != zone]
+
+
+@memo_in_process
+def told_elsewhere(facts: Facts) -> Mapping[str, str]:
+    """By zone a hash of what other zones' registrations say of whom its rows mean."""
+    everybody, hashes = registered(facts), {}
+    for zone, keys in keys_seen(facts).items():
+        if people := from_elsewhere(everybody, zone, keys):
+            hashes[zone] = hashlib.sha256("\n".join(map(repr, people)).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashes
 
 
 def names(traits: Mapping[str, str]) -> list[str]:
@@ -163,7 +197,7 @@ Place = tuple[str, str]  # a zone and the key of a person in it
 
 @dataclass(frozen=True)
 class Identified:
-    """Who the attendance rows are about: *rows* has the place of each row, by root_uuid in the order of `meaning.rows`, *people* each once."""
+    """Who the attendance rows are about: *rows* has the place of each row, by root_uuid, *people* each once, in the order of their first rows."""
 
     rows: Mapping[str, Place]
     people: Mapping[Place, Person]
@@ -174,13 +208,32 @@ class Identified:
         return [person for person in self.people.values() if not person.code and person.home is None]
 
 
+@dataclass(frozen=True)
+class ZoneIdentified:
+    """`Identified` of one zone: root_uuid → key; the persons with the place of their first rows among all."""
+
+    rows: Mapping[str, str]
+    people: tuple[tuple[meaning.Order, Person], ...]
+
+
 @memo_in_process
 def identified(facts: Facts) -> Identified:
     """The persons of the attendance rows of *facts*, walk-ins zone by zone (`keys_over_zones` for the mission)."""
+    zones = identified_by_zone(facts)
+    people = sorted((each for zone in zones.values() for each in zone.people), key=lambda each: each[0])
+    rows = {root: (zone, key) for zone, mine in zones.items() for root, key in mine.rows.items()}
+    return Identified(rows, {(person.zone, person.key): person for _, person in people})
+
+
+@partial(memo_by_zone, others=told_elsewhere)
+def identified_by_zone(facts: Facts) -> Mapping[str, ZoneIdentified]:
+    """`identified`, by the zone that the rows say."""
     table = meaning.rows(facts, "attendance").table
     everybody, not_listed = registered(facts), facts.config.codes.not_listed
     bearers = bearers_of(everybody)
     rows: list[Place] = []
+    first: dict[Place, meaning.Order] = {}
+    orders = meaning.orders(table)
     people: dict[Place, Person] = {}
     walk_in_names: dict[Place, str] = {}  # (zone, name) → key
     cells = {str(name): table[name].tolist() for name in table}
@@ -193,17 +246,23 @@ def identified(facts: Facts) -> Identified:
         place = (zone, person.key)
         rows.append(place)
         if place not in people:
-            people[place] = in_zone(person, zone)
+            people[place], first[place] = in_zone(person, zone), orders[at]
         elif person.home is None:
             traits = fuller(people[place].traits, person.traits)
             people[place] = replace(people[place], traits=traits)
     moved = {place: _registered_elsewhere(person, bearers) for place, person in people.items() if not person.code}
     own_place = {place: (place[0], person.key) if person else place for place, person in moved.items()}
+    first = {own_place.get(place, place): first[place] for place in reversed(people)}
     people = {
         own_place.get(place, place): in_zone(moved.get(place) or person, place[0]) for place, person in people.items()
     }
-    roots = map(meaning.text, table["root_uuid"])
-    return Identified({root: own_place.get(place, place) for root, place in zip(roots, rows, strict=True)}, people)
+    by_zone: dict[str, tuple[dict[str, str], list[tuple[meaning.Order, Person]]]] = {}
+    for root, place in zip(map(meaning.text, table["root_uuid"].tolist()), rows, strict=True):
+        zone, key = own_place.get(place, place)
+        by_zone.setdefault(zone, ({}, []))[0][root] = key
+    for place, person in people.items():
+        by_zone[place[0]][1].append((first[place], person))
+    return {zone: ZoneIdentified(keys, tuple(mine)) for zone, (keys, mine) in by_zone.items()}
 
 
 def bearers_of(everybody: Mapping[str, Person]) -> Mapping[str, list[Person]]:

@@ -24,10 +24,11 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 from kobo_sync.config.config import Role
+from kobo_sync.model import ELSEWHERE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,6 @@ _BESIDE: Mapping[What, tuple[What, ...]] = {
     "registered": ("present",),
     "full_day": ("present",),
 }
-ELSEWHERE = ""  # the zone of rows that lie in no zone of the mission
 NO_GROUP = ""
 _APART = ("registered", "full_day", "refused")  # nothing rests on them: where they are too close they are not told
 _NEAR_FROM = 10
@@ -227,16 +227,15 @@ def numbers_by_zone(facts: Facts, what: What) -> Mapping[str, int]:
         for zone, by in ballots_by_zone(facts).items():
             counts[zone] -= sum(n for group, n in by.items() if (zone, group) in small)
     elif what == "focus":
-        counts = _heads_by_zone(facts)
+        counts = dict(_heads_by_zone(facts))
     else:
-        zones = meaning.rows(facts, "satisfaction" if what == "satisfaction" else "needs").table["zone"]
-        counts = _counted(meaning.text(zone) for zone in zones)
+        counts = dict(meaning.usable_by_zone(facts, "satisfaction" if what == "satisfaction" else "needs"))
     return _in_zones(facts, counts)
 
 
 def _attendance_by_zone(facts: Facts, what: What) -> dict[str, int]:
     if what == "refused":
-        return _counted(refusals(facts))
+        return dict(meaning.refused_by_zone(facts, "registration"))
     listed = present.attendance(facts)
     people = {
         "present": listed.present,
@@ -246,25 +245,8 @@ def _attendance_by_zone(facts: Facts, what: What) -> dict[str, int]:
     return _counted(person.zone for person in people)
 
 
-def refusals(facts: Facts) -> list[str]:
-    """The zones of the registrations without consent, one entry each."""
-    zones = []
-    for form_id in facts.config.forms_with_role("registration"):
-        fields, table = facts.config.forms[form_id].fields, facts.tables.get(form_id)
-        consent, zone = fields.get("consent", ""), fields.get("zone", "")
-        if table is None or consent not in table:
-            continue
-        rejected = (
-            table["validation"].isin(facts.config.checks.exclude) if "validation" in table else [False] * len(table)
-        )
-        places = table[zone] if zone in table else [None] * len(table)
-        for answer, place, is_out in zip(table[consent], places, rejected, strict=True):
-            if not is_out and meaning.text(answer) and meaning.text(answer) != facts.config.codes.yes:
-                zones.append(meaning.text(place))
-    return zones
-
-
-def _heads_by_zone(facts: Facts) -> dict[str, int]:
+@memo_by_zone
+def _heads_by_zone(facts: Facts) -> Mapping[str, int]:
     table = meaning.rows(facts, "focus_group").table
     heads: dict[str, int] = {}
     for zone, women, men in zip(table["zone"], table["women"], table["men"], strict=True):
@@ -273,7 +255,7 @@ def _heads_by_zone(facts: Facts) -> dict[str, int]:
     return heads
 
 
-@memo_over_runs
+@memo_by_zone
 def ballots_by_zone(facts: Facts, trait: Literal["group", "sex"] = "group") -> Mapping[str, Mapping[str, int]]:
     """zone → group (or sex) → respondents with a ranking; those of no group of the mission under `NO_GROUP`."""
     table = meaning.rows(facts, "needs").table

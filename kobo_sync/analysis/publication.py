@@ -11,7 +11,7 @@ from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.focus import focus_groups
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_over_runs
 from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
 
@@ -141,7 +141,7 @@ def texts(facts: Facts, form_id: str, question: str) -> tuple[str, ...]:
     )
 
 
-@memo_over_runs
+@memo_by_zone
 def texts_by_zone(facts: Facts, form_id: str, question: str) -> Mapping[str, tuple[str, ...]]:
     """What people wrote to an open question, word for word, by the zone that their form says."""
     rows = meaning.rows(facts, facts.config.forms[form_id].role).table

@@ -12,10 +12,9 @@ import numpy as np
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.needs import COMMON_UP_TO, Need, Needs, Rating, ballot, needs
 from kobo_sync.analysis.populations import (
-    ELSEWHERE,
     NO_GROUP,
     Told,
     ballots_by_zone,
@@ -26,6 +25,7 @@ from kobo_sync.analysis.populations import (
 )
 from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.model import ELSEWHERE
 
 _RATED = ("severity", "households", "feasibility")
 RANKS_FROM = 10  # respondents: of fewer, ranks tell the points of each need, and so who mentioned it
@@ -178,7 +178,7 @@ def _support(mentions: int, n: int) -> range:
     return range(1, THRESHOLD) if 0 < mentions < THRESHOLD else range(n + 1)
 
 
-@memo_over_runs
+@memo_by_zone
 def mentions_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
     """zone → need → respondents who put it among their first, without the groups that are left out."""
     small, known = groups_left_out(facts), {group.code for group in facts.config.groups}
@@ -211,7 +211,7 @@ def _ratings_hidden(facts: Facts) -> frozenset[tuple[str, str]]:
     return frozenset(cell for cell, n in hiding.items() if n < FEW)
 
 
-@memo_over_runs
+@memo_by_zone
 def ratings_by_zone(facts: Facts) -> Mapping[str, Mapping[str, int]]:
     """zone → « rating need » → how many rated it so, without the groups that are left out."""
     small, known = groups_left_out(facts), {group.code for group in facts.config.groups}

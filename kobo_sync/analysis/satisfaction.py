@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.analysis.memo import memo_by_zone, memo_over_runs
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.rates import wilson
 from kobo_sync.model import Choice
@@ -139,7 +139,7 @@ class ZoneAnswers:
     advice: tuple[int, int, int]
 
 
-@memo_over_runs
+@memo_by_zone
 def answers_by_zone(facts: Facts) -> Mapping[str, ZoneAnswers]:
     """What `satisfaction` finds in each zone alone, by the zone's code (empty: rows that say none)."""
     usable = meaning.rows(facts, "satisfaction").table

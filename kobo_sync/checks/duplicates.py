@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_by_zone
 from kobo_sync.analysis.names import is_likely_same, name_key, phone_key, sound_key
 from kobo_sync.checks.sheet import Sheet, registrations
+from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.model import Finding
 
 CODE = "DATA002"
@@ -22,10 +25,37 @@ def check(facts: Facts) -> Iterator[Finding]:
         reasons: dict[tuple[int, int], list[str]] = {}
         for at, earlier in same_phone(sheet):
             reasons.setdefault((at, earlier), []).append("même téléphone")
-        for at, earlier, exact in same_name(sheet):
-            reasons.setdefault((at, earlier), []).append("même nom" if exact else "nom très proche")
+        for identities in identities_by_zone(facts, sheet.form_id).values():
+            for root, other, exact in identities.alike:
+                pair = (sheet.places[root], sheet.places[other])
+                reasons.setdefault(pair, []).append("même nom" if exact else "nom très proche")
         for (at, earlier), pair_reasons in sorted(reasons.items()):
             yield _finding(sheet, at, earlier, pair_reasons)
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What the registrations of a zone say of who is who.
+
+    *full_names*: the row's root uuid → its names of several words, made comparable; *alike*: a row, an earlier one that bears
+    its name, and whether letter by letter.
+    """
+
+    full_names: Mapping[str, tuple[str, ...]]
+    alike: tuple[tuple[str, str, bool], ...]
+
+
+@memo_by_zone
+def identities_by_zone(facts: Facts, form_id: str) -> Mapping[str, Identities]:
+    """Who is who in the registrations of a form, by zone: names are compared within a zone alone."""
+    sheet = sheet_of(facts, form_id)
+    full_names: dict[str, dict[str, tuple[str, ...]]] = {zone: {} for zone in sheet.zones}
+    alike: dict[str, list[tuple[str, str, bool]]] = {zone: [] for zone in sheet.zones}
+    for root, zone, spellings in zip(sheet.roots, sheet.zones, names(sheet), strict=True):
+        full_names[zone][root] = tuple(key for name in spellings if " " in (key := name_key(name)))
+    for at, earlier, exact in same_name(sheet):
+        alike[sheet.zones[at]].append((sheet.roots[at], sheet.roots[earlier], exact))
+    return {zone: Identities(mine, tuple(alike[zone])) for zone, mine in full_names.items()}
 
 
 def same_phone(sheet: Sheet) -> Iterator[tuple[int, int]]:

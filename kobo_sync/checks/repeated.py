@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.memo import memo_by_zone
 from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.config.config import Role
 from kobo_sync.model import Finding
 
@@ -25,8 +27,26 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield from in_form(facts, sheet)
 
 
-def in_form(_facts: Facts, sheet: Sheet) -> Iterator[Finding]:
-    """The findings of one form."""
+def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
+    """The findings of one form: a code is one over all zones, an occasion is one of its zone."""
+    if sheet.settings.role == "registration":
+        yield from _in_sheet(sheet)
+    else:
+        for findings in in_form_by_zone(facts, sheet.form_id).values():
+            yield from findings
+
+
+@memo_by_zone
+def in_form_by_zone(facts: Facts, form_id: str) -> Mapping[str, tuple[Finding, ...]]:
+    """The findings of a form that looks for nobody in two zones, by zone."""
+    sheet = sheet_of(facts, form_id)
+    zones: dict[str, list[Finding]] = {}
+    for finding in _in_sheet(sheet):
+        zones.setdefault(sheet.zones[sheet.places[finding.root_uuid]], []).append(finding)
+    return {zone: tuple(findings) for zone, findings in zones.items()}
+
+
+def _in_sheet(sheet: Sheet) -> Iterator[Finding]:
     role = sheet.settings.role
     occasion, called = ONCE_PER.get(role, ("", ""))
     if called and sheet.has("person") and (not occasion or sheet.has(occasion)):

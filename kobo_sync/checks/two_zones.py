@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.names import name_key, phone_key
+from kobo_sync.analysis.names import phone_key
 from kobo_sync.analysis.persons import Person, Place, identified, keys_over_zones, likeness, registered
-from kobo_sync.checks.duplicates import names
+from kobo_sync.checks.duplicates import identities_by_zone
 from kobo_sync.checks.sheet import Sheet, digest, registrations, sheets
 from kobo_sync.checks.sheet import sheet as sheet_of
 from kobo_sync.config.config import Role
@@ -33,7 +33,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             if home != zone:
                 yield _finding(sheet, at, "même code de participant", (first_sheet, first), home, "code")
     for sheet in registrations(facts):
-        yield from _same_identity(sheet)
+        zones = identities_by_zone(facts, sheet.form_id).values()
+        yield from _same_identity(sheet, {root: each for zone in zones for root, each in zone.full_names.items()})
     yield from _not_listed(facts)
 
 
@@ -89,16 +90,16 @@ def _names_persons(facts: Facts, form_id: str) -> bool:
     return settings.role in WITH_PERSON and bool(settings.fields.get("person"))
 
 
-def _same_identity(sheet: Sheet) -> Iterator[Finding]:
-    """Registrations of two zones with one phone, or one full name letter by letter."""
+def _same_identity(sheet: Sheet, full_names: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    """Registrations of two zones with one phone, or one full name (of a row by its root uuid) letter by letter."""
     first: dict[tuple[str, str], int] = {}
-    spelt, phones = names(sheet), sheet.answers("phone")
+    phones = sheet.answers("phone")
     for at, zone in enumerate(sheet.zones):
         if not zone or not sheet.consented[at]:
             continue
         reasons: dict[int, list[str]] = {}
         keys = [("même téléphone", phone_key(phones[at]) if phones[at] else "")]
-        keys += [("même nom complet", key) for name in spelt[at] if " " in (key := name_key(name))]
+        keys += [("même nom complet", key) for key in full_names[sheet.roots[at]]]
         for reason, key in keys:
             if not key:
                 continue

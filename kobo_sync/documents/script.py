@@ -15,7 +15,8 @@ _PIECES = re.compile(
 _ANY_ARABIC = re.compile("[\u0600-\u08ff\ufb50-\ufefc]")
 # Controls, lone surrogates and non-characters break the XML; bidi controls would redirect a neighbour's text.
 _FORBIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200f\u202a-\u202e\u2066-\u2069]"
+    r"|\u200e(?![+\u2212][\d\u0660-\u0669])"  # before a signed number it is ours, and harmless
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,24 +12,24 @@ from functools import cache, partial
 import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.memo import note
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
 from kobo_sync.analysis.persons import held_once, keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
-from kobo_sync.model import Zone
+from kobo_sync.mission.tables import KeptTables, Tables, zone_questions
+from kobo_sync.model import ELSEWHERE, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
 from kobo_sync.store.labels import earlier_choices
-from kobo_sync.store.reading import EVERYWHERE
-from kobo_sync.store.zones import ELSEWHERE, Mark, condition, marks
+from kobo_sync.store.zones import Mark, marks
 from kobo_sync.workspace.attachment_files import AttachmentFiles
 from kobo_sync.workspace.result_cache import AnalysisCache, hashed
 
 _ONE_BY_ONE = 200  # files
 _AT_ONCE = 8  # zones read together: one by one costs three times as much, all at once memory
+_MANY = 20  # zones from which on the rows that compare them are kept beside the database
 _TYPED = frozenset("text hidden string calculate".split())
 _TELLING = frozenset("integer decimal range start end today username".split())
 
@@ -55,16 +55,7 @@ class Marks:
 
 def gather_marks(mission: Mission) -> Marks:
     """The marks of the mission as the mirror is now. Raises: StoreError, ConfigError, FormError."""
-    return Marks(*marks(mission.store, _zone_questions(mission), [zone.code for zone in mission.config.zones]))
-
-
-def _zone_questions(mission: Mission) -> dict[str, str]:
-    """Per form the question that says a row's zone; empty where its table has no such column."""
-    names = {}
-    for form_id, tables in mission.tables.items():
-        question = mission.config.forms[form_id].fields.get("zone", "")
-        names[form_id] = question if any(column.question == question for column in tables[0].columns) else ""
-    return names
+    return Marks(*marks(mission.store, zone_questions(mission), [zone.code for zone in mission.config.zones]))
 
 
 def gather_facts(
@@ -94,14 +85,12 @@ def gather_facts(
     marks = marks or gather_marks(mission)
     here = marks.whole
     files = _Files(mission)
-    tables = _Tables(mission, _named(mission) if named_only else None)
-    lists = _Tables(mission, _registering(mission))
     facts = Facts(
         config=mission.config,
         zone=None,
         as_of=here.seen_at,
         forms=mission.forms,
-        tables=tables,
+        tables={},
         attachment=partial(_attachment, files, mission.files),
         catalogues=mission.workspace.lists(mission.config, mission.forms),
         earlier_choices=earlier_choices(mission.store, mission.forms),
@@ -120,11 +109,23 @@ def gather_facts(
         reworked=reworked(mission.store),
         pseudonym_key=cache(mission.pseudonym_key),
     )
-    shared, seen = rests_on(mission, facts), marks
-    tables.memory = lists.memory = AnalysisCache(mission.workspace.cache, shared, here.states)
+    return _with_memory(mission, facts, marks, named_only)
+
+
+def _with_memory(mission: Mission, facts: Facts, marks: Marks, named_only: bool) -> Facts:
+    """*facts* whose tables know what earlier runs found in them, and which tell of everybody."""
+    shared, results = rests_on(mission, facts), mission.workspace.cache
+    tables, lists = Tables(mission, _named(mission) if named_only else None), Tables(mission, _registering(mission))
+    if named_only and len(marks.zones) > _MANY:
+        pieces = [(batch, _keys(marks, batch, shared)) for batch in batches(marks)]
+        tables = KeptTables(mission, _named(mission), results, pieces)
+    zones = {code: mark.states for code, mark in marks.zones.items() if any(mark.counts.values())}
+    some = partial(Tables, mission, _named(mission))
+    tables.memory = lists.memory = AnalysisCache(results, shared, marks.whole.states, zones, some)
     return replace(
         facts,
-        names=cache(lambda: _names_by_zone(mission, facts, seen, shared)),
+        tables=tables,
+        names=cache(lambda: _names_by_zone(mission, facts, marks, shared)),
         registered=cache(lambda: held_once(registered_in(replace(facts, tables=lists, as_of=None)))),
     )
 
@@ -137,7 +138,7 @@ def _names_by_zone(mission: Mission, facts: Facts, marks: Marks, shared: str) ->
         name, key = f"names-{batch[0]}", hashed([shared, state_of(marks, batch)])
         part = mission.workspace.cache.get(name, key, Names)
         if part is None:
-            tables = _Tables(mission, _naming(mission), batch)
+            tables = Tables(mission, _naming(mission), batch)
             part = names_in(replace(facts, tables=tables, as_of=None), common)
             mission.workspace.cache.put(name, key, part)
         return part
@@ -154,6 +155,17 @@ def batches(marks: Marks) -> list[list[str]]:
 def state_of(marks: Marks, batch: Sequence[str]) -> str:
     """A hash of what the rows of these zones look like."""
     return hashed(f"{code} {marks.zones[code].state}" for code in batch)
+
+
+def _keys(marks: Marks, batch: Sequence[str], shared: str) -> dict[str, str]:
+    """Per form a hash of what the rows of these zones look like, and of all else that their cells rest on; empty where there are none."""
+    zones = [marks.zones[code] for code in batch]
+    return {
+        form_id: hashed([shared, *(zone.states[form_id] for zone in zones)])
+        if any(zone.counts[form_id] for zone in zones)
+        else ""
+        for form_id in marks.whole.counts
+    }
 
 
 def rests_on(mission: Mission, facts: Facts) -> str:
@@ -182,7 +194,7 @@ def facts_of_zone(mission: Mission, whole: Facts, zone: Zone | None, marks: Mark
     """
     code = zone.code if zone else ELSEWHERE
     here = marks.zones[code]
-    tables = _Tables(mission, None, [code])
+    tables = Tables(mission, None, [code])
     files = _files_of(mission, tables)
     return replace(
         whole,
@@ -205,7 +217,7 @@ def texts_of_zone(mission: Mission, zone: Zone, own: Facts | None = None) -> Ite
     """
     named = _naming(mission)
     typed = {question.name for form in mission.forms.values() for question in form.questions if question.kind in _TYPED}
-    tables = own.tables if own else _Tables(mission, typed - named, [zone.code])
+    tables = own.tables if own else Tables(mission, typed - named, [zone.code])
     for table in tables.values():
         for column in table.columns:
             if column in typed and column not in named:
@@ -217,12 +229,13 @@ def people_seen(mission: Mission, whole: Facts, zone: Zone, own: Facts | None = 
 
     *own* are the zone's facts where somebody has them.
     """
-    return keys_seen(own or replace(whole, zone=zone, tables=_Tables(mission, _registering(mission), [zone.code])))
+    facts = own or replace(whole, zone=zone, tables=Tables(mission, _registering(mission), [zone.code]))
+    return frozenset(key for keys in keys_seen(facts).values() for key in keys)
 
 
 def facts_of_zones(mission: Mission, whole: Facts, codes: Sequence[str]) -> Facts:
     """The rows of some zones together (`ELSEWHERE`: of those that are in none), as checks see them."""
-    tables = _Tables(mission, None, codes)
+    tables = Tables(mission, None, codes)
     return replace(whole, tables=tables, file_digests=_files_of(mission, tables))
 
 
@@ -231,42 +244,6 @@ def _files_of(mission: Mission, tables: Mapping[str, pd.DataFrame]) -> dict[tupl
     for form_id in mission.forms:
         files |= mission.store.attachment_index(form_id, tables[form_id]["root_uuid"])
     return files
-
-
-class _Tables(Mapping[str, pd.DataFrame]):
-    """The flat tables of the mission, or of some of its *zones*, each read when first asked for.
-
-    *memory* is what earlier runs found in them, where that is known.
-    """
-
-    memory: AnalysisCache | None = None
-
-    def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
-        self._store, self._only = mission.store, only
-        self._flat = {
-            table.name: (table, form_id) for form_id, form in mission.forms.items() for table in mission.tables[form_id]
-        }
-        self._questions = _zone_questions(mission)
-        self._zones, self._all = zones, [each.code for each in mission.config.zones]
-        self._read: dict[str, pd.DataFrame] = {}
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        table, form_id = self._flat[name]
-        note(form_id)
-        if name not in self._read:
-            question = self._questions[form_id]
-            where = condition(self._flat[form_id][0], question, self._zones, self._all) if self._zones else EVERYWHERE
-            self._read[name] = self._store.read_table(table, only=self._only, where=where)
-        return self._read[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._flat
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._flat)
-
-    def __len__(self) -> int:
-        return len(self._flat)
 
 
 class _Books(Mapping[str, Book]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
-from kobo_sync.analysis.persons import bearers_of, registered
+from kobo_sync.analysis.persons import from_elsewhere, registered
 from kobo_sync.analysis.quoting import keys_in, met
 from kobo_sync.mission.facts import people_seen, rests_on, texts_of_zone, what_is_read
 from kobo_sync.mission.mission import Mission
@@ -33,6 +33,7 @@ class Inputs:
         self._shared = hashed(parts)
         self._of = mission
         self._met: dict[str, list[str]] = {}  # by zone, as the mirror was when this was made
+        self._came: dict[str, list[str]] = {}
         zones: list[str] = [repr(zone) for zone in mission.config.zones]
         annexes = [f"{name} {digest(content)}" for name, content in sorted(whole.annexes.items())]
         self._mission = hashed([self._shared, mission.config.report.model_dump_json(), *zones, *annexes])
@@ -70,15 +71,14 @@ class Inputs:
     def _visitors(self, zone: Zone, mark: Mark, whole: Facts, facts: Facts | None = None) -> list[str]:
         """What other zones' registrations say of those who came to this one: their traits stand in its papers."""
         cache, name, key = self._of.workspace.cache, f"visitors-{zone.code}", hashed([self._shared, mark.fingerprint])
+        if zone.code in self._came:
+            return self._came[zone.code]
         keys = cache.get(name, key, list[str])
         if keys is None:
             keys = sorted(people_seen(self._of, whole, zone, facts))
             cache.put(name, key, keys)
-        everybody = registered(whole)
-        bearers = bearers_of(everybody)
-        seen = {person.key: person for key in keys for person in bearers.get(key, ())}
-        seen |= {key: everybody[key] for key in keys if key in everybody}
-        return [repr(person) for _, person in sorted(seen.items()) if person.zone != zone.code]
+        self._came[zone.code] = list(map(repr, from_elsewhere(registered(whole), zone.code, keys)))
+        return self._came[zone.code]
 
     def of_mission(self, whole: Facts, mark: Mark) -> str:
         """The hash for the mission's own set: all rows, files and findings, its zones, its annexes."""

@@ -10,8 +10,7 @@ from kobo_sync.analysis.overview import FormPart, collected, place
 from kobo_sync.mission.facts import Marks, facts_of_zone
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Zone
-from kobo_sync.store.zones import ELSEWHERE
+from kobo_sync.model import ELSEWHERE, Zone
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from kobo_sync.mission.facts import Marks, gather_facts, gather_marks, rests_on
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.zone_figures import figures_of_zone
-from kobo_sync.model import Finding, Report
-from kobo_sync.store.zones import ELSEWHERE
+from kobo_sync.model import ELSEWHERE, Finding, Report
 from kobo_sync.workspace.result_cache import hashed, program
 
 

@@ -185,12 +185,24 @@ class Store:
         Shape: text columns are ``object`` with None, integers ``Int64``, decimals ``float64``;
         ``submitted_at`` is an aware UTC Timestamp.
         """
-        import pandas as pd  # here, because a pull needs none and its memory is bounded
+        return self.frame(table, self.read_cells(table, only=only, where=where))
 
+    def read_cells(
+        self, table: FlatTable, *, only: Container[str] | None = None, where: Where = EVERYWHERE
+    ) -> dict[str, list[Any]]:
+        """What `read_table` reads: the cells of each column as the database has them."""
         kinds = dict(table.system)
         kinds |= {column.name: column.kind for column in table.columns if only is None or column.name in only}
         with self.read() as connection:
-            columns = read_columns(connection, table, kinds, where)
+            return read_columns(connection, table, kinds, where)
+
+    @staticmethod
+    def frame(table: FlatTable, columns: dict[str, list[Any]]) -> pd.DataFrame:
+        """The table that has these *columns*, which are given up."""
+        import pandas as pd  # here, because a pull needs none and its memory is bounded
+
+        every = dict(table.system) | {column.name: column.kind for column in table.columns}
+        kinds = {name: every[name] for name in columns}
         dtypes = {"text": "object", "integer": "Int64", "decimal": "float64"}
         # Each list goes as its column comes. Blocks of columns are quick to work on, and take a copy to make: of a
         # mission's tables that is too much.

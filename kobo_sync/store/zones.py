@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.errors import StoreError
+from kobo_sync.model import ELSEWHERE
 from kobo_sync.store.database import Store, ensure_hashes
 from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
 from kobo_sync.store.tables.layout import FlatTable
 
 _MANY = 20  # zones from which on tables are indexed by zone
-ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 # A line per zone: the database puts the words of its rows side by side in a third of the time that looking at each takes here.
 # Rows and files are read as they lie: by an index of random uuids each would be a page of its own.
 _CONTENT = "s.root_uuid || ' ' || s.content_sha256"
@@ -32,6 +32,9 @@ _ROWS = """SELECT d.zone, count(*), max(s.submitted_at), max(s.validated_at), {c
  WHERE s.form_id = ? AND s.gone_at IS NULL GROUP BY d.zone"""
 _FILES = """SELECT d.zone, {files} FROM attachments a {as_they_lie} JOIN ({rows}) d ON d.root_uuid = a.root_uuid
  WHERE a.form_id = ? AND a.is_current AND a.sha256 IS NOT NULL GROUP BY d.zone"""
+_UNHASHED = (
+    "SELECT DISTINCT s.form_id FROM submissions s {as_they_lie} WHERE s.content_sha256 = '' AND s.gone_at IS NULL"
+)
 _TEXTS = {"content": _CONTENT, "state": _STATE, "files": _FILE}
 
 
@@ -98,7 +101,7 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
     a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
-    for form_id in questions:
+    for form_id in _unhashed(store) & {*questions}:
         ensure_hashes(store, form_id)
     if len(zones) >= _MANY:
         _index(store, questions)
@@ -113,6 +116,13 @@ def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) ->
                 for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
                     place.add_files(form_id, _lines(files))
     return whole.mark(questions), {zone: total.mark(questions) for zone, total in sums.items()}
+
+
+def _unhashed(store: Store) -> set[str]:
+    """The forms that have rows whose contents are not hashed, by one look at all rows: form by form it would be many."""
+    with store.read() as connection:
+        query = _UNHASHED.format(as_they_lie=store.dialect.as_they_lie)
+        return {form_id for batch in store.dialect.batches(connection, query) for (form_id,) in batch}
 
 
 def _index(store: Store, questions: Mapping[str, str]) -> None:

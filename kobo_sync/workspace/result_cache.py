@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
@@ -101,12 +101,16 @@ class ResultCache:
 class AnalysisCache:
     """What earlier runs found in a whole mission (`analysis.memo.AnalysisCache`), a file each.
 
-    *shared* is a hash of all that it rests on besides rows, *states* say what the rows of each form look like.
+    *shared* is a hash of all that it rests on besides rows, *states* say what the rows of each form look like, *zones* those of
+    each zone that has any; *rows* reads the tables of some zones.
     """
 
     cache: ResultCache
     shared: str
     states: Mapping[str, str]
+    zones: Mapping[str, Mapping[str, str]]
+    rows: Callable[[Sequence[str]], Mapping[str, Any]]
+    _read: dict[Sequence[str], Mapping[str, Any]] = field(default_factory=dict)
 
     def get(self, name: str, kind: Any) -> tuple[Any, Collection[str]] | None:
         """The value of that name and the forms that it was read from; None when one of them has changed since."""
@@ -123,6 +127,29 @@ class AnalysisCache:
         states = {form_id: self.states.get(form_id, "") for form_id in sorted(forms)}
         with suppress(TypeError, ValueError, msgspec.MsgspecError):
             self.cache.put(_file(name), hashed([self.shared, name]), (states, msgspec.msgpack.encode(value)))
+
+    def parts(self, name: str, kind: Any) -> tuple[Collection[str], Mapping[str, tuple[str, Any]]]:
+        """The forms that what was kept zone by zone rests on, and that, by zone with the state of its rows then."""
+        whole: Any = tuple[list[str], dict[str, tuple[str, kind]]]
+        return self.cache.get(_file(name), hashed([self.shared, name]), whole) or ((), {})
+
+    def put_parts(self, name: str, forms: Collection[str], parts: Mapping[str, tuple[str, Any]]) -> None:
+        """Keep what each zone gave, which was read from *forms*."""
+        self.cache.put(_file(name), hashed([self.shared, name]), (sorted(forms), parts))
+
+    def state(self, zone: str, forms: Collection[str]) -> str:
+        """What the rows of *forms* in a zone look like; empty where it has no row of any form."""
+        states = self.zones.get(zone)
+        return hashed(f"{form_id} {states.get(form_id, '')}" for form_id in sorted(forms)) if states else ""
+
+    def tables(self, zones: Sequence[str]) -> Mapping[str, Any]:
+        """The rows of these zones: read once for the analyses that ask in turn."""
+        key = tuple(zones)
+        if key not in self._read:
+            if len(self._read) > 1:
+                self._read.clear()
+            self._read[key] = self.rows(key)
+        return self._read[key]
 
 
 @lru_cache(maxsize=16)

@@ -12,11 +12,11 @@ from conftest import Field
 from kobo_sync.kobo.wire.listing import SERVER_FIELDS
 from kobo_sync.mission.facts import facts_of_zones, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
+from kobo_sync.model import ELSEWHERE
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM
-from kobo_sync.store.zones import ELSEWHERE
 
 NAMES = [
     *("nom", "Nom", "NOM", "nom_2", "nom.2", "nom-2", "été", "Été", "naïf", "straße", "STRASSE", "Ünal", "İl"),

@@ -11,10 +11,10 @@ from conftest import Field
 from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.mission.facts import facts_of_zones, gather_facts
 from kobo_sync.mission.mission import Mission
+from kobo_sync.model import ELSEWHERE
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.steps.purge import purge
 from kobo_sync.store.reading import stored_parts
-from kobo_sync.store.zones import ELSEWHERE
 
 FORM = """
 | survey |

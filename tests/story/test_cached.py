@@ -37,11 +37,16 @@ EDITS = {
     "feuille_route": "UPDATE data_feuille_route__actions SET objectif = NULL, action = NULL",
 }
 KEPT = {
-    "attendance.attendance", "persons.registered_in", "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions",
-    "focus.focus_groups", "focus.photos", "meaning.n_received", "meaning.n_usable", "meaning.written",
-    "publication.present_by_sex", "publication.people_heard", "publication.texts_by_zone", "populations.numbers_by_zone",
-    "populations.ballots_by_zone", "learning.tests_by_zone", "satisfaction.answers_by_zone", "published_needs.mentions_by_zone",
-    "published_needs.ratings_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
+    "learning.learning", "satisfaction.satisfaction", "needs.needs", "roadmap.actions", "focus.focus_groups", "focus.photos",
+    "meaning.n_received", "meaning.n_usable", "meaning.written", "publication.present_by_sex", "publication.people_heard",
+    "populations.numbers_by_zone", "published_needs.present_by_trait", "checks._over_zones", "checks._in_form",
+}  # fmt: skip
+KEPT_BY_ZONE = {
+    "attendance.signed_by_zone", "persons.registrations_by_zone", "persons.keys_seen", "persons.identified_by_zone",
+    "learning.usable_tests", "learning.tests_by_zone", "satisfaction.answers_by_zone", "publication.texts_by_zone",
+    "populations.ballots_by_zone", "populations._heads_by_zone", "published_needs.mentions_by_zone",
+    "published_needs.ratings_by_zone", "meaning.rated_by_zone", "meaning.refused_by_zone", "meaning.usable_by_zone",
+    "duplicates.identities_by_zone", "repeated.in_form_by_zone",
 }  # fmt: skip
 
 
@@ -112,12 +117,24 @@ def test_all_that_is_kept_comes_back_as_it_was(state: Path, monkeypatch: pytest.
     values: dict[str, object] = {}
     monkeypatch.setattr(AnalysisCache, "get", lambda _self, name, kind: kinds.update({name: kind}))
     monkeypatch.setattr(AnalysisCache, "put", lambda _self, name, value, _forms: values.update({name: value}))
+    parts_kept: dict[str, object] = {}
+    monkeypatch.setattr(AnalysisCache, "parts", lambda _self, name, kind: kinds.update({name: kind}) or ((), {}))
+    monkeypatch.setattr(
+        AnalysisCache,
+        "put_parts",
+        lambda _self, name, _forms, parts: parts_kept.update(
+            {f"{name} {zone}": part[1] for zone, part in parts.items()}
+        ),
+    )
     mission = opened(state)
     facts = gather_facts(mission)
     shown(facts)
     by_zone(mission, facts)
     mission.close()
     assert {name.partition(" ")[0] for name in values} == KEPT
+    assert {name.partition(" ")[0] for name in parts_kept} == KEPT_BY_ZONE
+    for name, value in parts_kept.items():
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kinds[name.rpartition(" ")[0]]) == value, name
     for name, value in values.items():
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kinds[name]) == value, name
 

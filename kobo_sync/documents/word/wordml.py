@@ -10,6 +10,7 @@ from docx.oxml import parse_xml
 from lxml import etree
 
 from kobo_sync.documents.script import clean, pieces
+from kobo_sync.language.speaking import spoken
 
 LATIN_FONT = "Calibri"
 ARABIC_FONT = "Amiri"
@@ -45,12 +46,13 @@ def write(block: Any, text: str, **look: Any) -> None:
 
 
 def runs(
-    text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "", rtl: bool = False
+    text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "", rtl: bool | None = None
 ) -> str:
     """The XML of *text*, one run per script; *size* in points, 0 for the style's own.
 
-    *rtl*: on a page that runs right to left, marks, numbers and spaces run with it.
+    *rtl*: on a page that runs right to left, marks, numbers and spaces run with it; None: as the spoken language does.
     """
+    rtl = spoken().runs_right_to_left if rtl is None else rtl
     elements = []
     for script, piece in pieces(clean(text)):
         properties = [_FONTS.get(script, "")]
@@ -79,12 +81,16 @@ def paragraph(
     keep_next: bool = False,
     keep_lines: bool = False,
     tabs: str = "",
-    rtl: bool = False,
+    rtl: bool | None = None,
     spacing: str = "",
     indent_cm: float = 0,
     align: str = "",
 ) -> str:
-    """The XML of a paragraph around the runs *inner*; *spacing* are attributes of ``w:spacing``, as `space` makes them."""
+    """The XML of a paragraph around the runs *inner*; *spacing* are attributes of ``w:spacing``, as `space` makes them.
+
+    *rtl*: it runs right to left; None: as the spoken language does. *align* ``left`` is where lines begin, ``right`` where they end.
+    """
+    rtl = spoken().runs_right_to_left if rtl is None else rtl
     properties = [
         f'<w:pStyle w:val="{style}"/>' if style else "",
         "<w:keepNext/>" if keep_next else "",
@@ -129,6 +135,25 @@ def write_field(block: Any, instruction: str) -> None:
             sub(run, "t").text = "1"
         else:
             sub(run, "fldChar", fldCharType=kind)
+
+
+def mirror_section(section_properties: Any) -> None:
+    """Makes the pages of a section (``w:sectPr``, python-docx's element) run right to left."""
+    section_properties.insert_element_before(section_properties.makeelement(f"{W}bidi"), "w:rtlGutter", "w:docGrid")
+
+
+def mirror_table(table_properties: Any) -> None:
+    """Makes the columns of a table (``w:tblPr``, python-docx's element) begin on the right."""
+    after = (
+        "w:tblStyleRowBandSize",
+        "w:tblStyleColBandSize",
+        "w:tblW",
+        "w:jc",
+        "w:tblBorders",
+        "w:tblLayout",
+        "w:tblLook",
+    )
+    table_properties.insert_element_before(table_properties.makeelement(f"{W}bidiVisual"), *after)
 
 
 def right_to_left(block: Any) -> None:
