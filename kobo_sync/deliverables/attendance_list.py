@@ -341,12 +341,12 @@ def _certification(document: WordDocument, facts: Facts) -> None:
 
 
 def _protection(facts: Facts) -> str:
-    law = facts.config.mission.data_law
+    law = f" ({facts.config.mission.data_law})" if facts.config.mission.data_law else ""
     owners = t(" and ").join(organisation.name for organisation in facts.config.organisations) or t("the organiser")
     return t(
         "Data protection: list of names reserved for {owners} and for the donor's controls, drawn up with the persons' consent to attest "
         "their presence. Each of them may see their data and have them corrected or deleted by the organiser{law}. Do not circulate, do not "
         "attach to the public report.",
         owners=owners,
-        law=f" ({law})" if law else "",
+        law=law,
     )

@@ -357,7 +357,8 @@ def _annexes(document: WordDocument, facts: Facts) -> None:
     there, lacking = tc("an annex", "attached"), t("to be attached")
     rows = [[name, there if name in facts.annexes else lacking] for name in expected_annexes(facts)]
     for zone in facts.config.zones:
-        name = t("Folder of the zone {zone} ({file})", zone=labels.zone(facts, zone.code), file=f"{zone.code}.zip")
+        file = f"{zone.code}.zip"
+        name = t("Folder of the zone {zone} ({file})", zone=labels.zone(facts, zone.code), file=file)
         rows.append([name, tc("a folder", "attached")])
     head = [t("Annex"), t("State")]
     writer.table(document, writer.Table(head, rows, [13.4, 3.6], caption=t("Annexes of the report")))

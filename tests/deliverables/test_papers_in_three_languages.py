@@ -30,10 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "language"))
 from harvest import FRENCH
 
 LANGUAGES: tuple[Code, ...] = ("fr", "en", "ar")
-# Texts of documents/, which are not in the catalogues yet.
-OF_OTHERS = re.compile(
-    r"^(?:Tableau|Figure)\b|^« |^Calculé – | \(ne pas modifier\)$|^À rédiger – conservé à chaque mise à jour$"
-)
+# Titles of controls, which documents/ has in French alone.
+OF_OTHERS = re.compile(r"^Calculé – .* \(ne pas modifier\)$|^À rédiger – conservé à chaque mise à jour$")
 LATIN = re.compile(r"[A-Za-zÀ-ÿ]{3,}")
 # What Arabic papers leave in Latin letters: who invented a measure, signs, files and their names.
 SPARED = re.compile(
@@ -110,10 +108,11 @@ def strange(document: Document, facts: Facts, language: Code) -> list[str]:
 
 
 def figures(document: Document) -> list[list[str]]:
-    """The numbers in each cell of the tables, decimals with a point, whole hours without their nought minutes."""
+    """The numbers in each cell of the tables that has any, decimals with a point, whole hours without their nought minutes."""
     tables = open_docx(io.BytesIO(document.content)).element.body.iter("{*}tbl")
     cells = ["".join(t.text or "" for t in cell.iter("{*}t")) for table in tables for cell in table.iter("{*}tc")]
-    return [re.findall(r"\d+(?:\.\d+)?", cell.replace(",", ".").replace(":00", "")) for cell in cells]
+    numbers = (re.findall(r"\d+(?:\.\d+)?", cell.replace(",", ".").replace(":00", "")) for cell in cells)
+    return [each for each in numbers if each]
 
 
 def word(name: str, facts: Facts) -> Document:
