@@ -45,6 +45,14 @@ def is_arabic(text: str) -> bool:
     return bool(letters) and arabic > 0.4 * len(letters)
 
 
+_MASKED = re.compile(r"\d\d(?: ••)+ \d\d")
+
+
+def is_straight(text: str) -> bool:
+    """Whether *text* runs left to right on any page: Latin words, or a phone number of which some digits are masked."""
+    return reads_left_to_right(text) or _MASKED.fullmatch(text) is not None
+
+
 def reads_left_to_right(text: str) -> bool:
     """Whether *text* has letters and none of a script that runs right to left: « Ensemble, Avançons » on an Arabic page."""
     return any(c.isalpha() for c in text) and not any(bidirectional(c) in ("R", "AL") for c in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kobo_sync.documents.script import clean, is_arabic, reads_left_to_right
+from kobo_sync.documents.script import clean, is_arabic, is_straight
 from kobo_sync.language.catalogue import t
 
 Logo = tuple[str, bytes]  # the text that stands for it, and the picture
@@ -53,7 +53,7 @@ HATCHES = r"""
 
 def say(text: str) -> dict[str, object]:
     """A text with its direction, as the sources above expect it."""
-    return {"s": clean(text), "rtl": is_arabic(text), "ltr": reads_left_to_right(text)}
+    return {"s": clean(text), "rtl": is_arabic(text), "ltr": is_straight(text)}
 
 
 def page_words() -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
 from docx.oxml import parse_xml
 from lxml import etree
 
-from kobo_sync.documents.script import clean, pieces
+from kobo_sync.documents.script import clean, pieces, reads_left_to_right
 from kobo_sync.language.speaking import spoken
 
 LATIN_FONT = "Calibri"
@@ -17,6 +18,8 @@ ARABIC_FONT = "Amiri"
 TIFINAGH_FONT = "Noto Sans Tifinagh"
 INK, MUTED, RULE, PALE, TOTAL, BAND = "1F4E79", "5B6670", "B8C2CC", "F5F7F9", "E3EAF1", "E8EFF6"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+# 06 •• •• 67, −1 234,5, 9:30, 11/02/2025, 96%
+_NUMBER = re.compile(r"((?:\u200e?[+\u2212])?\d(?:[\d.,:/\u202f•]*[\d•]|[\s•]+[\d•]+)*%?)")
 _BREAKS = re.compile(r"([\n\t])")
 _FONTS = {
     script: f'<w:rFonts w:ascii="{font}" w:hAnsi="{font}" w:cs="{font}"/>'
@@ -54,7 +57,7 @@ def runs(
     """
     rtl = spoken().runs_right_to_left if rtl is None else rtl
     elements = []
-    for script, piece in pieces(clean(text)):
+    for script, piece in _numbers_apart(text) if rtl else pieces(clean(text)):
         properties = [_FONTS.get(script, "")]
         if bold:
             properties.append("<w:b/><w:bCs/>")
@@ -67,11 +70,22 @@ def runs(
             properties.append(f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{complex_size}"/>')
         if script == "arabic":
             properties.append('<w:rtl/><w:lang w:bidi="ar-MA"/>')
-        elif rtl and not any(c.isascii() and c.isalpha() for c in piece):
+        elif rtl and script != "number" and not any(c.isascii() and c.isalpha() for c in piece):
             properties.append("<w:rtl/>")
         look = "".join(properties)
         elements.append(f"<w:r>{look and f'<w:rPr>{look}</w:rPr>'}{_text(piece)}</w:r>")
     return "".join(elements)
+
+
+def _numbers_apart(text: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a text on a page that runs right to left, numbers apart: among Arabic Word would write them in digits of its own choice."""
+    for script, piece in pieces(clean(text)):
+        if script == "latin" and reads_left_to_right(piece):
+            yield script, piece
+            continue
+        for at, part in enumerate(_NUMBER.split(piece)):
+            if part:
+                yield "number" if at % 2 else script, part
 
 
 def paragraph(
