@@ -19,21 +19,28 @@ from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, SignedTable, attendance_sheet
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, later_n, t, tc, tn
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "attendance_list"
-TITLE = "Liste de présence"
+TITLE = later("Attendance list")
 SCOPE: Scope = "zone"
 CLASS: Class = "nominative"
 PATH = "liste-presence.docx"
 PDF_PATH = "liste-presence.pdf"
 
 BLANK_ROWS = 2
-NO_SESSION = ("passage d’une demi-journée inconnue, non compté", "passages d’une demi-journée inconnue, non comptés")
-REPEATED = ("passage répété, compté une fois", "passages répétés, comptés une fois")
+NO_SESSION = later_n(
+    "{n} sign-in of an unknown half-day, not counted", "{n} sign-ins of an unknown half-day, not counted"
+)
+REPEATED = later_n("{n} repeated sign-in, counted once", "{n} repeated sign-ins, counted once")
 _MOST_COLUMNS = 4  # half-days side by side
-_HEADING = "Feuille d’émargement"
-_CERTIFIED = ("Certifié exact, le ou la formateur·rice", "Visa de l’organisateur")
+_HEADING = later("Sign-in sheet")
+_CERTIFIED = (later("Certified correct by the trainer"), later("Approved by the organiser"))
+_DECLARED = later_n(
+    "{n} attendance declared without a signature, the form asks for none",
+    "{n} attendances declared without a signature, the form asks for none",
+)
 _DOTS = "…………………………………"
 _TEXT_WIDTHS = (1.0, 5.2, 1.2, 4.7, 2.1, 2.7, 2.9)
 _PAGE_CM = 26.7
@@ -44,12 +51,11 @@ def build(facts: Facts) -> list[Document]:
     form_ids = letterhead.forms_of(facts, "registration", "attendance")
     listed = present.attendance(facts)
     tables = _tables(facts, listed)
-    document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
+    document = letterhead.open_paper(facts, t(TITLE), form_ids, landscape=True)
     writer.footer_note(document, _protection(facts))
-    writer.title(document, _HEADING)
+    writer.title(document, t(_HEADING))
     writer.facing(document, _heading_grid(facts))
-    who = typography.none_or(len(listed.people), "personne", none="aucune")
-    alt = f"Émargement : {who}, dont {typography.none_or(len(listed.present), 'présente', none='aucune')}"
+    alt = _in_short(len(listed.people), len(listed.present))
     for title, head, widths, rows in tables:
         content = writer.Table(
             head, rows, widths, caption=title, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False
@@ -61,15 +67,15 @@ def build(facts: Facts) -> list[Document]:
         totals[0],
         totals[1:],
         [6.5, 2.2, 2.2, 2.6, 2.6, 2.2, 2.2],
-        caption="Présences par groupe et par sexe",
+        caption=t("Attendance by group and by sex"),
         right=range(1, 7),
         totals=1,
     )
     writer.table(document, content)
     _certification(document, facts)
     sheet = AttendanceSheet(
-        title=f"{TITLE} – {letterhead.place_name(facts)}",
-        heading=_HEADING,
+        title=f"{t(TITLE)} – {letterhead.place_name(facts)}",
+        heading=t(_HEADING),
         dated=letterhead.as_of(facts),
         author=letterhead.organisers(facts),
         facing=[(label, typography.spaced(text)) for label, text in _heading_grid(facts)],
@@ -79,7 +85,7 @@ def build(facts: Facts) -> list[Document]:
         ],
         remarks=typography.spaced(_remarks(facts, listed)),
         totals=totals,
-        certification=_CERTIFIED,
+        certification=(t(_CERTIFIED[0]), t(_CERTIFIED[1])),
         protection=typography.spaced(_protection(facts)),
         draft=not facts.final,
         colour=letterhead.colour(facts),
@@ -89,6 +95,13 @@ def build(facts: Facts) -> list[Document]:
         letterhead.close_paper(facts, document, PATH, CLASS),
         Document(PDF_PATH, attendance_sheet(sheet), CLASS),
     ]
+
+
+def _in_short(n: int, n_present: int) -> str:
+    """The table for those who do not see it."""
+    who = tn("{n} person", "{n} persons", n) if n else t("no person")
+    came = tn("{n} of them present", "{n} of them present", n_present) if n_present else t("none of them present")
+    return t("Sign-in sheet: {persons}, {present}", persons=who, present=came)
 
 
 def _pdf_cell(cell: str | writer.Cell) -> str | bytes:
@@ -117,12 +130,12 @@ def _heading_grid(facts: Facts) -> list[tuple[str, str]]:
     hours = " · ".join(_hours(facts, session) for session in sessions)
     minutes = sum(_minutes(session) for session in sessions)
     return [
-        ("Action", letterhead.action(facts)),
-        ("Date", letterhead.held_on(facts)),
-        ("Lieu", letterhead.place(facts)),
-        ("Horaires", f"{hours} ({typography.duration(minutes)})" if minutes else hours or _DOTS),
-        ("Formateur·rice", facts.config.mission.trainer or _DOTS),
-        ("Organisateurs", letterhead.organisers(facts)),
+        (t("Activity"), letterhead.action(facts)),
+        (t("Date"), letterhead.held_on(facts)),
+        (t("Place"), letterhead.place(facts)),
+        (t("Hours"), f"{hours} ({typography.duration(minutes)})" if minutes else hours or _DOTS),
+        (t("Trainer"), facts.config.mission.trainer or _DOTS),
+        (t("Organisers"), letterhead.organisers(facts)),
     ]
 
 
@@ -130,7 +143,8 @@ def _hours(facts: Facts, session: Session) -> str:
     label = labels.session(facts, session.code)
     if session.starts is None or session.ends is None:
         return label
-    return f"{label} {typography.hour(session.starts)} – {typography.hour(session.ends)}"
+    starts, ends = typography.hour(session.starts), typography.hour(session.ends)
+    return t("{session} {starts} – {ends}", session=label, starts=starts, ends=ends)
 
 
 def _minutes(session: Session) -> int:
@@ -161,8 +175,8 @@ def _signatures(
 ) -> tuple[list[str], list[float], _Rows]:
     """Header, widths in cm, and a row per person, then blank ones for those who are expected or come unannounced."""
     dated = len({half.day for half in listed.half_days}) > 1 and len({half.day for half in half_days}) > 1
-    head = ["N°", "Nom et prénom", "Sexe", "Organisation", "Groupe", "Commune", "Téléphone"]
-    head += [f"Signature {_half_day(facts, half, dated=dated)}".rstrip() for half in half_days]
+    head = [t("No."), t("Surname and first name"), t("Sex"), t("Organisation"), t("Group"), t("Commune"), t("Phone")]
+    head += [_signature_head(_half_day(facts, half, dated=dated)) for half in half_days]
     signature_cm = max(2.2, min(3.6, (_PAGE_CM - sum(_TEXT_WIDTHS)) / max(1, len(half_days))))
     scale = (_PAGE_CM - signature_cm * len(half_days)) / sum(_TEXT_WIDTHS)
     widths = [width * scale for width in _TEXT_WIDTHS] + [signature_cm] * len(half_days)
@@ -170,12 +184,16 @@ def _signatures(
         _person_row(facts, number, person, half_days, signature_cm) for number, person in enumerate(listed.people, 1)
     ]
     if not rows:
-        empty = writer.Cell(f"{typography.NO_DATA} : ni inscription ni émargement reçus", italic=True)
+        empty = writer.Cell(t("No data: neither registration nor sign-in was received"), italic=True)
         rows = [["", empty, *[""] * (len(head) - 2)]]
     # As long as nobody has signed, it is a sheet to sign on paper: a line for each person expected.
     expected = 0 if listed.present else sum(zone.target for zone in present.zones_of(facts))
     rows += [[writer.Cell("")] * len(head)] * (BLANK_ROWS + max(0, expected - len(listed.people)))
     return head, widths, rows
+
+
+def _signature_head(half_day: str) -> str:
+    return t("Signature {half_day}", half_day=half_day) if half_day else t("Signature")
 
 
 def _half_day(facts: Facts, half: HalfDay, *, dated: bool) -> str:
@@ -191,15 +209,21 @@ def _person_row(
     note = "" if person.registered else _not_of_the_list(facts, person)
     name = f"{person.name} ({note})" if note else person.name
     group = labels.group(facts, traits["group"], short=True) if traits["group"] else ""
-    cells: list[str | writer.Cell] = [str(number), writer.Cell(name, below=below), _sex(facts, traits["sex"])]
+    cells: list[str | writer.Cell] = [
+        typography.number(number),
+        writer.Cell(name, below=below),
+        _sex(facts, traits["sex"]),
+    ]
     cells += [traits["organisation"], group, traits["commune"], masked_phone(traits["phone"])]
     return cells + [_signature(facts, person, half, width_cm) for half in half_days]
 
 
 def _not_of_the_list(facts: Facts, person: present.Person) -> str:
     if not person.is_visitor:
-        return "hors liste" if facts.config.forms_with_role("registration") else ""
-    return f"inscription : {labels.zone(facts, person.home)}" if person.home else "inscription sans zone"
+        return t("not on the list") if facts.config.forms_with_role("registration") else ""
+    if not person.home:
+        return t("registered without a zone")
+    return t("registered in: {zone}", zone=labels.zone(facts, person.home))
 
 
 def _signature(facts: Facts, person: present.Person, half: HalfDay, width_cm: float) -> writer.Cell:
@@ -207,68 +231,80 @@ def _signature(facts: Facts, person: present.Person, half: HalfDay, width_cm: fl
     if where is None:
         return writer.Cell("")
     if not where.filename:
-        return writer.Cell("présence déclarée", italic=True)
+        return writer.Cell(t("declared present"), italic=True)
     content = facts.attachment(where.root_uuid, where.filename)
     drawn = pictures.signature(content) if content else None
     if drawn is None:
-        return writer.Cell("signé (image non reçue)" if content is None else "signé (image illisible)", italic=True)
-    alt = f"Signature de {person.name}, {_half_day(facts, half, dated=bool(half.day))}"
+        text = t("signed (picture not received)") if content is None else t("signed (picture cannot be read)")
+        return writer.Cell(text, italic=True)
+    alt = t(
+        "Signature of {name}, {half_day}",
+        name=person.name,
+        half_day=_half_day(facts, half, dated=bool(half.day)),
+    )
     return writer.Cell(picture=writer.Picture(drawn, alt, width_cm=width_cm - 0.6, height_cm=0.62))
 
 
 def _sex(facts: Facts, code: str) -> str:
-    return {facts.config.codes.female: "F", facts.config.codes.male: "H"}.get(code, code)
+    female, male = tc("a person's sex", "F"), tc("a person's sex", "M")
+    return {facts.config.codes.female: female, facts.config.codes.male: male}.get(code, code)
 
 
-def _of_them(n: int, n_all: int) -> str:
-    """``dont 9 ``, ``toutes ``, ``aucune ``; nothing of one person who is all there are."""
+def _whole_day(n: int, n_all: int, *, several: bool) -> str:
+    """How many of *n_all* persons present signed every half-day, of one of *several* days or of the only one."""
+    if n == n_all == 1:
+        return t(", a whole day") if several else t(", the whole day")
     if n == n_all:
-        return "toutes " if n > 1 else ""
-    return f"dont {typography.number(n)} " if n else "aucune "
+        return t(", all of them a whole day") if several else t(", all of them the whole day")
+    if not n:
+        return t(", none of them a whole day") if several else t(", none of them the whole day")
+    if several:
+        return tn(", {n} of them a whole day", ", {n} of them a whole day", n)
+    return tn(", {n} of them the whole day", ", {n} of them the whole day", n)
 
 
 def _remarks(facts: Facts, listed: present.Attendance) -> str:
     visitors = [person for person in listed.present if person.is_visitor]
     walk_ins = [person for person in listed.present if not person.registered and not person.is_visitor]
     absent = [person for person in listed.people if not person.present]
+    has_list = bool(facts.config.forms_with_role("registration"))
     if not listed.n_rows:
-        registered = typography.none_or(listed.n_registered, "personne inscrite", "personnes inscrites", none="aucune")
-        parts = [registered] if facts.config.forms_with_role("registration") else []
-        text = " ; ".join([*parts, "aucune présence reçue : feuille à signer"])
-        return f"{text[:1].upper()}{text[1:]}."
-    remarks = [typography.none_or(len(listed.present), "personne présente", "personnes présentes", none="aucune")]
+        n = listed.n_registered
+        registered = tn("{n} person registered", "{n} persons registered", n) if n else t("nobody registered")
+        return _told([*([registered] if has_list else []), t("no sign-in received: a sheet to be signed")])
+    n = len(listed.present)
+    remarks = [tn("{n} person present", "{n} persons present", n) if n else t("nobody present")]
     if len(listed.sessions) > 1 and listed.present and present.is_by_half_day(facts):
         several = len({half.day for half in listed.half_days}) > 1
-        whole = f"{'une' if several else 'la'} journée entière"
-        remarks[0] += f", {_of_them(len(listed.full_day), len(listed.present))}{whole}"
-    has_list = bool(facts.config.forms_with_role("registration"))
+        remarks[0] += _whole_day(len(listed.full_day), n, several=several)
     if has_list:
+        n = len(absent)
         remarks.append(
-            typography.none_or(len(absent), "personne inscrite absente", "personnes inscrites absentes", none="aucune")
-        )
-    if walk_ins and has_list:
-        remarks.append(f"{typography.count(len(walk_ins), 'personne')} hors liste")
-    if visitors:
-        who = typography.count(len(visitors), "personne inscrite", "personnes inscrites")
-        remarks.append(f"{who} dans une autre zone")
-    if listed.n_declared:
-        declared = typography.count(listed.n_declared, "présence déclarée", "présences déclarées")
-        remarks.append(f"{declared} sans signature, le formulaire n’en demande pas")
-    if listed.n_no_session:
-        remarks.append(typography.count(listed.n_no_session, *NO_SESSION))
-    if listed.n_repeated:
-        remarks.append(typography.count(listed.n_repeated, *REPEATED))
-    if listed.n_unsigned:
-        remarks.append(
-            typography.count(
-                listed.n_unsigned, "passage sans signature, non compté", "passages sans signature, non comptés"
-            )
+            tn("{n} registered person absent", "{n} registered persons absent", n)
+            if n
+            else t("no registered person absent")
         )
     target = facts.zone.target if facts.zone else sum(zone.target for zone in facts.config.zones)
-    over = len(listed.present) - target
-    if target and over > 0:
-        remarks.append(f"{typography.count(over, 'personne')} au-delà du quota")
-    text = " ; ".join(remarks)
+    counted = (
+        (len(walk_ins) if has_list else 0, later_n("{n} person not on the list", "{n} persons not on the list")),
+        (len(visitors), later_n("{n} person registered in another zone", "{n} persons registered in another zone")),
+        (listed.n_declared, _DECLARED),
+        (listed.n_no_session, NO_SESSION),
+        (listed.n_repeated, REPEATED),
+        (
+            listed.n_unsigned,
+            later_n("{n} sign-in without a signature, not counted", "{n} sign-ins without a signature, not counted"),
+        ),
+        (
+            len(listed.present) - target if target else 0,
+            later_n("{n} person above the quota", "{n} persons above the quota"),
+        ),
+    )
+    return _told([*remarks, *(tn(*words, n) for n, words in counted if n > 0)])
+
+
+def _told(remarks: Sequence[str]) -> str:
+    text = t("; ").join(remarks)
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -279,9 +315,10 @@ def _totals(facts: Facts, listed: present.Attendance) -> list[list[str]]:
     rows = [_total_row(facts, labels.group(facts, code), listed, by_group[code], (code,)) for code in codes]
     others = sorted(set(listed.counts("group")) - set(codes))
     if others:
-        rows.append(_total_row(facts, "Autre ou non précisé", listed, None, tuple(others)))
-    rows.append(_total_row(facts, "Total", listed, present.completion(listed, zones), None))
-    return [["Groupe", "Femmes", "Hommes", "Non précisé", "Présent·e·s", "Quota", "Taux"], *rows]
+        rows.append(_total_row(facts, t("Other or not specified"), listed, None, tuple(others)))
+    rows.append(_total_row(facts, t("Total"), listed, present.completion(listed, zones), None))
+    head = [t("Group"), t("Women"), t("Men"), t("Not specified"), t("Present"), t("Quota"), t("Rate")]
+    return [head, *rows]
 
 
 def _total_row(
@@ -292,21 +329,24 @@ def _total_row(
     women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
     quota = typography.number(done.quota) if done else typography.NOTHING
     share = typography.percent(done.share) if done else typography.NOTHING
-    return [label, str(women), str(men), str(len(people) - women - men), str(len(people)), quota, share]
+    counts = (women, men, len(people) - women - men, len(people))
+    return [label, *map(typography.number, counts), quota, share]
 
 
 def _certification(document: WordDocument, facts: Facts) -> None:
-    blank = "\n\nNom, date et signature :"
-    rows = [[writer.Cell(line + blank) for line in _CERTIFIED]]
-    content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt="Certification et visa", row_cm=2.0, size=9.5)
+    blank = t("Name, date and signature:")
+    rows = [[writer.Cell("\n\n".join((t(line), blank))) for line in _CERTIFIED]]
+    content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt=t("Certification and approval"), row_cm=2.0, size=9.5)
     writer.table(document, content)
 
 
 def _protection(facts: Facts) -> str:
-    law = facts.config.mission.data_law
-    owners = " et ".join(organisation.name for organisation in facts.config.organisations) or "l’organisateur"
-    return (
-        f"Protection des données : liste nominative réservée à {owners} et aux contrôles du bailleur, établie avec le consentement des "
-        "personnes pour attester de leur présence. Chacune peut consulter, faire rectifier ou supprimer ses données auprès de "
-        f"l’organisateur{f' ({law})' if law else ''}. Ne pas diffuser, ne pas joindre au rapport public."
+    law = f" ({facts.config.mission.data_law})" if facts.config.mission.data_law else ""
+    owners = t(" and ").join(organisation.name for organisation in facts.config.organisations) or t("the organiser")
+    return t(
+        "Data protection: list of names reserved for {owners} and for the donor's controls, drawn up with the persons' consent to attest "
+        "their presence. Each of them may see their data and have them corrected or deleted by the organiser{law}. Do not circulate, do not "
+        "attach to the public report.",
+        owners=owners,
+        law=law,
     )

@@ -12,36 +12,37 @@ from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Class, Document, Manifest
 
 NAME = "changes"
-TITLE = "Ce qui a changé"
+TITLE = later("What changed")
 CLASS: Class = "internal"
 PATH = "changements.docx"
 
 _NAMES = {
-    "presents": "Personnes présentes",
-    "taux": "Taux de quota",
-    "femmes": "Femmes",
-    "hommes": "Hommes",
-    "part_femmes": "Part de femmes",
-    "journee_entiere": "Journée entière signée",
-    "tests_apparies": "Tests appariés",
-    "score_avant": "Score avant",
-    "score_apres": "Score après",
-    "evolution": "Évolution du score",
-    "gain": "Gain de classe",
-    "reponses_satisfaction": "Réponses de satisfaction",
-    "recommandation": "Recommandation",
-    "reponses_besoins": "Réponses aux besoins",
-    "besoin_1": "Premier besoin",
-    "besoin_2": "Deuxième besoin",
-    "besoin_3": "Troisième besoin",
-    "accord": "Accord entre groupes",
-    "priorites_communes": "Priorités communes",
-    "actions": "Actions prévues",
-    "actions_completes": "Actions complètes",
-    "actions_en_retard": "Actions en retard",
+    "presents": later("Persons present"),
+    "taux": later("Quota rate"),
+    "femmes": later("Women"),
+    "hommes": later("Men"),
+    "part_femmes": later("Share of women"),
+    "journee_entiere": later("Whole day signed"),
+    "tests_apparies": later("Paired tests"),
+    "score_avant": later("Score before"),
+    "score_apres": later("Score after"),
+    "evolution": later("Change of the score"),
+    "gain": later("Class gain"),
+    "reponses_satisfaction": later("Satisfaction answers"),
+    "recommandation": later("Recommendation"),
+    "reponses_besoins": later("Answers on needs"),
+    "besoin_1": later("First need"),
+    "besoin_2": later("Second need"),
+    "besoin_3": later("Third need"),
+    "accord": later("Agreement between groups"),
+    "priorites_communes": later("Common priorities"),
+    "actions": later("Planned actions"),
+    "actions_completes": later("Complete actions"),
+    "actions_en_retard": later("Late actions"),
 }
 
 # Numbers of persons, and the figures that rest on them: before and after of two builds that differ by one person tell that person.
@@ -54,7 +55,6 @@ _RESTING = {
     "reponses_satisfaction": ("recommandation",),
     "reponses_besoins": ("accord",),
 }
-_FEW = f"écart de moins de {THRESHOLD} personnes"
 
 
 @dataclass(frozen=True)
@@ -68,27 +68,28 @@ class Change:
 
 def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
     """The page: a table per zone that was rebuilt; a zone built for the first time says so."""
-    document = letterhead.open_paper(facts, TITLE, list(facts.config.forms))
-    writer.title(document, f"{TITLE} depuis la dernière construction", f"{letterhead.action(facts)} · document interne")
+    document = letterhead.open_paper(facts, t(TITLE), list(facts.config.forms))
+    subtitle = t("{action} · internal document", action=letterhead.action(facts))
+    writer.title(document, t("What changed since the last build"), subtitle)
     if not changes:
-        writer.paragraph(document, "Aucune zone n’a changé.")
+        writer.paragraph(document, t("No zone changed."))
     for change in changes:
         writer.heading(document, labels.zone(facts, change.zone))
         if change.before is None:
-            writer.paragraph(document, "Première construction de cette zone.")
+            writer.paragraph(document, t("First build of this zone."))
             continue
         rows = _rows(change.before, change.now)
         if rows:
-            head = ["Quoi", "Avant", "Maintenant"]
-            caption = f"Changements de la zone {labels.zone(facts, change.zone)}"
+            head = [t("What"), t("Before"), t("Now")]
+            caption = t("Changes of the zone {zone}", zone=labels.zone(facts, change.zone))
             writer.table(document, writer.Table(head, rows, [7.0, 5.0, 5.0], caption=caption))
         else:
             same = change.before.fingerprint == change.now.fingerprint
             writer.paragraph(
                 document,
-                "Ni les réceptions ni les chiffres n’ont changé : un modèle, un réglage ou le programme, oui."
+                t("Neither what was received nor the figures changed: a template, a setting or the program did.")
                 if same
-                else "Des réponses ont changé, sans qu’aucun chiffre publié ne change.",
+                else t("Answers changed, but no published figure did."),
             )
     return letterhead.close_paper(facts, document, PATH, CLASS)
 
@@ -102,24 +103,28 @@ def _rows(before: Manifest, now: Manifest) -> list[list[str]]:
     return [
         *_differing(before.submissions, now.submissions, _received),
         *_figures(before.figures, now.figures),
-        *_differing(before.form_versions, now.form_versions, lambda form_id: f"Version du formulaire {form_id}"),
+        *_differing(before.form_versions, now.form_versions, _version),
     ]
 
 
 def _received(form_id: str) -> str:
-    return f"Soumissions reçues, à la dizaine supérieure : {form_id}"
+    return t("Submissions received, rounded up to tens: {form}", form=form_id)
+
+
+def _version(form_id: str) -> str:
+    return t("Version of the form {form}", form=form_id)
 
 
 def _figures(before: Mapping[str, str], now: Mapping[str, str]) -> list[list[str]]:
     """The figures that changed; of numbers that differ by one or two persons, and of what rests on them, only that they did."""
     few = set(few_apart(before, now))
     few |= {resting for name in few for resting in _RESTING[name]}
-    rows = []
+    rows, difference = [], t("difference of fewer than {threshold} persons", threshold=THRESHOLD)
     for name in dict.fromkeys([*now, *before]):
         for row in _differing(
             {name: before.get(name, typography.NOTHING)}, {name: now.get(name, typography.NOTHING)}, _title
         ):
-            rows.append([row[0], typography.NOTHING, _FEW] if name in few else row)
+            rows.append([row[0], typography.NOTHING, difference] if name in few else row)
     return rows
 
 
@@ -129,7 +134,7 @@ def few_apart(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _title(name: str) -> str:
-    return _NAMES.get(name, "")
+    return t(_NAMES[name]) if name in _NAMES else ""
 
 
 def _differ_by_few(before: str, now: str) -> bool:

@@ -3,67 +3,63 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.learning import Change, Learning
+from kobo_sync.analysis.learning import Change
 from kobo_sync.analysis.populations import What, told_number
-from kobo_sync.analysis.publication import UNKNOWN, Crosstab, present_by_sex
 from kobo_sync.analysis.published import (
     PrintedChange,
     PrintedItem,
     learnt,
     printed_change,
     printed_items,
-    response_rate,
     spread_shown,
 )
 from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, printed_scales
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.config.config import Role
-from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, result_sheets, sentences
+from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, participation, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "evaluations"
-TITLE = "Évaluations"
+TITLE = later("Evaluations")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "evaluations.docx"
 WORKBOOK_PATH = "evaluations.xlsx"
 
 _FIGURE_CM = 16.8
-_TOO_FEW = f"Effectif inférieur à {THRESHOLD} : résultats non publiés."
 
 
 def build(facts: Facts) -> list[Document]:
     """The evaluation paper; a part without data says so, one with fewer than three persons is not published."""
     form_ids = letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction")
-    document = letterhead.open_paper(facts, TITLE, form_ids)
+    document = letterhead.open_paper(facts, t(TITLE), form_ids)
     writer.title(
         document,
-        f"Évaluations – {letterhead.place_name(facts)}",
+        f"{t(TITLE)} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     key_figures(document, facts)
-    writer.heading(document, "Participation et taux de réponse")
-    participation(document, facts)
+    writer.heading(document, t("Participation and response rates"))
+    participation.rates(document, facts)
     if facts.config.forms_with_role("test"):
-        writer.heading(document, "Acquis : évolution entre le début et la fin de la journée")
+        writer.heading(document, t("Learning: change between the beginning and the end of the day"))
         learning_results(document, facts)
     if facts.config.forms_with_role("satisfaction"):
-        writer.heading(document, "Satisfaction")
+        writer.heading(document, t("Satisfaction"))
         satisfaction_results(document, facts)
-    writer.heading(document, "Paroles de participant·e·s")
+    writer.heading(document, t("What participants said"))
     words(document, facts)
     _reading(document, facts)
     workbook = result_sheets.evaluation_workbook(facts, form_ids)
@@ -85,90 +81,27 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     band = [
         (
             came + slash + typography.number(quota) if quota else came,
-            f"présent·e·s ({rate})" if rate else "présent·e·s",
+            t("persons present ({rate})", rate=rate) if rate else t("persons present"),
         ),
     ]
     if facts.config.forms_with_role("test"):
         pairs = letterhead.n_is(letterhead.counted(facts, "pairs"))
-        band += [(letterhead.score(printed), f"bonnes réponses, avant → après ({pairs})"), _gain_figure(printed)]
+        band += [(letterhead.score(printed), t("right answers, before → after ({n})", n=pairs)), _gain_figure(printed)]
     if facts.config.forms_with_role("satisfaction"):
         score = typography.NOTHING if advice.score is None else about + typography.signed(advice.score)
         n = letterhead.n_is(letterhead.counted(facts, "satisfaction"))
-        band.append((score, f"recommandation, de −100 à +100 ({n})"))
+        band.append((score, t("recommendation, from −100 to +100 ({n})", n=n)))
     writer.key_figures(document, band)
 
 
 def _gain_figure(printed: PrintedChange | None) -> tuple[str, str]:
     if printed is not None and printed.change < 0:
-        return letterhead.scores(printed)[2], "points : le score recule, il n’y a pas de gain"
-    return letterhead.scores(printed)[3], "gain de classe (Hake, de 0 à 1)"
+        return letterhead.scores(printed)[2], t("points: the score declines, there is no gain")
+    return letterhead.scores(printed)[3], t("class gain (Hake, from 0 to 1)")
 
 
-# ── participation ───────────────────────────────────────────────────────────
-
-_ANSWERS: tuple[tuple[str, What, Role], ...] = (
-    ("Test avant la formation", "before", "test"),
-    ("Test après la formation", "after", "test"),
-    ("Tests appariés (avant et après)", "pairs", "test"),
-    ("Satisfaction (anonyme)", "satisfaction", "satisfaction"),
-    ("Besoins", "needs_rows", "needs"),
-)
-
-
-def answers(facts: Facts) -> list[tuple[str, What]]:
-    """What is compared with the persons present: (label, what) of the forms that the mission has."""
-    return [(label, what) for label, what, role in _ANSWERS if facts.config.forms_with_role(role)]
-
-
-def participation(document: WordDocument, facts: Facts) -> None:
-    """Adds response rates, then persons present by group and sex."""
-    rows = [
-        [
-            label,
-            letterhead.counted(facts, what),
-            letterhead.counted(facts, "present"),
-            letterhead.share(response_rate(facts, what)),
-        ]
-        for label, what in answers(facts)
-    ]
-    if rows:
-        head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
-        content = writer.Table(
-            head, rows, [7.0, 3.0, 3.6, 3.4], caption="Réponses reçues, par formulaire", right=(1, 2, 3)
-        )
-        writer.table(document, content)
-    if note := evaluation_sentences.rates_words([response_rate(facts, what).value for _, what in answers(facts)]):
-        writer.note(document, note)
-    groups_and_sexes(document, facts)
-    before, pairs = told_number(facts, "before"), told_number(facts, "pairs")
-    if before.shown and before.exact and pairs.exact and not before.partial and not pairs.partial:
-        writer.paragraph(document, _attrition(before.n, pairs.n, learnt(facts)))
-
-
-def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
-    parts = [evaluation_sentences.attrition_words(n_before, n_pairs)]
-    if results.n_duplicates:
-        parts.append("Quand une personne a répété un test, le premier compte.")
-    if results.n_unmatched:
-        parts.append("Un test sans code de participant ne peut pas être apparié.")
-    return " ".join(parts)
-
-
-def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
-    """Adds the persons present by group and sex; nothing of a mission where no zone may say how many came: its zeros would be false."""
-    names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
-    if names and not letterhead.nobody_told(facts):
-        caption = "Personnes présentes, par groupe et par sexe"
-        writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, "Groupe", caption))
-
-
-def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
-    """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
-    headings = [*(names.get(code, "Autre ou non précisé") for code in crosstab.rows), "Total"]
-    head = [title, "Femmes", "Hommes", *(["Non précisé"] if UNKNOWN in crosstab.columns else []), "Total"]
-    widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
-    lines = [[name, *cells] for name, cells in zip(headings, crosstab.cells(), strict=True)]
-    return writer.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)
+def _too_few() -> str:
+    return t("Fewer than {threshold} persons: results not published.", threshold=THRESHOLD)
 
 
 # ── test ────────────────────────────────────────────────────────────────────
@@ -180,19 +113,23 @@ def learning_results(document: WordDocument, facts: Facts) -> None:
     marks = len(results.items)
     if not pairs.n and not pairs.partial:
         sides: tuple[tuple[float | None, What, str], ...] = (
-            (results.mean_before, "before", "avant"),
-            (results.mean_after, "after", "après"),
+            (results.mean_before, "before", later("{score} before ({n})")),
+            (results.mean_after, "after", later("{score} after ({n})")),
         )
         means_text = [
-            f"{letterhead.points(mean, told_number(facts, what), marks)} {when} ({letterhead.n_is(letterhead.counted(facts, what))})"
-            for mean, what, when in sides
+            t(
+                text,
+                score=letterhead.points(mean, told_number(facts, what), marks),
+                n=letterhead.n_is(letterhead.counted(facts, what)),
+            )
+            for mean, what, text in sides
             if told_number(facts, what).shown
         ]
-        alone = f" Moyennes sans appariement : {typography.listing(means_text)}." if means_text else ""
-        writer.paragraph(document, f"{typography.NO_DATA} : aucun test apparié (avant et après) n’a été reçu.{alone}")
+        alone = t(" Means without pairing: {means}.", means=typography.listing(means_text)) if means_text else ""
+        writer.paragraph(document, t("No data: no paired test (before and after) was received.") + alone)
         return
     if not pairs.shown:
-        writer.paragraph(document, _TOO_FEW)
+        writer.paragraph(document, _too_few())
         return
     evolution(document, facts)
     learning_figure(document, facts)
@@ -210,21 +147,28 @@ def learning_figure(document: WordDocument, facts: Facts) -> None:
     rows = [(letterhead.theme(facts, code), printed_change(facts, code)) for code in results.themes]
     lines = [(name, printed.before, printed.after) for name, printed in rows if printed is not None]
     items = [
-        (f"Question {number} ({letterhead.theme(facts, item.item.theme)})", 100 * before, 100 * after)
+        (
+            t("Question {n} ({theme})", n=number, theme=letterhead.theme(facts, item.item.theme)),
+            100 * before,
+            100 * after,
+        )
         for number, item in enumerate(printed_items(facts), 1)
         if (before := item.before.drawn) is not None and (after := item.after.drawn) is not None
     ]
     lines += items
-    alt = "Bonnes réponses avant puis après : " + " ; ".join(
-        f"{name} {typography.points(before)} puis {typography.points(after)}" for name, before, after in lines
-    )
+    rates = [
+        t("{name} {before} then {after}", name=name, before=typography.points(before), after=typography.points(after))
+        for name, before, after in lines
+    ]
+    alt = t("Right answers before then after: {rates}", rates=t("; ").join(rates))
     picture = writer.Picture(charts.dumbbell(lines, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
-    n = letterhead.counted(facts, "pairs")
-    writer.figure(
-        document,
-        picture,
-        f"Bonnes réponses avant et après, par thème{' puis par question' if items else ''} ({letterhead.n_is(n)} tests appariés)",
+    n = letterhead.n_is(letterhead.counted(facts, "pairs"))
+    caption = (
+        t("Right answers before and after, by theme then by question ({n} paired tests)", n=n)
+        if items
+        else t("Right answers before and after, by theme ({n} paired tests)", n=n)
     )
+    writer.figure(document, picture, caption)
 
 
 def learning_tables(document: WordDocument, facts: Facts) -> None:
@@ -242,9 +186,13 @@ def _evolution(facts: Facts, change: Change) -> str:
         before, after, moved, letterhead.n_is(letterhead.counted(facts, "pairs"))
     )
     if change.low is not None and spread_shown(facts):
-        text += (
-            f" (IC à 95 % : {typography.signed(change.low, 1)} à {typography.signed(change.high, 1)} ; test t apparié, {typography.p_value(change.t_p)} ; "
-            f"Wilcoxon-Pratt, {typography.p_value(change.wilcoxon_p)} ; taille d’effet dz = {typography.number(change.dz, 2)})"
+        text += t(
+            " (95% CI: {low} to {high}; paired t test, {t_p}; Wilcoxon-Pratt, {wilcoxon_p}; effect size dz = {dz})",
+            low=typography.signed(change.low, 1),
+            high=typography.signed(change.high, 1),
+            t_p=typography.p_value(change.t_p),
+            wilcoxon_p=typography.p_value(change.wilcoxon_p),
+            dz=typography.number(change.dz, 2),
         )
     text += f". {evaluation_sentences.gain_words(printed.gain if printed else None, printed.change if printed else 0.0, gain)}."
     n_same = change.n - change.n_up - change.n_down
@@ -255,10 +203,10 @@ def _evolution(facts: Facts, change: Change) -> str:
 
 def _theme_table(document: WordDocument, themes: Sequence[tuple[str, PrintedChange | None]], n: str) -> None:
     rows = [[name, n, *letterhead.scores(printed)] for name, printed in themes]
-    head = ["Thème", "n", "Avant", "Après", "Évolution (points)", "Gain de classe"]
+    head = [t("Theme"), "n", t("Before"), t("After"), t("Change (points)"), t("Class gain")]
     writer.table(
         document,
-        writer.Table(head, rows, [5.4, 1.6, 2.2, 2.2, 3.0, 2.6], caption="Évolution par thème", right=range(1, 6)),
+        writer.Table(head, rows, [5.4, 1.6, 2.2, 2.2, 3.0, 2.6], caption=t("Change by theme"), right=range(1, 6)),
     )
 
 
@@ -271,7 +219,7 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
     }
     rows = []
     if not any(item.before.sign != "–" or item.after.sign != "–" for item in printed_items(facts)):
-        writer.paragraph(document, "Résultats par question non publiés : leur effectif se déduirait.")
+        writer.paragraph(document, t("Results by question not published: their numbers of persons could be derived."))
         return
     for number, printed in enumerate(printed_items(facts), 1):
         item = printed.item
@@ -279,7 +227,7 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
         text = re.sub(r"^\d+[.)]\s*", "", texts.get(item.name, item.name))
         rows.append(
             [
-                str(number),
+                typography.number(number),
                 text,
                 letterhead.theme(facts, item.theme),
                 letterhead.denominator(printed.told),
@@ -289,8 +237,8 @@ def _item_table(document: WordDocument, facts: Facts) -> None:
                 figures.item_p(printed),
             ]
         )
-    head = ["N°", "Question", "Thème", "n", "Avant", "Après", "Points", "p"]
-    caption = "Bonnes réponses par question, mêmes personnes avant et après (p : McNemar exact)"
+    head = [t("No."), t("Question"), t("Theme"), "n", t("Before"), t("After"), t("Points"), "p"]
+    caption = t("Right answers by question, the same persons before and after (p: exact McNemar)")
     content = writer.Table(
         head, rows, [0.9, 6.5, 2.2, 1.0, 1.7, 1.7, 1.5, 1.5], caption=caption, right=(0, 3, 4, 5, 6, 7), size=8.5
     )
@@ -313,10 +261,10 @@ def satisfaction_results(document: WordDocument, facts: Facts) -> None:
     """Adds the recommendation, and the answers by question as figure and table."""
     number = told_number(facts, "satisfaction")
     if not number.n and not number.partial:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucun questionnaire de satisfaction n’a été reçu.")
+        writer.paragraph(document, t("No data: no satisfaction questionnaire was received."))
         return
     if not number.shown:
-        writer.paragraph(document, _TOO_FEW)
+        writer.paragraph(document, _too_few())
         return
     writer.paragraph(document, _recommendation(facts))
     satisfaction_figures(document, facts)
@@ -332,19 +280,28 @@ def satisfaction_figures(document: WordDocument, facts: Facts) -> None:
 def _recommendation(facts: Facts) -> str:
     printed = printed_advice(facts)
     if printed.score is None:
-        return "Recommandation : trop peu de réponses pour publier un indice."
+        return t("Recommendation: too few answers to publish an index.")
     sign = f"≈{typography.NBSP}" if printed.about else ""
-    text = (
-        f"Recommandation : **{sign}{typography.signed(printed.score)}** sur une échelle de −100 à +100 "
-        f"({letterhead.n_is(letterhead.denominator(printed.told))}"
-    )
+    interval = shares = ""
     if printed.interval:
-        text += f" ; intervalle à 95 % : {typography.signed(printed.interval[0])} à {typography.signed(printed.interval[1])}"
-    text += ")"
+        low, high = map(typography.signed, printed.interval)
+        interval = t("; 95% interval: {low} to {high}", low=low, high=high)
     if printed.parts:
-        shares = [typography.percent(part) for part in printed.parts]
-        text += f", soit {shares[0]} de notes 9–10, {shares[1]} de notes 7–8 et {shares[2]} de notes 0–6"
-    return f"{text}. {evaluation_sentences.uncertainty_words(printed.told.n)}"
+        high, middle, low = map(typography.percent, printed.parts)
+        shares = t(
+            ", that is {high} of marks 9–10, {middle} of marks 7–8 and {low} of marks 0–6",
+            high=high,
+            middle=middle,
+            low=low,
+        )
+    text = t(
+        "Recommendation: **{score}** on a scale from −100 to +100 ({n}{interval}){shares}.",
+        score=sign + typography.signed(printed.score),
+        n=letterhead.n_is(letterhead.denominator(printed.told)),
+        interval=interval,
+        shares=shares,
+    )
+    return f"{text} {evaluation_sentences.uncertainty_words(printed.told.n)}"
 
 
 def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:
@@ -357,16 +314,17 @@ def _same_levels(scales: list[PrintedScale]) -> list[list[PrintedScale]]:
 
 def _picture(document: WordDocument, facts: Facts, scales: list[PrintedScale]) -> None:
     rows = [(each.scale.label, each.shares, letterhead.denominator(each.told)) for each in scales]
-    alt = "Réponses favorables : " + " ; ".join(
-        f"{each.scale.label} {letterhead.share(each.favourable)}" for each in scales
-    )
+    favourable_shares = [f"{each.scale.label} {letterhead.share(each.favourable)}" for each in scales]
+    alt = t("Favourable answers: {shares}", shares=t("; ").join(favourable_shares))
     picture = writer.Picture(
         charts.likert(rows, scales[0].levels, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM
     )
-    merged = (
-        "" if scales[0].levels == scales[0].scale.levels else " ; les niveaux de moins de 3 personnes sont regroupés"
+    caption = (
+        t("Answers, in % of the persons who answered")
+        if scales[0].levels == scales[0].scale.levels
+        else t("Answers, in % of the persons who answered; levels of fewer than 3 persons are merged")
     )
-    writer.figure(document, picture, f"Réponses, en % des personnes qui ont répondu{merged}")
+    writer.figure(document, picture, caption)
 
 
 def scales(document: WordDocument, facts: Facts) -> None:
@@ -381,8 +339,8 @@ def scales(document: WordDocument, facts: Facts) -> None:
         for each in printed_scales(facts)
     ]
     if rows:
-        head = ["Critère", "n", "Favorable (IC à 95 %)", "Médiane"]
-        content = writer.Table(head, rows, [7.6, 1.3, 3.6, 4.4], caption="Satisfaction par critère", right=(1, 2))
+        head = [t("Criterion"), "n", t("Favourable (95% CI)"), t("Median")]
+        content = writer.Table(head, rows, [7.6, 1.3, 3.6, 4.4], caption=t("Satisfaction by criterion"), right=(1, 2))
         writer.table(document, content)
 
 
@@ -391,7 +349,12 @@ def favourable(printed: PrintedScale) -> str:
     if not printed.favourable.exact:
         return letterhead.share(printed.favourable)
     low, high = printed.scale.favourable_interval or (0.0, 0.0)
-    return f"{typography.percent(printed.favourable.value)} ({typography.number(100 * low)}–{typography.number(100 * high)})"
+    return t(
+        "{share} ({low}–{high})",
+        share=typography.percent(printed.favourable.value),
+        low=typography.number(100 * low),
+        high=typography.number(100 * high),
+    )
 
 
 def _level(scale: Scale) -> str:
@@ -399,9 +362,9 @@ def _level(scale: Scale) -> str:
     if scale.median is None:
         return typography.NOTHING
     low, high = int(scale.median), int(scale.median + 0.5)
-    return (
-        scale.levels[low - 1] if low == high else f"entre « {scale.levels[low - 1]} » et « {scale.levels[high - 1]} »"
-    )
+    if low == high:
+        return scale.levels[low - 1]
+    return t("between “{low}” and “{high}”", low=scale.levels[low - 1], high=scale.levels[high - 1])
 
 
 # ── words ───────────────────────────────────────────────────────────────────
@@ -411,12 +374,14 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
     answers = satisfaction(facts).open_answers
     if not any(answers.values()):
-        writer.paragraph(document, f"{typography.NO_DATA} : aucune réponse aux questions ouvertes.")
+        writer.paragraph(document, t("No data: no answer to the open questions."))
         return
     writer.note(
         document,
-        "Mot pour mot, dans la langue d’origine, sans nom ; les réponses identiques ne sont écrites qu’une fois. À relire avant "
-        "diffusion : une personne peut se reconnaître.",
+        t(
+            "Word for word, in the original language, without names; identical answers are written only once. To be reviewed before they are "
+            "circulated: a person may be recognised."
+        ),
         keep_with_next=True,
     )
     for label, texts in figures.quoted(facts):
@@ -424,17 +389,20 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
         if texts:
             writer.verbatims(document, letterhead.quotable(facts, texts))
         else:
-            writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+            writer.paragraph(document, t("Fewer than {threshold} answers: not published.", threshold=THRESHOLD))
 
 
 def _reading(document: WordDocument, facts: Facts) -> None:
-    writer.heading(document, "Comment lire ces chiffres", 2)
+    writer.heading(document, t("How to read these figures"), 2)
     writer.note(
         document,
-        f"Présent·e : {sentences.presence_rule(facts)}. "
-        "Taux de réponse : réponses / personnes présentes. Score : % de bonnes réponses ; une question "
-        "sans réponse ne rapporte rien. L’évolution ne porte que sur les personnes testées deux fois ; sans groupe témoin, elle ne prouve pas un impact. "
-        "Gain de classe : (après − avant) / (100 − avant), Hake 1998. Favorable : part des réponses au-dessus du milieu, intervalle de Wilson à 95 %. Recommandation : % de notes 9–10 moins % de notes 0–6, intervalle de Wald ajusté. "
-        "Questionnaire « à chaud » : il dit la satisfaction, pas l’effet à long terme.",
+        t(
+            "Present: {rule}. Response rate: answers / persons present. Score: % of right answers; a question without an answer earns nothing. "
+            "The change is that of the persons tested twice alone; without a control group it does not prove an impact. "
+            "Class gain: (after − before) / (100 − before), Hake 1998. Favourable: share of the answers above the middle, 95% Wilson interval. "
+            "Recommendation: % of marks 9–10 minus % of marks 0–6, adjusted Wald interval. "
+            "A questionnaire filled in on the spot: it tells satisfaction, not the long-term effect.",
+            rule=sentences.presence_rule(facts),
+        ),
     )
     writer.note(document, t(letterhead.SUPPRESSION_NOTE))

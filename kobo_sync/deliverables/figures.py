@@ -27,6 +27,7 @@ from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.shares import Share
 from kobo_sync.deliverables import letterhead
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 
 Cell = float | str | None
 Figure = tuple[str, Cell, Cell]  # the indicator's name, its value, its n
@@ -217,6 +218,6 @@ def rank_cell(printed: PrintedNeeds, need: Need, attribute: str, code: str) -> i
 def ranked_columns(facts: Facts, scores: PrintedNeeds) -> list[tuple[str, int | None, str, str]]:
     """Whose ranks are printed: name, respondents where they may be counted, the attribute of `Need`, code."""
     codes = facts.config.codes
-    sexes = {codes.female: "Femmes", codes.male: "Hommes"}
+    sexes = {codes.female: t("Women"), codes.male: t("Men")}
     groups = [(labels.group(facts, code, short=True), n, "rank_by_group", code) for code, n in scores.groups.items()]
     return groups + [(sexes.get(code, code), n, "rank_by_sex", code) for code, n in scores.sexes.items()]

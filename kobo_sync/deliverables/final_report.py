@@ -22,10 +22,12 @@ from kobo_sync.deliverables.report_blocks import (
 from kobo_sync.documents.word import living, styles, writer
 from kobo_sync.documents.word.template import Content, Note
 from kobo_sync.errors import DocumentError
+from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later
 from kobo_sync.model import Class, Document, Finding, Manifest, Scope, Severity
 
 NAME = "final_report"
-TITLE = "Rapport final"
+TITLE = later("Final report")
 SCOPE: Scope = "mission"
 CLASS: Class = "aggregate"
 PATH = "rapport-final.docx"
@@ -45,45 +47,45 @@ _SAID: dict[str, tuple[str, Severity, str, str]] = {
     "unknown": (
         "REPORT001",
         "error",
-        "le modèle nomme « {what} », qui n’existe pas",
-        "corriger le nom dans exports/templates/{template} ; docs/operations.md les liste",
+        "the template names “{what}”, which does not exist",
+        "correct the name in exports/templates/{template}; docs/operations.md lists them",
     ),
     "malformed": (
         "REPORT001",
         "error",
-        "des accolades ne forment pas un nom : « {what} »",
-        "écrire {{{{nom}}}}, {{{{bloc:nom}}}} ou {{{{texte:nom|consigne}}}} dans exports/templates/{template}",
+        "braces that make no name: “{what}”",
+        "write {{{{name}}}}, {{{{bloc:name}}}} or {{{{texte:name|hint}}}} in exports/templates/{template}",
     ),
     "misplaced": (
         "REPORT001",
         "error",
-        "« {what} » doit être seul dans un paragraphe du texte",
-        "le mettre seul dans son paragraphe, hors des en-têtes, dans exports/templates/{template}",
+        "“{what}” must stand alone in a paragraph of the text",
+        "put it alone in its paragraph, outside heads and feet of pages, in exports/templates/{template}",
     ),
-    "empty": ("REPORT002", "warning", "« {what} » n’est pas rédigé : {where}", "écrire dans {path}, puis reconstruire"),
+    "empty": ("REPORT002", "warning", "“{what}” is not written: {where}", "write in {path}, then build again"),
     "kept": (
         "REPORT005",
         "warning",
-        "le bloc « {what} » a été modifié à la main : conservé et commenté",
-        "`kobo-sync build --fresh` en donne la version calculée à côté",
+        "the block “{what}” was changed by hand: kept, with a comment",
+        "`kobo-sync build --fresh` gives the computed version beside it",
     ),
     "stale": (
         "REPORT006",
         "warning",
-        "un chiffre tapé à la main a changé (« {what} ») : {where}",
-        "relire le commentaire dans Word",
+        "a figure typed by hand has changed (“{what}”): {where}",
+        "read the comment in Word",
     ),
     "absent": (
         "REPORT007",
         "info",
-        "le bloc « {what} » n’est pas dans le rapport",
-        "`kobo-sync build --fresh` donne un rapport qui suit le modèle d’aujourd’hui",
+        "the block “{what}” is not in the report",
+        "`kobo-sync build --fresh` gives a report that follows today's template",
     ),
     "foreign": (
         "REPORT008",
         "warning",
-        "ce fichier n’est pas un rapport que kobo-sync peut mettre à jour : laissé tel quel",
-        "`kobo-sync build --fresh` en fait un neuf à côté",
+        "this file is no report that kobo-sync can bring up to date: left as it is",
+        "`kobo-sync build --fresh` makes a new one beside it",
     ),
 }
 
@@ -157,8 +159,8 @@ def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
     unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH))
     if not unknown:
         return []
-    message = f"le rapport emploie des sigles que sa liste n’explique pas : {', '.join(unknown)}"
-    hint = 'les ajouter à [report.acronyms] de config/mission.toml, comme CLD = "comité local de développement"'
+    message = f"the report uses acronyms that its list does not explain: {', '.join(unknown)}"
+    hint = 'add them to [report.acronyms] of config/mission.toml, like CLD = "local development committee"'
     return [Finding("REPORT010", "info", f"mission/{PATH}", message, hint)]
 
 
@@ -212,18 +214,18 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset
     for code, zone_manifest in zones.items():
         name = labels.zone(facts, code)
         empty = [form_id for form_id in facts.config.forms if not zone_manifest.submissions.get(form_id)]
-        if zone_manifest.figures["presents"] == "0":
-            message = f"la zone {name} n’a aucune personne présente"
+        if zone_manifest.figures["presents"] == typography.number(0):
+            message = f"the zone {name} has no person present"
         elif empty:
-            message = f"la zone {name} n’a aucune réponse à : {', '.join(empty)}"
+            message = f"the zone {name} has no answer to: {', '.join(empty)}"
         else:
             continue
-        hint = "récupérer les données (kobo-sync pull), ou en dire la raison dans le rapport"
+        hint = "fetch the data (kobo-sync pull), or give the reason in the report"
         findings.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
     terms = report_annexes.terms_file(facts)
     if "termes_de_reference" in blocks and not terms:
-        message = "les termes de référence ne sont pas annexés au rapport"
-        hint = "les mettre en texte dans exports/annexes/termes-de-reference.txt (ou .docx)"
+        message = "the terms of reference are not annexed to the report"
+        hint = "put them as text in exports/annexes/termes-de-reference.txt (or .docx)"
         findings.append(Finding("REPORT011", "warning", f"mission/{PATH}", message, hint))
     for name in expected_annexes(facts):
         if name not in facts.annexes:
@@ -232,8 +234,8 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset
                     "REPORT004",
                     "warning",
                     f"mission/{PATH}",
-                    f"l’annexe « {name} » manque",
-                    f"la mettre dans exports/annexes/{name}",
+                    f"the annex “{name}” is missing",
+                    f"put it in exports/annexes/{name}",
                 )
             )
     return findings

@@ -242,8 +242,8 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
             "BUILD002",
             "warning",
             f"{zone or 'mission'}/{path}, {where}",
-            f"{typography.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(sorted(map(t, kinds)))} ; masqué dans le document",
-            "relire ces réponses avant diffusion : une personne peut s’y reconnaître autrement",
+            f"{n} {'answer contains' if n == 1 else 'answers contain'}: {', '.join(kinds)}; masked in the document",
+            "review these answers before they are circulated: a person may be recognised in them otherwise",
             zone=zone,
         )
         for where, n, kinds in quoting.review(facts, texts)

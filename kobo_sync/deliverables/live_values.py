@@ -14,6 +14,7 @@ from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.deliverables import figures, letterhead, sentences
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 
 _FIRST = 3
 
@@ -48,10 +49,10 @@ def live_values(facts: Facts) -> dict[str, str]:
     values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
     values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
     values["donnees_au"] = (
-        typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else "… (aucune donnée reçue)"
+        typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else t("… (no data received)")
     )
     values["donnees_arretees"] = (
-        f"Données arrêtées au {values['donnees_au']}" if facts.as_of else "Aucune donnée n’a été reçue"
+        t("Data cut-off: {day}", day=values["donnees_au"]) if facts.as_of else t("No data were received")
     )
     values["soumissions"] = letterhead.received(letterhead.n_submissions(facts, facts.config.forms))
     return {name: typography.spaced(text) for name, text in values.items()}

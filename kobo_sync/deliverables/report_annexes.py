@@ -17,13 +17,14 @@ from kobo_sync.analysis.populations import told_number
 from kobo_sync.deliverables import evaluations, figures
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
 
 # What our own papers shorten; a mission adds its own.
 _ACRONYMS = {
-    "IC": "intervalle de confiance",
-    "ONG": "organisation non gouvernementale",
-    "SMART": "spécifique, mesurable, atteignable, réaliste, daté",
-    "TdR": "termes de référence",
+    later("CI"): later("confidence interval"),
+    later("NGO"): later("non-governmental organisation"),
+    later("SMART"): later("specific, measurable, achievable, realistic, time-bound"),
+    later("ToR"): later("terms of reference"),
 }
 _ACRONYM = re.compile(r"\b[A-ZÀÂÇÉÈÊÎÔÛ]{2,6}\b")
 _ROMAN = re.compile(r"[IVXLC]+")
@@ -36,11 +37,11 @@ def measures(document: WordDocument, facts: Facts) -> None:
     """Adds what readers of statistics look for, each measure with its definition, then the tables by theme, question and criterion."""
     rows = [[title, text, n, typography.spaced(meaning)] for title, text, n, meaning in _measures(facts)]
     if not rows:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucune mesure ne peut se calculer ou se publier.")
+        writer.paragraph(document, t("No data: no measure can be computed or published."))
         return
-    head = ["Mesure", "Valeur", "n", "Ce qu’elle dit"]
+    head = [t("Measure"), t("Value"), "n", t("What it says")]
     content = writer.Table(
-        head, rows, [4.6, 2.6, 1.6, 8.2], caption="Mesures techniques", right=(1, 2), size=8.5, keep_whole=False
+        head, rows, [4.6, 2.6, 1.6, 8.2], caption=t("Technical measures"), right=(1, 2), size=8.5, keep_whole=False
     )
     writer.table(document, content)
     if told_number(facts, "pairs").shown:
@@ -52,18 +53,18 @@ def measures(document: WordDocument, facts: Facts) -> None:
 _SIGNED = "signed"
 # The measures of the annex: name of the figure → title, decimals (« signed » ones with their sign), what it says.
 _MEANINGS: Mapping[str, tuple[str, str, int, str]] = {
-    "gain": ("Gain de classe ⟨g⟩", "", 2, "(après − avant) / (100 − avant), Hake 1998 : part du chemin qui restait et qui a été parcourue ; sans objet quand le score recule."),
-    "change": ("Évolution moyenne, en points", _SIGNED, 1, "Différence des scores des mêmes personnes, après moins avant."),
-    "change_low": ("Borne basse (IC à 95 %)", _SIGNED, 1, "Avec d’autres personnes semblables, l’évolution aurait pu être aussi faible."),
-    "change_high": ("Borne haute (IC à 95 %)", _SIGNED, 1, "… ou aussi forte."),
-    "t_p": ("p, test t apparié", "p", 3, "Chance d’une évolution au moins aussi grande si rien n’avait changé ; petit, l’évolution n’est guère un hasard."),
-    "wilcoxon_p": ("p, Wilcoxon-Pratt", "p", 3, "Le même, par les rangs : ne suppose pas que les écarts suivent une loi normale."),
-    "effect_size": ("Taille d’effet dz", "", 2, "Évolution divisée par son écart-type : 0,2 faible, 0,5 moyenne, 0,8 forte (Cohen)."),
-    "attrition": ("Attrition", "share", 0, "Part des personnes testées avant qui ne l’ont pas été après."),
-    "recommendation": ("Indice de recommandation", _SIGNED, 0, "% de notes 9–10 moins % de notes 0–6, de −100 à +100."),
-    "recommendation_low": ("Borne basse (IC à 95 %)", _SIGNED, 0, "Intervalle de Wald ajusté autour de l’indice."),
-    "recommendation_high": ("Borne haute (IC à 95 %)", _SIGNED, 0, "Intervalle de Wald ajusté autour de l’indice."),
-    "agreement": ("Accord entre groupes, W de Kendall", "", 2, "0 : aucun accord entre les classements des groupes ; 1 : classements identiques."),
+    "gain": (later("Class gain ⟨g⟩"), "", 2, later("(after − before) / (100 − before), Hake 1998: the share covered of the way that was left; not applicable when the score declines.")),
+    "change": (later("Mean change, in points"), _SIGNED, 1, later("Difference between the scores of the same persons, after minus before.")),
+    "change_low": (later("Lower bound (95% CI)"), _SIGNED, 1, later("With other similar persons, the change could have been as small.")),
+    "change_high": (later("Upper bound (95% CI)"), _SIGNED, 1, later("… or as large.")),
+    "t_p": (later("p, paired t test"), "p", 3, later("Chance of a change at least as large had nothing changed; where it is small, the change is hardly due to chance.")),
+    "wilcoxon_p": (later("p, Wilcoxon-Pratt"), "p", 3, later("The same by ranks: it does not assume that the differences follow a normal law.")),
+    "effect_size": (later("Effect size dz"), "", 2, later("The change divided by its standard deviation: 0.2 small, 0.5 medium, 0.8 large (Cohen).")),
+    "attrition": (later("Attrition"), "share", 0, later("Share of the persons tested before who were not tested after.")),
+    "recommendation": (later("Recommendation index"), _SIGNED, 0, later("% of marks 9–10 minus % of marks 0–6, from −100 to +100.")),
+    "recommendation_low": (later("Lower bound (95% CI)"), _SIGNED, 0, later("Adjusted Wald interval around the index.")),
+    "recommendation_high": (later("Upper bound (95% CI)"), _SIGNED, 0, later("Adjusted Wald interval around the index.")),
+    "agreement": (later("Agreement between groups, Kendall W"), "", 2, later("0: no agreement between the groups' rankings; 1: identical rankings.")),
 }  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def _measures(facts: Facts) -> list[tuple[str, str, str, str]]:
     for name, value, n in figures.printed_figures(facts):
         if name in _MEANINGS and value is not None:
             title, kind, digits, meaning = _MEANINGS[name]
-            rows.append((title, _shown(value, kind, digits), _n(n), meaning))
+            rows.append((t(title), _shown(value, kind, digits), _n(n), t(meaning)))
     return rows
 
 
@@ -98,17 +99,17 @@ def terms(document: WordDocument, facts: Facts) -> None:
     name = terms_file(facts)
     content = facts.annexes.get(name)
     if content is None:
-        writer.paragraph(document, "Les termes de référence ne sont pas dans le dossier de la mission.")
+        writer.paragraph(document, t("The terms of reference are not in the mission's folder."))
         return
     lines = terms_lines(name, content)
     if not lines:
-        writer.paragraph(document, f"Les termes de référence sont joints : {name}.")
+        writer.paragraph(document, t("The terms of reference are attached: {name}.", name=name))
         return
     for line in lines[:_LINES_OF_TERMS]:
         bullet = re.match(r"[·•*–-]\s+", line)
         writer.verbatim(document, line[bullet.end() :] if bullet else line, style="List Bullet" if bullet else "Normal")
     if len(lines) > _LINES_OF_TERMS:
-        writer.note(document, f"La suite est dans le fichier joint : {name}.")
+        writer.note(document, t("The rest is in the attached file: {name}.", name=name))
 
 
 def terms_file(facts: Facts) -> str:
@@ -156,7 +157,8 @@ def acronyms(facts: Facts) -> dict[str, str]:
         and " " not in group.short
         and len(group.short) > 1  # « A » is a letter, as in « Zone A »
     }
-    return {**_ACRONYMS, **groups, **facts.config.report.acronyms}
+    ours = {t(name): t(meaning) for name, meaning in _ACRONYMS.items()}
+    return {**ours, **groups, **facts.config.report.acronyms}
 
 
 def acronym_list(document: WordDocument, words: str, explained: Mapping[str, str]) -> None:
@@ -165,12 +167,12 @@ def acronym_list(document: WordDocument, words: str, explained: Mapping[str, str
         name for name in sorted(explained, key=str.casefold) if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)
     ]
     if not used:
-        writer.paragraph(document, "Ce rapport n’emploie aucun sigle.")
+        writer.paragraph(document, t("This report uses no acronym."))
         return
     rows: list[list[str | writer.Cell]] = [
         [writer.Cell(name, bold=True), typography.spaced(explained[name])] for name in used
     ]
-    writer.table(document, writer.Table((), rows, [3.2, 13.8], alt="Sigles et acronymes employés dans ce rapport"))
+    writer.table(document, writer.Table((), rows, [3.2, 13.8], alt=t("Acronyms used in this report")))
 
 
 def unexplained(facts: Facts, prose: str) -> list[str]:

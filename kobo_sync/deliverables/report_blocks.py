@@ -23,6 +23,7 @@ from kobo_sync.config.config import Role
 from kobo_sync.deliverables import (
     evaluations,
     letterhead,
+    participation,
     report_annexes,
     report_objectives,
     report_plain,
@@ -35,24 +36,19 @@ from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.template import Block, Piece
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t, tc, tn
 
 Figures = Mapping[str, Mapping[str, str]]
 # Blocks of older templates, whose place others have taken: a report without them lacks nothing.
 SUPERSEDED = frozenset(("chiffres_cles", "participation", "reponses", "acquis", "satisfaction", "priorites_communes"))
 _FIGURE_CM = 16.8
 _MOST_ACTIONS, _MOST_BARS, _PHOTOS = 100, 40, 6
-_OBJECTIVES_SLOT = (
-    "{{texte:objectifs|Par objectif des termes de référence : ce qui a été fait, la preuve, la limite. "
-    "[[report.objectives]] en fait un tableau calculé.}}"
+_OBJECTIVES_HINT = later(
+    "By objective of the terms of reference: what was done, the evidence, the limit. [[report.objectives]] makes it a computed table."
 )
-_ZONE_SLOTS = (
-    "{{{{texte:jour_{zone}|Déroulement : programme réel de la journée, lieu, personnes, ambiance.}}}}",
-    "{{{{texte:ecart_{zone}|Raison de modification de l’activité prévue : ce qui a changé et pourquoi, ou « aucune modification ».}}}}",
-)
-_ALL_ZONES_SLOT = (
-    "{{texte:deroulement|Programme réel des journées ; raison de modification de l’activité prévue, zone par zone.}}"
-)
+_DAY_HINT = later("Course: the real programme of the day, place, persons, mood.")
+_CHANGE_HINT = later("Why the planned activity was changed: what changed and why, or “no change”.")
+_ALL_ZONES_HINT = later("The real programme of the days; why the planned activity was changed, zone by zone.")
 # Forms of which a person fills one, or one per session: their numbers are numbers of persons.
 _TOLD: dict[Role, What] = {"satisfaction": "satisfaction", "needs": "needs_rows"}
 _OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "needs"))
@@ -65,35 +61,37 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         return Block(title, write)
 
     return {
-        "chiffres_cles": named("chiffres clés", lambda d: evaluations.key_figures(d, facts)),
-        "zones": named("zones de la mission", partial(_zones, facts=facts, zones=zones)),
-        "participation": named("participation", partial(_participation, facts=facts)),
-        "reponses": named("taux de réponse", lambda d: evaluations.participation(d, facts)),
-        "acquis": named("acquis", lambda d: evaluations.learning_results(d, facts)),
-        "acquis_par_zone": named("acquis par zone", partial(_learning_by_zone, facts=facts, zones=zones)),
-        "satisfaction": named("satisfaction", lambda d: evaluations.satisfaction_results(d, facts)),
-        "paroles": named("paroles", lambda d: evaluations.words(d, facts, level=3)),
-        "besoins": named("besoins prioritaires", partial(_needs, facts=facts, part=needs_paper.ranking)),
-        "besoins_par_groupe": named("rang par groupe", partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)),
-        "besoins_par_zone": named("besoins par zone", partial(_needs_by_zone, facts=facts, zones=zones)),
-        "priorites_communes": named("priorités communes", partial(_needs, facts=facts, part=needs_paper.common)),
-        "propositions": named("propositions", lambda d: needs_paper.proposals(d, facts, level=3)),
-        "groupes_discussion": named("groupes de discussion", partial(_discussed, facts=facts)),
-        "photos": named("photos", partial(_photos, facts=facts)),
-        "feuille_de_route": named("feuille de route", partial(_road_map, facts=facts)),
-        "donnees": named("provenance des données", partial(_received, facts=facts)),
-        "annexes": named("annexes", partial(_annexes, facts=facts)),
-        "en_bref": named("l’essentiel", partial(report_plain.in_short, facts=facts)),
-        "collecte": named("ce qui a été recueilli", partial(report_plain.collected, facts=facts)),
-        "limites": named("limites", partial(report_plain.limits, facts=facts)),
-        "beneficiaires": named("bénéficiaires", partial(_beneficiaries, facts=facts)),
-        "acquis_en_clair": named("acquis", partial(report_plain.learning, facts=facts)),
-        "satisfaction_en_clair": named("satisfaction", partial(report_plain.satisfaction, facts=facts)),
-        "cadre_commun": named("priorités communes", partial(report_plain.in_common, facts=facts)),
-        "mesures": named("mesures techniques", partial(report_annexes.measures, facts=facts)),
-        "termes_de_reference": named("termes de référence", partial(report_annexes.terms, facts=facts)),
+        "chiffres_cles": named(t("key figures"), lambda d: evaluations.key_figures(d, facts)),
+        "zones": named(t("zones of the mission"), partial(_zones, facts=facts, zones=zones)),
+        "participation": named(t("participation"), partial(_participation, facts=facts)),
+        "reponses": named(t("response rates"), lambda d: participation.rates(d, facts)),
+        "acquis": named(t("learning"), lambda d: evaluations.learning_results(d, facts)),
+        "acquis_par_zone": named(t("learning by zone"), partial(_learning_by_zone, facts=facts, zones=zones)),
+        "satisfaction": named(t("satisfaction"), lambda d: evaluations.satisfaction_results(d, facts)),
+        "paroles": named(t("what participants said"), lambda d: evaluations.words(d, facts, level=3)),
+        "besoins": named(t("priority needs"), partial(_needs, facts=facts, part=needs_paper.ranking)),
+        "besoins_par_groupe": named(
+            t("rank by group"), partial(_needs, facts=facts, part=needs_paper.by_group_and_sex)
+        ),
+        "besoins_par_zone": named(t("needs by zone"), partial(_needs_by_zone, facts=facts, zones=zones)),
+        "priorites_communes": named(t("common priorities"), partial(_needs, facts=facts, part=needs_paper.common)),
+        "propositions": named(t("proposals"), lambda d: needs_paper.proposals(d, facts, level=3)),
+        "groupes_discussion": named(t("focus groups"), partial(_discussed, facts=facts)),
+        "photos": named(t("photos"), partial(_photos, facts=facts)),
+        "feuille_de_route": named(t("road map"), partial(_road_map, facts=facts)),
+        "donnees": named(t("where the data come from"), partial(_received, facts=facts)),
+        "annexes": named(t("annexes"), partial(_annexes, facts=facts)),
+        "en_bref": named(t("in short"), partial(report_plain.in_short, facts=facts)),
+        "collecte": named(t("what was collected"), partial(report_plain.collected, facts=facts)),
+        "limites": named(t("limits"), partial(report_plain.limits, facts=facts)),
+        "beneficiaires": named(t("beneficiaries"), partial(_beneficiaries, facts=facts)),
+        "acquis_en_clair": named(t("learning"), partial(report_plain.learning, facts=facts)),
+        "satisfaction_en_clair": named(t("satisfaction"), partial(report_plain.satisfaction, facts=facts)),
+        "cadre_commun": named(t("common priorities"), partial(report_plain.in_common, facts=facts)),
+        "mesures": named(t("technical measures"), partial(report_annexes.measures, facts=facts)),
+        "termes_de_reference": named(t("terms of reference"), partial(report_annexes.terms, facts=facts)),
     } | (
-        {"objectifs": named("objectifs", partial(report_objectives.table, facts=facts))}
+        {"objectifs": named(t("objectives"), partial(report_objectives.table, facts=facts))}
         if facts.config.report.objectives
         else {}
     )
@@ -101,51 +99,55 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
 
 def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
     """What ``{{partie:…}}`` may name: the objectives (computed, or to be written), the course of the day zone by zone."""
-    objectives = Piece("{{bloc:objectifs}}" if facts.config.report.objectives else _OBJECTIVES_SLOT)
+    objectives = Piece("{{bloc:objectifs}}") if facts.config.report.objectives else _slot("objectifs", _OBJECTIVES_HINT)
     zones = facts.config.zones
     if len(zones) > _MOST_BARS:  # a heading and two slots each would be a book
-        return {"objectifs": (objectives,), "deroulement": (Piece(_ALL_ZONES_SLOT),)}
+        return {"objectifs": (objectives,), "deroulement": (_slot("deroulement", _ALL_ZONES_HINT),)}
     pieces = []
     for zone in zones:
-        day, change = _ZONE_SLOTS
         pieces += [Piece(f"{{{{zone_{zone.code}}}}}", level=2)]
-        pieces += [Piece(day.format(zone=zone.code)), Piece(change.format(zone=zone.code))]
+        pieces += [_slot(f"jour_{zone.code}", _DAY_HINT), _slot(f"ecart_{zone.code}", _CHANGE_HINT)]
     return {"objectifs": (objectives,), "deroulement": tuple(pieces)}
+
+
+def _slot(name: str, hint: str) -> Piece:
+    text = t(hint)
+    return Piece(f"{{{{texte:{name}|{text}}}}}")
 
 
 def report_values(facts: Facts) -> dict[str, str]:
     """What the report may cite beside `live_values`: from when its data are, and each zone by its name and day."""
     zones = {}
     for zone in facts.config.zones:
-        day = f", {typography.day(zone.training_on)}" if zone.training_on else ""
-        zones[f"zone_{zone.code}"] = labels.zone(facts, zone.code) + day
+        day = [typography.day(zone.training_on)] if zone.training_on else []
+        zones[f"zone_{zone.code}"] = t(", ").join([labels.zone(facts, zone.code), *day])
     return {"etat_des_donnees": letterhead.as_of(facts), **zones}
 
 
 def acronyms_of_words(facts: Facts, words: str) -> Block:
     """The list of the acronyms that stand in *words*, those of the report."""
     explained = report_annexes.acronyms(facts)
-    return Block("sigles", lambda document: report_annexes.acronym_list(document, words, explained))
+    return Block(t("acronyms"), lambda document: report_annexes.acronym_list(document, words, explained))
 
 
 def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     listed = present.attendance(facts)
     rows = []
     for zone in facts.config.zones:
-        place = letterhead.place(replace(facts, zone=zone)).partition(", ")[2]
+        place = letterhead.place(replace(facts, zone=zone)).partition(t(", "))[2]
         day = typography.day(zone.training_on) if zone.training_on else typography.NOTHING
         cells = [zones[zone.code][key] for key in ("presents", "taux")]
         rows.append([labels.zone(facts, zone.code), place, day, cells[0], typography.number(zone.target), cells[1]])
     several = len(rows) > 1
     if several:  # of one zone the mission's line would say the same again
         whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
-        rows.append(["Mission", "", "", whole["presents"], typography.number(quota), whole["taux"]])
-    head = ["Zone", "Lieu", "Date", "Présent·e·s", "Quota", "Taux"]
+        rows.append([t("Mission"), "", "", whole["presents"], typography.number(quota), whole["taux"]])
+    head = [t("Zone"), t("Place"), t("Date"), t("Present"), t("Quota"), t("Rate")]
     content = writer.Table(
         head,
         rows,
         [3.6, 5.4, 2.7, 1.9, 1.5, 1.7],
-        caption="Zones, dates et participation",
+        caption=t("Zones, dates and participation"),
         right=(3, 4, 5),
         totals=several,
     )
@@ -153,8 +155,10 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
     if several:
         writer.note(
             document,
-            "Taux de la mission : Σ min(présents, quota) / Σ quota, pour qu’une zone trop pleine ne cache pas une zone vide. "
-            "Une personne venue dans deux zones compte une fois dans le total.",
+            t(
+                "Rate of the mission: Σ min(present, quota) / Σ quota, so that a zone too full does not hide an empty one. "
+                "A person who came to two zones counts once in the total."
+            ),
         )
 
 
@@ -166,7 +170,7 @@ def _beneficiaries(document: WordDocument, facts: Facts) -> None:
 
 
 def _who_came(document: WordDocument, facts: Facts) -> None:
-    evaluations.groups_and_sexes(document, facts)
+    participation.groups_and_sexes(document, facts)
     if letterhead.nobody_told(facts):
         return
     ages = _by_age(facts, present.attendance(told(facts, "registration", "attendance")))
@@ -181,9 +185,10 @@ def _participation(document: WordDocument, facts: Facts) -> None:
         if number.exact:
             bars.append(charts.Bar(labels.zone(facts, zone.code), number.n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
-        alt = "Présent·e·s sur quota : " + " ; ".join(f"{b.label} {b.value:.0f} sur {b.target:.0f}" for b in bars)
+        parts = [t("{zone} {n} of {quota}", zone=bar.label, n=bar.value, quota=bar.target) for bar in bars]
+        alt = t("Persons present, of the quota: {zones}", zones=t("; ").join(parts))
         picture = writer.Picture(charts.quota(bars, colour=letterhead.colour(facts)), alt, width_cm=_FIGURE_CM)
-        writer.figure(document, picture, "Personnes présentes et quota, par zone")
+        writer.figure(document, picture, t("Persons present and quota, by zone"))
     _who_came(document, facts)
 
 
@@ -199,23 +204,23 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
         order += [choice.name for choice in labels.choices(facts, form_id, question)]
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
-    caption = "Personnes présentes, par tranche d’âge et par sexe"
+    caption = t("Persons present, by age band and by sex")
     crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
-    return evaluations.by_sex(crosstab, names, "Tranche d’âge", caption)
+    return participation.by_sex(crosstab, names, t("Age band"), caption)
 
 
 def _learning_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     if not any(zone_number(facts, code, "pairs").n for code in zones):
-        writer.paragraph(document, "Sans test apparié, il n’y a pas d’évolution par zone à montrer.")
+        writer.paragraph(document, t("Without a paired test there is no change by zone to show."))
         return
     keys = ("tests_apparies", "score_avant", "score_apres", "evolution", "gain")
     rows = []
     whole = [("", live_values(facts))] if len(zones) > 1 else []
     for code, figures in [*zones.items(), *whole]:
-        rows.append([labels.zone(facts, code) if code else "Mission", *(figures[key] for key in keys)])
-    head = ["Zone", "Tests appariés", "Avant", "Après", "Évolution (points)", "Gain de classe"]
+        rows.append([labels.zone(facts, code) if code else t("Mission"), *(figures[key] for key in keys)])
+    head = [t("Zone"), t("Paired tests"), t("Before"), t("After"), t("Change (points)"), t("Class gain")]
     content = writer.Table(
-        head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption="Évolution par zone", right=range(1, 6), totals=bool(whole)
+        head, rows, [5.2, 2.4, 2.0, 2.0, 2.8, 2.4], caption=t("Change by zone"), right=range(1, 6), totals=bool(whole)
     )
     writer.table(document, content)
 
@@ -224,14 +229,14 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
     scores = printed_needs(facts)
     is_first = part is needs_paper.ranking
     if not scores.received:
-        text = f"{typography.NO_DATA} : aucun classement de besoins n’a été reçu."
+        text = t("No data: no ranking of needs was received.")
         writer.paragraph(
-            document, text if is_first else "Sans classement reçu, les groupes ne peuvent pas se comparer."
+            document, text if is_first else t("Without a ranking received, the groups cannot be compared.")
         )
     elif not scores.needs:
-        text = "Trop peu de personnes ont classé les besoins : résultats non publiés."
+        text = t("Too few persons ranked the needs: results not published.")
         writer.paragraph(
-            document, text if is_first else "Sans classement publié, les groupes ne peuvent pas se comparer."
+            document, text if is_first else t("Without a published ranking, the groups cannot be compared.")
         )
     else:
         part(document, facts, scores)
@@ -239,34 +244,32 @@ def _needs(document: WordDocument, facts: Facts, part: Callable[..., None]) -> N
 
 def _needs_by_zone(document: WordDocument, facts: Facts, zones: Figures) -> None:
     if not printed_needs(facts).received:
-        writer.paragraph(document, "Sans classement reçu, il n’y a pas de besoins à comparer entre zones.")
+        writer.paragraph(document, t("Without a ranking received, there are no needs to compare between zones."))
         return
     keys = ("reponses_besoins", "besoin_1", "besoin_2", "besoin_3")
     rows = [[labels.zone(facts, code), *(figures[key] for key in keys)] for code, figures in zones.items()]
-    head = ["Zone", "n", "Premier besoin", "Deuxième", "Troisième"]
-    content = writer.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption="Premiers besoins, par zone", right=(1,))
+    head = [t("Zone"), "n", t("First need"), t("Second"), t("Third")]
+    content = writer.Table(head, rows, [3.2, 1.2, 4.2, 4.2, 4.2], caption=t("First needs, by zone"), right=(1,))
     writer.table(document, content)
 
 
 def _discussed(document: WordDocument, facts: Facts) -> None:
     focus = focus_groups(told(facts, "focus_group"))
     if not focus.n_sessions:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucune séance de groupe n’a été reçue.")
+        writer.paragraph(document, t("No data: no group session was received."))
         return
     needs_paper.discussed(document, facts, focus, level=3)
 
 
 def _photos(document: WordDocument, facts: Facts) -> None:
     if not needs_paper.photos(document, facts, _PHOTOS):
-        writer.paragraph(
-            document, f"{typography.NO_DATA} : aucune photo dont la diffusion soit autorisée n’a été reçue."
-        )
+        writer.paragraph(document, t("No data: no photo that may be circulated was received."))
 
 
 def _road_map(document: WordDocument, facts: Facts) -> None:
     plan = road_map(facts)
     if not plan.actions:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, t("No data: no action was entered."))
     elif len(plan.actions) > _MOST_ACTIONS:
         _actions_by_need(document, facts, plan)
     else:
@@ -282,16 +285,23 @@ def _actions_by_need(document: WordDocument, facts: Facts, plan: RoadMap) -> Non
         late = sum(action.overdue(today) for action in mine) if today else 0
         counts = (len(mine), len({a.zone for a in mine}), sum(a.smart_complete for a in mine), late)
         rows.append([labels.need(facts, code), *map(typography.number, counts)])
-    head = ["Besoin", "Actions", "Zones", "Complètes", "En retard"]
-    caption = f"Feuille de route : {typography.count(len(plan.actions), 'action')}, par besoin"
+    head = [t("Need"), t("Actions"), t("Zones"), t("Complete"), t("Late")]
+    caption = tn("Road map: {n} action, by need", "Road map: {n} actions, by need", len(plan.actions))
     writer.table(document, writer.Table(head, rows, [8.2, 2.2, 2.2, 2.2, 2.2], caption=caption, right=(1, 2, 3, 4)))
-    writer.note(document, "Le détail des actions est dans la feuille de route de chaque zone.")
+    writer.note(document, t("The actions in detail are in the road map of each zone."))
 
 
 def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     rows = [_action(facts, number, action) for number, action in enumerate(plan.actions, 1)]
-    head = ["N°", "Zone et besoin", "Objectif et action", "Cible et responsable", "Échéance", "Indicateur"]
-    caption = f"Feuille de route : {typography.count(len(rows), 'action')}"
+    head = [
+        t("No."),
+        t("Zone and need"),
+        t("Objective and action"),
+        t("Target and person responsible"),
+        t("Due"),
+        t("Indicator"),
+    ]
+    caption = tn("Road map: {n} action", "Road map: {n} actions", len(rows))
     content = writer.Table(head, rows, [0.9, 3.2, 5.0, 3.4, 1.9, 2.6], caption=caption, right=(0,), size=8.5)
     writer.table(document, content)
 
@@ -299,14 +309,16 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
 def _action(facts: Facts, number: int, action: Action) -> list[str | writer.Cell]:
     """One action in six stacked cells: so many that a page in portrait holds them."""
     values = action.values
-    responsible = ", ".join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
+    responsible = t(", ").join(filter(None, (values["responsible_function"], road_map_paper.group(facts, action))))
     return [
         typography.number(number),
         writer.Cell(labels.zone(facts, action.zone), below=labels.need(facts, values["need"])),
         writer.Cell(values["objective"] or values["action"], below=values["action"] if values["objective"] else ""),
-        writer.Cell(values["target"] or "cible à préciser", below=responsible or "responsable à désigner"),
+        writer.Cell(
+            values["target"] or t("target to be specified"), below=responsible or t("person responsible to be named")
+        ),
         sentences.due_words(action, short=True),
-        values["indicator"] or "à définir",
+        values["indicator"] or t("to be defined"),
     ]
 
 
@@ -332,20 +344,24 @@ def _received(document: WordDocument, facts: Facts) -> None:
             else typography.number(n_usable)
         )
         rows.append([title, received, used, facts.form_versions.get(form_id, "") or typography.NOTHING])
-    head = ["Formulaire", "Reçues", "Utilisées", "Version"]
-    caption = "Soumissions reçues et utilisées, par formulaire"
+    head = [t("Form"), t("Received"), t("Used"), t("Version")]
+    caption = t("Submissions received and used, by form")
     writer.table(document, writer.Table(head, rows, [8.4, 2.6, 2.6, 3.4], caption=caption, right=(1, 2)))
     writer.note(document, f"{letterhead.provenance(facts, list(facts.config.forms))}.")
     if facts.fingerprint:
-        writer.note(document, f"Empreinte des données : {facts.fingerprint}.")
+        writer.note(document, t("Fingerprint of the data: {digest}.", digest=facts.fingerprint))
     writer.note(document, t(letterhead.SUPPRESSION_NOTE))
 
 
 def _annexes(document: WordDocument, facts: Facts) -> None:
-    rows = [[name, "jointe" if name in facts.annexes else "à joindre"] for name in expected_annexes(facts)]
+    there, lacking = tc("an annex", "attached"), t("to be attached")
+    rows = [[name, there if name in facts.annexes else lacking] for name in expected_annexes(facts)]
     for zone in facts.config.zones:
-        rows.append([f"Dossier de la zone {labels.zone(facts, zone.code)} ({zone.code}.zip)", "joint"])
-    writer.table(document, writer.Table(["Annexe", "État"], rows, [13.4, 3.6], caption="Annexes du rapport"))
+        file = f"{zone.code}.zip"
+        name = t("Folder of the zone {zone} ({file})", zone=labels.zone(facts, zone.code), file=file)
+        rows.append([name, tc("a folder", "attached")])
+    head = [t("Annex"), t("State")]
+    writer.table(document, writer.Table(head, rows, [13.4, 3.6], caption=t("Annexes of the report")))
 
 
 def expected_annexes(facts: Facts) -> list[str]:

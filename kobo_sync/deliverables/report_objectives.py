@@ -16,10 +16,17 @@ from kobo_sync.config.report import Evidence, Objective
 from kobo_sync.deliverables import sentences
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 
 SMALL = 30  # persons: of fewer, one more or less moves a share by more than three points
-_NOT_MEASURED = "La mission n’a pas de formulaire qui le mesure."
-_NO_EVIDENCE = "Aucune mesure n’est attachée à cet objectif : voir le texte du rapport."
+_NOT_MEASURED = later("The mission has no form that measures it.")
+_NO_EVIDENCE = later("No measure is attached to this objective: see the text of the report.")
+_DAYS = {  # by whether there are several days, and whether presence is signed
+    (False, True): later("Training day with a sign-in sheet."),
+    (False, False): later("Training day with an attendance list."),
+    (True, True): later("Training days, zone by zone, with a sign-in sheet."),
+    (True, False): later("Training days, zone by zone, with an attendance list."),
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class _Measure:
 def table(document: WordDocument, facts: Facts) -> None:
     """Adds a row per objective of the mission's settings."""
     rows = [_row(facts, objective) for objective in facts.config.report.objectives]
-    head = ["Objectif des termes de référence", "Ce qui a été fait", "Preuve", "Limite"]
-    caption = "Des objectifs aux preuves"
+    head = [t("Objective of the terms of reference"), t("What was done"), t("Evidence"), t("Limit")]
+    caption = t("From objectives to evidence")
     content = writer.Table(head, rows, [4.1, 4.1, 5.0, 3.8], caption=caption, size=8.5, keep_whole=False)
     writer.table(document, content)
 
@@ -45,7 +52,7 @@ def _row(facts: Facts, objective: Objective) -> list[str | writer.Cell]:
     parts = [_parts(facts, name) for name in objective.evidence]
     columns = [list(dict.fromkeys(filter(None, column))) for column in zip(*parts, strict=True)] or [[], [], []]
     done = [objective.done, *columns[0]]
-    cells = [done, columns[1] or [_NO_EVIDENCE], columns[2]]
+    cells = [done, columns[1] or [t(_NO_EVIDENCE)], columns[2]]
     texts = [typography.spaced("\n".join(filter(None, texts))) for texts in cells]
     return [writer.Cell(objective.text, bold=True), *texts]
 
@@ -54,7 +61,7 @@ def _parts(facts: Facts, name: Evidence) -> tuple[str, str, str]:
     """What was done, the evidence, its limit; of a form that the mission does not have, that it has none."""
     measure = _MEASURES[name]
     if not facts.config.forms_with_role(measure.role):
-        return "", _NOT_MEASURED, ""
+        return "", t(_NOT_MEASURED), ""
     return measure.done(facts), measure.evidence(facts), measure.limit(facts)
 
 
@@ -63,7 +70,11 @@ def _joined(*parts: Callable[[Facts], str]) -> Callable[[Facts], str]:
 
 
 def _always(text: str) -> Callable[[Facts], str]:
-    return lambda facts: text
+    return lambda _: t(text)
+
+
+def _received(role: Role, text: str) -> Callable[[Facts], str]:
+    return lambda facts: _where(facts, role, t(text))
 
 
 def _where(facts: Facts, role: Role, text: str) -> str:
@@ -72,16 +83,14 @@ def _where(facts: Facts, role: Role, text: str) -> str:
 
 
 def _days(facts: Facts) -> str:
-    n = len(facts.config.zones)
-    text = "Journée de formation" if n == 1 else "Journées de formation, zone par zone"
-    listed = "émargement" if present.is_signed(facts) else "liste de présence"
-    return _where(facts, "attendance", f"{text}{' ' if n == 1 else ', '}avec {listed}.")
+    text = _DAYS[len(facts.config.zones) != 1, present.is_signed(facts)]
+    return _where(facts, "attendance", t(text))
 
 
 def _attested(facts: Facts) -> str:
     if present.is_signed(facts):
-        return "La signature atteste la présence, non la participation."
-    return "Présence déclarée par qui tient la liste, sans signature : elle ne dit rien de la participation."
+        return t("A signature attests presence, not participation.")
+    return t("Presence declared by whoever keeps the list, without a signature: it says nothing of participation.")
 
 
 def _test(facts: Facts) -> str:
@@ -91,21 +100,35 @@ def _test(facts: Facts) -> str:
         themes |= facts.config.forms[form_id].themes
         items += len(facts.config.forms[form_id].items)
     about = f" ({typography.listing(list(themes.values()))})" if themes else ""
-    questions = f" de {typography.count(items, 'question')}" if items else ""
-    return _where(facts, "test", f"Formation et test{questions}, le même avant et après{about}.")
+    text = (
+        tn(
+            "Training and a test of {n} question, the same before and after{about}.",
+            "Training and a test of {n} questions, the same before and after{about}.",
+            items,
+            about=about,
+        )
+        if items
+        else t("Training and a test, the same before and after{about}.", about=about)
+    )
+    return _where(facts, "test", text)
 
 
 def _dialogue(facts: Facts) -> str:
     groups = [labels.group(facts, group.code) for group in facts.config.groups]
-    who = f" : {typography.listing(groups)}" if groups else ""
-    return _where(facts, "needs", f"Les groupes classent leurs besoins le même jour, puis les comparent{who}.")
+    if not groups:
+        return _where(facts, "needs", t("The groups rank their needs on the same day, then compare them."))
+    names = typography.listing(groups)
+    text = t("The groups rank their needs on the same day, then compare them: {groups}.", groups=names)
+    return _where(facts, "needs", text)
 
 
 def small_number(facts: Facts) -> str:
     """That the test rests on few persons, where it does."""
     pairs = told_number(facts, "pairs")
     n = pairs.n if pairs.near is None else pairs.near
-    return f"Moins de {SMALL} personnes testées deux fois : lire avec prudence." if pairs.shown and n < SMALL else ""
+    if not pairs.shown or n >= SMALL:
+        return ""
+    return t("Fewer than {n} persons tested twice: to be read with caution.", n=SMALL)
 
 
 _MEASURES: dict[Evidence, _Measure] = {
@@ -119,42 +142,42 @@ _MEASURES: dict[Evidence, _Measure] = {
         "test",
         _test,
         sentences.learning,
-        _joined(_always("Sans groupe témoin : une évolution, qui ne prouve pas un impact."), small_number),
+        _joined(_always(later("Without a control group: a change, which does not prove an impact.")), small_number),
     ),
     "satisfaction": _Measure(
         "satisfaction",
-        lambda facts: _where(facts, "satisfaction", "Questionnaire anonyme en fin de journée."),
+        _received("satisfaction", later("Anonymous questionnaire at the end of the day.")),
         sentences.advice,
-        _always("Avis donné à chaud : il ne dit rien de l’usage qui en sera fait."),
+        _always(later("An opinion given on the spot: it says nothing of the use that will be made of the training.")),
     ),
     "needs": _Measure(
         "needs",
-        lambda facts: _where(facts, "needs", "Classement des besoins par les personnes présentes."),
+        _received("needs", later("Ranking of the needs by the persons present.")),
         sentences.first_needs,
-        _always("Choix des personnes venues, non de toute la population."),
+        _always(later("The choice of those who came, not of the whole population.")),
     ),
     "dialogue": _Measure(
         "needs",
         _dialogue,
         sentences.common_needs,
-        _always("Une priorité commune n’est pas encore un engagement commun."),
+        _always(later("A common priority is not yet a common commitment.")),
     ),
     "focus_groups": _Measure(
         "focus_group",
-        lambda facts: _where(facts, "focus_group", "Groupes de discussion."),
+        _received("focus_group", later("Focus groups.")),
         sentences.groups_heard,
-        _always("Propos de groupe : ils ne se comptent pas par personne."),
+        _always(later("What groups said: it cannot be counted by person.")),
     ),
     "road_map": _Measure(
         "road_map",
-        lambda facts: _where(facts, "road_map", "Feuille de route rédigée en séance."),
+        _received("road_map", later("Road map written in the session.")),
         sentences.actions,
-        _always("Actions prévues ; leur suite reste à suivre."),
+        _always(later("Planned actions; what becomes of them is to be followed up.")),
     ),
     "smart": _Measure(
         "road_map",
-        lambda facts: _where(facts, "road_map", "Chaque action rapportée à cinq critères."),
+        _received("road_map", later("Each action held against five criteria.")),
         sentences.complete,
-        _always("Les cases remplies ne disent pas si l’objectif est atteignable."),
+        _always(later("Filled-in boxes do not say whether the objective is achievable.")),
     ),
 }  # fmt: skip

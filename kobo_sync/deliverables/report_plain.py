@@ -12,10 +12,11 @@ from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import evaluations, letterhead, report_objectives, sentences
+from kobo_sync.deliverables import evaluations, letterhead, participation, report_objectives, sentences
 from kobo_sync.deliverables.needs import agreement_word
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t, tn
 
 
 def in_short(document: WordDocument, facts: Facts) -> None:
@@ -25,8 +26,10 @@ def in_short(document: WordDocument, facts: Facts) -> None:
     if facts.config.forms_with_role("test") and told_number(facts, "pairs").shown:
         writer.note(
             document,
-            "L’évolution au test compare les mêmes personnes avant et après. Sans groupe témoin, elle ne prouve pas un impact. "
-            "Les mesures techniques sont en annexe.",
+            t(
+                "The change in the test compares the same persons before and after. Without a control group it does not prove an impact. "
+                "The technical measures are in the annex."
+            ),
         )
 
 
@@ -66,25 +69,24 @@ def collected(document: WordDocument, facts: Facts) -> None:
     """Adds what was received of each form, beside the persons present."""
     rows, above = [], False
     came = letterhead.counted(facts, "present")
-    for label, what in evaluations.answers(facts):
+    for label, what in participation.answers(facts):
         rate = response_rate(facts, what)
         above = above or (rate.exact and rate.value > 1)
         rows.append([label, letterhead.counted(facts, what), came, letterhead.share(rate)])
     if not rows:
-        writer.paragraph(
-            document, "La mission n’a ni test, ni questionnaire de satisfaction, ni classement des besoins."
-        )
+        nothing_asked = t("The mission has neither a test, nor a satisfaction questionnaire, nor a ranking of needs.")
+        writer.paragraph(document, nothing_asked)
         return
-    head = ["Formulaire", "Réponses", "Personnes présentes", "Taux de réponse"]
-    caption = "Réponses recueillies, par formulaire"
+    head = [t("Form"), t("Answers"), t("Persons present"), t("Response rate")]
+    caption = t("Answers collected, by form")
     writer.table(document, writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption=caption, right=(1, 2, 3)))
-    writer.note(
-        document,
-        f"Personne présente : {sentences.presence_rule(facts)}. Taux de réponse : réponses divisées par personnes présentes."
-        + (
-            " Au-dessus de 100 %, des personnes ont répondu sans être de celles-ci, ou plusieurs fois." if above else ""
-        ),
+    note = t(
+        "Person present: {rule}. Response rate: answers divided by persons present.",
+        rule=sentences.presence_rule(facts),
     )
+    if above:
+        note += " " + t("Above 100%, persons answered who are not among these, or some answered several times.")
+    writer.note(document, note)
 
 
 def limits(document: WordDocument, facts: Facts) -> None:
@@ -92,50 +94,62 @@ def limits(document: WordDocument, facts: Facts) -> None:
     lines = []
     if facts.config.forms_with_role("test"):
         lines.append(
-            "**Pas de groupe témoin.** Personne n’a passé le test sans suivre la formation : on constate une évolution, on ne prouve pas un impact."
+            t(
+                "**No control group.** Nobody took the test without following the training: a change is observed, an impact is not proved."
+            )
         )
         lines.append(report_objectives.small_number(facts))
     lines.append(
-        f"**Petits effectifs.** Une personne de plus ou de moins change un pourcentage ; ce qui désignerait moins de {THRESHOLD} personnes n’est pas publié."
+        t(
+            "**Small numbers.** One person more or less changes a percentage; what would point to fewer than {threshold} persons is not published.",
+            threshold=THRESHOLD,
+        )
     )
     if facts.config.forms_with_role("satisfaction"):
         lines.append(
-            "**Avis à chaud.** Le questionnaire de fin de journée dit la satisfaction du moment, non l’usage qui suivra."
+            t(
+                "**Opinions on the spot.** The questionnaire at the end of the day tells the satisfaction of the moment, not the use that follows."
+            )
         )
     if facts.config.forms_with_role("needs"):
         lines.append(
-            "**Les personnes venues.** Elles ne sont pas tirées au sort : leurs choix ne sont pas ceux de toute la population."
+            t("**Those who came.** They are not drawn at random: their choices are not those of the whole population.")
         )
     silent = [
         labels.zone(facts, zone.code) for zone in facts.config.zones if not zone_number(facts, zone.code, "present").n
     ]
     if silent and len(silent) < len(facts.config.zones):
-        names = typography.listing(silent) if len(silent) <= 5 else typography.count(len(silent), "zone")
-        lines.append(f"**Zones sans données.** {sentences.no_presence(signed=present.is_signed(facts))} : {names}.")
+        names = typography.listing(silent) if len(silent) <= 5 else tn("{n} zone", "{n} zones", len(silent))
+        lacking = sentences.no_presence(signed=present.is_signed(facts))
+        lines.append(t("**Zones without data.** {lacking}: {zones}.", lacking=lacking, zones=names))
     for line in filter(None, lines):
         writer.paragraph(document, line, style="List Bullet")
 
 
 def learning(document: WordDocument, facts: Facts) -> None:
     """Adds how the score moved, in words and as a figure; the measures are in the annex."""
-    writer.paragraph(document, _learnt(facts) or "La mission n’a pas de test avant et après.")
+    writer.paragraph(document, _learnt(facts) or t("The mission has no test before and after."))
     if told_number(facts, "pairs").shown:
         evaluations.learning_figure(document, facts)
         writer.note(
             document,
-            "Score : part de bonnes réponses ; une question sans réponse ne rapporte rien. Seules comptent les personnes testées deux fois. "
-            "Sans groupe témoin, l’évolution ne prouve pas un impact. Détail par question en annexe.",
+            t(
+                "Score: share of right answers; a question without an answer earns nothing. Only the persons tested twice count. "
+                "Without a control group the change does not prove an impact. Details by question in the annex."
+            ),
         )
 
 
 def satisfaction(document: WordDocument, facts: Facts) -> None:
     """Adds what people thought of the day, in words and as figures; intervals are in the annex."""
-    writer.paragraph(document, _judged(facts) or "La mission n’a pas de questionnaire de satisfaction.")
+    writer.paragraph(document, _judged(facts) or t("The mission has no satisfaction questionnaire."))
     if told_number(facts, "satisfaction").shown:
         evaluations.satisfaction_figures(document, facts)
         writer.note(
             document,
-            "Indice de recommandation : % de notes 9–10 moins % de notes 0–6 ; il ne sert pas à classer les zones. Détail par critère en annexe.",
+            t(
+                "Recommendation index: % of marks 9–10 minus % of marks 0–6; it does not serve to rank zones. Details by criterion in the annex."
+            ),
         )
 
 
@@ -143,16 +157,21 @@ def in_common(document: WordDocument, facts: Facts) -> None:
     """Adds the priorities that the groups share, and how near their rankings are."""
     printed = printed_needs(facts)
     if not printed.needs:
-        writer.paragraph(document, "Sans classement publié, les priorités des groupes ne peuvent pas se comparer.")
+        writer.paragraph(document, t("Without a published ranking, the priorities of the groups cannot be compared."))
         return
     if groups_left_out(facts):
         writer.paragraph(
             document,
-            f"Un groupe compte moins de {THRESHOLD} réponses dans sa zone : il n’entre pas dans la comparaison entre groupes.",
+            t(
+                "A group has fewer than {threshold} answers in its zone: it does not enter the comparison between groups.",
+                threshold=THRESHOLD,
+            ),
         )
     if printed.ranked.agreement is not None:
         degree = agreement_word(printed.ranked.agreement)
-        writer.paragraph(
-            document, f"Accord entre les classements des groupes : **{degree}**, de « très faible » à « très fort »."
+        agreement = t(
+            "Agreement between the rankings of the groups: **{degree}**, on a scale from “very weak” to “very strong”.",
+            degree=degree,
         )
+        writer.paragraph(document, agreement)
     writer.paragraph(document, sentences.common_needs(facts))

@@ -106,6 +106,7 @@ def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, st
     for need in first:
         below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
         score = scores[need.code]
+        below = "" if below == need.label else below  # a label that one language alone has
         rows.append((_short(need.label), _short(below), score / longest, typography.number(score, ranked.digits)))
     return rows
 

@@ -21,7 +21,8 @@ class English(Style):
 
     def spaced(self, text: str) -> str:
         """Straight quotation marks become curly ones; nothing stands before a mark."""
-        text = re.sub(r"[ \u00a0\u202f]+([;:!?%])(?=[\s”)]|$)", r"\1", text)
+        text = re.sub(r"[ \u00a0\u202f]+([;:!?])(?=[\s”)]|$)", r"\1", text)
+        text = re.sub(r"(?<=\d)[ \u00a0\u202f]+%", "%", text)
         text = re.sub(r'(^|[\s(])"(?=\S)', r"\1“", text).replace('"', "”")
         return text.replace("'", "’")
 

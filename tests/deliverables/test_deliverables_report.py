@@ -25,6 +25,7 @@ from kobo_sync.analysis.published import printed_items
 from kobo_sync.config.config import Identity, parse_config
 from kobo_sync.deliverables import deliverable
 from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.language.sentences import translated
 from kobo_sync.model import Document, Finding
 
 OLD_TEMPLATE = Path(__file__).parent / "old_templates" / "rapport-final-0.9.docx"
@@ -85,7 +86,8 @@ def headings(content: bytes) -> list[str]:
 
 
 def rules(findings: tuple[Finding, ...], rule: str) -> list[str]:
-    return [finding.message for finding in findings if finding.rule == rule]
+    """The messages of *rule*, in French as pages and mails show them."""
+    return [translated(finding.message, "fr") for finding in findings if finding.rule == rule]
 
 
 def section(content: bytes, first: str, last: str) -> str:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
+from docx import Document as open_docx
+
+from kobo_sync.language.speaking import LANGUAGES
+from kobo_sync.steps.init import init
+from kobo_sync.workspace.folders import find
 from kobo_sync.workspace.templates import in_language
 
 PACKAGED = {"rapport.docx": b"fr", "en/rapport.docx": b"en", "ar/rapport.docx": b"ar", "outils/plan.docx": b"plan"}
@@ -25,3 +33,17 @@ def test_what_the_mission_wrote_goes_before_what_is_packaged_wherever_it_lies() 
     own = {"rapport.docx": b"ours", "en/rapport.docx": b"our own English"}
     assert in_language(PACKAGED, own, "en")["rapport.docx"] == b"our own English"
     assert in_language(PACKAGED, own, "fr")["rapport.docx"] == b"ours"
+
+
+def test_a_new_mission_has_the_report_of_its_language(tmp_path: Path) -> None:
+    init(tmp_path / "mission")
+    workspace = find(tmp_path / "mission")
+    titles = {
+        language: open_docx(io.BytesIO(workspace.templates(language)["rapport-final.docx"])).paragraphs[0].text
+        for language in LANGUAGES
+    }
+    assert titles == {
+        "fr": "Rapport final de la mission",
+        "en": "Final report of the mission",
+        "ar": "التقرير النهائي للمهمة",
+    }

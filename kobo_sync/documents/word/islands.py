@@ -6,6 +6,7 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -14,14 +15,15 @@ from docx.oxml.ns import qn
 from lxml import etree
 
 from kobo_sync.documents.word.wordml import W, sub
+from kobo_sync.language.catalogue import later, translations
+from kobo_sync.language.speaking import LANGUAGES
 
 BLOCK, SLOT = "bloc", "texte"
-_CAPTION = re.compile(r"^(Tableau|Figure)(\s)(\d+)(?=\s–)")
+_KINDS = (later("Table"), later("Figure"))  # of captions, as `writer` calls them
 # What older programs show in place of a text box: the same words once more.
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _LONGEST_MARK = 40
 _FARTHEST = 200  # elements that are read upwards for the start of an island
-_VARIES = re.compile(rb"r:(?:embed|id|link)=|docPr|Tableau|Figure")  # pictures, numbers: what a hash must see through
 _EMBED = (qn("r:embed"), qn("r:id"), qn("r:link"))
 
 
@@ -139,7 +141,7 @@ def text_hash(elements: Sequence[Any]) -> str:
                 words.append("")
             elif words:
                 words[-1] += node.text or ""
-    words = [_CAPTION.sub(r"\1", word) for word in words]
+    words = [_caption().sub(r"\1", word) for word in words]
     return _digest(re.sub(r"\s", "", "".join(words)).encode())
 
 
@@ -148,7 +150,7 @@ def full_hash(document: WordDocument, elements: Sequence[Any]) -> str:
     total, rels = hashlib.sha256(), document.part.rels
     for element in elements:
         plain_text = etree.tostring(element)
-        if not _VARIES.search(plain_text):
+        if not _varies().search(plain_text):
             total.update(plain_text)
             continue
         twin = copy.deepcopy(element)
@@ -169,7 +171,7 @@ def renumber(body: Any, mine: Callable[[Any], bool]) -> None:
     """Number captions through the whole text; those outside islands (not *mine*) are counted, never touched."""
     counts: dict[str, int] = {}
     for paragraph in body.iter(f"{W}p"):
-        caption = _CAPTION.match(plain(paragraph))
+        caption = _caption().match(plain(paragraph))
         if caption and next(paragraph.iterancestors(_FALLBACK), None) is None:
             counts[caption[1]] = counts.get(caption[1], 0) + 1
             if mine(paragraph) and int(caption[3]) != counts[caption[1]]:
@@ -212,9 +214,35 @@ def _is_above(holder: Any, element: Any) -> bool:
 
 
 def _set_caption_number(paragraph: Any, number: int) -> None:
-    node = next(iter(text_nodes(paragraph)), None)
-    if node is not None and node.text:
-        node.text = _CAPTION.sub(lambda found: f"{found[1]}{found[2]}{number}", node.text)
+    nodes = text_nodes(paragraph)
+    caption = _caption().match("".join(node.text or "" for node in nodes))
+    if caption is None:
+        return
+    at = 0
+    for node in nodes:  # in Arabic the number has a run of its own
+        text, start = node.text or "", caption.start(3) - at
+        if 0 <= start < len(text):
+            node.text = f"{text[:start]}{number}{text[start + len(caption[3]) :]}"
+            return
+        at += len(text)
+
+
+@cache
+def _labels() -> tuple[str, ...]:
+    """What captions begin with, in every language: a report is brought up to date in another one than it was begun in."""
+    return tuple(dict.fromkeys(translations(code).gettext(kind) for code in LANGUAGES for kind in _KINDS))
+
+
+@cache
+def _caption() -> re.Pattern[str]:
+    return re.compile(rf"^({'|'.join(_labels())})(\s)(\d+)(?=\s–)")
+
+
+@cache
+def _varies() -> re.Pattern[bytes]:
+    """What a hash must see through, as it stands in XML: pictures, numbers of captions."""
+    labels = b"|".join(label.encode("ascii", "xmlcharrefreplace") for label in _labels())
+    return re.compile(rb"r:(?:embed|id|link)=|docPr|>(?:" + labels + rb")(?:&#160;|\s|<)")
 
 
 def _holder(body: Any, marks: Sequence[Any]) -> Any:

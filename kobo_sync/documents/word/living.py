@@ -20,9 +20,13 @@ from kobo_sync.documents.word.report_state import State, put_state, read_state
 from kobo_sync.documents.word.template import TO_WRITE, Block, Content, Note, block_title, filled, opened, slot_key
 from kobo_sync.documents.word.wordml import W
 from kobo_sync.documents.word.writer import EPOCH
+from kobo_sync.language.arabic import Arabic
+from kobo_sync.language.catalogue import t
+from kobo_sync.language.english import English
+from kobo_sync.language.french import French
 
 AUTHOR, INITIALS = "kobo-sync", "KS"
-_MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+_MONTHS = "|".join((*French.months, *English.months, *Arabic.months))
 
 
 @dataclass(frozen=True)
@@ -266,9 +270,10 @@ def _replace(body: Any, span: Sequence[Any], control: Any, is_control: bool) -> 
 
 
 def _kept(block: Block) -> str:
-    return (
-        f"Bloc « {block.title} » modifié à la main depuis le dernier calcul : conservé tel quel, la nouvelle version calculée "
-        "n’est pas insérée. Pour la retrouver : kobo-sync build --fresh."
+    return t(
+        "Block “{block}” changed by hand since it was last computed: kept as it is, the new computed version is not put in. "
+        "To find that: kobo-sync build --fresh.",
+        block=block.title,
     )
 
 
@@ -295,7 +300,12 @@ def _stale(document: WordDocument, old_values: dict[str, str], content: Content,
         for key, pattern in patterns.items():
             for match in pattern.finditer(text):
                 runs = _carriers(body, _runs_at(nodes, match.start(), match.end()))
-                words = f"À relire : « {old_values[key]} » correspondait à « {key} », qui vaut maintenant « {content.values[key]} »."
+                words = t(
+                    "To be reviewed: “{old}” was “{name}”, which is now “{new}”.",
+                    old=old_values[key],
+                    name=key,
+                    new=content.values[key],
+                )
                 # Word has no comments in headers, footers and notes: there the finding alone tells.
                 if not runs or _comment(document, [Run(r, Paragraph(paragraph, document._body)) for r in runs], words):
                     notes.append(Note("stale", _around(text, match.start(), match.end()), key))

@@ -22,6 +22,7 @@ from lxml import etree
 from kobo_sync.documents.word import contents, islands, live_fields, styles, writer
 from kobo_sync.documents.word.wordml import W, sub, write
 from kobo_sync.errors import DocumentError
+from kobo_sync.language.catalogue import t
 
 _MARK = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _LEFT = re.compile(r"\{\{|\}\}")
@@ -194,7 +195,7 @@ def _block(result: Filled, paragraph: Any, key: str, content: Content, where: st
 
 def block_title(block: Block) -> str:
     """What Word shows above an island."""
-    return f"Calculé – {block.title} (ne pas modifier)"
+    return t("Computed – {block} (do not change)", block=block.title)
 
 
 def _slot(result: Filled, paragraph: Any, rest: str, where: str, live: bool) -> None:
@@ -203,15 +204,13 @@ def _slot(result: Filled, paragraph: Any, rest: str, where: str, live: bool) -> 
         result.notes.append(Note("malformed", where, f"texte:{key}"))
         return
     _clear(paragraph)
-    hint_text = f"{TO_WRITE}{hint or 'À rédiger'}"
+    hint_text = TO_WRITE + (hint or t("To be written"))
     write(paragraph, hint_text, italic=True, color=_GREY)
     result.hints[key] = hint_text
     if live:
         anchor = etree.Element("anchor")
         paragraph.addprevious(anchor)
-        control = islands.wrapped(
-            islands.SLOT, key, "À rédiger – conservé à chaque mise à jour", [paragraph], hint=True
-        )
+        control = islands.wrapped(islands.SLOT, key, t("To be written – kept at every update"), [paragraph], hint=True)
         for element in islands.bookmarked(control):
             anchor.addprevious(element)
         anchor.getparent().remove(anchor)
