@@ -24,7 +24,7 @@ from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import CurrentMission
-from kobo_sync.notices.messages import TITLES
+from kobo_sync.web.titles import TITLES
 from kobo_sync.service.logs import of_mission
 from kobo_sync.service.missions import Member, Missions
 from kobo_sync.serving import Admission, is_malformed

@@ -9,14 +9,12 @@ from itertools import product
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
-# What speaks to the person at the command line alone, to a phone or on paper, never through a run's report or a page.
-ELSEWHERE = {"cli", "phones", "station", "documents/spreadsheets/codebook.py", "documents/word/living.py"} | {
-    f"steps/{verb}.py"
-    for verb in ("init", "enrol", "demo", "guide", "print", "export", "status", "history", "restore", "digest")
-}
+# What speaks to a phone or on paper, never through a run's report or a page.
+ELSEWHERE = {"phones", "station", "documents/spreadsheets/codebook.py", "documents/word/living.py"}
 # Modules in which every sentence is told, however it gets into a message: a table, a variable, a part of another.
 WHOLLY = (
     "checks/",
+    "cli/",
     "databases/refusals.py",
     "databases/versions.py",
     "config/config.py",
@@ -31,7 +29,6 @@ WHOLLY = (
     "kobo/wire/protocol.py",
     "mission/",
     "steps/",
-    "analysis/receipts.py",
     "analysis/roster.py",
     "analysis/roster_sheet.py",
     "store/migrations.py",
@@ -42,6 +39,7 @@ WHOLLY = (
     "workspace/archive.py",
     "workspace/folders.py",
 )
+CATALOGUED = ("t", "tn", "tc", "later", "later_n")  # texts that the catalogue has by themselves
 SPEAKS = {"Finding", "Examined", "OpenDoor", "finding", "Fault", "refuse", "unexpected"}
 RAISED = re.compile(r"\w+Error|Kobo(?:Unreachable|Refused|Rejected|Unexpected)|Busy|RunStopped")
 FRENCH = re.compile(
@@ -98,10 +96,11 @@ def _wholly(tree: ast.Module) -> Iterator[str]:
             "warning",
             "debug",
             "error",
+            *CATALOGUED,
         ):
             told |= {id(each) for each in ast.walk(node)}
-        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TITLE":  # for lists of checks
-            told.add(id(node.value))
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("TITLE", "STORED"):
+            told |= {id(each) for each in ast.walk(node)}  # for lists of checks; for digests
         elif isinstance(node, ast.JoinedStr):
             told |= {id(part) for part in node.values if isinstance(part, ast.Constant)}
             told |= {id(each) for part in node.values if _choices(part) for each in ast.walk(part)}

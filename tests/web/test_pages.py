@@ -54,7 +54,7 @@ def _texts() -> set[str]:
 
 
 def test_every_text_is_there_in_arabic() -> None:
-    from kobo_sync.notices.messages import TITLES
+    from kobo_sync.web.titles import TITLES
     from kobo_sync.web import app, dashboard, quality, sign_in, words
 
     texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
