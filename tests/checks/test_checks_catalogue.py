@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
+from in_french import in_french
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks import CHECKS, ZonePart, checks_of, run_checks, run_over_zones, zone_part
@@ -133,7 +134,7 @@ def facts(more: str = "", *, files: dict[tuple[str, str], str] | None = None, **
 
 
 def found(given: Facts, code: str) -> list[Finding]:
-    return [finding for finding in run_checks(given) if finding.rule == code]
+    return in_french(finding for finding in run_checks(given) if finding.rule == code)
 
 
 def member(**row: Any) -> dict[str, Any]:
@@ -450,7 +451,7 @@ def test_a_check_that_fails_stops_none_of_the_others(tmp_path: Path, monkeypatch
     before = [f.rule for f in run_checks(facts(wells=[well(), well()]))]
     (fault,) = found(given, "CHECK001")
     assert (
-        fault.severity == "error" and "failing_check" in fault.message and "KeyError, line 5, check()" in fault.message
+        fault.severity == "error" and "failing_check" in fault.message and "KeyError, ligne 5, check()" in fault.message
     )
     assert [f.rule for f in run_checks(given) if f.rule != "CHECK001"] == before
     sys.modules.pop("failing_check")

@@ -7,17 +7,20 @@ them), those that the code no longer has go. The ``.mo`` is what the program rea
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from harvest import sentences
 
+from kobo_sync.cli.verbs import cli
 from kobo_sync.language.catalogue import DOMAINS
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
@@ -50,6 +53,15 @@ def sources() -> Iterator[Path]:
     yield from sorted((PACKAGE / "web" / "templates").rglob("*.html"))
 
 
+def helps(command: click.Command) -> Iterator[str]:
+    """The paragraphs of a verb's help, and of its verbs'."""
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph:
+            yield " ".join(paragraph.split())
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from helps(each)
+
+
 def extracted(domain: str) -> Catalog:
     """The texts of a domain as the code has them."""
     catalog = Catalog(domain=domain)
@@ -62,7 +74,8 @@ def extracted(domain: str) -> Catalog:
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
     if domain == "program":
-        for text, module in {**dict.fromkeys(parts(), "parts"), **sentences()}.items():
+        texts = {**dict.fromkeys(parts(), "parts"), **dict.fromkeys(helps(cli), "cli"), **sentences()}
+        for text, module in texts.items():
             catalog.add(text, locations=[(module, 0)])
     return catalog
 

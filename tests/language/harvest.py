@@ -52,7 +52,7 @@ SPOKEN = re.compile(r"[^\W\d_]{2,}\S*\s+\S|\}\s+[^\W\d_]{2,}")  # words in a row
 # Strings with blanks in these modules that no person reads: lists of words, SQL, regular expressions, names of fonts.
 CODE = re.compile(
     r"^(?:PRAGMA|SELECT|DELETE|INSERT|UPDATE|CREATE|DROP|ALTER|VACUUM|ATTACH|FROM|import|BEGIN|COMMIT|status =)\b"
-    r"|[\\|]|^Value error|^(?:code participant|family name|given name|nom complet|nom de famille|nom et prenom|name ar|nom ar|nom arabe|nom en arabe)$|^\W*$|Noto |DejaVu|Sakkal"
+    r"|[\\|]|^Value error|^code = |%\(asctime|^service\.host, |^(?:code participant|family name|given name|nom complet|nom de famille|nom et prenom|name ar|nom ar|nom arabe|nom en arabe)$|^\W*$|Noto |DejaVu|Sakkal"
     r"|^(?:start |image |geo|integer |deviceid |text hidden|_id |family_name |sex age|zone consent|note )"
     r"|ODK Validate Errors|strftime|datetime64|__gte:|^form_id, |^status = |^- "
 )
