@@ -44,6 +44,11 @@ class Mission(Settings):
         return Language(self.documents or first_spoken(self.languages), self.digits)
 
     @property
+    def document_title(self) -> str:
+        """What the mission is called in its documents."""
+        return self.titles.get(self.document_language.code) or self.title
+
+    @property
     def label_languages(self) -> tuple[str, ...]:
         """The languages whose labels stand in the documents, the first that there is: the documents' own, the mission's first."""
         return tuple(dict.fromkeys((self.document_language.code, self.languages[0])))

@@ -63,9 +63,12 @@ def organisers(facts: Facts) -> str:
 def action(facts: Facts) -> str:
     """What the mission is called on every paper."""
     mission = facts.config.mission
-    if not mission.programme:
-        return mission.title
-    return t("{mission} – Programme “{programme}”", mission=mission.title, programme=mission.programme)
+    title = mission.document_title
+    return (
+        t("{mission} – Programme “{programme}”", mission=title, programme=mission.programme)
+        if mission.programme
+        else title
+    )
 
 
 def place_name(facts: Facts) -> str:
@@ -160,7 +163,8 @@ def score(printed: PrintedChange | None) -> str:
     if printed is None:
         return typography.NOTHING
     about = f"≈{typography.NBSP}" if printed.about else ""
-    return f"{about}{typography.number(printed.before)} → {about}{typography.points(printed.after)}"
+    before, after = about + typography.number(printed.before), about + typography.points(printed.after)
+    return t("{before} → {after}", before=before, after=after)
 
 
 def scores(printed: PrintedChange | None) -> tuple[str, str, str, str]:

@@ -26,7 +26,7 @@ def identity_values(facts: Facts) -> dict[str, str]:
     for form_id in facts.config.forms_with_role("test"):
         themes |= facts.config.forms[form_id].themes
     return {
-        "mission": mission.title,
+        "mission": mission.document_title,
         "programme": mission.programme or typography.NOTHING,
         "formateur": mission.trainer or "…………………………",
         "organisations": typography.listing([organisation.name for organisation in facts.config.organisations])

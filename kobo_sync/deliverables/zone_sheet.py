@@ -77,11 +77,10 @@ def _missing(n: int, nothing_received: str) -> str:
 
 def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
-    slash = f"{typography.NNBSP}/{typography.NNBSP}"
     came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
     return [
         (
-            came + slash + typography.number(quota) if quota else came,
+            t("{n} / {quota}", n=came, quota=quota) if quota else came,
             t("participants ({rate})", rate=rate) if rate else t("participants"),
         ),
         (typography.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),

@@ -6,20 +6,28 @@ import re
 from collections.abc import Iterable
 
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
 
 _SPACE = r"[\s\u00a0\u202f]*"
 # A mark's pattern at the start of a line of a cell, and what it stands for; in the order in which they are told.
 _MARKS = (
-    (r"–$", "« – » : sans objet, ou non publié (moins de 3 personnes, ou un nombre d’où elles se déduiraient)"),
-    (rf"≈{_SPACE}\S", "« ≈ » : arrondi, pour la même raison"),
-    (rf"≤{_SPACE}\d", "« ≤ » : au plus"),
-    (rf"≥{_SPACE}\d", "« ≥ » : au moins"),
-    (rf">{_SPACE}\d", "« > » : plus de"),
-    (rf"<{_SPACE}\d", "« < » : moins de"),
+    (
+        r"–$",
+        later(
+            "“–”: not applicable, or not published (fewer than 3 persons, or a number from which they could be derived)"
+        ),
+    ),
+    (rf"≈{_SPACE}\S", later("“≈”: rounded, for the same reason")),
+    (rf"≤{_SPACE}\d", later("“≤”: at most")),
+    (rf"≥{_SPACE}\d", later("“≥”: at least")),
+    (rf">{_SPACE}\d", later("“>”: more than")),
+    (rf"<{_SPACE}\d", later("“<”: fewer than")),
 )
 _MARK = re.compile("|".join(f"(?P<m{number}>{pattern})" for number, (pattern, _) in enumerate(_MARKS)))
-EMPTY = "cellule vide : sans objet, ou non publié (moins de 3 personnes, ou un nombre d’où elles se déduiraient)"
-_SAME = ", pour la même raison"
+EMPTY = later(
+    "empty cell: not applicable, or not published (fewer than 3 persons, or a number from which they could be derived)"
+)
+_ROUNDED = 1  # of the marks: what it stands for refers to the one before
 
 
 def legend(texts: Iterable[str], *, empty: bool = False) -> str:
@@ -30,11 +38,11 @@ def legend(texts: Iterable[str], *, empty: bool = False) -> str:
         for line in text.split("\n")
         if (match := _MARK.match(line.strip())) and match.lastgroup
     }
-    parts = [EMPTY] if empty else []
+    parts = [t(EMPTY)] if empty else []
     for number in sorted(seen):
-        said = _MARKS[number][1]
-        if _SAME in said and not (0 in seen or empty):
-            said = said.replace(_SAME, ", car le nombre exact désignerait une ou deux personnes")
-        parts.append(said)
-    line = typography.spaced(" ; ".join(parts))
+        if number == _ROUNDED and not (0 in seen or empty):
+            parts.append(t("“≈”: rounded, because the exact number would point to one or two persons"))
+        else:
+            parts.append(t(_MARKS[number][1]))
+    line = typography.spaced(t("; ").join(parts))
     return f"{line[:1].upper()}{line[1:]}." if line else ""

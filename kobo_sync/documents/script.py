@@ -15,7 +15,8 @@ _PIECES = re.compile(
 _ANY_ARABIC = re.compile("[\u0600-\u08ff\ufb50-\ufefc]")
 # Controls, lone surrogates and non-characters break the XML; bidi controls would redirect a neighbour's text.
 _FORBIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200f\u202a-\u202e\u2066-\u2069]"
+    r"|\u200e(?![+\u2212][\d\u0660-\u0669])"  # before a signed number it is ours, and harmless
 )
 
 
@@ -42,6 +43,14 @@ def is_arabic(text: str) -> bool:
     letters = [character for character in text if character.isalpha()]
     arabic = sum("\u0600" <= c <= "\u08ff" or "\ufb50" <= c <= "\ufefc" for c in letters)
     return bool(letters) and arabic > 0.4 * len(letters)
+
+
+_MASKED = re.compile(r"\d\d(?: ••)+ \d\d")
+
+
+def is_straight(text: str) -> bool:
+    """Whether *text* runs left to right on any page: Latin words, or a phone number of which some digits are masked."""
+    return reads_left_to_right(text) or _MASKED.fullmatch(text) is not None
 
 
 def reads_left_to_right(text: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kobo_sync.documents.pdf.pages import HEAD, Logo, say, shown_logos
+from kobo_sync.documents.pdf.pages import HEAD, Logo, page_words, say, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
+from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class AttendanceSheet:
 def attendance_sheet(sheet: AttendanceSheet) -> bytes:
     """The PDF, landscape, the header row repeated on each page; the same bytes for the same sheet."""
     data = {
+        **page_words(),
+        "signed_word": typography.spaced(t("Name, date and signature:")),
         "heading": sheet.heading,
         "dated": sheet.dated,
         "facing": [[label, say(text)] for label, text in sheet.facing],
@@ -92,12 +96,12 @@ _SOURCE = r"""
 #v(2pt)
 #block(breakable: false, {
   table(columns: (2fr,) + (d.totals.first().len() - 1) * (1fr,), stroke: .4pt + rule, inset: 3.2pt,
-    align: (x, _) => if x == 0 { left } else { right },
+    align: (x, _) => if x == 0 { start } else { end },
     fill: (_, y) => if y == 0 { ink } else if y == d.totals.len() - 1 { soft },
     table.header(..d.totals.first().map(white-text)), ..d.totals.slice(1).flatten().map(show-text))
   v(3pt)
   table(columns: d.certification.len() * (1fr,), stroke: .4pt + rule, inset: 6pt, rows: 22mm,
-    ..d.certification.map(line => [#line \ \ Nom, date et signature~:]))
+    ..d.certification.map(line => [#line \ \ #d.signed_word]))
   v(2pt)
   text(7.5pt, fill: muted, d.protection)
 })

@@ -16,7 +16,7 @@ _BADGES = r"""
 #let w = 85.6mm
 #let h = 54mm
 #set page(paper: "a4", margin: 0mm)
-#set text(10pt, lang: "fr", hyphenate: false)
+#set text(10pt, hyphenate: false)
 #let left = (210mm - 2 * w) / 2
 #let top = (297mm - 5 * h) / 2
 #let tick = 0.4pt + luma(120)
@@ -52,7 +52,7 @@ _BADGES = r"""
 
 _ENROLMENT = r"""
 #set page(paper: "a4", margin: (x: 2cm, y: 1.6cm))
-#set text(11.5pt, lang: "fr", hyphenate: false)
+#set text(11.5pt, lang: "fr", dir: ltr, hyphenate: false)
 #set par(leading: 0.6em)
 #text(9.5pt, fill: rgb("#5B6670"), data.mission)
 #block(spacing: 3mm, text(20pt, weight: "bold", fill: rgb("#1F4E79"), data.heading))

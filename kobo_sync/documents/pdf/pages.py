@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.documents.script import clean, is_arabic, is_straight
+from kobo_sync.language.catalogue import t
 
 Logo = tuple[str, bytes]  # the text that stands for it, and the picture
 
@@ -12,21 +13,25 @@ LOGOS = r"""
 #let logos(high) = data.at("logos", default: ()).map(logo => box(height: high, image(bytes(logo.png), height: 100%, alt: logo.alt))).join(h(10pt))
 """
 
-# A text is ``(s: …, rtl: …)`` so that each keeps its own direction.
+# A text is ``(s: …, rtl: …, ltr: …)`` so that each keeps its own direction.
+DIRECTIONS = r"""
+#let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else if x.ltr { text(dir: ltr, x.s) } else { x.s }
+"""
+
 HEAD = (
     LOGOS
+    + DIRECTIONS
     + r"""
 #let d = data
 #let ink = rgb(d.colour)
 #let soft = ink.lighten(90%)
 #let muted = rgb("#5b6670")
 #let rule = rgb("#b8c2cc")
-#let show-text(x) = if x.rtl { text(lang: "ar", dir: rtl, x.s) } else { x.s }
 #let white-text(x) = text(fill: white, weight: "bold", show-text(x))
 #let foot = { set text(7.5pt, fill: muted); grid(columns: (1fr, auto), column-gutter: 10pt, d.dated,
-  context [Page #counter(page).display()~/~#counter(page).final().first()]) }
-#let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", "BROUILLON")) }
-#set text(lang: "fr", region: "MA", fill: rgb("#222222"))
+  context [#d.page_word #counter(page).display()~/~#counter(page).final().first()]) }
+#let mark = if d.draft { rotate(-45deg, text(90pt, fill: rgb("#ececec"), weight: "bold", d.draft_word)) }
+#set text(region: "MA", fill: rgb("#222222"))
 #set par(leading: .52em)
 #show heading.where(level: 1): it => block(below: 6pt, text(19pt, fill: ink, weight: "bold", it.body))
 """
@@ -48,7 +53,12 @@ HATCHES = r"""
 
 def say(text: str) -> dict[str, object]:
     """A text with its direction, as the sources above expect it."""
-    return {"s": clean(text), "rtl": is_arabic(text)}
+    return {"s": clean(text), "rtl": is_arabic(text), "ltr": is_straight(text)}
+
+
+def page_words() -> dict[str, str]:
+    """What `HEAD` writes on each page."""
+    return {"page_word": t("Page"), "draft_word": t("DRAFT")}
 
 
 def shown_logos(logos: Sequence[Logo]) -> list[dict[str, object]]:

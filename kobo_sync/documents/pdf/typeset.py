@@ -12,6 +12,7 @@ from typing import Any
 import typst
 
 from kobo_sync.errors import DocumentError
+from kobo_sync.language.speaking import spoken
 
 # The first installed of each writing; Typst takes every glyph from the first family that has it.
 FONTS = (
@@ -22,7 +23,9 @@ _PPI = 150
 _REMEMBERED = 11  # papers
 _HEAD = """
 #let data = json(bytes(sys.inputs.data))
-#set text(font: data.fonts, fallback: true)
+#set text(font: data.fonts, fallback: true, lang: data.language, dir: if data.rtl { rtl } else { ltr })
+// A drawing without letters, seen from the side where lines begin.
+#let mirrored(drawing) = if data.rtl { scale(x: -100%, drawing) } else { drawing }
 """
 
 
@@ -30,6 +33,7 @@ def pdf(template: str, data: Mapping[str, Any], *, title: str, author: str = "")
     """The PDF that *template* (Typst markup) makes of ``data``, which it sees as a variable of that name.
 
     Texts of *data* are never read as markup. ``data.fonts`` are the installed families, Latin first; Typst brings one of its own.
+    ``data.language`` and ``data.rtl`` are those of the language that is spoken.
     Raises: DocumentError when the template and the data do not fit.
     """
     head = "#set document(title: data.title, author: data.author, date: none)\n"
@@ -43,7 +47,12 @@ def png(template: str, data: Mapping[str, Any]) -> bytes:
 
 def _set(template: str, data: Mapping[str, Any], name: str, shape: Mapping[str, Any]) -> bytes:
     here = families()
-    inputs = {**data, "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"]}
+    inputs = {
+        **data,
+        "fonts": [name for name in FONTS if name in here] or ["Libertinus Serif"],
+        "language": spoken().code,
+        "rtl": spoken().runs_right_to_left,
+    }
     try:
         output = typst.Compiler((_HEAD + template).encode(), font_paths=_fonts()).compile(
             sys_inputs={"data": json.dumps(inputs, ensure_ascii=False)}, **shape

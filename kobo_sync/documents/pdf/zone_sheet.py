@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kobo_sync.documents.colours import ramp, tint
-from kobo_sync.documents.pdf.pages import HATCHES, HEAD, Logo, say, shown_logos
+from kobo_sync.documents.pdf.pages import HATCHES, HEAD, Logo, page_words, say, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
+from kobo_sync.language.catalogue import t
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,17 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
     """The PDF: always one page (what is too long is drawn smaller), the same bytes for the same sheet."""
     styles = ramp(len(sheet.levels), sheet.colour)
     data = {
+        **page_words(),
+        "words": {
+            "needs": t("Priority needs"),
+            "learnt": t("Learning: before and after, by theme"),
+            "before": t("before"),
+            "after": t("after"),
+            "scale": t("scale from 0 to 100% of right answers"),
+            "judged": t("Satisfaction (in % of the answers)"),
+            "present": t("Participation"),
+            "actions": t("Road map"),
+        },
         "subtitle": sheet.subtitle,
         "names": [say(name) for name in sheet.names],
         "dated": sheet.dated,
@@ -74,7 +86,7 @@ _SOURCE = r"""
 #let is-dark(c) = luma(c).components().first() < 58%
 #let absent(key) = text(fill: muted, d.missing.at(key, default: "–"))
 
-#let opening = grid(columns: (1fr, auto), align: (left, right + horizon), column-gutter: 10pt,
+#let opening = grid(columns: (1fr, auto), align: (start, end + horizon), column-gutter: 10pt,
   [#heading(level: 1, d.title) #text(9.5pt, fill: muted, d.subtitle)],
   d.names.map(name => text(13pt, fill: ink, show-text(name))).join(linebreak()))
 
@@ -83,7 +95,7 @@ _SOURCE = r"""
   fill: ink, show-text(pair.at(0))) \ #text(8pt, pair.at(1))])))
 
 #let needs = if d.needs.len() == 0 { absent("needs") } else {
-  grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (right + horizon, left + horizon, left + horizon),
+  grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (end + horizon, start + horizon, start + horizon),
     ..d.needs.enumerate().map(((place, need)) => (
       { text(8.5pt, show-text(need.at(0))); if need.at(1).s != "" { linebreak(); text(8.5pt, fill: muted, show-text(need.at(1))) } },
       rect(width: calc.max(1, need.at(2) * 100) * 1%, height: 8pt, fill: if place < 3 { ink } else { dotted(rgb(d.pale)) }),
@@ -92,22 +104,23 @@ _SOURCE = r"""
 }
 
 #let wide = 120pt
-#let dumbbell(before, after) = box(width: wide, height: 9pt, {
+#let dumbbell(before, after) = mirrored(box(width: wide, height: 9pt, {
+  set text(dir: ltr)
   place(line(start: (0pt, 4.5pt), end: (wide, 4.5pt), stroke: .4pt + rgb("#d9dee2")))
   place(line(start: (before * wide, 4.5pt), end: (after * wide, 4.5pt), stroke: 2.6pt + rgb("#b9c2ca")))
   place(dx: before * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: white, stroke: 1.4pt + warm))
   place(dx: after * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: ink))
-})
+}))
 #let learnt = if d.learnt.len() == 0 { absent("learnt") } else {
   grid(columns: (1fr, wide, auto), row-gutter: 6pt, column-gutter: 7pt, align: horizon,
     ..d.learnt.map(row => (text(8.5pt, show-text(row.at(0))), dumbbell(row.at(1), row.at(2)), text(8.5pt, row.at(3)))).flatten())
   v(1pt)
-  text(7.5pt, fill: muted)[#box(circle(radius: 2.4pt, fill: white, stroke: 1.2pt + warm)) avant #h(8pt)
-    #box(circle(radius: 2.4pt, fill: ink)) après · échelle de 0 à 100 % de bonnes réponses]
+  text(7.5pt, fill: muted)[#box(circle(radius: 2.4pt, fill: white, stroke: 1.2pt + warm)) #d.words.before #h(8pt)
+    #box(circle(radius: 2.4pt, fill: ink)) #d.words.after · #d.words.scale]
 }
 
 #let judged = if d.judged.len() == 0 { absent("judged") } else {
-  grid(columns: (38%, 1fr), row-gutter: 3pt, column-gutter: 6pt, align: (right + horizon, left + horizon),
+  grid(columns: (38%, 1fr), row-gutter: 3pt, column-gutter: 6pt, align: (end + horizon, start + horizon),
     ..d.judged.map(row => (text(8.5pt, show-text(row.at(0))),
       if row.at(1).len() == 0 { text(8pt, fill: muted, "–") } else {
         let shares = row.at(1).enumerate().filter(((k, share)) => share > 0)
@@ -120,10 +133,11 @@ _SOURCE = r"""
         }))
       })).flatten())
   v(1pt)
-  align(center, text(7.5pt, d.levels.map(level => [#box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))) #show-text(level.at(0))]).join(h(9pt))))
+  align(center, text(7.5pt, d.levels.map(level => box(grid(columns: 2, column-gutter: 2pt, align: horizon,
+    box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))), show-text(level.at(0))))).join(h(9pt))))
 }
 
-#let present = table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { left } else { right },
+#let present = table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { start } else { end },
   stroke: .4pt + rule, inset: 3.6pt, fill: (_, y) => if y == 0 { ink } else if y == d.present.len() - 1 { soft },
   table.header(..d.present.first().map(white-text)),
   ..d.present.slice(1).enumerate().map(((y, row)) => row.map(cell => if y == d.present.len() - 2 { strong(show-text(cell)) } else { show-text(cell) })).flatten())
@@ -139,14 +153,14 @@ _SOURCE = r"""
   opening
   v(3pt)
   figures
-  grid(columns: (1fr, 1fr), gutter: 14pt, [== Besoins prioritaires
-    #needs], [== Acquis : avant et après, par thème
+  grid(columns: (1fr, 1fr), gutter: 14pt, [#heading(level: 2, d.words.needs)
+    #needs], [#heading(level: 2, d.words.learnt)
     #learnt])
-  [== Satisfaction (en % des réponses)]
+  heading(level: 2, d.words.judged)
   judged
-  [== Participation]
+  heading(level: 2, d.words.present)
   present
-  [== Feuille de route]
+  heading(level: 2, d.words.actions)
   actions
   v(2pt)
   text(7.5pt, fill: muted, d.note)
@@ -160,7 +174,7 @@ _SOURCE = r"""
       let tried = measure(page-body, width: size.width / factor)
       if tried.height * factor > size.height { factor = factor * .96 } else { break }
     }
-    scale(x: factor * 100%, y: factor * 100%, origin: top + left, reflow: true, block(width: size.width / factor, page-body))
+    scale(x: factor * 100%, y: factor * 100%, origin: top + start, reflow: true, block(width: size.width / factor, page-body))
   }
 })
 """

@@ -17,6 +17,8 @@ from xlsxwriter.utility import xl_col_to_name
 from kobo_sync.documents.colours import tint
 from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.language.catalogue import later, t
+from kobo_sync.language.speaking import spoken
 
 Kind = Literal[
     "text", "integer", "decimal", "date", "datetime",
@@ -40,7 +42,7 @@ _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 _LONGEST_CELL, _SHORT = 32_000, 200  # characters; Excel holds 32,767 in a cell
 _FIRST_DAY = date(1900, 3, 1)  # of Excel's calendar as other programs count it
 _NOT_A_DATE = "#FFF2CC"  # fill of a date that is text, because Excel has no such day
-NEXT_PART = "(suite)"
+NEXT_PART = later("(continued)")
 _MOST_COLUMNS, _MOST_ROWS = 16_384, 1_048_576  # of a sheet: XlsxWriter leaves out what is beyond, without a word
 _KEYS = ("root_uuid", "parent_position", "position")  # columns that say which row it is, on every part of a wide sheet
 _MOST_DIGITS = 10**15
@@ -136,7 +138,7 @@ def workbook(
 
 def sheet_name(name: str, sheet_names: set[str]) -> str:
     """*name* as Excel allows it: 31 characters, none of ``[]:*?/\\``, unlike those *sheet_names* (to which it is added)."""
-    base = re.sub(r"[\[\]:*?/\\]", "-", clean(name)).strip("' ")[:31] or "Feuille"
+    base = re.sub(r"[\[\]:*?/\\]", "-", clean(name)).strip("' ")[:31] or t("Sheet")
     candidate, number = base, 2
     while candidate.casefold() in sheet_names:
         suffix = f" ({number})"
@@ -167,6 +169,7 @@ class _Formats:
         if key not in self._cells:
             look: dict[str, Any] = {"border": 1, "border_color": _RULE} | _FORMATS[kind]
             look |= {"text_wrap": True} if text else {}
+            # On a sheet that begins on the right, the right is where texts stand anyway.
             look |= {"reading_order": 2, "align": "right"} if arabic else {}
             self._cells[key] = self.get(**look)
         return self._cells[key]
@@ -174,6 +177,8 @@ class _Formats:
 
 def _write_sheet(target: Any, sheet: Sheet, formats: _Formats) -> None:
     titled = any(column.title for column in sheet.columns)
+    if spoken().runs_right_to_left:
+        target.right_to_left()
     for number, line in enumerate(sheet.intro):
         bold = {"bold": True, "font_size": 14, "font_color": formats.colour} if number == 0 else {}
         target.write_string(number, 0, clean(line), formats.get(**bold))
@@ -233,8 +238,8 @@ def _extras(target: Any, sheet: Sheet, formats: _Formats, first: int) -> None:
     last = first + len(sheet.rows) + 200
     for index, column in enumerate(sheet.columns):
         if column.choices:
-            rule = {"validate": "list", "source": list(column.choices), "error_title": "Valeur inconnue"}
-            rule["error_message"] = "Choisissez une valeur de la liste."
+            rule = {"validate": "list", "source": list(column.choices), "error_title": t("Unknown value")}
+            rule["error_message"] = t("Choose a value of the list.")
             target.data_validation(first, index, last, index, rule)
     for formula, color in sheet.highlight.items():
         style = formats.get(bg_color=color)
@@ -256,7 +261,7 @@ def _page(target: Any, sheet: Sheet, header: int, last: int) -> None:
     target.set_landscape()
     target.set_paper(9)
     target.fit_to_pages(1, 0)
-    target.set_footer("&L&8&A&R&8Page &P / &N")
+    target.set_footer(f"&L&8&A&R&8{t('Page')} &P / &N")
     if sheet.columns:
         target.repeat_rows(header)
 
@@ -328,7 +333,7 @@ def _parts(sheet: Sheet) -> Iterator[Sheet]:
 
 def _next_name(name: str, number: int, headers: set[str]) -> str:
     """The header of a text's next part, unlike all *headers*, to which it is added."""
-    candidate = f"{name} {NEXT_PART}" + (f" {number}" if number > 1 else "")
+    candidate = f"{name} {t(NEXT_PART)}" + (f" {number}" if number > 1 else "")
     while candidate in headers:
         candidate += " bis"
     headers.add(candidate)

@@ -18,6 +18,8 @@ from kobo_sync.documents.word.wordml import (
     MUTED,
     PALE,
     RULE,
+    mirror_section,
+    mirror_table,
     paragraph,
     parsed,
     right_to_left,
@@ -254,10 +256,7 @@ class _Page:
         table.autofit = False
         properties = table._tbl.tblPr
         if self.rtl:
-            visual = properties.makeelement(qn("w:bidiVisual"))
-            properties.insert_element_before(
-                visual, "w:tblStyleRowBandSize", "w:tblStyleColBandSize", "w:tblW", "w:jc", "w:tblLayout", "w:tblLook"
-            )
+            mirror_table(properties)
         if borders:
             frame = properties.makeelement(qn("w:tblBorders"))
             for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
@@ -288,8 +287,7 @@ class _Page:
         """Header and footer in the language of the page, where that is not French; a line of foreign words as it reads."""
         section = self.document.sections[0]
         if self.rtl:
-            properties = section._sectPr
-            properties.insert_element_before(properties.makeelement(qn("w:bidi")), "w:rtlGutter", "w:docGrid")
+            mirror_section(section._sectPr)
             if not reads_left_to_right(self.paper.title):
                 right_to_left(section.header.paragraphs[0]._p)
         if self.paper.language == "fr":

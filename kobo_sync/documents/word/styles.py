@@ -16,9 +16,11 @@ from docx.shared import Cm, Pt, RGBColor
 from lxml import etree
 
 from kobo_sync.documents.word.wordml import ARABIC_FONT, INK, LATIN_FONT, MUTED, TIFINAGH_FONT, W, arabic_size, sub
+from kobo_sync.language.speaking import LANGUAGES, spoken
 
 CELL_SIZE = 9.0  # points
 CELLS = {CELL_SIZE: "Cellule", 8.5: "Cellule serrée"}  # by size: a table's cell says only what differs from its style
+_LOCALES = {"fr": "fr-FR", "en": "en-GB", "ar": "ar-MA"}
 _ids: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # of each open document
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
@@ -31,14 +33,19 @@ _NEEDED = (
 
 def blank() -> WordDocument:
     """An empty document with our styles, language and fonts."""
-    return new_docx(io.BytesIO(_dressed()))
+    return new_docx(io.BytesIO(_dressed(locale())))
 
 
-@lru_cache(maxsize=1)
-def _dressed() -> bytes:
+def locale() -> str:
+    """The language that is spoken, as Word knows it."""
+    return _LOCALES[spoken().code]
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _dressed(locale: str) -> bytes:
     document = new_docx()
     _trim_template(document)
-    _set_language(document)
+    _set_language(document, locale)
     _set_styles(document)
     _substitute_fonts(document)
     out = io.BytesIO()
@@ -93,9 +100,9 @@ def _trim_template(document: WordDocument) -> None:
         zoom.set(qn("w:percent"), "100")
 
 
-def _set_language(document: WordDocument) -> None:
+def _set_language(document: WordDocument, locale: str) -> None:
     language = next(document.styles.element.iter(qn("w:lang")))
-    language.set(qn("w:val"), "fr-FR")
+    language.set(qn("w:val"), locale if not locale.startswith("ar") else "fr-FR")  # of what is not Arabic
     language.set(qn("w:bidi"), "ar-MA")
 
 

@@ -14,8 +14,10 @@ from lxml import etree
 
 from kobo_sync.documents.word.package import freeze
 from kobo_sync.documents.word.wordml import W
+from kobo_sync.language.catalogue import later, t, translations
+from kobo_sync.language.speaking import LANGUAGES
 
-TEXT = "BROUILLON"
+TEXT = later("DRAFT")
 # Word's own name for watermarks: its ribbon can remove them, and LibreOffice knows them again.
 _NAME = "PowerPlusWaterMarkObject"
 _HEADER = re.compile(r"word/header\d*\.xml")
@@ -52,17 +54,19 @@ def without_mark(content: bytes) -> bytes:
 
 
 def _is_marked(root: Any) -> bool:
-    return any(
-        _NAME in text and TEXT in text
-        for text in (etree.tostring(run, encoding="unicode") for run in root.iter(f"{W}r"))
-    )
+    return any(_is_mark(etree.tostring(run, encoding="unicode")) for run in root.iter(f"{W}r"))
+
+
+def _is_mark(run: str) -> bool:
+    """Whether the XML of a run is the mark, in whatever language it was put."""
+    return _NAME in run and any(translations(code).gettext(TEXT) in run for code in LANGUAGES)
 
 
 def _remove(root: Any) -> bool:
     removed = False
     for run in list(root.iter(f"{W}r")):
         text = etree.tostring(run, encoding="unicode")
-        if _NAME in text and TEXT in text and run.getparent() is not None:
+        if _is_mark(text) and run.getparent() is not None:
             run.getparent().remove(run)
             removed = True
     return removed
@@ -80,7 +84,7 @@ def _shape(number: int) -> Any:
 <v:f eqn="sum #0 0 10800"/><v:f eqn="prod #0 2 1"/><v:f eqn="sum 21600 0 @1"/><v:f eqn="sum 0 0 @2"/><v:f eqn="sum 21600 0 @3"/>
 <v:f eqn="if @0 @3 0"/><v:f eqn="if @0 21600 @1"/><v:f eqn="if @0 0 @2"/><v:f eqn="if @0 @4 21600"/></v:formulas>
 <v:path textpathok="t" o:connecttype="rect"/><v:textpath on="t" fitshape="t"/></v:shapetype>
-<v:shape id="{_NAME}{number}" o:spid="_x0000_s{2048 + number}" type="#_x0000_t136" alt="{TEXT}" style="{shape}" o:allowincell="f"
- fillcolor="#d8d8d8" stroked="f"><v:fill opacity=".5"/><v:textpath style="font-family:&quot;Calibri&quot;;font-size:1pt" string="{TEXT}"/>
+<v:shape id="{_NAME}{number}" o:spid="_x0000_s{2048 + number}" type="#_x0000_t136" alt="{t(TEXT)}" style="{shape}" o:allowincell="f"
+ fillcolor="#d8d8d8" stroked="f"><v:fill opacity=".5"/><v:textpath style="font-family:&quot;Calibri&quot;;font-size:1pt" string="{t(TEXT)}"/>
 </v:shape></w:pict></w:r>"""
     )

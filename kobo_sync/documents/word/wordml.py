@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
 from docx.oxml import parse_xml
 from lxml import etree
 
-from kobo_sync.documents.script import clean, pieces
+from kobo_sync.documents.script import clean, pieces, reads_left_to_right
+from kobo_sync.language.speaking import spoken
 
 LATIN_FONT = "Calibri"
 ARABIC_FONT = "Amiri"
 TIFINAGH_FONT = "Noto Sans Tifinagh"
 INK, MUTED, RULE, PALE, TOTAL, BAND = "1F4E79", "5B6670", "B8C2CC", "F5F7F9", "E3EAF1", "E8EFF6"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+# 06 •• •• 67, −1 234,5, 9:30, 11/02/2025, 96%
+_NUMBER = re.compile(r"((?:\u200e?[+\u2212])?\d(?:[\d.,:/\u202f•]*[\d•]|[\s•]+[\d•]+)*%?)")
 _BREAKS = re.compile(r"([\n\t])")
 _FONTS = {
     script: f'<w:rFonts w:ascii="{font}" w:hAnsi="{font}" w:cs="{font}"/>'
@@ -45,14 +49,15 @@ def write(block: Any, text: str, **look: Any) -> None:
 
 
 def runs(
-    text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "", rtl: bool = False
+    text: str, *, size: float = 0, bold: bool = False, italic: bool = False, color: str = "", rtl: bool | None = None
 ) -> str:
     """The XML of *text*, one run per script; *size* in points, 0 for the style's own.
 
-    *rtl*: on a page that runs right to left, marks, numbers and spaces run with it.
+    *rtl*: on a page that runs right to left, marks, numbers and spaces run with it; None: as the spoken language does.
     """
+    rtl = spoken().runs_right_to_left if rtl is None else rtl
     elements = []
-    for script, piece in pieces(clean(text)):
+    for script, piece in _numbers_apart(text) if rtl else pieces(clean(text)):
         properties = [_FONTS.get(script, "")]
         if bold:
             properties.append("<w:b/><w:bCs/>")
@@ -65,11 +70,22 @@ def runs(
             properties.append(f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{complex_size}"/>')
         if script == "arabic":
             properties.append('<w:rtl/><w:lang w:bidi="ar-MA"/>')
-        elif rtl and not any(c.isascii() and c.isalpha() for c in piece):
+        elif rtl and script != "number" and not any(c.isascii() and c.isalpha() for c in piece):
             properties.append("<w:rtl/>")
         look = "".join(properties)
         elements.append(f"<w:r>{look and f'<w:rPr>{look}</w:rPr>'}{_text(piece)}</w:r>")
     return "".join(elements)
+
+
+def _numbers_apart(text: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a text on a page that runs right to left, numbers apart: among Arabic Word would write them in digits of its own choice."""
+    for script, piece in pieces(clean(text)):
+        if script == "latin" and reads_left_to_right(piece):
+            yield script, piece
+            continue
+        for at, part in enumerate(_NUMBER.split(piece)):
+            if part:
+                yield "number" if at % 2 else script, part
 
 
 def paragraph(
@@ -79,12 +95,16 @@ def paragraph(
     keep_next: bool = False,
     keep_lines: bool = False,
     tabs: str = "",
-    rtl: bool = False,
+    rtl: bool | None = None,
     spacing: str = "",
     indent_cm: float = 0,
     align: str = "",
 ) -> str:
-    """The XML of a paragraph around the runs *inner*; *spacing* are attributes of ``w:spacing``, as `space` makes them."""
+    """The XML of a paragraph around the runs *inner*; *spacing* are attributes of ``w:spacing``, as `space` makes them.
+
+    *rtl*: it runs right to left; None: as the spoken language does. *align* ``left`` is where lines begin, ``right`` where they end.
+    """
+    rtl = spoken().runs_right_to_left if rtl is None else rtl
     properties = [
         f'<w:pStyle w:val="{style}"/>' if style else "",
         "<w:keepNext/>" if keep_next else "",
@@ -129,6 +149,25 @@ def write_field(block: Any, instruction: str) -> None:
             sub(run, "t").text = "1"
         else:
             sub(run, "fldChar", fldCharType=kind)
+
+
+def mirror_section(section_properties: Any) -> None:
+    """Makes the pages of a section (``w:sectPr``, python-docx's element) run right to left."""
+    section_properties.insert_element_before(section_properties.makeelement(f"{W}bidi"), "w:rtlGutter", "w:docGrid")
+
+
+def mirror_table(table_properties: Any) -> None:
+    """Makes the columns of a table (``w:tblPr``, python-docx's element) begin on the right."""
+    after = (
+        "w:tblStyleRowBandSize",
+        "w:tblStyleColBandSize",
+        "w:tblW",
+        "w:jc",
+        "w:tblBorders",
+        "w:tblLayout",
+        "w:tblLook",
+    )
+    table_properties.insert_element_before(table_properties.makeelement(f"{W}bidiVisual"), *after)
 
 
 def right_to_left(block: Any) -> None:

@@ -20,7 +20,7 @@ from docx.shared import Cm
 from kobo_sync.documents.legend import legend
 from kobo_sync.documents.script import clean, is_arabic
 from kobo_sync.documents.word.package import saved, unzipped, zipped
-from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, style_id
+from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, locale, style_id
 from kobo_sync.documents.word.wordml import (
     BAND,
     INK,
@@ -29,7 +29,10 @@ from kobo_sync.documents.word.wordml import (
     RULE,
     TOTAL,
     W,
+    mirror_section,
+    mirror_table,
     parsed,
+    right_to_left,
     runs,
     space,
     sub,
@@ -39,6 +42,8 @@ from kobo_sync.documents.word.wordml import (
 )
 from kobo_sync.documents.word.wordml import paragraph as paragraph_xml
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import t
+from kobo_sync.language.speaking import spoken
 
 AFTER_TABLE = "Après tableau"
 EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
@@ -112,16 +117,20 @@ def new_document(
     section.header_distance = section.footer_distance = Cm(0.7)
     core = document.core_properties
     core.title, core.author, core.last_modified_by = _property(title), _property(author), _property(author)
-    core.subject, core.comments, core.language, core.revision = _property(subject), _property(provenance), "fr-FR", 1
+    core.subject, core.comments, core.language, core.revision = _property(subject), _property(provenance), locale(), 1
     core.keywords = core.category = ""
     _running(section.header.paragraphs[0], title)
     footer = section.footer.paragraphs[0]
     _running(footer, footer_text or provenance)
     footer.paragraph_format.tab_stops.add_tab_stop(Cm(_text_width_cm(document)), 2)
-    write(footer._p, f"\tPage{typography.NBSP}", size=8, color=MUTED)
+    write(footer._p, f"\t{t('Page')}{typography.NBSP}", size=8, color=MUTED)
     write_field(footer._p, "PAGE")
     write(footer._p, f"{typography.NNBSP}/{typography.NNBSP}", size=8, color=MUTED)
     write_field(footer._p, "NUMPAGES")
+    if spoken().runs_right_to_left:
+        mirror_section(section._sectPr)
+        for line in (section.header.paragraphs[0], footer):
+            right_to_left(line._p)
     return document
 
 
@@ -171,7 +180,7 @@ def title(document: WordDocument, text: str, subtitle: str = "") -> None:
         add(document, runs(typography.spaced(subtitle)), "Subtitle")
 
 
-def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool = False) -> None:
+def logos(document: WordDocument, pictures: Sequence[Picture], *, rtl: bool | None = None) -> None:
     """Adds a line of logos, side by side, from the side where the page begins."""
     line = add(document, "", AFTER_TABLE, rtl=rtl)
     for number, picture in enumerate(pictures):
@@ -186,7 +195,7 @@ def heading(document: WordDocument, text: str, level: int = 1) -> None:
 
 
 def paragraph(document: WordDocument, text: str, *, style: str = "Normal", keep_with_next: bool = False) -> None:
-    """Adds a paragraph of ours: French typography applies; ``**bold**`` parts are bold."""
+    """Adds a paragraph of ours, with the language's typography; ``**bold**`` parts are bold."""
     parts = typography.spaced(text).split("**")
     inner = "".join(runs(part, bold=index % 2 == 1) for index, part in enumerate(parts))
     add(document, inner, style, keep_next=keep_with_next, keep_lines=True)
@@ -210,7 +219,7 @@ def verbatim(document: WordDocument, text: str, *, style: str = "Normal") -> Non
 
 
 def caption(document: WordDocument, kind: str, text: str) -> None:
-    """Adds a numbered caption (*kind*: Tableau, Figure), kept with what follows."""
+    """Adds a numbered caption (*kind*: Table, Figure, as the language calls them), kept with what follows."""
     marker, style = kind + typography.NBSP, style_id(document, "Caption")
     looks = document.element.body.iterfind(f"{W}p/{W}pPr/{W}pStyle")
     captions = [look.getparent().getparent() for look in looks if look.get(f"{W}val") == style]
@@ -220,14 +229,14 @@ def caption(document: WordDocument, kind: str, text: str) -> None:
 
 def figure(document: WordDocument, picture: Picture, text: str) -> None:
     """Adds a captioned figure."""
-    caption(document, "Figure", text)
+    caption(document, t("Figure"), text)
     _place(document, add(document, "", "Figure"), picture)
 
 
 def table(document: WordDocument, content: Table) -> None:
     """Adds a table with a repeated header row, and a paragraph after it so that two tables never merge."""
     if content.caption:
-        caption(document, "Tableau", content.caption)
+        caption(document, t("Table"), content.caption)
     element = _empty_table(document, content, borders=RULE if content.framed else "")
     style = style_id(document, CELLS.get(content.size, CELLS[CELL_SIZE]))
     keep = content.keep_whole and len(content.rows) <= _KEEP_WHOLE
@@ -264,7 +273,8 @@ def table(document: WordDocument, content: Table) -> None:
 def key_figures(document: WordDocument, figures: Sequence[tuple[str, str]]) -> None:
     """Adds a band of big numbers, each with what it means below."""
     width = _text_width_cm(document) / len(figures)
-    alt = typography.spaced("Chiffres clés : " + " ; ".join(f"{small} : {big}" for big, small in figures))
+    each = t("; ").join(t("{what}: {number}", what=small, number=big) for big, small in figures)
+    alt = typography.spaced(t("Key figures: {each}", each=each))
     content = Table(head=(), rows=(), widths=[width] * len(figures), alt=alt)
     element = _empty_table(document, content, borders="FFFFFF", border_size=24)
     cells = []
@@ -296,14 +306,14 @@ def facing(
     """Adds a borderless grid of labelled values; *shares* of the width, one per column of pairs."""
     columns = len(shares)
     widths = [width for share in shares for width in (label_cm, _text_width_cm(document) * share - label_cm)]
-    element = _empty_table(document, Table((), (), widths, alt="En-tête du document"), borders="")
+    element = _empty_table(document, Table((), (), widths, alt=t("Head of the document")), borders="")
     for start in range(0, len(pairs), columns):
         line = [*pairs[start : start + columns], *[("", "")] * columns][:columns]
         cells = []
         for index, text in enumerate(text for pair in line for text in pair):
             inner = runs(typography.spaced(text), size=10, bold=index % 2 == 0)
             spacing = 'w:before="0" w:after="30" w:line="240" w:lineRule="auto"'
-            block = paragraph_xml(inner, rtl=is_arabic(text), spacing=spacing)
+            block = paragraph_xml(inner, rtl=is_arabic(text) or None, spacing=spacing)
             cells.append(shell(block, widths[index], "", align="top"))
         element.extend(parsed(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{''.join(cells)}</w:tr>"))
     add(document, "", AFTER_TABLE)
@@ -316,6 +326,8 @@ def _empty_table(document: WordDocument, content: Table, *, borders: str = RULE,
     table = document.add_table(rows=0, cols=len(content.widths))
     table.autofit = False
     properties = table._tbl.tblPr
+    if spoken().runs_right_to_left:
+        mirror_table(properties)
     if borders:
         frame = OxmlElement("w:tblBorders")
         for side in ("top", "left", "bottom", "right", "insideH", "insideV"):
@@ -369,11 +381,13 @@ def _lines(text: str, *, size: float, style: str, align: str, keep: bool, **look
     """A paragraph of a cell per line of *text*."""
     lines = []
     for line in clean(text).split("\n"):
-        rtl = is_arabic(line)
+        arabic, mirrored = is_arabic(line), spoken().runs_right_to_left
         # Amiri's own line is 1.7 times as high as Calibri's: rows of Arabic would stand out.
-        spacing = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if rtl else ""
+        spacing = f'w:line="{round((size + 3.5) * 20)}" w:lineRule="exact"' if arabic else ""
         inner = runs(line, size=0 if size in CELLS else size, **look)
-        block = paragraph_xml(inner, style=style, keep_next=keep, rtl=rtl, spacing=spacing, align="" if rtl else align)
+        # On a page that runs left to right Arabic keeps to its own side, whatever the column.
+        side = "" if arabic and not mirrored else align
+        block = paragraph_xml(inner, style=style, keep_next=keep, rtl=arabic or mirrored, spacing=spacing, align=side)
         lines.append(block)
     return "".join(lines)
 
@@ -386,7 +400,7 @@ def _place(document: WordDocument, block: Any, picture: Picture, *, center: bool
     try:
         relation, image = document.part.get_or_add_image(io.BytesIO(picture.content))
     except (UnrecognizedImageError, ValueError, KeyError, IndexError, EOFError):
-        write(block, "image illisible", size=8, italic=True)
+        write(block, t("unreadable picture"), size=8, italic=True)
         return
     ratio = image.px_height / max(1, image.px_width)
     width = picture.width_cm or picture.height_cm / ratio
