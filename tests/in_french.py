@@ -12,8 +12,6 @@ from kobo_sync.model import Finding
 def in_french(findings: Iterable[Finding]) -> list[Finding]:
     """The findings with their words translated."""
     return [
-        replace(
-            each, **{name: translated(getattr(each, name), "fr") for name in ("where", "message", "why", "hint")}
-        )
+        replace(each, **{name: translated(getattr(each, name), "fr") for name in ("where", "message", "why", "hint")})
         for each in findings
     ]

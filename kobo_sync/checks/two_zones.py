@@ -124,9 +124,7 @@ def _same_identity(sheet: Sheet, full_names: Mapping[str, tuple[str, ...]]) -> I
             yield _finding(sheet, at, pair_reasons, (sheet, earlier), home, sheet.roots[earlier])
 
 
-def _finding(
-    sheet: Sheet, at: int, reasons: list[str], other: tuple[Sheet, int], home: str, subject: str
-) -> Finding:
+def _finding(sheet: Sheet, at: int, reasons: list[str], other: tuple[Sheet, int], home: str, subject: str) -> Finding:
     other_sheet, earlier = other
     zone = sheet.config.zone(home)
     where = f"submission {other_sheet.ids[earlier]}"

@@ -37,7 +37,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 and (zone, other[moment]) in moments_tested
             ):
                 message = (
-                    "a test after without a test before" if moment == codes.after else "a test before without a test after"
+                    "a test after without a test before"
+                    if moment == codes.after
+                    else "a test before without a test after"
                 )
                 yield _finding(sheet, at, message)
 

@@ -45,7 +45,10 @@ def _numeric(sheet: Sheet) -> list[str]:
 def _finding(sheet: Sheet, at: int, question: str, item: str, *, is_day: bool) -> Finding:
     if is_day:
         read = f"“{question}”: the answer cannot be read as a date"
-        why, hint = "without a date nothing is dated, and nothing is late", "write 2025-03-15 or 15/03/2025, on the server"
+        why, hint = (
+            "without a date nothing is dated, and nothing is late",
+            "write 2025-03-15 or 15/03/2025, on the server",
+        )
     else:
         read = f"“{question}”: the answer cannot be read as a number"
         why = "means and totals lack it"

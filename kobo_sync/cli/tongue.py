@@ -21,7 +21,7 @@ _COLONS: dict[Code, str] = {"fr": "\u00a0:"}
 def language() -> Code:
     """The language of this run: the first of the variables that is set decides, as for every command."""
     first = next(filter(None, map(os.environ.get, _NAMED)), "")
-    if not first[:2].lower() in ("fr", "ar"):
+    if first[:2].lower() not in ("fr", "ar"):
         return "en"
     from kobo_sync.language.speaking import first_spoken
 

@@ -26,7 +26,10 @@ _FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many
 # What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
 _JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
 _MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
-_DECIMAL, _UNIT = re.compile(r"\d+\.\d+"), re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b")  # 70.4 Go; not version 1.2
+_DECIMAL, _UNIT = (
+    re.compile(r"\d+\.\d+"),
+    re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b"),
+)  # 70.4 Go; not version 1.2
 _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes

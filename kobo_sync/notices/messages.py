@@ -201,7 +201,13 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
             continue
         present = tn("{n} person present", "{n} persons present", n) if n else t("nobody present")
         moment = _moment(mission, now)
-        text = t("{zone}, {moment}: {present} for a quota of {quota}.", zone=name, moment=moment, present=present, quota=quota)
+        text = t(
+            "{zone}, {moment}: {present} for a quota of {quota}.",
+            zone=name,
+            moment=moment,
+            present=present,
+            quota=quota,
+        )
         lines = [text, ""]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
         events.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
@@ -231,7 +237,9 @@ def _ready(mission: Mission) -> list[Notice]:
         for path in bundles
     ]
     anonymous = tn(
-        "The attached archive holds no nominative file.", "The attached archives hold no nominative file.", len(attached)
+        "The attached archive holds no nominative file.",
+        "The attached archives hold no nominative file.",
+        len(attached),
     )
     lines += ["", anonymous] if attached else []
     lines += ["", _where(mission)] if len(attached) < len(bundles) else []
