@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.analysis.words import ARABIC
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Choice
 
-UNKNOWN = "non précisé"
+UNKNOWN = later("not specified")
+_DOMAINS = {"education": later("Education"), "health": later("Health")}  # of any catalogue of needs
 
 
 def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> str:
@@ -24,14 +27,22 @@ def pick(labels: Mapping[str, str], languages: Iterable[str], default: str) -> s
     return next((label.strip() for label in (labels.get("", ""), *labels.values()) if label.strip()), default)
 
 
+def language_of(labels: Mapping[str, str], languages: Iterable[str]) -> str:
+    """The language of the label that `pick` takes; empty where it has none by name."""
+    chosen = pick(labels, languages, "")
+    ordered = [code for language in languages for code in labels if code.partition("-")[0] == language]
+    return next((code.partition("-")[0] for code in [*ordered, *labels] if labels[code].strip() == chosen), "")
+
+
 def group(facts: Facts, code: str, *, short: bool = False) -> str:
-    """A group's label; the code itself when the config does not know it."""
+    """A group's label, or its *short* name, unless that is in another writing than the documents' language, which has a label."""
     settings = facts.config.group(code)
     if settings is None:
-        return shown(facts, code) or UNKNOWN
-    return (settings.short if short else "") or pick(
-        settings.label, facts.config.mission.label_languages, settings.name
-    )
+        return shown(facts, code) or t(UNKNOWN)
+    languages = facts.config.mission.label_languages
+    own = settings.label.get(languages[0], "")
+    is_foreign = bool(own) and bool(ARABIC.search(own)) != bool(ARABIC.search(settings.short))
+    return (settings.short if short and not is_foreign else "") or pick(settings.label, languages, settings.name)
 
 
 def zone(facts: Facts, code: str) -> str:
@@ -40,7 +51,7 @@ def zone(facts: Facts, code: str) -> str:
     return (
         pick(settings.labels, facts.config.mission.label_languages, settings.name)
         if settings
-        else shown(facts, code) or UNKNOWN
+        else shown(facts, code) or t(UNKNOWN)
     )
 
 
@@ -100,7 +111,9 @@ def needs(facts: Facts) -> dict[str, Choice]:
 def need(facts: Facts, code: str) -> str:
     """A need's label; the code when the catalogue does not know it."""
     choice = needs(facts).get(code)
-    return pick(choice.labels, facts.config.mission.label_languages, code) if choice else shown(facts, code) or UNKNOWN
+    if choice is None:
+        return shown(facts, code) or t(UNKNOWN)
+    return pick(choice.labels, facts.config.mission.label_languages, code)
 
 
 def need_domain(facts: Facts, code: str) -> str:
@@ -127,10 +140,13 @@ def domain(facts: Facts, need: str, code: str) -> str:
 
 def in_words(code: str) -> str:
     """A code that nobody gave a label, as a reader may read it: the two domains of any catalogue, or its words."""
-    return {"education": "Éducation", "health": "Santé"}.get(code) or code.replace("_", " ").capitalize()
+    return t(_DOMAINS[code]) if code in _DOMAINS else code.replace("_", " ").capitalize()
 
 
 def form(facts: Facts, form_id: str) -> str:
-    """A form's title; its id where the form is absent or has none."""
-    settings = facts.forms.get(form_id)
-    return settings.title if settings and settings.title.strip() else form_id
+    """A form's title, in the documents' language where that is another than its own; its id where it is absent or has none."""
+    mission, asked = facts.config.mission, facts.forms.get(form_id)
+    language = mission.document_language.code
+    titles = facts.config.forms[form_id].titles if form_id in facts.config.forms else {}
+    title = titles.get(language, "") if language != mission.languages[0] else ""
+    return title.strip() or (asked.title if asked and asked.title.strip() else form_id)

@@ -23,6 +23,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, note
 from kobo_sync.analysis.names import phone_key
 from kobo_sync.config.config import Role
+from kobo_sync.language.catalogue import t
 from kobo_sync.lazy import cached_property
 
 _OWN_TEXTS = ("key", "zone", "code", "home")
@@ -73,7 +74,7 @@ class Person:
     def name(self) -> str:
         """``FAMILY Given``; the Arabic name, or the code, where there is no other."""
         latin = " ".join(filter(None, (self.traits["family_name"].upper(), self.traits["given_name"])))
-        return latin or self.traits["name_ar"] or self.code or "sans nom"
+        return latin or self.traits["name_ar"] or self.code or t("without a name")
 
 
 def registered(facts: Facts) -> Mapping[str, Person]:

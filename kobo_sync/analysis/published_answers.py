@@ -13,6 +13,7 @@ from kobo_sync.analysis.published import beside_pairs, telling
 from kobo_sync.analysis.satisfaction import Recommendation, Satisfaction, Scale, answers_by_zone, satisfaction
 from kobo_sync.analysis.shares import FEW, NEAR_ZONES, Share, over_zones, rounded, share, whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
+from kobo_sync.language.catalogue import t
 from kobo_sync.numbers import half_away
 
 Detail = Literal["all", "upper", "favourable", "none"]
@@ -114,11 +115,12 @@ def _printed(scale: Scale, n: Told, favourable: Share, detail: Detail) -> Printe
     shares = tuple(count / scale.n for count in _parts(scale.counts, detail))
     if not favourable.exact:
         shares = (1 - favourable.value, favourable.value)
-    merged = f"jusqu’à « {scale.levels[n_lower - 1]} »"
+    merged = t("up to “{level}”", level=scale.levels[n_lower - 1])
+    above = t("from “{level}” on", level=scale.levels[n_lower]) if len(scale.levels) > n_lower else ""
     levels = {
         "all": scale.levels,
         "upper": (merged, *scale.levels[n_lower:]),
-        "favourable": (merged, f"à partir de « {scale.levels[n_lower]} »" if len(scale.levels) > n_lower else ""),
+        "favourable": (merged, above),
     }[detail]
     return PrintedScale(scale, n, favourable, tuple(levels), shares)
 

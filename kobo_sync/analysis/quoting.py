@@ -16,15 +16,12 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.names import folded_word, phone_key
 from kobo_sync.analysis.people import Names, names_of, number_key
+from kobo_sync.language.catalogue import later, t
 
-NAME, PHONE, MAIL, NUMBER, CODE = (
-    "[nom masqué]",
-    "[téléphone masqué]",
-    "[adresse masquée]",
-    "[numéro masqué]",
-    "[code masqué]",
-)
-_MARK = re.compile("(" + "|".join(map(re.escape, (NAME, PHONE, MAIL, NUMBER, CODE))) + ")")
+NAME, PHONE, MAIL = later("[name masked]"), later("[phone masked]"), later("[address masked]")
+NUMBER, CODE = later("[number masked]"), later("[code masked]")
+_KINDS = {NAME: later("name"), PHONE: later("phone number"), MAIL: later("address")}
+_KINDS |= {NUMBER: later("identity number"), CODE: later("participant code")}
 # What people put between digits, marks of direction that keyboards slip in included.
 _BETWEEN = r"(?:[\s.\-/()·•*|–—\u2010-\u2012\u200b-\u200f\u202a-\u202e\u2060-\u2069]{0,3}|[_,:])"
 _PHONE = re.compile(rf"(?<!\d)(?:\+|00)?\d(?:{_BETWEEN}\d){{7,}}(?!\d)")
@@ -59,7 +56,7 @@ _MOST_WORDS = 6  # of a name
 
 @dataclass(frozen=True)
 class Quoted:
-    """A text ready to be shown; *masked* are the kinds of what was hidden in it (``nom``, ``téléphone``, ``adresse``, ``numéro``, ``code``)."""
+    """A text ready to be shown; *masked* are the kinds of what was hidden in it (``name``, ``phone number``…)."""
 
     text: str
     masked: tuple[str, ...]
@@ -86,10 +83,12 @@ class _Word:
 
 
 class Reader:
-    """Reads texts against the names of the mission."""
+    """Reads texts against the names of the mission; masks are in the language that is spoken when it is made."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._masks = {mask: t(mask) for mask in _KINDS}
+        self._mark = re.compile(f"({'|'.join(map(re.escape, self._masks.values()))})")
         self._stops = words.STOPS | names.common
         self.quoted = lru_cache(maxsize=1 << 12)(self._quoted)
 
@@ -101,35 +100,35 @@ class Reader:
         """
         masked: list[str] = []
 
-        def hide(kind: str, mask: str) -> str:
-            masked.append(kind)
-            return mask
+        def hide(mask: str, instead: str = "") -> str:
+            masked.append(_KINDS[mask])
+            return instead or self._masks[mask]
 
         def each(pattern: re.Pattern[str], mask: Callable[[re.Match[str]], str], text: str) -> str:
-            parts = _MARK.split(text)  # our own marks are no words of anybody
+            parts = self._mark.split(text)  # our own marks are no words of anybody
             parts[::2] = [pattern.sub(mask, part) for part in parts[::2]]
             return "".join(parts)
 
-        text = each(_MAIL, lambda _: hide("adresse", MAIL), text)
-        text = each(_HANDLE, lambda _: hide("adresse", MAIL), text)
+        text = each(_MAIL, lambda _: hide(MAIL), text)
+        text = each(_HANDLE, lambda _: hide(MAIL), text)
         if any(map(str.isdigit, text)):
             text = each(_CODE, lambda m: self._code(m[0], code, hide), text) if self._names.codes else text
-            text = each(_LABELLED, lambda m: m[1] + m[2] + hide("numéro", NUMBER), text)
-            text = each(_CARD, lambda _: hide("numéro", NUMBER), text)
-            text = each(_SERIES, lambda m: hide("numéro", NUMBER) if self._is_registered(m[0]) else m[0], text)
-            text = each(_PHONE, lambda m: hide("téléphone", PHONE) if self._is_number(m[0]) else m[0], text)
-        parts = _MARK.split(text)
+            text = each(_LABELLED, lambda m: m[1] + m[2] + hide(NUMBER), text)
+            text = each(_CARD, lambda _: hide(NUMBER), text)
+            text = each(_SERIES, lambda m: hide(NUMBER) if self._is_registered(m[0]) else m[0], text)
+            text = each(_PHONE, lambda m: hide(PHONE) if self._is_number(m[0]) else m[0], text)
+        parts = self._mark.split(text)
         parts[::2] = [self._without_names(part, hide, asks_who) for part in parts[::2]]
         return Quoted("".join(parts), tuple(dict.fromkeys(masked)))
 
     def registered(self, text: str) -> str:
         """*text* without the names and numbers of those registered; whatever else looks like one stays."""
         for pattern, mask, is_one in ((_SERIES, NUMBER, self._is_registered), (_PHONE, PHONE, self._is_phone)):
-            parts = _MARK.split(text)
-            parts[::2] = [pattern.sub(lambda m: mask if is_one(m[0]) else m[0], part) for part in parts[::2]]  # noqa: B023
+            parts, told = self._mark.split(text), self._masks[mask]
+            parts[::2] = [pattern.sub(lambda m: told if is_one(m[0]) else m[0], part) for part in parts[::2]]  # noqa: B023
             text = "".join(parts)
-        parts = _MARK.split(text)
-        parts[::2] = [self._without_names(part, lambda _, mask: mask, with_titles=False) for part in parts[::2]]
+        parts = self._mark.split(text)
+        parts[::2] = [self._without_names(part, self._masks.__getitem__, with_titles=False) for part in parts[::2]]
         return "".join(parts)
 
     # ── numbers ──
@@ -137,7 +136,7 @@ class Reader:
     def _code(self, found: str, code: Callable[[str], str] | None, hide: Callable[[str, str], str]) -> str:
         if found.casefold() not in self._names.codes:
             return found
-        return hide("code", code(found) if code else CODE)
+        return hide(CODE, code(found) if code else "")
 
     def _is_registered(self, text: str) -> bool:
         return number_key(text) in self._names.numbers
@@ -157,7 +156,7 @@ class Reader:
     # ── names ──
 
     def _without_names(
-        self, text: str, hide: Callable[[str, str], str], asks_who: bool = False, with_titles: bool = True
+        self, text: str, hide: Callable[[str], str], asks_who: bool = False, with_titles: bool = True
     ) -> str:
         found = _words(text)
         if not found:
@@ -169,7 +168,7 @@ class Reader:
             named |= self._by_nature(found, text, named)
         self._neighbours(found, named)
         for first, last in reversed(_runs(found, named)):
-            text = text[: found[first].start] + hide("nom", NAME) + text[found[last].end :]
+            text = text[: found[first].start] + hide(NAME) + text[found[last].end :]
         return text
 
     def _named(self, found: Sequence[_Word]) -> set[int]:

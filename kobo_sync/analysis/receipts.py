@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from kobo_sync.analysis import attendance, learning, meaning, needs, persons, roadmap
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.language.catalogue import later_n
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +25,14 @@ Reason = Literal[
     "repeated",
 ]
 REASONS: Mapping[Reason, tuple[str, str]] = {  # one, many
-    "rejected": ("écartée par son statut", "écartées par leur statut"),
-    "refused": ("refus de consentement", "refus de consentement"),
-    "unsigned": ("sans signature", "sans signature"),
-    "no_session": ("d’une demi-journée inconnue", "d’une demi-journée inconnue"),
-    "no_moment": ("ni d’avant ni d’après", "ni d’avant ni d’après"),
-    "unanswered": ("sans réponse qui se compte", "sans réponse qui se compte"),
-    "repeated": (
-        "répétée par la même personne, la première compte",
-        "répétées par la même personne, la première compte",
+    "rejected": later_n("set aside by its status", "set aside by their status"),
+    "refused": later_n("refusal of consent", "refusals of consent"),
+    "unsigned": later_n("without a signature", "without a signature"),
+    "no_session": later_n("of an unknown half-day", "of an unknown half-day"),
+    "no_moment": later_n("neither before nor after", "neither before nor after"),
+    "unanswered": later_n("without an answer that counts", "without an answer that counts"),
+    "repeated": later_n(
+        "repeated by the same person, the first one counts", "repeated by the same person, the first one counts"
     ),
 }
 

@@ -32,6 +32,39 @@ def init_command(folder: Path) -> None:
     say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
 
 
+@cli.command(name="adopt", epilog=SEE_EXIT_CODES)
+@click.argument("projects", nargs=-1)
+@click.option("--no-pull", is_flag=True, help="Leave the submissions for a later pull.")
+@in_workspace
+@as_one_json
+def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | None, as_json: bool) -> None:
+    """Take projects of the server into the mission, or list them.
+
+    PROJECTS are uids or names. Downloads forms and media, writes their settings with what each question seems to mean, and
+    pulls the submissions. Nothing is changed on the server, and phones see no new version.
+    """
+    from kobo_sync.cli.console import print_report
+    from kobo_sync.cli.progress import Bars
+    from kobo_sync.mission.mission import open_mission
+    from kobo_sync.mission.run_log import recorded
+    from kobo_sync.steps.adopt import adopt, projects_of_account
+    from kobo_sync.steps.pull import pull
+
+    with open_mission(workspace) as mission:
+        report = (
+            recorded(mission, "adopt", lambda opened: adopt(opened, projects))
+            if projects
+            else projects_of_account(mission)
+        )
+    print_report(report, as_json=as_json)
+    if projects and not no_pull and report.counts["projects"]:
+        with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
+            pulled = recorded(mission, "pull", pull)
+        print_report(pulled, as_json=as_json)
+        sys.exit(1 if report.has_errors or pulled.has_errors else 0)
+    sys.exit(1 if report.has_errors else 0)
+
+
 @cli.command(name="guide", epilog=SEE_EXIT_CODES)
 @click.argument("name", type=click.Choice(["guide", "operations", "systemd", "systemd-worker"]), default="guide")
 def guide_command(name: str) -> None:

@@ -17,24 +17,16 @@ from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
 from kobo_sync.deliverables.treatment import classes_of
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.model import Class, Document, Finding, Scope
 
 NAME = "data_quality"
-TITLE = "Qualité des données"
+TITLE = later("Data quality")
 SCOPE: Scope = "zone"
 CLASS: Class = "internal"
 PATH = "qualite-donnees.docx"
 
-_SEVERITIES = {"error": "Erreur", "warning": "À vérifier", "info": "Information"}
-_STATES = {
-    "new": "nouveau",
-    "seen": "vu",
-    "accepted": "accepté",
-    "corrected": "corrigé",
-    "false_alarm": "fausse alerte",
-}
-_STATUSES = {"approved": "Approuvées", "on_hold": "En attente", "not_approved": "Non approuvées"}
+_SEVERITIES = {"error": later("Error"), "warning": later("To be checked"), "info": later("Information")}
 _MOST_FINDINGS = 200
 # Meanings that are often empty by design: not asked of everybody.
 _OPTIONAL = frozenset(
@@ -45,17 +37,16 @@ _OPTIONAL = frozenset(
 def build(facts: Facts) -> list[Document]:
     """The data-quality paper: receipts per form, findings of the checks, missing answers and files, provenance."""
     form_ids = list(facts.config.forms)
-    document = letterhead.open_paper(facts, TITLE, form_ids)
-    writer.title(
-        document, f"{TITLE} – {letterhead.place_name(facts)}", f"{letterhead.action(facts)} · document interne"
-    )
+    document = letterhead.open_paper(facts, t(TITLE), form_ids)
+    subtitle = t("{action} · internal document", action=letterhead.action(facts))
+    writer.title(document, f"{t(TITLE)} – {letterhead.place_name(facts)}", subtitle)
     awaited = _awaited_files(facts)
     by_severity = [sum(finding.severity == severity for finding in facts.findings) for severity in ("error", "warning")]
     figures = [
-        (typography.number(letterhead.n_submissions(facts, form_ids)), "soumissions reçues"),
-        (typography.number(by_severity[0]), "erreur" if by_severity[0] < 2 else "erreurs"),
-        (typography.number(by_severity[1]), "à vérifier"),
-        (typography.number(sum(awaited.values())), "fichiers attendus, non reçus"),
+        (typography.number(letterhead.n_submissions(facts, form_ids)), t("submissions received")),
+        (typography.number(by_severity[0]), tn("error", "errors", by_severity[0])),
+        (typography.number(by_severity[1]), t("to be checked")),
+        (typography.number(sum(awaited.values())), t("files expected, not received")),
     ]
     writer.key_figures(document, figures)
     _received(document, facts)
@@ -67,8 +58,28 @@ def build(facts: Facts) -> list[Document]:
     return [letterhead.close_paper(facts, document, PATH, CLASS)]
 
 
+def _states() -> dict[str, str]:
+    """How far the work on a finding is."""
+    return {
+        "new": tc("a finding", "new"),
+        "seen": tc("a finding", "seen"),
+        "accepted": tc("a finding", "accepted"),
+        "corrected": tc("a finding", "corrected"),
+        "false_alarm": tc("a finding", "false alarm"),
+    }
+
+
+def _statuses() -> dict[str, str]:
+    """What whoever validates says of submissions, at the head of a column."""
+    return {
+        "approved": tc("submissions", "Approved"),
+        "on_hold": tc("submissions", "On hold"),
+        "not_approved": tc("submissions", "Not approved"),
+    }
+
+
 def _received(document: WordDocument, facts: Facts) -> None:
-    writer.heading(document, "Ce qui a été reçu, ce qui a été écarté")
+    writer.heading(document, t("What was received, what was set aside"))
     rows = []
     by_form = {each.table: each for each in receipts(facts)}
     for form_id in facts.config.forms:
@@ -76,74 +87,89 @@ def _received(document: WordDocument, facts: Facts) -> None:
         cells = [typography.NOTHING] * 3
         if each is not None:
             others = sum(n for reason, n in each.set_aside.items() if reason != "refused")
-            cells = [str(each.set_aside.get("refused", 0)), str(others), str(each.used)]
+            cells = [typography.number(n) for n in (each.set_aside.get("refused", 0), others, each.used)]
         version = facts.form_versions.get(form_id, "") or typography.NOTHING
-        n = str(0 if table is None else len(table))
+        n = typography.number(0 if table is None else len(table))
         rows.append([labels.form(facts, form_id), n, *cells, *_by_status(table), version])
-    head = ["Formulaire", "Reçues", "Refus", "Écartées", "Utilisées", *_STATUSES.values(), "Version"]
-    caption = "Soumissions par formulaire : reçues = refus + écartées + utilisées ; et leurs statuts de validation"
+    head = [t("Form"), tc("submissions", "Received"), tc("submissions", "Refusals"), tc("submissions", "Set aside")]
+    head += [tc("submissions", "Used"), *_statuses().values(), t("Version")]
+    caption = t("Submissions by form: received = refusals + set aside + used; and their validation statuses")
     widths = [3.0, 1.5, 1.3, 1.7, 1.7, 2.0, 1.7, 2.0, 2.1]
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=tuple(range(1, 8)), size=8.5))
-    left_out = [_STATUSES[status].lower() for status in facts.config.checks.exclude]
+    words = {
+        "approved": tc("submissions", "approved"),
+        "on_hold": tc("submissions", "on hold"),
+        "not_approved": tc("submissions", "not approved"),
+    }
+    left_out = [words[status] for status in facts.config.checks.exclude]
     writer.paragraph(
         document,
-        f"Écartées des livrables par leur statut : {' et '.join(left_out)}."
+        t("Left out of the deliverables by their status: {statuses}.", statuses=typography.listing(left_out))
         if left_out
-        else "Aucun statut de validation n’écarte une soumission des livrables.",
+        else t("No validation status leaves a submission out of the deliverables."),
     )
     texts = [text for each in by_form.values() if (text := _reasons(each))]
     if texts:
-        writer.paragraph(document, "Écartées, n’entrent dans aucun chiffre – " + " ; ".join(texts) + ".")
-    listed, learnt = present.attendance(facts), learning(facts)
-    cells_counted = [
-        (
-            listed.n_declared,
-            "présence déclarée sans signature (le formulaire n’en demande pas)",
-            "présences déclarées sans signature (le formulaire n’en demande pas)",
-        ),
-        (learnt.n_unmatched, "test utilisé sans code, non apparié", "tests utilisés sans code, non appariés"),
-    ]
-    texts = [typography.count(n, one, many) for n, one, many in cells_counted if n]
+        writer.paragraph(document, t("Set aside, in no figure – {forms}.", forms=t("; ").join(texts)))
+    texts = _remarks(facts)
     if texts:
-        writer.paragraph(document, "Aussi : " + " ; ".join(texts) + ".")
+        writer.paragraph(document, t("Also: {remarks}.", remarks=t("; ").join(texts)))
+
+
+def _remarks(facts: Facts) -> list[str]:
+    """What was used although something is missing in it."""
+    remarks = []
+    if n := present.attendance(facts).n_declared:
+        declared = tn(
+            "{n} presence declared without a signature (the form asks for none)",
+            "{n} presences declared without a signature (the form asks for none)",
+            n,
+        )
+        remarks.append(declared)
+    if n := learning(facts).n_unmatched:
+        remarks.append(tn("{n} test used without a code, not paired", "{n} tests used without a code, not paired", n))
+    return remarks
 
 
 def _reasons(each: Receipt) -> str:
     """Why rows (or actions) of a form are set aside besides refusals, with their numbers; empty where none is."""
-    reasons = [(n, *REASONS[reason]) for reason, n in each.set_aside.items() if reason != "refused"]
-    if not reasons:
+    counts = [(n, REASONS[reason]) for reason, n in each.set_aside.items() if reason != "refused"]
+    if not counts:
         return ""
-    what = each.form_id if each.table == each.form_id else f"{each.form_id}, actions"
-    return f"{what} : {typography.listing([typography.count(n, one, many) for n, one, many in reasons])}"
+    reasons = typography.listing([f"{typography.number(n)} {tn(*reason, n)}" for n, reason in counts])
+    if each.table == each.form_id:
+        return t("{form}: {reasons}", form=each.form_id, reasons=reasons)
+    return t("{form}, actions: {reasons}", form=each.form_id, reasons=reasons)
 
 
 def _by_status(table: pd.DataFrame | None) -> list[str]:
     """How many rows have each validation status."""
     statuses = table["validation"] if table is not None and "validation" in table else pd.Series(dtype=object)
-    return [str(int(statuses.eq(status).sum())) for status in _STATUSES]
+    return [typography.number(int(statuses.eq(status).sum())) for status in _statuses()]
 
 
 def _follow_up(document: WordDocument, facts: Facts) -> None:
     """How many findings are in each state of the worklist."""
-    totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _STATES}
+    totals = {state: sum(counts.get(state, 0) for counts in facts.triage.values()) for state in _states()}
     if any(totals.values()):
-        counts_text = " · ".join(f"{label} : {typography.number(totals[state])}" for state, label in _STATES.items())
-        writer.paragraph(document, f"Suivi des constats – {counts_text}. Les fausses alertes ne sont pas listées.")
+        counts = [t("{state}: {n}", state=label, n=totals[state]) for state, label in _states().items()]
+        text = t("Follow-up of the findings – {counts}. False alarms are not listed.", counts=" · ".join(counts))
+        writer.paragraph(document, text)
 
 
 def _findings(document: WordDocument, facts: Facts) -> None:
-    writer.heading(document, "Constats des contrôles")
+    writer.heading(document, t("Findings of the checks"))
     _follow_up(document, facts)
     if not facts.findings:
-        writer.paragraph(document, "Aucun constat.")
+        writer.paragraph(document, t("No finding."))
         return
     order = list(_SEVERITIES)
     ordered = sorted(facts.findings, key=lambda f: (order.index(f.severity), f.rule, f.form_id, f.where, f.message))
     rows = [_finding(finding) for finding in ordered[:_MOST_FINDINGS]]
-    head = ["Règle", "Gravité", "Suivi", "Où", "Constat", "Remède"]
-    caption = f"Constats ({len(ordered)})" + (
-        f", les {_MOST_FINDINGS} premiers" if len(ordered) > _MOST_FINDINGS else ""
-    )
+    head = [t("Rule"), t("Severity"), t("Follow-up"), t("Where"), t("Finding"), t("Cure")]
+    caption = t("Findings ({n})", n=len(ordered))
+    if len(ordered) > _MOST_FINDINGS:
+        caption = t("Findings ({n}), the first {most}", n=len(ordered), most=_MOST_FINDINGS)
     writer.table(document, writer.Table(head, rows, [1.8, 2.2, 1.7, 3.0, 4.5, 3.8], caption=caption, size=8.5))
 
 
@@ -151,8 +177,8 @@ def _finding(finding: Finding) -> list[str | writer.Cell]:
     fill = "FBE3D6" if finding.severity == "error" else ""
     return [
         finding.rule,
-        writer.Cell(_SEVERITIES[finding.severity], fill=fill),
-        _STATES.get(finding.state, typography.NOTHING),
+        writer.Cell(t(_SEVERITIES[finding.severity]), fill=fill),
+        _states().get(finding.state, typography.NOTHING),
         finding.where,
         finding.message,
         finding.hint,
@@ -160,7 +186,7 @@ def _finding(finding: Finding) -> list[str | writer.Cell]:
 
 
 def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> None:
-    writer.heading(document, "Ce qui manque")
+    writer.heading(document, t("What is missing"))
     rows = []
     for form_id, settings in facts.config.forms.items():
         table = meaning.rows(facts, settings.role).table
@@ -175,21 +201,21 @@ def _missing(document: WordDocument, facts: Facts, awaited: dict[str, int]) -> N
                     [
                         labels.form(facts, form_id),
                         labels.question(facts, form_id, question),
-                        str(n_missing),
-                        str(len(mine)),
+                        typography.number(n_missing),
+                        typography.number(len(mine)),
                         share,
                     ]
                 )
     rows += [
-        [labels.form(facts, form_id), "Fichiers (photos, signatures)", str(n), typography.NOTHING, typography.NOTHING]
+        [labels.form(facts, form_id), t("Files (photos, signatures)"), typography.number(n), *[typography.NOTHING] * 2]
         for form_id, n in awaited.items()
         if n
     ]
     if not rows:
-        writer.paragraph(document, "Aucune réponse attendue ne manque parmi les soumissions utilisées.")
+        writer.paragraph(document, t("No expected answer is missing among the submissions used."))
         return
-    head = ["Formulaire", "Question", "Manquantes", "Sur", "Part"]
-    caption = "Réponses et fichiers manquants, parmi les soumissions utilisées"
+    head = [t("Form"), t("Question"), tc("answers", "Missing"), tc("answers", "Out of"), tc("statistics", "Share")]
+    caption = t("Missing answers and files, among the submissions used")
     writer.table(document, writer.Table(head, rows, [3.6, 7.4, 2.2, 1.8, 2.0], caption=caption, right=(2, 3, 4)))
 
 
@@ -198,7 +224,7 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
     works = statistics(facts)
     if not works:
         return
-    writer.heading(document, "Enquêteurs")
+    writer.heading(document, t("Enumerators"))
     rows = [
         [
             shown(facts, work.enumerator, asks_who=True),
@@ -211,18 +237,26 @@ def _enumerators(document: WordDocument, facts: Facts) -> None:
         ]
         for work in sorted(works, key=lambda work: (work.enumerator, facts.config.forms[work.form_id].file))
     ]
-    head = ["Enquêteur", "Formulaire", "Soumissions", "Jours", "Au plus par jour", "Minutes (médiane)", "Sans réponse"]
-    caption = "Travail de chaque enquêteur ; « sans réponse » sur toutes les questions, celles qui ne lui étaient pas posées comprises"
+    head = [t("Enumerator"), t("Form"), t("Submissions"), t("Days"), t("Most in a day"), t("Minutes (median)")]
+    head += [t("No answer")]
+    caption = t(
+        "Work of each enumerator; “no answer” is of all questions, those that did not have to be asked included"
+    )
     widths = [3.0, 3.0, 2.2, 1.6, 2.4, 2.6, 2.2]
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(2, 3, 4, 5, 6), size=8.5))
 
 
-_CLASSES = {"nominative": "Nominative", "sensitive": "Sensible", "free text": "Texte libre", "ordinary": "Ordinaire"}
+_CLASSES = {
+    "nominative": later("Nominative"),
+    "sensitive": later("Sensitive"),
+    "free text": later("Free text"),
+    "ordinary": later("Ordinary"),
+}
 
 
 def _personal(document: WordDocument, facts: Facts) -> None:
     """The class of each question, what was guessed marked, and how small the groups are that pseudonymised files leave."""
-    writer.heading(document, "Données personnelles")
+    writer.heading(document, t("Personal data"))
     rows = []
     for form_id, asked in classes_of(facts).items():
         for privacy, title in _CLASSES.items():
@@ -231,28 +265,35 @@ def _personal(document: WordDocument, facts: Facts) -> None:
                 rows.append(
                     [
                         labels.form(facts, form_id),
-                        title,
+                        t(title),
                         ", ".join(f"{each.path}{'*' * each.is_guessed}" for each in mine),
                     ]
                 )
-    caption = "Classe de chaque question ; * : devinée, un réglage privacy.classes en décide"
-    head = ["Formulaire", "Classe", "Questions"]
+    caption = t("Class of each question; *: guessed, a setting privacy.classes decides it")
+    head = [t("Form"), t("Class"), t("Questions")]
     writer.table(document, writer.Table(head, rows, [3.2, 2.4, 11.4], caption=caption, size=8.5))
     for each in groups(facts).smallest:
         if set(each.traits) <= {"zone"}:
             continue  # a place is nobody
         traits = t(", ").join(t(letterhead.TRAITS.get(trait, trait)) for trait in each.traits) or typography.NOTHING
-        blanked = typography.count(each.n_blanked, "réponse laissée vide", "réponses laissées vides")
-        after = f"après {blanked}" if each.n_blanked else "sans réponse laissée vide"
+        values = {"tables": ", ".join(each.tables), "k": each.k, "total": each.n, "traits": traits}
         text = (
-            f"Fichiers pseudonymisés, {', '.join(each.tables)} : k = {each.k} sur {typography.number(each.n)} "
-            f"({traits}), {after}."
+            tn(
+                "Pseudonymised files, {tables}: k = {k} of {total} ({traits}), after {n} answer left blank.",
+                "Pseudonymised files, {tables}: k = {k} of {total} ({traits}), after {n} answers left blank.",
+                each.n_blanked,
+                **values,
+            )
+            if each.n_blanked
+            else t("Pseudonymised files, {tables}: k = {k} of {total} ({traits}), no answer left blank.", **values)
         )
         writer.paragraph(document, text)
         if each.k < ENOUGH:
-            text = (
-                f"Attention : {typography.count(each.n_small, 'ligne ou personne est', 'lignes ou personnes sont')} dans un groupe de moins de "
-                f"{ENOUGH} ; garder moins de réponses (privacy.keep), ou relever privacy.smallest_group."
+            text = tn(
+                "Note: {n} row or person is in a group of fewer than {enough}; keep fewer answers (privacy.keep), or raise privacy.smallest_group.",
+                "Note: {n} rows or persons are in a group of fewer than {enough}; keep fewer answers (privacy.keep), or raise privacy.smallest_group.",
+                each.n_small,
+                enough=ENOUGH,
             )
             writer.note(document, text)
 
@@ -273,18 +314,21 @@ def _awaited_files(facts: Facts) -> dict[str, int]:
 
 
 def _provenance(document: WordDocument, facts: Facts) -> None:
-    writer.heading(document, "Provenance")
-    told = "Aucune donnée n’a été reçue"
+    writer.heading(document, t("Provenance"))
+    digest = facts.fingerprint or typography.NOTHING
+    told = t("No data was received; fingerprint of the contents: {digest}.", digest=digest)
     if facts.as_of:
-        day = typography.day(letterhead.local_day(facts, facts.as_of), weekday=True)
-        told = f"Données arrêtées au {day}, dernière soumission ou validation reçue"
-    writer.paragraph(
-        document,
-        f"{told} ; empreinte du contenu : {facts.fingerprint or typography.NOTHING}. "
-        "Mêmes données, mêmes octets : deux dossiers de même empreinte sont identiques.",
-    )
+        told = t(
+            "Data as of {day}, the last submission or validation received; fingerprint of the contents: {digest}.",
+            day=typography.day(letterhead.local_day(facts, facts.as_of), weekday=True),
+            digest=digest,
+        )
+    same = t("The same data, the same bytes: two folders of the same fingerprint are identical.")
+    writer.paragraph(document, f"{told} {same}")
     writer.note(
         document,
-        "Une soumission refusée ou non approuvée reste conservée et comptée ; elle n’entre dans aucun indicateur. Une réponse manquante reste "
-        "manquante : elle n’est jamais comptée comme zéro.",
+        t(
+            "A submission that was refused or not approved is kept and counted; it enters no indicator. A missing answer stays missing: it is "
+            "never counted as zero."
+        ),
     )

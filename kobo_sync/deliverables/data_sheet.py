@@ -25,25 +25,26 @@ from kobo_sync.deliverables.treatment import (
     treatments,
 )
 from kobo_sync.documents.spreadsheets import excel
-from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import free_name
 
-RETIRED = "question retirée du formulaire"
+RETIRED = later("question removed from the form")
 ROW_CODE = "code_ligne"
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SERVERS = ("root_uuid", "submission_id")  # ids by which the server, and whoever may look there, knows the row
 _SYSTEM_TITLES = {
-    ROW_CODE: "Code de la ligne, propre à ces fichiers",
-    "root_uuid": "Identifiant technique de la soumission",
-    "submission_id": "Numéro de la soumission",
-    "submitted_at": "Reçue le",
-    "form_version": "Version du formulaire",
-    "submitted_by": "Compte qui a envoyé la soumission",
-    "validation": "Validation",
-    "parent_position": "Position dans la boucle parente",
-    "position": "Position dans la boucle",
+    ROW_CODE: later("Code of the row, of these files alone"),
+    "root_uuid": later("Technical identifier of the submission"),
+    "submission_id": later("Number of the submission"),
+    "submitted_at": later("Received on"),
+    "form_version": later("Version of the form"),
+    "submitted_by": later("Account that sent the submission"),
+    "validation": later("Validation"),
+    "parent_position": later("Position in the parent repeat"),
+    "position": later("Position in the repeat"),
 }
+_LABEL_IN = {"fr": later("Label in French"), "en": later("Label in English"), "ar": later("Label in Arabic")}
 
 
 @dataclass
@@ -90,15 +91,16 @@ class DataSheet:
             values.append(cells)
             if codes := _scale_of(self.facts, self.form_id, question):
                 header = free_name(f"{column}_valeur", headers)
-                title = f"Valeur, de 1 (la moins favorable) à {len(codes)}"
+                title = t("Value, from 1 (the least favourable) to {highest}", highest=len(codes))
                 columns.append(excel.Column(header, title, "integer", width=12, question=named, labels_of=column))
                 values.append([codes.index(str(cell)) + 1 if str(cell) in codes else None for cell in cells])
             if (labelled := _labels(self.facts, self.form_id, question, cells)) is not None:
                 header = free_name(f"{column}_libelle", headers)
-                columns.append(excel.Column(header, "Libellé en français", width=24, question=named, labels_of=column))
+                title = _label_title(self.facts, self.form_id, question)
+                columns.append(excel.Column(header, title, width=24, question=named, labels_of=column))
                 values.append(labelled)
         if not columns:
-            return excel.Sheet(self.name, [excel.Column("aucune_donnee", typography.NO_DATA)], [])
+            return excel.Sheet(self.name, [excel.Column("aucune_donnee", t("No data"))], [])
         lines = list(zip(*values, strict=True))
         if rows is not None:
             lines = [line for line, stays in zip(lines, rows, strict=True) if stays]
@@ -133,7 +135,7 @@ class DataSheet:
                 cells = [codes[root] for root in roots]  # a submission has many rows in its repeats
             else:
                 continue
-            columns.append(excel.Column(column, _SYSTEM_TITLES.get(column, _SYSTEM_TITLES[ROW_CODE]), kind))
+            columns.append(excel.Column(column, t(_SYSTEM_TITLES.get(column, _SYSTEM_TITLES[ROW_CODE])), kind))
             values.append(cells)
         return columns, values
 
@@ -215,7 +217,7 @@ class DataSheet:
             )
             texts = {cell for cell in cells if isinstance(cell, str)} - offered  # few values, many cells
             named = {text for text in texts if meaning.normal_name(text) in names}
-            ready = [quoting.NAME if cell in named else cell for cell in cells]
+            ready = [t(quoting.NAME) if cell in named else cell for cell in cells]
         n = sum(one != other for one, other in zip(cells, ready, strict=True))
         if n or treatment.how == "masked":
             self.told.masked[column] = n
@@ -256,6 +258,16 @@ def _labels(
     return None
 
 
+def _label_title(facts: Facts, form_id: str, question: Question | None) -> str:
+    """What heads the labels of a question's choices: in which language they are, where all are in one that is named."""
+    offered = labels.all_choices(facts, form_id, question.name) if question else ()
+    languages = {labels.language_of(c.labels, facts.config.mission.label_languages) for c in offered if c.labels}
+    language = languages.pop() if len(languages) == 1 else "" if languages else facts.config.mission.label_languages[0]
+    if language in _LABEL_IN:
+        return t(_LABEL_IN[language])
+    return t("Label ({language})", language=language) if language else t("Label")
+
+
 def _scale_of(facts: Facts, form_id: str, question: Question | None) -> list[str]:
     """The codes of a scaled question, least favourable first; nothing of another one."""
     settings = facts.config.forms[form_id]
@@ -267,9 +279,9 @@ def _scale_of(facts: Facts, form_id: str, question: Question | None) -> list[str
 def _title(facts: Facts, form_id: str, column: str, question: Question | None) -> str:
     """The question's label; one that is asked no more says so."""
     if question is None and column in _UNSHOWN:
-        return _SYSTEM_TITLES[column]
+        return t(_SYSTEM_TITLES[column])
     if question is None and form_id in facts.forms:
-        return f"{column} ({RETIRED})"
+        return f"{column} ({t(RETIRED)})"
     return labels.question(facts, form_id, question.name if question else column)
 
 

@@ -12,14 +12,16 @@ from kobo_sync.deliverables import letterhead, pseudonyms
 from kobo_sync.deliverables.data_sheet import RETIRED, DataSheet, Told, lists_people
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.model import Class, Document, Question, Scope
 
 NAME = "data_workbook"
-TITLE = "Données"
+TITLE = later("Data")
 SCOPE: Scope = "zone"
 CLASS: Class = "pseudonymised"
 PATH = "donnees.xlsx"
 
+_CODES, _KEYS = later("Codes"), later("Keys")  # names of sheets
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 
 
@@ -34,7 +36,7 @@ def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:
     keys = [keys_sheet(facts)] if nominative else []
     return excel.workbook(
         [_read_me(facts, sheets, told, nominative=nominative), *sheets, codebook_sheet(facts, sheets), *keys],
-        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        title=f"{t(TITLE)} – {letterhead.place_name(facts)}",
         author=letterhead.organisers(facts),
         when=facts.as_of,
         colour=letterhead.colour(facts),
@@ -63,9 +65,9 @@ def data_sheets(
 def keys_sheet(facts: Facts) -> excel.Sheet:
     """Which code of pseudonymised files stands for whom and for which row: nominative."""
     columns = [
-        excel.Column("code", width=18),
-        excel.Column("formulaire", width=16),
-        excel.Column("identifiant", width=40),
+        excel.Column(t("code"), width=18),
+        excel.Column(t("form"), width=16),
+        excel.Column(t("identifier"), width=40),
     ]
     rows: list[list[excel.Value]] = []
     for form_id in facts.config.forms:
@@ -74,7 +76,7 @@ def keys_sheet(facts: Facts) -> excel.Sheet:
         table = facts.tables.get(form_id, pd.DataFrame())
         roots = table.get("root_uuid", ())
         rows += [[pseudonyms.row_code(facts, form_id, str(root)), form_id, str(root)] for root in roots]
-    return excel.Sheet("Clés", columns, rows)
+    return excel.Sheet(t(_KEYS), columns, rows)
 
 
 def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
@@ -85,7 +87,7 @@ def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
         [facts.form_of(sheet.name), column.name, "", column.title]
         for sheet in sheets
         for column in sheet.columns
-        if column.title.endswith(f"({RETIRED})")
+        if column.title.endswith(f"({t(RETIRED)})")
     ]
     blank = [""] * (len(codebook.columns) - 4)
     return excel.Sheet(codebook.name, codebook.columns, [*codebook.rows, *([*row, *blank] for row in retired)])
@@ -96,52 +98,80 @@ def codebook_sheet(facts: Facts, sheets: Sequence[excel.Sheet]) -> excel.Sheet:
 
 def read_me_lines(facts: Facts, told: Mapping[str, Told], *, nominative: bool) -> list[str]:
     """What these data are, in sentences for their reader: what was done to them, sheet by sheet, and how cells are to be read."""
-    as_of = typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else typography.NO_DATA
+    place, kept = letterhead.place_name(facts), [_ALL_KEPT] if nominative else []
     lines = [
-        f"Données {'nominatives : diffusion restreinte' if nominative else 'pseudonymisées'} – {letterhead.place_name(facts)}",
+        t("Nominative data: restricted circulation – {place}", place=place)
+        if nominative
+        else t("Pseudonymised data – {place}", place=place),
         letterhead.action(facts),
         f"{letterhead.place(facts)} · {letterhead.held_on(facts)}",
-        f"Données au : {as_of} · empreinte {facts.fingerprint[:16] or typography.NOTHING}",
-        *(["Toutes les colonnes sont gardées : ce fichier nomme des personnes. La liste des codes (« Clés ») dit qui est qui dans les fichiers "
-           "pseudonymisés."] if nominative else _what_was_done(facts, told)),
-        "Sur une ligne sans consentement, seuls la zone et le refus restent. Une cellule vide est une réponse manquante, jamais un zéro.",
-        "Chaque question à choix a deux colonnes : le code, puis le libellé (s’il est connu) ; une échelle d’accord en a une troisième, sa valeur "
-        "de 1 (la moins favorable) à 5. La feuille « Codes » donne les listes ; "
-        "celles qui semblent nommer des personnes restent des codes.",
-        "Excel ne connaît pas les jours avant mars 1900 : ces dates sont des textes sur fond jaune. Un texte de plus de 32 000 signes continue "
-        "dans la colonne « (suite) ».",
-        "CSV : une cellule qu’un tableur prendrait pour une formule commence par une apostrophe droite (U+0027) ; l’ôter rend la réponse "
-        "telle quelle. "
-        "Téléphones (+212…), nombres et tiret seul restent tels quels.",
-    ]  # fmt: skip
+        t(
+            "Data as of: {day} · fingerprint {digest}",
+            day=letterhead.local_day(facts, facts.as_of) if facts.as_of else t("No data"),
+            digest=facts.fingerprint[:16] or typography.NOTHING,
+        ),
+        *([] if nominative else _what_was_done(facts, told)),
+        *(t(line, keys=t(_KEYS), codes=t(_CODES), next_part=t(excel.NEXT_PART)) for line in (*kept, *_HOW_TO_READ)),
+    ]
     return [typography.spaced(line) for line in lines]
+
+
+_ALL_KEPT = later(
+    "All columns are kept: this file names persons. The list of codes (“{keys}”) says who is who in the pseudonymised files."
+)
+_HOW_TO_READ = (
+    later(
+        "In a row without consent only the zone and the refusal remain. An empty cell is a missing answer, never a zero."
+    ),
+    later(
+        "Each question with choices has two columns: the code, then the label (where it is known); a scale of agreement has a third one, its "
+        "value from 1 (the least favourable) to 5. The sheet “{codes}” gives the lists; those that seem to name persons stay codes."
+    ),
+    later(
+        "Excel knows no days before March 1900: such dates are texts on a yellow ground. A text of more than 32,000 characters goes on in the "
+        "column “{next_part}”."
+    ),
+    later(
+        "CSV: a cell that a spreadsheet would take for a formula begins with a straight apostrophe (U+0027); without it the answer is as it "
+        "was given. Phone numbers (+212…), numbers and a lone dash stay as they are."
+    ),
+)
 
 
 def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
     """What was left out, masked, coded and made coarse, in general; `_steps` says it sheet by sheet."""
     keep = ", ".join(facts.config.privacy.keep) or typography.NOTHING
     lines = [
-        "Les questions qui disent qui est quelqu’un sont retirées (noms, téléphones, adresses, numéros d’identité, signatures, photos, "
-        "enregistrements, positions, appareil, compte), qu’un réglage le dise ou qu’on le devine au nom, au libellé ou au type de la question.",
-        "Un code propre à ces fichiers remplace celui du participant (P-…) et les identifiants du serveur (L-…) : il est le même d’un envoi à "
-        "l’autre ; la liste des codes n’est que dans l’export nominatif. Les lignes suivent l’ordre des codes, non celui d’arrivée.",
-        "Dans les textes libres, noms inscrits, téléphones et adresses sont masqués. Les heures sont réduites au jour, les âges à des tranches "
-        "de dix ans.",
-        f"Ce qui, réuni, désigne une personne n’est gardé que si privacy.keep le dit : {keep}.",
+        t(
+            "Questions that say who somebody is are removed (names, phone numbers, addresses, identity numbers, signatures, photos, recordings, "
+            "positions, device, account), whether a setting says so or it is guessed by the question's name, label or type."
+        ),
+        t(
+            "A code of these files alone stands for that of the participant (P-…) and for the server's identifiers (L-…): it is the same in every "
+            "delivery; the list of codes is in the nominative export only. The rows follow the order of the codes, not that of arrival."
+        ),
+        t(
+            "In free texts registered names, phone numbers and addresses are masked. Hours are reduced to the day, ages to bands of ten years."
+        ),
+        t("What, taken together, points to a person is kept only if privacy.keep says so: {traits}.", traits=keep),
     ]
     if facts.config.privacy.smallest_group > 1:
         lines.append(
-            f"Une réponse qui laisserait moins de {facts.config.privacy.smallest_group} personnes ensemble est laissée vide : "
-            f"{typography.count(sum(sum(t.blanked.values()) for t in told.values()), 'cellule', 'cellules')}."
+            tn(
+                "An answer that would leave fewer than {least} persons together is left blank: {n} cell.",
+                "An answer that would leave fewer than {least} persons together is left blank: {n} cells.",
+                sum(sum(each.blanked.values()) for each in told.values()),
+                least=facts.config.privacy.smallest_group,
+            )
         )
-    lines.append("Ces données restent indirectement identifiantes : usage interne, ne pas publier ligne par ligne.")
+    lines.append(t("These data may still identify somebody indirectly: internal use, not to be published row by row."))
     return lines
 
 
 def steps_lines(told: Mapping[str, Told]) -> list[str]:
-    """What was done to each table, in a line per kind: for files that have no sheet « Lisez-moi »."""
+    """What was done to each table, in a line per kind: for files that have no sheet “Read me”."""
     return [
-        typography.spaced(f"{name} – {title.lower()} : {text}")
+        typography.spaced(t("{table} – {what}: {columns}", table=name, what=t(title).lower(), columns=text))
         for name, done in told.items()
         for title, text in zip(_STEPS, _steps(done), strict=True)
         if text != typography.NOTHING
@@ -149,11 +179,11 @@ def steps_lines(told: Mapping[str, Told]) -> list[str]:
 
 
 _STEPS = (
-    "Colonnes retirées",
-    "Textes masqués (cellules)",
-    "Réduites au jour ou par tranches",
-    "Codées",
-    "Cellules laissées vides",
+    later("Columns removed"),
+    later("Texts masked (cells)"),
+    later("Reduced to the day or to bands"),
+    later("Coded"),
+    later("Cells left blank"),
 )
 
 
@@ -166,25 +196,25 @@ def _steps(done: Told) -> list[str]:
 
 def _read_me(facts: Facts, sheets: list[excel.Sheet], told: Mapping[str, Told], *, nominative: bool) -> excel.Sheet:
     columns = [
-        excel.Column("Feuille", width=30),
-        excel.Column("Lignes", kind="integer", width=9),
-        excel.Column("Version du formulaire", width=22),
-        *(excel.Column(title, width=50 if at == 0 else 34) for at, title in enumerate(_STEPS)),
+        excel.Column(t("Sheet"), width=30),
+        excel.Column(t("Rows"), kind="integer", width=9),
+        excel.Column(t("Version of the form"), width=22),
+        *(excel.Column(t(title), width=50 if at == 0 else 34) for at, title in enumerate(_STEPS)),
     ]
     rows: list[list[excel.Value]] = []
     for sheet in sheets:
         form_id = facts.form_of(sheet.name)
         rows.append([sheet.name, len(sheet.rows), facts.form_versions.get(form_id, ""), *_steps(told[sheet.name])])
-    return excel.Sheet(
-        "Lisez-moi", columns, rows, intro=read_me_lines(facts, told, nominative=nominative), filtered=False
-    )
+    intro = read_me_lines(facts, told, nominative=nominative)
+    return excel.Sheet(t("Read me"), columns, rows, intro=intro, filtered=False)
 
 
 def _codebook(facts: Facts, shown: set[tuple[str, str]]) -> excel.Sheet:
     languages = facts.config.mission.languages
-    columns = [excel.Column("Formulaire", width=16), excel.Column("Question", width=22), excel.Column("Type", width=16)]
-    columns += [excel.Column("Libellé de la question", width=46), excel.Column("Code", width=20)]
-    columns += [excel.Column(f"Libellé ({language})", width=34) for language in languages]
+    columns = [excel.Column(t("Form"), width=16), excel.Column(t("Question"), width=22)]
+    columns += [excel.Column(t("Type"), width=16), excel.Column(t("Label of the question"), width=46)]
+    columns += [excel.Column(t("Code"), width=20)]
+    columns += [excel.Column(t("Label ({language})", language=language), width=34) for language in languages]
     rows: list[list[excel.Value]] = []
     for form_id in facts.config.forms:
         form = facts.forms.get(form_id)
@@ -194,7 +224,7 @@ def _codebook(facts: Facts, shown: set[tuple[str, str]]) -> excel.Sheet:
             start = [form_id, question.name, question.kind, labels.question(facts, form_id, question.name)]
             offered = _choices(facts, form_id, question)
             rows += [[*start, code, *texts] for code, texts in offered] or [[*start, "", *[""] * len(languages)]]
-    return excel.Sheet("Codes", columns, rows)
+    return excel.Sheet(t(_CODES), columns, rows)
 
 
 def _choices(facts: Facts, form_id: str, question: Question) -> list[tuple[str, list[str]]]:

@@ -21,13 +21,15 @@ from kobo_sync.forms.paper import paper_numbers, plain
 from kobo_sync.forms.paper_numbers import without_number
 from kobo_sync.forms.wording import references
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
+from kobo_sync.language.speaking import spoken
 from kobo_sync.model import Form
 
 _BREAK = 15
 
 
 class _Step(NamedTuple):
-    """One line of the day; *minutes* 0 means a share of what is left."""
+    """One line of the day; *minutes* 0 means a share of what is left. Texts are English until they are `told`."""
 
     minutes: int
     title: str
@@ -35,16 +37,21 @@ class _Step(NamedTuple):
     method: str
     material: str
 
+    def told(self) -> _Step:
+        """The same in the spoken language."""
+        texts = (self.title, self.aim, self.method, self.material)
+        return _Step(self.minutes, *(t(text) if text else "" for text in texts))
+
 
 def kit_blocks(facts: Facts) -> dict[str, Block]:
     """Every block that a template of the kit may name."""
     return {
-        "programme_du_jour": Block("programme du jour", partial(_programme, facts=facts)),
-        "themes": Block("thèmes", partial(_themes, facts=facts)),
-        "consentement": Block("textes de consentement", partial(_consent, facts=facts)),
-        "corrige": Block("corrigé du test", partial(_key, facts=facts)),
-        "besoins": Block("liste des besoins", partial(_needs, facts=facts)),
-        "effectifs": Block("effectifs attendus", partial(_expected, facts=facts)),
+        "programme_du_jour": Block(t("programme of the day"), partial(_programme, facts=facts)),
+        "themes": Block(t("themes"), partial(_themes, facts=facts)),
+        "consentement": Block(t("consent texts"), partial(_consent, facts=facts)),
+        "corrige": Block(t("key of the test"), partial(_key, facts=facts)),
+        "besoins": Block(t("list of needs"), partial(_needs, facts=facts)),
+        "effectifs": Block(t("persons expected"), partial(_expected, facts=facts)),
     }
 
 
@@ -54,12 +61,13 @@ def kit_blocks(facts: Facts) -> dict[str, Block]:
 def _programme(document: WordDocument, facts: Facts) -> None:
     sessions = facts.config.sessions
     if not sessions:
-        writer.paragraph(document, "Aucune demi-journée n’est réglée dans config/mission.toml ([[sessions]]).")
+        writer.paragraph(document, t("No half-day is set in config/mission.toml ([[sessions]])."))
         return
     for session, steps in zip(sessions, _spread(facts, sessions), strict=True):
-        hours = ""
+        caption = labels.session(facts, session.code)
         if session.starts and session.ends:
-            hours = f" ({typography.hour(session.starts)} – {typography.hour(session.ends)})"
+            start, end = typography.hour(session.starts), typography.hour(session.ends)
+            caption = t("{session} ({start} – {end})", session=caption, start=start, end=end)
         rows = [
             [
                 when,
@@ -71,38 +79,41 @@ def _programme(document: WordDocument, facts: Facts) -> None:
             ]
             for when, minutes, step in _timed(session, steps)
         ]
-        head = ["Heure", "Durée", "Séquence", "Objectif", "Méthode", "Matériel"]
-        caption = f"{labels.session(facts, session.code)}{hours}"
+        head = [t("Time"), t("Duration"), t("Sequence"), t("Objective"), t("Method"), t("Material")]
         writer.table(document, writer.Table(head, rows, [1.7, 1.6, 3.6, 4.2, 3.4, 2.5], caption=caption, size=8.5))
 
 
 # What opens and closes the day: the role of the form that each needs (none: always).
 _OPENING: tuple[tuple[Role | None, _Step], ...] = (
-    (None, _Step(20, "Accueil, émargement, consentement", "Chacun·e sait à quoi servent ses réponses", "Tour de table", "Badges, téléphone")),
-    ("test", _Step(20, "Test avant", "Situer les acquis de départ", "Individuel, lu à voix haute au besoin", "Téléphone ou papier")),
-    ("needs", _Step(40, "Besoins de la communauté", "Classer les trois premiers besoins", "Individuel, puis par groupe", "Formulaire besoins")),
+    (None, _Step(20, later("Welcome, signing in, consent"), later("Everybody knows what the answers are for"), later("Round of introductions"), later("Badges, phone"))),
+    ("test", _Step(20, later("Test before"), later("See what is known at the start"), later("Each alone, read aloud where needed"), later("Phone or paper"))),
+    ("needs", _Step(40, later("Needs of the community"), later("Rank the first three needs"), later("Each alone, then by group"), later("Form on needs"))),
 )  # fmt: skip
 _TALK = _Step(
-    0, "Groupes de discussion", "Dire accords et désaccords entre groupes", "Groupe de 6 à 10", "Fiche d’animation"
+    0,
+    later("Focus groups"),
+    later("Say where the groups agree and disagree"),
+    later("Group of 6 to 10"),
+    later("Facilitation sheet"),
 )
 _CLOSING: tuple[tuple[Role | None, _Step], ...] = (
-    ("road_map", _Step(60, "Feuille de route", "Décider d’actions complètes : qui, quoi, quand", "Plénière", "Formulaire feuille de route")),
-    ("test", _Step(20, "Test après", "Mesurer l’évolution", "Individuel", "Téléphone ou papier")),
-    ("satisfaction", _Step(15, "Satisfaction", "Recueillir l’avis de chacun·e, sans nom", "Individuel, anonyme", "Téléphone ou papier")),
-    (None, _Step(10, "Clôture", "Rappeler les suites", "Plénière", "")),
+    ("road_map", _Step(60, later("Road map"), later("Decide on complete actions: who, what, when"), later("Plenary"), later("Form of the road map"))),
+    ("test", _Step(20, later("Test after"), later("Measure the change"), later("Each alone"), later("Phone or paper"))),
+    ("satisfaction", _Step(15, later("Satisfaction"), later("Hear what everybody thinks, without names"), later("Each alone, anonymous"), later("Phone or paper"))),
+    (None, _Step(10, later("Closing"), later("Recall what comes next"), later("Plenary"), "")),
 )  # fmt: skip
 
 
 def _steps(facts: Facts) -> tuple[list[_Step], list[_Step], list[_Step]]:
     """What opens the day, its themes, what closes it, after the forms that the mission has."""
     roles = {None, *(form.role for form in facts.config.forms.values())}
-    aim, method = "Comprendre, puis s’exercer sur un cas de la zone", "Apport court, jeu de rôle, retour"
-    names = [typography.spaced(f"Thème : {name}") for name in _theme_names(facts)]
-    themes = [_Step(0, name, aim, method, "Fiches, papier, feutres") for name in names]
+    aim, method = t("Understand, then practise on a case of the zone"), t("Short input, role play, feedback")
+    names = [typography.spaced(t("Theme: {name}", name=name)) for name in _theme_names(facts)]
+    themes = [_Step(0, name, aim, method, t("Sheets, paper, markers")) for name in names]
     if "focus_group" in roles:
-        themes.append(_TALK)
-    opening = [step for role, step in _OPENING if role in roles]
-    return opening, themes, [step for role, step in _CLOSING if role in roles]
+        themes.append(_TALK.told())
+    opening = [step.told() for role, step in _OPENING if role in roles]
+    return opening, themes, [step.told() for role, step in _CLOSING if role in roles]
 
 
 def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
@@ -138,7 +149,7 @@ def _timed(session: Session, steps: Sequence[_Step]) -> Iterator[tuple[str, int,
             elapsed += 1
             minutes += rest if elapsed == shared else 0
             if pause and elapsed == shared // 2 + 1:
-                yield _clock(now), pause, _Step(pause, "Pause", "", "", "")
+                yield _clock(now), pause, _Step(pause, t("Break"), "", "", "")
                 now = now + pause if now is not None else None
         yield _clock(now), minutes, step
         now = now + minutes if now is not None else None
@@ -147,7 +158,7 @@ def _timed(session: Session, steps: Sequence[_Step]) -> Iterator[tuple[str, int,
 def _length(minutes: int) -> str:
     if minutes <= 0:
         return typography.NOTHING
-    return typography.duration(minutes) if minutes >= 60 else f"{minutes}{typography.NNBSP}min"
+    return typography.duration(minutes) if minutes >= 60 else tn("{n} min", "{n} min", minutes)
 
 
 def _clock(minutes: int | None) -> str:
@@ -174,11 +185,9 @@ def _themes(document: WordDocument, facts: Facts) -> None:
         for item in facts.config.forms[form_id].items.values():
             name = letterhead.theme(facts, item.theme)
             counts[name] = counts.get(name, 0) + 1
-    rows = [[name, str(counts.get(name, 0))] for name in names] or [[typography.NO_DATA, typography.NOTHING]]
-    writer.table(
-        document,
-        writer.Table(["Thème", "Questions au test"], rows, [11, 6], caption="Thèmes de la journée", right=(1,)),
-    )
+    rows = [[name, typography.number(counts.get(name, 0))] for name in names] or [[t("No data"), typography.NOTHING]]
+    head = [t("Theme"), t("Questions in the test")]
+    writer.table(document, writer.Table(head, rows, [11, 6], caption=t("Themes of the day"), right=(1,)))
 
 
 # ── from the forms ──────────────────────────────────────────────────────────
@@ -189,15 +198,15 @@ def _consent(document: WordDocument, facts: Facts) -> None:
     for form_id, form in facts.forms.items():
         texts = tuple(_consent_texts(form, facts.config.forms[form_id].fields.get("consent", "")))
         if texts:
-            forms_by_text.setdefault(texts, []).append(form.title or form_id)
+            forms_by_text.setdefault(texts, []).append(labels.form(facts, form_id))
     if not forms_by_text:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucun formulaire ne demande le consentement.")
+        writer.paragraph(document, t("No data: no form asks for consent."))
     for texts, titles in forms_by_text.items():
         writer.heading(document, typography.listing(titles), 2)
         # The languages side by side, a form's text never cut by a page: in one column its title was left behind on the page before.
-        sides = ["\n".join(t for t in texts if is_arabic(t) == arabic) for arabic in (False, True)]
+        sides = ["\n".join(text for text in texts if is_arabic(text) == arabic) for arabic in (False, True)]
         cells = [side for side in sides if side]
-        alt = f"Texte de consentement : {typography.listing(titles)}"
+        alt = t("Consent text: {forms}", forms=typography.listing(titles))
         widths = [17.0 / len(cells)] * len(cells)
         writer.table(document, writer.Table((), [cells], widths, alt=alt, size=10, explained=False))
 
@@ -233,31 +242,29 @@ def _key(document: WordDocument, facts: Facts) -> None:
         book = facts.books.get(facts.config.forms[form_id].file)
         called = paper_numbers(form, book, form.languages[0]) if form and book and form.languages else {}
         for number, (name, item) in enumerate(facts.config.forms[form_id].items.items(), 1):
+            question = form.question(name) if form else None
+            answer = next((c for c in labels.choices(facts, form_id, name) if c.name == item.answer), None)
+            texts = []
             for language in (form.languages if form else ("",))[:2]:
-                question = form.question(name) if form else None
                 text = without_number(plain(question.labels.get(language, name))) if question else name
-                answer = next((c for c in labels.choices(facts, form_id, name) if c.name == item.answer), None)
-                answer_text = plain(answer.labels.get(language, item.answer)) if answer else item.answer
-                first = not is_arabic(text)
-                rows.append(
-                    [
-                        called.get(name, str(number)) if first else "",
-                        text,
-                        answer_text,  # no letter: phones shuffle the choices, and paper shows none
-                        letterhead.theme(facts, item.theme) if first else "",
-                    ]
-                )
+                # No letter: phones shuffle the choices, and paper shows none.
+                texts.append((text, plain(answer.labels.get(language, item.answer)) if answer else item.answer))
+            ours = [is_arabic(text) == spoken().runs_right_to_left for text, _ in texts]
+            numbered = [called.get(name, typography.number(number)), letterhead.theme(facts, item.theme)]
+            for at, (text, answer_text) in enumerate(texts):
+                first, last = numbered if ours[at] or (at == 0 and not any(ours)) else ("", "")
+                rows.append([first, text, answer_text, last])
     if not rows:
-        writer.paragraph(document, f"{typography.NO_DATA} : la mission n’a pas de test.")
+        writer.paragraph(document, t("No data: the mission has no test."))
         return
-    head = ["N°", "Question", "Bonne réponse", "Thème"]
+    head = [t("No."), t("Question"), t("Right answer"), t("Theme")]
     writer.table(
         document,
         writer.Table(
             head,
             rows,
             [1.0, 7.6, 5.8, 2.6],
-            caption="Corrigé : à ne pas distribuer avant le test final",
+            caption=t("Key: not to be handed out before the final test"),
             right=(0,),
             size=9,
         ),
@@ -272,19 +279,17 @@ def _needs(document: WordDocument, facts: Facts) -> None:
         for code, choice in catalogue.items()
     ]
     if not rows:
-        writer.paragraph(document, f"{typography.NO_DATA} : la mission n’a pas de liste de besoins.")
+        writer.paragraph(document, t("No data: the mission has no list of needs."))
         return
-    writer.table(
-        document, writer.Table(["Besoin", "Autre langue"], rows, [9, 8], caption="Besoins proposés au classement")
-    )
+    head = [t("Need"), t("Other language")]
+    writer.table(document, writer.Table(head, rows, [9, 8], caption=t("Needs offered for ranking")))
 
 
 def _expected(document: WordDocument, facts: Facts) -> None:
     zone = facts.zone
     quotas = zone.quotas if zone else facts.config.quotas.default
-    rows = [[labels.group(facts, group.code), str(quotas.get(group.code, 0))] for group in facts.config.groups]
-    rows.append(["Total", str(sum(quotas.values()))])
-    writer.table(
-        document,
-        writer.Table(["Groupe", "Personnes attendues"], rows, [11, 6], caption="Effectifs", right=(1,), totals=1),
-    )
+    number = typography.number
+    rows = [[labels.group(facts, group.code), number(quotas.get(group.code, 0))] for group in facts.config.groups]
+    rows.append([t("Total"), number(sum(quotas.values()))])
+    head = [t("Group"), t("Persons expected")]
+    writer.table(document, writer.Table(head, rows, [11, 6], caption=t("Numbers of persons"), right=(1,), totals=1))

@@ -242,7 +242,7 @@ def review_findings(facts: Facts, path: str, texts: Iterable[tuple[str, Sequence
             "BUILD002",
             "warning",
             f"{zone or 'mission'}/{path}, {where}",
-            f"{typography.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(kinds)} ; masqué dans le document",
+            f"{typography.count(n, 'réponse contient', 'réponses contiennent')} : {', '.join(sorted(map(t, kinds)))} ; masqué dans le document",
             "relire ces réponses avant diffusion : une personne peut s’y reconnaître autrement",
             zone=zone,
         )

@@ -18,11 +18,11 @@ from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "needs"
-TITLE = "Besoins prioritaires"
+TITLE = later("Priority needs")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "besoins-prioritaires.docx"
@@ -33,14 +33,14 @@ _IN_CHART = 12
 _PHOTOS, _PHOTO_PX = 4, 1000
 _FRAME = (4, 3)  # of a photo in the paper: width to height
 _STRONG = 3
-_SMALL_GROUP = (
-    f"Un groupe au moins compte moins de {THRESHOLD} réponses dans sa zone : la comparaison entre groupes n’est pas publiée pour lui, "
-    "et il n’entre ni dans le score ni dans les mentions."
+_SMALL_GROUP = later(
+    "At least one group has fewer than {threshold} answers in its zone: it is not compared with the others in print, "
+    "and counts neither in the score nor in the mentions."
 )
 _WRITTEN = (
-    ("proposal", "Propositions des participant·e·s"),
-    ("steps", "Démarches déjà faites"),
-    ("other", "Autres besoins cités"),
+    ("proposal", later("Proposals of the participants")),
+    ("steps", later("Steps already taken")),
+    ("other", later("Other needs named")),
 )
 
 
@@ -48,57 +48,57 @@ def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
     scores = printed_needs(facts)
     form_ids = letterhead.forms_of(facts, "needs", "focus_group")
-    document = letterhead.open_paper(facts, TITLE, form_ids)
+    document = letterhead.open_paper(facts, t(TITLE), form_ids)
     writer.title(
         document,
-        f"{TITLE} – {letterhead.place_name(facts)}",
+        f"{t(TITLE)} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     if not scores.received:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucun classement de besoins n’a été reçu.")
+        writer.paragraph(document, t("No data: no ranking of needs was received."))
     elif not scores.needs:
-        writer.paragraph(document, f"Moins de {THRESHOLD} personnes ont classé les besoins : résultats non publiés.")
+        few = t("Fewer than {threshold} persons ranked the needs: results not published.", threshold=THRESHOLD)
+        writer.paragraph(document, few)
         if groups_left_out(facts):
-            writer.paragraph(document, _SMALL_GROUP)
+            writer.paragraph(document, t(_SMALL_GROUP, threshold=THRESHOLD))
     else:
         _key_figures(document, facts, scores)
-        writer.heading(document, "Classement")
+        writer.heading(document, t("Ranking"))
         ranking(document, facts, scores)
-        writer.heading(document, "Rang par groupe et par sexe")
+        writer.heading(document, t("Rank by group and by sex"))
         by_group_and_sex(document, facts, scores)
-        writer.heading(document, "Ce que les groupes ont en commun")
+        writer.heading(document, t("What the groups have in common"))
         common(document, facts, scores)
     proposals(document, facts)
     focus = focus_groups(told(facts, "focus_group"))
     if focus.n_sessions:
-        writer.heading(document, "Groupes de discussion")
+        writer.heading(document, t("Focus groups"))
         discussed(document, facts, focus)
         photos(document, facts, _PHOTOS)
     _reading(document)
     workbook = result_sheets.needs_workbook(facts, form_ids)
     columns = [
-        ("propositions", needs(facts).proposals),
-        ("accords", focus.agreements),
-        ("désaccords", focus.disagreements),
+        (t("proposals"), needs(facts).proposals),
+        (t("agreements"), focus.agreements),
+        (t("disagreements"), focus.disagreements),
     ]
-    findings = letterhead.review_findings(facts, PATH, [*columns, ("paroles", focus.quotations)])
+    findings = letterhead.review_findings(facts, PATH, [*columns, (t("quotations"), focus.quotations)])
     return [letterhead.close_paper(facts, document, PATH, CLASS, findings), Document(WORKBOOK_PATH, workbook, CLASS)]
 
 
 def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     ranked = scores.ranked
     first = sentences.first_need_figure([need.label for need in ties(ranked.needs).get(1, ())])
-    common = typography.number(len(ranked.common)) if ranked.common is not None else typography.NOTHING
-    one = ranked.common is not None and len(ranked.common) < 2
+    common = typography.NOTHING if ranked.common is None else typography.number(len(ranked.common))
     writer.key_figures(
         document,
         [
-            (letterhead.counted(facts, "needs"), "réponses classées"),
+            (letterhead.counted(facts, "needs"), t("rankings received")),
             first,
-            (common, "priorité commune aux groupes" if one else "priorités communes aux groupes"),
+            (common, tn("priority common to the groups", "priorities common to the groups", common)),
             (
                 figures.agreement(scores),
-                f"accord entre groupes, de 0 à 1 ({agreement_word(ranked.agreement)})",
+                t("agreement between groups, from 0 to 1 ({degree})", degree=agreement_word(ranked.agreement)),
             ),
         ],
     )
@@ -107,15 +107,20 @@ def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> 
 def agreement_word(w: float | None) -> str:
     """Kendall's W in words. Source: Schmidt (1997), 0.1 very weak, 0.3 weak, 0.5 moderate, 0.7 strong."""
     if w is None:
-        return "non calculable"
-    steps = ((0.2, "très faible"), (0.4, "faible"), (0.6, "modéré"), (0.8, "fort"))
-    return next((text for limit, text in steps if w < limit), "très fort")
+        return tc("agreement", "cannot be worked out")
+    steps = (
+        (0.2, tc("agreement", "very weak")),
+        (0.4, tc("agreement", "weak")),
+        (0.6, tc("agreement", "moderate")),
+        (0.8, tc("agreement", "strong")),
+    )
+    return next((text for limit, text in steps if w < limit), tc("agreement", "very strong"))
 
 
 def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     """Adds the needs first to last, as figure and table; for at least three respondents."""
     if not any(each.need.rank is not None for each in scores.needs):
-        writer.paragraph(document, f"{typography.NO_DATA} : les personnes qui ont répondu n’ont pas de groupe connu.")
+        writer.paragraph(document, t("No data: the persons who answered have no known group."))
         return
     other = facts.config.mission.other_languages[:1]
     catalogue = labels.needs(facts)
@@ -126,21 +131,21 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
         below = catalogue[need.code].labels.get(other[0], "") if other and need.code in catalogue else ""
         value = typography.rounded(each.score, scores.digits) or 0.0
         bars.append(charts.Bar(need.label, value, below, strong=(need.rank or 99) <= _STRONG))
-    alt = "Score de chaque besoin : " + " ; ".join(
-        f"{bar.label} {typography.number(bar.value, scores.digits)}" for bar in bars
-    )
+    told = (f"{bar.label} {typography.number(bar.value, scores.digits)}" for bar in bars)
+    alt = t("Score of each need: {scores}", scores=t("; ").join(told))
     drawn = charts.ranking(bars, digits=scores.digits, colour=letterhead.colour(facts))
     writer.figure(
         document,
         writer.Picture(drawn, alt, width_cm=_FIGURE_CM),
-        f"Score moyen des groupes, de 0 à 3 ({letterhead.n_is(letterhead.counted(facts, 'needs'))})",
+        t("Mean score of the groups, from 0 to 3 ({n})", n=letterhead.n_is(letterhead.counted(facts, "needs"))),
     )
     _ranking_table(document, facts, scores)
 
 
 def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     domains = {each.need.code: labels.domain(facts, each.need.code, each.need.domain) for each in scores.needs}
-    head = ["Rang", "Besoin", "Domaine", "Score", "Mentions", "Gravité\n(1–5)", "Ménages", "Faisabilité\n(1–5)"]
+    head = [t("Rank"), t("Need"), t("Domain"), t("Score"), t("Mentions")]
+    head += [t("Severity\n(1–5)"), t("Households"), t("Feasibility\n(1–5)")]
     widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
     every = [each.need for each in scores.needs]
     tied = {need.code for need in every if is_tied(every, need)}
@@ -148,7 +153,7 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
         widths[:2] = [2.0, 4.6]
     rows = [
         [
-            f"{typography.number(each.need.rank)} ex æquo"
+            t("{rank} (tied)", rank=typography.number(each.need.rank))
             if each.need.code in tied
             else typography.number(each.need.rank),
             each.need.label,
@@ -161,14 +166,16 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
         ]
         for each in scores.needs
     ]
+    right = range(3, len(head))
     if not any(domains.values()):
+        right = range(2, len(head) - 1)
         head, rows = head[:2] + head[3:], [row[:2] + row[3:] for row in rows]
         widths = [widths[0], widths[1] + widths[2], *widths[3:]]
-    right = [index for index in range(len(head)) if head[index] not in ("Besoin", "Domaine")]
-    caption = f"Besoins classés ({letterhead.n_is(letterhead.counted(facts, 'needs'))})"
-    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=right, size=8.5))
+    caption = t("Needs ranked ({n})", n=letterhead.n_is(letterhead.counted(facts, "needs")))
+    writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(0, *right), size=8.5))
     writer.note(
-        document, "Gravité et faisabilité : moyennes ; ménages touchés : médiane ; sur au moins trois avis par besoin."
+        document,
+        t("Severity and feasibility: means; households affected: median; of at least three opinions per need."),
     )
 
 
@@ -178,7 +185,7 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
         ranks = {each.need.code: figures.rank_cell(scores, each.need, attribute, code) for each in scores.needs}
         columns.append((f"{name}\n{letterhead.n_is(typography.number(n))}", ranks))
-    head = ["Besoin", "Ensemble", *(typography.spaced(title) for title, _ in columns)]
+    head = [t("Need"), t("Overall"), *(typography.spaced(title) for title, _ in columns)]
     rows = []
     for need in (each.need for each in scores.needs):
         cells = [writer.Cell(typography.number(need.rank), bold=True)]
@@ -189,16 +196,17 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
             cells.append(writer.Cell(text, bold=is_first, fill="DCE8F3" if is_first else ""))
         rows.append([writer.Cell(need.label), *cells])
     widths = [5.6, 1.7] + [9.7 / max(1, len(columns))] * len(columns)
-    caption = (
-        "Rang de chaque besoin ; les cinq premiers de chaque colonne, ex æquo compris, sont en gras sur fond coloré"
-    )
+    caption = t("Rank of each need; the first five of each column, ties included, are in bold on a coloured ground")
     content = writer.Table(head, rows, widths, caption=caption, right=range(1, len(head)), size=8.5, explained=False)
     writer.table(document, content)
     writer.note(
         document,
-        "Même rang : ex æquo. "
-        f"« ≤ {COMMON_UP_TO} » : parmi les cinq premiers ; moins de {RANKS_FROM} personnes ont répondu, leurs rangs diraient "
-        "qui a cité quoi. « – » : besoin jamais classé, classé plus loin par un petit groupe, ou dont le score n’est pas publié.",
+        t(
+            "The same rank: tied. “≤ {last}”: among the first five; fewer than {fewest} persons answered, and their ranks would tell "
+            "who named what. “–”: a need never ranked, ranked lower by a small group, or whose score is not published.",
+            last=COMMON_UP_TO,
+            fewest=RANKS_FROM,
+        ),
     )
 
 
@@ -206,33 +214,46 @@ def common(document: WordDocument, facts: Facts, printed: PrintedNeeds) -> None:
     """Adds how far the groups agree, and the priorities that they share."""
     scores = printed.ranked
     if groups_left_out(facts):
-        writer.paragraph(document, _SMALL_GROUP)
+        writer.paragraph(document, t(_SMALL_GROUP, threshold=THRESHOLD))
     if scores.agreement is None:
         writer.paragraph(
             document,
-            f"Moins de deux groupes comptent {THRESHOLD} réponses : l’accord entre groupes ne peut pas se calculer.",
+            t(
+                "Fewer than two groups have {threshold} answers: the agreement between groups cannot be worked out.",
+                threshold=THRESHOLD,
+            ),
         )
     else:
+        w = figures.agreement(printed)
+        told = w if printed.agreement_about else f"={typography.NBSP}{w}"
         writer.paragraph(
             document,
-            f"L’accord entre les groupes est **{agreement_word(scores.agreement)}** (W de Kendall {'' if printed.agreement_about else f'={typography.NBSP}'}{figures.agreement(printed)}, "
-            "de 0, aucun accord, à 1, classements identiques).",
+            t(
+                "The agreement between the groups is **{degree}** (Kendall's W {value}, from 0, no agreement, to 1, the same rankings).",
+                degree=agreement_word(scores.agreement),
+                value=told,
+            ),
         )
     if scores.common is None:
         writer.paragraph(
             document,
-            f"Un groupe au moins compte moins de {THRESHOLD} réponses : les priorités communes ne peuvent pas s’établir.",
+            t(
+                "At least one group has fewer than {threshold} answers: the common priorities cannot be established.",
+                threshold=THRESHOLD,
+            ),
         )
     elif not scores.common:
-        writer.paragraph(document, "Aucun besoin ne figure parmi les cinq premiers de tous les groupes.")
+        writer.paragraph(document, t("No need is among the first five of all groups."))
     else:
-        names = [f"« {labels.need(facts, code)} »" for code in scores.common]
-        verb = "figure" if len(names) == 1 else "figurent"
-        writer.paragraph(
-            document,
-            f"{typography.listing(names)} {verb} parmi les cinq premiers besoins de chacun des groupes : c’est le socle d’un cadre de dialogue commun."
-            + (f" {t(sentences.TIED_FIFTH)}" if scores.common_is_tied else ""),
+        names = [t("“{name}”", name=labels.need(facts, code)) for code in scores.common]
+        shared = tn(
+            "{needs} is among the first five needs of each of the groups: it is the base of a common framework for dialogue.",
+            "{needs} are among the first five needs of each of the groups: they are the base of a common framework for dialogue.",
+            len(names),
+            needs=typography.listing(names),
         )
+        tied = f" {t(sentences.TIED_FIFTH)}" if scores.common_is_tied else ""
+        writer.paragraph(document, shared + tied)
 
 
 def proposals(document: WordDocument, facts: Facts, *, level: int = 1) -> None:
@@ -241,48 +262,65 @@ def proposals(document: WordDocument, facts: Facts, *, level: int = 1) -> None:
         fields = facts.config.forms[form_id].fields
         for key, title in _WRITTEN:
             if fields.get(key) and meaning.written(facts, form_id, fields[key]):
-                _words(document, facts, title, publication.texts(facts, form_id, fields[key]), level)
+                _words(document, facts, t(title), publication.texts(facts, form_id, fields[key]), level)
 
 
 def _words(document: WordDocument, facts: Facts, title: str, texts: tuple[str, ...], level: int) -> None:
     writer.heading(document, title, level)
     if texts:
         writer.note(
-            document, "Mot pour mot, dans la langue d’origine, sans nom. À relire avant diffusion.", keep_with_next=True
+            document,
+            t("Word for word, in the original language, without names. To be reviewed before circulation."),
+            keep_with_next=True,
         )
         writer.verbatims(document, letterhead.quotable(facts, texts))
     else:
-        writer.paragraph(document, f"Moins de {THRESHOLD} réponses : non publiées.")
+        writer.paragraph(document, t("Fewer than {threshold} answers: not published.", threshold=THRESHOLD))
 
 
 def discussed(document: WordDocument, facts: Facts, focus: FocusGroups, *, level: int = 2) -> None:
     """Adds what focus groups said; a session speaks for several persons, so each one may be quoted."""
-    people, women, men = people_heard(facts)
-    sentence = f"{typography.count(focus.n_sessions, 'séance')}"
-    if focus.groups:
-        sentence += f" ({typography.listing([labels.group(facts, code, short=True) for code in focus.groups])})"
-    if people and women is not None and men is not None:
-        sentence += (
-            f", {typography.count(people, 'participation')} : {typography.none_or(women, 'femme', none='aucune')} "
-            f"et {typography.none_or(men, 'homme')}"
-        )
-    elif people:
-        sentence += f", {typography.count(people, 'participation')}"
-    writer.paragraph(document, f"{sentence}.")
+    writer.paragraph(document, _heard(facts, focus))
     if focus.themes:
-        themes = [f"{labels.need(facts, code)} ({typography.count(n, 'séance')})" for code, n in focus.themes.items()]
-        writer.paragraph(document, f"Thèmes discutés : {typography.listing(themes)}.")
+        themes = [f"{labels.need(facts, code)} ({_sessions(n)})" for code, n in focus.themes.items()]
+        writer.paragraph(document, t("Themes discussed: {themes}.", themes=typography.listing(themes)))
     if not publishable(focus.n_women + focus.n_men):
-        writer.paragraph(document, f"Moins de {THRESHOLD} personnes : propos non publiés.")
+        few = t("Fewer than {threshold} persons: what they said is not published.", threshold=THRESHOLD)
+        writer.paragraph(document, few)
         return
     for title, texts in (
-        ("Accords", focus.agreements),
-        ("Désaccords", focus.disagreements),
-        ("Paroles", focus.quotations),
+        (t("Agreements"), focus.agreements),
+        (t("Disagreements"), focus.disagreements),
+        (t("Quotations"), focus.quotations),
     ):
         if texts:
             writer.heading(document, title, level)
             writer.verbatims(document, letterhead.quotable(facts, texts))
+
+
+def _sessions(n: int) -> str:
+    return tn("{n} session", "{n} sessions", n)
+
+
+def _heard(facts: Facts, focus: FocusGroups) -> str:
+    """How many sessions, of which groups, with how many women and men where these may be told."""
+    people, women, men = people_heard(facts)
+    sessions = _sessions(focus.n_sessions)
+    if focus.groups:
+        groups = typography.listing([labels.group(facts, code, short=True) for code in focus.groups])
+        sessions = f"{sessions} ({groups})"
+    if not people:
+        return f"{sessions}."
+    participations = tn("{n} participation", "{n} participations", people)
+    if women is None or men is None:
+        return t("{sessions}, {participations}.", sessions=sessions, participations=participations)
+    return t(
+        "{sessions}, {participations}: {women} and {men}.",
+        sessions=sessions,
+        participations=participations,
+        women=tn("{n} woman", "{n} women", women) if women else t("no woman"),
+        men=tn("{n} man", "{n} men", men) if men else t("no man"),
+    )
 
 
 def photos(document: WordDocument, facts: Facts, most: int) -> int:
@@ -298,8 +336,8 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
             continue
         groups = typography.listing([labels.group(facts, code, short=True) for code in photo.groups])
         caption = [
-            "Croquis" if photo.is_sketch else "Photo",
-            "groupe de discussion",
+            t("Sketch") if photo.is_sketch else t("Photo"),
+            t("focus group"),
             labels.zone(facts, photo.zone),
             groups,
         ]
@@ -308,17 +346,19 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
     if cells:
         padded = [*cells, writer.Cell()] if len(cells) % 2 else cells
         rows = [padded[at : at + 2] for at in range(0, len(padded), 2)]
-        alt = f"{typography.count(len(cells), 'image')} des groupes de discussion"
+        alt = tn("{n} picture of the focus groups", "{n} pictures of the focus groups", len(cells))
         writer.table(document, writer.Table((), rows, [8.4, 8.4], alt=alt, explained=False, framed=False))
     return len(cells)
 
 
 def _reading(document: WordDocument) -> None:
-    writer.heading(document, "Comment lire ces chiffres", 2)
+    writer.heading(document, t("How to read these figures"), 2)
     writer.note(
         document,
-        "Score de Borda : 3 points au premier choix, 2 au deuxième, 1 au troisième ; moyenne par personne dans chaque groupe, puis moyenne des "
-        "groupes, pour qu’un groupe nombreux n’efface pas un petit. Mentions : personnes qui citent le besoin parmi leurs trois premiers. "
-        "Priorité commune : parmi les cinq premiers besoins de tous les groupes.",
+        t(
+            "Borda score: 3 points for a first choice, 2 for a second, 1 for a third; mean per person in each group, then mean of the groups, "
+            "so that a large group does not efface a small one. Mentions: persons who name the need among their first three. "
+            "Common priority: among the first five needs of all groups."
+        ),
     )
     writer.note(document, t(letterhead.SUPPRESSION_NOTE))

@@ -20,7 +20,7 @@ from kobo_sync.deliverables.figures import n_cell, printed_figures, share_cell
 from kobo_sync.deliverables.pseudonyms import person_code
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t, tc
 
 Row = list[excel.Value]
 
@@ -28,13 +28,13 @@ Row = list[excel.Value]
 def evaluation_workbook(facts: Facts, form_ids: list[str]) -> bytes:
     """Indicators, test items, satisfaction and comments as the paper prints them; scores per participant code, pseudonymised."""
     sheets = [_indicators(facts), _items(facts), _scores(facts), _scales(facts), _comments(facts)]
-    return _workbook(facts, "Évaluations", sheets, form_ids)
+    return _workbook(facts, t("Evaluations"), sheets, form_ids)
 
 
 def needs_workbook(facts: Facts, form_ids: list[str]) -> bytes:
     """The ranking and the ranks per group and sex, as the paper prints them."""
     scores = printed_needs(facts)
-    return _workbook(facts, "Besoins prioritaires", [_ranking(facts, scores), _ranks(facts, scores)], form_ids)
+    return _workbook(facts, t("Priority needs"), [_ranking(facts, scores), _ranks(facts, scores)], form_ids)
 
 
 def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids: list[str]) -> bytes:
@@ -57,46 +57,46 @@ def _count(name: str, title: str = "") -> excel.Column:
 
 
 _UNITS = {
-    "persons": "personnes",
+    "persons": later("persons"),
     "share": "%",
     "percent": "%",
-    "points": "points",
-    "index": "indice",
-    "actions": "actions",
-    "needs": "besoins",
+    "points": later("points"),
+    "index": later("index"),
+    "actions": later("actions"),
+    "needs": later("needs"),
 }
 _NAMES = {
-    "present": "Personnes présentes",
-    "full_day": "Présentes la journée entière",
-    "refusals": "Refus de consentement",
-    "quota_completion": "Taux de quota",
-    "score_before": "Score avant, tous les tests",
-    "score_after": "Score après, tous les tests",
-    "attrition": "Attrition (testées avant, pas après)",
-    "paired_before": "Score avant, tests appariés",
-    "paired_after": "Score après, tests appariés",
-    "change": "Évolution du score",
-    "change_low": "Évolution, borne basse (95 %)",
-    "change_high": "Évolution, borne haute (95 %)",
-    "gain": "Gain de classe (Hake)",
-    "effect_size": "Taille d’effet dz",
-    "t_p": "p, test t apparié",
-    "wilcoxon_p": "p, Wilcoxon-Pratt",
-    "item_before": "Bonne réponse avant",
-    "item_after": "Bonne réponse après",
-    "response_rate": "Taux de réponse",
-    "favourable": "Réponses favorables",
-    "favourable_low": "Réponses favorables, borne basse (IC à 95 %)",
-    "favourable_high": "Réponses favorables, borne haute (IC à 95 %)",
-    "recommendation": "Recommandation",
-    "recommendation_low": "Recommandation, borne basse (95 %)",
-    "recommendation_high": "Recommandation, borne haute (95 %)",
-    "need_score": "Score du besoin",
-    "need_severity": "Gravité du besoin",
-    "agreement": "Accord entre groupes (W de Kendall)",
-    "common_priorities": "Priorités communes",
-    "smart_share": "Actions complètes (SMART)",
-    "overdue": "Actions en retard",
+    "present": later("Persons present"),
+    "full_day": later("Present the whole day"),
+    "refusals": later("Refusals of consent"),
+    "quota_completion": later("Quota reached"),
+    "score_before": later("Score before, all tests"),
+    "score_after": later("Score after, all tests"),
+    "attrition": later("Attrition (tested before, not after)"),
+    "paired_before": later("Score before, paired tests"),
+    "paired_after": later("Score after, paired tests"),
+    "change": later("Change of the score"),
+    "change_low": later("Change, lower bound (95%)"),
+    "change_high": later("Change, upper bound (95%)"),
+    "gain": later("Class gain (Hake)"),
+    "effect_size": later("Effect size dz"),
+    "t_p": later("p, paired t test"),
+    "wilcoxon_p": later("p, Wilcoxon-Pratt"),
+    "item_before": later("Right answer before"),
+    "item_after": later("Right answer after"),
+    "response_rate": later("Response rate"),
+    "favourable": later("Favourable answers"),
+    "favourable_low": later("Favourable answers, lower bound (95% CI)"),
+    "favourable_high": later("Favourable answers, upper bound (95% CI)"),
+    "recommendation": later("Recommendation"),
+    "recommendation_low": later("Recommendation, lower bound (95%)"),
+    "recommendation_high": later("Recommendation, upper bound (95%)"),
+    "need_score": later("Score of the need"),
+    "need_severity": later("Severity of the need"),
+    "agreement": later("Agreement between groups (Kendall's W)"),
+    "common_priorities": later("Common priorities"),
+    "smart_share": later("Complete actions (SMART)"),
+    "overdue": later("Late actions"),
 }
 # How a figure is shown: by its name where it has a way of its own, else by its unit.
 _SHOWN: Mapping[str, excel.Kind] = {
@@ -121,17 +121,22 @@ _SHOWN: Mapping[str, excel.Kind] = {
     "actions": "integer",
     "needs": "integer",
 }
-_FORMS = {"test_before": "test avant", "test_after": "test après", "satisfaction": "satisfaction", "needs": "besoins"}
+_FORMS = {
+    "test_before": later("test before"),
+    "test_after": later("test after"),
+    "satisfaction": later("satisfaction"),
+    "needs": later("needs"),
+}
 
 
 def _indicators(facts: Facts) -> excel.Sheet:
     columns = [
-        excel.Column("Indicateur", width=58),
-        excel.Column("Zone", width=20),
-        excel.Column("Valeur", kind="decimal", width=12),
-        excel.Column("Unité", width=11),
+        excel.Column(t("Indicator"), width=58),
+        excel.Column(t("Zone"), width=20),
+        excel.Column(t("Value"), kind="decimal", width=12),
+        excel.Column(t("Unit"), width=11),
         excel.Column("n", kind="integer", width=11),
-        excel.Column("Code", width=32),
+        excel.Column(t("Code"), width=32),
     ]
     zone = letterhead.place_name(facts)
     # By kind: that a zone has no indicator of women, or of a group, would tell that nobody was one.
@@ -141,14 +146,14 @@ def _indicators(facts: Facts) -> excel.Sheet:
             typography.spaced(_named(facts, name)),
             zone,
             _figure(value, _kind(name), units[_kind(name)]),
-            _UNITS[units[_kind(name)]],
+            t(_UNITS[units[_kind(name)]]),
             n,
             name,
         ]
         for name, value, n in printed_figures(facts)
         if _kind(name) in units
     ]
-    return excel.Sheet("Indicateurs", columns, rows, explained=True)
+    return excel.Sheet(t("Indicators"), columns, rows, explained=True)
 
 
 def _figure(value: figures.Cell, name: str, unit: str) -> excel.Value:
@@ -161,16 +166,21 @@ def _kind(name: str) -> str:
 
 
 def _named(facts: Facts, name: str) -> str:
-    """An indicator's name in French: ``present:sex:f`` is « Personnes présentes – sexe : Femme »."""
+    """An indicator's name in words: ``present:sex:f`` is “Persons present – sex: Woman”."""
     kind, _, code = name.partition(":")
     if not code:
-        return _NAMES[kind]
+        return t(_NAMES[kind])
     if kind == "present":
         trait, _, value = code.partition(":")
-        return f"{_NAMES[kind]} – {t(letterhead.TRAITS[trait])} : {_trait(facts, trait, value)}"
+        return t(
+            "{figure} – {trait}: {value}",
+            figure=t(_NAMES[kind]),
+            trait=t(letterhead.TRAITS[trait]),
+            value=_trait(facts, trait, value),
+        )
     label_of = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
-    text = label_of(facts, code) if label_of else _FORMS[code] if kind == "response_rate" else _question(facts, code)
-    return f"{_NAMES[kind]} – {text}"
+    text = label_of(facts, code) if label_of else t(_FORMS[code]) if kind == "response_rate" else _question(facts, code)
+    return f"{t(_NAMES[kind])} – {text}"
 
 
 def _trait(facts: Facts, trait: str, code: str) -> str:
@@ -194,11 +204,11 @@ def _items(facts: Facts) -> excel.Sheet:
         for name in facts.config.forms[form_id].items
     }
     columns = [
-        excel.Column("Question", width=10),
-        excel.Column("Libellé", width=60),
-        excel.Column("Thème", width=16),
+        excel.Column(t("Question"), width=10),
+        excel.Column(t("Label"), width=60),
+        excel.Column(t("Theme"), width=16),
         excel.Column("n", kind="integer", width=11),
-        *(excel.Column(name, kind="share", width=11) for name in ("Avant", "Après")),
+        *(excel.Column(name, kind="share", width=11) for name in (t("Before"), t("After"))),
         excel.Column("p McNemar", kind="p", width=11),
     ]
     rows: list[Row] = []
@@ -215,61 +225,61 @@ def _items(facts: Facts) -> excel.Sheet:
                 figures.item_p(each) if each.p is None else typography.rounded(each.p, 3),
             ]
         )
-    return excel.Sheet("Questions du test", columns, rows, explained=True)
+    return excel.Sheet(t("Questions of the test"), columns, rows, explained=True)
 
 
 def _scores(facts: Facts) -> excel.Sheet:
     columns = [
-        excel.Column("Code du participant", width=20),
-        excel.Column("Avant", kind="percent", width=12),
-        excel.Column("Après", kind="percent", width=12),
-        excel.Column("Évolution (points)", kind="signed", width=12),
+        excel.Column(t("Code of the participant"), width=20),
+        excel.Column(t("Before"), kind="percent", width=12),
+        excel.Column(t("After"), kind="percent", width=12),
+        excel.Column(t("Change (points)"), kind="signed", width=12),
     ]
     rows: list[Row] = []
     for code, (before, after) in learning(facts).scores.items():
         change = after - before if before is not None and after is not None else None
         rows.append([person_code(facts, code), before, after, change])
     rows.sort(key=lambda row: str(row[0]))  # in another order than that of the list of persons
-    return excel.Sheet("Scores", columns, rows if publishable(len(rows)) else [])
+    return excel.Sheet(t("Scores"), columns, rows if publishable(len(rows)) else [])
 
 
 def _scales(facts: Facts) -> excel.Sheet:
     columns = [
-        excel.Column("Critère", width=50),
-        excel.Column("Réponse", width=40),
-        excel.Column("Part", kind="share", width=12),
+        excel.Column(t("Criterion"), width=50),
+        excel.Column(t("Answer"), width=40),
+        excel.Column(tc("statistics", "Share"), kind="share", width=12),
         excel.Column("n", kind="integer", width=11),
     ]
     rows: list[Row] = []
     for each in printed_scales(facts):
         n = n_cell(each.told)
-        rows.append([each.scale.label, "favorable", share_cell(each.favourable), n])
+        rows.append([each.scale.label, t("favourable"), share_cell(each.favourable), n])
         rows += [
             [each.scale.label, level, share_cell(Share("" if each.told.exact else "≈", share, ())), n]
             for level, share in zip(each.levels, each.shares, strict=True)
         ]
-    return excel.Sheet("Satisfaction", columns, rows, explained=True)
+    return excel.Sheet(t("Satisfaction"), columns, rows, explained=True)
 
 
 def _comments(facts: Facts) -> excel.Sheet:
-    columns = [excel.Column("Question", width=40), excel.Column("Réponse, mot pour mot", width=90)]
+    columns = [excel.Column(t("Question"), width=40), excel.Column(t("Answer, word for word"), width=90)]
     reader = quoting.reader_of(facts)
     rows: list[Row] = [[label, reader.quoted(text).text] for label, texts in figures.quoted(facts) for text in texts]
-    return excel.Sheet("Paroles", columns, rows)
+    return excel.Sheet(t("Quotations"), columns, rows)
 
 
 def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     columns = [
-        _count("Rang"),
-        excel.Column("Besoin", width=46),
-        excel.Column("Domaine", width=14),
-        excel.Column("Score (0–3)", kind="hundredth" if scores.digits == 2 else "tenth", width=12),
-        _count("Mentions"),
-        excel.Column("Gravité (1–5)", kind="tenth", width=12),
-        _count("Ménages"),
-        excel.Column("Faisabilité (1–5)", kind="tenth", width=12),
+        _count(t("Rank")),
+        excel.Column(t("Need"), width=46),
+        excel.Column(t("Domain"), width=14),
+        excel.Column(t("Score (0–3)"), kind="hundredth" if scores.digits == 2 else "tenth", width=12),
+        _count(t("Mentions")),
+        excel.Column(t("Severity (1–5)"), kind="tenth", width=12),
+        _count(t("Households")),
+        excel.Column(t("Feasibility (1–5)"), kind="tenth", width=12),
+        excel.Column(t("Common priority"), width=12),
     ]
-    columns += [excel.Column("Priorité commune", width=12)]
     shared = scores.ranked.common
     printed = {each.need.code: each for each in scores.needs}
     rows: list[Row] = []
@@ -278,7 +288,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         if each is None:
             rows.append([None, need.label, _domain(facts, need), *[None] * 5, ""])
             continue
-        common = "" if shared is None else "oui" if need.code in shared else "non"
+        common = "" if shared is None else t("yes") if need.code in shared else t("no")
         score = typography.rounded(each.score, scores.digits)
         rated = [
             typography.rounded(each.severity, 1),
@@ -286,7 +296,7 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
             typography.rounded(each.feasibility, 1),
         ]
         rows.append([need.rank, need.label, _domain(facts, need), score, each.mentions, *rated, common])
-    return excel.Sheet("Classement", columns, rows, explained=True)
+    return excel.Sheet(t("Ranking"), columns, rows, explained=True)
 
 
 def _domain(facts: Facts, need: Need) -> str:
@@ -294,7 +304,7 @@ def _domain(facts: Facts, need: Need) -> str:
 
 
 def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
-    columns = [excel.Column("Besoin", width=46)]
+    columns = [excel.Column(t("Need"), width=46)]
     rankings: list[tuple[str, str]] = []
     for name, n, attribute, code in figures.ranked_columns(facts, scores):
         columns.append(_count(f"{name} ({letterhead.n_is(typography.number(n))})"))
@@ -303,4 +313,4 @@ def _ranks(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
         [need.label, *(figures.rank_cell(scores, need, name, code) for name, code in rankings)]
         for need in scores.ranked.needs
     ]
-    return excel.Sheet("Rangs par groupe et sexe", columns, rows, explained=True)
+    return excel.Sheet(t("Ranks by group and sex"), columns, rows, explained=True)

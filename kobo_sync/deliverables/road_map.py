@@ -15,26 +15,27 @@ from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.model import Class, Document, Scope
 
 NAME = "road_map"
-TITLE = "Feuille de route"
+TITLE = later("Road map")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "feuille-de-route.docx"
 WORKBOOK_PATH = "feuille-de-route.xlsx"
 
 _HEAD = (
-    "N°",
-    "Objectif et action",
-    "Cible et niveau",
-    "Responsable et alliés",
-    "Échéance et statut",
-    "Indicateur et preuve",
-    "Moyens et risque",
+    later("No."),
+    later("Objective and action"),
+    later("Target and level"),
+    later("Responsible and allies"),
+    later("Due date and status"),
+    later("Indicator and evidence"),
+    later("Means and risk"),
 )
 _WIDTHS = (1.0, 6.4, 3.9, 4.0, 3.2, 4.4, 3.8)
-_DUE, _STATUS = "Échéance", "Statut"
+_DUE, _STATUS = later("Due"), later("Status")
 _PRINTED = 10  # columns of the workbook that a page has; the others are for the screen
 
 
@@ -42,10 +43,10 @@ def build(facts: Facts) -> list[Document]:
     """The paper and the workbook."""
     plan = road_map(facts)
     form_ids = letterhead.forms_of(facts, "road_map")
-    document = letterhead.open_paper(facts, TITLE, form_ids, landscape=True)
+    document = letterhead.open_paper(facts, t(TITLE), form_ids, landscape=True)
     writer.title(
         document,
-        f"{TITLE} – {letterhead.place_name(facts)}",
+        f"{t(TITLE)} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     if plan.actions:
@@ -53,10 +54,10 @@ def build(facts: Facts) -> list[Document]:
         _actions(document, facts, plan)
         _counts(document, facts, plan)
     else:
-        writer.paragraph(document, f"{typography.NO_DATA} : aucune action n’a été saisie.")
+        writer.paragraph(document, t("No data: no action was entered."))
     workbook = excel.workbook(
         [_sheet(facts, plan)],
-        title=f"{TITLE} – {letterhead.place_name(facts)}",
+        title=f"{t(TITLE)} – {letterhead.place_name(facts)}",
         author=letterhead.organisers(facts),
         when=facts.as_of,
         colour=letterhead.colour(facts),
@@ -76,17 +77,19 @@ def _summary(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     as_of = _as_of(facts)
     complete = sum(action.smart_complete for action in plan.actions)
     n_overdue = len(plan.overdue(as_of)) if as_of else 0
-    slash = f"{typography.NNBSP}/{typography.NNBSP}"
+    n_actions, n_needs = len(plan.actions), len(plan.counts("need"))
+    share = typography.percent(plan.smart_share)
+    number = typography.number
     writer.key_figures(
         document,
         [
-            (str(len(plan.actions)), "action prévue" if len(plan.actions) < 2 else "actions prévues"),
-            (str(len(plan.counts("need"))), "besoin servi" if len(plan.counts("need")) < 2 else "besoins servis"),
+            (number(n_actions), tn("planned action", "planned actions", n_actions)),
+            (number(n_needs), tn("need served", "needs served", n_needs)),
             (
-                f"{complete}{slash}{len(plan.actions)}",
-                f"{'action complète' if complete < 2 else 'actions complètes'}, SMART ({typography.percent(plan.smart_share)})",
+                f"{number(complete)}{typography.NNBSP}/{typography.NNBSP}{number(n_actions)}",
+                tn("complete action, SMART ({share})", "complete actions, SMART ({share})", complete, share=share),
             ),
-            (str(n_overdue), f"en retard au {typography.day(as_of)}" if as_of else "en retard"),
+            (number(n_overdue), t("late on {day}", day=as_of) if as_of else t("late")),
         ],
     )
 
@@ -95,15 +98,14 @@ def _actions(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     as_of = _as_of(facts)
     number = 0
     for need in dict.fromkeys(action.values["need"] for action in plan.actions):
-        writer.heading(document, labels.need(facts, need) if need else "Besoin non précisé", 2)
+        writer.heading(document, labels.need(facts, need) if need else t("Need not specified"), 2)
         rows = []
         for action in (action for action in plan.actions if action.values["need"] == need):
             number += 1
             rows.append(_row(facts, number, action, as_of))
-        writer.table(
-            document,
-            writer.Table(_HEAD, rows, _WIDTHS, alt=f"Actions : {labels.need(facts, need)}", right=(0,), size=8.5),
-        )
+        alt = t("Actions: {need}", need=labels.need(facts, need))
+        head = [t(title) for title in _HEAD]
+        writer.table(document, writer.Table(head, rows, _WIDTHS, alt=alt, right=(0,), size=8.5))
 
 
 def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[str | writer.Cell]:
@@ -111,20 +113,23 @@ def _row(facts: Facts, number: int, action: Action, as_of: date | None) -> list[
     level, kind = _label(facts, "level", values["level"]), _label(facts, "kind", values["kind"])
     late = as_of is not None and action.overdue(as_of)
     due = sentences.due_words(action)
-    status = [_label(facts, "status", values["status"]), "en retard" if late else ""]
-    status.append("" if action.smart_complete else "à compléter")
-    responsible = _lines(values["responsible_function"], group(facts, action), _after("Alliés : ", values["allies"]))
+    status = [_label(facts, "status", values["status"]), t("late") if late else ""]
+    status.append("" if action.smart_complete else t("to be completed"))
+    allies = _said(later("Allies: {text}"), values["allies"])
+    responsible = _lines(values["responsible_function"], group(facts, action), allies)
     return [
-        str(number),
+        typography.number(number),
         writer.Cell(
             values["objective"] or values["action"],
-            below=_lines(values["action"] if values["objective"] else "", _after("Type : ", kind)),
+            below=_lines(values["action"] if values["objective"] else "", _said(later("Type: {text}"), kind)),
         ),
-        writer.Cell(values["target"] or "à préciser", below=_after("Niveau : ", level)),
-        responsible or "à désigner",
+        writer.Cell(values["target"] or t("to be specified"), below=_said(later("Level: {text}"), level)),
+        responsible or t("to be designated"),
         writer.Cell(due, bold=late, below=_lines(*status), fill="FBE3D6" if late else ""),
-        writer.Cell(values["indicator"] or "à définir", below=_after("Preuve : ", values["verification"])),
-        _lines(values["resources"], _after("Risque : ", values["risk"])),
+        writer.Cell(
+            values["indicator"] or t("to be defined"), below=_said(later("Evidence: {text}"), values["verification"])
+        ),
+        _lines(values["resources"], _said(later("Risk: {text}"), values["risk"])),
     ]
 
 
@@ -134,8 +139,8 @@ def group(facts: Facts, action: Action) -> str:
     return labels.group(facts, code, short=True) if code else ""
 
 
-def _after(prefix: str, text: str) -> str:
-    return typography.spaced(prefix) + text if text else ""
+def _said(sentence: str, text: str) -> str:
+    return t(sentence, text=text) if text else ""
 
 
 def _lines(*texts: str) -> str:
@@ -152,23 +157,29 @@ def _label(facts: Facts, meaning: str, code: str) -> str:
 
 
 def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
-    writer.heading(document, "Répartition des actions")
+    writer.heading(document, t("Breakdown of the actions"))
     rows: list[Sequence[str | writer.Cell]] = []
-    for title, meaning in (("Niveau de décision", "level"), ("Type d’action", "kind"), ("Statut", "status")):
+    criteria = ((t("Level of decision"), "level"), (t("Type of action"), "kind"), (t("Status"), "status"))
+    for title, meaning in criteria:
         for place, (code, n) in enumerate(plan.counts(meaning).items()):
-            rows.append(["" if place else title, _label(facts, meaning, code) or labels.UNKNOWN, str(n)])
+            rows.append(
+                ["" if place else title, _label(facts, meaning, code) or t(labels.UNKNOWN), typography.number(n)]
+            )
     content = writer.Table(
-        ["Critère", "Valeur", "Actions"],
+        [t("Criterion"), t("Value"), t("Actions")],
         rows,
         [5.0, 6.5, 2.5],
-        caption="Actions par niveau, type et statut",
+        caption=t("Actions by level, type and status"),
         right=(2,),
     )
     writer.table(document, content)
     writer.note(
         document,
-        "Action complète (SMART) : objectif, cible, fonction responsable, échéance et indicateur sont tous remplis ; un groupe seul ne répond de rien. En retard : échéance passée à la date "
-        "des données, action ni faite ni abandonnée. Des fonctions, jamais de noms : à vérifier avant diffusion.",
+        t(
+            "Complete action (SMART): objective, target, function responsible, due date and indicator are all filled in; a group alone answers "
+            "for nothing. Late: the due date is past on the day of the data, and the action is neither done nor abandoned. Functions, never "
+            "names: to be checked before circulation."
+        ),
     )
 
 
@@ -178,34 +189,34 @@ def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
 def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
     statuses = _choices(facts, "status")
     columns = [
-        excel.Column("N°", kind="integer", width=5),
-        excel.Column("Zone", width=15),
-        excel.Column("Besoin", width=22),
-        excel.Column("Objectif", width=32),
-        excel.Column("Action", width=32),
-        excel.Column("Cible", width=22),
-        excel.Column("Fonction responsable", width=20),
-        excel.Column(_DUE, kind="date", width=12),
-        excel.Column("Indicateur", width=22),
-        excel.Column(_STATUS, width=13, choices=statuses),
-        excel.Column("Type", width=13, choices=_choices(facts, "kind")),
-        excel.Column("Niveau", width=13, choices=_choices(facts, "level")),
-        excel.Column("Alliés", width=20),
-        excel.Column("Groupe responsable", width=16),
-        excel.Column("Moyen de vérification", width=22),
-        excel.Column("Ressources", width=20),
-        excel.Column("Risque", width=20),
-        excel.Column("Faisabilité", width=16),
-        excel.Column("Impact", width=16),
-        excel.Column("Complète (SMART)", width=11),
+        excel.Column(t("No."), kind="integer", width=5),
+        excel.Column(t("Zone"), width=15),
+        excel.Column(t("Need"), width=22),
+        excel.Column(t("Objective"), width=32),
+        excel.Column(t("Action"), width=32),
+        excel.Column(t("Target"), width=22),
+        excel.Column(t("Function responsible"), width=20),
+        excel.Column(t(_DUE), kind="date", width=12),
+        excel.Column(t("Indicator"), width=22),
+        excel.Column(t(_STATUS), width=13, choices=statuses),
+        excel.Column(t("Type"), width=13, choices=_choices(facts, "kind")),
+        excel.Column(t("Level"), width=13, choices=_choices(facts, "level")),
+        excel.Column(t("Allies"), width=20),
+        excel.Column(t("Group responsible"), width=16),
+        excel.Column(t("Means of verification"), width=22),
+        excel.Column(t("Resources"), width=20),
+        excel.Column(t("Risk"), width=20),
+        excel.Column(t("Feasibility"), width=16),
+        excel.Column(t("Impact"), width=16),
+        excel.Column(t("Complete (SMART)"), width=11),
     ]
     rows = [_cells(facts, number, action) for number, action in enumerate(plan.actions, 1)]
     intro = (
-        f"{TITLE} – {letterhead.place_name(facts)}",
-        "Choisissez le statut dans la liste ; une échéance passée sur une action ouverte devient orange.",
+        f"{t(TITLE)} – {letterhead.place_name(facts)}",
+        t("Choose the status in the list; the due date of an open action turns orange when it is past."),
     )
-    sheet = excel.Sheet(TITLE, columns, rows, intro=intro, printed=_PRINTED)
-    due, status = (f"${excel.letters(columns, name)}{sheet.first_row}" for name in (_DUE, _STATUS))
+    sheet = excel.Sheet(t(TITLE), columns, rows, intro=intro, printed=_PRINTED)
+    due, status = (f"${excel.letters(columns, t(name))}{sheet.first_row}" for name in (_DUE, _STATUS))
     still_open = "".join(f',{status}<>"{label}"' for label in _closed_labels(facts))
     return replace(sheet, highlight={f'=AND({due}<>"",{due}<TODAY(){still_open})': "#FBD5B5"})
 
@@ -232,7 +243,7 @@ def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:
         values["risk"],
         _label(facts, "feasibility", values["feasibility"]),
         _label(facts, "impact", values["impact"]),
-        "oui" if action.smart_complete else "non",
+        t("yes") if action.smart_complete else t("no"),
     ]
 
 

@@ -20,10 +20,12 @@ from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import mission_line
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later
+from kobo_sync.language.speaking import Language, spoken
 from kobo_sync.model import Choice, Class, Document, Finding, Form, Scope
 
 NAME = "training_kit"
-TITLE = "Outils andragogiques"
+TITLE = later("Andragogical tools")
 SCOPE: Scope = "zone"
 CLASS: Class = "public"
 FOLDER = "outils-andragogiques"
@@ -92,8 +94,8 @@ def _findings(path: str, notes: tuple[Note, ...]) -> tuple[Finding, ...]:
     findings = []
     for note in notes:
         if note.kind in ("unknown", "malformed", "misplaced"):
-            message = f"le modèle nomme « {note.what} », qui n’existe pas, est mal écrit ou n’est pas seul dans son paragraphe"
-            hint = f"corriger exports/templates/{path} ; docs/operations.md liste les noms"
+            message = f"the template names “{note.what}”, which does not exist, is written wrongly or does not stand alone in its paragraph"
+            hint = f"correct exports/templates/{path}; docs/operations.md lists the names"
             findings.append(Finding("REPORT001", "error", f"{path}, {note.where}", message, hint))
     return tuple(dict.fromkeys(findings))
 
@@ -112,6 +114,7 @@ def _questionnaire(facts: Facts, form: Form, settings: FormSettings, language: s
         author,
         letterhead.colour(facts),
         logos,
+        spoken(),
         _Lazy(form, facts.books, settings.file, lists),
     )
 
@@ -141,6 +144,7 @@ def _printed(
     author: str,
     colour: str,
     logos: tuple[Logo, ...],
+    _spoken: Language,
     source: _Lazy,
 ) -> bytes:
     """A questionnaire depends on no zone: made once per form and language."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kobo_sync.config.mission import Mission
+from kobo_sync.language.speaking import spoken
 
 _TOKEN = re.compile(
     r"\s*(?:\$\{\s*(?P<ref>[\w.:-]+)\s*\}|(?P<text>'[^']*'|\"[^\"]*\"|‘[^’]*’)|(?P<number>\d+(?:\.\d+)?)"
@@ -89,9 +90,12 @@ _Node = tuple[str, tuple["_Node", ...]] | tuple[str, str]  # (kind, parts) or (k
 
 
 def words_of(language: str) -> Mapping[str, str]:
-    """The fixed words of a paper form in *language*: French where we have none, its direction always right."""
-    words = _LANGUAGES.get(language.lower()) or _LANGUAGES.get(language.lower().partition("-")[0], _FR)
-    return {**words, "dir": "rtl"} if language.lower().partition("-")[0] in _RIGHT_TO_LEFT else words
+    """The fixed words of a paper form in *language*, in the spoken one where we have none; its direction is always right."""
+    short = language.lower().partition("-")[0]
+    words = _LANGUAGES.get(language.lower()) or _LANGUAGES.get(short)
+    if words:
+        return words
+    return {**_LANGUAGES[spoken().code], "dir": "rtl" if short in _RIGHT_TO_LEFT else "ltr"}
 
 
 def mission_line(mission: Mission, language: str) -> str:

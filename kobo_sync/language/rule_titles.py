@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from kobo_sync.language.catalogue import later
 
 RULE_TITLES: Mapping[str, str] = {
+    "ADOPT001": later("Project not adopted"),
+    "ADOPT002": later("File of an adopted project unread"),
+    "ADOPT003": later("Adopted form's zones unknown here"),
+    "ADOPT004": later("Adopted form's codes unknown here"),
+    "ADOPT005": later("Languages of an adopted form"),
     "BACKUP001": later("Attached files not backed up"),
     "BADGE001": later("Badge to be looked at"),
     "BADGE002": later("Badge to be looked at"),

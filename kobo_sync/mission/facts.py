@@ -97,7 +97,7 @@ def gather_facts(
         counts=here.counts,
         form_versions={form_id: form.version for form_id, form in mission.forms.items()},
         fingerprint=here.fingerprint,
-        templates=mission.workspace.templates(),
+        templates=mission.workspace.templates(mission.config.mission.document_language.code),
         annexes=mission.workspace.annexes(),
         books=_Books(mission),
         file_digests=files,

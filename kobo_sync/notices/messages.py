@@ -33,6 +33,7 @@ TITLES = {
     "digest": later("Summary of the week by mail"),
     "purge": later("Erasure of personal data"),
     "backup": later("Backup"),
+    "adopt": later("Adoption of projects of the server"),
     "doctor": later("Diagnosis"),
     "diff": later("Comparison of the forms"),
     "deploy": later("Deployment of the forms"),

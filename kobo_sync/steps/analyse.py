@@ -9,6 +9,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.overview import collection, dashboard_of
 from kobo_sync.errors import KoboSyncError, RunStopped
+from kobo_sync.language.speaking import speaking
 from kobo_sync.mission.facts import Marks, gather_facts, gather_marks, rests_on
 from kobo_sync.mission.inputs_hash import Inputs
 from kobo_sync.mission.mission import Mission
@@ -43,13 +44,15 @@ def figures_of(
         return mission.report("analyse", started_at, {"zones": 0}, [], ["figures: unchanged"])
     inputs = inputs or Inputs(mission, whole)
     places, parts = [], {}
-    for zone in (*whole.config.zones, None):
-        figures = figures_of_zone(mission, whole, zone, marks, inputs)
-        parts[zone.code if zone else ELSEWHERE] = figures.forms
-        if zone:
-            places.append(figures.place)
+    with speaking(mission.config.mission.document_language):  # what is kept has one language, whoever works it out
+        for zone in (*whole.config.zones, None):
+            figures = figures_of_zone(mission, whole, zone, marks, inputs)
+            parts[zone.code if zone else ELSEWHERE] = figures.forms
+            if zone:
+                places.append(figures.place)
+        dashboard = dashboard_of(compared(), places)
     now = mission.clock()
-    mission.desk.put_snapshot("dashboard", dashboard_of(compared(), places), stamp, now)
+    mission.desk.put_snapshot("dashboard", dashboard, stamp, now)
     n_gone = {snapshots.form_id: snapshots.n_gone for snapshots in mission.store.holdings(list(mission.config.forms))}
     mission.desk.put_snapshot("collection", collection(whole, parts, n_gone), stamp, now)
     n = len(whole.config.zones)

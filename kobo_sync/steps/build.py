@@ -19,6 +19,7 @@ from kobo_sync.checks import ordered
 from kobo_sync.config.files import ZONES_FILE
 from kobo_sync.deliverables import deliverable
 from kobo_sync.errors import ConfigError, DocumentError, FormError, RunStopped, StoreError, place_of
+from kobo_sync.language.speaking import speaking
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.facts import facts_of_zone, gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, n_to_check, with_states
@@ -74,20 +75,21 @@ def build(
     with_mission = bool(config.deliverables.mission) and not zones
     if (pdf or fresh) and not with_mission:
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
-    run = _Run(mission)
-    run.look_at(chosen)
-    if len(run.previous_findings) < len(chosen):
-        # Each zone that is made asks who is named and registered, and ends with a look for circles: not through these.
-        names_of(run.whole)
-        bearers_of(registered(run.whole))
-    gc.freeze()
-    for done, zone in enumerate(chosen):
-        mission.progress("build", done, len(chosen) + with_mission)
-        run.zone(zone)
-    if with_mission:
-        mission.progress("build", len(chosen), len(chosen) + 1)
-        run.mission_set(fresh, pdf)
-    mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
+    with speaking(config.mission.document_language):
+        run = _Run(mission)
+        run.look_at(chosen)
+        if len(run.previous_findings) < len(chosen):
+            # Each zone that is made asks who is named and registered, and ends with a look for circles: not through these.
+            names_of(run.whole)
+            bearers_of(registered(run.whole))
+        gc.freeze()
+        for done, zone in enumerate(chosen):
+            mission.progress("build", done, len(chosen) + with_mission)
+            run.zone(zone)
+        if with_mission:
+            mission.progress("build", len(chosen), len(chosen) + 1)
+            run.mission_set(fresh, pdf)
+        mission.progress("build", len(chosen) + with_mission, len(chosen) + with_mission)
     report = mission.report("build", started_at, run.counts, run.findings, run.lines)
     if figures:
         report = then_figures(

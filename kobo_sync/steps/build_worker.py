@@ -16,6 +16,7 @@ from pathlib import Path
 from kobo_sync.analysis.memo import forget
 from kobo_sync.analysis.people import names_of
 from kobo_sync.config.files import SECRET_NAMES
+from kobo_sync.language.speaking import speak
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone
 from kobo_sync.mission.mission import Mission
@@ -42,6 +43,7 @@ def main(task: str, root: str, state: str, out: str) -> None:
     """The process that does one of `_TASKS`, for the workspace in these folders. Raises: KoboSyncError."""
     gc.set_threshold(50_000, 20, 100)  # as the command has it
     mission = Mission(Workspace(Path(root), Path(state), Path(out)), os.environ)
+    speak(mission.config.mission.document_language)
     marks = gather_marks(mission)
     compared = gather_facts(mission, marks=marks, named_only=True)
     if task == "checks":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
+from kobo_sync.steps.deployment_mark import mark_of, media_digest, signature
 from kobo_sync.steps.diff import harm_of_replacing
 from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
@@ -71,11 +71,15 @@ class LocalForm:
 
 @dataclass(frozen=True)
 class RemoteForm:
-    """The same form on the server; *unfinished* when our last deployment of it was cut short."""
+    """The same form on the server; *unfinished* when our last deployment of it was cut short.
+
+    *sha256* is the hash of its workbook's cells where nobody's mark tells it: a project that was made elsewhere.
+    """
 
     asset: Asset | None = None
     media: tuple[MediaFile, ...] = ()
     unfinished: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,7 +251,12 @@ def _ask(client: KoboClient, asset_uid: str, *, may_be_gone: bool) -> RemoteForm
             )
             raise
         return RemoteForm()
-    return RemoteForm(asset, tuple(media))
+    is_unmarked = asset.is_deployed and not asset.fingerprint
+    return RemoteForm(
+        asset,
+        tuple(media),
+        sha256=cells_sha256(client.workbook(asset_uid), f"{asset_uid}.xlsx") if is_unmarked else "",
+    )
 
 
 def plan_deploy(
@@ -275,6 +284,8 @@ def plan_deploy(
         whose = f"{marked.get('mission')}{f' ({workspace})' if workspace else ''}"
         return DeployAction("refuse", form_id, f"another workspace deployed it: {whose}", rule=OTHERS)
     ours = marked.get("form_id") == form_id and marked.get("mission") == owner[0] and workspace in ("", owner[1])
+    if remote.sha256 == here and not stale and not new and asset.version_id == asset.deployed_version:
+        return DeployAction("skip", form_id, "as it stands on the server", form_sha256=here)
     live = mark.get("sha256", "") if media_only else here
     touched = ours and mark.get("version_id") != asset.version_id
     if touched and not (remote.unfinished and not media_only) and CHANGED not in despite:
@@ -302,21 +313,24 @@ def plan_deploy(
 def _adopt(mission: Mission, client: KoboClient, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
     """Remember what stands deployed already, so that a lost store or a second machine knows it too.
 
-    A mark of an older version is signed: from then on no other workspace, and no copy, is taken for it.
+    A mark of an older version is signed, and one that was adopted gets its own: from then on no other workspace, and no
+    copy, is taken for it. A mark makes no new version for phones.
     """
     remembered = mission.store.deployments()
     for local, asset in unchanged:
         if asset and "asset" not in asset.fingerprint:
             with suppress(KoboRefused, KoboRejected):  # an account that may only look
-                more = {"workspace": mission.config.mission.id, "asset": asset.asset_uid}
-                client.write_fingerprint(asset.asset_uid, {**asset.fingerprint, **more})
+                mark = mark_of(
+                    mission,
+                    asset.asset_uid,
+                    form_id=local.form.form_id,
+                    sha256=local.sha256,
+                    version_id=asset.version_id,
+                    media_md5=local.media_md5,
+                )
+                client.write_fingerprint(asset.asset_uid, {**mark, **asset.fingerprint, **signature(mission, asset)})
         if asset and local.form.form_id not in remembered:
             _remember(mission, local, asset.asset_uid, local.sha256, asset.version_id, done=True)
-
-
-def media_digest(media_md5: Mapping[str, str]) -> str:
-    """One hash for a set of media."""
-    return hashlib.sha256(json.dumps(dict(media_md5), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def apply_action(
@@ -345,7 +359,7 @@ def apply_action(
     _publish(client, asset, local, previous)
     client.write_fingerprint(
         uid,
-        _mark(
+        mark_of(
             mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=asset.version_id, media_md5={}
         ),
     )
@@ -387,7 +401,7 @@ def _verify(
             if manifest is not None and not waiting[form_id]:
                 del waiting[form_id]
                 version = client.asset(uid)[0].version_id
-                mark = _mark(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
+                mark = mark_of(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
                 client.write_fingerprint(uid, mark)
                 _remember(mission, local[form_id], uid, sha256, version, done=True)
             elif attempt == VERIFY_TRIES // 2:
@@ -396,21 +410,6 @@ def _verify(
             break
         client.pause(min(5.0, 0.1 * 2**attempt))
     return [_not_published(form_id, missing or ["the form itself"]) for form_id, missing in waiting.items()]
-
-
-def _mark(
-    mission: Mission, asset_uid: str, *, form_id: str, sha256: str, version_id: str, media_md5: Mapping[str, str]
-) -> dict[str, str]:
-    """Our mark on the server; *media_md5* are the media that phones are known to get."""
-    return {
-        "mission": mission.config.mission.code,
-        "workspace": mission.config.mission.id,
-        "asset": asset_uid,
-        "form_id": form_id,
-        "sha256": sha256,
-        "version_id": version_id,
-        "media": media_digest(media_md5),
-    }
 
 
 def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, version_id: str, *, done: bool) -> None:

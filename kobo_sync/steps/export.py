@@ -27,6 +27,8 @@ from kobo_sync.desk import access_log
 from kobo_sync.documents.spreadsheets import tabular
 from kobo_sync.documents.spreadsheets.excel import Sheet
 from kobo_sync.forms.classes import PLACES
+from kobo_sync.language.catalogue import later, t
+from kobo_sync.language.speaking import speaking
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -39,7 +41,7 @@ SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
 FOLDER = "donnees"
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
 _LONGEST_USER, _LONGEST_PART = 64, 100  # of the log
-_ROUNDED = "donnees.geojson – les positions sont arrondies à environ un kilomètre."
+_ROUNDED = later("donnees.geojson – positions are rounded to about a kilometre.")
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
 
@@ -55,7 +57,8 @@ def export(
     """
     started_at = mission.clock()
     facts = gather_facts(mission)
-    files = _files(facts, shape, nominative)
+    with speaking(mission.config.mission.document_language):
+        files = _files(facts, shape, nominative)
     if nominative:
         _note_who_asked(mission, facts, shape, files, asked_by)
     folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
@@ -141,7 +144,7 @@ def _geojson(facts: Facts, *, nominative: bool) -> dict[str, bytes]:
         shown.append(_without(sheet, places))
     files = {"donnees.geojson": tabular.geojson_bytes(shown, drawings)}
     if not nominative:
-        lines = [*read_me_lines(facts, told, nominative=False), *steps_lines(told), _ROUNDED]
+        lines = [*read_me_lines(facts, told, nominative=False), *steps_lines(told), t(_ROUNDED)]
         files["lisez-moi.txt"] = ("\n".join(lines) + "\n").encode("utf-8-sig")
     return files
 

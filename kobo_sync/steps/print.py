@@ -154,7 +154,9 @@ def _identity(mission: Mission | None) -> tuple[str, list[Logo]]:
     if mission is None:
         return HOUSE, []
     identity = mission.config.identity
-    return readable(identity.colour), known_logos(identity, mission.workspace.templates() if identity.logos else {})
+    language = mission.config.mission.document_language.code
+    templates = mission.workspace.templates(language) if identity.logos else {}
+    return readable(identity.colour), known_logos(identity, templates)
 
 
 def _written(

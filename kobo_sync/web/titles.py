@@ -13,6 +13,7 @@ TITLES = {
     "digest": "Bilan de la semaine par mail",
     "purge": "Effacement des données personnelles",
     "backup": "Sauvegarde",
+    "adopt": "Reprise de projets du serveur",
     "doctor": "Diagnostic",
     "diff": "Comparaison des formulaires",
     "deploy": "Publication des formulaires",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import Busy, ConfigError, StoreError, disk_error
+from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.locking import lock
@@ -25,6 +26,7 @@ from kobo_sync.workspace.private import key_in, private_file, private_folder
 from kobo_sync.workspace.replacing import mend_folder, put_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
+from kobo_sync.workspace.templates import in_language
 from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
@@ -303,11 +305,11 @@ class Workspace:
                     personal.add(name)  # as soon as one question shows it as such
         return {name: choices for name, choices in lists.items() if name not in personal}
 
-    def templates(self) -> dict[str, bytes]:
-        """What documents are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
+    def templates(self, language: Code) -> dict[str, bytes]:
+        """What documents in *language* are made from, by path below exports/templates/: the mission's own, else the packaged ones."""
         packaged = resources.files("kobo_sync") / "starter" / "exports" / "templates"
         templates = {name: item.read_bytes() for name, item in _tree(packaged, "") if is_content(name)}
-        return templates | _folder_bytes(self.root / "exports" / "templates")
+        return in_language(templates, _folder_bytes(self.root / "exports" / "templates"), language)
 
     def annexes(self) -> dict[str, bytes]:
         """The annexes that staff put in exports/annexes/, by path below it."""

@@ -10,10 +10,15 @@ from docx import Document as open_docx
 from docx.oxml.ns import qn
 from invented_facts import make_facts, table
 
+from kobo_sync.analysis import quoting
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.analysis.quoting import CODE, MAIL, NAME, NUMBER, PHONE, reader_of, review, shown
+from kobo_sync.analysis.quoting import reader_of, review, shown
 from kobo_sync.deliverables import deliverable
+from kobo_sync.language.catalogue import t
 from kobo_sync.steps.build import NOT_BUILT
+
+CODE, MAIL, NAME = t(quoting.CODE), t(quoting.MAIL), t(quoting.NAME)
+NUMBER, PHONE = t(quoting.NUMBER), t(quoting.PHONE)
 
 
 def facts() -> Facts:
@@ -63,7 +68,7 @@ def test_what_is_masked(said: str, shown: str | None) -> None:
 
 def test_review_counts_per_place() -> None:
     found = review(facts(), [("points forts", ["Khadija explique bien", "Rien"]), ("suites", ["Un suivi"])])
-    assert found == [("points forts", 1, ("nom",))]
+    assert found == [("points forts", 1, ("name",))]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from kobo_sync.analysis.people import People, asked_of_people, comparable, gathe
 from kobo_sync.analysis.quoting import Reader
 from kobo_sync.config.config import Config
 from kobo_sync.forms.classes import Asked, uses
+from kobo_sync.language.speaking import speaking
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Form
 from kobo_sync.store.erasure import SYSTEM, Mask, raw_rows
@@ -31,7 +32,8 @@ def reader_of_rows(mission: Mission, common: frozenset[str], retired: Callable[[
         people = gathered(asked, _answers(mission, form_id)) if asked else People()
         names = tuple(((name,),) for name in listed(mission.config, form))
         parts.append(People((*people.persons, *names), people.numbers))
-    return Reader(comparable(parts, common))
+    with speaking(mission.config.mission.document_language):
+        return Reader(comparable(parts, common))
 
 
 def _answers(mission: Mission, form_id: str) -> Iterator[Mapping[str, object]]:

@@ -1,0 +1,278 @@
+"""Projects that are on the server already, taken into the mission: their forms, media and settings, as they stand there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from kobo_sync.analysis.meaning import MEANINGS
+from kobo_sync.config.editing import FormEntry, with_forms
+from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
+from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
+from kobo_sync.forms.xlsform import read_form
+from kobo_sync.kobo.client import KoboClient
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
+from kobo_sync.workspace.writing import write_atomic
+
+NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER = (f"ADOPT{n:03}" for n in range(1, 6))
+_FORM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[\w][\w .-]{0,99}")  # of a file in forms/media/
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as it was taken: its *form* and the bytes of its workbook and *media*, with what it seems to be."""
+
+    asset: Asset
+    form: Form
+    content: bytes
+    media: Mapping[str, bytes]
+    guess: Guess
+
+    @property
+    def form_id(self) -> str:
+        """Its id in the mission."""
+        return self.form.form_id
+
+    @property
+    def file(self) -> str:
+        """The name of its workbook in forms/."""
+        return f"{self.form_id}.xlsx"
+
+
+def projects_of_account(mission: Mission) -> Report:
+    """A line for each project that the account sees: uid, name, state, submissions, and as which form it is here. Raises: KoboError, ConfigError."""
+    started_at = mission.clock()
+    assets = sorted(mission.reader().assets(), key=lambda asset: (folded(asset.name), asset.asset_uid))
+    form_ids = {uid: form_id for form_id, uid in _uids(mission).items()}
+    lines = []
+    for asset in assets:
+        state = "deployed" if asset.is_deployed and asset.is_active else "archived" if asset.is_deployed else "draft"
+        here = f", here as {form_ids[asset.asset_uid]}" if asset.asset_uid in form_ids else ""
+        lines.append(f"{asset.asset_uid}  {asset.name}: {state}, {asset.n_submissions} submissions{here}")
+    if assets:
+        lines.append("take one with `kobo-sync adopt UID` or its name")
+    return mission.report("adopt", started_at, {"projects": len(assets)}, [], lines or ["the account sees no project"])
+
+
+def adopt(mission: Mission, names: Sequence[str]) -> Report:
+    """Take the projects that *names* say (uids or names) into the workspace: nothing is changed on the server.
+
+    Written are forms/, forms/media/, ``[forms]`` and ``[server.assets]`` in mission.toml, and zones.csv where it is still the
+    starter's. A project that cannot be taken is a finding; the others are taken.
+    Raises: ConfigError for a name that is no project's, or several projects'; KoboError, StoreError.
+    """
+    started_at, client = mission.clock(), mission.reader()
+    assets = [_named(name, client.assets()) for name in dict.fromkeys(names)]
+    findings: list[Finding] = []
+    projects: list[Project] = []
+    for asset in assets:
+        try:
+            projects.append(_read(mission, client, asset, [each.form_id for each in projects], findings))
+        except FormError as error:
+            findings.append(Finding(NOT_TAKEN, "error", f"{asset.name} ({asset.asset_uid})", error.message, error.hint))
+    if projects:
+        _write(mission, projects, findings)
+    lines = [line for project in projects for line in _described(project)]
+    counts = {"projects": len(projects), "media": sum(len(project.media) for project in projects)}
+    return mission.report("adopt", started_at, counts, findings, lines)
+
+
+def _uids(mission: Mission) -> dict[str, str]:
+    remembered = {form_id: each.asset_uid for form_id, each in mission.store.deployments().items()}
+    return remembered | mission.adopted
+
+
+def _named(name: str, assets: Sequence[Asset]) -> Asset:
+    """The project of that uid, else of that name. Raises: ConfigError."""
+    matching = [asset for asset in assets if asset.asset_uid == name] or [
+        asset for asset in assets if folded(asset.name) == folded(name)
+    ]
+    if len(matching) > 1:
+        uids = " and ".join(asset.asset_uid for asset in matching)
+        raise ConfigError(f"{len(matching)} projects are called so: {uids}", file=name, hint="name one by its uid")
+    if not matching:
+        raise ConfigError(
+            "the account sees no such project",
+            file=name,
+            hint="`kobo-sync adopt` lists those that it sees; have the owner share it",
+        )
+    return matching[0]
+
+
+# ── read ──
+
+
+def _read(mission: Mission, client: KoboClient, asset: Asset, taken: Iterable[str], findings: list[Finding]) -> Project:
+    """The project with its media; a medium that does not come is a finding. Raises: FormError, ConfigError, KoboError."""
+    content = client.workbook(asset.asset_uid)
+    slug = folded(asset.name)[:64].encode("ascii", "ignore").decode().strip("_") or asset.asset_uid
+    form = read_form(content, f"{slug}.xlsx")
+    if not _FORM_ID.fullmatch(form.form_id):
+        raise FormError(
+            f"the form id {form.form_id!r} cannot be a key of the settings",
+            form=asset.name,
+            hint="give the form an id of a-z, 0-9, _ and - on the server (settings sheet, form_id), then adopt it",
+        )
+    if form.form_id in mission.config.forms or form.form_id in taken:
+        raise FormError(
+            f"the mission has a form {form.form_id!r} already",
+            form=asset.name,
+            hint=f"if it is the same, name its project in [server.assets] of {MISSION_FILE}; else take that form out first",
+        )
+    media = _media(client, asset, client.asset(asset.asset_uid)[1], form.form_id, findings)
+    return Project(asset, form, content, media, guess(form))
+
+
+def _media(
+    client: KoboClient, asset: Asset, listed: Sequence[MediaFile], form_id: str, findings: list[Finding]
+) -> dict[str, bytes]:
+    media: dict[str, bytes] = {}
+    for each in listed:
+        content = None
+        if _NAME.fullmatch(each.filename) and asset.is_deployed and asset.is_active:
+            try:
+                content = client.phone_file(asset.asset_uid, each.filename)
+            except (KoboRefused, KoboRejected):
+                content = None
+        if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != each.md5:
+            message = f"its file {each.filename} could not be read as phones get it"
+            hint = "download it on the server (the project's media) and put it in forms/media/"
+            findings.append(Finding(NO_MEDIUM, "warning", form_id, message, hint, form_id=form_id))
+        else:
+            media[each.filename] = content
+    return media
+
+
+# ── write ──
+
+
+def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
+    """Files first, settings last: a run that is cut short leaves settings that name none of them."""
+    root = mission.workspace.root
+    settings = root / MISSION_FILE
+    text = with_forms(
+        settings.read_text("utf-8"),
+        [_entry(project) for project in projects],
+        {project.form_id: project.asset.asset_uid for project in projects},
+    )
+    for project in projects:
+        write_atomic(root / "forms" / project.file, project.content)
+        for name, content in project.media.items():
+            write_atomic(root / "forms" / "media" / name, content)
+        findings += _differences(mission, project)
+    _write_zones(mission, projects, findings)
+    write_atomic(settings, text.encode())
+
+
+def _entry(project: Project) -> FormEntry:
+    """The settings of a project: what was guessed surely enough, and as comments what was not."""
+    guessed = project.guess
+    role = guessed.role if guessed.confidence >= SURE_ENOUGH else "other"
+    meanings = MEANINGS.get(guessed.role, ("zone", "consent"))
+    fields = {
+        name: guessed.fields[name][0]
+        for name in meanings
+        if name in guessed.fields and guessed.fields[name][1] >= SURE_ENOUGH
+    }
+    comments = {name: _share(guessed.fields[name][1]) for name in fields}
+    if role != "other":
+        comments["role"] = _share(guessed.confidence)
+    doubts = []
+    if role == "other" and guessed.role != "other":
+        doubts.append(f'role = "{guessed.role}" perhaps ({_share(guessed.confidence)}): write it above if it is')
+    doubts += [f'{name} = ""  (no question was recognised)' for name in meanings if name not in fields]
+    is_rated = role == "satisfaction"
+    return FormEntry(
+        project.form_id,
+        project.file,
+        role,
+        fields,
+        guessed.scales if is_rated else (),
+        guessed.open_questions if is_rated else (),
+        comments,
+        doubts,
+    )
+
+
+def _share(confidence: float) -> str:
+    return f"guessed, {confidence:.0%} sure"
+
+
+def _described(project: Project) -> list[str]:
+    guessed = project.guess
+    role = f"{guessed.role} ({guessed.confidence:.0%} sure)" if guessed.role != "other" else "no role recognised"
+    recognised = ", ".join(
+        f"{name} = {question}" for name, (question, score) in guessed.fields.items() if score >= SURE_ENOUGH
+    )
+    return [
+        f"{project.form_id}: {project.asset.name}, {len(project.form.questions)} questions, {role}",
+        f"{project.form_id}: recognised {recognised or 'no meaning'}; look at [forms.{project.form_id}] in {MISSION_FILE}",
+    ]
+
+
+def _write_zones(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
+    """Put the zones that the forms offer in zones.csv where it is still the starter's; else say which are not in it."""
+    path = mission.workspace.root / ZONES_FILE
+    starter = (resources.files("kobo_sync") / "starter" / ZONES_FILE).read_bytes()
+    zones = {zone.code for zone in mission.config.zones}
+    for project in projects:
+        offered = _choices(project, "zone")
+        missing = [choice.name for choice in offered if choice.name not in zones]
+        if not missing:
+            continue
+        if path.read_bytes() == starter:
+            write_atomic(path, _zones_csv(offered, mission.config.mission.languages))
+            return
+        shown = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
+        message = f"it asks for {len(missing)} zones that {ZONES_FILE} does not have: {shown}"
+        hint = f"add them to {ZONES_FILE}, or correct its codes: rows of an unknown zone stand in no zone's documents"
+        findings.append(Finding(ZONES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
+
+
+def _zones_csv(zones: Sequence[Choice], languages: Sequence[str]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["code", *(f"label_{language}" for language in languages)])
+    for zone in zones:
+        writer.writerow(
+            [
+                zone.name,
+                *(zone.labels.get(language) or next(iter(zone.labels.values()), zone.name) for language in languages),
+            ]
+        )
+    return out.getvalue().encode()
+
+
+def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:
+    name = project.guess.fields.get(meaning, ("", 0.0))[0]
+    question = project.form.question(name) if name else None
+    return project.form.choices.get(question.list_name, ()) if question else ()
+
+
+def _differences(mission: Mission, project: Project) -> list[Finding]:
+    """A finding for each question whose answers are none of the codes that ``[codes]`` knows, and for languages that the mission has not."""
+    codes, languages = mission.config.codes, mission.config.mission.languages
+    findings = []
+    if project.form.languages and not set(project.form.languages) & set(languages):
+        message = f"it speaks {', '.join(project.form.languages)}; mission.languages are {', '.join(languages)}"
+        hint = f"write its languages in mission.languages of {MISSION_FILE}, the first one first"
+        findings.append(Finding(LANGUAGES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
+    for meaning, known in (
+        ("sex", (codes.female, codes.male)),
+        ("consent", (codes.yes,)),
+        ("moment", (codes.before, codes.after)),
+    ):
+        offered = [choice.name for choice in _choices(project, meaning)]
+        if offered and not set(known) <= set(offered):
+            message = f"the answers to {project.guess.fields[meaning][0]} are {', '.join(offered)}; [codes] expects {' and '.join(known)}"
+            hint = f"write this form's codes in [codes] of {MISSION_FILE}, or these answers count as nothing"
+            findings.append(Finding(CODES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
+    return findings
