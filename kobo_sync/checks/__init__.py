@@ -75,8 +75,8 @@ def _guarded(code: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 def _fault(check: str, where: str) -> Finding:
     """*where* is the kind and the place of the error: its own words may quote an answer."""
-    message = f"le contrôle {check} est en défaut ({where}) ; les autres ont été faits"
-    hint = "KOBO_SYNC_DEBUG=1 kobo-sync check, et signaler ce qui s’affiche ; [checks] off l’écarte en attendant"
+    message = f"the check {check} is at fault ({where}); the others were made"
+    hint = "run KOBO_SYNC_DEBUG=1 kobo-sync check, and report what it shows; [checks] off leaves it out until then"
     return Finding(FAULT, "error", check, message, hint)
 
 

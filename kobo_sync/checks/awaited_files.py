@@ -28,9 +28,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                         at,
                         CODE,
                         "warning",
-                        f"le fichier de « {question} » est annoncé mais n’est pas reçu",
+                        f"the file of “{question}” is announced but has not arrived",
                         subject=question,
-                        why="les exports et les documents restent sans ce fichier",
-                        hint="laisser le téléphone envoyer ses fichiers ; s’il ne les a plus, le noter et accepter l’alerte",
+                        why="exports and documents stay without this file",
+                        hint="let the phone send its files; if it does not have them any more, note that and accept the finding",
                         evidence=["late"],
                     )

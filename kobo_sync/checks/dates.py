@@ -35,17 +35,17 @@ def _outside(sheet: Sheet) -> Iterator[Finding]:
     other_day = own & ~np.isnat(its_day) & (days != its_day) & (not is_registration)
     for at in np.flatnonzero(outside | future | other_day):
         if future[at]:
-            message = "datée d’après sa réception : l’horloge du téléphone est fausse"
+            message = "dated after it was received: the phone's clock is wrong"
         elif outside[at]:
-            message = f"datée hors des jours de la mission ({first} à {last})"
+            message = f"dated outside the mission's days ({first} to {last})"
         else:
-            message = f"datée d’un autre jour que celui de la formation dans la zone ({its_day[at]})"
+            message = f"dated another day than that of the training in the zone ({its_day[at]})"
         yield sheet.finding(
             int(at),
             CODE,
             "warning",
             message,
-            why="une date fausse met la soumission hors du jour qu’elle décrit (essai, horloge, ou saisie tardive)",
-            hint="supprimer un essai ; sinon corriger la date, ou régler l’horloge du téléphone",
+            why="a wrong date puts the submission outside the day that it describes (a trial, a clock, or a late entry)",
+            hint="delete a trial; else correct the date, or set the phone's clock",
             evidence=[days[at]],
         )

@@ -30,9 +30,9 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             CODE,
             "warning",
             f"{MISSION_FILE}, forms.{sheet.form_id}.fields.signature",
-            f"présence sans signature : déclarée ({n} passage{'s' * (n > 1)} sans signature)",
-            "nommer la question de la signature si le formulaire en a une ; sinon joindre la feuille signée, et accepter le constat",
+            f"presence without a signature: declared ({n} record{'s' * (n > 1)} without a signature)",
+            "name the signature's question if the form has one; else attach the signed sheet, and accept the finding",
             form_id=sheet.form_id,
-            why="un bailleur demande une liste signée ; ici l’enquêteur atteste seul la présence",
+            why="a donor asks for a signed list; here the enumerator alone attests who was present",
             evidence=digest("declared"),
         )

@@ -16,6 +16,15 @@ from kobo_sync.model import Finding
 
 CODE = "DATA002"
 TITLE = "Duplicate person"
+ALIKE = {
+    ("phone",): "same phone",
+    ("name",): "same name",
+    ("near",): "very similar name",
+    ("phone", "name"): "same phone and same name",
+    ("phone", "near"): "same phone and very similar name",
+}
+# What digests of evidence are made of: it never changes.
+STORED = {"phone": "même téléphone", "name": "même nom", "near": "nom très proche"}
 MOST_SPELLINGS = 12  # that one name is compared with: keeps the time linear where thousands sound alike
 
 
@@ -24,11 +33,11 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sheet in registrations(facts):
         reasons: dict[tuple[int, int], list[str]] = {}
         for at, earlier in same_phone(sheet):
-            reasons.setdefault((at, earlier), []).append("même téléphone")
+            reasons.setdefault((at, earlier), []).append("phone")
         for identities in identities_by_zone(facts, sheet.form_id).values():
             for root, other, exact in identities.alike:
                 pair = (sheet.places[root], sheet.places[other])
-                reasons.setdefault(pair, []).append("même nom" if exact else "nom très proche")
+                reasons.setdefault(pair, []).append("name" if exact else "near")
         for (at, earlier), pair_reasons in sorted(reasons.items()):
             yield _finding(sheet, at, earlier, pair_reasons)
 
@@ -110,16 +119,15 @@ def _finding(sheet: Sheet, at: int, earlier: int, reasons: list[str]) -> Finding
     days = sheet.days
     both_dated = not (np.isnat(days[at]) or np.isnat(days[earlier]))
     other_day = bool(both_dated and days[at] != days[earlier])
-    near_only = reasons == ["nom très proche"]
-    same_day = ", le même jour" if both_dated and not other_day else ""
+    same_day = ", on the same day" if both_dated and not other_day else ""
     return sheet.finding(
         at,
         CODE,
-        "info" if near_only and other_day else "warning",
-        f"{' et '.join(reasons)} que la soumission {sheet.ids[earlier]}{same_day} : une personne inscrite deux fois ?",
-        why="comptée deux fois, la personne fausse le quota et la présence",
-        hint="comparer les deux ; supprimer l’une sur le serveur, ou noter « fausse alerte » si ce sont deux personnes",
+        "info" if reasons == ["near"] and other_day else "warning",
+        f"{ALIKE[tuple(reasons)]} in submission {sheet.ids[earlier]}{same_day}: one person registered twice?",
+        why="counted twice, the person distorts quota and attendance",
+        hint="compare the two; delete one on the server, or mark a “false alarm” if they are two persons",
         subject=sheet.roots[earlier],
-        evidence=reasons,
+        evidence=[STORED[reason] for reason in reasons],
         other=(sheet, earlier),
     )

@@ -32,9 +32,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 int(at),
                 CODE,
                 "warning" if short else "info",
-                f"entretien {'trop court' if short else 'trop long'} : {_said(took[at])}, attendu {_said(low)} à {_said(high)}",
-                why="trop court, les questions n’ont pas été lues ; trop long, le formulaire est resté ouvert",
-                hint="en parler avec l’enquêteur ; reprendre l’entretien s’il n’a pas eu lieu",
+                f"interview too {'short' if short else 'long'}: {_plain(took[at])} min, {_plain(low)} to {_plain(high)} min are due",
+                why="too short, the questions were not read out; too long, the form was left open",
+                hint="speak with the enumerator; take the interview again if it was not held",
                 evidence=[round(float(took[at]), 1)],
             )
 
@@ -45,5 +45,5 @@ def minutes(sheet: Sheet) -> npt.NDArray[np.float64]:
     return np.asarray(took.dt.total_seconds(), dtype=np.float64) / 60
 
 
-def _said(value: float) -> str:
-    return f"{value:.1f}".rstrip("0").rstrip(".").replace(".", ",") + " min"
+def _plain(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

@@ -18,10 +18,10 @@ CODE = "DATA022"
 TITLE = "Enumerator unlike the others"
 _ROW = np.dtype([("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")])
 SAID = {
-    "fast": "ses entretiens durent {:.0f} fois moins que ceux des autres",
-    "slow": "ses entretiens durent {:.0f} fois plus que ceux des autres",
-    "missing": "ses réponses manquantes sont {:.0f} fois plus nombreuses que celles des autres",
-    "busy": "sa plus grosse journée compte {:.0f} fois plus de soumissions que celle des autres",
+    "fast": "their interviews are {:.0f} times shorter than the others'",
+    "slow": "their interviews are {:.0f} times longer than the others'",
+    "missing": "their missing answers are {:.0f} times as many as the others'",
+    "busy": "their busiest day has {:.0f} times as many submissions as the others'",
 }
 
 
@@ -103,10 +103,10 @@ def _finding(work: Work, figure: str, times: float) -> Finding:
         "info",
         f"{work.form_id}, {work.enumerator}",
         f"{SAID[figure].format(times)} ({work.n} soumissions)",
-        "accompagner l’enquêteur, revoir quelques entretiens avec lui",
+        "go along with the enumerator, look through some interviews together",
         form_id=work.form_id,
         enumerator=work.enumerator,
-        why="un écart aussi net vient rarement des personnes interrogées",
+        why="so clear a difference rarely comes from the persons interviewed",
         subject=f"{work.enumerator}/{figure}",
         evidence=digest(round(times)),
     )

@@ -53,8 +53,8 @@ def _finding(sheet: Sheet, at: int, missing: list[str]) -> Finding:
         at,
         CODE,
         "info",
-        f"cette personne n’a pas signé : {', '.join(missing)}",
-        why="elle compte comme présente, mais pas pour la journée entière",
-        hint="rien à faire si elle est partie ; sinon retrouver la feuille et saisir la demi-journée qui manque",
+        f"this person did not sign: {', '.join(missing)}",
+        why="they count as present, but not for the whole day",
+        hint="nothing to do if they left; else find the sheet and enter the half-day that is missing",
         evidence=missing,
     )

@@ -21,10 +21,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 "error",
                 f"{MISSION_FILE}, forms.{form_id}.{key}",
-                f"« {name} » n’est pas une question du formulaire {form_id}",
-                "corriger le nom, ou retirer la clé",
+                f"“{name}” is no question of the form {form_id}",
+                "correct the name, or take the key out",
                 form_id=form_id,
-                why="ce que la clé désigne reste vide dans tous les livrables",
+                why="what the key stands for stays empty in all deliverables",
                 subject=key,
             )
 

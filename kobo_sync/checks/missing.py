@@ -86,7 +86,7 @@ def judged(parts: Iterable[Part]) -> Iterator[Finding]:
             questions = [n for n in row.empty if row.version in (answered[part.form_id, n] or (row.version,))]
             names = list(dict.fromkeys([*questions, *row.essential]))
             if names:
-                message = f"sans réponse : {', '.join(names[:8])}{'…' if len(names) > 8 else ''}"
+                message = f"no answer to: {', '.join(names[:8])}{'…' if len(names) > 8 else ''}"
                 yield replace(row.finding, message=message, evidence=digest(*names))
 
 
@@ -96,8 +96,8 @@ def _finding(sheet: Sheet, at: int) -> Finding:
         CODE,
         "warning",
         "",
-        why="une réponse manquante n’est jamais comptée comme zéro : la soumission sort des calculs concernés",
-        hint="compléter la soumission sur le serveur, ou rappeler la personne",
+        why="a missing answer is never counted as zero: the submission leaves the figures that need it",
+        hint="complete the submission on the server, or call the person again",
     )
 
 

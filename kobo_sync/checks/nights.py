@@ -32,9 +32,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                 int(at),
                 CODE,
                 "warning",
-                f"entretien commencé la nuit, à {hour[11:]}",
-                why="personne n’est interrogé à cette heure : saisie après coup, ou horloge fausse",
-                hint="demander à l’enquêteur ; régler l’horloge du téléphone",
+                f"interview begun at night, at {hour[11:]}",
+                why="nobody is interviewed at that hour: entered afterwards, or the clock is wrong",
+                hint="ask the enumerator; set the phone's clock",
                 evidence=[hour],
             )
 

@@ -30,17 +30,12 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
     "focus_group": ("zone", "women", "men", "themes"),
     "road_map": ("zone", "objective", "action"),
 }
-_REASONS: Mapping[Reason, tuple[str, str]] = {  # one, many
-    "rejected": ("écartée par son statut", "écartées par leur statut"),
-    "refused": ("refus de consentement", "refus de consentement"),
-    "unsigned": ("sans signature", "sans signature"),
-    "no_session": ("d’une demi-journée inconnue", "d’une demi-journée inconnue"),
-    "no_moment": ("ni d’avant ni d’après", "ni d’avant ni d’après"),
-    "unanswered": ("sans réponse qui se compte", "sans réponse qui se compte"),
-    "repeated": (
-        "répétée par la même personne, la première compte",
-        "répétées par la même personne, la première compte",
-    ),
+_TOLD: Mapping[Reason, str] = {
+    "refused": "without consent",
+    "unsigned": "without a signature",
+    "no_session": "of an unknown half-day",
+    "no_moment": "neither before nor after",
+    "unanswered": "without an answer that counts",
 }
 _FIELD: Mapping[Reason, str] = {
     "refused": "fields.consent",
@@ -49,14 +44,14 @@ _FIELD: Mapping[Reason, str] = {
     "no_moment": "fields.moment",
 }
 _CURE: Mapping[Reason, str] = {
-    "refused": "écrire dans [codes] yes le code d’accord que le formulaire enregistre ; rien à faire si tout le monde a refusé",
-    "unsigned": "faire signer, ou retirer la clé si le formulaire ne demande pas de signature : la présence est alors déclarée",
-    "no_session": "écrire dans [[sessions]] les codes que le formulaire enregistre, ou corriger les soumissions",
-    "no_moment": "écrire dans [codes] before et after les codes que le formulaire enregistre, ou corriger les soumissions",
-    "unanswered": "vérifier que les clés de [forms] nomment les questions qui portent les réponses",
+    "refused": "write in [codes] yes the code of consent that the form records; nothing to do if everybody refused",
+    "unsigned": "have people sign, or take the key out if the form asks for no signature: presence is then declared",
+    "no_session": "write in [[sessions]] the codes that the form records, or correct the submissions",
+    "no_moment": "write in [codes] before and after the codes that the form records, or correct the submissions",
+    "unanswered": "see that the keys of [forms] name the questions that hold the answers",
 }
-_SEX_CURE = "écrire dans [codes] female et male les codes que le formulaire enregistre, ou corriger les soumissions"
-_GROUP_CURE = "écrire dans [[groups]] les codes que le formulaire enregistre, ou corriger les soumissions"
+_SEX_CURE = "write in [codes] female and male the codes that the form records, or correct the submissions"
+_GROUP_CURE = "write in [[groups]] the codes that the form records, or correct the submissions"
 RATINGS = ("severity", "households", "feasibility")
 _TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # people decided it, or DATA006 names each row
 
@@ -98,24 +93,25 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
             each,
             f"fields.{name}",
             "error" if is_named else "warning",
-            f"« {question} » n’a pas de réponses" if is_named else f"aucune question ne porte « {name} »",
-            "ce que la réponse aurait dit manque à tous les chiffres qui en dépendent",
-            f"nommer dans forms.{each.form_id}.fields la question du formulaire qui porte « {name} »",
+            f"“{question}” has no answers" if is_named else f"no question carries “{name}”",
+            "what the answer would have told is missing in all figures that rest on it",
+            f"name in forms.{each.form_id}.fields the form's question that carries “{name}”",
         )
 
 
 def _set_aside(each: Receipt, reason: Reason, n: int) -> Finding:
-    unit = "soumission" if each.table == each.form_id else "action"
-    singular, plural = _REASONS[reason]
-    counted = f"{n} {unit}{'s' if n > 1 else ''} {plural if n > 1 else singular}"
-    whole = "aucune ne compte" if not each.used else f"n’entre{'nt' if n > 1 else ''} dans aucun chiffre"
+    is_whole, told = each.table == each.form_id, _TOLD[reason]
+    if each.used:
+        message = f"{n} of {each.received} {'submissions' if is_whole else 'actions'} {'count' if n > 1 else 'counts'} in no figure: {told}"
+    else:
+        message = f"none of {each.received} {'submissions' if is_whole else 'actions'} counts: {n} {told}"
     return _finding(
         each,
         _FIELD.get(reason, ""),
         "error" if not each.used else "warning",
-        f"{counted}, sur {each.received} : {whole}",
-        "ce qui ne compte pas manque à tous les livrables",
-        _CURE.get(reason, "corriger les soumissions sur le serveur"),
+        message,
+        "what does not count is missing in all deliverables",
+        _CURE.get(reason, "correct the submissions on the server"),
         subject=f"{each.table}/{reason}",
     )
 
@@ -130,9 +126,9 @@ def _without_zone(facts: Facts, each: Receipt) -> Iterator[Finding]:
             each,
             "fields.zone",
             "error",
-            f"aucune zone de la mission n’est dite ({len(zones)} soumission{'s' * (len(zones) > 1)}) : les livrables des zones disent zéro",
-            "une soumission entre dans les livrables de la zone qu’elle dit",
-            "demander la zone (liste zones.csv) dans le formulaire, et la nommer dans la clé ; ou corriger les codes",
+            f"no zone of the mission is named ({len(zones)} submission{'s' * (len(zones) > 1)}): the zones' deliverables say zero",
+            "a submission enters the deliverables of the zone that it names",
+            "ask for the zone (the list of zones.csv) in the form, and name that question in the key; or correct the codes",
         )
 
 
@@ -154,9 +150,9 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 "fields.ranking",
                 "error",
-                "aucun besoin classé n’est dans la liste des besoins : ni libellé ni domaine dans les livrables",
-                "les livrables nomment les besoins par cette liste",
-                f"écrire dans {settings.catalogue} les codes que le formulaire enregistre",
+                "no ranked need is in the list of needs: neither label nor domain in the deliverables",
+                "the deliverables name the needs by this list",
+                f"write in {settings.catalogue} the codes that the form records",
             )
         yield from _rated_nothing(facts, each)
         if ranked.n_no_group:
@@ -164,8 +160,8 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 "fields.group",
                 "error" if ranked.n_no_group == ranked.n else "warning",
-                f"classements sans groupe de la mission : {ranked.n_no_group} sur {ranked.n}, qui n’entrent dans aucun score",
-                "le score est la moyenne des groupes",
+                f"rankings without a group of the mission: {ranked.n_no_group} of {ranked.n}, which enter no score",
+                "the score is the mean of the groups",
                 _GROUP_CURE,
             )
     if settings.role == "satisfaction":
@@ -180,9 +176,9 @@ def _silent(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 "likert",
                 "error",
-                f"aucune question notée n’a de réponse ({each.used} soumission{'s' * (each.used > 1)}) : aucune part n’est calculée",
-                "les parts de satisfaction viennent de ces questions",
-                "nommer dans likert, fields.intention et fields.recommend les questions du formulaire",
+                f"no rated question has an answer ({each.used} submission{'s' * (each.used > 1)}): no share is computed",
+                "the shares of satisfaction come from these questions",
+                "name in likert, fields.intention and fields.recommend the form's questions",
             )
         yield from _off_the_scale(facts, each)
 
@@ -205,9 +201,9 @@ def _rated_nothing(facts: Facts, each: Receipt) -> Iterator[Finding]:
             each,
             "fields.need",
             "error" if n == len(codes) else "warning",
-            f"évaluations sans besoin de la liste : {n} sur {len(codes)}, qui n’entrent dans aucune moyenne",
-            "gravité, ménages touchés et faisabilité se comptent par besoin",
-            "nommer dans la clé la question qui dit le besoin, avec les codes de la liste des besoins ; ou corriger les soumissions",
+            f"ratings without a need of the list: {n} of {len(codes)}, which enter no mean",
+            "severity, households concerned and feasibility are counted by need",
+            "name in the key the question that tells the need, with the codes of the list of needs; or correct the submissions",
         )
 
 
@@ -226,9 +222,9 @@ def _off_the_scale(facts: Facts, each: Receipt) -> Iterator[Finding]:
                 each,
                 name,
                 "error" if n == len(answers) else "warning",
-                f"réponses hors de la liste du formulaire : {n} sur {len(answers)}, qui n’entrent dans aucune part",
-                "les parts de satisfaction viennent de ces questions",
-                "remettre dans la liste du formulaire les codes qui manquent, ou corriger les soumissions",
+                f"answers outside the form's list: {n} of {len(answers)}, which enter no share",
+                "the shares of satisfaction come from these questions",
+                "put the missing codes back into the form's list, or correct the submissions",
             )
 
 
@@ -262,8 +258,8 @@ def _unknown_codes(facts: Facts, each: Receipt, name: str, codes: Collection[str
             each,
             f"fields.{name}",
             "error",
-            f"aucune des {len(answers)} réponses n’est un code de la mission : toutes sont comptées « non précisé »",
-            "les tableaux par groupe et par sexe viennent de ces codes",
+            f"none of the {len(answers)} answers is a code of the mission: all are counted as “not given”",
+            "the tables by group and by sex come from these codes",
             hint,
         )
 
@@ -279,9 +275,9 @@ def _nameless(facts: Facts, each: Receipt) -> Iterator[Finding]:
             each,
             "fields.person",
             "error" if n == len(roots) else "warning",
-            f"{n} passage{'s' * (n > 1)} sans code ni nom, sur {len(roots)} : une personne de plus à chaque fois",
-            "la même personne est comptée à chaque demi-journée",
-            "nommer dans la clé, family_name et given_name les questions qui disent qui est là ; ou corriger les soumissions",
+            f"{n} record{'s' * (n > 1)} without a code or a name, of {len(roots)}: one person more each time",
+            "the same person is counted at each half-day",
+            "name in the key, family_name and given_name the questions that tell who is there; or correct the submissions",
         )
 
 

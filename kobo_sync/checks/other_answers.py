@@ -44,9 +44,9 @@ def _finding(sheet: Sheet, at: int, question: str, item: str, words: str) -> Fin
         at,
         CODE,
         "info",
-        f"« {question} » : une réponse « autre » est à lire",
-        why="tant qu’elle n’a pas de code, elle ne compte dans aucun classement",
-        hint="la recoder sur le serveur si une modalité convient ; sinon l’accepter telle quelle",
+        f"“{question}”: an answer “other” is to be read",
+        why="until it has a code it counts in no ranking",
+        hint="recode it on the server if a choice fits; else accept it as it is",
         subject=f"{question}/{item}",
         evidence=[words],
     )

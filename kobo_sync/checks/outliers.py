@@ -64,15 +64,16 @@ def _far(sheet: Sheet, table: pd.DataFrame, at: npt.NDArray[np.intp], repeat: st
         positions = texts(table, "position") if repeat else []
         for row in np.flatnonzero((values < low - reach) | (values > high + reach)):
             above = values[row] > high
-            item = f", n° {positions[row]}" if repeat and positions[row] else ""
+            item = f", no. {positions[row]}" if repeat and positions[row] else ""
             yield sheet.finding(
                 int(at[row]),
                 CODE,
                 "warning",
-                f"« {question} »{item} : valeur {'bien plus haute' if above else 'bien plus basse'} que les autres"
-                f" ({'plus de' if above else 'moins de'} {high + reach if above else low - reach:.4g})",
-                why="une faute de frappe (un zéro de trop) suffit à fausser une moyenne",
-                hint="vérifier auprès de l’enquêteur ; corriger, ou accepter si la valeur est vraie",
+                f"“{question}”{item}: a value far higher than the others (more than {high + reach:.4g})"
+                if above
+                else f"“{question}”{item}: a value far lower than the others (less than {low - reach:.4g})",
+                why="a slip of the finger (one zero too many) is enough to distort a mean",
+                hint="ask the enumerator; correct it, or accept it if the value is true",
                 subject=f"{repeat}/{question}/{positions[row]}" if repeat else question,
                 evidence=[values[row]],
             )

@@ -45,9 +45,9 @@ def _far(
             places[row],
             CODE,
             "warning",
-            f"« {question} » est à {away[row]:.0f} km du centre de la zone (rayon : {radius[row]:g} km)",
-            why="la soumission a été saisie ailleurs, ou sa zone est fausse",
-            hint="vérifier la zone choisie ; demander à l’enquêteur d’où il a envoyé",
+            f"“{question}” is {away[row]:.0f} km from the zone's centre (radius: {radius[row]:g} km)",
+            why="the submission was entered elsewhere, or its zone is wrong",
+            hint="check the zone that was chosen; ask the enumerator from where it was sent",
             subject=f"{repeat}/{question}/{positions[row]}" if repeat else question,
             evidence=[round(float(away[row]))],
         )

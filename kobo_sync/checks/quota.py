@@ -33,21 +33,25 @@ def check(facts: Facts) -> Iterator[Finding]:
                 yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
         n = by_zone[zone.code]
         if not has_finding and zone.quotas and n != zone.target:
-            yield _finding(zone, f"{zone.name}, tous groupes", "", n, zone.target, form_id)
+            yield _finding(zone, f"{zone.name}, all groups", "", n, zone.target, form_id)
 
 
 def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: str) -> Finding:
     short = n < target
     severity: Severity = "warning" if short else "info"
+    if n:
+        message = f"{n} registered for a quota of {target}: {abs(n - target)} {'fewer' if short else 'more'}"
+    else:
+        message = f"nobody registered for a quota of {target}: {target} fewer"
     return Finding(
         CODE,
         severity,
         where,
-        f"{n or 'aucun'} inscrit{'s' if n > 1 else ''} pour un quota de {target} : {abs(n - target)} {'de moins' if short else 'de plus'}",
-        "inviter d’autres personnes de ce groupe" if short else "rien à faire si les organisateurs sont d’accord",
+        message,
+        "invite more persons of this group" if short else "nothing to do if the organisers agree",
         zone=zone.code,
         form_id=form_id,
-        why="le quota fixe la part de chaque groupe ; un écart déséquilibre les priorités de la zone",
+        why="the quota sets each group's share; a gap unbalances the zone's priorities",
         subject=f"{zone.code}/{group}",
         evidence=digest(n - target),
     )

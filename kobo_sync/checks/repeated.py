@@ -14,9 +14,9 @@ from kobo_sync.model import Finding
 CODE = "DATA006"
 TITLE = "Same person twice for one half-day, test or code"
 ONCE_PER: dict[Role, tuple[str, str]] = {  # role → the meaning that tells occasions apart, what it is called
-    "registration": ("", "le même code de participant"),
-    "attendance": ("session", "la même personne à la même demi-journée"),
-    "test": ("moment", "la même personne au même moment du test"),
+    "registration": ("", "the same participant code"),
+    "attendance": ("session", "the same person at the same half-day"),
+    "test": ("moment", "the same person in the same round of the test"),
 }
 
 
@@ -68,9 +68,9 @@ def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[
                 at,
                 CODE,
                 "warning",
-                f"{called} que la soumission {sheet.ids[earlier]}",
-                why="seule la première compte ; si c’est une autre personne, elle disparaît des listes",
-                hint="comparer les deux ; supprimer la répétition, ou corriger le code sur le serveur",
+                f"{called} in submission {sheet.ids[earlier]}",
+                why="only the first counts; if this is another person, they vanish from the lists",
+                hint="compare the two; delete the repetition, or correct the code on the server",
                 subject=sheet.roots[earlier],
                 evidence=[code, occasions[at]],
                 other=(sheet, earlier),

@@ -25,8 +25,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                     at,
                     CODE,
                     "warning",
-                    "approuvée, puis modifiée : l’approbation ne vaut pas pour les nouvelles réponses",
-                    why="ce qui est publié n’est plus ce qui a été relu",
-                    hint="relire (kobo-sync history montre ce qui a changé), puis approuver de nouveau ou refuser",
+                    "approved, then changed: the approval does not hold for the new answers",
+                    why="what is published is no longer what was reviewed",
+                    hint="review it (kobo-sync history shows what has changed), then approve it again or refuse it",
                     evidence=[facts.reworked[root]],
                 )

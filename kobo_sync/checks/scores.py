@@ -51,9 +51,9 @@ def _finding(sheet: Sheet, at: int, question: str, item: str, scale: tuple[float
         at,
         CODE,
         "error",
-        f"« {question} » : valeur {'au-dessus' if above else 'au-dessous'} du possible ({scale[0]:g} à {scale[1]:g})",
-        why="une note impossible fausse les moyennes et ne peut être publiée",
-        hint="corriger la réponse sur le serveur",
+        f"“{question}”: a value {'above' if above else 'below'} what is possible ({scale[0]:g} to {scale[1]:g})",
+        why="an impossible mark distorts the means and cannot be published",
+        hint="correct the answer on the server",
         subject=f"{question}/{item}",
         evidence=[value],
     )

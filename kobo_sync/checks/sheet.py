@@ -168,7 +168,7 @@ class Sheet:
         return Finding(
             code,
             severity,
-            f"{self.form_id}, soumission {self.ids[at]}",
+            f"{self.form_id}, submission {self.ids[at]}",
             message,
             hint,
             zone=self.zones[at] if self.zones[at] in self._known_zones else "",

@@ -26,9 +26,9 @@ def check(facts: Facts) -> Iterator[Finding]:
                     at,
                     CODE,
                     "warning",
-                    "la signature manque",
-                    why="sans signature, la demi-journée ne compte pas comme présence",
-                    hint="faire signer la personne et modifier la soumission, ou la supprimer",
+                    "the signature is missing",
+                    why="without a signature the half-day does not count as presence",
+                    hint="have the person sign and edit the submission, or delete it",
                     evidence=["none"],
                 )
             elif facts.file_digests is not None and (sheet.roots[at], name) not in facts.file_digests:
@@ -36,8 +36,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                     at,
                     CODE,
                     "info",
-                    "la signature est annoncée mais son fichier n’est pas encore reçu",
-                    why="la liste d’émargement reste sans l’image",
-                    hint="laisser le téléphone envoyer ses fichiers ; la synchronisation suivante la prendra",
+                    "the signature is announced but its file has not arrived yet",
+                    why="the attendance list stays without the picture",
+                    hint="let the phone send its files; the next synchronisation will take it",
                     evidence=["late"],
                 )

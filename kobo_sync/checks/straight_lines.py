@@ -11,19 +11,17 @@ from kobo_sync.model import Finding
 CODE = "DATA017"
 TITLE = "Straight-lining"
 ALONE = True
+STORED = {"scale": "l’échelle", "test": "le test"}  # what worklists know the findings by: it never changes
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per row that answers at least ``checks.straight_items`` items of a set all alike."""
     for sheet in sheets(facts):
-        for called, of, names in (
-            ("l’échelle", "de l’échelle", sheet.settings.likert),
-            ("le test", "du test", list(sheet.settings.items)),
-        ):
-            yield from _alike(sheet, called, of, [name for name in names if name in sheet.table])
+        for items, names in (("scale", sheet.settings.likert), ("test", list(sheet.settings.items))):
+            yield from _alike(sheet, items, [name for name in names if name in sheet.table])
 
 
-def _alike(sheet: Sheet, called: str, of: str, names: list[str]) -> Iterator[Finding]:
+def _alike(sheet: Sheet, items: str, names: list[str]) -> Iterator[Finding]:
     fewest = sheet.config.checks.straight_items
     if len(names) < fewest:
         return
@@ -35,9 +33,9 @@ def _alike(sheet: Sheet, called: str, of: str, names: list[str]) -> Iterator[Fin
                 at,
                 CODE,
                 "info",
-                f"la même réponse aux {len(answered)} items {of}",
-                why="des réponses cochées sans lire tirent les moyennes",
-                hint="possible si la personne est très satisfaite ; en parler si un même enquêteur en envoie beaucoup",
-                subject=called,
+                f"the same answer to the {len(answered)} items of the {'scale' if items == 'scale' else 'test'}",
+                why="answers ticked without reading pull the means",
+                hint="possible if the person is very satisfied; speak about it if one enumerator sends many of them",
+                subject=STORED[items],
                 evidence=[answered[0], len(answered)],
             )

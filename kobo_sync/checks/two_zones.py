@@ -15,6 +15,14 @@ from kobo_sync.model import Finding, Severity
 
 CODE = "DATA005"
 TITLE = "Person in two zones"
+ALIKE = {
+    ("code",): "same participant code",
+    ("phone",): "same phone",
+    ("name",): "same full name",
+    ("phone", "name"): "same phone and same full name",
+}
+# What digests of evidence are made of: it never changes.
+STORED = {"code": "même code de participant", "phone": "même téléphone", "name": "même nom complet"}
 WITH_PERSON: tuple[Role, ...] = ("registration", "attendance", "test", "satisfaction", "needs", "other")
 
 
@@ -31,7 +39,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 continue
             home, first_sheet, first = homes.setdefault(code, (zone, sheet, at))
             if home != zone:
-                yield _finding(sheet, at, "même code de participant", (first_sheet, first), home, "code")
+                yield _finding(sheet, at, ["code"], (first_sheet, first), home, "code")
     for sheet in registrations(facts):
         zones = identities_by_zone(facts, sheet.form_id).values()
         yield from _same_identity(sheet, {root: each for zone in zones for root, each in zone.full_names.items()})
@@ -65,21 +73,26 @@ def _not_listed(facts: Facts) -> Iterator[Finding]:
 def _namesakes(sheet: Sheet, at: int, person: Person, other: Person, merged: Mapping[str, str]) -> Iterator[Finding]:
     is_one = person.key == other.key or (person.key in merged and merged[person.key] == merged.get(other.key))
     if is_one and (person.home is not None or merged[person.key] != person.key):
-        message = "hors liste, reconnue par son nom et ses réponses : la même personne que dans la zone"
+        message = (
+            f"on no list, recognised by name and answers: the same person as in the zone “{other.zone[:40]}”; "
+            "they count once in the mission"
+        )
         severity: Severity = "info"
     elif not is_one and person.home is None and likeness(person.traits, other.traits) == "unsure":
-        message = "hors liste, même nom que dans la zone"
+        message = (
+            f"on no list, the same name as in the zone “{other.zone[:40]}”; "
+            "they count twice in the mission: nothing tells that it is one person"
+        )
         severity = "warning"
     else:
         return
-    count = "une fois" if is_one else "deux fois : rien ne dit que c’est la même personne"
     yield sheet.finding(
         at,
         CODE,
         severity,
-        f"{message} « {other.zone[:40]} » ; elle compte {count} dans la mission",
-        why="une personne venue dans deux zones compte dans chacune, et une fois dans la mission",
-        hint="vérifier l’identité ; l’inscrire, ou compléter téléphone, sexe et groupe de la soumission sur le serveur",
+        message,
+        why="a person who came in two zones counts in each, and once in the mission",
+        hint="check who they are; register them, or complete phone, sex and group of the submission on the server",
         subject=f"name {digest(other.key)}",
         evidence=[is_one, other.zone, person.zone],
     )
@@ -98,8 +111,8 @@ def _same_identity(sheet: Sheet, full_names: Mapping[str, tuple[str, ...]]) -> I
         if not zone or not sheet.consented[at]:
             continue
         reasons: dict[int, list[str]] = {}
-        keys = [("même téléphone", phone_key(phones[at]) if phones[at] else "")]
-        keys += [("même nom complet", key) for key in full_names[sheet.roots[at]]]
+        keys = [("phone", phone_key(phones[at]) if phones[at] else "")]
+        keys += [("name", key) for key in full_names[sheet.roots[at]]]
         for reason, key in keys:
             if not key:
                 continue
@@ -108,23 +121,23 @@ def _same_identity(sheet: Sheet, full_names: Mapping[str, tuple[str, ...]]) -> I
                 reasons.setdefault(earlier, []).append(reason)
         for earlier, pair_reasons in reasons.items():
             home = sheet.zones[earlier]
-            yield _finding(sheet, at, " et ".join(pair_reasons), (sheet, earlier), home, sheet.roots[earlier])
+            yield _finding(sheet, at, pair_reasons, (sheet, earlier), home, sheet.roots[earlier])
 
 
-def _finding(sheet: Sheet, at: int, reason: str, other: tuple[Sheet, int], home: str, subject: str) -> Finding:
+def _finding(sheet: Sheet, at: int, reasons: list[str], other: tuple[Sheet, int], home: str, subject: str) -> Finding:
     other_sheet, earlier = other
     zone = sheet.config.zone(home)
-    where = f"soumission {other_sheet.ids[earlier]}"
+    where = f"submission {other_sheet.ids[earlier]}"
     if other_sheet.form_id != sheet.form_id:
         where = f"{other_sheet.form_id}, {where}"
     return sheet.finding(
         at,
         CODE,
-        "info" if reason == "même nom complet" else "warning",
-        f"{reason} que dans la zone « {zone.name if zone else home[:40]} » ({where})",
-        why="une personne formée dans deux zones compte dans deux quotas",
-        hint="vérifier la zone et l’identité ; corriger la soumission fausse sur le serveur, ou accepter le constat",
+        "info" if reasons == ["name"] else "warning",
+        f"{ALIKE[tuple(reasons)]} in the zone “{zone.name if zone else home[:40]}” ({where})",
+        why="a person trained in two zones counts in two quotas",
+        hint="check zone and identity; correct the wrong submission on the server, or accept the finding",
         subject=subject,
-        evidence=[reason, home, sheet.zones[at]],
+        evidence=[" et ".join(STORED[reason] for reason in reasons), home, sheet.zones[at]],
         other=other,
     )

@@ -28,16 +28,18 @@ def check(facts: Facts) -> Iterator[Finding]:
             if not sheet.consented[at]:
                 continue
             if person in ("", codes.not_listed):
-                yield _finding(sheet, at, "test sans code de participant : il ne peut être apparié")
+                yield _finding(sheet, at, "a test without a participant code: it cannot be paired")
             elif registered and person not in registered:
-                yield _finding(sheet, at, "le code du test n’est celui d’aucune inscription")
+                yield _finding(sheet, at, "the test's code is that of no registration")
             elif (
                 moment in other
                 and (zone, other[moment], person) not in tests
                 and (zone, other[moment]) in moments_tested
             ):
                 message = (
-                    "test d’après sans test d’avant" if moment == codes.after else "test d’avant sans test d’après"
+                    "a test after without a test before"
+                    if moment == codes.after
+                    else "a test before without a test after"
                 )
                 yield _finding(sheet, at, message)
 
@@ -48,7 +50,7 @@ def _finding(sheet: Sheet, at: int, message: str) -> Finding:
         CODE,
         "info",
         message,
-        why="seuls les tests appariés mesurent l’évolution ; celui-ci n’y entre pas",
-        hint="vérifier le code ; corriger la soumission si la personne a passé les deux tests",
+        why="only paired tests measure the change; this one is not among them",
+        hint="check the code; correct the submission if the person took both tests",
         evidence=[message],
     )

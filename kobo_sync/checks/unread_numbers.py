@@ -44,12 +44,15 @@ def _numeric(sheet: Sheet) -> list[str]:
 
 def _finding(sheet: Sheet, at: int, question: str, item: str, *, is_day: bool) -> Finding:
     if is_day:
-        read = f"« {question} » : la réponse ne se lit pas comme une date"
-        why, hint = "sans date, rien n’est daté ni en retard", "écrire 2025-03-15 ou 15/03/2025, sur le serveur"
+        read = f"“{question}”: the answer cannot be read as a date"
+        why, hint = (
+            "without a date nothing is dated, and nothing is late",
+            "write 2025-03-15 or 15/03/2025, on the server",
+        )
     else:
-        read = f"« {question} » : la réponse ne se lit pas comme un nombre"
-        why = "elle manque aux moyennes et aux totaux"
-        hint = "écrire 2,5 ou 2.5, et 1234 sans séparateur (1,234 peut être l’un ou l’autre), sur le serveur"
+        read = f"“{question}”: the answer cannot be read as a number"
+        why = "means and totals lack it"
+        hint = "write 2,5 or 2.5, and 1234 without a separator (1,234 may be either), on the server"
     return sheet.finding(
         at,
         CODE,

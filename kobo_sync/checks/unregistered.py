@@ -30,10 +30,10 @@ def check(facts: Facts) -> Iterator[Finding]:
                 at,
                 CODE,
                 "info" if not_listed else "warning",
-                "personne présente hors liste, sans inscription"
+                "a person present who is on no list and not registered"
                 if not_listed
-                else "le code du participant n’est celui d’aucune inscription acceptée",
-                why="la personne est présente mais ses informations manquent aux effectifs par groupe",
-                hint="l’inscrire (avec son accord), ou corriger le code sur le serveur",
+                else "the participant's code is that of no accepted registration",
+                why="the person is present, but the numbers by group lack what is known of them",
+                hint="register them (with their consent), or correct the code on the server",
                 evidence=[code],
             )

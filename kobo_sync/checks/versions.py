@@ -47,8 +47,8 @@ def _old(sheet: Sheet, versions: list[str], current: str, since: object) -> Iter
             int(at),
             CODE,
             "warning",
-            "saisie avec une ancienne version du formulaire, alors que la nouvelle était en service",
-            why="des questions ou des choix peuvent manquer",
-            hint="mettre le formulaire à jour sur le téléphone (« Obtenir un formulaire vierge »)",
+            "filled with an old version of the form when the new one was in use",
+            why="questions or choices may be missing",
+            hint="bring the form up to date on the phone (“Get blank form”)",
             evidence=[versions[at]],
         )

@@ -26,8 +26,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 at,
                 CODE,
                 "warning",
-                f"la zone « {zone[:40]} » n’est pas dans config/zones.csv" if zone else "la zone manque",
-                why="sans zone connue, la soumission n’entre dans les livrables d’aucune zone",
-                hint="corriger la réponse sur le serveur, ou ajouter la zone à config/zones.csv",
+                f"the zone “{zone[:40]}” is not in config/zones.csv" if zone else "the zone is missing",
+                why="without a known zone the submission enters the deliverables of no zone",
+                hint="correct the answer on the server, or add the zone to config/zones.csv",
                 evidence=[zone],
             )

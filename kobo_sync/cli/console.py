@@ -9,25 +9,26 @@ import sys
 
 import click
 
+from kobo_sync.cli.tongue import colon, language, told
 from kobo_sync.model import Finding, Report
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    click.echo(text)
+    """Print a line, in the run's language."""
+    click.echo(told(text))
 
 
 def warn(text: str) -> None:
-    """Print a line to the error stream."""
-    click.echo(text, err=True)
+    """Print a line to the error stream, in the run's language."""
+    click.echo(told(text), err=True)
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
-    """Print a report: its lines and findings, or one JSON object."""
+    """Print a report: its lines and findings, or one JSON object, which is English."""
     if as_json:
-        say(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
         return
     for line in report.lines:
         say(line)
@@ -37,10 +38,11 @@ def print_report(report: Report, *, as_json: bool) -> None:
 
 def print_finding(finding: Finding) -> None:
     """Print a finding and its cure, to the error stream."""
-    origin = ", ".join(filter(None, (finding.zone, finding.enumerator, finding.state)))
+    origin = ", ".join(filter(None, (finding.zone, finding.enumerator, told(finding.state))))
     about = f" ({origin})" if origin and finding.why else ""  # of a data check: who sent it from where, and its state
-    severity = _coloured(finding.severity, COLOURS[finding.severity])
-    warn(f"{severity} {finding.rule} {finding.where}{about}: {finding.message}")
+    severity = _coloured(told(finding.severity), COLOURS[finding.severity])
+    place = f"{severity} {finding.rule} {told(finding.where)}{about}{colon()}"
+    click.echo(f"{place} {told(finding.message)}", err=True)
     if finding.why:
         warn(f"  {finding.why}")
     if finding.hint:
@@ -49,14 +51,35 @@ def print_finding(finding: Finding) -> None:
 
 def print_error(message: str, hint: str) -> None:
     """Print why a verb failed, and the cure, to the error stream."""
-    warn(f"{_coloured('error:', 'red')} {message}")
+    mark = _coloured(f"{told('error')}{colon()}", "red")
+    click.echo(f"{mark} {told(message)}", err=True)
     if hint:
         warn(f"  → {hint}")
 
 
+def print_usage(error: click.ClickException) -> None:
+    """Print how a verb is used, and what is wrong with how it was, to the error stream."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(context.get_usage(), err=True)
+        warn(f"Try '{context.command_path} --help' for help.")
+        click.echo(err=True)
+    click.echo(f"{told('Error')}{colon()} {told(error.format_message())}", err=True)
+
+
+def ask_password() -> str:
+    """A password that the person types twice. Raises: click.Abort."""
+    while True:
+        password = click.prompt(told("password"), hide_input=True, prompt_suffix=f"{colon()} ")
+        again = click.prompt(told("Repeat for confirmation"), hide_input=True, prompt_suffix=f"{colon()} ")
+        if password == again:
+            return str(password)
+        warn("Error: The two entered values do not match.")
+
+
 def summary(report: Report | None) -> str:
-    """The counts of a report in one line; empty without one."""
-    if report is None:
+    """The counts of a report in one line; empty without one, and where their English names would stand in another language."""
+    if report is None or language() != "en":
         return ""
     counts = ", ".join(f"{n} {key}" for key, n in report.counts.items() if n and "." not in key)
     return f": {counts}" if counts else ""

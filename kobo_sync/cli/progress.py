@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from kobo_sync.cli.tongue import told
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -35,7 +37,7 @@ class Bars:
         if self._progress is None:
             self._progress = _started()
         if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total)
+            self._tasks[what] = self._progress.add_task(told(what), total=total)
         self._progress.update(self._tasks[what], completed=done, total=total)
 
 
@@ -51,7 +53,7 @@ class Lines:
 
         if time.monotonic() - self._printed_at >= _EVERY_S or done == total:
             self._printed_at = time.monotonic()
-            warn(f"{what}: {done} of {total if total is not None else '?'}")
+            warn(f"{what}: {done}/{total if total is not None else '?'}")
 
 
 def _started() -> Progress:

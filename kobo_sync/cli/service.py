@@ -299,7 +299,7 @@ def listen(wsgi: Any, porter: Porter, host: str, port: int, file: str) -> Listen
 
 
 def _password(from_stdin: bool, generate: bool) -> str:
-    from kobo_sync.cli.console import say
+    from kobo_sync.cli.console import ask_password, say
 
     if generate:
         import secrets
@@ -313,4 +313,4 @@ def _password(from_stdin: bool, generate: bool) -> str:
         return password
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("password", hide_input=True, confirmation_prompt=True))
+    return ask_password()

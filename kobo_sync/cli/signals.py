@@ -9,6 +9,8 @@ import threading
 import time
 from types import FrameType
 
+from kobo_sync.cli.tongue import told
+
 HEARTBEAT_S = 0.5
 LAST_S = 75.0  # systemd kills after 90
 
@@ -40,13 +42,14 @@ class StopSignal:
 
 def end_soon() -> None:
     """From now on the process ends within `LAST_S`, whatever does not stop."""
-    last = threading.Timer(LAST_S, _leave)
+    text = told(f"something did not stop in {LAST_S:.0f} s: ended without it; what was stored is safe")
+    last = threading.Timer(LAST_S, _leave, [text])
     last.daemon = True
     last.start()
 
 
-def _leave() -> None:
+def _leave(text: str) -> None:
     """What does not come to its safe point, a server's answer that never ends, keeps nobody from switching off."""
-    sys.stderr.write(f"something did not stop in {LAST_S:.0f} s: ended without it; what was stored is safe\n")
+    sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
     os._exit(128 + signal.SIGTERM)

@@ -203,7 +203,7 @@ def _show_room(
 
     watch = RoomWatch(look, mark)
     titles = current().config.mission.titles
-    title = {language: titles.get(language, current().config.mission.title) for language in LANGUAGES}
+    title: dict[str, str] = {language: titles.get(language, current().config.mission.title) for language in LANGUAGES}
     station.screen = Screen(title, Ways(current, phones.url), watch.board, lambda: accounts.pin)
     watch.start()
     stack.callback(watch.stop)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kobo_sync import __version__
+from kobo_sync.cli.tongue import Command, Context
 
 if TYPE_CHECKING:
     from kobo_sync.mission.federation import Federation
@@ -33,20 +34,18 @@ TASKS = {  # module of this folder → the heading of its verbs in `--help`, in 
     "worker": "Service",
     "keeping": "Keeping and erasing",
 }
-EXIT_CODES = """
-\b
-Exit codes (the same for every verb):
-    0  done
-    1  done, with findings of severity error
-    2  wrong use of the command
-    3  a setting is missing or wrong
-    4  a form cannot be read, compiled or deployed
-    5  the server cannot be reached, refuses, or answers oddly
-    6  the local database or disk refuses
-    7  a deliverable cannot be built
-   70  the program itself is at fault: please report it
-  130  ended by Ctrl-C; 143 by SIGTERM: run it again, it goes on from there
-"""
+EXIT_CODES = {
+    0: "done",
+    1: "done, with findings of severity error",
+    2: "wrong use of the command",
+    3: "a setting is missing or wrong",
+    4: "a form cannot be read, compiled or deployed",
+    5: "the server cannot be reached, refuses, or answers oddly",
+    6: "the local database or disk refuses",
+    7: "a deliverable cannot be built",
+    70: "the program itself is at fault: please report it",
+    130: "ended by Ctrl-C; 143 by SIGTERM: run it again, it goes on from there",
+}
 SEE_EXIT_CODES = "Exit codes: kobo-sync --help."
 FOLDER = click.Path(file_okay=False, path_type=Path)
 in_workspace = click.option("--workspace", type=FOLDER, help="The mission's folder (default: this one or above).")
@@ -56,21 +55,46 @@ in_workspaces = click.option(
 as_one_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
+def _first_line(command: click.Command) -> str:
+    return (command.help or "").partition("\n")[0]
+
+
+class Group(click.Group):
+    """A verb that has verbs of its own, each listed with the whole first line of its help."""
+
+    context_class = Context
+    command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(command)) for name, command in sorted(self.commands.items())])
+
+
 class _Verbs(click.Group):
-    """A group that lists its verbs by task, each with the whole first line of its help."""
+    """A group that lists its verbs by task, each with the whole first line of its help, and what exit codes mean."""
+
+    context_class = Context
+    command_class = Command
+    group_class = Group
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs under the headings of TASKS."""
         lines: dict[str, list[tuple[str, str]]] = {heading: [] for heading in TASKS.values()}
         for name, command in self.commands.items():
             task = command.callback.__module__.rpartition(".")[2] if command.callback else ""
-            lines[TASKS[task]].append((name, (command.help or "").partition("\n")[0]))
+            lines[TASKS[task]].append((name, _first_line(command)))
         for heading, rows in lines.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes, which stand here alone."""
+        with formatter.section("Exit codes (the same for every verb)"):
+            formatter.write_dl([(f"{code:3}", meaning) for code, meaning in EXIT_CODES.items()])
 
-@click.group(cls=_Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kobo-sync")
 def cli() -> None:
     """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone.

@@ -43,7 +43,9 @@ def main() -> None:
             sys.exit(SIGPIPE)
         raise
     except click.ClickException as error:
-        error.show()
+        from kobo_sync.cli.console import print_usage
+
+        print_usage(error)
         sys.exit(error.exit_code if isinstance(error, click.UsageError) else 2)
     except (click.Abort, KeyboardInterrupt, EOFError) as error:
         _interrupted(error.__cause__ or error)

@@ -18,6 +18,8 @@ from kobo_sync.deliverables.treatment import classes_of
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tc, tn
+from kobo_sync.language.sentences import translated
+from kobo_sync.language.speaking import spoken
 from kobo_sync.model import Class, Document, Finding, Scope
 
 NAME = "data_quality"
@@ -179,9 +181,7 @@ def _finding(finding: Finding) -> list[str | writer.Cell]:
         finding.rule,
         writer.Cell(t(_SEVERITIES[finding.severity]), fill=fill),
         _states().get(finding.state, typography.NOTHING),
-        finding.where,
-        finding.message,
-        finding.hint,
+        *(translated(text, spoken().code) for text in (finding.where, finding.message, finding.hint)),
     ]
 
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import StoreError
+from kobo_sync.language.sentences import translated
 from kobo_sync.model import Finding
 
 State = Literal["new", "seen", "accepted", "corrected", "false_alarm"]
@@ -136,12 +137,16 @@ def refresh(desk: Desk, findings: Iterable[Finding], now: datetime) -> Tally:
         _alone(connection)
         query = sa.select(_I.c.key, _I.c.state, _I.c.is_found, _I.c.evidence, _I.c.said)
         items = {row.key: row for row in connection.execute(query)}
+        reworded_alone = _said_in_french(connection, items, {key: finding for key, (finding, _) in today.items()})
         added = [_new_item(key, *today[key], now) for key in today if key not in items]
         moves: dict[tuple[str, str, bool], list[str]] = {}
         reworded = []
         for key, row in items.items():
             columns = today[key][1] if key in today else None
-            state = _next_state(row, columns is not None, columns["evidence"] if columns else "")
+            is_same = key in reworded_alone
+            state = _next_state(
+                row, columns is not None, columns["evidence"] if columns and not is_same else row.evidence
+            )
             if state != row.state or row.is_found != (columns is not None):
                 moves.setdefault((row.state, state, columns is not None), []).append(key)
             if columns is not None and columns["said"] != row.said:
@@ -203,6 +208,23 @@ def _new_item(key: str, finding: Finding, columns: Mapping[str, Any], now: datet
         "changed_by": PROGRAM,
         **columns,
     }
+
+
+def _said_in_french(
+    connection: sa.Connection, items: Mapping[str, Any], today: Mapping[str, Finding]
+) -> frozenset[str]:
+    """The decided items whose evidence is their words, as checks of an earlier version said them in French: the matter is the same."""
+    doubtful = [
+        key
+        for key, row in items.items()
+        if row.state in DECIDED and key in today and row.evidence != evidence_of(today[key])
+    ]
+    return frozenset(
+        row.key
+        for keys in _batches(doubtful)
+        for row in connection.execute(sa.select(_I.c.key, _I.c.message).where(_I.c.key.in_(keys)))
+        if today[row.key].message != row.message == _fit(translated(today[row.key].message, "fr"))
+    )
 
 
 def _next_state(row: Any, is_found: bool, evidence: str) -> str:
@@ -357,9 +379,11 @@ def states_of(desk: Desk, findings: Iterable[Finding]) -> dict[str, tuple[Findin
     with desk.read() as connection:
         query = sa.select(_I.c.key, _I.c.state, _I.c.evidence)
         items = {row.key: row for row in connection.execute(query)}
+        same = _said_in_french(connection, items, today)
     states: dict[str, tuple[Finding, State]] = {}
     for key, finding in today.items():
-        state = _next_state(items[key], True, evidence_of(finding)) if key in items else "new"
+        evidence = items[key].evidence if key in same else evidence_of(finding)
+        state = _next_state(items[key], True, evidence) if key in items else "new"
         states[key] = (finding, cast(State, state))
     return states
 

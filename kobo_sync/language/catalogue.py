@@ -55,12 +55,31 @@ def translations(code: Code) -> gettext.NullTranslations:
     """The texts of language *code* of all domains; English is what stands in the code."""
     first: gettext.NullTranslations = gettext.NullTranslations()
     for domain in reversed(DOMAINS) if code != "en" else ():
-        path = resources.files("kobo_sync.language") / "texts" / code / "LC_MESSAGES" / f"{domain}.mo"
-        with path.open("rb") as file:
-            loaded = gettext.GNUTranslations(file)
+        loaded = _Translations(code, domain)
         loaded.add_fallback(first)
         first = loaded
     return first
+
+
+@cache
+def texts_of(code: Code, domain: str) -> Mapping[str, str]:
+    """English text → its translation to *code*, of one domain; those that count are left out, and English has none."""
+    return {} if code == "en" else _Translations(code, domain).texts()
+
+
+class _Translations(gettext.GNUTranslations):
+    """The ``.mo`` of a domain, which also tells all that it has."""
+
+    _catalog: dict[str | tuple[str, int], str]
+
+    def __init__(self, code: Code, domain: str) -> None:
+        path = resources.files("kobo_sync.language") / "texts" / code / "LC_MESSAGES" / f"{domain}.mo"
+        with path.open("rb") as file:
+            super().__init__(file)
+
+    def texts(self) -> dict[str, str]:
+        """Every text by its English; neither what counts nor what has a context."""
+        return {key: text for key, text in self._catalog.items() if isinstance(key, str) and key and "\x04" not in key}
 
 
 def _quantity(n: float | str) -> int:

@@ -1,20 +1,24 @@
-"""What the program says, as people read it on pages and in mails: in French and Arabic, its values kept.
+"""What the program recorded in English, as people read it: in French and Arabic, its values kept.
 
-The command line, logs and code speak English, checks and papers French. `texts/messages.toml` has each sentence that a page
-or a mail may show, with ``{1}``, ``{2}`` where values stand; tests/language/test_sentences.py compares it with the code.
+Findings, errors, reports and logs are English where they are kept; whoever shows them translates. The catalogue ``program`` has
+each sentence with ``{1}``, ``{2}`` where values stand; in a translation ``[1:ligne|lignes]`` is the form of a word beside the value.
+tests/language/harvest.py reads the sentences from the code.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib import resources
 from typing import Any
 
-LANGUAGES = ("fr", "ar")
+from kobo_sync.language.catalogue import texts_of
+from kobo_sync.language.rule_titles import RULE_TITLES
+from kobo_sync.language.setting_labels import SETTING_LABELS
+from kobo_sync.language.speaking import Code
+
+LANGUAGES: tuple[Code, ...] = ("fr", "ar")  # that English is translated to
 MOST_PARTS = 40  # of one text that are looked at; what is behind stays as it is
 MOST_DEPTH = 5  # of values within values
 _SLOT = re.compile(r"\{(\d+)\}")
@@ -22,7 +26,10 @@ _FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many
 # What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
 _JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
 _MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
-_DECIMAL, _UNIT = re.compile(r"\d+\.\d+"), re.compile(r"\s(?:[GM]o|غيغابايت|ميغابايت)\b")  # 70.4 Go; not version 1.2
+_DECIMAL, _UNIT = (
+    re.compile(r"\d+\.\d+"),
+    re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b"),
+)  # 70.4 Go; not version 1.2
 _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
@@ -33,22 +40,26 @@ _JOINTS = {
 }
 
 
-def translated(text: str, language: str) -> str:
-    """*text* in *language* as far as the catalogue knows its sentences; the rest, and what is in it already, as it is."""
+def translated(text: str, language: Code) -> str:
+    """*text*, which is English, in *language* as far as the catalogue knows its sentences; the rest as it is."""
     if language not in LANGUAGES:
         return text
     mark, body, end = _MARKED.fullmatch(text).groups()  # type: ignore[union-attr]  # all of it may be empty
     return mark + _translated(body, language, 0) + end
 
 
-def rule_title(rule: str, language: str) -> str:
-    """What a rule is about, in a few words; empty for a rule that the catalogue does not know (a mission's own)."""
-    return str(catalogue("rules").get(rule, {}).get(language, ""))
+def rule_title(rule: str, language: Code) -> str:
+    """What a rule is about, in a few words; empty for a rule that is not known (a mission's own)."""
+    return _told(RULE_TITLES.get(rule, ""), language)
 
 
-def setting_label(key: str, language: str) -> str:
+def setting_label(key: str, language: Code) -> str:
     """What a setting (``forms.presence.items.q1.answer``) or a table of settings decides; empty for one that is not known."""
-    return str(catalogue("settings").get(general_key(key), {}).get(language, ""))
+    return _told(SETTING_LABELS.get(general_key(key), ""), language)
+
+
+def _told(text: str, language: Code) -> str:
+    return texts_of(language, "program").get(text, text)
 
 
 def general_key(key: str) -> str:
@@ -69,7 +80,7 @@ def general_key(key: str) -> str:
 def _keys() -> dict[str, Any]:
     """The settings' keys as a tree of their parts."""
     tree: dict[str, Any] = {}
-    for key in catalogue("settings"):
+    for key in SETTING_LABELS:
         node = tree
         for part in key.split("."):
             node = node.setdefault(part, {})
@@ -80,7 +91,7 @@ def _keys() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4096)
-def _translated(text: str, language: str, depth: int) -> str:
+def _translated(text: str, language: Code, depth: int) -> str:
     """The text with each longest run of its parts that is a sentence put into *language*, from its beginning on."""
     if depth > MOST_DEPTH:
         return text
@@ -103,7 +114,7 @@ def _translated(text: str, language: str, depth: int) -> str:
     return told
 
 
-def _longest(text: str, starts: Sequence[int], at: int, language: str, depth: int) -> tuple[int, str | None]:
+def _longest(text: str, starts: Sequence[int], at: int, language: Code, depth: int) -> tuple[int, str | None]:
     """The last part of the longest sentence that begins with part *at*, and its translation; that part alone and None else."""
     last = len(starts) - 2
     for end in range(last, at - 1, -2):
@@ -124,11 +135,11 @@ def _longest(text: str, starts: Sequence[int], at: int, language: str, depth: in
 
 @dataclass(frozen=True)
 class _Sentence:
-    """A sentence of the catalogue: what stands between its values, in order, and its translations by language."""
+    """A sentence of the catalogue: what stands between its values, in order, and its *translation*."""
 
     pieces: tuple[str, ...]
     slots: tuple[str, ...]
-    by_language: Mapping[str, str]
+    translation: str
 
     def values(self, text: str) -> dict[str, str] | None:
         """The values where *text* is this sentence, by slot; None else. One look from left to right, never back."""
@@ -153,11 +164,9 @@ class _Sentence:
         """Whether the sentence can begin with *value*: it may not take in what only stands before the sentence."""
         return bool(_STOP.match(self.pieces[1]) or not _STOP.search(value) or _QUOTED.fullmatch(value))
 
-    def told(self, language: str, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    def told(self, language: Code, values: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
         """The translation in pieces; with each whether it is a value."""
-        text = _FORMS.sub(
-            lambda match: _form(match[2].split("|"), values[match[1]], language), self.by_language[language]
-        )
+        text = _FORMS.sub(lambda match: _form(match[2].split("|"), values[match[1]], language), self.translation)
         parts = _SLOT.split(text)
         for at, part in enumerate(parts):
             if not at % 2:
@@ -184,7 +193,7 @@ class _Sentences:
 _HEAD = 4
 
 
-def _sentence(text: str, language: str, depth: int, *, is_head: bool = False) -> str | None:
+def _sentence(text: str, language: Code, depth: int, *, is_head: bool = False) -> str | None:
     """The translation of a sentence of the catalogue, its values translated as well; None for another text.
 
     A single word (``server``) is one at the head of a text alone: within lists it may be the name of a question.
@@ -202,7 +211,7 @@ def _sentence(text: str, language: str, depth: int, *, is_head: bool = False) ->
     return None
 
 
-def _form(forms: Sequence[str], value: str, language: str) -> str:
+def _form(forms: Sequence[str], value: str, language: Code) -> str:
     """The form of a word beside the number *value*: one, many in French; one, two, 3 to 10, more in Arabic."""
     n = int(value) if value.isdecimal() else 100
     if language == "fr":
@@ -211,26 +220,16 @@ def _form(forms: Sequence[str], value: str, language: str) -> str:
 
 
 @cache
-def _sentences(language: str) -> _Sentences:
+def _sentences(language: Code) -> _Sentences:
     """The sentences that have a translation to *language*; of several that a text may be, that with the most own words first."""
     sentences = _Sentences()
-    texts = {**catalogue("parts"), **catalogue("messages")}
+    texts = texts_of(language, "program")
     for text in sorted(texts, key=lambda text: (-len(_SLOT.sub("", text)), text)):
-        if language not in texts[text]:
-            continue
         split = _SLOT.split(text)
         each = _Sentence(tuple(split[::2]), tuple(split[1::2]), texts[text])
         if each.slots:
             head = each.pieces[0][:_HEAD] if len(each.pieces[0]) >= _HEAD else ""
             sentences.by_head.setdefault(head, []).append(each)
         else:
-            sentences.fixed[text] = texts[text][language]
+            sentences.fixed[text] = texts[text]
     return sentences
-
-
-@cache
-def catalogue(name: str) -> Mapping[str, Mapping[str, str]]:
-    """A table of ``texts/messages.toml`` (``messages``, ``parts``, ``rules``, ``settings``): key → language → text."""
-    path = resources.files("kobo_sync.language") / "texts" / "messages.toml"
-    tables: dict[str, Mapping[str, Mapping[str, str]]] = tomllib.loads(path.read_text("utf-8"))
-    return tables[name]

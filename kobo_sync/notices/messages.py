@@ -1,4 +1,4 @@
-"""What people are told by mail, in French: failures, gaps, quotas on the training day, deliverables, the week."""
+"""What people are told by mail, in the documents' language: failures, gaps, quotas on the training day, deliverables, the week."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from kobo_sync.desk import notices, runs, share_links
 from kobo_sync.desk.notices import Notice
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.language.sentences import rule_title, translated
+from kobo_sync.language.speaking import speaking, spoken
 from kobo_sync.mission.mission import Mission
 from kobo_sync.notices import mail
 from kobo_sync.workspace.manifests import class_of_zip
@@ -21,28 +23,28 @@ from kobo_sync.workspace.manifests import class_of_zip
 log = logging.getLogger("kobo_sync.notices.messages")
 INCOMPLETE = ("PULL001", "PULL002", "PULL004", "PULL007", "PULL009", "PULL011")
 TITLES = {
-    "run": "Tout faire, de la relève aux archives",
-    "relay": "Transmission de la station de terrain",
-    "pull": "Relève des réponses",
-    "reconcile": "Recomptage avec le serveur",
-    "check": "Recherche d’erreurs dans les réponses",
-    "build": "Fabrication des documents",
-    "deliver": "Archives à envoyer",
-    "digest": "Bilan de la semaine par mail",
-    "purge": "Effacement des données personnelles",
-    "backup": "Sauvegarde",
-    "adopt": "Reprise de projets du serveur",
-    "doctor": "Diagnostic",
-    "diff": "Comparaison des formulaires",
-    "deploy": "Publication des formulaires",
-    "roster": "Liste des participant·e·s",
-    "export": "Export",
-    "restore": "Restauration",
+    "run": later("Everything, from the pull to the archives"),
+    "relay": later("Relay of the field station"),
+    "pull": later("Pull of the answers"),
+    "reconcile": later("Count against the server"),
+    "check": later("Search for faults in the answers"),
+    "build": later("Making of the documents"),
+    "deliver": later("Archives to send"),
+    "digest": later("Summary of the week by mail"),
+    "purge": later("Erasure of personal data"),
+    "backup": later("Backup"),
+    "adopt": later("Adoption of projects of the server"),
+    "doctor": later("Diagnosis"),
+    "diff": later("Comparison of the forms"),
+    "deploy": later("Deployment of the forms"),
+    "roster": later("List of participants"),
+    "export": later("Export"),
+    "restore": later("Restoration"),
 }
 INTERRUPTED = {
-    "lost": "a été interrompu : la machine ou le programme s’est arrêté au milieu",
-    "stopped": "a été arrêté au milieu, avec le service",
-    "missed": "n’a pas eu lieu : la machine ou le service était arrêté",
+    "lost": later("“{job}”, due on {moment}, was cut short: the machine or the program stopped in the middle."),
+    "stopped": later("“{job}”, due on {moment}, was stopped in the middle, with the service."),
+    "missed": later("“{job}”, due on {moment}, was not done: the machine or the service was off."),
 }
 TOLD_WITHIN = timedelta(days=1)
 MOST_ATTACHED_BYTES = 10_000_000
@@ -52,9 +54,10 @@ def after_run(mission: Mission, job: str, now: datetime) -> None:
     """Raise the notices that the run of *job* which just ended gives reason for. Raises: StoreError."""
     if mission.config.notices.smtp is None:
         return
-    events = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
-    if job in ("run", "deliver"):
-        events += _ready(mission)
+    with speaking(mission.config.mission.document_language):
+        events = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
+        if job in ("run", "deliver"):
+            events += _ready(mission)
     for notice in events:
         if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
             log.info("mail to send: %s", notice.kind)
@@ -65,7 +68,8 @@ def tell_of_interruptions(mission: Mission, now: datetime) -> None:
     if mission.config.notices.smtp is None:
         return
     for run in runs.cut_short_since(mission.desk, now - TOLD_WITHIN):  # asked every few seconds: no other run is read
-        notice = _interruption(mission, run)
+        with speaking(mission.config.mission.document_language):
+            notice = _interruption(mission, run)
         if notice and (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):
             log.info("mail to send: %s", notice.kind)
 
@@ -112,33 +116,34 @@ def _failures(mission: Mission, job: str) -> list[Notice]:
         streak.append(run)
     if len(streak) < 2:
         return []
-    newest = streak[0]
+    newest, title = streak[0], t(TITLES.get(job, job))
+    what, cure = _told(newest.report.get("error", "")), _told(newest.report.get("hint") or "")
     lines = [
-        f"« {TITLES.get(job, job)} » a échoué {len(streak)} fois de suite.",
+        tn("“{job}” has failed {n} time in a row.", "“{job}” has failed {n} times in a row.", len(streak), job=title),
         "",
-        f"Dernier essai : {_moment(mission, newest.started_at)}",
-        f"Ce qui s’est passé : {translated(newest.report.get('error', ''), 'fr') or 'le programme a été interrompu'}",
-        f"Remède : {translated(newest.report.get('hint') or '', 'fr') or 'voir la page Synchronisations'}",
+        t("Last try: {moment}", moment=_moment(mission, newest.started_at)),
+        t("What happened: {what}", what=what or t("the program was interrupted")),
+        t("Cure: {cure}", cure=cure or t("see the page Synchronisations")),
         "",
-        "Ce qui était reçu est en sûreté. Vous ne recevrez pas d’autre message tant que ce travail n’a pas réussi.",
+        t("What was received is safe. You will get no other message until this job has succeeded."),
     ]
-    return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", f"{TITLES.get(job, job)} : échec", lines)]
+    subject = t("{job}: failure", job=title)
+    return [_notice(mission, f"failed:{job}:{streak[-1].run_id}", "failed", subject, lines)]
 
 
 def _interruption(mission: Mission, run: runs.Run) -> Notice | None:
     slot = run.slot or run.report.get("slot")
     if slot is None:  # a person's or a command's: whoever asked for it sees it
         return None
-    title = TITLES.get(run.job, run.job)
-    what = INTERRUPTED[run.status]
+    title = t(TITLES.get(run.job, run.job))
+    what = t(INTERRUPTED[run.status], job=title, moment=_moment(mission, run.started_at))
     again = (
-        "Il aura lieu à sa prochaine heure. La page Synchronisations permet de le lancer tout de suite."
+        t("It will be done at its next hour. The page Synchronisations can start it at once.")
         if run.slot  # its hour counts as passed
-        else "Le service le rattrape dès qu’il est en marche : la page Synchronisations le montre."
+        else t("The service catches up with it as soon as it runs: the page Synchronisations shows it.")
     )
-    lines = [f"« {title} », prévu le {_moment(mission, run.started_at)}, {what}.", "", again]
-    lines += ["Ce qui était reçu est en sûreté."]
-    return _notice(mission, f"interrupted:{run.run_id}", "failed", f"{title} : interrompu", lines)
+    lines = [what, "", again, t("What was received is safe.")]
+    return _notice(mission, f"interrupted:{run.run_id}", "failed", t("{job}: interrupted", job=title), lines)
 
 
 def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
@@ -148,7 +153,12 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
     for finding in run.report.get("findings", ()) if run else ():
         if finding.get("rule") in INCOMPLETE and finding.get("severity") == "error":
             lines_by_form.setdefault(finding.get("form_id", ""), []).append(
-                f"- {rule_title(finding['rule'], 'fr')} ({finding['rule']}) : {_in_french(finding['message'], finding.get('hint', ''))}"
+                t(
+                    "- {title} ({rule}): {message}",
+                    title=rule_title(finding["rule"], spoken().code),
+                    rule=finding["rule"],
+                    message=_with_cure(finding["message"], finding.get("hint", "")),
+                )
             )
     day = now.astimezone(ZoneInfo(mission.config.mission.timezone)).date()
     return [
@@ -156,13 +166,15 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
             mission,
             f"incomplete:{form_id}:{day}",
             "incomplete",
-            f"Données incomplètes : {_title(mission, form_id) or 'mission'}",
+            t("Incomplete data: {form}", form=_title(mission, form_id) or t("mission")),
             [
-                f"La relève ne prouve pas que tout est là pour {f'le formulaire « {_title(mission, form_id)} »' if form_id else 'la mission'} :",
+                t("The pull does not prove that all is there for the form “{form}”:", form=_title(mission, form_id))
+                if form_id
+                else t("The pull does not prove that all is there for the mission:"),
                 "",
                 *lines,
                 "",
-                "La relève suivante réessaie.",
+                t("The next pull tries again."),
             ],
         )
         for form_id, lines in sorted(lines_by_form.items())
@@ -181,17 +193,23 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
         if place["training_on"] != local.date().isoformat() or not place["quota"]:
             continue
         n, quota = place["n_present"], place["quota"]
-        name = next(iter(place["labels"].values()), place["code"])
+        name = _label(place)
         if n >= quota:
-            what, subject = "reached", f"{name} : quota atteint ({n} / {quota})"
+            what, subject = "reached", t("{zone}: quota reached ({n} / {quota})", zone=name, n=n, quota=quota)
         elif local.time() >= settings.quota_hour and n < settings.endangered_below * quota:
-            what, subject = "endangered", f"{name} : quota en danger ({n} / {quota})"
+            what, subject = "endangered", t("{zone}: quota in danger ({n} / {quota})", zone=name, n=n, quota=quota)
         else:
             continue
-        lines = [
-            f"{name}, {typography.day(local.date())} à {local:%H:%M} : {typography.none_or(n, 'personne présente', 'personnes présentes', none='aucune')} pour un quota de {quota}.",
-            "",
-        ]
+        present = tn("{n} person present", "{n} persons present", n) if n else t("nobody present")
+        moment = _moment(mission, now)
+        text = t(
+            "{zone}, {moment}: {present} for a quota of {quota}.",
+            zone=name,
+            moment=moment,
+            present=present,
+            quota=quota,
+        )
+        lines = [text, ""]
         lines += [_group(group) for group in place["groups"] if group["quota"]]
         events.append(_notice(mission, f"quota_{what}:{place['code']}:{local.date()}", "quota", subject, lines))
     return events
@@ -199,7 +217,7 @@ def _quotas(mission: Mission, now: datetime) -> list[Notice]:
 
 def _group(group: dict[str, Any]) -> str:
     n = group["women"] + group["men"] + group["other"]
-    return f"- {next(iter(group['labels'].values()), group['code'])} : {n} / {group['quota']}"
+    return t("- {group}: {n} / {quota}", group=_label(group), n=n, quota=group["quota"])
 
 
 def _ready(mission: Mission) -> list[Notice]:
@@ -214,14 +232,19 @@ def _ready(mission: Mission) -> list[Notice]:
     attached = (
         tuple(path.name for path in fit) if sum(path.stat().st_size for path in fit) <= MOST_ATTACHED_BYTES else ()
     )
-    lines = [f"Les livrables de la mission « {mission.config.mission.title} » sont prêts :", ""]
+    lines = [t("The deliverables of the mission “{mission}” are ready:", mission=mission.config.mission.title), ""]
     lines += [
-        f"- {_place(mission, path.stem)} : {path.name} ({typography.size(path.stat().st_size)})" for path in bundles
+        t("- {place}: {file} ({size})", place=_place(mission, path.stem), file=path.name, size=_size(path))
+        for path in bundles
     ]
-    told = "L’archive jointe ne contient" if len(attached) == 1 else "Les archives jointes ne contiennent"
-    lines += ["", f"{told} aucun fichier nominatif."] if attached else []
+    anonymous = tn(
+        "The attached archive holds no nominative file.",
+        "The attached archives hold no nominative file.",
+        len(attached),
+    )
+    lines += ["", anonymous] if attached else []
     lines += ["", _where(mission)] if len(attached) < len(bundles) else []
-    subject = f"Livrables prêts : {mission.config.mission.title}"
+    subject = t("Deliverables ready: {mission}", mission=mission.config.mission.title)
     return [
         Notice(
             f"ready:{digest[:32]}",
@@ -243,7 +266,7 @@ def _may_be_attached(mission: Mission, path: Path) -> bool:
 def digest_notice(mission: Mission, lines: list[str], on: date) -> Notice:
     """The week's digest, once per ISO week."""
     year, week, _ = on.isocalendar()
-    subject = f"Bilan de la semaine {week} : {mission.config.mission.title}"
+    subject = t("Summary of week {week}: {mission}", week=week, mission=mission.config.mission.title)
     return _notice(mission, f"digest:{year}-{week:02}", "digest", subject, lines)
 
 
@@ -266,23 +289,37 @@ def _title(mission: Mission, form_id: str) -> str:
     return form.title if form else form_id
 
 
-def _in_french(message: str, cure: str) -> str:
-    return " → ".join(translated(part, "fr") for part in (message, cure) if part)
+def _told(text: str) -> str:
+    return translated(text, spoken().code)
+
+
+def _with_cure(message: str, cure: str) -> str:
+    return t("{message} → {cure}", message=_told(message), cure=_told(cure)) if cure else _told(message)
+
+
+def _label(place: dict[str, Any]) -> str:
+    """A zone or group as its mission calls it."""
+    return str(place["labels"].get(spoken().code) or next(iter(place["labels"].values()), place["code"]))
+
+
+def _size(path: Path) -> str:
+    return typography.size(path.stat().st_size)
 
 
 def _where(mission: Mission) -> str:
-    url = mission.config.service.public_url
-    return f"À télécharger : {url}/livrables" if url else "À télécharger sur la page Livrables."
+    public = mission.config.service.public_url
+    url = f"{public}/livrables"
+    return t("To download: {url}", url=url) if public else t("To download on the page Deliverables.")
 
 
 def _place(mission: Mission, code: str) -> str:
     zone = mission.config.zone(code)
-    return zone.name if zone else "Mission"
+    return zone.name if zone else t("Mission")
 
 
 def _moment(mission: Mission, moment: datetime) -> str:
     local = moment.astimezone(ZoneInfo(mission.config.mission.timezone))
-    return f"{typography.day(local.date())} à {local:%H:%M}"
+    return t("{day} at {hour}", day=typography.day(local.date()), hour=local.strftime("%H:%M"))
 
 
 WEEK = timedelta(days=7)

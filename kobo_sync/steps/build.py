@@ -317,8 +317,8 @@ def _not_built(zone: str, name: str, error: Exception) -> Finding:
     if isinstance(error, DocumentError):
         message, hint = error.message, error.hint
     else:  # its own words may quote an answer: its kind and its place do not
-        message = f"le programme lui-même est en défaut ({type(error).__name__}, {place_of(error)})"
-        hint = "KOBO_SYNC_DEBUG=1 kobo-sync build, et signaler ce qui s’affiche"
+        message = f"the program itself is at fault ({type(error).__name__}, {place_of(error)})"
+        hint = "run KOBO_SYNC_DEBUG=1 kobo-sync build, and report what it shows"
     return Finding(NOT_BUILT, "error", where, message, hint, zone=zone)
 
 
@@ -385,8 +385,8 @@ def _late_pdf() -> Finding:
         "REPORT009",
         "info",
         f"{MISSION_FOLDER}/{REPORT_PDF}",
-        "le rapport a changé : son ancien PDF est retiré",
-        "`kobo-sync build --pdf` en fait un neuf",
+        "the report has changed: its old PDF is taken away",
+        "`kobo-sync build --pdf` makes a new one",
     )
 
 
@@ -429,8 +429,8 @@ def _edited(folder: str, path: str, copy: str) -> Finding:
         "BUILD001",
         "warning",
         f"{folder}/{path}",
-        "le fichier avait été modifié à la main ; il est remplacé, sa version modifiée est mise de côté",
-        f"elle est dans {copy}",
+        "the file had been changed by hand; it is replaced, its changed version is put aside",
+        f"it is in {copy}",
         zone="" if folder == MISSION_FOLDER else folder,
     )
 

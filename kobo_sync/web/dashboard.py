@@ -9,9 +9,9 @@ from flask import Flask, render_template
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
 from kobo_sync.mission.freshness import last_collected
-from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
+from kobo_sync.web.titles import TITLES
 
 RATES = {
     "test_before": "Test avant",

@@ -24,7 +24,6 @@ from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.mission import CurrentMission
-from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.logs import of_mission
 from kobo_sync.service.missions import Member, Missions
 from kobo_sync.serving import Admission, is_malformed
@@ -34,6 +33,7 @@ from kobo_sync.web.doors import HOOK_BYTES, age_s, figures, may_measure, unready
 from kobo_sync.web.porter import porter
 from kobo_sync.web.site import PERSON, Answer, Hall, Site, here, load_person, members, person
 from kobo_sync.web.texts import language, t, translate
+from kobo_sync.web.titles import TITLES
 from kobo_sync.web.words import ROLES
 
 MOST_OPEN = 24  # missions whose pages are kept open: more are opened again when somebody asks for them

@@ -12,12 +12,12 @@ from kobo_sync.config.timetable import trigger
 from kobo_sync.desk import notices, runs, schedules
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.sentences import translated
-from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
 from kobo_sync.web.texts import language, t, tn
+from kobo_sync.web.titles import TITLES
 from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STAGES, STATUSES, in_words
 
 PAGE = 30

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from flask import session
 
 from kobo_sync.language import typography
 from kobo_sync.language.sentences import translated
+from kobo_sync.language.speaking import Code
 
 LANGUAGES = {"fr": "Français", "ar": "العربية"}
 RIGHT_TO_LEFT = ("ar",)
@@ -23,10 +24,10 @@ _LATIN = re.compile(
 )
 
 
-def language() -> str:
+def language() -> Code:
     """The language that this browser chose; French at first."""
     chosen = session.get("language", "fr")
-    return chosen if chosen in LANGUAGES else "fr"
+    return cast("Code", chosen) if chosen in LANGUAGES else "fr"
 
 
 def t(text: str, **values: object) -> str:

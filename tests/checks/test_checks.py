@@ -7,17 +7,23 @@ from typing import Any
 
 import pandas as pd
 from conftest import MISSION, ZONES
+from in_french import in_french
 
+from kobo_sync import checks
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.meaning import rows
 from kobo_sync.analysis.roster import plan_roster
-from kobo_sync.checks import run_checks
 from kobo_sync.checks.sheet import sheet, texts
 from kobo_sync.config.config import parse_config
 from kobo_sync.deliverables.data_workbook import data_sheets
 from kobo_sync.forms.xlsform import read_form
+from kobo_sync.model import Finding
 
 SYSTEM = {"submitted_by": "maha", "form_version": "v1", "validation": ""}
+
+
+def run_checks(facts: Facts) -> list[Finding]:
+    return in_french(checks.run_checks(facts))
 
 
 def _facts(*people: dict[str, Any]) -> Facts:
@@ -45,7 +51,7 @@ def _facts(*people: dict[str, Any]) -> Facts:
 
 
 def test_nothing_to_say_about_no_data() -> None:
-    assert run_checks(_facts()) == ()
+    assert run_checks(_facts()) == []
 
 
 def test_each_cell_says_its_own_text() -> None:

@@ -13,10 +13,13 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
+from in_french import in_french
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks import CHECKS, ZonePart, checks_of, run_checks, run_over_zones, zone_part
 from kobo_sync.checks.enumerators import statistics
+from kobo_sync.checks.sheet import digest
+from kobo_sync.checks.straight_lines import STORED
 from kobo_sync.config.config import parse_config
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.xlsform import read_form
@@ -133,7 +136,7 @@ def facts(more: str = "", *, files: dict[tuple[str, str], str] | None = None, **
 
 
 def found(given: Facts, code: str) -> list[Finding]:
-    return [finding for finding in run_checks(given) if finding.rule == code]
+    return in_french(finding for finding in run_checks(given) if finding.rule == code)
 
 
 def member(**row: Any) -> dict[str, Any]:
@@ -193,6 +196,16 @@ def test_a_person_in_two_zones_by_code_phone_or_name() -> None:
     ]
     same_name = found(facts(members=[member(), member(card="K2", village="agdz")]), "DATA005")
     assert [f.severity for f in same_name] == ["info"]
+
+
+def test_what_worklists_know_findings_by_is_no_word_of_theirs() -> None:
+    """Decisions of people stand over versions: the digests are those of when findings were French."""
+    twin = member(card="K2", mobile="0612345678")
+    (same,) = found(facts(members=[member(mobile="0612345678"), twin]), "DATA002")
+    assert same.evidence == digest("même téléphone", "même nom")
+    (away,) = found(facts(members=[member(mobile="0612345678"), {**twin, "village": "agdz"}]), "DATA005")
+    assert away.evidence == digest("même téléphone et même nom complet", "kasba", "agdz")
+    assert STORED == {"scale": "l’échelle", "test": "le test"}
 
 
 def test_quota_under_and_over() -> None:
@@ -450,7 +463,7 @@ def test_a_check_that_fails_stops_none_of_the_others(tmp_path: Path, monkeypatch
     before = [f.rule for f in run_checks(facts(wells=[well(), well()]))]
     (fault,) = found(given, "CHECK001")
     assert (
-        fault.severity == "error" and "failing_check" in fault.message and "KeyError, line 5, check()" in fault.message
+        fault.severity == "error" and "failing_check" in fault.message and "KeyError, ligne 5, check()" in fault.message
     )
     assert [f.rule for f in run_checks(given) if f.rule != "CHECK001"] == before
     sys.modules.pop("failing_check")

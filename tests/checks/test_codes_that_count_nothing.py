@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from in_french import in_french
 from invented_facts import make_facts, make_tables
 
 from kobo_sync.checks import nothing_counted
@@ -17,7 +18,7 @@ def findings_of(table: str, change: Callable[[pd.DataFrame], pd.DataFrame], n: i
     tables = make_tables(n, 1, "bertat")
     facts = make_facts(n, tables=tables | {table: change(tables[table])})
     keys = ("fields.sex", "fields.group", "fields.person", "fields.ranking", "fields.consent")
-    return [each for each in nothing_counted.check(replace(facts, zone=None)) if each.where.endswith(keys)]
+    return in_french(each for each in nothing_counted.check(replace(facts, zone=None)) if each.where.endswith(keys))
 
 
 @pytest.mark.parametrize(
@@ -89,4 +90,4 @@ def test_one_rating_outside_the_list_is_a_warning() -> None:
 
 def told_by(tables: dict[str, pd.DataFrame]) -> list[Finding]:
     facts = replace(make_facts(12, tables=tables), zone=None)
-    return [each for each in nothing_counted.check(facts) if each.form_id in ("satisfaction", "besoins")]
+    return in_french(each for each in nothing_counted.check(facts) if each.form_id in ("satisfaction", "besoins"))

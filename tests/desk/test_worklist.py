@@ -19,7 +19,9 @@ NIGHT = NOW + timedelta(hours=6)
 
 def fault(n: int, rule: str = "DATA015", severity: Severity = "warning", **more: str) -> Finding:
     given = {"zone": "nord" if n % 2 else "sud", "form_id": "visites", "root_uuid": f"r{n}", "enumerator": "amina"}
-    return Finding(rule, severity, f"visites, submission {n}", f"message {n}", "remède", **{**given, **more})
+    return Finding(
+        rule, severity, f"visites, submission {n}", hint="remède", **{"message": f"message {n}", **given, **more}
+    )
 
 
 def test_findings_survive_and_close_and_reopen(desk: Desk) -> None:
@@ -52,6 +54,26 @@ def test_a_decision_stands_until_the_substance_changes(desk: Desk) -> None:
     assert tally.reopened == 2 and counts(desk)["new"] == 2
     item, events = get(desk, key_of(one)) or pytest.fail("lost")
     assert item.note == "deux sœurs" and events[1].note == "deux sœurs" and events[1].by == "maha"
+
+
+def test_a_decision_stands_when_a_finding_that_was_french_is_english(desk: Desk) -> None:
+    """The desk of an earlier version, of findings whose evidence is their words; another number in them is another matter."""
+    old = fault(1, "DATA018", message="test d’après sans test d’avant", evidence="")
+    moved = fault(2, "DATA025", message="« x » n’a pas de réponses", evidence="of these words")
+    other = fault(
+        3, "DATA025", message="classements sans groupe de la mission : 1 sur 5, qui n’entrent dans aucun score"
+    )
+    refresh(desk, [old, moved, other], NOW)
+    set_state(desk, [key_of(each) for each in (old, moved, other)], "accepted", "maha", "", NOW)
+    today = [
+        replace(old, message="a test after without a test before"),
+        replace(moved, message="“x” has no answers", evidence="of those words"),
+        replace(other, message="rankings without a group of the mission: 2 of 5, which enter no score"),
+    ]
+    assert [states_of(desk, today)[key_of(each)][1] for each in today] == ["accepted", "accepted", "new"]
+    assert refresh(desk, today, NIGHT).reopened == 1
+    assert [get(desk, key_of(each))[0].state for each in today] == ["accepted", "accepted", "new"]  # type: ignore[index]
+    assert refresh(desk, today, NIGHT).reopened == 0 and counts(desk)["accepted"] == 2
 
 
 def test_corrected_by_a_person_is_believed_until_the_next_run(desk: Desk) -> None:

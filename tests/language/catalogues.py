@@ -1,21 +1,26 @@
 """The catalogues of texts, brought up to what the code says: `make messages`; same code and translations, same bytes.
 
-Texts are extracted from ``t``, ``tn``, ``tc``, ``later`` and ``later_n``; new ones stand in the ``.po`` without a translation (a test names
+Texts are extracted from ``t``, ``tn``, ``tc``, ``later`` and ``later_n``, and for the domain ``program`` the sentences with ``{1}`` for
+values that errors, findings and reports are made of (`harvest`; parts.txt has what it cannot see); new ones stand in the ``.po`` without a translation (a test names
 them), those that the code no longer has go. The ``.mo`` is what the program reads.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from harvest import sentences
 
+from kobo_sync.cli.verbs import cli
 from kobo_sync.language.catalogue import DOMAINS
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
@@ -23,6 +28,7 @@ TEXTS = PACKAGE / "language" / "texts"
 TRANSLATED = ("fr", "ar")  # English stands in the code
 KEYWORDS = {"t": None, "tn": (1, 2), "tc": ((1, "c"), 2), "later": None, "later_n": (1, 2)}
 PAGES = ("web",)
+PROGRAM = ("language/rule_titles.py", "language/setting_labels.py")
 PAPERS = ("analysis", "deliverables", "documents", "forms", "language")
 _ON = datetime(2026, 11, 29, tzinfo=UTC)  # the files' time is no news
 _FRENCH_PLURAL = (2, "(n > 1)")  # without the form for whole millions, which no text of ours needs
@@ -30,14 +36,30 @@ _FRENCH_PLURAL = (2, "(n > 1)")  # without the form for whole millions, which no
 
 def domain_of(path: Path) -> str:
     """The domain that a source's texts belong to, by its folder."""
-    folder = path.relative_to(PACKAGE).parts[0]
-    return "pages" if folder in PAGES else "papers" if folder in PAPERS else "program"
+    name = path.relative_to(PACKAGE)
+    if name.as_posix() in PROGRAM:
+        return "program"
+    return "pages" if name.parts[0] in PAGES else "papers" if name.parts[0] in PAPERS else "program"
+
+
+def parts() -> list[str]:
+    """What sentences are put together of, that no line of the code says whole."""
+    return (Path(__file__).parent / "parts.txt").read_text("utf-8").splitlines()
 
 
 def sources() -> Iterator[Path]:
     """The files that may say something: modules and templates."""
     yield from sorted(PACKAGE.rglob("*.py"))
     yield from sorted((PACKAGE / "web" / "templates").rglob("*.html"))
+
+
+def helps(command: click.Command) -> Iterator[str]:
+    """The paragraphs of a verb's help, and of its verbs'."""
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph:
+            yield " ".join(paragraph.split())
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from helps(each)
 
 
 def extracted(domain: str) -> Catalog:
@@ -51,6 +73,10 @@ def extracted(domain: str) -> Catalog:
             texts = extract(method, file, keywords=KEYWORDS, options={"encoding": "utf-8"})
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
+    if domain == "program":
+        texts = {**dict.fromkeys(parts(), "parts"), **dict.fromkeys(helps(cli), "cli"), **sentences()}
+        for text, module in texts.items():
+            catalog.add(text, locations=[(module, 0)])
     return catalog
 
 

@@ -9,14 +9,12 @@ from itertools import product
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
-# What speaks to the person at the command line alone, to a phone or on paper, never through a run's report or a page.
-ELSEWHERE = {"cli", "phones", "station", "documents/spreadsheets/codebook.py", "documents/word/living.py"} | {
-    f"steps/{verb}.py"
-    for verb in ("init", "enrol", "demo", "guide", "print", "export", "status", "history", "restore", "digest")
-}
+# What speaks to a phone or on paper, never through a run's report or a page.
+ELSEWHERE = {"phones", "station", "documents/spreadsheets/codebook.py", "documents/word/living.py"}
 # Modules in which every sentence is told, however it gets into a message: a table, a variable, a part of another.
 WHOLLY = (
     "checks/",
+    "cli/",
     "databases/refusals.py",
     "databases/versions.py",
     "config/config.py",
@@ -41,6 +39,7 @@ WHOLLY = (
     "workspace/archive.py",
     "workspace/folders.py",
 )
+CATALOGUED = ("t", "tn", "tc", "later", "later_n")  # texts that the catalogue has by themselves
 SPEAKS = {"Finding", "Examined", "OpenDoor", "finding", "Fault", "refuse", "unexpected"}
 RAISED = re.compile(r"\w+Error|Kobo(?:Unreachable|Refused|Rejected|Unexpected)|Busy|RunStopped")
 FRENCH = re.compile(
@@ -53,7 +52,7 @@ SPOKEN = re.compile(r"[^\W\d_]{2,}\S*\s+\S|\}\s+[^\W\d_]{2,}")  # words in a row
 # Strings with blanks in these modules that no person reads: lists of words, SQL, regular expressions, names of fonts.
 CODE = re.compile(
     r"^(?:PRAGMA|SELECT|DELETE|INSERT|UPDATE|CREATE|DROP|ALTER|VACUUM|ATTACH|FROM|import|BEGIN|COMMIT|status =)\b"
-    r"|[\\|]|^Value error|^(?:code participant|family name|given name|nom complet|nom de famille|nom et prenom|name ar|nom ar|nom arabe|nom en arabe)$|^\W*$|Noto |DejaVu|Sakkal"
+    r"|[\\|]|^Value error|^code = |%\(asctime|^service\.host, |^(?:code participant|family name|given name|nom complet|nom de famille|nom et prenom|name ar|nom ar|nom arabe|nom en arabe)$|^\W*$|Noto |DejaVu|Sakkal"
     r"|^(?:start |image |geo|integer |deviceid |text hidden|_id |family_name |sex age|zone consent|note )"
     r"|ODK Validate Errors|strftime|datetime64|__gte:|^form_id, |^status = |^- "
 )
@@ -97,10 +96,11 @@ def _wholly(tree: ast.Module) -> Iterator[str]:
             "warning",
             "debug",
             "error",
+            *CATALOGUED,
         ):
             told |= {id(each) for each in ast.walk(node)}
-        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "TITLE":  # for lists of checks
-            told.add(id(node.value))
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("TITLE", "STORED"):
+            told |= {id(each) for each in ast.walk(node)}  # for lists of checks; for digests
         elif isinstance(node, ast.JoinedStr):
             told |= {id(part) for part in node.values if isinstance(part, ast.Constant)}
             told |= {id(each) for part in node.values if _choices(part) for each in ast.walk(part)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from catalogues import DOMAINS, PACKAGE, TRANSLATED, current, po_file, stored, w
 from harvest import FRENCH
 
 # Folders whose texts are not in the catalogues yet.
-NOT_YET = ("checks", "deliverables", "documents", "notices", "steps", "web")
+NOT_YET = ("deliverables", "documents", "web")
+NAMES = re.compile(r"\\|(?:DejaVu|Noto) Sans|^sans-zone$|\bthe\b")  # and regular expressions
 # What is French because people write it so: names of columns, languages, codes and questions that are recognised.
 VOCABULARIES = (
     "analysis/people.py", "analysis/quoting.py", "analysis/roster_sheet.py", "analysis/words.py",
@@ -24,7 +24,7 @@ TRANSLATABLE = [(language, domain) for language in TRANSLATED for domain in DOMA
 
 def names(text: str) -> set[str]:
     """What is filled in for a text's braces."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    return set(re.findall(r"(?<!\{)\{(\w+)(?::\w+)?\}(?!\})", text))
 
 
 @pytest.mark.parametrize(("language", "domain"), TRANSLATABLE)
@@ -67,6 +67,9 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "STORED":  # digests are made of it
+            docstrings |= {id(each) for each in ast.walk(node)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.lineno, node.value
 
@@ -81,6 +84,6 @@ def test_no_french_stands_in_the_code() -> None:
         told += [
             f"{name}:{line}: {text}"
             for line, text in literals(path)
-            if len(re.findall(r"\w+", text)) > 1 and FRENCH.search(text) and not re.search(r"\bthe\b", text)
+            if len(re.findall(r"\w+", text)) > 1 and FRENCH.search(text) and not NAMES.search(text)
         ]
     assert not told

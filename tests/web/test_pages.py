@@ -54,8 +54,8 @@ def _texts() -> set[str]:
 
 
 def test_every_text_is_there_in_arabic() -> None:
-    from kobo_sync.notices.messages import TITLES
     from kobo_sync.web import app, dashboard, quality, sign_in, words
+    from kobo_sync.web.titles import TITLES
 
     texts = _texts() | set(TITLES.values()) | set(quality.STATES.values()) | set(quality.SEVERITIES.values())
     texts |= {*quality.FILTERS.values(), *quality.KINDS.values(), *sign_in.REFUSALS.values(), *dashboard.RATES.values()}
