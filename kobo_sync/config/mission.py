@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 from kobo_sync.config.languages import language_code
+from kobo_sync.language.speaking import LANGUAGES, Digits, Language, first_spoken
 from kobo_sync.language.speaking import Code as LanguageCode
-from kobo_sync.language.speaking import Digits, Language, first_spoken
 
 Labels = dict[str, str]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
@@ -52,6 +52,12 @@ class Mission(Settings):
     def label_languages(self) -> tuple[str, ...]:
         """The languages whose labels stand in the documents, the first that there is: the documents' own, the mission's first."""
         return tuple(dict.fromkeys((self.document_language.code, self.languages[0])))
+
+    @property
+    def written_languages(self) -> list[LanguageCode]:
+        """The languages of the program that the mission's people read, the documents' own first: for sheets that go to all."""
+        own = self.document_language.code
+        return [own, *(code for code in LANGUAGES if code in self.languages and code != own)]
 
     @property
     def other_languages(self) -> list[str]:

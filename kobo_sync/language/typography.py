@@ -102,23 +102,3 @@ def size(n_bytes: int) -> str:
 def listing(items: Sequence[str], last_word: Literal["and", "or"] = "and") -> str:
     """``a, b et c``; *last_word* is ``and`` or ``or``."""
     return _style().listing(items, last_word)
-
-
-# ── French alone, for papers whose texts are not in the catalogues yet ──
-
-NO_DATA = "Aucune donnée"
-
-
-def count(n: int, singular: str, plural: str = "") -> str:
-    """``1 réponse``, ``2 réponses``: French is singular below two."""
-    return f"{number(n)} {singular if abs(n) < 2 else plural or singular + 's'}"
-
-
-def none_or(n: int, singular: str, plural: str = "", *, none: str = "aucun") -> str:
-    """``aucune femme``, ``1 femme``, ``2 femmes``: a nought is said in words. *none* is ``aucun`` or ``aucune``."""
-    return count(n, singular, plural) if n else f"{none} {singular}"
-
-
-def of(name: str) -> str:
-    """``de Midelt``, ``d’Azilal``."""
-    return french.of(name)

@@ -98,7 +98,13 @@ def _written(
         code = payload(chosen)
         files[f"{account}.png"] = qr_png(code)
         files[f"{account}.pdf"] = enrolment_pdf(
-            code, user=account, name=person, mission=config.title, server=server, with_password=bool(password)
+            code,
+            user=account,
+            name=person,
+            mission=config.document_title,
+            server=server,
+            with_password=bool(password),
+            languages=config.written_languages,
         )
     lines = _write(folder, files)
     if any(password for _, _, password in sheets):

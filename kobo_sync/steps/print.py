@@ -25,6 +25,7 @@ from kobo_sync.forms.paper import COPIES, paper
 from kobo_sync.forms.sheets import Book, read_book
 from kobo_sync.forms.wording import mission_line
 from kobo_sync.forms.xlsform import form_of
+from kobo_sync.language.speaking import Language, first_spoken, speaking
 from kobo_sync.mission.mission import Mission, utc_now
 from kobo_sync.model import Choice, Form, Report
 from kobo_sync.workspace.writing import write_atomic
@@ -73,9 +74,13 @@ def print_codebook(mission: Mission | None, form: str, *, output: Path | None = 
     """
     started_at = _clock(mission)
     source = _source(mission, form)
-    content = codebook_workbook(
-        codebook(source.form, source.book, source.lists, source.config), author=_author(source.config)
+    language = (
+        source.config.mission.document_language if source.config else Language(first_spoken(source.form.languages))
     )
+    with speaking(language):
+        content = codebook_workbook(
+            codebook(source.form, source.book, source.lists, source.config), author=_author(source.config)
+        )
     files = {f"{_file_name(source.form.form_id)}-codes.xlsx": content}
     return _written(mission, "print", started_at, files, output)
 

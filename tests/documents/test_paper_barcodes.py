@@ -7,11 +7,13 @@ import json
 import re
 import zlib
 
+import pypdfium2
 import pytest
 
-from kobo_sync.documents.pdf.badges import Badge, badges_pdf, has_room
+from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import _WIDTHS, code128_modules, code128_svg, qr_png
 from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.language.speaking import Code
 
 
 def _read(svg: str) -> str:
@@ -58,3 +60,23 @@ def test_a_settings_code_decodes_and_holds_no_password() -> None:
     assert read["admin"] == {} and read["project"]["icon"] == "E" and "password" not in read["general"]
     assert settings("x", "y", project="", password="hush")["general"]["password"] == "hush"
     assert qr_png(code) == qr_png(code) and qr_png(code).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("languages", "first", "others"),
+    [
+        (("fr", "ar"), "Configurer le téléphone", "Play"),
+        (("en",), "Set up the phone", "Install KoboCollect from the Play Store"),
+        (("en", "fr"), "Set up the phone", "Installez KoboCollect"),
+    ],
+)
+def test_the_sheet_of_a_phone_speaks_the_languages_of_those_who_read_it(
+    languages: tuple[Code, ...], first: str, others: str
+) -> None:
+    sheet = enrolment_pdf(
+        "code", user="maha", name="", mission="M", server="https://x", with_password=False, languages=languages
+    )
+    text = pypdfium2.PdfDocument(sheet)[0].get_textpage().get_text_range().replace("\r\n", " ")
+    assert first in text and others in text
+    if "fr" not in languages:
+        assert "Installez" not in text and "Compte" not in text

@@ -12,8 +12,11 @@ from catalogues import DOMAINS, PACKAGE, TRANSLATED, current, po_file, stored, w
 from harvest import FRENCH
 
 # Folders whose texts are not in the catalogues yet.
-NOT_YET = ("deliverables", "documents", "web")
-NAMES = re.compile(r"\\|(?:DejaVu|Noto) Sans|^sans-zone$|\bthe\b")  # and regular expressions
+NOT_YET = ("web",)
+# Fonts, styles of papers that were written before, words of Stata, regular expressions.
+NAMES = re.compile(
+    r"\\|(?:DejaVu|Noto|Liberation) Sans|^sans-zone$|\bthe\b|^Cellule serrée$|^Après tableau$|^array boolean"
+)
 # What is French because people write it so: names of columns, languages, codes and questions that are recognised.
 VOCABULARIES = (
     "analysis/people.py", "analysis/quoting.py", "analysis/roster_sheet.py", "analysis/words.py",

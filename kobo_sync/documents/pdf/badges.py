@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from kobo_sync.documents.pdf.barcodes import code128_modules, code128_svg, qr_svg
 from kobo_sync.documents.pdf.typeset import pdf
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, t
+from kobo_sync.language.speaking import Code, speaking, spoken
 
 _INNER_MM = 79.0
 _MODULE_MM, _LEAST_MODULE_MM = 0.5, 0.33
@@ -52,46 +54,34 @@ _BADGES = r"""
 
 _ENROLMENT = r"""
 #set page(paper: "a4", margin: (x: 2cm, y: 1.6cm))
-#set text(11.5pt, lang: "fr", dir: ltr, hyphenate: false)
+#set text(11.5pt, hyphenate: false)
 #set par(leading: 0.6em)
 #text(9.5pt, fill: rgb("#5B6670"), data.mission)
 #block(spacing: 3mm, text(20pt, weight: "bold", fill: rgb("#1F4E79"), data.heading))
-#block(spacing: 3mm)[#if data.name != "" [Pour : #strong(data.name) #h(6mm)] Compte : #strong(data.user)]
+#block(spacing: 3mm)[#if data.name != "" [#data.for_word #strong(data.name) #h(6mm)] #data.account_word #strong(data.user)]
 #align(center, image(bytes(data.svg), format: "svg", width: 10.5cm))
 #if data.warning != "" {
   block(width: 100%, inset: 3mm, stroke: 1.2pt + rgb("#B00020"), text(fill: rgb("#B00020"), weight: "bold", data.warning))
 }
 #v(1mm)
-#grid(columns: (1fr, 1fr), column-gutter: 8mm,
-  enum(spacing: 2.4mm, ..data.steps.map(s => enum.item(s))),
-  { set text(12pt, dir: direction.rtl, lang: "ar"); set par(leading: 0.75em)
-    enum(spacing: 2.4mm, ..data.steps_ar.map(s => enum.item(s))) })
+#grid(columns: data.steps.len() * (1fr,), column-gutter: 8mm, ..data.steps.map(column => if column.rtl {
+  set text(12pt, dir: direction.rtl, lang: "ar"); set par(leading: 0.75em)
+  enum(spacing: 2.4mm, ..column.steps.map(s => enum.item(s)))
+} else { set text(dir: direction.ltr, lang: column.lang); enum(spacing: 2.4mm, ..column.steps.map(s => enum.item(s))) }))
 #place(bottom, block(width: 100%, text(8.5pt, fill: rgb("#5B6670"), data.foot)))
 """
 
 _STEPS = (
-    "Installez KoboCollect depuis le Play Store, puis ouvrez-le.",
-    "Touchez « Configurer avec un code QR ». Si l’application sert déjà : touchez le rond en haut à droite, puis « Ajouter un projet ».",
-    "Visez le grand carré ci-dessus avec l’appareil photo du téléphone.",
-    "{password}",
-    "Restez connecté jusqu’à ce que les formulaires paraissent dans « Remplir un formulaire ». Ensuite, tout marche sans réseau.",
+    later("Install KoboCollect from the Play Store, then open it."),
+    later(
+        "Tap “Configure with QR code”. If the app is in use already: tap the circle at the top right, then “Add project”."
+    ),
+    later("Point the phone's camera at the large square above."),
+    later("If the app asks for a password, type the one that the team gave you: it is not in this code."),
+    later("Stay connected until the forms appear under “Start new form”. Then everything works without a network."),
 )
-_STEPS_AR = (
-    "ثبّتوا تطبيق KoboCollect من متجر Play ثم افتحوه.",
-    "اختاروا «الإعداد برمز QR». إذا كان التطبيق مستعملاً من قبل: المسوا الدائرة في الأعلى ثم «إضافة مشروع».",
-    "وجّهوا كاميرا الهاتف نحو المربع الكبير أعلاه.",
-    "{password}",
-    "ابقوا متصلين بالإنترنت حتى تظهر الاستمارات، ثم يمكنكم العمل بدون شبكة.",
-)
-_PASSWORD = (
-    "Si l’application demande un mot de passe, tapez celui que l’équipe vous a donné : il n’est pas dans ce code.",
-    "إذا طلب التطبيق كلمة السر، فاكتبوا التي أعطاكم إياها الفريق: ليست في هذا الرمز.",
-)
-_NO_PASSWORD = (
-    "Il n’y a rien à taper : le code contient déjà le mot de passe.",
-    "لا حاجة لكتابة شيء: الرمز يتضمن كلمة السر.",
-)
-_WARNING = "Cette feuille contient un mot de passe : ne la photographiez pas, ne l’affichez pas, ne l’envoyez pas ; détruisez-la après usage."
+_NOTHING_TO_TYPE = later("There is nothing to type: the code holds the password already.")
+_PASSWORD_STEP = 3
 
 
 @dataclass(frozen=True)
@@ -134,21 +124,48 @@ def badges_pdf(badges: Sequence[Badge], *, title: str) -> bytes:
     return pdf(_BADGES, {"badges": drawn}, title=f"Badges – {title}")
 
 
-def enrolment_pdf(code: str, *, user: str, name: str, mission: str, server: str, with_password: bool) -> bytes:
-    """One A4 page that sets up a phone: *code* as a large QR code, what to do in French and Arabic.
+def enrolment_pdf(
+    code: str,
+    *,
+    user: str,
+    name: str,
+    mission: str,
+    server: str,
+    with_password: bool,
+    languages: Sequence[Code] = ("fr", "ar"),
+) -> bytes:
+    """One A4 page that sets up a phone: *code* as a large QR code, what to do in each of *languages* side by side, the page in the first.
 
     Raises: DocumentError.
     """
-    says = _NO_PASSWORD if with_password else _PASSWORD
-    data = {
-        "mission": typography.spaced(mission),
-        "heading": "Configurer le téléphone",
-        "name": name,
-        "user": user,
-        "svg": qr_svg(code),
-        "warning": typography.spaced(_WARNING) if with_password else "",
-        "steps": [typography.spaced(step.format(password=says[0])) for step in _STEPS],
-        "steps_ar": [step.format(password=says[1]) for step in _STEPS_AR],
-        "foot": f"Serveur : {server}. Donnez cette feuille à la seule personne nommée.",
-    }
-    return pdf(_ENROLMENT, data, title=f"Configurer le téléphone – {user}")
+    columns = [_steps(language, with_password=with_password) for language in languages]
+    with speaking(languages[0]):
+        warning = t(
+            "This sheet holds a password: do not photograph it, do not put it up, do not send it; destroy it after use."
+        )
+        data = {
+            "mission": typography.spaced(mission),
+            "heading": t("Set up the phone"),
+            "name": name,
+            "user": user,
+            "for_word": typography.spaced(t("For:")),
+            "account_word": typography.spaced(t("Account:")),
+            "svg": qr_svg(code),
+            "warning": typography.spaced(warning) if with_password else "",
+            "steps": columns,
+            "foot": typography.spaced(t("Server: {server}. Give this sheet to the person named alone.", server=server)),
+        }
+        return pdf(_ENROLMENT, data, title=f"{t('Set up the phone')} – {user}")
+
+
+def _steps(language: Code, *, with_password: bool) -> dict[str, object]:
+    """What to do, told in *language*."""
+    steps = list(_STEPS)
+    if with_password:
+        steps[_PASSWORD_STEP] = _NOTHING_TO_TYPE
+    with speaking(language):
+        return {
+            "rtl": spoken().runs_right_to_left,
+            "lang": language,
+            "steps": [typography.spaced(t(step)) for step in steps],
+        }

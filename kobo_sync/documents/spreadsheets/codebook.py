@@ -6,47 +6,50 @@ from collections.abc import Sequence
 
 from kobo_sync.documents.spreadsheets.excel import Column, Sheet, workbook
 from kobo_sync.forms.codebook import Codebook
+from kobo_sync.language.catalogue import later, t
 
-_NAMES = {"fr": "français", "ar": "arabe", "en": "anglais", "zgh": "tamazight", "": ""}
+_NAMES = {"fr": later("French"), "ar": later("Arabic"), "en": later("English"), "zgh": later("Tamazight")}
 
 
 def codebook_workbook(codebook: Codebook, *, author: str = "") -> bytes:
     """The .xlsx file; the same codebook gives the same bytes."""
-    version = f", version {codebook.version}" if codebook.version else ""
-    intro = (f"{codebook.title} – livre des codes", f"Formulaire {codebook.form_id}{version}")
+    form = t("Form {form_id}", form_id=codebook.form_id)
+    if codebook.version:
+        form = t("Form {form_id}, version {version}", form_id=codebook.form_id, version=codebook.version)
+    intro = (t("{form} – codebook", form=codebook.title), form)
     sheets = (_questions(codebook, intro), _choices(codebook, intro))
     return workbook(sheets, title=intro[0], author=author, when=None, comments=intro[1])
 
 
 def _questions(codebook: Codebook, intro: Sequence[str]) -> Sheet:
-    texts = [*_texts("Libellé", codebook), *_texts("Aide", codebook)]
+    texts = [*_texts(t("Label"), codebook), *_texts(t("Hint"), codebook)]
     columns = (
-        Column("Chemin", width=28), Column("Table", width=18), Column("Nom", width=20), Column("Type", width=15),
-        Column("Liste", width=16), *texts, Column("Obligatoire", width=11), Column("Si", width=30),
-        Column("Contrainte", width=30), *_texts("Message", codebook), Column("Calcul", width=30),
-        Column("Sens", width=18), Column("Indicateurs", width=30), Column("Livrables", width=26),
+        Column(t("Path"), width=28), Column(t("Data table"), width=18), Column(t("Name"), width=20), Column(t("Type"), width=15),
+        Column(t("Choice list"), width=16), *texts, Column(t("Required"), width=11), Column(t("If"), width=30),
+        Column(t("Constraint"), width=30), *_texts(t("Message"), codebook), Column(t("Calculation"), width=30),
+        Column(t("Meaning"), width=18), Column(t("Indicators"), width=30), Column(t("Deliverables"), width=26),
     )  # fmt: skip
     rows = [
         (
             entry.path, entry.table, entry.name, entry.kind, entry.options,
             *(entry.labels.get(language, "") for language in codebook.languages),
             *(entry.hints.get(language, "") for language in codebook.languages),
-            "oui" if entry.required else "", entry.relevant, entry.constraint,
+            t("yes") if entry.required else "", entry.relevant, entry.constraint,
             *(entry.messages.get(language, "") for language in codebook.languages),
             entry.calculation, entry.meaning, entry.indicators, entry.deliverables,
         )
         for entry in codebook.entries
     ]  # fmt: skip
-    return Sheet("Questions", columns, rows, intro)
+    return Sheet(t("Questions"), columns, rows, intro)
 
 
 def _choices(codebook: Codebook, intro: Sequence[str]) -> Sheet:
     columns = (
-        Column("Liste", width=20),
-        Column("Code", width=20),
-        *_texts("Libellé", codebook),
-        Column("Autres colonnes", width=26),
-        Column("Questions", width=36),
+        Column(t("Choice list"), width=20),
+        Column(t("Code"), width=20),
+        *_texts(t("Label"), codebook),
+        Column(t("Other columns"), width=26),
+        Column(t("Questions"), width=36),
     )
     rows = [
         (
@@ -58,12 +61,12 @@ def _choices(codebook: Codebook, intro: Sequence[str]) -> Sheet:
         )
         for option in codebook.options
     ]
-    return Sheet("Choix", columns, rows, intro)
+    return Sheet(t("Choices"), columns, rows, intro)
 
 
 def _texts(what: str, codebook: Codebook) -> list[Column]:
     """A column per language."""
     return [
-        Column(f"{what} ({_NAMES.get(language, language)})" if language else what, width=36)
+        Column(f"{what} ({t(_NAMES.get(language, language))})" if language else what, width=36)
         for language in codebook.languages
     ]

@@ -131,7 +131,9 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
         for paragraph in list(root.iter(f"{W}p")):
             text = islands.plain(paragraph)
             if _LEFT.search(text):
-                _sentence(result, paragraph, text, content, f"en-tête, pied ou note de page : « {_short(text)} »", live)
+                _sentence(
+                    result, paragraph, text, content, t("header, footer or footnote: “{text}”", text=_short(text)), live
+                )
     contents.refresh(document)
     # Last, so that places are counted in the template as staff see it.
     if content.logos:
