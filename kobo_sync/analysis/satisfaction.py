@@ -195,8 +195,8 @@ def _scale(facts: Facts, form_id: str, name: str, uuids: Sequence[str]) -> Scale
     codes = [choice.name for choice in choices]
     unknown = sorted(set(answers) - set(codes) - {""})
     codes += [] if codes else unknown
-    language = facts.config.mission.languages[:1]
-    levels = [labels.pick(choice.labels, language, choice.name) for choice in choices] or [
+    languages = facts.config.mission.label_languages
+    levels = [labels.pick(choice.labels, languages, choice.name) for choice in choices] or [
         shown(facts, code) for code in codes
     ]
     counts = tuple(answers.count(code) for code in codes)

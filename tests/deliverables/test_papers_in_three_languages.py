@@ -18,6 +18,7 @@ from test_deliverables_identity import mission_facts, templates
 from test_deliverables_report import OBJECTIVES, TERMS, settled
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.deliverables import deliverable
 from kobo_sync.deliverables.changes import Change, changes_paper
 from kobo_sync.deliverables.live_values import live_values
@@ -228,3 +229,20 @@ def test_the_values_of_templates_are_told_in_it() -> None:
         assert live_values(told_in(facts, "en"))["donnees_arretees"] == "No data were received"
     with speaking(Language("ar")):
         assert live_values(told_in(make_facts(25), "ar"))["donnees_arretees"].startswith("المعطيات محصورة إلى غاية")
+
+
+def test_the_levels_of_a_scale_are_named_in_the_documents_language() -> None:
+    """They were those of the forms' first language, whatever the paper's."""
+    facts = make_facts(5)
+    form = facts.forms["satisfaction"]
+    choices = {
+        name: tuple(replace(choice, labels={**choice.labels, "ar": f"موافق {choice.name}"}) for choice in each)
+        for name, each in form.choices.items()
+    }
+    facts = replace(facts, forms={**facts.forms, "satisfaction": replace(form, choices=choices)})
+    by_language = {
+        code: {level for scale in satisfaction(told_in(facts, code)).scales for level in scale.levels}
+        for code in ("fr", "ar")
+    }
+    assert "Plutôt d’accord" in by_language["fr"]
+    assert by_language["ar"] and not any(re.search(r"[A-Za-z]", level) for level in by_language["ar"])
