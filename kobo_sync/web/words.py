@@ -111,6 +111,8 @@ CHOICES: dict[str, dict[str, str]] = {
         "free text": "texte libre",
         "ordinary": "ordinaire",
     },
+    "mission.documents": {"fr": "français", "en": "anglais", "ar": "arabe"},
+    "mission.digits": {"latin": "0 1 2 3", "arabic": "٠ ١ ٢ ٣"},
     "mission.languages": {"fr": "français", "ar": "arabe", "zgh": "tamazight", "en": "anglais"},
 }
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole
