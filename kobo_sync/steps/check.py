@@ -86,7 +86,7 @@ def due_holds(facts: Facts) -> dict[str, list[Hold]]:
         for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
             findings = asking.get((form_id, root))
             if findings:
-                reason = " ; ".join(f"{finding.rule} : {finding.message}" for finding in findings)
+                reason = "; ".join(f"{finding.rule}: {finding.message}" for finding in findings)
                 holds.setdefault(form_id, []).append(
                     Hold(form_id, root, int(submission_id), "placing", reason[:2000], _evidence(findings))
                 )

@@ -89,7 +89,7 @@ def test_rows_are_held_with_a_reason_and_released_when_mended(team: Field) -> No
     assert written_back(team).counts["held"] == 1
     assert status(team) == {3: ("on_hold", "maha")}
     (hold,) = holds_of(team.mission.desk, "personnes")
-    assert hold.state == "placed" and hold.reason.startswith("DATA002 : même nom que la soumission 1")
+    assert hold.state == "placed" and hold.reason.startswith("DATA002: same name in submission 1")
     assert written_back(team).counts["held"] == 0
     pull(team.mission)
     assert written_back(team).counts["held"] == 0
@@ -261,7 +261,7 @@ def test_the_command_says_who_where_and_why(team: Field) -> None:
     root = str(team.mission.workspace.root)
     team.mission.close()
     result = CliRunner().invoke(cli, ["check", "--dry-run", "--workspace", root], catch_exceptions=False)
-    assert "DATA002 personnes, soumission 3 (nord, maha, new)" in result.output and "fausse le quota" in result.output
+    assert "DATA002 personnes, submission 3 (nord, maha, new)" in result.output and "one person registered twice?" in result.output
 
 
 OWN_CHECK = """
