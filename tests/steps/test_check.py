@@ -261,7 +261,10 @@ def test_the_command_says_who_where_and_why(team: Field) -> None:
     root = str(team.mission.workspace.root)
     team.mission.close()
     result = CliRunner().invoke(cli, ["check", "--dry-run", "--workspace", root], catch_exceptions=False)
-    assert "DATA002 personnes, submission 3 (nord, maha, new)" in result.output and "one person registered twice?" in result.output
+    assert (
+        "DATA002 personnes, submission 3 (nord, maha, new)" in result.output
+        and "one person registered twice?" in result.output
+    )
 
 
 OWN_CHECK = """
