@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Severity
 MANIFEST = "MANIFEST.json"
 
 
+_LOOKS, _BETWEEN_LOOKS_S = 50, 0.002
+
+
 @dataclass(frozen=True)
 class PreviousSet:
     """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file."""
@@ -28,8 +32,13 @@ class PreviousSet:
     @cached_property
     def files(self) -> dict[str, Callable[[], bytes]]:
         """How to read each file but the manifest, by its path below the folder. Raises: StoreError."""
+        swapped = self.folder.with_name(f".{self.folder.name}.old")
         try:
-            paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+            for look in range(_LOOKS):
+                paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+                if paths or (look and not swapped.exists()):
+                    break
+                time.sleep(_BETWEEN_LOOKS_S)  # another process may be between its two renames
         except OSError as error:
             raise disk_error(error, self.folder) from error
         return {
