@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -34,6 +35,12 @@ def print_report(report: Report, *, as_json: bool) -> None:
         say(line)
     for finding in report.findings:
         print_finding(finding)
+
+
+def print_reports_as_json(reports: Mapping[str, Report]) -> None:
+    """Print several reports as one JSON object, by their names."""
+    content = {name: report.as_json() for name, report in reports.items()}
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2))
 
 
 def print_finding(finding: Finding) -> None:

@@ -43,7 +43,7 @@ def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | No
     PROJECTS are uids or names. Downloads forms and media, writes their settings with what each question seems to mean, and
     pulls the submissions. Nothing is changed on the server, and phones see no new version.
     """
-    from kobo_sync.cli.console import print_report
+    from kobo_sync.cli.console import print_report, print_reports_as_json
     from kobo_sync.cli.progress import Bars
     from kobo_sync.mission.mission import open_mission
     from kobo_sync.mission.run_log import recorded
@@ -56,13 +56,17 @@ def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | No
             if projects
             else projects_of_account(mission)
         )
-    print_report(report, as_json=as_json)
+    reports = {"adopt": report}
+    if not as_json:
+        print_report(report, as_json=False)
     if projects and not no_pull and report.counts["projects"]:
         with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
-            pulled = recorded(mission, "pull", pull)
-        print_report(pulled, as_json=as_json)
-        sys.exit(1 if report.has_errors or pulled.has_errors else 0)
-    sys.exit(1 if report.has_errors else 0)
+            reports["pull"] = recorded(mission, "pull", pull)
+        if not as_json:
+            print_report(reports["pull"], as_json=False)
+    if as_json:
+        print_reports_as_json(reports)
+    sys.exit(1 if any(each.has_errors for each in reports.values()) else 0)
 
 
 @cli.command(name="guide", epilog=SEE_EXIT_CODES)

@@ -18,7 +18,7 @@ from typing import Any
 from kobo_sync.language import typography
 from kobo_sync.language.speaking import Code, spoken
 
-DOMAINS = ("papers", "pages", "program")
+DOMAINS = ("papers", "program")
 
 
 def t(text: str, /, **values: object) -> str:
@@ -34,7 +34,7 @@ def tc(context: str, text: str, /, **values: object) -> str:
 def tn(one: str, many: str, n: float | str, /, **values: object) -> str:
     """``{n} zone`` or ``{n} zones`` in the spoken language, in the form that it has for *n*; *n* is filled in for ``{n}``.
 
-    A number that is text (``≤ 10``, ``≈ 25``) takes the form of many things, or of one where it ends in 1 (``≤ 1``).
+    A number that is text (``≤ 10``, ``about 25``) takes the form of its digits, and of many things where it has none.
     """
     text = translations(spoken().code).ngettext(one, many, _quantity(n))
     return _filled(text, {"n": n, **values})

@@ -12,7 +12,7 @@ from kobo_sync.numbers import half_away
 NBSP = "\u00a0"
 NNBSP = "\u202f"
 NOTHING = "–"
-_FACTOR = 1e6
+_MILLION = 1e6
 
 
 class Style(ABC):
@@ -87,8 +87,8 @@ class Style(ABC):
     def size(self, n_bytes: int) -> str:
         """A file's size."""
         thousand, million = self.units
-        if n_bytes >= _FACTOR:
-            return f"{self.number(n_bytes / _FACTOR, 1)}{NBSP}{million}"
+        if n_bytes >= _MILLION:
+            return f"{self.number(n_bytes / _MILLION, 1)}{NBSP}{million}"
         return f"{self.number(max(1, n_bytes / 1e3))}{NBSP}{thousand}"
 
     def listing(self, items: Sequence[str], last_word: Literal["and", "or"] = "and") -> str:

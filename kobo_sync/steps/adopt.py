@@ -6,11 +6,13 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 from kobo_sync.analysis.meaning import MEANINGS
+from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
@@ -19,6 +21,7 @@ from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
+from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
 NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER = (f"ADOPT{n:03}" for n in range(1, 6))
@@ -66,16 +69,18 @@ def adopt(mission: Mission, names: Sequence[str]) -> Report:
     """Take the projects that *names* say (uids or names) into the workspace: nothing is changed on the server.
 
     Written are forms/, forms/media/, ``[forms]`` and ``[server.assets]`` in mission.toml, and zones.csv where it is still the
-    starter's. A project that cannot be taken is a finding; the others are taken.
+    starter's; a file that lies there already with other content stays. A project that cannot be taken is a finding; the others are
+    taken.
     Raises: ConfigError for a name that is no project's, or several projects'; KoboError, StoreError.
     """
     started_at, client = mission.clock(), mission.reader()
-    assets = [_named(name, client.assets()) for name in dict.fromkeys(names)]
+    seen = client.assets()
+    assets = {asset.asset_uid: asset for asset in (_named(name, seen) for name in names)}
     findings: list[Finding] = []
     projects: list[Project] = []
-    for asset in assets:
+    for asset in assets.values():
         try:
-            projects.append(_read(mission, client, asset, [each.form_id for each in projects], findings))
+            projects.append(_read(mission, client, asset, projects, findings))
         except FormError as error:
             findings.append(Finding(NOT_TAKEN, "error", f"{asset.name} ({asset.asset_uid})", error.message, error.hint))
     if projects:
@@ -110,8 +115,10 @@ def _named(name: str, assets: Sequence[Asset]) -> Asset:
 # ── read ──
 
 
-def _read(mission: Mission, client: KoboClient, asset: Asset, taken: Iterable[str], findings: list[Finding]) -> Project:
-    """The project with its media; a medium that does not come is a finding. Raises: FormError, ConfigError, KoboError."""
+def _read(
+    mission: Mission, client: KoboClient, asset: Asset, taken: Sequence[Project], findings: list[Finding]
+) -> Project:
+    """The project with its media, beside those *taken* before; a medium that does not come is a finding. Raises: FormError, KoboError."""
     content = client.workbook(asset.asset_uid)
     slug = folded(asset.name)[:64].encode("ascii", "ignore").decode().strip("_") or asset.asset_uid
     form = read_form(content, f"{slug}.xlsx")
@@ -121,14 +128,40 @@ def _read(mission: Mission, client: KoboClient, asset: Asset, taken: Iterable[st
             form=asset.name,
             hint="give the form an id of a-z, 0-9, _ and - on the server (settings sheet, form_id), then adopt it",
         )
-    if form.form_id in mission.config.forms or form.form_id in taken:
+    if form.form_id in mission.config.forms or form.form_id in [each.form_id for each in taken]:
         raise FormError(
             f"the mission has a form {form.form_id!r} already",
             form=asset.name,
             hint=f"if it is the same, name its project in [server.assets] of {MISSION_FILE}; else take that form out first",
         )
-    media = _media(client, asset, client.asset(asset.asset_uid)[1], form.form_id, findings)
+    forms = mission.workspace.root / "forms"
+    if _lies_there(forms / f"{form.form_id}.xlsx", content):
+        raise FormError(
+            f"forms/{form.form_id}.xlsx lies there already, and is another file",
+            form=asset.name,
+            hint="move it away or rename it; nothing of it was changed",
+        )
+    listed = client.asset(asset.asset_uid)[1]
+    media = _media(client, asset, listed, form.form_id, findings)
+    before = {name: known for project in taken for name, known in project.media.items()}
+    for name in [name for name, known in media.items() if before.get(name, known) != known]:
+        findings.append(_of_another(form.form_id, name))
+        del media[name]
+    for name in [name for name, known in media.items() if _lies_there(forms / "media" / name, known)]:
+        findings.append(_of_another(form.form_id, name))
+        del media[name]
     return Project(asset, form, content, media, guess(form))
+
+
+def _lies_there(path: Path, content: bytes) -> bool:
+    """Whether another file lies at *path*: it is somebody's work."""
+    return path.exists() and path.read_bytes() != content
+
+
+def _of_another(form_id: str, name: str) -> Finding:
+    message = f"forms/media/{name} lies there already, and is another file: it stays"
+    hint = "forms of one mission share that folder: give one of the two another name on the server, and adopt again"
+    return Finding(NO_MEDIUM, "error", form_id, message, hint, form_id=form_id)
 
 
 def _media(
@@ -155,20 +188,28 @@ def _media(
 
 
 def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
-    """Files first, settings last: a run that is cut short leaves settings that name none of them."""
+    """Files first, settings last: a run that is cut short leaves settings that name none of them.
+
+    What would make the settings unreadable is not written. Raises: ConfigError, StoreError.
+    """
     root = mission.workspace.root
     settings = root / MISSION_FILE
     text = with_forms(
-        settings.read_text("utf-8"),
+        read_text(settings, MISSION_FILE),
         [_entry(project) for project in projects],
         {project.form_id: project.asset.asset_uid for project in projects},
     )
+    names = [f"config/{path.name}" for path in sorted((root / "config").glob("*.csv"))]
+    lists = {name: read_text(root / name, name) for name in names}
+    zones = _new_zones(mission, projects, text, lists, findings)
+    parse_config(text, lists | zones, {})
     for project in projects:
         write_atomic(root / "forms" / project.file, project.content)
         for name, content in project.media.items():
             write_atomic(root / "forms" / "media" / name, content)
         findings += _differences(mission, project)
-    _write_zones(mission, projects, findings)
+    for file, list_text in zones.items():
+        write_atomic(root / file, list_text.encode())
     write_atomic(settings, text.encode())
 
 
@@ -218,37 +259,40 @@ def _described(project: Project) -> list[str]:
     ]
 
 
-def _write_zones(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
-    """Put the zones that the forms offer in zones.csv where it is still the starter's; else say which are not in it."""
-    path = mission.workspace.root / ZONES_FILE
-    starter = (resources.files("kobo_sync") / "starter" / ZONES_FILE).read_bytes()
-    zones = {zone.code for zone in mission.config.zones}
+def _new_zones(
+    mission: Mission, projects: Sequence[Project], text: str, lists: Mapping[str, str], findings: list[Finding]
+) -> dict[str, str]:
+    """config/zones.csv as the first form offers its zones, where it is still the starter's; else which are not in it, as findings."""
+    starter = (resources.files("kobo_sync") / "starter" / ZONES_FILE).read_text("utf-8")
+    codes = {zone.code for zone in mission.config.zones}
     for project in projects:
         offered = _choices(project, "zone")
-        missing = [choice.name for choice in offered if choice.name not in zones]
+        missing = [choice.name for choice in offered if choice.name not in codes]
         if not missing:
             continue
-        if path.read_bytes() == starter:
-            write_atomic(path, _zones_csv(offered, mission.config.mission.languages))
-            return
+        reason = ""
+        if lists[ZONES_FILE] == starter:
+            zones = {ZONES_FILE: _zones_csv(offered, mission.config.mission.languages)}
+            try:
+                parse_config(text, {**lists, **zones}, {})
+                return zones
+            except ConfigError as error:
+                reason = f" ({error.message})"
         shown = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
-        message = f"it asks for {len(missing)} zones that {ZONES_FILE} does not have: {shown}"
+        message = f"it asks for {len(missing)} zones that {ZONES_FILE} does not have: {shown}{reason}"
         hint = f"add them to {ZONES_FILE}, or correct its codes: rows of an unknown zone stand in no zone's documents"
         findings.append(Finding(ZONES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
+    return {}
 
 
-def _zones_csv(zones: Sequence[Choice], languages: Sequence[str]) -> bytes:
+def _zones_csv(zones: Sequence[Choice], languages: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["code", *(f"label_{language}" for language in languages)])
     for zone in zones:
-        writer.writerow(
-            [
-                zone.name,
-                *(zone.labels.get(language) or next(iter(zone.labels.values()), zone.name) for language in languages),
-            ]
-        )
-    return out.getvalue().encode()
+        label = next(iter(zone.labels.values()), zone.name)
+        writer.writerow([zone.name, *(zone.labels.get(language) or label for language in languages)])
+    return out.getvalue()
 
 
 def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -21,8 +20,17 @@ from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.locking import lock
-from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, is_content, manifest_of, sets_bytes, sets_of
+from kobo_sync.workspace.manifests import (
+    MANIFEST,
+    PreviousSet,
+    is_content,
+    manifest_of,
+    previous_set,
+    sets_bytes,
+    sets_of,
+)
 from kobo_sync.workspace.private import key_in, private_file, private_folder
+from kobo_sync.workspace.reading import MOST_WORKBOOK, plain_bytes, read_text
 from kobo_sync.workspace.replacing import mend_folder, put_folder
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.result_cache import ResultCache, digest, hashed
@@ -41,7 +49,6 @@ ASIDE = ".sauvegardes"
 TOLD = "told-sets.json"
 PSEUDONYMS = "pseudonyms.key"
 SETS_LOCK = "sets.lock"
-MOST_TEXT, MOST_WORKBOOK = 32 << 20, 256 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -121,9 +128,9 @@ class Workspace:
         """
         from kobo_sync.config.config import parse_config  # here: pydantic takes longer to load than what most verbs do
 
-        toml = _read_text(self.root / MISSION_FILE, MISSION_FILE)
+        toml = read_text(self.root / MISSION_FILE, MISSION_FILE)
         lists = {
-            f"config/{path.name}": _read_text(path, f"config/{path.name}")
+            f"config/{path.name}": read_text(path, f"config/{path.name}")
             for path in sorted((self.root / "config").glob("*.csv"))
         }
         secrets = self.secrets()
@@ -161,13 +168,13 @@ class Workspace:
             raise ConfigError(
                 f"others may read it (mode {mode:o})", file=SECRETS_FILE, hint=f"run: chmod 600 {SECRETS_FILE}"
             )
-        return parse_secrets(_read_text(path, SECRETS_FILE))
+        return parse_secrets(read_text(path, SECRETS_FILE))
 
     def form_bytes(self, file: str) -> bytes:
         """The bytes of forms/*file*. Raises: ConfigError when it is missing."""
         path = self.root / "forms" / file
         try:
-            return _content(path, MOST_WORKBOOK)
+            return plain_bytes(path, MOST_WORKBOOK)
         except OSError as error:
             raise ConfigError(
                 f"forms/{file} cannot be read ({error.strerror})",
@@ -228,7 +235,7 @@ class Workspace:
 
         listed = self.root / "config" / name
         if name.endswith(".csv") and listed.is_file():
-            return list_csv(_read_text(listed, f"config/{name}"), f"config/{name}", config.mission.languages)
+            return list_csv(read_text(listed, f"config/{name}"), f"config/{name}", config.mission.languages)
         path = self.root / "forms" / "media" / name
         if path.is_file():
             return path.read_bytes()
@@ -260,7 +267,7 @@ class Workspace:
     def optional_text(self, name: str) -> str:
         """The text of a file that a mission may do without; empty when it is not there. Raises: ConfigError."""
         path = self.root / name
-        return _read_text(path, name) if path.exists() else ""
+        return read_text(path, name) if path.exists() else ""
 
     def catalogues(self, config: Config) -> dict[str, tuple[Choice, ...]]:
         """The lists of config/ that forms show, by file name. Raises: ConfigError."""
@@ -268,7 +275,7 @@ class Workspace:
 
         catalogues = {}
         for path in sorted({*(self.root / "config").glob("*.csv")} - {self.root / ENUMERATORS_FILE}):  # people: no list
-            rows = read_csv(_read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
+            rows = read_csv(read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
             catalogues[path.name] = tuple(
                 Choice(
                     row["code"],
@@ -336,13 +343,11 @@ class Workspace:
 
     def previous_set(self, name: str) -> PreviousSet:
         """What ``out/name`` holds; after a killed run, what it held before."""
-        folder = self.out / name
         try:
             mend_folder(self.out, name, self.state / SETS_LOCK)
-            manifest = manifest_of((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).is_file() else None
+            return previous_set(self.out / name, self.state / SETS_LOCK)
         except OSError as error:
-            raise disk_error(error, folder) from error
-        return PreviousSet(manifest, folder)
+            raise disk_error(error, self.out / name) from error
 
     def told_sets(self) -> dict[str, Manifest]:
         """Folder → its manifest as `changements.docx` last told of it; empty when nothing was told, or not readably."""
@@ -425,24 +430,3 @@ def _finish_restore(folder: Path) -> None:
             file=MISSION_FILE,
             hint=f"go to {target} (cd), and run again",
         )
-
-
-def _content(path: Path, most: int) -> bytes:
-    """The bytes of a file that somebody wrote: a pipe would be waited for, and a huge one take all memory. Raises: OSError."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "no plain file", str(path))
-    if status.st_size > most:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
-    return path.read_bytes()
-
-
-def _read_text(path: Path, name: str) -> str:
-    try:
-        return _content(path, MOST_TEXT).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError as error:
-        raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("it is not UTF-8 text", file=name, hint="save it as “CSV UTF-8” or plain UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"it cannot be read: {error.strerror}", file=name, hint="check its rights") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,30 +14,30 @@ import msgspec
 from kobo_sync.errors import disk_error
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Class, Finding, Manifest, ManifestFile, Severity
+from kobo_sync.workspace.replacing import one_at_a_time
 
 MANIFEST = "MANIFEST.json"
 
 
-_LOOKS, _BETWEEN_LOOKS_S = 50, 0.002
-
-
 @dataclass(frozen=True)
 class PreviousSet:
-    """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file."""
+    """What a set's folder holds from the last build: its manifest (None when there is none), and how to read each file.
+
+    *lock_file* is that of the processes that put sets in place.
+    """
 
     manifest: Manifest | None
     folder: Path
+    lock_file: Path
 
     @cached_property
     def files(self) -> dict[str, Callable[[], bytes]]:
         """How to read each file but the manifest, by its path below the folder. Raises: StoreError."""
-        swapped = self.folder.with_name(f".{self.folder.name}.old")
         try:
-            for look in range(_LOOKS):
-                paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-                if paths or (look and not swapped.exists()):
-                    break
-                time.sleep(_BETWEEN_LOOKS_S)  # another process may be between its two renames
+            paths = self._paths()
+            if not paths and self.lock_file.exists():  # another process may be between its two renames
+                with one_at_a_time(self.lock_file):
+                    paths = self._paths()
         except OSError as error:
             raise disk_error(error, self.folder) from error
         return {
@@ -46,6 +45,9 @@ class PreviousSet:
             for path in paths
             if is_content(path.name)
         }
+
+    def _paths(self) -> list[Path]:
+        return sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
 
     @property
     def listed(self) -> Mapping[str, ManifestFile]:
@@ -73,6 +75,20 @@ class PreviousSet:
             return True
         before = manifest_bytes(self.manifest) if self.manifest else b""
         return before != files[MANIFEST] or any(self.files[p]() != files[p] for p in self.files)
+
+
+def previous_set(folder: Path, lock_file: Path) -> PreviousSet:
+    """What *folder* holds, whole although another process may be putting a set there. Raises: OSError."""
+
+    def read() -> Manifest | None:
+        path = folder / MANIFEST
+        return manifest_of(path.read_bytes()) if path.is_file() else None
+
+    manifest = read()
+    if manifest is None and lock_file.exists():  # another process may be between its two renames
+        with one_at_a_time(lock_file):
+            manifest = read()
+    return PreviousSet(manifest, folder, lock_file)
 
 
 def is_content(name: str) -> bool:

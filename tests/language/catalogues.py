@@ -27,7 +27,6 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 TEXTS = PACKAGE / "language" / "texts"
 TRANSLATED = ("fr", "ar")  # English stands in the code
 KEYWORDS = {"t": None, "tn": (1, 2), "tc": ((1, "c"), 2), "later": None, "later_n": (1, 2)}
-PAGES = ("web",)
 PROGRAM = ("language/rule_titles.py", "language/setting_labels.py")
 PAPERS = ("analysis", "deliverables", "documents", "forms", "language")
 _ON = datetime(2026, 11, 29, tzinfo=UTC)  # the files' time is no news
@@ -39,7 +38,7 @@ def domain_of(path: Path) -> str:
     name = path.relative_to(PACKAGE)
     if name.as_posix() in PROGRAM:
         return "program"
-    return "pages" if name.parts[0] in PAGES else "papers" if name.parts[0] in PAPERS else "program"
+    return "papers" if name.parts[0] in PAPERS else "program"
 
 
 def parts() -> list[str]:
@@ -48,9 +47,8 @@ def parts() -> list[str]:
 
 
 def sources() -> Iterator[Path]:
-    """The files that may say something: modules and templates."""
-    yield from sorted(PACKAGE.rglob("*.py"))
-    yield from sorted((PACKAGE / "web" / "templates").rglob("*.html"))
+    """The modules that may say something; those of the pages have their texts in `web/texts` as yet."""
+    yield from sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "web")
 
 
 def helps(command: click.Command) -> Iterator[str]:
@@ -68,9 +66,8 @@ def extracted(domain: str) -> Catalog:
     for path in sources():
         if domain_of(path) != domain:
             continue
-        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
         with path.open("rb") as file:
-            texts = extract(method, file, keywords=KEYWORDS, options={"encoding": "utf-8"})
+            texts = extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"})
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
     if domain == "program":

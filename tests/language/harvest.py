@@ -38,6 +38,7 @@ WHOLLY = (
     "config/passwords.py",
     "workspace/archive.py",
     "workspace/folders.py",
+    "workspace/reading.py",
 )
 CATALOGUED = ("t", "tn", "tc", "later", "later_n")  # texts that the catalogue has by themselves
 SPEAKS = {"Finding", "Examined", "OpenDoor", "finding", "Fault", "refuse", "unexpected"}

@@ -22,7 +22,7 @@ VOCABULARIES = (
     "analysis/people.py", "analysis/quoting.py", "analysis/roster_sheet.py", "analysis/words.py",
     "config", "forms", "kobo", "language", "phones", "station", "store", "workspace", "numbers.py",
 )  # fmt: skip
-TRANSLATABLE = [(language, domain) for language in TRANSLATED for domain in DOMAINS if domain != "pages"]
+TRANSLATABLE = [(language, domain) for language in TRANSLATED for domain in DOMAINS]
 
 
 def names(text: str) -> set[str]:

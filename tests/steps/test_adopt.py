@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from conftest import TOKEN, Field
 
+from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.kobo.client import KoboClient
@@ -59,14 +62,15 @@ def elsewhere(field_team: Field) -> str:
 @pytest.fixture
 def fresh(field_team: Field, tmp_path: Path) -> Mission:
     """A new workspace, its server the station."""
-    root = tmp_path / "fresh"
+    return new_workspace(tmp_path / "fresh", field_team.url)
+
+
+def new_workspace(root: Path, url: str) -> Mission:
     init(root)
     settings = root / "config" / "mission.toml"
-    text = (
-        settings.read_text("utf-8")
-        .replace("https://kf.kobotoolbox.org", field_team.url)
-        .replace("https://kc.kobotoolbox.org", field_team.url)
-    )
+    text = settings.read_text("utf-8")
+    for server in ("https://kf.kobotoolbox.org", "https://kc.kobotoolbox.org"):
+        text = text.replace(server, url)
     settings.write_text(text, "utf-8")
     return reopened(root)
 
@@ -114,6 +118,47 @@ def test_what_cannot_be_taken_is_told_and_nothing_is_written(field_team: Field, 
     with pytest.raises(ConfigError, match="no such project"):
         adopt(fresh, ["Nothing of the kind"])
     assert (fresh.workspace.root / "config" / "mission.toml").read_bytes() == before
-    adopt(fresh, [elsewhere])
+    assert adopt(fresh, [elsewhere, "Registration of camps"]).counts["projects"] == 1, "named twice, it is one"
     again = adopt(reopened(fresh.workspace.root), [elsewhere])
     assert [finding.rule for finding in again.findings] == ["ADOPT001"] and again.counts["projects"] == 0
+
+
+def test_files_that_lie_there_stay(field_team: Field, elsewhere: str, fresh: Mission) -> None:
+    forms = fresh.workspace.root / "forms"
+    (forms / "media" / "north.png").write_bytes(b"ours")
+    report = adopt(fresh, [elsewhere])
+    assert (forms / "media" / "north.png").read_bytes() == b"ours"
+    assert "ADOPT002" in {finding.rule for finding in report.findings} and report.counts["media"] == 0
+
+    other = new_workspace(fresh.workspace.root.parent / "other", field_team.url)
+    (other.workspace.root / "forms" / "registration_of_camps.xlsx").write_bytes(b"ours")
+    before = (other.workspace.root / "config" / "mission.toml").read_bytes()
+    report = adopt(other, [elsewhere])
+    assert [finding.rule for finding in report.findings] == ["ADOPT001"]
+    assert (other.workspace.root / "forms" / "registration_of_camps.xlsx").read_bytes() == b"ours"
+    assert (other.workspace.root / "config" / "mission.toml").read_bytes() == before
+
+
+def test_zones_that_the_settings_refuse_leave_the_list_as_it_is(field_team: Field, fresh: Mission) -> None:
+    """A code that is the name of a folder of ours: written, it would have made the whole mission unreadable."""
+    client = KoboClient(field_team.url, field_team.url, TOKEN)
+    content, filename = as_workbook(REGISTRATION.replace("| S-2 ", "| mission ").encode(), "camps.md")
+    uid = client.import_form(content, filename, name="Camps")
+    client.deploy(client.asset(uid)[0])
+    client.close()
+    zones = fresh.workspace.root / "config" / "zones.csv"
+    before = zones.read_bytes()
+    report = adopt(fresh, [uid])
+    assert report.counts["projects"] == 1 and zones.read_bytes() == before
+    (finding,) = [finding for finding in report.findings if finding.rule == "ADOPT003"]
+    assert "S-1, mission" in finding.message and "row 3" in finding.message
+    assert "registration_of_camps" in reopened(fresh.workspace.root).config.forms
+
+
+def test_the_command_prints_one_json_object(field_team: Field, elsewhere: str, fresh: Mission) -> None:
+    root = fresh.workspace.root
+    fresh.close()
+    done = CliRunner().invoke(
+        cli, ["adopt", elsewhere, "--json", "--workspace", str(root)], env={"KOBO_TOKEN": TOKEN}, catch_exceptions=False
+    )
+    assert set(json.loads(done.stdout)) == {"adopt", "pull"}
