@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from docx import Document as open_docx
+from in_french import in_french
 from invented_facts import PERSON, TOML, make_facts, table
 
 from kobo_sync.analysis import attendance as present
@@ -103,7 +104,7 @@ def test_without_a_signature_question_a_row_is_presence_and_it_is_said() -> None
     facts = facts_of(rows, without=("signature",))
     listed = present.attendance(facts)
     assert (listed.n_present, listed.n_full_day, listed.n_declared, listed.n_no_session) == (1, 1, 2, 1)
-    (said,) = declared_presence.check(facts)
+    (said,) = in_french(declared_presence.check(facts))
     assert (said.rule, said.severity) == ("DATA026", "warning") and "2 passages" in said.message
     content = next(d.content for d in deliverable("attendance_list").build(facts) if d.path.endswith(".docx"))
     document = open_docx(io.BytesIO(content))
@@ -130,7 +131,7 @@ def test_where_the_form_asks_no_half_day_any_row_is_presence() -> None:
 def test_rows_that_all_count_for_nothing_are_an_error_that_says_how_to_mend(
     rows: list[dict[str, Any]], key: str, said: str
 ) -> None:
-    found = [f for f in nothing_counted.check(facts_of(rows)) if f.severity == "error"]
+    found = [f for f in in_french(nothing_counted.check(facts_of(rows))) if f.severity == "error"]
     assert any(f.message.startswith(said) and f.where.endswith(f"presence.fields.{key}") and f.hint for f in found), (
         found
     )

@@ -7,6 +7,7 @@ from datetime import date
 
 import pandas as pd
 import pytest
+from in_french import in_french
 from invented_facts import make_actions, make_facts
 
 from kobo_sync.analysis import meaning
@@ -139,7 +140,7 @@ def test_a_deadline_that_nobody_can_read_is_printed_as_answered_and_told() -> No
     facts = make_facts(tables=tables)
     (action,) = road_map(facts).actions
     assert (action.lacking, sentences.due_words(action)) == (("deadline",), "mars 2025")
-    (finding,) = unread_numbers.check(facts)
+    (finding,) = in_french(unread_numbers.check(facts))
     assert finding.message == "« echeance » : la réponse ne se lit pas comme une date"
     assert "mars" not in finding.message + finding.hint
 

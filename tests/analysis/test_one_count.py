@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from docx import Document as open_docx
+from in_french import in_french
 from invented_facts import PERSON, make_facts, table
 
 from kobo_sync.analysis import attendance as present
@@ -204,7 +205,7 @@ def test_the_quota_check_counts_registered_persons_as_the_papers_do() -> None:
             code: sum(p.registered and p.traits["group"] == code for p in present.attendance(here).people)
             for code in GROUPS
         }
-        said = {f.subject: f.message for f in quota.check(facts) if f.zone == zone}
+        said = {f.subject: f.message for f in in_french(quota.check(facts)) if f.zone == zone}
         assert all(
             said[f"{zone}/{code}"].startswith(f"{n} inscrits") for code, n in counts.items() if f"{zone}/{code}" in said
         )
