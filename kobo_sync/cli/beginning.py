@@ -149,7 +149,9 @@ def _day_or_nothing(text: str) -> date | None:
 def _language_list(text: str) -> list[str]:
     codes = _names(text.replace(" ", ","))
     if not codes or not set(codes) <= set(_LANGUAGES):
-        raise click.BadParameter(told("write fr, en or ar, with commas between; other languages are added to the forms by hand"))
+        raise click.BadParameter(
+            told("write fr, en or ar, with commas between; other languages are added to the forms by hand")
+        )
     return codes
 
 

@@ -27,7 +27,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the template package is installed into."""
     source, target = tmp_path_factory.mktemp("source") / "plug_in", tmp_path_factory.mktemp("site")
     shutil.copytree(TEMPLATE, source)
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--no-index"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+    ]
     command += ["--no-build-isolation", "--target", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

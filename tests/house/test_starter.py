@@ -150,7 +150,18 @@ def test_where_phones_send_is_known_for_the_public_servers_and_those_called_alik
 
 def test_it_asks_somebody_at_the_keyboard(tmp_path: Path) -> None:
     """A real terminal: answers are typed, empty ones take what is offered."""
-    answers = ["distribution", "en", "", "Winter aid", "2026-12-01", "", "Camp One, Camp Two", "Displaced=40, Host", "Amane", ""]
+    answers = [
+        "distribution",
+        "en",
+        "",
+        "Winter aid",
+        "2026-12-01",
+        "",
+        "Camp One, Camp Two",
+        "Displaced=40, Host",
+        "Amane",
+        "",
+    ]
     controller, terminal = pty.openpty()
     try:
         child = subprocess.Popen(

@@ -82,7 +82,12 @@ def extracted(domain: str) -> Catalog:
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
     if domain == "program":
-        texts = {**dict.fromkeys(parts(), "parts"), **dict.fromkeys(helps(cli), "cli"), **dict.fromkeys(starter_texts(), "starter"), **sentences()}
+        texts = {
+            **dict.fromkeys(parts(), "parts"),
+            **dict.fromkeys(helps(cli), "cli"),
+            **dict.fromkeys(starter_texts(), "starter"),
+            **sentences(),
+        }
         for text, module in texts.items():
             catalog.add(text, locations=[(module, 0)])
     return catalog
