@@ -8,16 +8,17 @@ from flask import Flask, render_template
 
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.language.catalogue import later
 from kobo_sync.mission.freshness import last_collected
+from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, person, site
-from kobo_sync.web.titles import TITLES
 
 RATES = {
-    "test_before": "Test avant",
-    "test_after": "Test après",
-    "satisfaction": "Satisfaction",
-    "needs": "Besoins",
+    "test_before": later("Test before"),
+    "test_after": later("Test after"),
+    "satisfaction": later("Satisfaction"),
+    "needs": later("Needs"),
 }
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
