@@ -79,6 +79,18 @@ def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser
     assert seen == []
 
 
+@pytest.mark.parametrize(("locale", "lang"), [("en-GB", "en"), ("ar-MA", "ar"), ("es-ES", "fr")])
+def test_the_browsers_own_language_is_spoken_first(small: Room, chromium: Browser, locale: str, lang: str) -> None:
+    """One that reads none of ours is told the documents', or French where the station has no mission."""
+    context = chromium.new_context(**SIZES["desktop"], locale=locale)
+    page = context.new_page()
+    page.goto(f"{small.url}/f/")
+    page.wait_for_selector("#secret")
+    assert page.get_attribute("html", "lang") == lang
+    assert texts(lang)["signin.by_account"] in page.inner_text("body")
+    context.close()
+
+
 def test_no_request_leaves_the_machine(small: Room, chromium: Browser, photo: Path) -> None:
     context = chromium.new_context(
         **SIZES["desktop"], permissions=["geolocation"], geolocation={"latitude": 32, "longitude": -5}
