@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +113,9 @@ def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
         else:
             answers["zones"] = _names(text)
     if not given["groups"] and template != "survey":
-        text = click.prompt(
+        answers["groups"] = click.prompt(
             told("Groups and their persons per zone: Women=12, Men=10 (empty: later)"), default="", show_default=False, value_proc=_group_list
         )  # fmt: skip
-        answers["groups"] = text or {}
     if not given["organisations"]:
         answers["organisations"] = _names(
             click.prompt(told("Organisations that sign, with commas between"), default="", show_default=False)
@@ -141,7 +140,7 @@ def _day_or_nothing(text: str) -> date | None:
     if not text.strip():
         return None
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
+        return date.fromisoformat(text.strip())
     except ValueError as error:
         raise click.BadParameter(told(f"{text!r} is no day; write it as 2025-02-11")) from error
 

@@ -68,7 +68,7 @@ class NewMission:
     @property
     def form_languages(self) -> list[Code]:
         """The languages of its forms: those named, else the documents', and Arabic beside French."""
-        return list(dict.fromkeys(self.languages)) or [self.documents, *(("ar",) if self.documents == "fr" else ())]  # type: ignore[list-item]
+        return list(dict.fromkeys(self.languages)) or [self.documents, *(("ar",) if self.documents == "fr" else ())]
 
 
 def init(folder: Path, new: NewMission | None = None) -> list[str]:
@@ -183,11 +183,11 @@ def _settings(new: NewMission, starter: str, folder: str) -> str:
 
 def _keep_languages(settings: Any, languages: Sequence[Code]) -> None:
     """Take the labels in other languages out of *settings*, wherever they stand."""
-    for value in settings.values() if isinstance(settings, Mapping) else settings:
-        if isinstance(value, Mapping) and value and set(value) <= set(LANGUAGES):
+    for value in settings.values() if isinstance(settings, dict) else settings:
+        if isinstance(value, dict) and value and set(value) <= set(LANGUAGES):
             for code in set(value) - set(languages):
                 del value[code]
-        elif isinstance(value, Mapping | list):
+        elif isinstance(value, dict | list):
             _keep_languages(value, languages)
 
 

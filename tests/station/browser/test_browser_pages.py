@@ -37,7 +37,9 @@ def small(room: Room) -> Room:
     return room
 
 
-@pytest.mark.parametrize(("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "en"), ("small", "ar"), ("small", "en")])
+@pytest.mark.parametrize(
+    ("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "en"), ("small", "ar"), ("small", "en")]
+)
 def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser, size: str, lang: str) -> None:
     context = chromium.new_context(**SIZES[size])
     page = context.new_page()
@@ -186,7 +188,9 @@ def test_no_text_lacks_a_language_and_each_that_is_asked_for_is_there() -> None:
     import re
 
     keys = {name: set(texts(name)) for name in NAMES}
-    assert keys["fr"] == keys["en"] == keys["ar"] and all(text.strip() for name in NAMES for text in texts(name).values())
+    assert keys["fr"] == keys["en"] == keys["ar"] and all(
+        text.strip() for name in NAMES for text in texts(name).values()
+    )
     arabic = re.compile("[\u0600-\u06ff]")
     assert [key for key, text in texts("ar").items() if not arabic.search(text)] == []
     for name in ("fr", "en"):
