@@ -17,7 +17,7 @@ from kobo_sync.cli.verb import SEE_EXIT_CODES, cli
 if TYPE_CHECKING:
     from kobo_sync.steps.init import NewMission
 
-_TEMPLATES, _LANGUAGES = ("training", "survey", "distribution"), ("fr", "en", "ar")
+_TEMPLATES, _LANGUAGES = ("training", "survey", "distribution", "empty"), ("fr", "en", "ar")
 _DAY = click.DateTime(["%Y-%m-%d"])
 _PUBLIC = "https://kf.kobotoolbox.org"
 
@@ -37,7 +37,7 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 
 @cli.command(name="init", epilog=SEE_EXIT_CODES)
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--template", type=click.Choice(_TEMPLATES), help="What kind of mission it is.  [default: training]")
+@click.option("--template", type=click.Choice(_TEMPLATES), help="What kind of mission it is; empty has no forms, for projects to adopt.  [default: training]")
 @click.option("--language", "documents", type=click.Choice(_LANGUAGES), help="What documents and pages are written in.")
 @click.option(
     "--form-language", "languages", multiple=True, type=click.Choice(_LANGUAGES), help="A language of the forms; the first is the phones' own."
@@ -81,7 +81,10 @@ def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any)
         raise click.UsageError(f"where phones of {new.kf} send is not known; name it with --phones-server")
     for name in step.init(folder, new):
         say(f"  {name}")
-    say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
+    if new.template == "empty":
+        say(f"next: write the token into {folder!s}/config/secrets.env (see secrets.env.example), then run kobo-sync adopt there")
+    else:
+        say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
 
 
 def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
@@ -112,7 +115,7 @@ def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
             answers["zones_csv"] = zones_file(Path(text.strip()).expanduser())
         else:
             answers["zones"] = _names(text)
-    if not given["groups"] and template != "survey":
+    if not given["groups"] and template in ("training", "distribution"):
         answers["groups"] = click.prompt(
             told("Groups and their persons per zone: Women=12, Men=10 (empty: later)"), default="", show_default=False, value_proc=_group_list
         )  # fmt: skip

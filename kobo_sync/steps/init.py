@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tomlkit
 
@@ -32,8 +32,8 @@ from kobo_sync.language.speaking import LANGUAGES, Code, speaking
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
-Template = Literal["training", "survey", "distribution"]
-TEMPLATES: tuple[Template, ...] = ("training", "survey", "distribution")
+Template = Literal["training", "survey", "distribution", "empty"]
+TEMPLATES: tuple[Template, ...] = get_args(Template)
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 STARTER_ZONES = (frozenset({"zone_a", "zone_b"}), frozenset({"site_a", "site_b"}))
 _SERVERS = {"kf.kobotoolbox.org": "https://kc.kobotoolbox.org", "eu.kobotoolbox.org": "https://kc-eu.kobotoolbox.org"}
@@ -95,7 +95,7 @@ def init(folder: Path, new: NewMission | None = None) -> list[str]:
         name, title = f"forms/{form.file}", titles[form_id]["titles"][new.form_languages[0]]
         contents[name] = tailored(contents[name], new.form_languages, title, groups)
     with speaking(new.documents):
-        for name in _COMMENTED:
+        for name in contents.keys() & set(_COMMENTED):
             contents[name] = with_comments(contents[name].decode(), t).encode()
         contents[_ABOUT_EXPORTS] = _translated_paragraphs(contents[_ABOUT_EXPORTS].decode()).encode()
     for name, content in contents.items():
