@@ -19,6 +19,7 @@ from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.analysis.row_zones import says_zone
 from kobo_sync.numbers import half_away
 
 TOP_NEEDS = 5
@@ -196,7 +197,7 @@ def collected(facts: Facts) -> dict[str, FormPart]:
             days=_days(table, zone),
             senders=_senders(table),
             points=_points(form_id, facts),
-            says_zone=facts.config.forms[form_id].fields.get("zone", "") in table,
+            says_zone=says_zone(facts, form_id),
         )
     return parts
 
