@@ -174,6 +174,11 @@ class Config(Settings):
         return [form_id for form_id, form in self.forms.items() if form.role == role]
 
     @property
+    def mission_papers(self) -> list[str]:
+        """The deliverables of the mission's own set: of a mission of no zones also those of zones, made of all its rows."""
+        return [*self.deliverables.mission, *([] if self.zones else self.deliverables.zone)]
+
+    @property
     def is_survey(self) -> bool:
         """Whether no form is about people who are trained: what there is can be told of questions alone."""
         return all(form.role in SURVEY_ROLES for form in self.forms.values())

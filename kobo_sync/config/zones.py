@@ -31,18 +31,12 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
     of a wrong date, of a repetition; for what cannot be without zones.
     """
     language = config.mission.languages[0]
-    asked_by = _asked_by(config)
-    if text is None:
-        if asked_by:
-            raise ConfigError(
-                f"the file is missing, and {asked_by}",
-                file=ZONES_FILE,
-                hint=f"create it with columns code,label_{language}",
-            )
-        return []
+    columns = ("code", f"label_{language}")
+    rows = read_csv(text, ZONES_FILE, required=columns, may_be_empty=True) if text is not None else []
+    if not rows:
+        _refuse_without(config)
     zones: list[Zone] = []
     rows_by_folder: dict[str, int] = {}
-    rows = read_csv(text, ZONES_FILE, required=("code", f"label_{language}"), may_be_empty=not asked_by)
     for number, row in enumerate(rows, 2):
         code = row["code"]
         _check_code(code, number, rows_by_folder)
@@ -57,14 +51,16 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
     return zones
 
 
-def _asked_by(config: Config) -> str:
-    """What cannot be without zones; empty where nothing is."""
+def _refuse_without(config: Config) -> None:
+    """Raises: ConfigError for what cannot be without zones."""
+    hint = f"create the file with columns code,label_{config.mission.languages[0]} and a line per zone"
     for form_id, form in config.forms.items():
         if form.role not in SURVEY_ROLES:
-            return f"the form {form_id} has the role {form.role}, which is counted by zone"
+            message = f"there are no zones, and the form {form_id} has the role {form.role}, which is counted by zone"
+            raise ConfigError(message, file=ZONES_FILE, hint=hint)
         if "zone" in form.fields:
-            return f"forms.{form_id}.fields.zone asks for the zone of each row"
-    return ""
+            message = f"there are no zones, and forms.{form_id}.fields.zone asks which one each row is of"
+            raise ConfigError(message, file=ZONES_FILE, hint=f"{hint}; or take the key out")
 
 
 def check_mapping(config: Config, form_id: str) -> None:
