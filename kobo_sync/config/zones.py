@@ -60,7 +60,7 @@ def _refuse_without(config: Config) -> None:
             raise ConfigError(message, file=ZONES_FILE, hint=hint)
         if "zone" in form.fields:
             message = f"there are no zones, and forms.{form_id}.fields.zone asks which one each row is of"
-            raise ConfigError(message, file=ZONES_FILE, hint=f"{hint}; or take the key out")
+            raise ConfigError(message, file=ZONES_FILE, hint=hint)
 
 
 def check_mapping(config: Config, form_id: str) -> None:

@@ -80,11 +80,10 @@ def _named(entry: ChosenQuestion, config: Config, forms: Mapping[str, Form], cla
     yes = entry.of or yes_codes(config, form, question)
     shown_as = entry.shown_as or _usual(form, question, yes)
     if shown_as is None or question.kind not in _COUNTED_AS[shown_as]:
-        what = f"as {shown_as}" if shown_as and entry.shown_as else "in a zone sheet"
-        raise _refusal(
-            f"{entry.question} is of type {question.kind}, which cannot be shown {what}",
-            "numbers, select_one, select_multiple and rank can be; take it out, or correct its as",
-        )
+        message = f"{entry.question} is of type {question.kind}, which cannot be shown in a zone sheet"
+        if entry.shown_as:
+            message = f"{entry.question} is of type {question.kind}, which cannot be shown as {entry.shown_as}"
+        raise _refusal(message, "numbers, select_one, select_multiple and rank can be; take it out, or correct its as")
     codes = [choice.name for choice in offered(form, question)]
     if shown_as == "share" and not yes:
         hint = f'write {{ question = "{entry.question}", as = "share", of = ["{next(iter(codes), "1")}"] }}'
