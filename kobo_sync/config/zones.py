@@ -81,6 +81,15 @@ def check_mapping(config: Config, form_id: str) -> None:
             )
 
 
+def is_reserved(code: str) -> bool:
+    """Whether no zone can be called *code*, on any machine."""
+    try:
+        _check_code(code, 0, {})
+    except ConfigError:
+        return True
+    return False
+
+
 def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
     text = row.get("training_on", "")
     if not text:

@@ -27,7 +27,7 @@ from kobo_sync.checks import run_checks
 from kobo_sync.config.config import Config, Session
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.language.sentences import rule_title, translated
-from kobo_sync.language.speaking import Code
+from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
@@ -38,7 +38,6 @@ from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.private import private_folder
 
 ROOM = "room"
-LANGUAGES: tuple[Code, ...] = ("fr", "ar")
 ARRIVALS, FINDINGS = 8, 6
 # What is mended in the room or never: the person is still there.
 MENDED_IN_THE_ROOM = ("DATA010", "DATA007", "DATA006", "DATA002", "DATA005", "DATA003", "ROSTER001")
@@ -199,7 +198,7 @@ def _table(mission: Mission, form_id: str, name: str) -> pd.DataFrame:
 
 
 def board(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> dict[str, Any]:
-    """What the screen shows, without a name: texts as ``{"fr", "ar"}``, zones that have sent something first.
+    """What the screen shows, without a name: texts by language, zones that have sent something first.
 
     Shape: ``{"n", "forms": [{"title", "n"}], "zones": [{"name", "n_present", "target", "groups": [{"name", "n", "quota"}],
     "sessions": [{"name", "n"}]}], "arrivals": [{"at", "form", "zone"}], "checks": [{"rule", "title", "message",
