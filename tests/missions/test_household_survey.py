@@ -47,8 +47,8 @@ FRENCH = re.compile(
     re.I,
 )
 TRAINING = re.compile(
-    r"\b(?:attendance|attended|sessions?|tests?|training|trained|trainer|participants?|quotas?|half-days?|signed|signatures?|"
-    r"registrations?|registered|present|road map|satisfaction|learning|focus groups?|roster|organi[sz]ers?|walk-ins?)\b",
+    r"\b(?:attendance|attended|sessions?|tests?|training|trained|trainer|participants?|quotas?|half-days?|signed|"
+    r"registrations?|registered|road map|satisfaction|learning|focus groups?|roster|walk-ins?)\b",
     re.I,
 )
 
