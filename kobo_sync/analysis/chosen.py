@@ -102,6 +102,11 @@ def results(facts: Facts) -> tuple[ChosenResult, ...]:
     return tuple(counted)
 
 
+def counted_forms(facts: Facts) -> list[tuple[str, str]]:
+    """(form_id, path of a repeat or "") of which the sheet shows questions."""
+    return [*dict.fromkeys((each.form_id, each.question.repeat) for each in chosen(facts))]
+
+
 def counted_rows(facts: Facts, form_id: str, repeat: str) -> Told:
     """How many usable submissions a form has, or usable items its *repeat* (a path), as it may be told."""
     table = _usable(facts, form_id, repeat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kobo_sync.analysis import labels
-from kobo_sync.analysis.chosen import Bar, ChosenResult, End, Numbers, chosen, counted_rows, results
+from kobo_sync.analysis.chosen import Bar, ChosenResult, End, Numbers, chosen, counted_forms, counted_rows, results
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents.pdf.zone_sheet import Card
@@ -23,7 +23,7 @@ def cards(facts: Facts) -> list[Card]:
 def figures(facts: Facts) -> list[tuple[str, str]]:
     """(number, what it counts) of each form, and each repeat, of which questions are shown."""
     told = []
-    for form_id, repeat in dict.fromkeys((each.form_id, each.question.repeat) for each in chosen(facts)):
+    for form_id, repeat in counted_forms(facts):
         number = letterhead.denominator(counted_rows(facts, form_id, repeat))
         section = next((each for each in facts.forms[form_id].sections if each.path == repeat), None)
         name = _called(facts, section.labels, section.name) if section else labels.form(facts, form_id)
