@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.chosen import counted_forms, counted_rows
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ties
 from kobo_sync.analysis.populations import told_number
@@ -16,6 +17,7 @@ from kobo_sync.deliverables import figures, letterhead, sentences
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 
+ANSWERED = "repondants:"  # before a form's id: how many answers the zone sheet's figures rest on
 _FIRST = 3
 
 
@@ -47,6 +49,10 @@ def identity_values(facts: Facts) -> dict[str, str]:
 def live_values(facts: Facts) -> dict[str, str]:
     """`identity_values`, and every figure of the zone or mission as text; « – » for what may not or cannot be said."""
     values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
+    for form_id, repeat in counted_forms(facts):
+        values[f"{ANSWERED}{form_id}" + f"/{repeat}" * bool(repeat)] = letterhead.denominator(
+            counted_rows(facts, form_id, repeat)
+        )
     values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
     values["donnees_au"] = (
         typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else t("… (no data received)")
