@@ -37,7 +37,11 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 
 @cli.command(name="init", epilog=SEE_EXIT_CODES)
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--template", type=click.Choice(_TEMPLATES), help="What kind of mission it is; empty has no forms, for projects to adopt.  [default: training]")
+@click.option(
+    "--template",
+    type=click.Choice(_TEMPLATES),
+    help="What kind of mission it is; empty has no forms, for projects to adopt.  [default: training]",
+)
 @click.option("--language", "documents", type=click.Choice(_LANGUAGES), help="What documents and pages are written in.")
 @click.option(
     "--form-language", "languages", multiple=True, type=click.Choice(_LANGUAGES), help="A language of the forms; the first is the phones' own."
@@ -68,8 +72,7 @@ def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any)
 
     for key in ("starts_on", "ends_on"):
         given[key] = given[key].date() if given[key] else None
-    given["documents"] = given["documents"] or language()
-    chosen = {key: value for key, value in given.items() if value}
+    chosen = {"documents": language()} | {key: value for key, value in given.items() if value}
     new = step.NewMission(**chosen)
     if zones_file:
         new = replace(new, zones_csv=step.zones_file(zones_file))
@@ -82,7 +85,9 @@ def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any)
     for name in step.init(folder, new):
         say(f"  {name}")
     if new.template == "empty":
-        say(f"next: write the token into {folder!s}/config/secrets.env (see secrets.env.example), then run kobo-sync adopt there")
+        say(
+            f"next: write the token into {folder!s}/config/secrets.env (see secrets.env.example), then run kobo-sync adopt there"
+        )
     else:
         say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
 

@@ -254,5 +254,6 @@ def _prefixes(codes: Sequence[str]) -> list[str]:
 
 
 def _ascii(name: str, separator: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    """*name* in small Latin letters without accents and digits, all else a *separator*."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).lower()
     return re.sub(r"[^a-z0-9]+", separator, plain).strip(separator)

@@ -9,8 +9,9 @@ from kobo_sync.config.config import Config, parse_config
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.anonymity import is_anonymous
 from kobo_sync.forms.classes import Asked, Lists, check_names, classes, in_lines, lists_of, names_of
+from kobo_sync.forms.personal import choices_are_people
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.model import Form
+from kobo_sync.model import Choice, Form
 
 HEAD = "| survey |\n|  | type | name | label::Français (fr) | calculation | relevant | appearance | constraint |\n"
 CHOICES = """| choices |
@@ -194,6 +195,13 @@ def test_lists_of_persons_and_lists_that_nobody_could_read() -> None:
     )
     asked = classes(asks, None, lists_of([asks], {"villages.csv": ["district"], "agents.csv": []}))
     assert [asked[path].privacy for path in "val"] == ["ordinary", "nominative", "nominative"]
+
+
+def test_the_main_source_of_water_is_no_president() -> None:
+    """In Arabic both are written with the same letters but for the last."""
+    people = [Choice(name, {"ar": text}) for name, text in (("a", "صنبور البيت"), ("b", "بئر القرية"))]
+    assert not choices_are_people(["source_eau", "المصدر الرئيسي لمياه الشرب"], people)
+    assert choices_are_people(["chef", "رئيس الجمعية"], people)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_each_kind_in_each_language_lints_clean_and_its_comments_speak_it(
     mission = opened(tmp_path / "neuve")
     assert [form.findings for form in lint_mission(mission)] == [()] * len(mission.config.forms)
     languages = ("fr", "ar") if documents == "fr" else (documents,)
-    assert {form.languages for form in mission.forms().values()} == (set() if template == "empty" else {languages})
+    assert {form.languages for form in mission.forms.values()} == (set() if template == "empty" else {languages})
     assert mission.config.mission.document_language.code == documents
     text = (tmp_path / "neuve" / "config" / "mission.toml").read_text("utf-8")
     english = set(comments_of((STARTER / template / "config" / "mission.toml").read_text("utf-8")))
@@ -96,9 +96,9 @@ def test_zones_groups_and_dates_of_ones_own(tmp_path: Path) -> None:
         "https://kc-eu.kobotoolbox.org",
     )
     assert (config.mission.title, config.mission.timezone) == ("Water committees", "Africa/Dakar")
-    form = mission.forms()["inscription"]
+    form = mission.forms["inscription"]
     assert [choice.name for choice in form.choices["groupe"]] == ["women_s_committees", "men"]
-    assert form.title == "Registration of participants" and form.languages == ("en", "fr")
+    assert (form.title, form.default_language) == ("Registration of participants", "English (en)")
     assert [each.findings for each in lint_mission(mission)] == [()] * 3
 
 

@@ -94,9 +94,7 @@ def answers_of(household: Household) -> dict[str, Any]:
     answers: dict[str, Any] = {"place/community": household["community"], "consent": household["consent"]}
     if household["consent"] != "1":
         return answers | {"household/members": []}
-    answers |= {
-        f"household/{name}": household[name] for name in ("head_name", "n_rooms", "water_source", "latrine")
-    }
+    answers |= {f"household/{name}": household[name] for name in ("head_name", "n_rooms", "water_source", "latrine")}
     answers["household/water_minutes"] = household["water_minutes"]
     answers["household/assets"] = " ".join(household["assets"])
     own = "household/members"
@@ -206,7 +204,9 @@ def texts_of(content: bytes, name: str) -> str:
     if name.endswith(".docx"):
         paper = open_docx(io.BytesIO(content))
         cells = [cell.text for table in paper.tables for row in table.rows for cell in row.cells]
-        ends = [p.text for section in paper.sections for part in (section.header, section.footer) for p in part.paragraphs]
+        ends = [
+            p.text for section in paper.sections for part in (section.header, section.footer) for p in part.paragraphs
+        ]
         return "\n".join([*(p.text for p in paper.paragraphs), *cells, *ends])
     return subprocess.run(["pdftotext", "-", "-"], input=content, capture_output=True, check=True).stdout.decode()
 
@@ -288,7 +288,9 @@ def test_no_paper_speaks_french_or_of_training(survey: Survey) -> None:
 
 def test_the_exports_are_what_was_sent(survey: Survey, tmp_path: Path) -> None:
     export(survey.mission, "csv", nominative=True, output=tmp_path)
-    files = {path.stem: list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))) for path in tmp_path.glob("*.csv")}
+    files = {
+        path.stem: list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))) for path in tmp_path.glob("*.csv")
+    }
     sent = {f"00000000-0000-4000-8000-{number:012}": h for number, h in enumerate(survey.households, 1)}
     rows = {row["root_uuid"]: row for row in files["households"]}
     assert rows.keys() == sent.keys()
@@ -297,7 +299,9 @@ def test_the_exports_are_what_was_sent(survey: Survey, tmp_path: Path) -> None:
             row = rows[root]
             for name in ("community", "head_name", "n_rooms", "water_source", "latrine"):
                 assert row[name] == str(household[name])
-            assert row["water_minutes"] == ("" if household["water_minutes"] is None else str(household["water_minutes"]))
+            assert row["water_minutes"] == (
+                "" if household["water_minutes"] is None else str(household["water_minutes"])
+            )
             assert row["assets"] == " ".join(household["assets"])
     members = Counter(
         (root, str(one["age"]), one["sex"], one["school"] or "")
@@ -312,9 +316,7 @@ def test_the_exports_are_what_was_sent(survey: Survey, tmp_path: Path) -> None:
         for one in household.get("members", ())
         for each in one["illnesses"]
     )
-    exported = Counter(
-        (r["root_uuid"], r["illness"], r["days_ill"], r["care"]) for r in files["households__illnesses"]
-    )
+    exported = Counter((r["root_uuid"], r["illness"], r["days_ill"], r["care"]) for r in files["households__illnesses"])
     assert exported == illnesses
 
 

@@ -144,9 +144,7 @@ ALONE = MISSION.replace('[forms.visits.fields]\nzone = "village"\n[forms.visits.
 
 
 @pytest.mark.parametrize("zones", [None, "code,label_en\n"])
-def test_a_survey_of_no_zones_is_told_as_a_whole(
-    tmp_path: Path, database: str, zones: str | None
-) -> None:
+def test_a_survey_of_no_zones_is_told_as_a_whole(tmp_path: Path, database: str, zones: str | None) -> None:
     with field_in(tmp_path, mission(TYPED, ALONE, zones)) as field:
         for number in range(1, 13):
             field.submit("visits", {"village": "x", "rooms": number % 4})
@@ -177,7 +175,9 @@ def test_a_survey_of_no_zones_is_told_as_a_whole(
 def test_a_training_of_no_zones_says_so_whatever_is_asked(own_workspace: Workspace, verb: str) -> None:
     (own_workspace.root / "config" / "zones.csv").write_text("code,label_fr,label_ar\n", "utf-8")
     command = [sys.executable, "-m", "kobo_sync", verb, "--workspace", str(own_workspace.root)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"KOBO_SYNC_LANG": "en"}, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"KOBO_SYNC_LANG": "en"}, check=False
+    )
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode in (1, 3), said
     assert "config/zones.csv" in said and "there are no zones, and the form inscription" in said
