@@ -98,7 +98,7 @@ def test_zones_groups_and_dates_of_ones_own(tmp_path: Path) -> None:
     assert (config.mission.title, config.mission.timezone) == ("Water committees", "Africa/Dakar")
     form = mission.forms["inscription"]
     assert [choice.name for choice in form.choices["groupe"]] == ["women_s_committees", "men"]
-    assert (form.title, form.default_language) == ("Registration of participants", "English (en)")
+    assert (form.title, form.default_language) == ("Registration of participants", "en")
     assert [each.findings for each in lint_mission(mission)] == [()] * 3
 
 
