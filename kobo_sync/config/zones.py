@@ -46,6 +46,15 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
     return zones
 
 
+def is_reserved(code: str) -> bool:
+    """Whether no zone can be called *code*, on any machine."""
+    try:
+        _check_code(code, 0, {})
+    except ConfigError:
+        return True
+    return False
+
+
 def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
     text = row.get("training_on", "")
     if not text:

@@ -22,6 +22,7 @@ from harvest import sentences
 from jinja2.ext import babel_extract
 
 from kobo_sync.cli.verbs import cli
+from kobo_sync.config.comments import comments_of
 from kobo_sync.language.catalogue import DOMAINS
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
@@ -57,6 +58,16 @@ def sources() -> Iterator[Path]:
     yield from sorted((PACKAGE / "web" / "templates").glob("*.html"))
 
 
+def starter_texts() -> Iterator[str]:
+    """What `init` writes in the language of a mission's documents: the comments of its settings, and what its folders are for."""
+    starter = PACKAGE / "starter"
+    for path in sorted([*starter.rglob("*.toml"), *starter.rglob("*.example")]):
+        yield from comments_of(path.read_text("utf-8"))
+    for paragraph in (starter / "exports" / "README.md").read_text("utf-8").split("\n\n"):
+        if not paragraph.startswith("#"):
+            yield " ".join(paragraph.split())
+
+
 def helps(command: click.Command) -> Iterator[str]:
     """The paragraphs of a verb's help, and of its verbs'."""
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
@@ -77,7 +88,12 @@ def extracted(domain: str) -> Catalog:
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
     if domain == "program":
-        texts = {**dict.fromkeys(parts(), "parts"), **dict.fromkeys(helps(cli), "cli"), **sentences()}
+        texts = {
+            **dict.fromkeys(parts(), "parts"),
+            **dict.fromkeys(helps(cli), "cli"),
+            **dict.fromkeys(starter_texts(), "starter"),
+            **sentences(),
+        }
         for text, module in texts.items():
             catalog.add(text, locations=[(module, 0)])
     return catalog
