@@ -35,7 +35,9 @@ WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
 def _words(html: str) -> str:
     """What people see or hear of a page, but for what it quotes: codes, names of files and accounts, answers, languages' names."""
     told = re.findall(r'(?:aria-label|alt|title|data-label)="([^"]*)"', html)
-    html = re.sub(r"<(script|style|head)\b.*?</\1>|<bdi[^>]*>[^<]*</bdi>|<button[^>]* lang=.*?</button>", " ", html, flags=re.S)
+    html = re.sub(
+        r"<(script|style|head)\b.*?</\1>|<bdi[^>]*>[^<]*</bdi>|<button[^>]* lang=.*?</button>", " ", html, flags=re.S
+    )
     return " | ".join(" ".join(unescape(text).split()) for text in (*told, *re.split(r"<[^>]+>", html)) if text.strip())
 
 
@@ -82,7 +84,9 @@ def test_no_page_has_a_word_of_another_language(office: Office, language: Code) 
         (";;q=,=\x7f", "fr"),
     ],
 )
-def test_a_browser_is_answered_in_the_language_that_it_would_rather_read(office: Office, accepted: str, language: str) -> None:
+def test_a_browser_is_answered_in_the_language_that_it_would_rather_read(
+    office: Office, accepted: str, language: str
+) -> None:
     page = office.client().get("/connexion", headers={"Accept-Language": accepted})
     assert f'<html lang="{language}"' in page.text
 
@@ -107,7 +111,9 @@ def test_what_a_person_chose_goes_before_what_the_browser_says_and_outlives_the_
     assert '<html lang="ar"' in client.get("/connexion", headers=english).text
 
 
-@pytest.mark.parametrize(("path", "data"), [("/synchronisations/lancer", {}), ("/absent", {}), ("/connexion", {"csrf_token": "x"})])
+@pytest.mark.parametrize(
+    ("path", "data"), [("/synchronisations/lancer", {}), ("/absent", {}), ("/connexion", {"csrf_token": "x"})]
+)
 def test_refusals_are_told_in_it_too(office: Office, path: str, data: dict[str, str]) -> None:
     answer = office.client("maha").post(path, data=data, headers={"Accept-Language": "en"})
     assert answer.status_code >= 400 and '<html lang="en"' in answer.text
@@ -144,5 +150,10 @@ def test_what_the_pages_say_the_mails_and_papers_say_so_too(language: Code) -> N
 def test_templates_have_no_text_outside_the_catalogue() -> None:
     """Words that stand bare in a template would be the same in each language."""
     for path in (WEB / "templates").glob("*.html"):
-        bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>|zones\.csv|kobo-sync( user add)?", " ", path.read_text("utf-8"), flags=re.S)
+        bare = re.sub(
+            r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>|zones\.csv|kobo-sync( user add)?",
+            " ",
+            path.read_text("utf-8"),
+            flags=re.S,
+        )
         assert re.findall(r"[^\W\d_]{2,}", bare) == [], path.name
