@@ -29,6 +29,8 @@ PAGES = (
     "/compte",
     "/absent",
 )
+ACCENTS = re.compile("[éèêàçùô]")
+AMISS = {code: others if code == "fr" else (*others, ACCENTS) for code, others in OTHERS.items()}
 WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
 
 
@@ -38,6 +40,7 @@ def _words(html: str) -> str:
     html = re.sub(
         r"<(script|style|head)\b.*?</\1>|<bdi[^>]*>[^<]*</bdi>|<button[^>]* lang=.*?</button>", " ", html, flags=re.S
     )
+    html = html.replace("Mission d’essai", " ")  # its own title
     return " | ".join(" ".join(unescape(text).split()) for text in (*told, *re.split(r"<[^>]+>", html)) if text.strip())
 
 
@@ -65,7 +68,7 @@ def test_no_page_has_a_word_of_another_language(office: Office, language: Code) 
                 code for code in NAMES if code != language
             ]
             words = _words(text)
-            if found := [match[0] for other in OTHERS[language] for match in other.finditer(words)]:
+            if found := [match[0] for other in AMISS[language] for match in other.finditer(words)]:
                 amiss[username, path] = (found, words)
     assert amiss == {}
 
@@ -117,7 +120,7 @@ def test_what_a_person_chose_goes_before_what_the_browser_says_and_outlives_the_
 def test_refusals_are_told_in_it_too(office: Office, path: str, data: dict[str, str]) -> None:
     answer = office.client("maha").post(path, data=data, headers={"Accept-Language": "en"})
     assert answer.status_code >= 400 and '<html lang="en"' in answer.text
-    assert not [match for other in OTHERS["en"] for match in other.finditer(_words(answer.text))]
+    assert not [match for other in AMISS["en"] for match in other.finditer(_words(answer.text))]
 
 
 def test_a_request_leaves_its_thread_as_it_was(office: Office) -> None:

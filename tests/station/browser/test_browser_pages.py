@@ -12,8 +12,9 @@ from browser_room import PIN, SIZES, Open, Room, book, enter, is_sent, signed_in
 from browser_walker import Walker
 from playwright.sync_api import Browser, Page
 
+from kobo_sync.language.speaking import NAMES
 from kobo_sync.station.browser.pages import edition
-from kobo_sync.station.browser.texts import NAMES, texts
+from kobo_sync.station.browser.texts import texts
 
 pytestmark = pytest.mark.browser
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
