@@ -72,6 +72,8 @@ class ChosenResult:
 @memo_in_process
 def chosen(facts: Facts) -> tuple[Chosen, ...]:
     """The questions that the sheet shows (`forms.chosen`), of the forms that are there."""
+    if not (facts.config.zone_sheet.questions or facts.config.is_survey):
+        return ()  # nothing is asked of each question's class
     columns = {
         file: {column for choice in choices for column in choice.extra} for file, choices in facts.catalogues.items()
     }
