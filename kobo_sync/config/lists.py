@@ -10,9 +10,7 @@ from kobo_sync.config.files import check_readable
 from kobo_sync.errors import ConfigError
 
 
-def read_csv(
-    text: str, file: str, *, required: tuple[str, ...], may_be_empty: bool = False
-) -> list[dict[str, str]]:
+def read_csv(text: str, file: str, *, required: tuple[str, ...], may_be_empty: bool = False) -> list[dict[str, str]]:
     """The rows of a CSV text with a header, cells stripped; comma or semicolon.
 
     Raises: ConfigError for a missing column, an empty file (unless it *may_be_empty*), an empty or a repeated key (the first

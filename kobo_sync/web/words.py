@@ -60,7 +60,9 @@ PURPOSES = {  # what each job of the clock does
     "run": later("All jobs in a row: pull, search for faults, make the documents, prepare the archives."),
     "relay": later("Sends to KoboToolbox what the field station has received, as soon as there is a network."),
     "pull": later("Fetches what is new or changed on the server, files included."),
-    "reconcile": later("Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."),
+    "reconcile": later(
+        "Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."
+    ),
     "check": later("Compares the answers with each other and fills the list on the page Quality."),
     "build": later("Makes the Word, Excel and PDF documents of each zone and of the mission."),
     "deliver": later("Puts the documents into archives that are ready to send, with their inventory."),

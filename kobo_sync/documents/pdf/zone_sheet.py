@@ -13,6 +13,7 @@ from kobo_sync.language.catalogue import t
 
 Row = TypeVar("Row", bound=Sequence[Any])
 
+
 @dataclass(frozen=True)
 class Card:
     """A chosen question: how many answered (*number*), *numbers* (number, meaning), *bars* (label, drawn share if any, share).
