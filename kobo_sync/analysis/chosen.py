@@ -72,6 +72,8 @@ class ChosenResult:
 @memo_in_process
 def chosen(facts: Facts) -> tuple[Chosen, ...]:
     """The questions that the sheet shows (`forms.chosen`), of the forms that are there."""
+    if not (facts.config.zone_sheet.questions or facts.config.is_survey):
+        return ()  # nothing is asked of each question's class
     columns = {
         file: {column for choice in choices for column in choice.extra} for file, choices in facts.catalogues.items()
     }
@@ -183,13 +185,10 @@ def _numbers(answers: pd.DataFrame) -> Numbers:
 
 def _end(ordered: pd.DataFrame) -> End:
     """The first of *ordered* answers that at least three submissions give, or go beyond."""
-    roots: set[str] = set()
     first = float(ordered["answer"].iloc[0])
-    for root, value in zip(ordered["root_uuid"], ordered["answer"], strict=True):
-        roots.add(root)
-        if len(roots) >= THRESHOLD:
-            break
-    return End(float(value), value != first)
+    one_each = ordered.drop_duplicates("root_uuid")["answer"]
+    third = float(one_each.iloc[THRESHOLD - 1])
+    return End(third, third != first)
 
 
 def _bars(facts: Facts, each: Chosen, answers: pd.DataFrame, told: Told) -> list[Bar]:

@@ -31,7 +31,7 @@ from kobo_sync.store.tables.layout import free_name
 
 RETIRED = later("question removed from the form")
 ROW_CODE = later("row_code")  # names of columns, for programs too: letters of ASCII
-_NO_DATA = later("no_data")
+_NO_DATA, _VALUE, _LABEL = later("no_data"), later("_value"), later("_label")
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SERVERS = ("root_uuid", "submission_id")  # ids by which the server, and whoever may look there, knows the row
 _SYSTEM_TITLES = {
@@ -91,12 +91,12 @@ class DataSheet:
             )
             values.append(cells)
             if codes := _scale_of(self.facts, self.form_id, question):
-                header = free_name(f"{column}_valeur", headers)
+                header = free_name(f"{column}{t(_VALUE)}", headers)
                 title = t("Value, from 1 (the least favourable) to {highest}", highest=len(codes))
                 columns.append(excel.Column(header, title, "integer", width=12, question=named, labels_of=column))
                 values.append([codes.index(str(cell)) + 1 if str(cell) in codes else None for cell in cells])
             if (labelled := _labels(self.facts, self.form_id, question, cells)) is not None:
-                header = free_name(f"{column}_libelle", headers)
+                header = free_name(f"{column}{t(_LABEL)}", headers)
                 title = _label_title(self.facts, self.form_id, question)
                 columns.append(excel.Column(header, title, width=24, question=named, labels_of=column))
                 values.append(labelled)

@@ -106,7 +106,7 @@ def _question(entry: ChosenQuestion, form: Form) -> Question:
     names = [each.name for each in form.questions if each.kind != "note"]
     near = get_close_matches(entry.name, names, n=3, cutoff=0.5)
     listed = ", ".join(f"{entry.form_id}.{name}" for name in near or names[:MOST_CHOICES])
-    hint = f"nearest: {listed}" if near else f"it asks, among others: {listed}"
+    hint = f"the nearest are: {listed}" if near else f"it asks, among others: {listed}"
     raise _refusal(f"{entry.question}: {entry.name!r} is no question of {entry.form_id}", hint)
 
 

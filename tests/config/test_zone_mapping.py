@@ -41,7 +41,7 @@ VISITS = """
 |        | select_one yes_no | latrine     | Latrine         | Letrina         |
 |        | select_one water  | source      | Water           | Agua            |
 |        | begin_repeat      | members     | Members         | Miembros        |
-|        | select_one yes_no | school      | School          | Escuela         |
+|        | select_one yes_no | sick      | Sick          | Escuela         |
 |        | end_repeat        |             |                 |                 |
 | choices |
 |         | list_name | name | label::English (en) | label::Español (es) |
@@ -144,18 +144,18 @@ def chosen(questions: str) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def test_how_a_question_is_shown_follows_from_its_type_unless_it_is_said() -> None:
-    assert chosen('"visits.n_rooms", "visits.latrine", "visits.source", "visits.members/school"') == [
+    assert chosen('"visits.n_rooms", "visits.latrine", "visits.source", "visits.members/sick"') == [
         ("n_rooms", "number", ()),
         ("latrine", "share", ("1",)),
         ("source", "bars", ()),
-        ("school", "share", ("1",)),
+        ("sick", "share", ("1",)),
     ]
     assert chosen('{ question = "visits.source", as = "share", of = ["a", "b"] }') == [("source", "share", ("a", "b"))]
     assert chosen('{ question = "visits.latrine", as = "bars" }') == [("latrine", "bars", ("1",))]
 
 
 def test_without_a_setting_a_survey_shows_what_tells_nothing_of_persons() -> None:
-    assert [name for name, *_ in chosen("")] == ["n_rooms", "latrine", "source", "school"]
+    assert [name for name, *_ in chosen("")] == ["n_rooms", "latrine", "source", "sick"]
 
 
 @pytest.mark.parametrize(
