@@ -15,7 +15,9 @@ from kobo_sync.desk.runs import Order
 from kobo_sync.language.catalogue import DOMAINS, texts_of
 from kobo_sync.language.speaking import LANGUAGES, NAMES, Code, speaking, spoken
 from kobo_sync.mission.run_log import recorded
+from kobo_sync.model import Report
 from kobo_sync.steps.doctor import doctor
+from kobo_sync.web.texts import translate
 
 PAGES = (
     "/",
@@ -121,6 +123,20 @@ def test_refusals_are_told_in_it_too(office: Office, path: str, data: dict[str, 
     answer = office.client("maha").post(path, data=data, headers={"Accept-Language": "en"})
     assert answer.status_code >= 400 and '<html lang="en"' in answer.text
     assert not [match for other in AMISS["en"] for match in other.finditer(_words(answer.text))]
+
+
+def test_what_is_of_the_settings_runs_its_own_way_in_an_arabic_sentence() -> None:
+    """A bracket or an underline that stands before a Latin word belongs to it, or it ends up on the other side."""
+    with speaking("ar"):
+        text = translate('write id = "x" under [mission], the same on every machine of this mission')
+    assert '<bdi dir="ltr">[mission]</bdi>' in text
+
+
+def test_a_form_without_differences_is_listed_with_none(office: Office) -> None:
+    now = office.field.clock()
+    recorded(office.field.mission, "diff", lambda mission: Report("diff", now, now, lines=("visites: no difference",)))
+    text = office.client("maha").get("/formulaires").text
+    assert "Dernière comparaison" in text and "Différences" not in text and "difference" not in text
 
 
 def test_a_request_leaves_its_thread_as_it_was(office: Office) -> None:
