@@ -66,7 +66,7 @@ PURPOSES = {  # what each job of the clock does
     "check": later("Compares the answers with each other and fills the list on the page Quality."),
     "build": later("Makes the Word, Excel and PDF documents of each zone and of the mission."),
     "deliver": later("Puts the documents into archives that are ready to send, with their inventory."),
-    "digest": later("Sends the team the state of the week."),
+    "digest": later("Sends the team a summary of the week."),
     "purge": later("Erases here what names persons once the time to keep it has passed."),
     "backup": later("Copies the databases into the folder of backups."),
     "doctor": later("Checks the installation, the settings and the server."),
