@@ -107,7 +107,7 @@ def _question(entry: ChosenQuestion, form: Form) -> Question:
     near = get_close_matches(entry.name, names, n=3, cutoff=0.5)
     listed = ", ".join(f"{entry.form_id}.{name}" for name in near or names[:MOST_CHOICES])
     hint = f"the nearest are: {listed}" if near else f"it asks, among others: {listed}"
-    raise _refusal(f"{entry.question}: {entry.name!r} is no question of {entry.form_id}", hint)
+    raise _refusal(f"{entry.question}: the form {entry.form_id} does not ask {entry.name!r}", hint)
 
 
 def _usual(form: Form, question: Question, yes: Sequence[str]) -> ShownAs | None:

@@ -195,7 +195,7 @@ SETTING_LABELS: Mapping[str, str] = {
     "station.wifi": later("Name of the room's Wi-Fi"),
     "zone_sheet": later("Sheet of a zone"),
     "zone_sheet.questions": later("Questions shown on a zone's sheet"),
-    "zone_sheet.questions.*.as": later("How the question is shown"),
+    "zone_sheet.questions.*.shown_as": later("How the question is shown"),
     "zone_sheet.questions.*.of": later("Answers that the share counts"),
     "zone_sheet.questions.*.question": later("Question shown"),
 }

@@ -125,7 +125,7 @@ def marks(
     with store.read() as connection:
         for form_id, column in sorted(columns.items()):
             rows = _zones_of(connection, form_id, column)
-            code = (column.code if column else None) or (lambda answer: answer)
+            code = (column.code if column else None) or _as_it_is
             for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
                 figures = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
                 for place in (whole, sums.get(code(zone), sums[ELSEWHERE])):
@@ -134,6 +134,10 @@ def marks(
                 for place in (whole, sums.get(code(zone), sums[ELSEWHERE])):
                     place.add_files(form_id, _lines(files))
     return whole.mark(columns), {zone: total.mark(columns) for zone, total in sums.items()}
+
+
+def _as_it_is(answer: object) -> str:
+    return answer if isinstance(answer, str) else ELSEWHERE
 
 
 def answers(store: Store, form_id: str, column: ZoneColumn) -> Answers:

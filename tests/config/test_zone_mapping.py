@@ -41,7 +41,7 @@ VISITS = """
 |        | select_one yes_no | latrine     | Latrine         | Letrina         |
 |        | select_one water  | source      | Water           | Agua            |
 |        | begin_repeat      | members     | Members         | Miembros        |
-|        | select_one yes_no | sick      | Sick          | Escuela         |
+|        | select_one yes_no | bed      | Bed          | Cama         |
 |        | end_repeat        |             |                 |                 |
 | choices |
 |         | list_name | name | label::English (en) | label::Español (es) |
@@ -144,24 +144,24 @@ def chosen(questions: str) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def test_how_a_question_is_shown_follows_from_its_type_unless_it_is_said() -> None:
-    assert chosen('"visits.n_rooms", "visits.latrine", "visits.source", "visits.members/sick"') == [
+    assert chosen('"visits.n_rooms", "visits.latrine", "visits.source", "visits.members/bed"') == [
         ("n_rooms", "number", ()),
         ("latrine", "share", ("1",)),
         ("source", "bars", ()),
-        ("sick", "share", ("1",)),
+        ("bed", "share", ("1",)),
     ]
     assert chosen('{ question = "visits.source", as = "share", of = ["a", "b"] }') == [("source", "share", ("a", "b"))]
     assert chosen('{ question = "visits.latrine", as = "bars" }') == [("latrine", "bars", ("1",))]
 
 
 def test_without_a_setting_a_survey_shows_what_tells_nothing_of_persons() -> None:
-    assert [name for name, *_ in chosen("")] == ["n_rooms", "latrine", "source", "sick"]
+    assert [name for name, *_ in chosen("")] == ["n_rooms", "latrine", "source", "bed"]
 
 
 @pytest.mark.parametrize(
     ("question", "message", "hint"),
     [
-        ('"visits.sorce"', "'sorce' is no question of visits", "visits.source"),
+        ('"visits.sorce"', "does not ask 'sorce'", "visits.source"),
         ('"vists.source"', "no form 'vists'", "visits"),
         ('"visits.head_name"', "says who somebody is", "privacy.classes"),
         ('"visits.remarks"', "type text", "take it out"),

@@ -175,11 +175,11 @@ def send(mission: Mission, phone: Phone, households: list[Household]) -> None:
         phone.send(xml, {})
 
 
-@pytest.fixture(scope="module")
-def survey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survey]:
-    """The survey, told once."""
+@pytest.fixture
+def survey(tmp_path: Path) -> Iterator[Survey]:
+    """The survey, from lint to delivery."""
     households = drawn()
-    with mission_in(tmp_path_factory.mktemp("survey") / "mission") as (mission, phone):
+    with mission_in(tmp_path / "mission") as (mission, phone):
         linted = lint_mission(mission, validate=False)
         assert [each.file for each in linted] == ["households.xlsx"]
         assert not [finding for each in linted for finding in each.findings if finding.severity == "error"]
@@ -211,7 +211,7 @@ def texts_of(content: bytes, name: str) -> str:
     return subprocess.run(["pdftotext", "-", "-"], input=content, capture_output=True, check=True).stdout.decode()
 
 
-def test_every_row_arrives_and_the_two_of_no_zone_are_told(survey: Survey) -> None:
+def every_row_arrives_and_the_two_of_no_zone_are_told(survey: Survey) -> None:
     assert survey.reports["pull"].counts["new"] == N_HOUSEHOLDS
     strays = [each for each in survey.reports["check"].findings if each.rule == "DATA003"]
     assert len(strays) == 2
@@ -220,7 +220,7 @@ def test_every_row_arrives_and_the_two_of_no_zone_are_told(survey: Survey) -> No
     assert rules == set()
 
 
-def test_each_zone_has_its_rows_whatever_they_call_it(survey: Survey) -> None:
+def each_zone_has_its_rows_whatever_they_call_it(survey: Survey) -> None:
     for zone in ("north", "south", "east"):
         book = openpyxl.load_workbook(survey.out / zone / "donnees.xlsx")
         rows = list(book["households"].iter_rows(values_only=True))
@@ -231,7 +231,7 @@ def test_each_zone_has_its_rows_whatever_they_call_it(survey: Survey) -> None:
         assert communities == wanted
 
 
-def test_the_sheet_says_what_a_recount_says(survey: Survey) -> None:
+def the_sheet_says_what_a_recount_says(survey: Survey) -> None:
     for zone in ("north", "south", "east"):
         households = survey.agreed(zone)
         n = len(households)
@@ -258,7 +258,7 @@ def percent(k: int, n: int) -> str:
     return f"{int(100 * k / n + 0.5)}%"
 
 
-def test_what_one_household_alone_answers_is_not_told(survey: Survey) -> None:
+def what_one_household_alone_answers_is_not_told(survey: Survey) -> None:
     assert survey.households[25]["n_rooms"] == 9  # the only one
     (zone,) = {COMMUNITIES[survey.households[25]["community"]]}
     said = sheet_text(survey.out / zone / "fiche-zone.pdf")
@@ -268,7 +268,7 @@ def test_what_one_household_alone_answers_is_not_told(survey: Survey) -> None:
     assert "Rain water" in line and not re.search(r"Rain water\s+\d", line)
 
 
-def test_no_paper_speaks_french_or_of_training(survey: Survey) -> None:
+def no_paper_speaks_french_or_of_training(survey: Survey) -> None:
     papers = 0
     for path in sorted(survey.out.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
@@ -293,11 +293,9 @@ def test_no_paper_speaks_french_or_of_training(survey: Survey) -> None:
     assert [cell.text for cell in row.cells[1:5]] == [str(n + n_refused), str(n_refused), "0", str(n)]
 
 
-def test_the_exports_are_what_was_sent(survey: Survey, tmp_path: Path) -> None:
-    export(survey.mission, "csv", nominative=True, output=tmp_path)
-    files = {
-        path.stem: list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))) for path in tmp_path.glob("*.csv")
-    }
+def the_exports_are_what_was_sent(survey: Survey, folder: Path) -> None:
+    export(survey.mission, "csv", nominative=True, output=folder)
+    files = {path.stem: list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))) for path in folder.glob("*.csv")}
     sent = {f"00000000-0000-4000-8000-{number:012}": h for number, h in enumerate(survey.households, 1)}
     rows = {row["root_uuid"]: row for row in files["households"]}
     assert rows.keys() == sent.keys()
@@ -327,7 +325,7 @@ def test_the_exports_are_what_was_sent(survey: Survey, tmp_path: Path) -> None:
     assert exported == illnesses
 
 
-def test_the_pages_have_the_same_figures(survey: Survey) -> None:
+def the_pages_have_the_same_figures(survey: Survey) -> None:
     snapshot = survey.mission.desk.snapshot("dashboard")
     assert snapshot is not None
     north = next(place for place in snapshot[0]["zones"] if place["code"] == "north")
@@ -336,3 +334,13 @@ def test_the_pages_have_the_same_figures(survey: Survey) -> None:
     assert water["n"] == str(len(households))
     piped = next(bar for bar in water["bars"] if bar["labels"]["en"] == "Piped water")
     assert piped["share"] == ["", pytest.approx(sum(h["water_source"] == "1" for h in households) / len(households))]
+
+
+def test_a_household_survey_from_lint_to_delivery(survey: Survey, tmp_path: Path) -> None:
+    every_row_arrives_and_the_two_of_no_zone_are_told(survey)
+    each_zone_has_its_rows_whatever_they_call_it(survey)
+    the_sheet_says_what_a_recount_says(survey)
+    what_one_household_alone_answers_is_not_told(survey)
+    no_paper_speaks_french_or_of_training(survey)
+    the_exports_are_what_was_sent(survey, tmp_path / "csv")
+    the_pages_have_the_same_figures(survey)
