@@ -11,6 +11,7 @@ from docx.document import Document as WordDocument
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
@@ -22,6 +23,7 @@ NAME = "road_map"
 TITLE = later("Road map")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
+ROLES: tuple[Role, ...] = ("road_map",)
 PATH = "feuille-de-route.docx"
 WORKBOOK_PATH = "feuille-de-route.xlsx"
 
