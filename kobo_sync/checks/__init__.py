@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import cast
 
+from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_over_runs
 from kobo_sync.analysis.quoting import shown
@@ -175,13 +176,9 @@ def _check(module: ModuleType, name: str = "") -> Check:
 
 def _own(name: str) -> Check:
     try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{name}.".startswith(f"{error.name}."):
-            raise _refusal(name, f"needs the module {error.name!r}, which is not installed") from error
-        raise _refusal(name, "is not found: neither in the mission's folder nor installed") from error
-    except Exception as error:
-        raise _refusal(name, f"cannot be imported ({type(error).__name__}: {error})") from error
+        module = plug_ins.module_of(plug_ins.CHECKS, name)
+    except plug_ins.Unusable as error:
+        raise _refusal(name, str(error)) from error
     missing = [field for field in ("CODE", "TITLE", "check") if not hasattr(module, field)]
     if missing:
         raise _refusal(name, f"lacks {', '.join(missing)}")

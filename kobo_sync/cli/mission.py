@@ -9,27 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kobo_sync.cli.tongue import language
 from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, verb
 
 if TYPE_CHECKING:
     from kobo_sync.mission.federation import Federation
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import Report
-
-
-@cli.command(name="init", epilog=SEE_EXIT_CODES)
-@click.argument("folder", type=click.Path(path_type=Path))
-def init_command(folder: Path) -> None:
-    """Make a new mission in FOLDER: config, sample forms, guides.
-
-    The config is commented; the sample forms deploy as they are.
-    """
-    from kobo_sync.cli.console import say
-    from kobo_sync.steps.init import init
-
-    for name in init(folder):
-        say(f"  {name}")
-    say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
 
 
 @cli.command(name="adopt", epilog=SEE_EXIT_CODES)
@@ -72,13 +58,13 @@ def adopt_command(projects: tuple[str, ...], no_pull: bool, workspace: Path | No
 @cli.command(name="guide", epilog=SEE_EXIT_CODES)
 @click.argument("name", type=click.Choice(["guide", "operations", "systemd", "systemd-worker"]), default="guide")
 def guide_command(name: str) -> None:
-    """Show the guide for the team (French), or the operations guide.
+    """Show the guide for the team, or the operations guide (English).
 
-    NAME is guide (the default), operations, systemd or systemd-worker: the units that start service and workers with the machine.
+    NAME is guide (the default; in the language of this command), operations, systemd or systemd-worker: the units that start service and workers with the machine.
     """
     from kobo_sync.steps.guide import guide
 
-    click.echo_via_pager(guide(name))
+    click.echo_via_pager(guide(name, language()))
 
 
 @verb(name="doctor")

@@ -163,10 +163,11 @@ def _show_room(
 ) -> None:
     """Put the mission's forms before the phones, and keep the room's screen up to date, until *stack* closes."""
     from kobo_sync.cli.console import print_finding, warn
+    from kobo_sync.language.speaking import LANGUAGES
     from kobo_sync.station.pairing import paired_media, pairings
     from kobo_sync.station.room.pages import Screen
     from kobo_sync.steps.relay import ledger, sums
-    from kobo_sync.steps.room import LANGUAGES, Room
+    from kobo_sync.steps.room import Room
     from kobo_sync.steps.room_joins import Ways
     from kobo_sync.steps.room_watch import RoomWatch
 
@@ -202,9 +203,10 @@ def _show_room(
         return station.change_mark(), current().workspace.stamp()
 
     watch = RoomWatch(look, mark)
-    titles = current().config.mission.titles
-    title: dict[str, str] = {language: titles.get(language, current().config.mission.title) for language in LANGUAGES}
-    station.screen = Screen(title, Ways(current, phones.url), watch.board, lambda: accounts.pin)
+    mission = current().config.mission
+    title: dict[str, str] = {language: mission.titles.get(language, mission.title) for language in LANGUAGES}
+    language = mission.document_language.code
+    station.screen = Screen(title, Ways(current, phones.url), watch.board, lambda: accounts.pin, language)
     watch.start()
     stack.callback(watch.stop)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kobo_sync.model import Report
 
 TASKS = {  # module of this folder → the heading of its verbs in `--help`, in order
+    "beginning": "A mission",
     "mission": "A mission",
     "forms": "Forms",
     "collection": "Collection",

@@ -10,11 +10,12 @@ from typing import NoReturn
 
 import click
 
-from kobo_sync.cli import collection, data, documents, forms, keeping, mission, service, station, worker
+from kobo_sync.cli import beginning, collection, data, documents, forms, keeping, mission, service, station, worker
 from kobo_sync.cli.verb import cli
 from kobo_sync.errors import KoboSyncError, Terminated, disk_error
 
 __all__ = [
+    "beginning",
     "cli",
     "collection",
     "data",

@@ -77,6 +77,15 @@ def _zone_days(row: Mapping[str, str], number: int, config: Config) -> tuple[dat
     return tuple(sorted(days))
 
 
+def is_reserved(code: str) -> bool:
+    """Whether no zone can be called *code*, on any machine."""
+    try:
+        _check_code(code, 0, {})
+    except ConfigError:
+        return True
+    return False
+
+
 def _check_code(code: str, row: int, rows_by_folder: dict[str, int]) -> None:
     """Refuse a code whose folder and archives would be no files of their own, on any machine; *rows_by_folder* takes it in."""
     folder = code.lower()

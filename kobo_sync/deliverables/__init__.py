@@ -1,7 +1,7 @@
 """One file per deliverable; a small registry.
 
 A deliverable is a module with ``NAME, TITLE, SCOPE, CLASS`` and ``build(facts) -> list[Document]``; with ``ROLES`` it is made where the
-mission has a form of one of them. `build` sees only `Facts`. A mission's own module lies in its folder, or is installed, and is named in mission.toml.
+mission has a form of one of them. `build` sees only `Facts`. A mission's own module lies in its folder, or is installed (`plug_ins`), and is named in mission.toml.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import get_args
 
+from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
@@ -37,19 +38,17 @@ class Deliverable:
 
 
 def deliverable(name: str) -> Deliverable:
-    """The deliverable called *name*: one of `names`, or a module of the mission's own by its (dotted) name.
+    """The deliverable called *name*: one of `names`, a module of the mission's own by its (dotted) name, or one of an
+    installed package by the name of its entry point.
 
     Raises: ConfigError for a name that is none, or a module that is no deliverable.
     """
-    dotted = f"{__name__}.{name}" if is_ours(name) else name
+    if is_ours(name):
+        return _checked(name, importlib.import_module(f"{__name__}.{name}"))
     try:
-        module = importlib.import_module(dotted)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{dotted}.".startswith(f"{error.name}."):
-            raise _refusal(name, f"needs the module {error.name!r}, which is not installed") from error
-        raise _refusal(name, "is neither a deliverable nor a module in the mission's folder or installed") from error
-    except Exception as error:
-        raise _refusal(name, f"cannot be imported ({type(error).__name__}: {error})") from error
+        module = plug_ins.module_of(plug_ins.DELIVERABLES, name)
+    except plug_ins.Unusable as error:
+        raise _refusal(name, str(error)) from error
     return _checked(name, module)
 
 

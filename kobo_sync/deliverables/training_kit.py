@@ -77,8 +77,17 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     values = {name: typography.spaced(text) for name, text in identity_values(facts).items()}
     logos = [hashlib.sha256(facts.templates.get(name, b"")).hexdigest() for name in facts.config.identity.logos]
     forms = [f"{form_id} {form.sha256} {form.version}" for form_id, form in sorted(facts.forms.items())]
+    zone = facts.zone
+    expected = [repr((len(zone.days), zone.target, dict(zone.quotas)))] if zone else []
     mark = "\n".join(
-        [path, hashlib.sha256(template).hexdigest(), facts.config.model_dump_json(exclude={"secrets"}), *logos, *forms]
+        [
+            path,
+            hashlib.sha256(template).hexdigest(),
+            facts.config.model_dump_json(exclude={"secrets"}),
+            *logos,
+            *forms,
+            *expected,
+        ]
     )
     key = hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()
     for tool in _made.get(key, ()):

@@ -23,6 +23,10 @@ def _to_3(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE findings ADD COLUMN other_row VARCHAR(160) DEFAULT '' NOT NULL")
 
 
+def _to_4(connection: sa.Connection) -> None:
+    """One-time links and the changes made on pages: tables of their own, which `_create` makes."""
+
+
 def fact(connection: sa.Connection, name: str) -> str | None:
     """What the desk remembers under *name*."""
     query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
@@ -52,5 +56,5 @@ DESK = Versioned(
     read=_version,
     record=lambda connection, version: _put_fact(connection, "schema_version", str(version)),
     create=_create,
-    steps={2: _to_2, 3: _to_3},
+    steps={2: _to_2, 3: _to_3, 4: _to_4},
 )

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 from kobo_sync.store.schema import Utc
 
-VERSION = 3  # every change of a table raises it, with a step in `migrations`
+VERSION = 4  # every change of a table raises it, with a step in `migrations`
 
 metadata = MetaData()
 
@@ -73,7 +73,7 @@ users = Table(
     metadata,
     Column("username", String(64), primary_key=True),
     Column("name", String(255), nullable=False),
-    Column("role", String(16), nullable=False),  # staff, consultant, reader
+    Column("role", String(16), nullable=False),  # administrator, staff, consultant, reader
     Column("may_see_names", Boolean, nullable=False),
     Column("password", String(255), nullable=False),  # scrypt, salted
     Column("n_failures", Integer, nullable=False, default=0),  # nor this nor the next is used any more
@@ -98,6 +98,31 @@ attempts = Table(  # wrong passwords under a hash of name and address, address, 
     Column("n", Integer, nullable=False),
     Column("since_at", Utc, nullable=False),
 )
+
+one_time_links = Table(  # by the hash of its token: lets one person make the first account, or choose a password, once
+    "one_time_links",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("username", String(64), nullable=False),  # empty: the first account
+    Column("made_by", String(64), nullable=False),
+    Column("made_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+)
+
+changes = Table(  # what was changed on a page: settings, lists, forms, the report; both states lie in the workspace by their hash
+    "changes",
+    metadata,
+    Column("change_id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("path", String(255), nullable=False),  # of the file, from the mission's folder
+    Column("keys", Text, nullable=False),  # JSON list: what in it
+    Column("before_sha256", String(64), nullable=False),  # empty: there was no file
+    Column("after_sha256", String(64), nullable=False),  # empty: there is none any more
+    Column("undoes", Integer),  # the change that this one takes back
+)
+Index("changes_by_path", changes.c.path, changes.c.change_id)
 
 shares = Table(  # links to one deliverable for people without an account
     "shares",

@@ -18,7 +18,7 @@ from typing import Any
 from kobo_sync.language import typography
 from kobo_sync.language.speaking import Code, spoken
 
-DOMAINS = ("papers", "program")
+DOMAINS = ("papers", "program", "pages")
 
 
 def t(text: str, /, **values: object) -> str:

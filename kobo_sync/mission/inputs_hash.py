@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
-from pathlib import Path
 
+from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import names_of
 from kobo_sync.analysis.persons import from_elsewhere, registered
@@ -88,9 +87,5 @@ class Inputs:
 
 def _module(name: str) -> str:
     """The source of a mission's own deliverable."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return name
-    path = Path(spec.origin) if spec and spec.origin else None
-    return f"{name} {digest(path.read_bytes())}" if path and path.is_file() else name
+    path = plug_ins.source_of(plug_ins.DELIVERABLES, name)
+    return f"{name} {digest(path.read_bytes())}" if path else name

@@ -15,7 +15,8 @@ COPIES = 3  # a body is on the disk as it comes in, in the log, and in the file
 TRY_AGAIN_S = 60
 FULL = (
     "Le disque de la station est presque plein. Gardez ce formulaire sur le téléphone, prévenez la personne responsable"
-    " de la station, et renvoyez-le plus tard. — قرص المحطة شبه ممتلئ. احتفظوا بهذه الاستمارة في الهاتف، وأخبروا"
+    " de la station, et renvoyez-le plus tard. — The station’s disk is almost full. Keep this form on the phone, tell the"
+    " person who runs the station, and send it again later. — قرص المحطة شبه ممتلئ. احتفظوا بهذه الاستمارة في الهاتف، وأخبروا"
     " المسؤول عن المحطة، ثم أعيدوا إرسالها لاحقا."
 )
 

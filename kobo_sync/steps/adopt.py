@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from kobo_sync.analysis.meaning import MEANINGS
@@ -21,6 +20,7 @@ from kobo_sync.forms.xlsform import read_form
 from kobo_sync.kobo.client import KoboClient
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
+from kobo_sync.steps.init import is_starters
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
@@ -263,7 +263,6 @@ def _new_zones(
     mission: Mission, projects: Sequence[Project], text: str, lists: Mapping[str, str], findings: list[Finding]
 ) -> dict[str, str]:
     """config/zones.csv as the first form offers its zones, where it is still the starter's; else which are not in it, as findings."""
-    starter = (resources.files("kobo_sync") / "starter" / ZONES_FILE).read_text("utf-8")
     codes = {zone.code for zone in mission.config.zones}
     for project in projects:
         offered = _choices(project, "zone")
@@ -271,7 +270,7 @@ def _new_zones(
         if not missing:
             continue
         reason = ""
-        if lists[ZONES_FILE] == starter:
+        if is_starters(lists[ZONES_FILE]):
             zones = {ZONES_FILE: _zones_csv(offered, mission.config.mission.languages)}
             try:
                 parse_config(text, {**lists, **zones}, {})
@@ -312,6 +311,7 @@ def _differences(mission: Mission, project: Project) -> list[Finding]:
     for meaning, known in (
         ("sex", (codes.female, codes.male)),
         ("consent", (codes.yes,)),
+        ("present", tuple(sorted(mission.config.present_codes))),
         ("moment", (codes.before, codes.after)),
     ):
         offered = [choice.name for choice in _choices(project, meaning)]

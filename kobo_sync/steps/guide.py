@@ -5,21 +5,22 @@ from __future__ import annotations
 from importlib import resources
 
 from kobo_sync.errors import ConfigError
+from kobo_sync.language.speaking import Code
 
 GUIDES = {
-    "guide": "guide.fr.md",
+    "guide": "guide.{language}.md",
     "operations": "operations.md",
     "systemd": "kobo-sync.service",
     "systemd-worker": "kobo-sync-worker@.service",
 }
 
 
-def guide(name: str = "guide") -> str:
-    """The text of a guide: for the team (French), for whoever runs the program, or a systemd unit.
+def guide(name: str = "guide", language: Code = "fr") -> str:
+    """The text of a guide: for the team in *language*, for whoever runs the program (English), or a systemd unit.
 
     Raises: KeyError for another *name*, ConfigError when the program was not installed whole.
     """
-    file = resources.files("kobo_sync") / "starter" / "docs" / GUIDES[name]
+    file = resources.files("kobo_sync") / "starter" / "docs" / GUIDES[name].format(language=language)
     if not file.is_file():
-        raise ConfigError("the guide is missing", file=GUIDES[name], hint="install kobo-sync again")
+        raise ConfigError("the guide is missing", file=file.name, hint="install kobo-sync again")
     return file.read_text("utf-8")

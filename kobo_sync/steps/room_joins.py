@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from kobo_sync.documents.pdf.barcodes import qr_svg
 from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.mission.mission import Mission
 from kobo_sync.station.room.pages import Join, fixed_texts
 
@@ -46,15 +47,10 @@ def joins(mission: Mission, url: str) -> list[Join]:
     ways.append(Join(texts["collect"], url, qr_svg(payload(chosen))))
     for form_id, form in mission.forms.items():
         address = f"{url}/f/{form_id}"
-        title = {
-            language: _title(config.forms[form_id].titles, language, form.title or form_id) for language in ("fr", "ar")
-        }
+        titles = config.forms[form_id].titles
+        title = {language: titles.get(language) or form.title or form_id for language in LANGUAGES}
         ways.append(Join(title, address, qr_svg(address)))
     return ways
-
-
-def _title(titles: Mapping[str, str], language: str, otherwise: str) -> str:
-    return titles.get(language) or otherwise
 
 
 def _quoted(text: str) -> str:

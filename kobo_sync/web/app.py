@@ -18,7 +18,9 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.language.sentences import rule_title, setting_label, translated
+from kobo_sync.language.speaking import NAMES, speak, spoken
 from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     collection,
@@ -33,7 +35,7 @@ from kobo_sync.web import (
 )
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Hall, Site, filters, form_title, here, load_person, site
-from kobo_sync.web.texts import LANGUAGES, RIGHT_TO_LEFT, label, language, t, tn, translate
+from kobo_sync.web.texts import browser_language, direction, label, translate
 
 log = logging.getLogger("kobo_sync.web")
 MOST_BYTES = 256 * 1024  # what a form of these pages may send
@@ -50,27 +52,29 @@ SHARED = {
     "choose_language": "/langue",
     "account": "/compte",
 }
+MACHINES = ("static", "health", "metrics", "hook")  # what no person reads
 MENU = (
-    ("dashboard", "Tableau de bord"),
-    ("collection", "Collecte"),
-    ("quality", "Qualité"),
-    ("synchronisations", "Synchronisations"),
-    ("deliverables", "Livrables"),
-    ("forms", "Formulaires"),
-    ("settings", "Réglages"),
+    ("dashboard", later("Dashboard")),
+    ("collection", later("Collection")),
+    ("quality", later("Quality")),
+    ("synchronisations", later("Synchronisations")),
+    ("deliverables", later("Deliverables")),
+    ("forms", later("Forms")),
+    ("settings", later("Settings")),
 )
 # What pages say for each kind of error: title, then what to do.
 FAULTS = {
-    400: ("Demande non comprise", "Revenez à la page précédente et réessayez."),
-    401: ("Session terminée", "Connectez-vous à nouveau."),
-    403: ("Accès refusé", "Votre compte n’a pas ce droit. Demandez-le à l’équipe."),
-    404: ("Page introuvable", "L’adresse est fausse, ou ce document n’existe plus."),
-    405: ("Demande non comprise", "Revenez à la page précédente et réessayez."),
-    410: ("Lien expiré", "Demandez un nouveau lien à la personne qui vous l’a envoyé."),
-    413: ("Envoi trop volumineux", "Cette page n’accepte pas de fichier."),
-    429: ("Trop d’essais", "Attendez une minute, puis réessayez."),
-    503: ("Momentanément indisponible", "Réessayez dans une minute."),
+    400: (later("Request not understood"), later("Go back to the page before and try again.")),
+    401: (later("Session ended"), later("Sign in again.")),
+    403: (later("Access denied"), later("Your account does not have this right. Ask the team for it.")),
+    404: (later("Page not found"), later("The address is wrong, or this document is no longer there.")),
+    405: (later("Request not understood"), later("Go back to the page before and try again.")),
+    410: (later("This link has expired"), later("Ask the person who sent it to you for a new link.")),
+    413: (later("Too much was sent"), later("This page takes no files.")),
+    429: (later("Too many tries"), later("Wait a minute, then try again.")),
+    503: (later("Unavailable for the moment"), later("Try again in a minute.")),
 }
+OTHER_FAULT = (later("Error"), later("Try again."))
 
 
 def create_app(site: Site) -> Flask:
@@ -120,17 +124,32 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
         WTF_CSRF_SSL_STRICT=is_https,
     )
     app.jinja_env.filters.update(filters())
+    app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.before_request(_speak)  # first of all: refusals are told in the browser's language too
     csrf = CSRFProtect(app)
     app.before_request(_begin)
     app.context_processor(_common_words)
     app.context_processor(words)
     app.after_request(_finish)
+    app.teardown_request(_fall_silent)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _fault)
     app.register_error_handler(KoboSyncError, _broken)
     app.register_error_handler(Exception, _crashed)
     return app, csrf
+
+
+def _speak() -> None:
+    g.spoken_before = spoken()
+    if request.endpoint not in MACHINES:
+        speak(browser_language(current_app.extensions["kobo_sync"].language))
+
+
+def _fall_silent(_error: BaseException | None) -> None:
+    """The thread answers another browser next."""
+    if "spoken_before" in g:
+        speak(g.pop("spoken_before"))
 
 
 def _begin() -> BaseResponse | None:
@@ -142,26 +161,22 @@ def _begin() -> BaseResponse | None:
     request_id = request.headers.get("X-Request-ID", "")
     g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else random_uuid()
     g.began = time.perf_counter()
-    if request.endpoint not in ("static", "health", "metrics", "hook"):
+    if request.endpoint not in MACHINES:
         load_person()
     return None
 
 
 def _common_words() -> dict[str, object]:
-    code = language()
+    code = spoken().code
     return {
-        "t": t,
-        "tn": tn,
-        "translate": translate,
         "rule_title": lambda rule: rule_title(rule, code),
         "setting_label": lambda key: setting_label(key, code),
-        "label": label,
         "form_title": form_title,
         "this_page": here,
         "asset": _asset,
         "language": code,
-        "languages": LANGUAGES,
-        "direction": "rtl" if code in RIGHT_TO_LEFT else "ltr",
+        "languages": NAMES,
+        "direction": direction(),
         "user": g.get("user"),
     }
 
@@ -180,9 +195,9 @@ def _words() -> dict[str, object]:
     return {
         "menu": MENU,
         "home": url_for("dashboard"),
-        "home_name": "Tableau de bord",
+        "home_name": t("Dashboard"),
         "missions_url": SHARED["missions"] if site().federation else "",
-        "mission_title": mission.titles.get(language()) or mission.title,
+        "mission_title": mission.titles.get(spoken().code) or mission.title,
         "timezone": mission.timezone,
         "config_fault": site().current.fault,
     }
@@ -190,7 +205,7 @@ def _words() -> dict[str, object]:
 
 def nameless() -> dict[str, object]:
     """What templates know where no one mission is spoken of."""
-    return {"menu": (), "home": SHARED["missions"], "home_name": "Missions", "mission_title": t("Missions")}
+    return {"menu": (), "home": SHARED["missions"], "home_name": t("Missions"), "mission_title": t("Missions")}
 
 
 def _finish(response: Response) -> Response:
@@ -225,27 +240,27 @@ def _page(code: int, title: str, cure: str) -> tuple[str, int]:
 
 def _forged(_error: CSRFError) -> tuple[str, int]:
     session.pop("csrf_token", None)
-    return _page(400, t("Formulaire périmé"), t("Rechargez la page et réessayez : rien n’a été changé."))
+    return _page(400, t("This form is out of date"), t("Load the page again and retry: nothing was changed."))
 
 
 def _fault(error: HTTPException) -> tuple[str, int] | BaseResponse:
     code = error.code or 500
     if error.response is not None or code < 400:
         return error.get_response()
-    title, cure = FAULTS.get(code, ("Erreur", "Réessayez."))
+    title, cure = FAULTS.get(code, OTHER_FAULT)
     return _page(code, t(title), t(cure))
 
 
 def _broken(error: KoboSyncError) -> tuple[str, int]:
     log.error("%s", error.message, extra={"request_id": g.get("request_id", "")})
-    cure = translated(f"{error.message} → {error.hint}" if error.hint else error.message, language())
-    return _page(503, t("Momentanément indisponible"), cure)
+    cure = translated(f"{error.message} → {error.hint}" if error.hint else error.message, spoken().code)
+    return _page(503, t("Unavailable for the moment"), cure)
 
 
 def _crashed(_error: Exception) -> tuple[str, int]:
     log.exception("the program itself is at fault", extra={"request_id": g.get("request_id", "")})
     return _page(
         500,
-        t("Le programme est en faute"),
-        t("Signalez-le à l’équipe, avec ce numéro :") + f" {g.get('request_id', '')}",
+        t("The program is at fault"),
+        t("Tell the team, with this number: {number}", number=g.get("request_id", "")),
     )

@@ -12,6 +12,7 @@ from kobo_sync.desk.worklist import Item
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.classes import Asked
 from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.language.catalogue import t
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.model import Choice, Question, Submission
@@ -132,9 +133,10 @@ class _Questions:
 
     def label(self, path: str) -> str:
         question = self.question(path)
-        numbers = "".join(f" n° {n[1:-1]}" for n in _NUMBERED.findall(path))
-        text = label(question.labels, question.name) if question else path
-        return f"{' '.join(text.split())}{numbers}"
+        text = " ".join((label(question.labels, question.name) if question else path).split())
+        for n in _NUMBERED.findall(path):
+            text = t("{question} no. {n}", question=text, n=n[1:-1])
+        return text
 
     def answer(self, path: str, text: str) -> str:
         """An answer as people read it: the labels of its choices, else as it is."""
@@ -144,4 +146,4 @@ class _Questions:
         if text in names:
             return names[text]
         codes = text.split()
-        return ", ".join(names[code] for code in codes) if codes and all(code in names for code in codes) else text
+        return t(", ").join(names[code] for code in codes) if codes and all(code in names for code in codes) else text

@@ -8,16 +8,17 @@ from flask import Flask, render_template
 
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.language.catalogue import later
 from kobo_sync.mission.freshness import last_collected
+from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
-from kobo_sync.web.site import Answer, members, person, site
-from kobo_sync.web.titles import TITLES
+from kobo_sync.web.site import Answer, members, number, person, site
 
 RATES = {
-    "test_before": "Test avant",
-    "test_after": "Test après",
-    "satisfaction": "Satisfaction",
-    "needs": "Besoins",
+    "test_before": later("Test before"),
+    "test_after": later("Test after"),
+    "satisfaction": later("Satisfaction"),
+    "needs": later("Needs"),
 }
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
@@ -71,7 +72,7 @@ def _exact(place: dict[str, Any]) -> dict[str, Any]:
         "asked": place.get("asked", ASKED),
         **_table(place, counts, plain(counts)),
         "few_needs": False,
-        **{f"shown_{name}": str(place[f"n_{name}"]) for name in NUMBERS},
+        **{f"shown_{name}": number(place[f"n_{name}"]) for name in NUMBERS},
     }
 
 
@@ -136,4 +137,4 @@ def _table(place: dict[str, Any], counts: list[list[int]], cells: list[list[str]
 def plain(counts: list[list[int]]) -> list[list[str]]:
     """The table with its totals as text."""
     rows = [[*row, sum(row)] for row in counts]
-    return [list(map(str, row)) for row in [*rows, [sum(column) for column in zip(*rows, strict=True)]]]
+    return [[number(n) for n in row] for row in [*rows, [sum(column) for column in zip(*rows, strict=True)]]]

@@ -13,11 +13,11 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.catalogue import t
 from kobo_sync.model import Manifest
 from kobo_sync.steps.deliver import NOMINATIVE
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
-from kobo_sync.web.texts import t
 from kobo_sync.web.words import CLASSES
 from kobo_sync.workspace.manifests import MANIFEST, class_of_zip, manifest_of
 
@@ -124,16 +124,16 @@ def make_link(path: str = "") -> Answer:
     if file is None or not 1 <= days <= mission.config.service.longest_share_days:
         abort(400)
     if file.classification == "nominative" or not file.may_be_seen_by(person()):
-        flash(t("Un fichier nominatif ne se partage pas par lien."), "error")
+        flash(t("A file with names is not shared by a link."), "error")
         return redirect(url_for("deliverables"))
     if file.classification == "internal":
-        flash(t("Un document interne ne se partage pas par lien."), "error")
+        flash(t("An internal document is not shared by a link."), "error")
         return redirect(url_for("deliverables"))
     if not _may_be_shared(file):
-        flash(t("Un fichier pseudonymisé ne se partage pas par lien, sauf si la configuration le permet."), "error")
+        flash(t("A pseudonymised file is not shared by a link, unless the settings allow it."), "error")
         return redirect(url_for("deliverables"))
     link = share_links.share(mission.desk, file.path, person().username, now, now + timedelta(days=days))
-    flash(t("Lien créé pour {name} : copiez-le ci-dessous.", name=file.name))
+    flash(t("Link to {name} made: copy it below.", name=file.name))
     return redirect(url_for("deliverables", _anchor=f"lien-{link.share_id}"))
 
 
@@ -141,7 +141,7 @@ def make_link(path: str = "") -> Answer:
 def revoke_link() -> Answer:
     """End a link at once."""
     ended = share_links.revoke(site().mission.desk, request.form.get("share_id", ""), person().username, site().clock())
-    flash(t("Lien révoqué." if ended else "Ce lien était déjà fermé."))
+    flash(t("Link revoked.") if ended else t("This link was closed already."))
     return redirect(url_for("deliverables"))
 
 

@@ -14,6 +14,7 @@ from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.sheets import cells_sha256
 from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.web.site import Answer, actors, members, person, site
+from kobo_sync.web.words import FORM_STATES, LANGUAGES
 
 _ACCOUNT = re.compile(r"[\w.@+-]{1,64}")
 
@@ -51,6 +52,8 @@ def forms() -> Answer:
         harm=compared.report.get("findings", ()) if compared else (),
         account=account if _ACCOUNT.fullmatch(account) and person().may_act else "",
         is_wrong=bool(account) and not _ACCOUNT.fullmatch(account),
+        states=FORM_STATES,
+        names=LANGUAGES,
         server=mission.kc,
         leads_here=leads_here(mission.kc),
     )

@@ -23,7 +23,10 @@ from kobo_sync.desk import rights
 from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.catalogue import t
+from kobo_sync.language.speaking import LANGUAGES, Code, spoken
 from kobo_sync.mission.mission import CurrentMission
+from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.logs import of_mission
 from kobo_sync.service.missions import Member, Missions
 from kobo_sync.serving import Admission, is_malformed
@@ -32,8 +35,7 @@ from kobo_sync.web.app import bare_app, behind_proxies, create_app, nameless
 from kobo_sync.web.doors import HOOK_BYTES, age_s, figures, may_measure, unready
 from kobo_sync.web.porter import porter
 from kobo_sync.web.site import PERSON, Answer, Hall, Site, here, load_person, members, person
-from kobo_sync.web.texts import language, t, translate
-from kobo_sync.web.titles import TITLES
+from kobo_sync.web.texts import translate
 from kobo_sync.web.words import ROLES
 
 MOST_OPEN = 24  # missions whose pages are kept open: more are opened again when somebody asks for them
@@ -63,6 +65,11 @@ class Front(Hall):
     def settings(self) -> Service:
         """The federation's settings."""
         return self.missions.federation.settings.service
+
+    @property
+    def language(self) -> Code:
+        """The program's first: the missions may have several, and strangers are not told of any."""
+        return LANGUAGES[0]
 
     def names_at_hand(self) -> list[str]:
         """The missions' names, and the words of their titles."""
@@ -231,7 +238,7 @@ def _row(member: Member, user: User) -> dict[str, Any]:
     return {
         "name": member.name,
         "rank": ("bad", "warn", "busy", "plain", "good").index(tone),
-        "title": (state.titles.get(language()) or state.title) if state else member.name,
+        "title": (state.titles.get(spoken().code) or state.title) if state else member.name,
         "role": t(ROLES[user.role]),
         "tone": tone,
         "word": word,
@@ -250,16 +257,16 @@ def _row(member: Member, user: User) -> dict[str, Any]:
 def _tone(member: Member, is_failing: bool) -> tuple[str, str]:
     """How the mission is, and in a word."""
     if member.fault:
-        return "bad", t("en faute")
+        return "bad", t("at fault")
     if member.state is None:
-        return "plain", t("pas encore vue")
+        return "plain", t("not looked at yet")
     if is_failing or member.state.lacks:
-        return "bad", t("un travail échoue")
+        return "bad", t("a job fails")
     if member.doing or member.state.is_running:
-        return "busy", t("au travail")
+        return "busy", t("at work")
     if member.state.last_success is None:
-        return "warn", t("jamais relevée")
-    return "good", t("à jour")
+        return "warn", t("nothing pulled yet")
+    return "good", t("up to date")
 
 
 def elsewhere(name: str, rest: str = "") -> Answer:

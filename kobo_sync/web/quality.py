@@ -8,25 +8,34 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 
 from kobo_sync.desk import access_log, worklist
 from kobo_sync.errors import StoreError
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.web.compared_rows import compared
 from kobo_sync.web.site import Answer, actors, form_title, here, members, person, site
-from kobo_sync.web.texts import label, t, tn
+from kobo_sync.web.texts import label
+from kobo_sync.web.words import SEVERITIES
 
 STATES = {
-    "new": "nouveau",
-    "seen": "vu",
-    "accepted": "accepté",
-    "corrected": "corrigé",
-    "false_alarm": "fausse alerte",
+    "new": later("new"),
+    "seen": later("seen"),
+    "accepted": later("accepted"),
+    "corrected": later("corrected"),
+    "false_alarm": later("false alarm"),
 }
-SEVERITIES = {"error": "erreur", "warning": "à vérifier", "info": "information"}
-KINDS = {"found": "trouvé", "set": "décidé", "closed": "clos de lui-même", "reopened": "rouvert de lui-même"}
+KINDS = {"found": later("found"), "set": later("decided"), "closed": later("closed by itself"), "reopened": later("reopened by itself")}
+# What people make of a finding: the state that it gets, and the words on the button.
+JUDGEMENTS = {
+    "seen": later("Seen"),
+    "accepted": later("Accept"),
+    "false_alarm": later("False alarm"),
+    "corrected": later("Corrected"),
+    "new": later("Reopen"),
+}
 FILTERS = {
-    "severity": "Gravité",
-    "zone": "Zone",
-    "form_id": "Formulaire",
-    "rule": "Règle",
-    "enumerator": "Enquêteur·rice",
+    "severity": later("Severity"),
+    "zone": later("Zone"),
+    "form_id": later("Form"),
+    "rule": later("Rule"),
+    "enumerator": later("Sent by"),
 }
 PAGE = 50
 LONGEST_NOTE = 500
@@ -58,6 +67,7 @@ def quality() -> Answer:
         state=state if state in (*STATES, "open", "all") else "open",
         counts=worklist.counts(mission.desk),
         states=STATES,
+        judgements=JUDGEMENTS,
         severities=SEVERITIES,
         filters=filters,
         names=_names(),
@@ -86,6 +96,7 @@ def finding(key: str) -> Answer:
         item=item,
         events=events,
         states=STATES,
+        judgements=JUDGEMENTS,
         severities=SEVERITIES,
         kinds=KINDS,
         names=_names(),
@@ -103,7 +114,7 @@ def judge() -> Answer:
     if state not in STATES:
         abort(400)
     if not keys:
-        flash(t("Cochez d’abord les constats."), "error")
+        flash(t("Tick the findings first."), "error")
         return onward
     note = " ".join(request.form.get("note", "").replace("\0", "").split())[:LONGEST_NOTE]
     try:
@@ -111,9 +122,9 @@ def judge() -> Answer:
             site().mission.desk, keys, cast(worklist.State, state), person().username, note, site().clock()
         )
     except StoreError:
-        flash(t("La liste a changé entre-temps : rechargez-la."), "error")
+        flash(t("The list has changed meanwhile: load it again."), "error")
         return onward
-    flash(tn("{n} constat : {state}.", "{n} constats : {state}.", n, state=t(STATES[state])))
+    flash(tn("{n} finding: {state}.", "{n} findings: {state}.", n, state=t(STATES[state])))
     return onward
 
 

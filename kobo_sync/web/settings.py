@@ -9,6 +9,7 @@ from flask import Flask, render_template
 from kobo_sync import __version__
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.desk import runs
+from kobo_sync.language.catalogue import t
 from kobo_sync.web.site import Answer, actors, person, site
 from kobo_sync.web.words import ROLES, setting_in_words
 
@@ -46,4 +47,4 @@ def flat(value: Any, key: str) -> list[tuple[str, str]]:
     if value in (None, "", [], {}):
         return []
     parts = value if isinstance(value, list) else [value]
-    return [(key, ", ".join(setting_in_words(key, each) for each in parts))]
+    return [(key, t(", ").join(setting_in_words(key, each) for each in parts))]

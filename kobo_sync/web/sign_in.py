@@ -11,15 +11,13 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from kobo_sync.desk import accounts
+from kobo_sync.language.catalogue import later, later_n, t, tn
+from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.web.site import Answer, hall, members, person
-from kobo_sync.web.texts import LANGUAGES, t, tn
 from kobo_sync.web.words import ROLES
 
-REFUSALS = {"wrong": "Nom ou mot de passe incorrect.", "old": "Le mot de passe actuel est faux."}
-WAIT = (
-    "Trop d’essais. Attendez {n} seconde, puis réessayez.",
-    "Trop d’essais. Attendez {n} secondes, puis réessayez.",
-)
+REFUSALS = {"wrong": later("Wrong name or password."), "old": later("The current password is wrong.")}
+WAIT = later_n("Too many tries. Wait {n} second, then try again.", "Too many tries. Wait {n} seconds, then try again.")
 BROWSER_DAYS = 180  # how long a browser is known after its last good sign-in
 MOST_NAMES = 8  # of one browser
 
@@ -101,14 +99,14 @@ def account() -> Answer:
         except accounts.AccountRefused:
             flash(
                 t(
-                    "Nouveau mot de passe refusé : au moins 12 caractères, sans nom, date ni mot de passe courant."
-                    " Une courte phrase convient."
+                    "New password refused: at least 12 characters, no name, no date and no common password."
+                    " A short sentence will do."
                 ),
                 "error",
             )
             return render_template("account.html", roles=ROLES), 400
         session.clear()
-        flash(t("Mot de passe changé. Connectez-vous à nouveau."))
+        flash(t("Password changed. Sign in again."))
         return redirect(url_for("sign_in"))
     return render_template("account.html", roles=ROLES)
 

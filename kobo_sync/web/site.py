@@ -19,9 +19,9 @@ from kobo_sync.desk import accounts, rights
 from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
 from kobo_sync.language import typography
+from kobo_sync.language.speaking import LANGUAGES, Code, spoken
 from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import CurrentMission, Mission
-from kobo_sync.web.texts import language
 
 P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]
@@ -44,6 +44,11 @@ class Hall(ABC):
     @abstractmethod
     def settings(self) -> Service:
         """Where the pages listen, and how long a browser stays signed in."""
+
+    @property
+    @abstractmethod
+    def language(self) -> Code:
+        """What pages are told in to a browser that reads none of the program's languages."""
 
     @abstractmethod
     def names_at_hand(self) -> list[str]:
@@ -77,6 +82,12 @@ class Site(Hall):
     def settings(self) -> Service:
         """The mission's own settings, or the federation's."""
         return self.federation.settings.service if self.federation else self.mission.config.service
+
+    @property
+    def language(self) -> Code:
+        """The documents'; the program's first to a stranger, who must not tell a mission among several from none."""
+        is_stranger = self.federation is not None and not request.environ.get(PERSON)
+        return LANGUAGES[0] if is_stranger else self.mission.config.mission.document_language.code
 
     def names_at_hand(self) -> list[str]:
         """Words of the mission."""
@@ -182,19 +193,19 @@ def local(moment: datetime) -> datetime:
 
 
 def moment(value: datetime | str | None, timezone: str = "") -> str:
-    """``11/02/2025 17:03``, the same in French and Arabic, by the mission's clock or that of *timezone*; a dash for none."""
+    """``11/02/2025 17:03``, by the mission's clock or that of *timezone*; a dash for none."""
     if not value:
         return "–"
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{moment.astimezone(ZoneInfo(timezone)) if timezone else local(moment):%d/%m/%Y %H:%M}"
+    there = moment.astimezone(ZoneInfo(timezone)) if timezone else local(moment)
+    return f"{typography.short_day(there)} {there:%H:%M}"
 
 
 def day(value: date | str | None) -> str:
     """``11/02/2025``."""
     if not value:
         return "–"
-    day = date.fromisoformat(value) if isinstance(value, str) else value
-    return f"{day:%d/%m/%Y}"
+    return typography.short_day(date.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def percent(share: float | None) -> str:
@@ -209,15 +220,13 @@ def number(value: float | None, digits: int = 0) -> str:
 
 def size(n_bytes: int) -> str:
     """``12 ko`` or ``3,4 Mo``."""
-    from kobo_sync.language import typography
-
     return typography.size(n_bytes)
 
 
 def form_title(form_id: str) -> str:
     """A form as people call it, in the browser's language where the mission says how; its id for one that is gone."""
     config, form = site().mission.config.forms.get(form_id), site().mission.forms.get(form_id)
-    return (config.titles.get(language(), "") if config else "") or (form.title if form else form_id)
+    return (config.titles.get(spoken().code, "") if config else "") or (form.title if form else form_id)
 
 
 def filters() -> dict[str, Callable[..., Any]]:

@@ -11,18 +11,27 @@ from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.config.timetable import trigger
 from kobo_sync.desk import notices, runs, schedules
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.language.sentences import translated
+from kobo_sync.language.speaking import spoken
+from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.web.site import Answer, actors, members, moment, person, site, staff
-from kobo_sync.web.texts import language, t, tn
-from kobo_sync.web.titles import TITLES
-from kobo_sync.web.words import COUNTS, ORIGINS, PURPOSES, STAGES, STATUSES, in_words
+from kobo_sync.web.words import COUNTS, DAYS, ORIGINS, PURPOSES, SEVERITIES, STAGES, STATUSES, in_words
 
 PAGE = 30
 MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
-BY_HAND = ("relay", "pull", "reconcile", "check", "build", "deliver", "run")
+BY_HAND = {
+    "relay": later("Relay the station"),
+    "pull": later("Pull"),
+    "reconcile": later("Count against the server again"),
+    "check": later("Search for faults now"),
+    "build": later("Make the documents"),
+    "deliver": later("Prepare the archives"),
+    "run": later("Do everything"),
+}
 EVERY = (5, 15, 30, 60, 120, 360)
 
 
@@ -68,6 +77,7 @@ def synchronisations() -> Answer:
         purposes=PURPOSES,
         by_hand=BY_HAND,
         every=EVERY,
+        weekdays=DAYS[1:],
         running=_running(),
         last_run_id=_last_run_id(),
         wishes=schedules.wishes(mission.desk),
@@ -83,7 +93,9 @@ def shown_run(run_id: int) -> Answer:
     run = runs.run(site().mission.desk, run_id)
     if run is None:
         abort(404)
-    return render_template("run.html", run=run, origins=ORIGINS, shown=_shown(run), titles=TITLES, counts=_counts(run))
+    return render_template(
+        "run.html", run=run, origins=ORIGINS, shown=_shown(run), counts=_counts(run), severities=SEVERITIES
+    )
 
 
 @members
@@ -105,12 +117,12 @@ def run_now() -> Answer:
         site().mission.desk, job, form_id=form_id, origin="person", asked_by=person().username, now=site().clock()
     )
     site().wake()
-    message = (
-        "« {job} » est demandé : le travail commence dès que la place est libre."
+    title = t(TITLES[job])
+    flash(
+        t("“{job}” is asked for: it begins as soon as there is room.", job=title)
         if is_new
-        else "« {job} » est déjà demandé."
+        else t("“{job}” is asked for already.", job=title)
     )
-    flash(t(message, job=t(TITLES[job])))
     return redirect(_back())
 
 
@@ -119,7 +131,8 @@ def pause() -> Answer:
     """Stop running a job by the clock, or go on."""
     job, paused = _job(), request.form.get("paused") == "1"
     schedules.set_paused(site().mission.desk, job, paused, person().username, site().clock())
-    flash(t("« {job} » est en pause." if paused else "« {job} » reprend.", job=t(TITLES[job])))
+    title = t(TITLES[job])
+    flash(t("“{job}” is paused.", job=title) if paused else t("“{job}” goes on.", job=title))
     site().wake()
     return redirect(_back())
 
@@ -144,10 +157,10 @@ def set_hours() -> Answer:
         for expression in expressions or ():
             trigger(expression, UTC)
     except ValueError:
-        flash(t("Cette heure n’est pas comprise : écrivez-la comme 06:30."), "error")
+        flash(t("This time is not understood: write it like 06:30."), "error")
         return redirect(_back())
     schedules.set_expressions(site().mission.desk, job, expressions, person().username, site().clock())
-    flash(t("Les heures de « {job} » sont changées.", job=t(TITLES[job])))
+    flash(t("The hours of “{job}” are changed.", job=t(TITLES[job])))
     site().wake()
     return redirect(_back())
 
@@ -178,7 +191,7 @@ def _running() -> dict[str, Any]:
         "run_id": run.run_id,
         "title": t(TITLES.get(run.job, run.job)),
         "began": moment(run.started_at),
-        "what": translated(run.progress.get("what", ""), language()),
+        "what": translated(run.progress.get("what", ""), spoken().code),
         "done": run.progress.get("done", 0),
         "total": run.progress.get("total"),
     }
@@ -189,7 +202,7 @@ def _engine() -> dict[str, Any]:
     try:
         return {"queue": engine_state(site().mission), "queue_fault": "", "stages": {**TITLES, **STAGES}}
     except KoboSyncError as error:
-        return {"queue": None, "queue_fault": translated(error.message, language())}
+        return {"queue": None, "queue_fault": translated(error.message, spoken().code)}
 
 
 def _shown(run: runs.Run) -> dict[str, Any]:
@@ -208,7 +221,7 @@ def _shown(run: runs.Run) -> dict[str, Any]:
             "queued": "busy",
         }.get(run.status, "bad"),
         "took_s": took,
-        "summary": ", ".join(_counts(run)[:4]) or run.report.get("error", ""),
+        "summary": t(", ").join(_counts(run)[:4]) or run.report.get("error", ""),
         "n_errors": sum(finding.get("severity") == "error" for finding in findings),
         "n_findings": len(findings),
     }

@@ -6,123 +6,138 @@ import re
 
 from kobo_sync.config.timetable import INTERVAL
 from kobo_sync.language import typography
+from kobo_sync.language.catalogue import later, later_n, t, tn
 from kobo_sync.language.sentences import general_key
-from kobo_sync.web.texts import t, tn
 
 STATUSES = {
-    "running": "en cours",
-    "done": "réussi",
-    "findings": "réussi, avec des constats",
-    "failed": "échec",
-    "stopped": "arrêté",
-    "lost": "interrompu",
-    "missed": "manqué",
-    "queued": "confié aux exécutants",
+    "running": later("running"),
+    "done": later("succeeded"),
+    "findings": later("succeeded, with findings"),
+    "failed": later("failed"),
+    "stopped": later("stopped early"),
+    "lost": later("cut short"),
+    "missed": later("missed"),
+    "queued": later("handed to the workers"),
 }
 ORIGINS = {
-    "command": "commande",
-    "schedule": "horaire",
-    "catch_up": "rattrapage",
-    "person": "à la demande",
-    "hook": "arrivée sur le serveur",
+    "command": later("command"),
+    "schedule": later("schedule"),
+    "catch_up": later("catching up"),
+    "person": later("on request"),
+    "hook": later("arrival on the server"),
 }
 STAGES = {  # kinds of pieces in the workers' queue
-    "pull": "Relève d’un projet",
-    "reconcile": "Recomptage d’un projet",
-    "follow": "Suites d’une relève",
-    "review": "Recherche d’erreurs",
-    "plan": "Choix des zones à refaire",
-    "zone": "Documents d’une zone",
-    "set": "Documents de la mission",
+    "pull": later("Pull of a project"),
+    "reconcile": later("Recount of a project"),
+    "follow": later("What follows a pull"),
+    "review": later("Search for faults"),
+    "plan": later("Choice of the zones to make anew"),
+    "zone": later("Documents of a zone"),
+    "set": later("Documents of the mission"),
 }
 # What a run counts: one of them, many of them.
 COUNTS = {
-    "new": ("{n} nouvelle soumission", "{n} nouvelles soumissions"),
-    "edited": ("{n} modifiée", "{n} modifiées"),
-    "validated": ("{n} statut changé", "{n} statuts changés"),
-    "restored": ("{n} rétablie", "{n} rétablies"),
-    "deleted": ("{n} supprimée", "{n} supprimées"),
-    "files_stored": ("{n} fichier reçu", "{n} fichiers reçus"),
-    "files_missing": ("{n} fichier manquant", "{n} fichiers manquants"),
-    "sent": ("{n} soumission transmise", "{n} soumissions transmises"),
-    "files": ("{n} document", "{n} documents"),
-    "zips": ("{n} archive", "{n} archives"),
-    "participants": (
-        "{n} participant·e sur la liste des téléphones",
-        "{n} participant·e·s sur la liste des téléphones",
-    ),
-    "check.new": ("{n} constat nouveau", "{n} constats nouveaux"),
-    "check.closed": ("{n} constat clos", "{n} constats clos"),
-    "check.reopened": ("{n} constat rouvert", "{n} constats rouverts"),
-    "check.open": ("{n} constat à traiter", "{n} constats à traiter"),
-    "check.held": ("{n} soumission mise en attente", "{n} soumissions mises en attente"),
-    "well": ("{n} point en ordre", "{n} points en ordre"),
-    "ill": ("{n} point à corriger", "{n} points à corriger"),
+    "new": later_n("{n} new submission", "{n} new submissions"),
+    "edited": later_n("{n} edited", "{n} edited"),
+    "validated": later_n("{n} status changed", "{n} statuses changed"),
+    "restored": later_n("{n} restored", "{n} restored"),
+    "deleted": later_n("{n} deleted", "{n} deleted"),
+    "files_stored": later_n("{n} file received", "{n} files received"),
+    "files_missing": later_n("{n} missing file", "{n} missing files"),
+    "sent": later_n("{n} submission relayed", "{n} submissions relayed"),
+    "files": later_n("{n} document", "{n} documents"),
+    "zips": later_n("{n} archive", "{n} archives"),
+    "participants": later_n("{n} participant on the phones’ list", "{n} participants on the phones’ list"),
+    "check.new": later_n("{n} new finding", "{n} new findings"),
+    "check.closed": later_n("{n} finding closed", "{n} findings closed"),
+    "check.reopened": later_n("{n} finding reopened", "{n} findings reopened"),
+    "check.open": later_n("{n} finding to deal with", "{n} findings to deal with"),
+    "check.held": later_n("{n} submission put on hold", "{n} submissions put on hold"),
+    "well": later_n("{n} point in order", "{n} points in order"),
+    "ill": later_n("{n} point to mend", "{n} points to mend"),
 }
 PURPOSES = {  # what each job of the clock does
-    "run": "Tous les travaux à la suite : relever, chercher les erreurs, fabriquer les documents, préparer les archives.",
-    "relay": "Envoie à KoboToolbox ce que la station de terrain a reçu, dès que le réseau est là.",
-    "pull": "Va chercher sur le serveur ce qui est nouveau ou modifié, fichiers compris.",
-    "reconcile": "Relit toutes les réponses du serveur : trouve celles qui y ont été supprimées, et prouve que rien ne manque ici.",
-    "check": "Compare les réponses entre elles et remplit la liste de la page Qualité.",
-    "build": "Fait les documents Word, Excel et PDF de chaque zone et de la mission.",
-    "deliver": "Met les documents dans des archives prêtes à envoyer, avec leur inventaire.",
-    "digest": "Envoie à l’équipe l’état de la semaine.",
-    "purge": "Efface ici ce qui désigne des personnes quand le délai de conservation est passé.",
-    "backup": "Copie les bases de données dans le dossier des sauvegardes.",
-    "doctor": "Vérifie l’installation, les réglages et le serveur.",
+    "run": later("All jobs in a row: pull, search for faults, make the documents, prepare the archives."),
+    "relay": later("Sends to KoboToolbox what the field station has received, as soon as there is a network."),
+    "pull": later("Fetches what is new or changed on the server, files included."),
+    "reconcile": later("Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."),
+    "check": later("Compares the answers with each other and fills the list on the page Quality."),
+    "build": later("Makes the Word, Excel and PDF documents of each zone and of the mission."),
+    "deliver": later("Puts the documents into archives that are ready to send, with their inventory."),
+    "digest": later("Sends the team the state of the week."),
+    "purge": later("Erases here what names persons once the time to keep it has passed."),
+    "backup": later("Copies the databases into the folder of backups."),
+    "doctor": later("Checks the installation, the settings and the server."),
 }
-ROLES = {"staff": "équipe", "consultant": "consultant·e", "reader": "lecture seule"}
+ROLES = {"staff": later("staff"), "consultant": later("consultant"), "reader": later("read only")}
 CLASSES = {
-    "nominative": "nominatif",
-    "aggregate": "agrégé",
-    "pseudonymised": "pseudonymisé",
-    "public": "public",
-    "internal": "interne",
+    "nominative": later("with names"),
+    "aggregate": later("aggregate"),
+    "pseudonymised": later("pseudonymised"),
+    "public": later("public"),
+    "internal": later("internal"),
 }
+LANGUAGES = {"fr": later("French"), "ar": later("Arabic"), "zgh": later("Tamazight"), "en": later("English")}
 # Settings that choose among codes, by their key (``*``: a name that the mission gives).
 CHOICES: dict[str, dict[str, str]] = {
     "forms.*.role": {
-        "registration": "inscription",
-        "attendance": "présence",
-        "test": "test",
-        "satisfaction": "satisfaction",
-        "needs": "besoins",
-        "focus_group": "groupe de discussion",
-        "road_map": "feuille de route",
-        "other": "autre",
+        "registration": later("registration"),
+        "attendance": later("attendance"),
+        "test": later("test"),
+        "satisfaction": later("satisfaction"),
+        "needs": later("needs"),
+        "focus_group": later("focus group"),
+        "road_map": later("road map"),
+        "other": later("other"),
     },
-    "service.log_format": {"plain": "texte simple", "json": "JSON"},
-    "notices.smtp.security": {"starttls": "STARTTLS", "tls": "TLS", "none": "sans chiffrement"},
+    "service.log_format": {"plain": later("plain text"), "json": "JSON"},
+    "notices.smtp.security": {"starttls": "STARTTLS", "tls": "TLS", "none": later("no encryption")},
     "report.objectives.*.evidence": {
-        "attendance": "présence",
-        "test": "test",
-        "satisfaction": "satisfaction",
-        "needs": "besoins",
-        "dialogue": "dialogue",
-        "focus_groups": "groupes de discussion",
-        "road_map": "feuille de route",
-        "smart": "actions SMART",
+        "attendance": later("attendance"),
+        "test": later("test"),
+        "satisfaction": later("satisfaction"),
+        "needs": later("needs"),
+        "dialogue": later("dialogue"),
+        "focus_groups": later("focus groups"),
+        "road_map": later("road map"),
+        "smart": later("SMART actions"),
     },
-    "checks.exclude": {"not_approved": "refusée", "on_hold": "mise en attente"},
+    "checks.exclude": {"not_approved": later("not approved"), "on_hold": later("on hold")},
     "privacy.classes.*": {
-        "nominative": "nominatif",
-        "sensitive": "sensible",
-        "free text": "texte libre",
-        "ordinary": "ordinaire",
+        "nominative": later("with names"),
+        "sensitive": later("sensitive"),
+        "free text": later("free text"),
+        "ordinary": later("ordinary"),
     },
-    "mission.documents": {"fr": "français", "en": "anglais", "ar": "arabe"},
+    "mission.documents": {"fr": later("French"), "en": later("English"), "ar": later("Arabic")},
     "mission.digits": {"latin": "0 1 2 3", "arabic": "٠ ١ ٢ ٣"},
-    "mission.languages": {"fr": "français", "ar": "arabe", "zgh": "tamazight", "en": "anglais"},
+    "mission.languages": LANGUAGES,
 }
+FORM_STATES = {
+    "same": later("up to date"),
+    "changed": later("changed since it was deployed"),
+    "unfinished": later("deployment not finished"),
+    "never": later("never deployed"),
+}
+SEVERITIES = {"error": later("error"), "warning": later("to be checked"), "info": later("information")}
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole
 UNITS = {
-    "s": ("chaque seconde", "toutes les {n} secondes"),
-    "min": ("chaque minute", "toutes les {n} minutes"),
-    "h": ("chaque heure", "toutes les {n} heures"),
-    "d": ("chaque jour", "tous les {n} jours"),
+    "s": later_n("every second", "every {n} seconds"),
+    "min": later_n("every minute", "every {n} minutes"),
+    "h": later_n("every hour", "every {n} hours"),
+    "d": later_n("each day", "every {n} days"),
 }
-DAYS = ("dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+WITHIN = later_n("every minute from {first}:00 to {last}:00", "every {n} minutes from {first}:00 to {last}:00")
+DAYS = (
+    later("Sunday"),
+    later("Monday"),
+    later("Tuesday"),
+    later("Wednesday"),
+    later("Thursday"),
+    later("Friday"),
+    later("Saturday"),
+    later("Sunday"),
+)
 _DAY, _HOUR = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d\d:\d\d:00")
 _DAILY = re.compile(r"(\d{1,2}) ([\d,]+) \* \* (\*|[0-7])")
 _WITHIN = re.compile(r"\*/(\d{1,2}) (\d{1,2})-(\d{1,2}) \* \* \*")
@@ -132,7 +147,7 @@ def setting_in_words(key: str, value: bool | float | str) -> str:
     """A setting's value as people say it: yes and no, codes, schedules, days, hours, parts of a whole; others as they are."""
     general = general_key(key)
     if isinstance(value, bool):
-        return t("oui") if value else t("non")
+        return t("yes") if value else t("no")
     if isinstance(value, int | float):
         if general in SHARES:
             return typography.percent(value)
@@ -153,11 +168,10 @@ def in_words(expression: str) -> str:
     if interval:
         return tn(*UNITS[interval[2]], int(interval[1]))
     if within:
-        every = ("chaque minute de {first} h à {last} h", "toutes les {n} minutes de {first} h à {last} h")
-        return tn(*every, int(within[1]), first=within[2], last=within[3])
+        return tn(*WITHIN, int(within[1]), first=within[2], last=within[3])
     if daily:
-        hours = ", ".join(f"{int(hour):02}:{int(daily[1]):02}" for hour in daily[2].split(","))
+        hours = t(", ").join(f"{int(hour):02}:{int(daily[1]):02}" for hour in daily[2].split(","))
         if daily[3] == "*":
-            return t("chaque jour à {hours}", hours=hours)
-        return t("chaque {day} à {hours}", day=t(DAYS[int(daily[3])]), hours=hours)
+            return t("every day at {hours}", hours=hours)
+        return t("every {day} at {hours}", day=t(DAYS[int(daily[3])]), hours=hours)
     return expression

@@ -19,6 +19,7 @@ from kobo_sync.errors import Busy, ConfigError, StoreError, disk_error
 from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
+from kobo_sync.workspace.earlier_files import EarlierFiles
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import (
     MANIFEST,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kobo_sync.forms.sheets import Book
 
 STATE = ".kobo_sync"
+EARLIER = "earlier"  # in it
 BACKUPS = "backups"
 STATION_TOKEN = "station.token"
 STATION_ACCOUNTS = "station-accounts.json"
@@ -107,6 +109,11 @@ class Workspace:
     def cache(self) -> ResultCache:
         """What can be worked out again, kept to spare the time."""
         return ResultCache(self.state / "kept")
+
+    @property
+    def earlier_files(self) -> EarlierFiles:
+        """Settings, lists, forms and reports as they were before somebody changed them on a page."""
+        return EarlierFiles(self.state / EARLIER)
 
     def state_folder(self) -> Path:
         """The state folder, made if need be, for its owner alone. Raises: StoreError."""

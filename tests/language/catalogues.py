@@ -19,8 +19,10 @@ from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from harvest import sentences
+from jinja2.ext import babel_extract
 
 from kobo_sync.cli.verbs import cli
+from kobo_sync.config.comments import comments_of
 from kobo_sync.language.catalogue import DOMAINS
 
 PACKAGE = Path(__file__).parents[2] / "kobo_sync"
@@ -29,6 +31,8 @@ TRANSLATED = ("fr", "ar")  # English stands in the code
 KEYWORDS = {"t": None, "tn": (1, 2), "tc": ((1, "c"), 2), "later": None, "later_n": (1, 2)}
 PROGRAM = ("language/rule_titles.py", "language/setting_labels.py")
 PAPERS = ("analysis", "deliverables", "documents", "forms", "language")
+METHODS = {".py": "python", ".html": babel_extract}
+OPTIONS = {"encoding": "utf-8", "silent": "false"}  # a template that cannot be read is told
 _ON = datetime(2026, 11, 29, tzinfo=UTC)  # the files' time is no news
 _FRENCH_PLURAL = (2, "(n > 1)")  # without the form for whole millions, which no text of ours needs
 
@@ -38,6 +42,8 @@ def domain_of(path: Path) -> str:
     name = path.relative_to(PACKAGE)
     if name.as_posix() in PROGRAM:
         return "program"
+    if name.parts[0] == "web":
+        return "pages"
     return "papers" if name.parts[0] in PAPERS else "program"
 
 
@@ -47,8 +53,19 @@ def parts() -> list[str]:
 
 
 def sources() -> Iterator[Path]:
-    """The modules that may say something; those of the pages have their texts in `web/texts` as yet."""
-    yield from sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "web")
+    """The modules and templates that may say something."""
+    yield from sorted(PACKAGE.rglob("*.py"))
+    yield from sorted((PACKAGE / "web" / "templates").glob("*.html"))
+
+
+def starter_texts() -> Iterator[str]:
+    """What `init` writes in the language of a mission's documents: the comments of its settings, and what its folders are for."""
+    starter = PACKAGE / "starter"
+    for path in sorted([*starter.rglob("*.toml"), *starter.rglob("*.example")]):
+        yield from comments_of(path.read_text("utf-8"))
+    for paragraph in (starter / "exports" / "README.md").read_text("utf-8").split("\n\n"):
+        if not paragraph.startswith("#"):
+            yield " ".join(paragraph.split())
 
 
 def helps(command: click.Command) -> Iterator[str]:
@@ -67,11 +84,16 @@ def extracted(domain: str) -> Catalog:
         if domain_of(path) != domain:
             continue
         with path.open("rb") as file:
-            texts = extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"})
+            texts = extract(METHODS[path.suffix], file, keywords=KEYWORDS, options=OPTIONS)
             for _, message, _, context in texts:
                 catalog.add(message, locations=[(path.relative_to(PACKAGE).as_posix(), 0)], context=context)
     if domain == "program":
-        texts = {**dict.fromkeys(parts(), "parts"), **dict.fromkeys(helps(cli), "cli"), **sentences()}
+        texts = {
+            **dict.fromkeys(parts(), "parts"),
+            **dict.fromkeys(helps(cli), "cli"),
+            **dict.fromkeys(starter_texts(), "starter"),
+            **sentences(),
+        }
         for text, module in texts.items():
             catalog.add(text, locations=[(module, 0)])
     return catalog

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from werkzeug.wrappers import Response
 
+from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.station import openrosa
 from kobo_sync.station.browser.offered import Offered, Papers, form_named, is_open, media_file, offered
 from kobo_sync.station.browser.sessions import COOKIE, SESSION_S, Sessions, WrongSecret
@@ -47,25 +48,26 @@ View = Callable[..., Response]
 # ── pages ───────────────────────────────────────────────────────────────────
 
 
-def home(_station: Host, _request: Asked) -> Response:
+def home(station: Host, _request: Asked) -> Response:
     """``/f/``: the forms, or the sign-in."""
-    return _page("pages.js", {})
+    return _page(station, "pages.js", {})
 
 
 def form_page(station: Host, _request: Asked, form_id: str) -> Response:
     """``/f/<form>``: a form; it is fetched by the page, when somebody is signed in."""
     if not is_open(station.db, form_id):
-        return _page("pages.js", {"missing": form_id}, 404)
-    return _page("form.js", {"form": form_id})
+        return _page(station, "pages.js", {"missing": form_id}, 404)
+    return _page(station, "form.js", {"form": form_id})
 
 
-def _page(script: str, facts: dict[str, str], status: int = 200) -> Response:
+def _page(station: Host, script: str, facts: dict[str, str], status: int = 200) -> Response:
     """A page without a word of anybody's: what it shows it fetches, or has in the browser."""
     base = f"/f/-/static/{edition()}"
     about = escape(json.dumps(facts, ensure_ascii=False))
+    language = station.screen.language if station.screen else LANGUAGES[0]  # until the page chooses its own
     html = (
-        '<!doctype html><html lang="fr" dir="ltr"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Formulaires</title>'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>kobo-sync</title>'
         f'<link rel="icon" href="{base}/icon.svg"><link rel="stylesheet" href="{base}/shell.css">'
         f'</head><body data-base="{base}" data-about="{about}"><div id="page"></div>'
         f"<noscript>{'<br>'.join(texts(name)['page.needs_script'] for name in NAMES)}</noscript>"

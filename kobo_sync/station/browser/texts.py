@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-NAMES: Mapping[str, str] = {"fr": "Français", "ar": "العربية"}
+from kobo_sync.language.speaking import NAMES
+
 
 
 @cache

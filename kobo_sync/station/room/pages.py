@@ -11,9 +11,9 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from kobo_sync.language.speaking import NAMES, Code
 from kobo_sync.station.wire import Asked, Context, json_answer, no_such_page
 
-LANGUAGES = ("fr", "ar")
 TYPES = {
     "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "html": "text/html; charset=utf-8", "svg": "image/svg+xml",
 }  # fmt: skip
@@ -32,12 +32,16 @@ class Join:
 
 @dataclass
 class Screen:
-    """What the screen shows: *board* gives plain JSON, *joins* the ways in, *title* the mission's by language."""
+    """What the screen shows: *board* gives plain JSON, *joins* the ways in, *title* the mission's by language.
+
+    *language* is told to a browser that reads none of the program's.
+    """
 
     title: Mapping[str, str]
     joins: Callable[[], list[Join]]
     board: Callable[[], Mapping[str, Any]]
     pin: Callable[[], str] = field(default=lambda: "")
+    language: Code = "fr"
 
 
 def page(context: Context, request: Asked) -> Response:
@@ -55,9 +59,10 @@ def file(context: Context, request: Asked, name: str) -> Response:
 
 
 def texts(context: Context, request: Asked) -> Response:
-    """``/salle/textes``: the fixed texts, in both languages, and the mission's title."""
+    """``/salle/textes``: the fixed texts in each language, what these are called, and the mission's title."""
     screen = _screen(context)
-    return json_answer({"title": dict(screen.title), "texts": fixed_texts()})
+    about = {"title": dict(screen.title), "language": screen.language, "languages": NAMES}
+    return json_answer({**about, "texts": fixed_texts()})
 
 
 def state(context: Context, request: Asked) -> Response:

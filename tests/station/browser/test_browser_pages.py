@@ -37,7 +37,7 @@ def small(room: Room) -> Room:
     return room
 
 
-@pytest.mark.parametrize(("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "fr"), ("small", "ar")])
+@pytest.mark.parametrize(("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "en"), ("small", "ar"), ("small", "en")])
 def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser, size: str, lang: str) -> None:
     context = chromium.new_context(**SIZES[size])
     page = context.new_page()
@@ -77,6 +77,18 @@ def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser
     look("refused")
     context.close()
     assert seen == []
+
+
+@pytest.mark.parametrize(("locale", "lang"), [("en-GB", "en"), ("ar-MA", "ar"), ("es-ES", "fr")])
+def test_the_browsers_own_language_is_spoken_first(small: Room, chromium: Browser, locale: str, lang: str) -> None:
+    """One that reads none of ours is told the documents', or French where the station has no mission."""
+    context = chromium.new_context(**SIZES["desktop"], locale=locale)
+    page = context.new_page()
+    page.goto(f"{small.url}/f/")
+    page.wait_for_selector("#secret")
+    assert page.get_attribute("html", "lang") == lang
+    assert texts(lang)["signin.by_account"] in page.inner_text("body")
+    context.close()
 
 
 def test_no_request_leaves_the_machine(small: Room, chromium: Browser, photo: Path) -> None:
@@ -174,10 +186,12 @@ def test_no_text_lacks_a_language_and_each_that_is_asked_for_is_there() -> None:
     import re
 
     keys = {name: set(texts(name)) for name in NAMES}
-    assert keys["fr"] == keys["ar"] and all(text.strip() for name in NAMES for text in texts(name).values())
+    assert keys["fr"] == keys["en"] == keys["ar"] and all(text.strip() for name in NAMES for text in texts(name).values())
     arabic = re.compile("[\u0600-\u06ff]")
     assert [key for key, text in texts("ar").items() if not arabic.search(text)] == []
-    assert [key for key, text in texts("fr").items() if arabic.search(text)] == []
+    for name in ("fr", "en"):
+        assert [key for key, text in texts(name).items() if arabic.search(text)] == []
+    assert [key for key, text in texts("en").items() if re.search("[éèêàç«»]", text)] == []
     source = Path(__file__).parents[3] / "kobo_sync" / "station" / "browser" / "source"
     scripts = "".join(path.read_text("utf-8") for path in source.rglob("*.js"))
     asked = set(re.findall(r"say\('([a-z_.0-9]+)'", scripts)) | set(re.findall(r"explain\('([a-z_.]+)'", scripts))

@@ -6,7 +6,7 @@ import { get, post } from './server';
 import { drafts, fact, forget, queue, setFact } from './store';
 import { language, languages, say, sayCount, speak } from './texts';
 
-const NAMES = { fr: 'Français', ar: 'العربية' };
+const NAMES = { fr: 'Français', en: 'English', ar: 'العربية' };
 const FILES = ['texts.js', 'pages.js', 'form.js', 'shell.css', 'icon.svg', 'enketo-formhub.css', 'enketo-grid.css'];
 export const about = JSON.parse(document.body.dataset.about);
 

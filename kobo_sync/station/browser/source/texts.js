@@ -2,6 +2,7 @@
 
 const every = window.koboSyncTexts;
 const KEPT = 'kobo-sync.language';
+const TIMES = { fr: 'fr-FR', en: 'en-GB', ar: 'ar-MA' };
 let current = 'fr';
 
 export const languages = () => Object.keys(every);
@@ -35,7 +36,7 @@ export function speak(tag) {
     return true;
 }
 
-/** The language asked for in the address, chosen before, or of the browser. */
+/** The language asked for in the address, chosen before, of the browser, or, as the page came, of the mission's documents. */
 export function speakAsAsked() {
     let kept = null;
     try {
@@ -43,12 +44,12 @@ export function speakAsAsked() {
     } catch {
         // as above
     }
-    const asked = [new URLSearchParams(location.search).get('lang'), kept, ...navigator.languages, 'fr'];
+    const asked = [new URLSearchParams(location.search).get('lang'), kept, ...navigator.languages, document.documentElement.lang];
     asked.find((tag) => tag && speak(tag));
 }
 
 /** A moment as people here write it. */
 export function sayTime(moment) {
     const options = { day: '2-digit', month: '2-digit', hour: '2-digit', minute: '2-digit' };
-    return new Intl.DateTimeFormat(current === 'ar' ? 'ar-MA' : 'fr-FR', options).format(new Date(moment));
+    return new Intl.DateTimeFormat(TIMES[current], options).format(new Date(moment));
 }

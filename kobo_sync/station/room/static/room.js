@@ -3,7 +3,8 @@
 
 const EVERY_MS = 3000;
 const $ = (id) => document.getElementById(id);
-let language = new URLSearchParams(location.search).get("langue") === "ar" ? "ar" : "fr";
+let language = "";
+let names = {}; // of the languages, by code
 let fixed = {};
 let title = {};
 let board = null;
@@ -11,6 +12,7 @@ let etag = "";
 let isAway = false;
 
 const t = (key) => (fixed[key] || {})[language] || "";
+const counted = (key, n) => `${n} ${t(`${key}_${new Intl.PluralRules(language).select(n)}`) || t(key)}`;
 const said = (labels) => (labels || {})[language] || "";
 
 function element(name, text, className) {
@@ -52,8 +54,12 @@ function tally(heading, rows) {
 function zone(each) {
   const card = element("article");
   const head = element("h2");
-  head.append(element("span", said(each.name)), " ", figure(`${each.n_present} / ${each.target}`), " ", element("small", t("present")));
-  card.append(head, bar(each.n_present, each.target), tally(t("groups"), each.groups), tally(t("sessions"), each.sessions));
+  head.append(element("span", said(each.name)));
+  card.append(head);
+  if (each.n_present === null) return card; // a mission that counts nobody
+  head.append(" ", figure(each.target ? `${each.n_present} / ${each.target}` : `${each.n_present}`), " ", element("small", t("present")));
+  if (each.target) card.append(bar(each.n_present, each.target));
+  for (const part of ["groups", "sessions"]) if (each[part].length) card.append(tally(t(part), each[part]));
   return card;
 }
 
@@ -78,20 +84,31 @@ function join(each) {
   return way;
 }
 
+function choice(code) {
+  const button = element("button", names[code]);
+  button.type = "button";
+  button.lang = code;
+  button.addEventListener("click", () => {
+    language = code;
+    history.replaceState(null, "", `?langue=${code}`);
+    write();
+  });
+  return button;
+}
+
 function write() {
   document.documentElement.lang = language;
   document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
   document.title = said(title);
   $("title").textContent = said(title);
-  $("language").textContent = t("language");
-  $("language").lang = language === "ar" ? "fr" : "ar";
+  $("languages").replaceChildren(...Object.keys(names).filter((code) => code !== language).map(choice));
   for (const section of ["checks", "arrivals", "forms", "join"]) $(section).querySelector("h2").textContent = t(section);
   $("notice").textContent = isAway ? t("away") : board && board.is_stale ? t("stale") : board && !board.is_loading ? "" : t("loading");
   $("notice").hidden = !$("notice").textContent;
   if (!board) return;
-  const counts = [`${board.n} ${t("received")}`];
+  const counts = [counted("received", board.n)];
   if (board.n_waiting) counts.push(`${board.n_waiting} ${t("waiting")}`);
-  if (board.n_refused) counts.push(`${board.n_refused} ${t("refused")}`);
+  if (board.n_refused) counts.push(counted("refused", board.n_refused));
   $("total").textContent = board.is_loading ? "" : counts.join(" · ");
   $("zones").replaceChildren(...board.zones.map(zone));
   $("checks").classList.toggle("calm", board.checks.length === 0);
@@ -107,7 +124,7 @@ function write() {
   $("join").classList.toggle("first", board.n === 0); // nobody has come in yet: that is what everybody looks for
   $("codes").replaceChildren(...board.joins.map(join));
   $("pin").replaceChildren(...(board.pin ? [element("span", t("pin")), " ", figure(board.pin)] : []));
-  $("fingerprint").textContent = board.fingerprint ? `${t("fingerprint")} : ${board.fingerprint}` : "";
+  $("fingerprint").textContent = board.fingerprint ? `${t("fingerprint")} ${board.fingerprint}` : "";
   $("updated").textContent = board.as_of ? `${t("updated")} ${board.as_of}` : "";
 }
 
@@ -131,15 +148,12 @@ async function ask() {
   setTimeout(ask, EVERY_MS);
 }
 
-$("language").addEventListener("click", () => {
-  language = language === "ar" ? "fr" : "ar";
-  history.replaceState(null, "", `?langue=${language}`);
-  write();
-});
-
 fetch("/salle/textes").then((answer) => answer.json()).then((given) => {
   fixed = given.texts;
   title = given.title;
+  names = given.languages;
+  const asked = [new URLSearchParams(location.search).get("langue"), ...navigator.languages, given.language];
+  language = asked.map((tag) => (tag || "").toLowerCase().split("-")[0]).find((code) => code in names);
   write();
   ask();
 });

@@ -1,0 +1,1 @@
+"""Checks and deliverables of our own for kobo-sync."""
