@@ -77,7 +77,7 @@ def build(facts: Facts) -> list[Document]:
     heading = t(_HEADING) if present.is_signed(facts) else t(TITLE)
     writer.title(document, heading)
     writer.facing(document, _heading_grid(facts))
-    alt = _in_short(heading, len(listed.people), len(listed.present))
+    alt = _in_short(len(listed.people), len(listed.present), signed=present.is_signed(facts))
     for title, head, widths, rows in tables:
         content = writer.Table(
             head, rows, widths, caption=title, alt=alt, right=(0,), row_cm=0.78, size=8.5, keep_whole=False
@@ -114,11 +114,13 @@ def build(facts: Facts) -> list[Document]:
     ]
 
 
-def _in_short(heading: str, n: int, n_present: int) -> str:
+def _in_short(n: int, n_present: int, *, signed: bool) -> str:
     """The table for those who do not see it."""
     who = tn("{n} person", "{n} persons", n) if n else t("no person")
     came = tn("{n} of them present", "{n} of them present", n_present) if n_present else t("none of them present")
-    return t("{sheet}: {persons}, {present}", sheet=heading, persons=who, present=came)
+    if signed:
+        return t("Sign-in sheet: {persons}, {present}", persons=who, present=came)
+    return t("Attendance list: {persons}, {present}", persons=who, present=came)
 
 
 def _pdf_cell(cell: str | writer.Cell) -> str | bytes:
