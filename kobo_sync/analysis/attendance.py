@@ -156,7 +156,9 @@ def attendance(facts: Facts) -> Attendance:
         people += mine if mine == list(signed.people) else sorted(mine, key=_order)
     halves = {half.key: half for signed in zones.values() for half in signed.half_days}
     by_session = is_by_half_day(facts)
-    due = {zone.code: half_days.due(config, zone, by_session=by_session) for zone in zones_of(facts) if len(zone.days) > 1}
+    due = {
+        zone.code: half_days.due(config, zone, by_session=by_session) for zone in zones_of(facts) if len(zone.days) > 1
+    }
     planned = {half.key: half for mine in due.values() for half in mine}
     days_due = {half.day for half in planned.values()}
     others = {half.day for half in halves.values()} - days_due or ({""} if not planned else set())
@@ -348,7 +350,9 @@ def completion_by_sex(present: Attendance, zones: Sequence[Zone]) -> dict[str, C
     cells = Counter((person.zone, person.traits["sex"]) for person in present.present)
     sexes = dict.fromkeys(sex for zone in zones for sex in zone.sex_quotas)
     return {
-        sex: _completion([(cells[zone.code, sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1)
+        sex: _completion(
+            [(cells[zone.code, sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1
+        )
         for sex in sexes
     }
 

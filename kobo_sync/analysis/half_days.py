@@ -83,10 +83,7 @@ def _training_days(facts: Facts, zone: str, marks: Sequence[Mark]) -> list[date]
     configured = set(settings.days) if settings else set()
     if not configured and mission.starts_on == mission.ends_on:
         configured = {mission.starts_on}
-    if configured:
-        chosen = configured
-    else:
-        chosen = {day for day in within if day in own} or set(_most_frequent(marks))
+    chosen = configured or {day for day in within if day in own} or set(_most_frequent(marks))
     signed = set().union(*(by_day.get(day, set()) for day in chosen))
     for day in sorted(within or by_day):
         if day not in chosen:

@@ -56,7 +56,9 @@ def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: s
         severity,
         where,
         message,
-        ("invite more persons of this group" if group else "invite more persons") if short else "nothing to do if the organisers agree",
+        ("invite more persons of this group" if group else "invite more persons")
+        if short
+        else "nothing to do if the organisers agree",
         zone=zone.code,
         form_id=form_id,
         why="the quota sets each group's share; a gap unbalances the zone's priorities"

@@ -338,7 +338,11 @@ def _wrong_quotas(config: Config) -> Iterator[_Complaint]:
     for key, split in tables.items():
         for group in filter(None, split):
             if group not in groups:
-                hint = f"[[groups]] has: {', '.join(sorted(groups))}" if groups else "write it in [[groups]], or one number of persons"
+                hint = (
+                    f"[[groups]] has: {', '.join(sorted(groups))}"
+                    if groups
+                    else "write it in [[groups]], or one number of persons"
+                )
                 yield f"{key}.{group}", ("there is no such group", hint)
     sexes = (config.codes.female, config.codes.male)
     for sex in quotas.sexes:
@@ -352,7 +356,9 @@ def _wrong_days(config: Config) -> Iterator[_Complaint]:
         for zone in config.zones:
             if session.days and max(session.days) > len(zone.days):
                 hint = f"give the zone its days in {ZONES_FILE}, column days, or correct the session's days"
-                message = f"the session is held on day {max(session.days)}, and the zone {zone.code} has {len(zone.days)}"
+                message = (
+                    f"the session is held on day {max(session.days)}, and the zone {zone.code} has {len(zone.days)}"
+                )
                 yield f"sessions.{at}.days", (message, hint)
 
 

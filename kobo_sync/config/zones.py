@@ -43,9 +43,7 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
         }
         extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", *_DAYS)}
         days = _zone_days(row, number, config)
-        zones.append(
-            Zone(code, labels or {language: code}, target, quotas, days, extra, dict(config.quotas.sexes))
-        )
+        zones.append(Zone(code, labels or {language: code}, target, quotas, days, extra, dict(config.quotas.sexes)))
     return zones
 
 

@@ -92,7 +92,11 @@ def place(facts: Facts) -> str:
 def held_on(facts: Facts) -> str:
     """The day or days of the zone, else the mission's dates."""
     mission = facts.config.mission
-    return days_of(facts.zone, weekday=True) if facts.zone and facts.zone.days else typography.span(mission.starts_on, mission.ends_on)
+    return (
+        days_of(facts.zone, weekday=True)
+        if facts.zone and facts.zone.days
+        else typography.span(mission.starts_on, mission.ends_on)
+    )
 
 
 def days_of(zone: Zone, *, weekday: bool = False) -> str:

@@ -106,7 +106,9 @@ _ABOUT: Mapping[str, tuple[Role, ...]] = {
     "bloc:chiffres_cles": ("attendance", "test", "satisfaction"),
     "bloc:en_bref": ("attendance", "test", "satisfaction", "needs", "focus_group", "road_map"),
     "bloc:collecte": ("test", "satisfaction", "needs"),
-    **dict.fromkeys(("bloc:participation", "bloc:beneficiaires", "texte:beneficiaires", "bloc:reponses"), ("attendance",)),
+    **dict.fromkeys(
+        ("bloc:participation", "bloc:beneficiaires", "texte:beneficiaires", "bloc:reponses"), ("attendance",)
+    ),
     **dict.fromkeys(("bloc:acquis", "bloc:acquis_en_clair", "bloc:acquis_par_zone", "texte:acquis"), ("test",)),
     **dict.fromkeys(("bloc:satisfaction", "bloc:satisfaction_en_clair", "texte:satisfaction"), ("satisfaction",)),
     **dict.fromkeys(("bloc:besoins", "bloc:besoins_par_zone", "bloc:propositions"), ("needs",)),

@@ -295,7 +295,9 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     for need in scores.ranked.needs:
         each = printed.get(need.code)
         if each is None:
-            rows.append([None, need.label, _domain(facts, need), *[None] * (2 + len(asked)), *([""] if compares else [])])
+            rows.append(
+                [None, need.label, _domain(facts, need), *[None] * (2 + len(asked)), *([""] if compares else [])]
+            )
             continue
         common = "" if shared is None else t("yes") if need.code in shared else t("no")
         score = typography.rounded(each.score, scores.digits)

@@ -27,7 +27,9 @@ _LONGEST_FIGURE = 60  # characters that a band of figures has room for
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
 
-By = Literal["half-day", "session", ""]  # what presence is of: one of two sessions a day, another session, or nothing that is asked
+By = Literal[
+    "half-day", "session", ""
+]  # what presence is of: one of two sessions a day, another session, or nothing that is asked
 _CAME: Mapping[tuple[bool, By], tuple[str, str]] = {  # by whether presence is signed, and what it is of
     (True, "half-day"): later_n("{n} person signed at least one half-day", "{n} persons signed at least one half-day"),
     (True, "session"): later_n("{n} person signed at least one session", "{n} persons signed at least one session"),

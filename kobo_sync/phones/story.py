@@ -228,7 +228,9 @@ class Story:
                     yield Visit(
                         f"{form_id}-{zone.code}-{moment}-{n:02}",
                         form_id,
-                        self._at(self._day(zone) if moment == codes.before else self._last_day(zone), starts, minutes=n),
+                        self._at(
+                            self._day(zone) if moment == codes.before else self._last_day(zone), starts, minutes=n
+                        ),
                         inputs,
                     )
 

@@ -39,7 +39,13 @@ def facts_of(rows: list[dict[str, Any]], toml: str = TOML, days: str = " ".join(
 
 
 def row(who: str, session: str, day: str, **more: Any) -> dict[str, Any]:
-    return {"zone": "bertat", "demi_journee": session, "participant": who, "signature": f"{who}.png", "jour": day} | more
+    return {
+        "zone": "bertat",
+        "demi_journee": session,
+        "participant": who,
+        "signature": f"{who}.png",
+        "jour": day,
+    } | more
 
 
 def all_of(who: str, **more: Any) -> list[dict[str, Any]]:
@@ -55,8 +61,12 @@ def sheet_of(facts: Facts) -> tuple[list[list[str]], str]:
     content = next(d.content for d in deliverable("attendance_list").build(facts) if d.path.endswith(".docx"))
     document = open_docx(io.BytesIO(content))
     signed = next(t for t in document.tables if t.rows[0].cells[0].text == "No.")
-    text = "\n".join(p.text for p in document.paragraphs) + "\n".join(c.text for t in document.tables for r in t.rows for c in r.cells)
-    return [[cell.text for cell in line.cells] for line in signed.rows], text.replace("\u00a0", " ").replace("\u202f", " ")
+    text = "\n".join(p.text for p in document.paragraphs) + "\n".join(
+        c.text for t in document.tables for r in t.rows for c in r.cells
+    )
+    return [[cell.text for cell in line.cells] for line in signed.rows], text.replace("\u00a0", " ").replace(
+        "\u202f", " "
+    )
 
 
 # ── what proves presence ──
@@ -64,7 +74,10 @@ def sheet_of(facts: Facts) -> tuple[list[list[str]], str]:
 
 def test_an_answer_proves_presence_and_another_answer_absence() -> None:
     rows = [*all_of("B1", la="oui", signature=None), *all_of("B2", la="non", signature=None)]
-    rows += [row("B3", "matin", DAYS[0], la="oui", signature=None), row("B3", "apres_midi", DAYS[0], la=None, signature=None)]
+    rows += [
+        row("B3", "matin", DAYS[0], la="oui", signature=None),
+        row("B3", "apres_midi", DAYS[0], la=None, signature=None),
+    ]
     facts = facts_of(rows, ANSWERED)
     listed = present.attendance(facts)
     assert (listed.n_present, listed.n_full_day, listed.n_absent, listed.n_unanswered) == (2, 1, 4, 1)
@@ -78,12 +91,18 @@ def test_an_answer_proves_presence_and_another_answer_absence() -> None:
     assert sentences.presence_rule(facts) == "at least one half-day at which the list says “present”"
     assert not list(declared_presence.check(facts))
     missing = [f for f in half_days.check(facts) if f.where.endswith("submission 9")]
-    assert [f.message for f in missing] == ["this person was not there: Après-midi 2025-02-11, Matin 2025-02-12, Après-midi 2025-02-12"] or missing
+    assert [f.message for f in missing] == [
+        "this person was not there: Après-midi 2025-02-11, Matin 2025-02-12, Après-midi 2025-02-12"
+    ] or missing
 
 
 def test_codes_present_say_who_is_there() -> None:
     toml = ANSWERED.replace('"yes" = "oui"', '"yes" = "oui"\npresent = ["la", "retard"]')
-    rows = [row("B1", "matin", DAYS[0], la="la"), row("B2", "matin", DAYS[0], la="retard"), row("B3", "matin", DAYS[0], la="oui")]
+    rows = [
+        row("B1", "matin", DAYS[0], la="la"),
+        row("B2", "matin", DAYS[0], la="retard"),
+        row("B3", "matin", DAYS[0], la="oui"),
+    ]
     assert present.attendance(facts_of(rows, toml)).n_present == 2
 
 
@@ -94,7 +113,11 @@ def test_answers_that_all_mean_absence_are_an_error_that_names_the_codes() -> No
 
 
 def test_who_is_said_to_be_absent_is_neither_a_stranger_nor_repeated() -> None:
-    rows = [row("X9", "matin", DAYS[0], la="non"), row("B1", "matin", DAYS[0], la="non"), row("B1", "matin", DAYS[0], la="oui")]
+    rows = [
+        row("X9", "matin", DAYS[0], la="non"),
+        row("B1", "matin", DAYS[0], la="non"),
+        row("B1", "matin", DAYS[0], la="oui"),
+    ]
     facts = facts_of(rows, ANSWERED)
     assert [f.where for f in unregistered.check(facts)] == ["presence, submission 3"]
     assert not list(repeated.check(facts))
@@ -151,7 +174,9 @@ def test_days_are_listed_or_from_first_to_last(text: str, days: tuple[int, ...])
         assert config_of(days=text, column=column).zones[0].days == tuple(date(2025, 2, day) for day in days)
 
 
-@pytest.mark.parametrize("text", ["2025-02-11 demain", "2025-02-13..2025-02-11", "2025-02-10", "2025-02-11..2025-02-14", "..2025-02-12"])
+@pytest.mark.parametrize(
+    "text", ["2025-02-11 demain", "2025-02-13..2025-02-11", "2025-02-10", "2025-02-11..2025-02-14", "..2025-02-12"]
+)
 def test_days_that_are_none_are_refused_with_the_row(text: str) -> None:
     with pytest.raises(ConfigError) as refused:
         config_of(days=text)
@@ -172,7 +197,12 @@ def test_who_is_there_throughout_was_at_every_session_of_all_days() -> None:
 
 def test_a_sheet_to_sign_has_the_sessions_of_all_days_before_anybody_came() -> None:
     cells, _ = sheet_of(facts_of([], DATED))
-    assert cells[0][-4:] == ["Signature matin 11/02", "Signature après-midi 11/02", "Signature matin 12/02", "Signature après-midi 12/02"]
+    assert cells[0][-4:] == [
+        "Signature matin 11/02",
+        "Signature après-midi 11/02",
+        "Signature matin 12/02",
+        "Signature après-midi 12/02",
+    ]
 
 
 def test_five_sessions_and_more_have_a_table_per_day() -> None:
@@ -219,7 +249,9 @@ def test_three_sessions_a_day_are_no_half_days() -> None:
 def test_dates_are_checked_against_all_days_of_the_zone() -> None:
     rows = [row("B1", "matin", "2025-02-11"), row("B1", "matin", "2025-02-12"), row("B2", "matin", "2025-02-13")]
     findings = list(dates.check(facts_of(rows, DATED)))
-    assert [f.message for f in findings if f.where.endswith("3")] == ["dated none of the zone's days (2025-02-11, 2025-02-12)"]
+    assert [f.message for f in findings if f.where.endswith("3")] == [
+        "dated none of the zone's days (2025-02-11, 2025-02-12)"
+    ]
     assert len(findings) == 1 or all(f.where.endswith("3") or "clock" in f.message for f in findings)
 
 

@@ -85,11 +85,17 @@ def text_of(document: Document) -> str:
     kind = document.path.rpartition(".")[2]
     if kind == "docx":
         opened = open_docx(io.BytesIO(document.content))
-        parts = [opened.element.body, *(s.header._element for s in opened.sections), *(s.footer._element for s in opened.sections)]
+        parts = [
+            opened.element.body,
+            *(s.header._element for s in opened.sections),
+            *(s.footer._element for s in opened.sections),
+        ]
         lines = ("".join(t.text or "" for t in p.iter("{*}t")) for part in parts for p in part.iter("{*}p"))
     elif kind == "xlsx":
         sheets = openpyxl.load_workbook(io.BytesIO(document.content)).worksheets
-        lines = (str(cell.value) for sheet in sheets for row in sheet.iter_rows() for cell in row if cell.value is not None)
+        lines = (
+            str(cell.value) for sheet in sheets for row in sheet.iter_rows() for cell in row if cell.value is not None
+        )
     elif kind == "pdf":
         lines = (page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(document.content))
     else:
@@ -119,10 +125,14 @@ def test_a_role_that_the_mission_has_not_leaves_no_figure(role: str) -> None:
         names = {each.name for each in indicators(here)} | {name for name, _, _ in printed_figures(here)} | values
         assert not {name for name in names if re.search(KEYS[role], name)}, role
         shown = place(here)
-        gone = {"attendance": ("present", "full_day"), "registration": ("registered",), "needs": ("needs",)}.get(role, ())
+        gone = {"attendance": ("present", "full_day"), "registration": ("registered",), "needs": ("needs",)}.get(
+            role, ()
+        )
         assert not set(gone) & set(shown["asked"])
         assert not any(re.search(KEYS[role], f"response_rate:{rate['name']}") for rate in shown["rates"])
-    assert {each.name for each in indicators(facts)} >= {name for name, _, _ in printed_figures(facts) if name != "refusals"}
+    assert {each.name for each in indicators(facts)} >= {
+        name for name, _, _ in printed_figures(facts) if name != "refusals"
+    }
 
 
 @pytest.mark.parametrize("role", FORMS)
@@ -150,7 +160,9 @@ def test_forms_of_no_role_make_a_mission_of_data_alone() -> None:
     assert not re.search("|".join(WORDS.values()), text, re.I)
     assert not NO_TRACE.search(text) and not re.search(r"\bgroups\b", text, re.I)
     assert not indicators(facts) and not list(printed_figures(facts))
-    assert not any(f.rule in ("DATA001", "DATA009", "DATA025", "DATA026") for f in run_checks(replace(facts, zone=None)))
+    assert not any(
+        f.rule in ("DATA001", "DATA009", "DATA025", "DATA026") for f in run_checks(replace(facts, zone=None))
+    )
 
 
 def groups_toml(n: int) -> str:
@@ -188,7 +200,9 @@ def test_a_mission_that_asks_no_sex_says_nothing_of_women_and_men() -> None:
     toml = "".join(line for line in TOML.splitlines(keepends=True) if not line.startswith("sex = "))
     facts = facts_of(toml_without("focus_group", toml=toml))
     everything = "\n".join(computed(facts).values())
-    assert not re.search(r"\bwom[ae]n\b|\bm[ae]n\b|\bsex\b", re.sub(r"balance between women and men", "", everything), re.I)
+    assert not re.search(
+        r"\bwom[ae]n\b|\bm[ae]n\b|\bsex\b", re.sub(r"balance between women and men", "", everything), re.I
+    )
     assert not any("sex" in name or "femmes" in name for name in live_values(facts))
     assert not any(f.where.endswith(".sex") for f in run_checks(replace(facts, zone=None)))
     assert "sex" not in place(facts)["asked"]

@@ -37,7 +37,8 @@ FRENCH = re.compile(
     re.I,
 )
 ABSENT = re.compile(
-    r"\bneeds?\b|borda|kendall|focus group|road map|planned action|smart\b|signature|sign-in|signed|half-days? declared", re.I
+    r"\bneeds?\b|borda|kendall|focus group|road map|planned action|smart\b|signature|sign-in|signed|half-days? declared",
+    re.I,
 )
 
 
@@ -81,7 +82,14 @@ def come(field: Field, zone: str) -> int:
                 for code in codes[: THROUGHOUT[zone]]:
                     send("quiz", moment=moment, participant=code, **{f"q{n}": a for n, a in enumerate(answers, 1)})
     for n in range(THROUGHOUT[zone]):
-        send("feedback", group="committee", clear="yes", useful="rather", recommend=9 if n else 10, comment=f"More time, opinion {n}")
+        send(
+            "feedback",
+            group="committee",
+            clear="yes",
+            useful="rather",
+            recommend=9 if n else 10,
+            comment=f"More time, opinion {n}",
+        )
     return sent
 
 
@@ -160,7 +168,13 @@ def test_papers_are_english_and_speak_of_nothing_else(told: tuple[Field, dict[st
     field, steps, _ = told
     made = papers(field)
     names = {path.partition("/")[2] for path in made}
-    assert {"liste-presence.docx", "liste-presence.pdf", "evaluations.docx", "donnees.xlsx", "qualite-donnees.docx"} <= names
+    assert {
+        "liste-presence.docx",
+        "liste-presence.pdf",
+        "evaluations.docx",
+        "donnees.xlsx",
+        "qualite-donnees.docx",
+    } <= names
     assert "besoins-prioritaires.docx" not in names and "mission/rapport-final.docx" in made
     for path, text in made.items():
         if "-wo." not in path:
@@ -185,7 +199,9 @@ def test_the_archives_hold_what_the_manifests_say(told: tuple[Field, dict[str, R
     for zone in ZONES:
         for name in (f"{zone}.zip", f"{zone}-nominatif.zip"):
             with zipfile.ZipFile(field.mission.workspace.out / name) as archive:
-                assert set(json.loads(archive.read("MANIFEST.json"))["files"]) == set(archive.namelist()) - {"MANIFEST.json"}
+                assert set(json.loads(archive.read("MANIFEST.json"))["files"]) == set(archive.namelist()) - {
+                    "MANIFEST.json"
+                }
 
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice puts papers on pages")
