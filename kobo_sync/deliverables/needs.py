@@ -240,6 +240,13 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
             "who named what. “–”: a need never ranked, ranked lower by a small group, or whose score is not published.",
             last=COMMON_UP_TO,
             fewest=RANKS_FROM,
+        )
+        if facts.config.groups
+        else t(
+            "The same rank: tied. “≤ {last}”: among the first five; fewer than {fewest} persons answered, and their ranks would tell "
+            "who named what. “–”: a need never ranked, ranked lower by few persons, or whose score is not published.",
+            last=COMMON_UP_TO,
+            fewest=RANKS_FROM,
         ),
     )
 

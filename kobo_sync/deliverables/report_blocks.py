@@ -251,7 +251,8 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
         order += [choice.name for choice in labels.choices(facts, form_id, question)]
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
-    caption = t("Persons present, by age band and by sex")
+    has_sex = present.asks(facts, "sex")
+    caption = t("Persons present, by age band and by sex") if has_sex else t("Persons present, by age band")
     crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
     return participation.by_sex(crosstab, names, t("Age band"), caption)
 

@@ -40,6 +40,7 @@ ABSENT = re.compile(
     r"\bneeds?\b|borda|kendall|focus group|road map|planned action|smart\b|signature|sign-in|signed|half-days? declared",
     re.I,
 )
+PRIVACY = "Questions that say who somebody is are removed"  # names all kinds that never leave, signatures too
 
 
 def copied(folder: Path) -> Workspace:
@@ -68,7 +69,7 @@ def come(field: Field, zone: str) -> int:
         return "yes" if number <= 8 and (day, session) == (days[0], "morning") else "no"
 
     for n, code in enumerate(codes):
-        who = {"surname": f"Ndiaye{n}", "first_name": f"Awa{n}", "sex": "woman" if n % 2 else "man"}
+        who = {"surname": f"Ndiaye{n:02}", "first_name": f"Awa{n:02}", "sex": "woman" if n % 2 else "man"}
         send("participants", consent="yes", code=code, group="committee" if n < 6 else "users", **who)
     send("participants", consent="no")
     for day in days:
@@ -139,7 +140,7 @@ def test_every_row_sent_is_here_and_counted_by_hand(told: tuple[Field, dict[str,
     told_of = {name: re.sub(r"[\u00a0\u202f]", " ", text) for name, text in figures.items()}
     assert (told_of["presents"], told_of["journee_entiere"], told_of["taux"]) == ("10", "7", "83%")
     assert (told_of["tests_apparies"], told_of["score_avant"], told_of["score_apres"]) == ("7", "50%", "100%")
-    assert not {name for name in told_of if "besoin" in name or "action" in name or "accord" in name}
+    assert not {name for name in told_of if "besoin" in name or name.startswith("actions") or "accord" in name}
 
 
 def test_no_finding_speaks_of_what_the_mission_has_not(told: tuple[Field, dict[str, Report], int]) -> None:
@@ -178,7 +179,8 @@ def test_papers_are_english_and_speak_of_nothing_else(told: tuple[Field, dict[st
     assert "besoins-prioritaires.docx" not in names and "mission/rapport-final.docx" in made
     for path, text in made.items():
         if "-wo." not in path:
-            lines = [line for line in text.splitlines() if FRENCH.search(line) or ABSENT.search(line)]
+            kept = [line for line in text.splitlines() if not line.startswith(("✍", PRIVACY))]
+            lines = [line for line in kept if FRENCH.search(line) or ABSENT.search(line)]
             assert not lines, (path, lines[:6])
             assert not re.search(r"(?<![\d.,])0\s?%", text) or "evaluations" in path, path
     assert not [f for f in steps["deliver"].findings if f.severity == "error"]
@@ -190,8 +192,8 @@ def test_the_report_says_what_the_days_were(told: tuple[Field, dict[str, Report]
     assert "18 persons were present at least one half-day, for 22 planned places (82%" in text
     assert "12 persons were present at all sessions." in text
     assert "11–12 February 2025" in text or "11 to 12 February 2025" in text
-    heads = [line for line in text.splitlines() if re.match(r"\d\. ", line)]
-    assert [int(line[0]) for line in dict.fromkeys(heads)] == list(range(1, len(set(heads)) + 1))
+    chapters = list(dict.fromkeys(int(line[0]) for line in text.splitlines() if re.match(r"\d\. ", line)))
+    assert chapters == list(range(1, len(chapters) + 1))
 
 
 def test_the_archives_hold_what_the_manifests_say(told: tuple[Field, dict[str, Report], int]) -> None:
