@@ -107,8 +107,9 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
 def _is_due(facts: Facts, role: Role, name: str) -> bool:
     """Whether the mission has what the meaning tells: sessions, groups."""
     config = facts.config
-    if name == "group":
-        return bool(config.groups) and not (role == "registration" and config.asks("group", "attendance"))
+    if name == "group":  # of who registers, where they come it may be asked as well
+        elsewhere = role == "registration" and config.asks("group", "attendance")
+        return bool(config.groups) and (config.asks("group", role) or not elsewhere)
     return name != "session" or bool(config.sessions)
 
 

@@ -228,7 +228,7 @@ def test_quotas_per_zone_group_or_sex_or_none(quotas: str, target: int, split: d
         f"quota_completion:{code}" for code in (split or (["sex:f", "sex:h"] if "sexes" in quotas else []))
     }
     everything = "\n".join(texts.values())
-    assert bool(re.search(r"\bquota|planned place", everything, re.I)) is bool(target)
+    assert bool(re.search(r"\bquotas?\b|planned place", everything, re.I)) is bool(target)
     if "sexes" in quotas:
         codes = [f for f in run_checks(replace(facts, zone=None)) if f.rule == "DATA001"]
         assert any("women" in f.where for f in codes) or any("men" in f.where for f in codes)
