@@ -48,7 +48,7 @@ def joins(mission: Mission, url: str) -> list[Join]:
     for form_id, form in mission.forms.items():
         address = f"{url}/f/{form_id}"
         titles = config.forms[form_id].titles
-        title = {language: titles.get(language) or form.title or form_id for language in LANGUAGES}
+        title: dict[str, str] = {language: titles.get(language) or form.title or form_id for language in LANGUAGES}
         ways.append(Join(title, address, qr_svg(address)))
     return ways
 

@@ -70,7 +70,7 @@ FAULTS = {
     404: (later("Page not found"), later("The address is wrong, or this document is no longer there.")),
     405: (later("Request not understood"), later("Go back to the page before and try again.")),
     410: (later("This link has expired"), later("Ask the person who sent it to you for a new link.")),
-    413: (later("Too much was sent"), later("This page takes no files.")),
+    413: (later("What was sent is too large"), later("This page takes no files.")),
     429: (later("Too many tries"), later("Wait a minute, then try again.")),
     503: (later("Unavailable for the moment"), later("Try again in a minute.")),
 }

@@ -31,7 +31,9 @@ def forms() -> Answer:
     mission = site().mission
     deployed = mission.store.deployments()
     compared = next(iter(runs.last_runs(mission.desk, 1, job="diff")), None)
-    lines = list(compared.report.get("lines", ())) if compared else []
+    lines = (
+        [line for line in compared.report.get("lines", ()) if not line.endswith(": no difference")] if compared else []
+    )
     entries = []
     for form_id, form in mission.forms.items():
         deployment = deployed.get(form_id)

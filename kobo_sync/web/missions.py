@@ -261,7 +261,7 @@ def _tone(member: Member, is_failing: bool) -> tuple[str, str]:
     if member.state is None:
         return "plain", t("not looked at yet")
     if is_failing or member.state.lacks:
-        return "bad", t("a job fails")
+        return "bad", t("a job is failing")
     if member.doing or member.state.is_running:
         return "busy", t("at work")
     if member.state.last_success is None:

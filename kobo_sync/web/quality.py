@@ -21,7 +21,12 @@ STATES = {
     "corrected": later("corrected"),
     "false_alarm": later("false alarm"),
 }
-KINDS = {"found": later("found"), "set": later("decided"), "closed": later("closed by itself"), "reopened": later("reopened by itself")}
+KINDS = {
+    "found": later("found"),
+    "set": later("decided"),
+    "closed": later("closed by itself"),
+    "reopened": later("reopened by itself"),
+}
 # What people make of a finding: the state that it gets, and the words on the button.
 JUDGEMENTS = {
     "seen": later("Seen"),

@@ -26,7 +26,7 @@ MOST_RUNS = 2**31 - 1  # a greater number is none of the database's
 BY_HAND = {
     "relay": later("Relay the station"),
     "pull": later("Pull"),
-    "reconcile": later("Count against the server again"),
+    "reconcile": later("Recount against the server"),
     "check": later("Search for faults now"),
     "build": later("Make the documents"),
     "deliver": later("Prepare the archives"),
@@ -119,9 +119,9 @@ def run_now() -> Answer:
     site().wake()
     title = t(TITLES[job])
     flash(
-        t("“{job}” is asked for: it begins as soon as there is room.", job=title)
+        t("“{job}” has been requested: it starts as soon as there is room.", job=title)
         if is_new
-        else t("“{job}” is asked for already.", job=title)
+        else t("“{job}” has been requested already.", job=title)
     )
     return redirect(_back())
 
@@ -132,7 +132,7 @@ def pause() -> Answer:
     job, paused = _job(), request.form.get("paused") == "1"
     schedules.set_paused(site().mission.desk, job, paused, person().username, site().clock())
     title = t(TITLES[job])
-    flash(t("“{job}” is paused.", job=title) if paused else t("“{job}” goes on.", job=title))
+    flash(t("“{job}” is paused.", job=title) if paused else t("“{job}” runs on schedule again.", job=title))
     site().wake()
     return redirect(_back())
 

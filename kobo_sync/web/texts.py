@@ -14,7 +14,7 @@ from kobo_sync.language.speaking import LANGUAGES, RIGHT_TO_LEFT, Code, first_sp
 
 # A path, address or command within a sentence that runs the other way: from a Latin word to the last one in a row.
 _LATIN = re.compile(
-    r"((?:[`'\"]?\.?[A-Za-z/][!-~]*[\w/`'\"*\]]|[A-Za-z])(?: (?:[A-Za-z/\[=<>'\"-][!-~]*[\w/`'\"*\]]|[=A-Za-z]))*)"
+    r"((?:[`'\"\[]?[._]*[A-Za-z/][!-~]*[\w/`'\"*\]]|[A-Za-z])(?: (?:[A-Za-z/\[=<>'\"-][!-~]*[\w/`'\"*\]]|[=A-Za-z]))*)"
 )
 
 

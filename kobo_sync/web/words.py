@@ -60,11 +60,13 @@ PURPOSES = {  # what each job of the clock does
     "run": later("All jobs in a row: pull, search for faults, make the documents, prepare the archives."),
     "relay": later("Sends to KoboToolbox what the field station has received, as soon as there is a network."),
     "pull": later("Fetches what is new or changed on the server, files included."),
-    "reconcile": later("Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."),
+    "reconcile": later(
+        "Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."
+    ),
     "check": later("Compares the answers with each other and fills the list on the page Quality."),
     "build": later("Makes the Word, Excel and PDF documents of each zone and of the mission."),
     "deliver": later("Puts the documents into archives that are ready to send, with their inventory."),
-    "digest": later("Sends the team the state of the week."),
+    "digest": later("Sends the team a summary of the week."),
     "purge": later("Erases here what names persons once the time to keep it has passed."),
     "backup": later("Copies the databases into the folder of backups."),
     "doctor": later("Checks the installation, the settings and the server."),

@@ -21,8 +21,8 @@ import pytest
 import requests
 
 from kobo_sync import __version__
-from kobo_sync.steps.guide import GUIDES
 from kobo_sync.language.catalogue import texts_of
+from kobo_sync.steps.guide import GUIDES
 
 ROOT = Path(__file__).parents[2]
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"

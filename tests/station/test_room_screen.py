@@ -17,7 +17,8 @@ from kobo_sync.station.room.pages import fixed_texts
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), reason="Chromium is not installed"
+        not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+        reason="Chromium is not installed",
     ),
 ]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

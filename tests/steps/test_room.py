@@ -209,6 +209,13 @@ def test_each_rule_that_is_shown_says_what_to_do_and_every_text_is_in_each_langu
         assert languages.keys() == set(LANGUAGES) and all(languages.values()), key
         assert re.search("[\u0600-\u06ff]", languages["ar"]) and not re.search("[éèêàç«»]", languages["en"]), key
     script = (resources.files("kobo_sync.station.room") / "static" / "room.js").read_text("utf-8")
-    used = set(re.findall(r'\b(?:t|counted)\("(\w+)"', script)) | {"checks", "arrivals", "forms", "join", "wifi", "collect"}
+    used = set(re.findall(r'\b(?:t|counted)\("(\w+)"', script)) | {
+        "checks",
+        "arrivals",
+        "forms",
+        "join",
+        "wifi",
+        "collect",
+    }
     forms = {key for key in texts if key.rpartition("_")[2] in ("one", "few") and key.rpartition("_")[0] in used}
     assert used | forms | {key for key in texts if key.startswith("todo_")} == texts.keys()

@@ -51,7 +51,9 @@ def browser(chromium: Browser) -> Browser:
 
 def _signed_in(browser: Browser, address: str, username: str, size: str = "desktop", language: str = "fr") -> Page:
     width, height = SIZES[size]
-    page = browser.new_context(viewport={"width": width, "height": height}, locale="fr-FR", accept_downloads=True).new_page()
+    page = browser.new_context(
+        viewport={"width": width, "height": height}, locale="fr-FR", accept_downloads=True
+    ).new_page()
     page.goto(f"{address}/connexion")
     if language != "fr":
         page.click(f"button[name=language][value={language}]")

@@ -15,7 +15,9 @@ from kobo_sync.desk.runs import Order
 from kobo_sync.language.catalogue import DOMAINS, texts_of
 from kobo_sync.language.speaking import LANGUAGES, NAMES, Code, speaking, spoken
 from kobo_sync.mission.run_log import recorded
+from kobo_sync.model import Report
 from kobo_sync.steps.doctor import doctor
+from kobo_sync.web.texts import translate
 
 PAGES = (
     "/",
@@ -29,13 +31,18 @@ PAGES = (
     "/compte",
     "/absent",
 )
+ACCENTS = re.compile("[éèêàçùô]")
+AMISS = {code: others if code == "fr" else (*others, ACCENTS) for code, others in OTHERS.items()}
 WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
 
 
 def _words(html: str) -> str:
     """What people see or hear of a page, but for what it quotes: codes, names of files and accounts, answers, languages' names."""
     told = re.findall(r'(?:aria-label|alt|title|data-label)="([^"]*)"', html)
-    html = re.sub(r"<(script|style|head)\b.*?</\1>|<bdi[^>]*>[^<]*</bdi>|<button[^>]* lang=.*?</button>", " ", html, flags=re.S)
+    html = re.sub(
+        r"<(script|style|head)\b.*?</\1>|<bdi[^>]*>[^<]*</bdi>|<button[^>]* lang=.*?</button>", " ", html, flags=re.S
+    )
+    html = html.replace("Mission d’essai", " ")  # its own title
     return " | ".join(" ".join(unescape(text).split()) for text in (*told, *re.split(r"<[^>]+>", html)) if text.strip())
 
 
@@ -63,7 +70,7 @@ def test_no_page_has_a_word_of_another_language(office: Office, language: Code) 
                 code for code in NAMES if code != language
             ]
             words = _words(text)
-            if found := [match[0] for other in OTHERS[language] for match in other.finditer(words)]:
+            if found := [match[0] for other in AMISS[language] for match in other.finditer(words)]:
                 amiss[username, path] = (found, words)
     assert amiss == {}
 
@@ -82,7 +89,9 @@ def test_no_page_has_a_word_of_another_language(office: Office, language: Code) 
         (";;q=,=\x7f", "fr"),
     ],
 )
-def test_a_browser_is_answered_in_the_language_that_it_would_rather_read(office: Office, accepted: str, language: str) -> None:
+def test_a_browser_is_answered_in_the_language_that_it_would_rather_read(
+    office: Office, accepted: str, language: str
+) -> None:
     page = office.client().get("/connexion", headers={"Accept-Language": accepted})
     assert f'<html lang="{language}"' in page.text
 
@@ -107,11 +116,27 @@ def test_what_a_person_chose_goes_before_what_the_browser_says_and_outlives_the_
     assert '<html lang="ar"' in client.get("/connexion", headers=english).text
 
 
-@pytest.mark.parametrize(("path", "data"), [("/synchronisations/lancer", {}), ("/absent", {}), ("/connexion", {"csrf_token": "x"})])
+@pytest.mark.parametrize(
+    ("path", "data"), [("/synchronisations/lancer", {}), ("/absent", {}), ("/connexion", {"csrf_token": "x"})]
+)
 def test_refusals_are_told_in_it_too(office: Office, path: str, data: dict[str, str]) -> None:
     answer = office.client("maha").post(path, data=data, headers={"Accept-Language": "en"})
     assert answer.status_code >= 400 and '<html lang="en"' in answer.text
-    assert not [match for other in OTHERS["en"] for match in other.finditer(_words(answer.text))]
+    assert not [match for other in AMISS["en"] for match in other.finditer(_words(answer.text))]
+
+
+def test_what_is_of_the_settings_runs_its_own_way_in_an_arabic_sentence() -> None:
+    """A bracket or an underline that stands before a Latin word belongs to it, or it ends up on the other side."""
+    with speaking("ar"):
+        text = translate('write id = "x" under [mission], the same on every machine of this mission')
+    assert '<bdi dir="ltr">[mission]</bdi>' in text
+
+
+def test_a_form_without_differences_is_listed_with_none(office: Office) -> None:
+    now = office.field.clock()
+    recorded(office.field.mission, "diff", lambda mission: Report("diff", now, now, lines=("visites: no difference",)))
+    text = office.client("maha").get("/formulaires").text
+    assert "Dernière comparaison" in text and "Différences" not in text and "difference" not in text
 
 
 def test_a_request_leaves_its_thread_as_it_was(office: Office) -> None:
@@ -144,5 +169,10 @@ def test_what_the_pages_say_the_mails_and_papers_say_so_too(language: Code) -> N
 def test_templates_have_no_text_outside_the_catalogue() -> None:
     """Words that stand bare in a template would be the same in each language."""
     for path in (WEB / "templates").glob("*.html"):
-        bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>|zones\.csv|kobo-sync( user add)?", " ", path.read_text("utf-8"), flags=re.S)
+        bare = re.sub(
+            r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>|zones\.csv|kobo-sync( user add)?",
+            " ",
+            path.read_text("utf-8"),
+            flags=re.S,
+        )
         assert re.findall(r"[^\W\d_]{2,}", bare) == [], path.name

@@ -36,7 +36,7 @@ ENGLISH = re.compile(
     r"write|there|than|by|been|then|if|when|which|run|give|found|should|new|edited|deleted|files?|unchanged)\b"
 )
 FRENCH = re.compile(
-    r"\b(?:le|la|les|des|du|une?|est|dans|sur|pas|avec|pour|ne|aux?|qui|que|par|sont|être)\b|\b[cdjlmnqs]’\w|[éèêàçùô]"
+    r"\b(?:le|la|les|des|du|une?|est|dans|sur|pas|avec|pour|ne|aux?|qui|que|par|sont|être)\b|\b[cdjlmnqs]’\w"
 )
 ARABIC = re.compile("[\u0600-\u06ff]")
 OTHERS = {"fr": (ENGLISH, ARABIC), "en": (FRENCH, ARABIC), "ar": (ENGLISH, FRENCH)}  # than the page's language

@@ -12,11 +12,11 @@ from typing import Protocol
 
 from werkzeug.wrappers import Response
 
-from kobo_sync.language.speaking import LANGUAGES
+from kobo_sync.language.speaking import LANGUAGES, NAMES
 from kobo_sync.station import openrosa
 from kobo_sync.station.browser.offered import Offered, Papers, form_named, is_open, media_file, offered
 from kobo_sync.station.browser.sessions import COOKIE, SESSION_S, Sessions, WrongSecret
-from kobo_sync.station.browser.texts import NAMES, texts
+from kobo_sync.station.browser.texts import texts
 from kobo_sync.station.browser.transform import STATIC, Untransformable
 from kobo_sync.station.given_files import type_of
 from kobo_sync.station.wire import HTML_TYPE, Asked, Context, json_answer

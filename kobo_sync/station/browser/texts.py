@@ -11,7 +11,6 @@ from typing import Any
 from kobo_sync.language.speaking import NAMES
 
 
-
 @cache
 def texts(language: str) -> Mapping[str, str]:
     """Key → text in *language*, one of NAMES; keys are dotted."""

@@ -12,8 +12,9 @@ from browser_room import PIN, SIZES, Open, Room, book, enter, is_sent, signed_in
 from browser_walker import Walker
 from playwright.sync_api import Browser, Page
 
+from kobo_sync.language.speaking import NAMES
 from kobo_sync.station.browser.pages import edition
-from kobo_sync.station.browser.texts import NAMES, texts
+from kobo_sync.station.browser.texts import texts
 
 pytestmark = pytest.mark.browser
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -37,7 +38,9 @@ def small(room: Room) -> Room:
     return room
 
 
-@pytest.mark.parametrize(("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "en"), ("small", "ar"), ("small", "en")])
+@pytest.mark.parametrize(
+    ("size", "lang"), [("small", "fr"), ("phone", "ar"), ("desktop", "en"), ("small", "ar"), ("small", "en")]
+)
 def test_axe_has_no_complaint_and_everything_fits(small: Room, chromium: Browser, size: str, lang: str) -> None:
     context = chromium.new_context(**SIZES[size])
     page = context.new_page()
@@ -186,7 +189,9 @@ def test_no_text_lacks_a_language_and_each_that_is_asked_for_is_there() -> None:
     import re
 
     keys = {name: set(texts(name)) for name in NAMES}
-    assert keys["fr"] == keys["en"] == keys["ar"] and all(text.strip() for name in NAMES for text in texts(name).values())
+    assert keys["fr"] == keys["en"] == keys["ar"] and all(
+        text.strip() for name in NAMES for text in texts(name).values()
+    )
     arabic = re.compile("[\u0600-\u06ff]")
     assert [key for key, text in texts("ar").items() if not arabic.search(text)] == []
     for name in ("fr", "en"):
