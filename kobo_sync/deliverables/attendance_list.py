@@ -406,7 +406,7 @@ def _total_row(
     people = [person for person in listed.present if codes is None or person.traits["group"] in codes]
     sexes = [person.traits["sex"] for person in people]
     women, men = sexes.count(facts.config.codes.female), sexes.count(facts.config.codes.male)
-    quota = typography.number(done.quota) if done else typography.NOTHING
+    quota = typography.number(done.quota) if done and done.quota else typography.NOTHING
     share = typography.percent(done.share) if done else typography.NOTHING
     counts = (women, men, len(people) - women - men, len(people))
     return [label, *map(typography.number, counts), quota, share]

@@ -36,7 +36,7 @@ NAME = "evaluations"
 TITLE = later("Evaluations")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
-ROLES: tuple[Role, ...] = ("test", "satisfaction")
+ROLES: tuple[Role, ...] = ("attendance", "test", "satisfaction")
 PATH = "evaluations.docx"
 WORKBOOK_PATH = "evaluations.xlsx"
 

@@ -184,7 +184,7 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
         whole, quota = live_values(facts), sum(zone.target for zone in facts.config.zones)
         rows.append([t("Mission"), "", "", whole["presents"], typography.number(quota), whole.get("taux", "")])
     head = [t("Zone"), t("Place"), t("Date"), t("Present"), t("Quota"), t("Rate")]
-    shown = [0, 1, *([2] if any(zone.days for zone in facts.config.zones) else [])]
+    shown = [0, *(at for at in (1, 2) if any(row[at] not in ("", typography.NOTHING) for row in rows))]
     shown += [*([3] if attends else []), *([4, 5] if has_quota else [])]
     widths = [3.6, 5.4, 2.7, 1.9, 1.5, 1.7]
     spare = (sum(widths) - sum(widths[at] for at in shown)) / 2

@@ -160,6 +160,8 @@ def test_the_attendance_list_shows_who_is_marked_present(told: tuple[Field, dict
         "Morning 11/02", "Afternoon 11/02", "Morning 12/02", "Afternoon 12/02",
     ]  # fmt: skip
     assert [row[4:].count("present") for row in rows[1:]] == [4] * 7 + [2] * 3 + [0] * 2
+    groups = next([[c.text for c in row.cells] for row in t.rows] for t in tables if t.rows[0].cells[-1].text == "Rate")
+    assert [row[-3:] for row in groups[1:]] == [["6", "–", "–"], ["4", "–", "–"], ["10", "12", "83%"]]
     text = papers(field)["keur_soce/liste-presence.docx"]
     assert "10 persons present, 7 of them at all sessions; 2 registered persons absent." in text
     assert "11 h over 2 days" in text and "Present" in text

@@ -59,7 +59,8 @@ function zone(each) {
   if (each.n_present === null) return card; // a mission that counts nobody
   head.append(" ", figure(each.target ? `${each.n_present} / ${each.target}` : `${each.n_present}`), " ", element("small", t("present")));
   if (each.target) card.append(bar(each.n_present, each.target));
-  for (const part of ["groups", "sessions"]) if (each[part].length) card.append(tally(t(part), each[part]));
+  if (each.groups.length) card.append(tally(t("groups"), each.groups));
+  if (each.sessions.length) card.append(tally(t("sessions"), each.sessions));
   return card;
 }
 
