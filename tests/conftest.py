@@ -47,6 +47,7 @@ ON_BOTH = (  # tests of what is stored, or made from it: they run on SQLite and 
     "steps/test_check",
     "steps/test_roster",
     "steps/test_several_machines",
+    "steps/test_zones_as_said",
 )
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 REPO = Path(__file__).parent.parent

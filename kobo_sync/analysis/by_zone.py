@@ -12,6 +12,7 @@ import pandas as pd
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.persons import registered_in
+from kobo_sync.analysis.row_zones import row_zones, says_zone
 from kobo_sync.model import Zone
 
 _Places = Mapping[str, npt.NDArray[np.intp]]  # zone → row numbers, in order
@@ -51,11 +52,11 @@ def tables_by_zone(facts: Facts, zones: Sequence[Zone]) -> Iterator[ZoneTables]:
     places: dict[str, _Places] = {}
     owners: dict[str, str] = {}
     for form_id in facts.config.forms:
-        column = facts.config.forms[form_id].fields.get("zone", "")
         table = facts.tables.get(form_id)
-        if table is not None and column in table and "root_uuid" in table:
-            owners |= dict(zip(table["root_uuid"], table[column], strict=True))
-            places[form_id] = _places(table[column])
+        if table is not None and says_zone(facts, form_id) and "root_uuid" in table:
+            said = row_zones(facts, form_id)
+            owners |= dict(zip(table["root_uuid"], said, strict=True))
+            places[form_id] = _places(said)
     for name, table in facts.tables.items():
         if name not in facts.config.forms and "root_uuid" in table:
             places[name] = _places(table["root_uuid"].map(owners))

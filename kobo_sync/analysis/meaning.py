@@ -15,6 +15,7 @@ import pandas as pd
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import name_key
+from kobo_sync.analysis.row_zones import row_zones, says_zone
 from kobo_sync.config.config import FormSettings, Role
 from kobo_sync.numbers import number_of
 
@@ -256,6 +257,8 @@ def _canonical(facts: Facts, form_id: str, meanings: tuple[str, ...]) -> pd.Data
     for name in SYSTEM[1:]:
         columns[name] = table[name] if name == _MOMENT and name in table else _column(table, name)
     columns |= _by_meaning(table, facts.config.forms[form_id], meanings)
+    if "zone" in columns and says_zone(facts, form_id):
+        columns["zone"] = filled(row_zones(facts, form_id))
     return pd.DataFrame(columns, index=table.index)
 
 
@@ -267,7 +270,12 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     """The column as objects, blank text and NaN as None; all None when the table has no such column."""
     if name not in table:
         return pd.Series([None] * len(table), index=table.index, dtype=object)
-    cells = table[name].astype(object)
+    return filled(table[name])
+
+
+def filled(column: pd.Series) -> pd.Series:
+    """The cells as objects, blank text and NaN as None."""
+    cells = column.astype(object)
     odd = (value for value in set(cells.tolist()) if type(value) is not str or not value or value.isspace())
     blank = {value for value in odd if value is not None and is_missing(value)}
     return cells.where(cells.notna() & ~cells.isin(blank), None) if blank else cells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,12 +13,14 @@ import pandas as pd
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.chosen import results
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.indicators import indicators
 from kobo_sync.analysis.needs import first_with_ties, is_tied, needs
 from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
+from kobo_sync.analysis.row_zones import says_zone
 from kobo_sync.config.config import Role
 from kobo_sync.numbers import half_away
 
@@ -85,6 +87,7 @@ def place(facts: Facts) -> dict[str, Any]:
             for need in first
         ],
         "n_needs": ranked.n,
+        "chosen": _chosen(facts),
         "published": _published(facts),
     }
 
@@ -135,6 +138,32 @@ def _published(facts: Facts) -> dict[str, Any]:
             for each in first
         ],
     }
+
+
+def _chosen(facts: Facts) -> list[dict[str, Any]]:
+    """The questions of the zone sheet as it prints them, one by one; of a mission with zones its zones alone have them.
+
+    Shape: *n* as text; one of *numbers*, *yes* and *bars*, if anything may be told; shares as ``[sign, value]``.
+    """
+    if facts.zone is None and facts.config.zones:
+        return []
+    return [
+        {
+            "question": each.question,
+            "labels": dict(each.labels),
+            "repeat": each.repeat,
+            "repeat_labels": dict(each.repeat_labels),
+            "n": _said(each.told),
+            "numbers": asdict(each.numbers) if each.numbers else None,
+            "yes": [each.yes.sign, each.yes.value] if each.yes else None,
+            "bars": [
+                {"labels": dict(bar.labels), "code": bar.code, "share": [bar.share.sign, bar.share.value]}
+                for bar in each.bars
+            ],
+            "more": each.more,
+        }
+        for each in results(facts)
+    ]
 
 
 def _said(told: Told) -> str:
@@ -215,7 +244,7 @@ def collected(facts: Facts) -> dict[str, FormPart]:
             days=_days(table, zone),
             senders=_senders(table),
             points=_points(form_id, facts),
-            says_zone=facts.config.forms[form_id].fields.get("zone", "") in table,
+            says_zone=says_zone(facts, form_id),
         )
     return parts
 

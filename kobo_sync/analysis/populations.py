@@ -26,6 +26,7 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import learning, tests_by_zone
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.persons import registered_in
+from kobo_sync.analysis.row_zones import row_zones
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
 from kobo_sync.config.config import Role
 from kobo_sync.model import ELSEWHERE
@@ -357,7 +358,7 @@ class _ToldTables(Mapping[str, "pd.DataFrame"]):
             if "root_uuid" not in table or "root_uuid" not in parent:
                 return table
             return table[table["root_uuid"].isin(parent["root_uuid"])].reset_index(drop=True)
-        zones = self._column(table, settings.fields.get("zone", ""))
+        zones = [meaning.text(zone) for zone in row_zones(self._facts, form_id)]
         codes = {zone.code for zone in self._facts.config.zones}
         groups = self._column(table, settings.fields.get("group", ""))
         known = {group.code for group in self._facts.config.groups}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kobo_sync.analysis import attendance, learning, meaning, needs, persons, roadmap
+from kobo_sync.analysis.chosen import chosen
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.language.catalogue import later_n
@@ -54,7 +55,10 @@ class Receipt:
 
 
 def receipts(facts: Facts) -> tuple[Receipt, ...]:
-    """What became of the rows of each form whose role has figures, in the config's order; a road map's actions after its rows."""
+    """What became of the rows of each form that has figures, by its role or by chosen questions, in the config's order.
+
+    A road map's actions come after its rows.
+    """
     return tuple(each for form_id in facts.config.forms for each in receipts_of(facts, form_id))
 
 
@@ -62,7 +66,7 @@ def receipts(facts: Facts) -> tuple[Receipt, ...]:
 def receipts_of(facts: Facts, form_id: str) -> tuple[Receipt, ...]:
     """What became of the rows of one form, and of the actions in them."""
     settings = facts.config.forms[form_id]
-    if settings.role not in meaning.MEANINGS:
+    if settings.role not in meaning.MEANINGS and all(each.form_id != form_id for each in chosen(facts)):
         return ()
     actions = f"{form_id}__{settings.fields.get('actions', '')}"
     if settings.role == "road_map" and actions in facts.tables:

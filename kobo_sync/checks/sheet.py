@@ -15,7 +15,9 @@ from kobo_sync.analysis import meaning
 from kobo_sync.analysis.days import RowDays, local_days, row_days
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
+from kobo_sync.analysis.row_zones import reader_of, zones_in
 from kobo_sync.config.config import Config, FormSettings, Role
+from kobo_sync.forms.zone_answers import ZoneReader
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Finding, Form, Severity
 
@@ -34,6 +36,7 @@ class Sheet:
     form: Form | None
     table: pd.DataFrame
     repeats: dict[str, pd.DataFrame] = field(default_factory=dict)
+    zone_reader: ZoneReader | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -92,8 +95,16 @@ class Sheet:
 
     @cached_property
     def zones(self) -> list[str]:
-        """The zone's code, as answered."""
-        return self.answers("zone")
+        """The code of the zone that each row says; where it means none of the mission's, what was answered."""
+        if self.zone_reader is None:
+            return self.answers("zone")
+        return [_text(zone) for zone in zones_in(self.zone_reader, self.table, self.repeats.values()).tolist()]
+
+    @property
+    def says_zone(self) -> bool:
+        """Whether a question of the form, or of a repeat of it, tells the zone."""
+        name = self.settings.fields.get("zone", "")
+        return bool(name) and any(name in table for table in (self.table, *self.repeats.values()))
 
     @cached_property
     def _known_zones(self) -> frozenset[str]:
@@ -228,7 +239,8 @@ def sheet(facts: Facts, form_id: str) -> Sheet:
         table = table.sort_values("submission_id", kind="stable")
     own = f"{form_id}__"
     repeats = {name.removeprefix(own): facts.tables[name] for name in facts.tables if name.startswith(own)}
-    return Sheet(form_id, facts.config, facts.forms.get(form_id), table.reset_index(drop=True), repeats)
+    form, reader = facts.forms.get(form_id), reader_of(facts, form_id)
+    return Sheet(form_id, facts.config, form, table.reset_index(drop=True), repeats, reader)
 
 
 def sheets(facts: Facts, *roles: Role) -> Iterator[Sheet]:

@@ -17,7 +17,8 @@ from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Engine, Notices, Schedule, Service
 from kobo_sync.config.station import StationSettings
-from kobo_sync.config.zones import zones_of
+from kobo_sync.config.zone_sheet import ZoneSheetSettings
+from kobo_sync.config.zones import SURVEY_ROLES, check_mapping, zones_of
 from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
@@ -103,13 +104,17 @@ class TestItem(Settings):
 
 
 class FormSettings(Settings):
-    """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*); `proof` says what *presence_by* means."""
+    """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*); `proof` says what *presence_by* means.
+
+    *zones*: what an answer to the zone's question says, its code or its label → the code in zones.csv, where they differ.
+    """
 
     file: FileName
     role: Role = "other"
     presence_by: Proof | None = None
     titles: Labels = {}
     fields: dict[str, str] = {}
+    zones: dict[str, str] = {}
     catalogue: FileName | None = None
     likert: list[str] = []
     open_questions: list[str] = []
@@ -179,6 +184,7 @@ class Config(Settings):
     deliverables: Deliverables = Deliverables()
     identity: Identity = Identity()
     report: ReportSettings = ReportSettings()
+    zone_sheet: ZoneSheetSettings = ZoneSheetSettings()
     checks: Checks = Checks()
     backup: Backup = Backup()
     privacy: Privacy = Privacy()
@@ -214,6 +220,16 @@ class Config(Settings):
     def present_codes(self) -> frozenset[str]:
         """The answers by which somebody is there."""
         return frozenset(self.codes.present or [self.codes.yes])
+
+    @property
+    def mission_papers(self) -> list[str]:
+        """The deliverables of the mission's own set: of a mission of no zones also those of zones, made of all its rows."""
+        return [*self.deliverables.mission, *([] if self.zones else self.deliverables.zone)]
+
+    @property
+    def is_survey(self) -> bool:
+        """Whether no form is about people who are trained: what there is can be told of questions alone."""
+        return all(form.role in SURVEY_ROLES for form in self.forms.values())
 
     @property
     def at_once(self) -> int:
@@ -292,6 +308,7 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
     for key, (message, hint) in (*_wrong_quotas(config), *_wrong_days(config), *_wrong_proofs(config)):
         refuse(key, message, hint)
     for form_id, form in config.forms.items():
+        check_mapping(config, form_id)
         for item, settings in form.items.items():
             if form.themes and settings.theme not in form.themes:
                 refuse(

@@ -10,10 +10,10 @@ from kobo_sync.config.files import check_readable
 from kobo_sync.errors import ConfigError
 
 
-def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+def read_csv(text: str, file: str, *, required: tuple[str, ...], may_be_empty: bool = False) -> list[dict[str, str]]:
     """The rows of a CSV text with a header, cells stripped; comma or semicolon.
 
-    Raises: ConfigError for a missing column, an empty file, an empty or a repeated key (the first
+    Raises: ConfigError for a missing column, an empty file (unless it *may_be_empty*), an empty or a repeated key (the first
     of *required*).
     """
     clean = text.lstrip("\ufeff")
@@ -50,7 +50,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...]) -> list[dict[st
             )
         first_rows[key] = number
         rows.append(cells)
-    if not rows:
+    if not rows and not may_be_empty:
         raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
     return rows
 

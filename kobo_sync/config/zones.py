@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
@@ -21,20 +22,24 @@ _OURS_BEGINNING, _NOMINATIVE = "as-of-", "-nominatif"
 _OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])", re.I)
 _DAYS = ("days", "training_on")  # the columns that say when; the second is the older name, of one day
 _DAYS_HINT = "write days as 2025-02-11 2025-02-12, or from the first to the last as 2025-02-11..2025-02-13"
+SURVEY_ROLES = ("needs", "other")  # nothing that they give is counted by zone alone
 _CODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
 def zones_of(text: str | None, config: Config) -> list[Zone]:
     """The zones that config/zones.csv lists, in its order, with the quotas of *config*.
 
-    Raises: ConfigError naming the row of a code that cannot be one, of a wrong date, of a repetition.
+    A survey may have none: its documents are the mission's. Raises: ConfigError naming the row of a code that cannot be one,
+    of a wrong date, of a repetition; for what cannot be without zones.
     """
-    if text is None:
-        raise ConfigError("the file is missing", file=ZONES_FILE, hint="create it with columns code,label_fr,…")
     language = config.mission.languages[0]
+    columns = ("code", f"label_{language}")
+    rows = read_csv(text, ZONES_FILE, required=columns, may_be_empty=True) if text is not None else []
+    if not rows:
+        _refuse_without(config)
     zones: list[Zone] = []
     rows_by_folder: dict[str, int] = {}
-    for number, row in enumerate(read_csv(text, ZONES_FILE, required=("code", f"label_{language}")), 2):
+    for number, row in enumerate(rows, 2):
         code = row["code"]
         _check_code(code, number, rows_by_folder)
         target, quotas = config.quotas.of(code)
@@ -73,6 +78,36 @@ def _zone_days(row: Mapping[str, str], number: int, config: Config) -> tuple[dat
             raise ConfigError(f"{end} is before {start}", file=ZONES_FILE, key=key, hint="write the first day first")
         days |= {start + timedelta(days=more) for more in range((end - start).days + 1)}
     return tuple(sorted(days))
+
+
+def _refuse_without(config: Config) -> None:
+    """Raises: ConfigError for what cannot be without zones."""
+    hint = f"create the file with columns code,label_{config.mission.languages[0]} and a line per zone"
+    for form_id, form in config.forms.items():
+        if form.role not in SURVEY_ROLES:
+            message = f"there are no zones, and the form {form_id} has the role {form.role}, which is counted by zone"
+            raise ConfigError(message, file=ZONES_FILE, hint=hint)
+        if "zone" in form.fields:
+            message = f"there are no zones, and forms.{form_id}.fields.zone asks which one each row is of"
+            raise ConfigError(message, file=ZONES_FILE, hint=hint)
+
+
+def check_mapping(config: Config, form_id: str) -> None:
+    """Refuse what ``forms.<form_id>.zones`` cannot mean. Raises: ConfigError."""
+    form = config.forms[form_id]
+    codes = [zone.code for zone in config.zones]
+    if form.zones and "zone" not in form.fields:
+        hint = f'write zone = "…" under [forms.{form_id}.fields]: the question whose answers these are'
+        raise ConfigError("no question tells the zone", file=MISSION_FILE, key=f"forms.{form_id}.zones", hint=hint)
+    for answer, code in form.zones.items():
+        if code not in codes:
+            near = get_close_matches(code, codes, n=3, cutoff=0.5) or codes[:10]
+            raise ConfigError(
+                f"{code!r} is the code of no zone",
+                file=MISSION_FILE,
+                key=f"forms.{form_id}.zones.{answer}",
+                hint=f"{ZONES_FILE} has: {', '.join(near)}",
+            )
 
 
 def is_reserved(code: str) -> bool:

@@ -10,6 +10,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.suppression import THRESHOLD
 from kobo_sync.deliverables import letterhead
+from kobo_sync.deliverables.live_values import ANSWERED
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t
@@ -118,7 +119,7 @@ def _version(form_id: str) -> str:
 def _figures(before: Mapping[str, str], now: Mapping[str, str]) -> list[list[str]]:
     """The figures that changed; of numbers that differ by one or two persons, and of what rests on them, only that they did."""
     few = set(few_apart(before, now))
-    few |= {resting for name in few for resting in _RESTING[name]}
+    few |= {resting for name in few for resting in _RESTING.get(name, ())}
     rows, difference = [], t("difference of fewer than {threshold} persons", threshold=THRESHOLD)
     for name in dict.fromkeys([*now, *before]):
         for row in _differing(
@@ -130,7 +131,8 @@ def _figures(before: Mapping[str, str], now: Mapping[str, str]) -> list[list[str
 
 def few_apart(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The numbers of persons, by the names of their figures, that differ by one or two between two sets."""
-    return [name for name in _RESTING if _differ_by_few(before.get(name, ""), now.get(name, ""))]
+    numbers = [*_RESTING, *sorted(name for name in now if name.startswith(ANSWERED))]
+    return [name for name in numbers if _differ_by_few(before.get(name, ""), now.get(name, ""))]
 
 
 def _title(name: str) -> str:

@@ -30,7 +30,8 @@ from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import free_name
 
 RETIRED = later("question removed from the form")
-ROW_CODE = "code_ligne"
+ROW_CODE = later("row_code")  # names of columns, for programs too: letters of ASCII
+_NO_DATA, _VALUE, _LABEL = later("no_data"), later("_value"), later("_label")
 _UNSHOWN = ("submitted_by",)  # of the columns that every table has
 _SERVERS = ("root_uuid", "submission_id")  # ids by which the server, and whoever may look there, knows the row
 _SYSTEM_TITLES = {
@@ -90,17 +91,17 @@ class DataSheet:
             )
             values.append(cells)
             if codes := _scale_of(self.facts, self.form_id, question):
-                header = free_name(f"{column}_valeur", headers)
+                header = free_name(f"{column}{t(_VALUE)}", headers)
                 title = t("Value, from 1 (the least favourable) to {highest}", highest=len(codes))
                 columns.append(excel.Column(header, title, "integer", width=12, question=named, labels_of=column))
                 values.append([codes.index(str(cell)) + 1 if str(cell) in codes else None for cell in cells])
             if (labelled := _labels(self.facts, self.form_id, question, cells)) is not None:
-                header = free_name(f"{column}_libelle", headers)
+                header = free_name(f"{column}{t(_LABEL)}", headers)
                 title = _label_title(self.facts, self.form_id, question)
                 columns.append(excel.Column(header, title, width=24, question=named, labels_of=column))
                 values.append(labelled)
         if not columns:
-            return excel.Sheet(self.name, [excel.Column("aucune_donnee", t("No data"))], [])
+            return excel.Sheet(self.name, [excel.Column(t(_NO_DATA), t("No data"))], [])
         lines = list(zip(*values, strict=True))
         if rows is not None:
             lines = [line for line, stays in zip(lines, rows, strict=True) if stays]
@@ -129,7 +130,7 @@ class DataSheet:
                 cells = [_day(self.facts, v) if is_day else _plain(self.facts, v, kind) for v in shown_values]
                 kind = "date" if is_day else kind
             elif column == "root_uuid":
-                column = free_name(ROW_CODE, {str(each).lower() for each in self.table.columns})  # noqa: PLW2901
+                column = free_name(t(ROW_CODE), {str(each).lower() for each in self.table.columns})  # noqa: PLW2901
                 roots = self.table["root_uuid"]
                 codes = {root: pseudonyms.row_code(self.facts, self.form_id, str(root)) for root in set(roots)}
                 cells = [codes[root] for root in roots]  # a submission has many rows in its repeats

@@ -141,6 +141,9 @@ _HOW_TO_READ = (
 def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
     """What was left out, masked, coded and made coarse, in general; `_steps` says it sheet by sheet."""
     keep = ", ".join(facts.config.privacy.keep) or typography.NOTHING
+    forms = facts.config.forms.values()
+    has_codes = any("person" in form.fields for form in forms) or any(each.coded for each in told.values())
+    has_names = any(form.role == "registration" for form in forms)
     lines = [
         t(
             "Questions that say who somebody is are removed (names, phone numbers, addresses, identity numbers, signatures, photos, recordings, "
@@ -149,9 +152,18 @@ def _what_was_done(facts: Facts, told: Mapping[str, Told]) -> list[str]:
         t(
             "A code of these files alone stands for that of the participant (P-…) and for the server's identifiers (L-…): it is the same in every "
             "delivery; the list of codes is in the nominative export only. The rows follow the order of the codes, not that of arrival."
+        )
+        if has_codes
+        else t(
+            "A code of these files alone stands for the server's identifiers (L-…): it is the same in every delivery; the list of codes is in "
+            "the nominative export only. The rows follow the order of the codes, not that of arrival."
         ),
         t(
             "In free texts registered names, phone numbers and addresses are masked. Hours are reduced to the day, ages to bands of ten years."
+        )
+        if has_names
+        else t(
+            "In free texts phone numbers and addresses are masked. Hours are reduced to the day, ages to bands of ten years."
         ),
         t("What, taken together, points to a person is kept only if privacy.keep says so: {traits}.", traits=keep),
     ]

@@ -73,8 +73,10 @@ def action(facts: Facts) -> str:
 
 
 def place_name(facts: Facts) -> str:
-    """The zone's name, or that all are meant."""
-    return labels.zone(facts, facts.zone.code) if facts.zone else t("All zones")
+    """The zone's name, or that all are meant; of a mission of no zones, that it is meant as a whole."""
+    if facts.zone is None:
+        return t("All zones") if facts.config.zones else t("Whole mission")
+    return labels.zone(facts, facts.zone.code)
 
 
 def place(facts: Facts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
+from kobo_sync.analysis.chosen import counted_forms, counted_rows
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ties
 from kobo_sync.analysis.populations import told_number
@@ -16,6 +17,7 @@ from kobo_sync.deliverables import figures, letterhead, sentences
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 
+ANSWERED = "repondants:"  # before a form's id: how many answers the zone sheet's figures rest on
 _FIRST = 3
 
 
@@ -57,6 +59,10 @@ def live_values(facts: Facts) -> dict[str, str]:
     values |= _judged(facts) if has("satisfaction") else {}
     values |= _wanted(facts) if has("needs") else {}
     values |= _planned(facts) if has("road_map") else {}
+    for form_id, repeat in counted_forms(facts):
+        values[f"{ANSWERED}{form_id}" + f"/{repeat}" * bool(repeat)] = letterhead.denominator(
+            counted_rows(facts, form_id, repeat)
+        )
     values["provenance"] = letterhead.provenance(facts, list(facts.config.forms))
     values["donnees_au"] = (
         typography.day(letterhead.local_day(facts, facts.as_of)) if facts.as_of else t("… (no data received)")

@@ -13,7 +13,7 @@ from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import letterhead, sentences
+from kobo_sync.deliverables import chosen_questions, letterhead, sentences
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
 from kobo_sync.language import typography
@@ -26,33 +26,37 @@ SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 PATH = "fiche-zone.pdf"
 
-_NEEDS, _ACTIONS = 6, 5
+_NEEDS, _ACTIONS, _FIGURES = 6, 5, 5
 _LONGEST = 90
 
 
 def build(facts: Facts) -> list[Document]:
-    """The sheet as a PDF of one page; a part without data says so, small counts are not printed."""
+    """The sheet as a PDF of one page: the parts of the roles that the mission has, and its chosen questions.
+
+    A part without data says so, small counts are not printed. A mission of no zones has one sheet of its whole.
+    """
+    asks = _Asks(facts)
     ranked, plan = printed_needs(facts), road_map(facts)
     levels, judged = _scales(facts)
     others = facts.config.mission.other_languages
     names = [facts.zone.labels.get(language, "") for language in others] if facts.zone else []
+    where = [letterhead.place(facts)] if facts.config.zones else []
     sheet = ZoneSheet(
-        title=f"{t(TITLE)} – {letterhead.place_name(facts)}",
-        subtitle=typography.spaced(
-            f"{letterhead.action(facts)} · {letterhead.place(facts)} · {letterhead.held_on(facts)}"
-        ),
+        title=f"{t(TITLE)} – {letterhead.place_name(facts)}" if facts.config.zones else t("Summary"),
+        subtitle=typography.spaced(" · ".join([letterhead.action(facts), *where, letterhead.held_on(facts)])),
         names=[name for name in names if name],
         dated=letterhead.as_of(facts),
         author=letterhead.organisers(facts),
-        figures=_figures(facts, plan),
-        needs=_needs(facts, ranked),
+        figures=[*_figures(facts, asks, plan), *chosen_questions.figures(facts)][:_FIGURES],
+        needs=_needs(facts, ranked) if asks.needs else None,
         common=_common(facts, ranked),
-        learnt=_learnt(facts),
+        learnt=_learnt(facts) if asks.test else None,
         levels=levels,
-        judged=judged,
-        present=_present(facts),
-        actions=_actions(facts, plan),
-        note=_note(facts),
+        judged=judged if asks.satisfaction else None,
+        present=_present(facts, asks) if asks.attendance else None,
+        actions=_actions(facts, plan) if asks.road_map else None,
+        chosen=chosen_questions.cards(facts),
+        note=_note(facts, asks),
         draft=not facts.final,
         colour=letterhead.colour(facts),
         logos=letterhead.page_logos(facts),
@@ -70,26 +74,44 @@ def build(facts: Facts) -> list[Document]:
     return [Document(PATH, set_sheet(sheet), CLASS)]
 
 
+class _Asks:
+    """What the mission's forms ask for, by role, and whether they tell women and men, and groups, apart."""
+
+    def __init__(self, facts: Facts) -> None:
+        forms = facts.config.forms.values()
+        roles = {form.role for form in forms}
+        self.needs, self.test, self.satisfaction = ("needs" in roles, "test" in roles, "satisfaction" in roles)
+        self.attendance, self.road_map = "attendance" in roles, "road_map" in roles
+        people = [form for form in forms if form.role in ("registration", "attendance")]
+        self.sex = any("sex" in form.fields for form in people)
+        self.groups = bool(facts.config.groups)
+
+
 def _missing(n: int, nothing_received: str) -> str:
     too_few = t("Fewer than {threshold} persons: results not published.", threshold=THRESHOLD)
     return typography.spaced(too_few if n else nothing_received)
 
 
-def _figures(facts: Facts, plan: RoadMap) -> list[tuple[str, str]]:
-    quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
-    came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
-    return [
-        (
-            t("{n} / {quota}", n=came, quota=quota) if quota else came,
-            t("participants ({rate})", rate=rate) if rate else t("participants"),
-        ),
-        (typography.percent(sentences.women_share(facts)), sentences.women_share_label(facts)),
-        (
-            letterhead.score(printed_change(facts)),
-            t("right answers, before → after ({n})", n=letterhead.n_is(letterhead.counted(facts, "pairs"))),
-        ),
-        (typography.number(len(plan.actions)), tn("planned action", "planned actions", len(plan.actions))),
-    ]
+def _figures(facts: Facts, asks: _Asks, plan: RoadMap) -> list[tuple[str, str]]:
+    figures = []
+    if asks.attendance:
+        quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
+        came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
+        figures.append(
+            (
+                t("{n} / {quota}", n=came, quota=quota) if quota else came,
+                t("participants ({rate})", rate=rate) if rate else t("participants"),
+            )
+        )
+    if asks.attendance and asks.sex:
+        figures.append((typography.percent(sentences.women_share(facts)), sentences.women_share_label(facts)))
+    if asks.test:
+        pairs = letterhead.n_is(letterhead.counted(facts, "pairs"))
+        figures.append((letterhead.score(printed_change(facts)), t("right answers, before → after ({n})", n=pairs)))
+    if asks.road_map:
+        n_actions = len(plan.actions)
+        figures.append((typography.number(n_actions), tn("planned action", "planned actions", n_actions)))
+    return figures
 
 
 def _needs(facts: Facts, ranked: PrintedNeeds) -> list[tuple[str, str, float, str]]:
@@ -145,18 +167,24 @@ def _scales(facts: Facts) -> tuple[tuple[str, ...], list[tuple[str, tuple[float,
     return levels, [(_short(each.scale.label), each.shares) for each in printed if each.levels == levels]
 
 
-def _present(facts: Facts) -> list[list[str]]:
+def _present(facts: Facts, asks: _Asks) -> list[list[str]] | None:
+    """Who came, by group and sex, as far as forms tell them apart, beside the quota where there is one."""
+    if not (asks.groups or asks.sex):
+        return None
     crosstab = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
-    names = [labels.group(facts, code) if code else t("Other or not specified") for code in crosstab.rows] + [
-        t("Total")
-    ]
-    head = [t("Group"), t("Women"), t("Men")]
-    head += [t("Not specified")] if UNKNOWN in crosstab.columns else []
-    head += [t("Total"), t("Quota")]
+    other = t("Other or not specified") if asks.groups else t("Participants")
+    names = [labels.group(facts, code) if code else other for code in crosstab.rows] + [t("Total")]
+    head = [t("Group") if asks.groups else ""]
+    n_sexes = 2 + (UNKNOWN in crosstab.columns)
+    head += [t("Women"), t("Men"), t("Not specified")][:n_sexes] if asks.sex else []
     zones = present.zones_of(facts)
+    target = sum(zone.target for zone in zones)
+    head += [t("Total"), *([t("Quota")] if target else [])]
     quotas = [str(sum(z.quotas.get(code, 0) for z in zones)) if code else typography.NOTHING for code in crosstab.rows]
-    quotas.append(str(sum(zone.target for zone in zones)))
-    return [head, *([name, *line, quota] for name, line, quota in zip(names, crosstab.cells(), quotas, strict=True))]
+    rows = [head]
+    for name, cells, quota in zip(names, crosstab.cells(), [*quotas, str(target)], strict=True):
+        rows.append([name, *(cells if asks.sex else cells[-1:]), *([quota] if target else [])])
+    return rows
 
 
 def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
@@ -171,16 +199,20 @@ def _actions(facts: Facts, plan: RoadMap) -> list[list[str]]:
     return rows
 
 
-def _note(facts: Facts) -> str:
-    n_needs, n_pairs, n_judged = (letterhead.counted(facts, what) for what in ("needs", "pairs", "satisfaction"))
+def _note(facts: Facts, asks: _Asks) -> str:
+    n_needs, n_pairs, n_judged = (
+        letterhead.n_is(letterhead.counted(facts, what)) for what in ("needs", "pairs", "satisfaction")
+    )
+    needs = t(
+        "Needs: Borda score from 0 to 3 (3 points for a first choice, 2 for a second, 1 for a third), mean of the groups, {n_needs}.",
+        n_needs=n_needs,
+    )
+    learning = t("Learning: the same persons before and after, {n_pairs}; a change, not an impact.", n_pairs=n_pairs)
     parts = [
-        t(
-            "Needs: Borda score from 0 to 3 (3 points for a first choice, 2 for a second, 1 for a third), mean of the groups, {n_needs}. "
-            "Learning: the same persons before and after, {n_pairs}; a change, not an impact. Satisfaction: {n_judged}.",
-            n_needs=letterhead.n_is(n_needs),
-            n_pairs=letterhead.n_is(n_pairs),
-            n_judged=letterhead.n_is(n_judged),
-        ),
+        *([needs] if asks.needs else []),
+        *([learning] if asks.test else []),
+        *([t("Satisfaction: {n_judged}.", n_judged=n_judged)] if asks.satisfaction else []),
+        *chosen_questions.notes(facts),
         t("“–”: masked, fewer than 3 persons; “≈”: rounded for the same reason."),
     ]
     more = len(road_map(facts).actions) - _ACTIONS

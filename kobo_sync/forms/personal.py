@@ -58,7 +58,7 @@ _ROLE = (
     "owners?", "duen[oa]s?", "tuteurs?", "tutrice", "guardians?", "tutor\\w*", "temoins?", "witness\\w*", "testigos?", "victimes?", "victims?", "leaders?",
     "lider\\w*", "cheikhs?", "sheikhs?", "imams?", "caids?", "maires?", "mayors?", "alcaldes?", "voisin\\w*", "neighbo\\w+", "vecin[oa]s?", "agents?",
     "moqaddem", "mokaddem", "ra[ei]s", "oum", "walid\\w*",
-    _arabic("رب_\\w*", "رئيس", "رئيسة", "شخص", "والد", "والدة", "أب", "أم", "زوج", "زوجة", "مستفيد", "مستفيدة", "مشارك", "مشاركة", "مسؤول", "مسؤولة", "عضو", "باحث", "باحثة", "منشط"),
+    _arabic("رب_\\w*", "رئيس(?!ي)", "رئيسة", "شخص", "والد", "والدة", "أب", "أم", "زوج", "زوجة", "مستفيد", "مستفيدة", "مشارك", "مشاركة", "مسؤول", "مسؤولة", "عضو", "باحث", "باحثة", "منشط"),
 )  # fmt: skip
 _A_ROLE = _any_of(*_ROLE)
 # A question that asks for somebody by what they are: « Chef de ménage », « jefa_hogar »; not what they think or do.

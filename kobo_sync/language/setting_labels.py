@@ -71,6 +71,8 @@ SETTING_LABELS: Mapping[str, str] = {
     "forms.*.themes.*": later("Name of this theme"),
     "forms.*.titles": later("Title in each language"),
     "forms.*.titles.*": later("Title in this language"),
+    "forms.*.zones": later("Zones as the form's answers say them"),
+    "forms.*.zones.*": later("Zone that this answer means"),
     "groups": later("Groups of participants"),
     "groups.*.code": later("Group's code in the form"),
     "groups.*.label": later("Name of the group"),
@@ -196,4 +198,9 @@ SETTING_LABELS: Mapping[str, str] = {
     "station.enumerators": later("Accounts made if nobody is named"),
     "station.relay_per_minute": later("Sendings to KoboToolbox per minute, at most"),
     "station.wifi": later("Name of the room's Wi-Fi"),
+    "zone_sheet": later("Sheet of a zone"),
+    "zone_sheet.questions": later("Questions shown on a zone's sheet"),
+    "zone_sheet.questions.*.shown_as": later("How the question is shown"),
+    "zone_sheet.questions.*.of": later("Answers that the share counts"),
+    "zone_sheet.questions.*.question": later("Question shown"),
 }

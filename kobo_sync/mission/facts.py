@@ -18,7 +18,7 @@ from kobo_sync.forms.sheets import Book
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
-from kobo_sync.mission.tables import KeptTables, Tables, zone_questions
+from kobo_sync.mission.tables import KeptTables, Tables
 from kobo_sync.model import ELSEWHERE, Zone
 from kobo_sync.store.approval import reworked
 from kobo_sync.store.history import store_as_of
@@ -37,7 +37,7 @@ _TELLING = frozenset("integer decimal range start end today username".split())
 @contextmanager
 def seen_by(mission: Mission, moment: datetime) -> Iterator[Mission]:
     """The same mission with the mirror as it was at *moment*, rebuilt in memory from the revisions."""
-    past = replace(mission, _clients={})
+    past = replace(mission, zone_answers={}, _clients={})
     past.__dict__["store"] = store_as_of(mission.store, mission.forms, moment)
     try:
         yield past
@@ -55,7 +55,8 @@ class Marks:
 
 def gather_marks(mission: Mission) -> Marks:
     """The marks of the mission as the mirror is now. Raises: StoreError, ConfigError, FormError."""
-    return Marks(*marks(mission.store, zone_questions(mission), [zone.code for zone in mission.config.zones]))
+    mission.zone_answers.clear()  # rows may say now what none said before
+    return Marks(*marks(mission.store, mission.zone_columns, [zone.code for zone in mission.config.zones]))
 
 
 def gather_facts(

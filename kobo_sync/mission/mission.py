@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kobo_sync.kobo.pace import Pace
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
+    from kobo_sync.store.zones import Answers, ZoneColumn
     from kobo_sync.workspace.attachment_files import AttachmentFiles
 
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
@@ -67,6 +68,7 @@ class Mission:
     host: str = field(default_factory=socket.gethostname)
     most_at_once: int = 64  # of this server's pulls, as those who serve many missions allow
     form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
+    zone_answers: dict[str, Answers] = field(default_factory=dict)  # form_id → what its rows were seen to say
     _clients: dict[str, KoboClient] = field(default_factory=dict)
 
     @cached_property
@@ -95,6 +97,13 @@ class Mission:
     def tables(self) -> dict[str, tuple[FlatTable, ...]]:
         """The flat tables of each form, those of questions that are asked no more included. Raises: StoreError."""
         return {form_id: self.store.tables(form) for form_id, form in self.forms.items()}
+
+    @cached_property
+    def zone_columns(self) -> dict[str, ZoneColumn | None]:
+        """Where each form's rows say their zone. Raises: StoreError, ConfigError, FormError."""
+        from kobo_sync.mission.zone_columns import zone_columns
+
+        return zone_columns(self)
 
     @cached_property
     def store(self) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kobo_sync.forms.chosen import chosen_questions
 from kobo_sync.forms.classes import Asked, check_names, classes, lists_of
 from kobo_sync.mission.mission import Mission
 
@@ -15,9 +16,14 @@ def classes_of_mission(mission: Mission) -> dict[str, dict[str, Asked]]:
 
 
 def check(mission: Mission) -> None:
-    """Refuse settings that name a question which no form asks, and of which the mirror holds nothing. Raises: ConfigError, StoreError."""
+    """Refuse settings that name a question which no form asks, and of which the mirror holds nothing, or that no sheet can show.
+
+    Raises: ConfigError, StoreError.
+    """
     retired = {
         form_id: {name for table in tables for column in table.columns for name in (column.name, column.question)}
         for form_id, tables in mission.tables.items()
     }
     check_names(mission.config, mission.forms, retired)
+    if mission.config.zone_sheet.questions:
+        chosen_questions(mission.config, mission.forms, classes_of_mission(mission))

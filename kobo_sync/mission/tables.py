@@ -9,21 +9,13 @@ import pandas as pd
 
 from kobo_sync.analysis.memo import note
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.zone_columns import answers_of
 from kobo_sync.store.reading import EVERYWHERE, Where
 from kobo_sync.store.tables.layout import FlatTable
 from kobo_sync.store.zones import condition
 from kobo_sync.workspace.result_cache import AnalysisCache, ResultCache, digest
 
 _Cells = dict[str, list[Any]]
-
-
-def zone_questions(mission: Mission) -> dict[str, str]:
-    """Per form the question that says a row's zone; empty where its table has no such column."""
-    names = {}
-    for form_id, tables in mission.tables.items():
-        question = mission.config.forms[form_id].fields.get("zone", "")
-        names[form_id] = question if any(column.question == question for column in tables[0].columns) else ""
-    return names
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -35,11 +27,10 @@ class Tables(Mapping[str, pd.DataFrame]):
     memory: AnalysisCache | None = None
 
     def __init__(self, mission: Mission, only: Container[str] | None, zones: Sequence[str] = ()) -> None:
-        self._store, self._only = mission.store, only
+        self._mission, self._store, self._only = mission, mission.store, only
         self._flat = {
             table.name: (table, form_id) for form_id, form in mission.forms.items() for table in mission.tables[form_id]
         }
-        self._questions = zone_questions(mission)
         self._zones, self._all = zones, [each.code for each in mission.config.zones]
         self._tables: dict[str, pd.DataFrame] = {}
 
@@ -55,7 +46,8 @@ class Tables(Mapping[str, pd.DataFrame]):
         return self._store.read_table(table, only=self._only, where=where)
 
     def _where(self, form_id: str, zones: Sequence[str]) -> Where:
-        return condition(self._flat[form_id][0], self._questions[form_id], zones, self._all)
+        column = self._mission.zone_columns[form_id]
+        return condition(self._flat[form_id][0], column, zones, self._all, answers_of(self._mission, form_id))
 
     def __contains__(self, name: object) -> bool:
         return name in self._flat

@@ -72,7 +72,7 @@ def build(
     let_import_own_modules(mission)
     config = mission.config
     chosen = [_zone(mission, code) for code in zones] if zones else config.zones
-    with_mission = bool(config.deliverables.mission) and not zones
+    with_mission = bool(config.mission_papers) and not zones
     if (pdf or fresh) and not with_mission:
         raise _no_report("config/mission.toml", 'add "final_report", and build without --zone')
     with speaking(config.mission.document_language):
@@ -207,7 +207,7 @@ class _Run:
 
             typeset.forget()
         previous = self.workspace.previous_set(MISSION_FOLDER)
-        names = self.mission.config.deliverables.mission
+        names = self.mission.config.mission_papers
         inputs_hash = self.inputs.of_mission(self.whole, self.marks.whole)
         before = previous.manifest
         is_same = not fresh and before is not None and before.inputs_hash == inputs_hash and previous.complete
@@ -445,5 +445,6 @@ def _zone(mission: Mission, code: str) -> Zone:
     zone = mission.config.zone(code)
     if zone is None:
         codes = ", ".join(zone.code for zone in mission.config.zones)
-        raise ConfigError(f"there is no zone {code!r}", file=ZONES_FILE, key="code", hint=f"the zones are: {codes}")
+        hint = f"the zones are: {codes}" if codes else "this mission has no zones: build without naming one"
+        raise ConfigError(f"there is no zone {code!r}", file=ZONES_FILE, key="code", hint=hint)
     return zone

@@ -45,7 +45,7 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
     n_zips = 0
     now = _Now(mission)
     folders = [zone.code for zone in mission.config.zones]
-    has_mission = bool(mission.config.deliverables.mission)
+    has_mission = bool(mission.config.mission_papers)
     if final and has_mission:
         _refuse_unfinished(mission.workspace.previous_set(MISSION_FOLDER).manifest, despite)
     sets = {

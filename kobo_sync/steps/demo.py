@@ -244,7 +244,7 @@ def _tell(mission: Mission, crowd: Crowd, room: Room, done: Done) -> Report:
 
 def _of_first_zone(mission: Mission, visits: Sequence[Visit]) -> tuple[list[Visit], list[Visit]]:
     """What is filled on the first zone's day, and all the rest; corrections are made on the server."""
-    first = mission.config.zones[0].code
+    first = next((zone.code for zone in mission.config.zones), "")
     here: list[Visit] = []
     elsewhere: list[Visit] = []
     for visit in visits:

@@ -65,6 +65,7 @@ def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
 
     A form that cannot be read has none: its findings say why, and then no form's lists are known.
     """
+    from kobo_sync.forms.chosen import chosen_questions
     from kobo_sync.forms.classes import check_names, in_lines
     from kobo_sync.mission.question_classes import check, classes_of_mission
     from kobo_sync.steps.databases import mirror_is_current
@@ -77,6 +78,7 @@ def class_lines(mission: Mission) -> dict[str, tuple[str, ...]]:
         check(mission)
     else:
         check_names(mission.config, mission.forms, {})
+        chosen_questions(mission.config, mission.forms, asked)
     return {form_id: tuple(in_lines(form_id, each)) for form_id, each in asked.items()}
 
 

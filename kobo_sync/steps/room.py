@@ -144,13 +144,15 @@ def own_rows(room: Mission) -> list[Arrival]:
     """What the station itself received, the last first."""
     arrivals = []
     for form_id, tables in room.tables.items():
-        zone = room.config.forms[form_id].fields.get("zone", "")
-        table = room.store.read_table(tables[0], only={zone})
-        zones = table[zone].tolist() if zone in table else [""] * len(table)
+        column = room.zone_columns[form_id]
+        name = column.column if column and not column.table.repeat else ""
+        table = room.store.read_table(tables[0], only={name})
+        zones = table[name].tolist() if name in table else [""] * len(table)
+        code_of = (column.code if column else None) or meaning.text
         moments = (moment.to_pydatetime() for moment in table["submitted_at"])
         arrivals += [
-            Arrival(moment, form_id, meaning.text(code), root)
-            for moment, code, root in zip(moments, zones, table["root_uuid"], strict=True)
+            Arrival(moment, form_id, code_of(zone), root)
+            for moment, zone, root in zip(moments, zones, table["root_uuid"], strict=True)
         ]
     return sorted(arrivals, key=lambda each: (each.at, each.form_id, each.root_uuid), reverse=True)
 

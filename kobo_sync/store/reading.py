@@ -18,15 +18,16 @@ Parts = Sequence[tuple[str, frozenset[str]]]  # name in the database, names of i
 
 
 class Where(NamedTuple):
-    """The rows of submissions whose *column*, in the table of *form_id*, is one of *values*, or with *others* none of them.
+    """The rows of submissions whose *column*, in the flat table *table*, is one of *values*, or with *others* none of them.
 
-    Without a *column*: all rows.
+    *of_items*: that table is a repeat's, of which the first item with an answer counts. Without a *column*: all rows.
     """
 
     column: str = ""
-    values: Sequence[str] = ()
+    values: Sequence[Any] = ()
     others: bool = False
-    form_id: str = ""
+    table: str = ""
+    of_items: bool = False
 
 
 EVERYWHERE = Where()
@@ -94,14 +95,27 @@ def _query(dialect: Dialect, table: FlatTable, first: str, part: str, names: Seq
     return f"SELECT {shown} FROM ({rows}) k LEFT JOIN {quoted(part)} p ON {same} ORDER BY {ordered}"
 
 
-def _condition(connection: sa.Connection, table: FlatTable, where: Where) -> tuple[str, Sequence[str]]:
+def first_answers(dialect: Dialect, part: str, column: str) -> str:
+    """The query for root uuid and, as ``zone``, the first answer that the items of a repeat have in *column* of *part*."""
+    answer, items = dialect.quoted(column), dialect.quoted(part)
+    first = f"SELECT root_uuid, min(position) AS position FROM {items} WHERE {answer} IS NOT NULL GROUP BY root_uuid"
+    return (
+        f"SELECT i.root_uuid, i.{answer} AS zone FROM {items} i"
+        f" JOIN ({first}) f ON f.root_uuid = i.root_uuid AND f.position = i.position"
+    )
+
+
+def _condition(connection: sa.Connection, table: FlatTable, where: Where) -> tuple[str, Sequence[Any]]:
     if not where.column:
         return "", ()
     dialect = dialect_of(connection)
-    home = part_with(dialect, stored_parts(connection, where.form_id), where.column)
+    home = part_with(dialect, stored_parts(connection, where.table), where.column)
     if not where.values or not home:
         return ("" if where.others else dialect.no_row), ()
     column, marks = dialect.quoted(where.column), ",".join("?" * len(where.values))
+    if where.of_items:
+        chosen = f"SELECT z.root_uuid FROM ({first_answers(dialect, home, where.column)}) z WHERE z.zone IN ({marks})"
+        return f"root_uuid {'NOT ' if where.others else ''}IN ({chosen})", where.values
     mine = f"({column} IS NULL OR {column} NOT IN ({marks}))" if where.others else f"{column} IN ({marks})"
     if home != part_name(table.name):
         mine = f"root_uuid IN (SELECT root_uuid FROM {dialect.quoted(home)} WHERE {mine})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.errors import StoreError
 from kobo_sync.model import ELSEWHERE
 from kobo_sync.store.database import Store, ensure_hashes
-from kobo_sync.store.reading import EVERYWHERE, Where, part_with, stored_parts, stored_tables
+from kobo_sync.store.reading import EVERYWHERE, Where, first_answers, part_with, stored_parts
 from kobo_sync.store.tables.layout import FlatTable
 
 _MANY = 20  # zones from which on tables are indexed by zone
@@ -36,6 +36,21 @@ _UNHASHED = (
     "SELECT DISTINCT s.form_id FROM submissions s {as_they_lie} WHERE s.content_sha256 = '' AND s.gone_at IS NULL"
 )
 _TEXTS = {"content": _CONTENT, "state": _STATE, "files": _FILE}
+
+
+@dataclass(frozen=True)
+class ZoneColumn:
+    """Where a form's rows say their zone: *column* of its own *table*, or of a repeat's, whose first item with an answer decides.
+
+    *code* gives the zone that an answer means; None: answers are the zones' codes.
+    """
+
+    table: FlatTable
+    column: str
+    code: Callable[[object], str] | None = None
+
+
+Answers = Mapping[str, Sequence[Any]]  # zone → the answers that mean it
 
 
 @dataclass(frozen=True)
@@ -94,28 +109,48 @@ class _Sum:
         return Mark(self.content.hexdigest()[:12], self.files.hexdigest(), states, seen_at, counts)
 
 
-def marks(store: Store, questions: Mapping[str, str], zones: Collection[str]) -> tuple[Mark, dict[str, Mark]]:
+def marks(
+    store: Store, columns: Mapping[str, ZoneColumn | None], zones: Collection[str]
+) -> tuple[Mark, dict[str, Mark]]:
     """The mark of the whole mirror, and that of each of *zones* and of what lies `ELSEWHERE`.
 
-    *questions* maps each form to the question that says a row's zone, or to nothing. Memory grows with the rows that
+    *columns* maps each form to the column that says a row's zone, or to None. Memory grows with the rows that
     a zone has of a form, not with the zones. Raises: StoreError.
     """
     whole, sums = _Sum(), {zone: _Sum() for zone in (*zones, ELSEWHERE)}
-    for form_id in _unhashed(store) & {*questions}:
+    for form_id in _unhashed(store) & {*columns}:
         ensure_hashes(store, form_id)
     if len(zones) >= _MANY:
-        _index(store, questions)
+        _index(store, columns)
     with store.read() as connection:
-        for form_id, question in sorted(questions.items()):
-            rows = _zones_of(connection, form_id, question)
+        for form_id, column in sorted(columns.items()):
+            rows = _zones_of(connection, form_id, column)
+            code = (column.code if column else None) or _as_it_is
             for zone, n, submitted_at, validated_at, content, state in _read(connection, _ROWS, rows, form_id):
                 figures = (n, submitted_at, validated_at, _lines(content), _lines(f"{zone}", state))
-                for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
+                for place in (whole, sums.get(code(zone), sums[ELSEWHERE])):
                     place.add(form_id, *figures)
             for zone, files in _read(connection, _FILES, rows, form_id):
-                for place in (whole, sums[zone if zone in sums else ELSEWHERE]):
+                for place in (whole, sums.get(code(zone), sums[ELSEWHERE])):
                     place.add_files(form_id, _lines(files))
-    return whole.mark(questions), {zone: total.mark(questions) for zone, total in sums.items()}
+    return whole.mark(columns), {zone: total.mark(columns) for zone, total in sums.items()}
+
+
+def _as_it_is(answer: object) -> str:
+    return answer if isinstance(answer, str) else ELSEWHERE
+
+
+def answers(store: Store, form_id: str, column: ZoneColumn) -> Answers:
+    """What the rows of a form answer, as the database holds it, by the zone that it means; what means none by itself. Raises: StoreError."""
+    by_zone: dict[str, list[Any]] = {}
+    with store.read() as connection:
+        dialect = dialect_of(connection)
+        rows = _zones_of(connection, form_id, column)
+        query = f"SELECT DISTINCT d.zone FROM ({rows}) d WHERE d.zone IS NOT NULL ORDER BY d.zone"
+        for batch in dialect.batches(connection, query):
+            for (answer,) in batch:
+                by_zone.setdefault(column.code(answer) if column.code else answer, []).append(answer)
+    return by_zone
 
 
 def _unhashed(store: Store) -> set[str]:
@@ -125,18 +160,16 @@ def _unhashed(store: Store) -> set[str]:
         return {form_id for batch in store.dialect.batches(connection, query) for (form_id,) in batch}
 
 
-def _index(store: Store, questions: Mapping[str, str]) -> None:
+def _index(store: Store, columns: Mapping[str, ZoneColumn | None]) -> None:
     """Index the forms' tables by zone where they are not: each zone's rows are asked for alone, and would cost a look at all."""
     missing = []
     with store.read() as connection:
         inspector = sa.inspect(connection)
-        for form_id, question in questions.items():
-            tables = stored_tables(connection, form_id)
-            column = _column_of(tables[0], question) if tables and question else ""
-            part = part_with(store.dialect, stored_parts(connection, form_id), column) if column else ""
+        for each in filter(None, columns.values()):
+            part = part_with(store.dialect, stored_parts(connection, each.table.name), each.column)
             name = store.dialect.stored(f"{part}_by_zone")
             if part and all(index["name"] != name for index in inspector.get_indexes(store.dialect.stored(part))):
-                missing.append((part, column))
+                missing.append((part, each.column))
     if missing and not store.is_past:
         quoted = store.dialect.quoted
         with suppress(StoreError), store.begin() as connection:  # without one it is slow, and nothing else
@@ -145,22 +178,17 @@ def _index(store: Store, questions: Mapping[str, str]) -> None:
                 store.dialect.run(connection, index)
 
 
-def _zones_of(connection: sa.Connection, form_id: str, question: str) -> str:
+def _zones_of(connection: sa.Connection, form_id: str, column: ZoneColumn | None) -> str:
     """The query for root uuid and zone of a form's rows; there are none before its first pull, and no zone where none is asked."""
     parts = stored_parts(connection, form_id)
-    tables = stored_tables(connection, form_id)
     if not parts:
         return "SELECT NULL AS root_uuid, NULL AS zone"
     dialect = dialect_of(connection)
-    column = _column_of(tables[0], question) if tables and question else ""
-    part = part_with(dialect, parts, column) if column else ""
-    zone = dialect.quoted(column) if part else "NULL"
+    part = part_with(dialect, stored_parts(connection, column.table.name), column.column) if column else ""
+    if column and part and column.table.repeat:
+        return first_answers(dialect, part, column.column)
+    zone = dialect.quoted(column.column) if column and part else "NULL"
     return f"SELECT root_uuid, {zone} AS zone FROM {dialect.quoted(part or parts[0][0])}"
-
-
-def _column_of(table: FlatTable, question: str) -> str:
-    """The column that a question has in its form's table; empty when it has none."""
-    return next((column.name for column in table.columns if column.question == question), "")
 
 
 def _read(connection: sa.Connection, query: str, rows: str, form_id: str) -> Iterator[Any]:
@@ -178,14 +206,21 @@ def _lines(*texts: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
-def condition(form_table: FlatTable, question: str, zones: Sequence[str], all_zones: Sequence[str]) -> Where:
+def condition(
+    form_table: FlatTable,
+    column: ZoneColumn | None,
+    zones: Sequence[str],
+    all_zones: Sequence[str],
+    said: Answers | None = None,
+) -> Where:
     """The rows of a form, or of a repeat of it, that are in *zones*; *form_table* is the form's own.
 
     *zones* may be `ELSEWHERE` alone: the rows that are in none of *all_zones*. A form whose rows say no zone
-    (*question* is empty) is elsewhere.
+    (*column* is None) is elsewhere. *said*: what its rows answer (`answers`), where that is not the zones' codes.
     """
     is_elsewhere = list(zones) == [ELSEWHERE]
-    column = (_column_of(form_table, question) or question) if question else ""
-    if not column:
-        return EVERYWHERE if is_elsewhere else Where("root_uuid", (), form_id=form_table.name)
-    return Where(column, all_zones if is_elsewhere else zones, is_elsewhere, form_table.name)
+    if column is None:
+        return EVERYWHERE if is_elsewhere else Where("root_uuid", (), table=form_table.name)
+    codes = all_zones if is_elsewhere else zones
+    values = codes if said is None else [answer for code in codes for answer in said.get(code, ())]
+    return Where(column.column, values, is_elsewhere, column.table.name, bool(column.table.repeat))

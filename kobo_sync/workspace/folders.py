@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE
+from kobo_sync.config.files import ENUMERATORS_FILE, MISSION_FILE, SECRETS_FILE, ZONES_FILE
 from kobo_sync.errors import Busy, ConfigError, StoreError, disk_error
 from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
@@ -282,7 +282,8 @@ class Workspace:
 
         catalogues = {}
         for path in sorted({*(self.root / "config").glob("*.csv")} - {self.root / ENUMERATORS_FILE}):  # people: no list
-            rows = read_csv(read_text(path, f"config/{path.name}"), f"config/{path.name}", required=("code",))
+            name = f"config/{path.name}"
+            rows = read_csv(read_text(path, name), name, required=("code",), may_be_empty=name == ZONES_FILE)
             catalogues[path.name] = tuple(
                 Choice(
                     row["code"],

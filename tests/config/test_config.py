@@ -61,9 +61,9 @@ def test_a_wrong_key_or_value_is_named(old: str, new: str, place: str, said: str
 @pytest.mark.parametrize(
     ("zones", "place"),
     [
-        (None, "config/zones.csv: the file is missing"),
+        (None, "config/zones.csv: there are no zones, and the form"),
         ("code,label_ar\nnord,الشمال\n", "config/zones.csv, label_fr"),
-        ("code,label_fr\n", "config/zones.csv: there is no row"),
+        ("code,label_fr\n", "config/zones.csv: there are no zones"),
         ("code,label_fr\nnord,Nord\nnord,Nord\n", "config/zones.csv, row 3, code"),
         ("code,label_fr\n,Nord\n", "config/zones.csv, row 2, code"),
         ("code,label_fr\nnörd,Nord\n", "config/zones.csv, row 2, code"),

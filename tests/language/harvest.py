@@ -21,6 +21,7 @@ WHOLLY = (
     "config/lists.py",
     "config/zones.py",
     "errors.py",
+    "forms/chosen.py",
     "forms/compare.py",
     "forms/sheets.py",
     "forms/unpacking.py",

@@ -156,7 +156,7 @@ def test_a_missing_list_is_named_with_its_cure(field_team: Field) -> None:
     (field_team.mission.workspace.root / "config" / "zones.csv").unlink()
     with pytest.raises(ConfigError) as failure:
         deploy(field_team.reopen())
-    assert re.search(r"config/zones\.csv: the file is missing", str(failure.value))
+    assert re.search(r"config/zones\.csv: there are no zones, and the form", str(failure.value))
 
 
 def test_an_archived_form_stays_archived_unless_forced(field_team: Field) -> None:

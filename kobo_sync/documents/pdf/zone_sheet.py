@@ -1,14 +1,37 @@
-"""The one-page zone sheet as a PDF: key figures, needs, learning, satisfaction, participation, road map."""
+"""The one-page zone sheet as a PDF: key figures, needs, learning, satisfaction, participation, road map, chosen questions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from kobo_sync.documents.colours import ramp, tint
 from kobo_sync.documents.pdf.pages import HATCHES, HEAD, Logo, page_words, say, shown_logos
 from kobo_sync.documents.pdf.typeset import pdf
 from kobo_sync.language.catalogue import t
+
+Row = TypeVar("Row", bound=Sequence[Any])
+
+
+@dataclass(frozen=True)
+class Card:
+    """A chosen question: how many answered (*number*), *numbers* (number, meaning), *bars* (label, drawn share if any, share).
+
+    *more* says what the bars leave out; *missing* stands where nothing can be shown.
+    """
+
+    title: str
+    number: str
+    numbers: Sequence[tuple[str, str]]
+    bars: Sequence[tuple[str, float | None, str]]
+    more: str
+    missing: str
+
+    @property
+    def height(self) -> float:
+        """About how many lines it takes."""
+        return 2.8 + len(self.title) // 55 + len(self.bars) + bool(self.more) + 2 * bool(self.numbers)
 
 
 @dataclass(frozen=True)
@@ -17,8 +40,8 @@ class ZoneSheet:
 
     *figures*: (number, meaning). *needs*: (label, below, share of the longest bar, number). *learnt*:
     (theme, before, after, change). *levels* and *judged*: (question, shares per level). *present*: a
-    table with its header first and total last; *actions* a table with its header first. Where a part
-    has nothing to show, its *missing* text (by the part's name) stands instead.
+    table with its header first and total last; *actions* a table with its header first. A part that is None is left out; where
+    one has nothing to show, its *missing* text (by the part's name) stands instead.
     """
 
     title: str
@@ -27,13 +50,14 @@ class ZoneSheet:
     dated: str
     author: str
     figures: Sequence[tuple[str, str]]
-    needs: Sequence[tuple[str, str, float, str]]
+    needs: Sequence[tuple[str, str, float, str]] | None
     common: str
-    learnt: Sequence[tuple[str, float, float, str]]
+    learnt: Sequence[tuple[str, float, float, str]] | None
     levels: Sequence[str]
-    judged: Sequence[tuple[str, Sequence[float]]]
-    present: Sequence[Sequence[str]]
-    actions: Sequence[Sequence[str]]
+    judged: Sequence[tuple[str, Sequence[float]]] | None
+    present: Sequence[Sequence[str]] | None
+    actions: Sequence[Sequence[str]] | None
+    chosen: Sequence[Card]
     note: str
     draft: bool
     colour: str
@@ -55,18 +79,20 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
             "judged": t("Satisfaction (in % of the answers)"),
             "present": t("Participation"),
             "actions": t("Road map"),
+            "chosen": t("Answers"),
         },
         "subtitle": sheet.subtitle,
         "names": [say(name) for name in sheet.names],
         "dated": sheet.dated,
         "figures": [[say(big), small] for big, small in sheet.figures],
-        "needs": [[say(label), say(below), share, number] for label, below, share, number in sheet.needs],
+        "needs": _rows(sheet.needs, lambda row: [say(row[0]), say(row[1]), *row[2:]]),
         "common": sheet.common,
-        "learnt": [[say(theme), before, after, change] for theme, before, after, change in sheet.learnt],
+        "learnt": _rows(sheet.learnt, lambda row: [say(row[0]), *row[1:]]),
         "levels": [[say(level), *style] for level, style in zip(sheet.levels, styles, strict=True)],
-        "judged": [[say(label), list(shares)] for label, shares in sheet.judged],
-        "present": [[say(cell) for cell in row] for row in sheet.present],
-        "actions": [[say(cell) for cell in row] for row in sheet.actions],
+        "judged": _rows(sheet.judged, lambda row: [say(row[0]), list(row[1])]),
+        "present": _rows(sheet.present, lambda row: [*map(say, row)]),
+        "actions": _rows(sheet.actions, lambda row: [*map(say, row)]),
+        "chosen": [[_card(card) for card in column] for column in _halves(sheet.chosen)],
         "missing": sheet.missing,
         "note": sheet.note,
         "draft": sheet.draft,
@@ -76,6 +102,32 @@ def zone_sheet(sheet: ZoneSheet) -> bytes:
         "warm": ramp(5, sheet.colour)[0][0],
     }
     return pdf(HEAD + HATCHES + _SOURCE, data, title=sheet.title, author=sheet.author)
+
+
+def _rows(rows: Sequence[Row] | None, made: Callable[[Row], list[object]]) -> list[list[object]] | None:
+    return None if rows is None else [made(row) for row in rows]
+
+
+def _card(card: Card) -> dict[str, object]:
+    return {
+        "title": say(card.title),
+        "number": say(card.number),
+        "numbers": [[say(number), say(meant)] for number, meant in card.numbers],
+        "bars": [[say(label), drawn, say(share)] for label, drawn, share in card.bars],
+        "more": card.more,
+        "missing": card.missing,
+    }
+
+
+def _halves(cards: Sequence[Card]) -> list[list[Card]]:
+    """The cards in two columns of about one height, in order."""
+    whole = sum(card.height for card in cards)
+    columns: list[list[Card]] = [[], []]
+    above = 0.0
+    for card in cards:
+        columns[int(above + card.height / 2 > whole / 2)].append(card)
+        above += card.height
+    return [column for column in columns if column]
 
 
 _SOURCE = r"""
@@ -94,7 +146,7 @@ _SOURCE = r"""
   inset: 5pt, width: 100%, height: 47pt, align(center + horizon)[#text(if pair.at(0).s.len() > 14 { 11pt } else { 17pt }, weight: "bold",
   fill: ink, show-text(pair.at(0))) \ #text(8pt, pair.at(1))])))
 
-#let needs = if d.needs.len() == 0 { absent("needs") } else {
+#let needs = if d.needs == none {} else if d.needs.len() == 0 { absent("needs") } else {
   grid(columns: (50%, 1fr, auto), row-gutter: 6.5pt, column-gutter: 6pt, align: (end + horizon, start + horizon, start + horizon),
     ..d.needs.enumerate().map(((place, need)) => (
       { text(8.5pt, show-text(need.at(0))); if need.at(1).s != "" { linebreak(); text(8.5pt, fill: muted, show-text(need.at(1))) } },
@@ -111,7 +163,7 @@ _SOURCE = r"""
   place(dx: before * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: white, stroke: 1.4pt + warm))
   place(dx: after * wide - 3.2pt, dy: 1.3pt, circle(radius: 3.2pt, fill: ink))
 }))
-#let learnt = if d.learnt.len() == 0 { absent("learnt") } else {
+#let learnt = if d.learnt == none {} else if d.learnt.len() == 0 { absent("learnt") } else {
   grid(columns: (1fr, wide, auto), row-gutter: 6pt, column-gutter: 7pt, align: horizon,
     ..d.learnt.map(row => (text(8.5pt, show-text(row.at(0))), dumbbell(row.at(1), row.at(2)), text(8.5pt, row.at(3)))).flatten())
   v(1pt)
@@ -119,7 +171,7 @@ _SOURCE = r"""
     #box(circle(radius: 2.4pt, fill: ink)) #d.words.after · #d.words.scale]
 }
 
-#let judged = if d.judged.len() == 0 { absent("judged") } else {
+#let judged = if d.judged == none {} else if d.judged.len() == 0 { absent("judged") } else {
   grid(columns: (38%, 1fr), row-gutter: 3pt, column-gutter: 6pt, align: (end + horizon, start + horizon),
     ..d.judged.map(row => (text(8.5pt, show-text(row.at(0))),
       if row.at(1).len() == 0 { text(8pt, fill: muted, "–") } else {
@@ -137,31 +189,64 @@ _SOURCE = r"""
     box(width: 7pt, height: 7pt, stroke: .4pt + muted, fill: hatched(rgb(level.at(1)), level.at(2))), show-text(level.at(0))))).join(h(9pt))))
 }
 
-#let present = table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { start } else { end },
+#let present = if d.present != none { table(columns: (1.8fr,) + (d.present.first().len() - 1) * (1fr,), align: (x, y) => if x == 0 { start } else { end },
   stroke: .4pt + rule, inset: 3.6pt, fill: (_, y) => if y == 0 { ink } else if y == d.present.len() - 1 { soft },
   table.header(..d.present.first().map(white-text)),
-  ..d.present.slice(1).enumerate().map(((y, row)) => row.map(cell => if y == d.present.len() - 2 { strong(show-text(cell)) } else { show-text(cell) })).flatten())
+  ..d.present.slice(1).enumerate().map(((y, row)) => row.map(cell => if y == d.present.len() - 2 { strong(show-text(cell)) } else { show-text(cell) })).flatten()) }
 
-#let actions = if d.actions.len() < 2 { absent("actions") } else {
+#let actions = if d.actions == none {} else if d.actions.len() < 2 { absent("actions") } else {
   table(columns: (auto, 2.3fr, 1.5fr, 1.3fr, auto, 1.6fr), stroke: .4pt + rule, inset: 3.6pt,
     fill: (_, y) => if y == 0 { ink } else if calc.even(y) { rgb("#F5F7F9") },
     table.header(..d.actions.first().map(white-text)), ..d.actions.slice(1).flatten().map(cell => text(8.5pt, show-text(cell))))
 }
 
+#let card(c) = block(breakable: false, above: 8pt, below: 8pt, {
+  text(9pt, weight: "bold", show-text(c.title))
+  linebreak()
+  text(7.5pt, fill: muted, show-text(c.number))
+  if c.missing != "" { linebreak(); text(8pt, fill: muted, c.missing) }
+  if c.numbers.len() > 0 {
+    v(-3pt)
+    grid(columns: c.numbers.len() * (1fr,), gutter: 4pt, ..c.numbers.enumerate().map(((place, pair)) => block(fill: soft, radius: 2pt, inset: 3pt,
+      width: 100%, align(center)[#text(if place == 0 { 11pt } else { 9.5pt }, weight: "bold", fill: ink, show-text(pair.at(0))) \
+        #text(7pt, show-text(pair.at(1)))])))
+  }
+  if c.bars.len() > 0 {
+    v(-3pt)
+    grid(columns: (46%, 1fr, 34pt), row-gutter: 4pt, column-gutter: 5pt, align: (end + horizon, start + horizon, start + horizon),
+      ..c.bars.map(bar => (text(8pt, show-text(bar.at(0))),
+        if bar.at(1) == none { line(length: 100%, stroke: (paint: rule, thickness: .6pt, dash: "dotted")) } else {
+          rect(width: calc.max(.5, bar.at(1) * 100) * 1%, height: 7pt, fill: ink) },
+        text(8pt, show-text(bar.at(2))))).flatten())
+  }
+  if c.more != "" { text(7.5pt, fill: muted, c.more) }
+})
+
 #let page-body = {
   if d.logos.len() > 0 { block(below: 5pt, logos(10mm)) }
   opening
   v(3pt)
-  figures
-  grid(columns: (1fr, 1fr), gutter: 14pt, [#heading(level: 2, d.words.needs)
-    #needs], [#heading(level: 2, d.words.learnt)
-    #learnt])
-  heading(level: 2, d.words.judged)
-  judged
-  heading(level: 2, d.words.present)
-  present
-  heading(level: 2, d.words.actions)
-  actions
+  if d.figures.len() > 0 { figures }
+  let first = (..if d.needs != none { ([#heading(level: 2, d.words.needs)
+    #needs],) }, ..if d.learnt != none { ([#heading(level: 2, d.words.learnt)
+    #learnt],) })
+  if first.len() > 0 { grid(columns: first.len() * (1fr,), gutter: 14pt, ..first) }
+  if d.judged != none {
+    heading(level: 2, d.words.judged)
+    judged
+  }
+  if d.present != none {
+    heading(level: 2, d.words.present)
+    present
+  }
+  if d.actions != none {
+    heading(level: 2, d.words.actions)
+    actions
+  }
+  if d.chosen.len() > 0 {
+    heading(level: 2, d.words.chosen)
+    grid(columns: d.chosen.len() * (1fr,), gutter: 14pt, ..d.chosen.map(column => column.map(card).join()))
+  }
   v(2pt)
   text(7.5pt, fill: muted, d.note)
 }
