@@ -185,7 +185,6 @@ def test_papers_are_english_and_speak_of_nothing_else(told: tuple[Field, dict[st
             kept = [line for line in text.splitlines() if not line.startswith(("✍", PRIVACY, CERTIFIED))]
             lines = [line for line in kept if FRENCH.search(line) or ABSENT.search(line)]
             assert not lines, (path, lines[:6])
-            assert not re.search(r"(?<![\d.,])0\s?%", text) or "evaluations" in path, path
     assert not [f for f in steps["deliver"].findings if f.severity == "error"]
 
 
