@@ -183,14 +183,18 @@ class Submission:
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone of the mission; *quotas* per group code, *target* their total in persons."""
+    """A zone of the mission. *target*: persons expected, 0 where none are set; *quotas* the same per group code, *sex_quotas* per sex.
+
+    *days*: those of its activity, in order; none where the config gives it none.
+    """
 
     code: str
     labels: Mapping[str, str]
     target: int
     quotas: Mapping[str, int]
-    training_on: date | None
+    days: tuple[date, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    sex_quotas: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

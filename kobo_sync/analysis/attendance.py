@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kobo_sync.analysis import days, half_days, meaning
 from kobo_sync.analysis.facts import Facts
@@ -27,10 +27,14 @@ from kobo_sync.analysis.persons import (
     registered,
     told_elsewhere,
 )
+from kobo_sync.config.config import Config, FormSettings, Proof
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Zone
 
 __all__ = ["TRAITS", "Attendance", "Completion", "HalfDay", "Person", "Signature", "names", "registered"]
+
+
+Whole = Literal["day", "sessions", "days"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,12 @@ class Attendance:
     """The persons of a zone or of the mission, by zone then name; who is not on the zone's list comes last in each zone.
 
     *sessions* are the config's, *half_days* those that were signed or are due, with their day where a zone has several.
-    Attendance rows add up: *n_rows* = *n_counted* (one per person and half-day) + *n_unsigned* (no signature, where the form
-    asks for one) + *n_no_session* (an unknown half-day) + *n_repeated* (a half-day that the person signed before: the first
-    counts). *n_declared* of those counted have no signature because their form asks for none: whoever kept the list says that
-    the person was there. *n_refused*: registrations without consent. Source: mission's definition of « présent ».
+    Attendance rows add up: *n_rows* = *n_counted* (one per person and half-day) + *n_absent* (their answer says so) +
+    *n_unanswered* (no answer where one proves presence) + *n_unsigned* (no signature, where it does) + *n_no_session* (an unknown
+    half-day) + *n_repeated* (a half-day that the person signed before: the first counts). *n_declared* of those counted have no
+    signature because it is not what proves presence (`FormSettings.proof`): whoever kept the list says that the person was there.
+    *n_refused*: registrations without consent. *due*: of the zones of several days, the keys of all their half-days.
+    Source: mission's definition of « présent ».
     """
 
     people: tuple[Person, ...]
@@ -49,11 +55,14 @@ class Attendance:
     half_days: tuple[HalfDay, ...]
     n_rows: int
     n_counted: int
+    n_absent: int
+    n_unanswered: int
     n_unsigned: int
     n_no_session: int
     n_repeated: int
     n_declared: int
     n_refused: int
+    due: Mapping[str, frozenset[str]]
 
     @cached_property
     def present(self) -> tuple[Person, ...]:
@@ -72,10 +81,12 @@ class Attendance:
 
     @cached_property
     def full_day(self) -> tuple[Person, ...]:
-        """Persons who signed every half-day of one day at least."""
+        """Persons who were there at every session of all days of their zone; of a zone of one day, or none in the config, of one day at least."""
         return tuple(person for person in self.people if self._has_full_day(person))
 
     def _has_full_day(self, person: Person) -> bool:
+        if due := self.due.get(person.zone):
+            return person.signatures.keys() >= due
         signed = {each.day: set[str]() for each in self.half_days}
         for each in self.half_days:
             if each.key in person.signatures:
@@ -129,10 +140,11 @@ class Completion:
 def attendance(facts: Facts) -> Attendance:
     """Who is registered, who signed what. Raises: nothing; no rows give nobody.
 
-    Where the form asks for no signature, a row of a known half-day is presence, and where it asks for no half-day (or the config
-    has none) any row.
+    What proves presence, the form's settings say (`FormSettings.proof`). Where a form asks for no half-day (or the config has none)
+    no half-day is asked of its rows.
     """
-    zones, sessions = signed_by_zone(facts), tuple(session.code for session in facts.config.sessions)
+    config = facts.config
+    zones, sessions = signed_by_zone(facts), tuple(session.code for session in config.sessions)
     walk_ins = sorted((each for signed in zones.values() for each in signed.walk_ins), key=lambda each: each[0])
     merged = keys_over_zones(person for _, person in walk_ins)
     people: list[Person] = []
@@ -143,25 +155,35 @@ def attendance(facts: Facts) -> Attendance:
         ]
         people += mine if mine == list(signed.people) else sorted(mine, key=_order)
     halves = {half.key: half for signed in zones.values() for half in signed.half_days}
-    due = {half.key: half for day in {each.day for each in halves.values()} or {""} for half in _due(day, sessions)}
+    by_session = is_by_half_day(facts)
+    due = {
+        zone.code: half_days.due(config, zone, by_session=by_session) for zone in zones_of(facts) if len(zone.days) > 1
+    }
+    planned = {half.key: half for mine in due.values() for half in mine}
+    days_due = {half.day for half in planned.values()}
+    others = {half.day for half in halves.values()} - days_due or ({""} if not planned else set())
+    planned |= {half.key: half for day in others for half in _due(day, sessions if by_session else ())}
     reasons = Counter(reason for signed in zones.values() for reason in signed.set_aside.values())
     n_rows = sum(signed.n_rows for signed in zones.values())
     return Attendance(
         people=tuple(people),
         sessions=sessions,
-        half_days=half_days.ordered(halves | due, sessions),
+        half_days=half_days.ordered(halves | planned, sessions),
         n_rows=n_rows,
         n_counted=n_rows - reasons.total(),
+        n_absent=reasons["absent"],
+        n_unanswered=reasons["unanswered"],
         n_unsigned=reasons["unsigned"],
         n_no_session=reasons["no_session"],
         n_repeated=reasons["repeated"],
         n_declared=sum(not each.filename for person in people for each in person.signatures.values()),
         n_refused=sum(meaning.refused_by_zone(facts, "registration").values()),
+        due={zone: frozenset(half.key for half in mine) for zone, mine in due.items()},
     )
 
 
 def set_aside(facts: Facts) -> Mapping[str, str]:
-    """The attendance rows that count for nothing: root_uuid → ``unsigned``, ``no_session`` or ``repeated``, see `Attendance`."""
+    """The attendance rows that count for nothing: root_uuid → ``absent``, ``unanswered``, ``unsigned``, ``no_session`` or ``repeated``."""
     return {root: reason for signed in signed_by_zone(facts).values() for root, reason in signed.set_aside.items()}
 
 
@@ -207,8 +229,8 @@ def _signed(
     aside: dict[str, str] = {}
     signing: list[tuple[str, _Row]] = []
     for key, row in rows:
-        if row.asks_signature and not row.filename:
-            aside[row.root_uuid] = "unsigned"
+        if reason := row.disproved:
+            aside[row.root_uuid] = reason
         elif row.asks_session and row.session not in sessions:
             aside[row.root_uuid] = "no_session"
         else:
@@ -220,7 +242,7 @@ def _signed(
         halves[half.key] = half
         if half.key in signatures.setdefault(key, {}):
             aside[row.root_uuid] = "repeated"
-        signatures[key].setdefault(half.key, Signature(row.root_uuid, row.filename))
+        signatures[key].setdefault(half.key, row.signature)
     mine = {person.key for person in own}
     people = [replace(person, signatures=signatures.get(person.key, {})) for person in own]
     for _, person in came.people:
@@ -231,15 +253,19 @@ def _signed(
 
 
 class _Row(NamedTuple):
-    """One attendance row."""
+    """One attendance row: the *signature* that proves presence, or why it proves none (*disproved*)."""
 
-    root_uuid: str
-    filename: str
+    signature: Signature
+    disproved: str
     session: str
     day: date | None
     own_day: bool
-    asks_signature: bool
     asks_session: bool
+
+    @property
+    def root_uuid(self) -> str:
+        """The submission's."""
+        return self.signature.root_uuid
 
 
 def _rows(facts: Facts) -> Iterator[_Row]:
@@ -247,21 +273,37 @@ def _rows(facts: Facts) -> Iterator[_Row]:
     config = facts.config
     table = meaning.rows(facts, "attendance").table
     when: dict[tuple[str, str], tuple[date | None, bool]] = {}
+    begun: dict[tuple[str, str], str] = {}
     for form_id in config.forms_with_role("attendance"):
         raw = facts.tables.get(form_id)
         if raw is not None and len(raw):
             question = config.forms[form_id].fields.get("day", "")
             told = days.row_days(raw, facts.forms.get(form_id), question, config)
-            roots = (meaning.text(root) for root in raw["root_uuid"].tolist())
+            roots = [meaning.text(root) for root in raw["root_uuid"].tolist()]
             dates = told.days.astype("datetime64[D]").tolist()  # None where nothing tells it
             when |= {
                 (form_id, root): (day, own) for root, day, own in zip(roots, dates, told.own.tolist(), strict=True)
             }
-    asks = {form_id: _asks(facts, form_id) for form_id in config.forms_with_role("attendance")}
-    columns = (table[name].tolist() for name in ("form_id", "root_uuid", "signature", "session"))
+            if config.forms[form_id].proof == "row":
+                hours = days.begun_at(raw, facts.forms.get(form_id), config)
+                begun |= {(form_id, root): hour for root, hour in zip(roots, hours, strict=True)}
+    asks_session = {form_id: _asks_session(facts, form_id) for form_id in config.forms_with_role("attendance")}
+    columns = (table[name].tolist() for name in ("form_id", "root_uuid", "signature", "present", "session"))
     for form_id, *cells in zip(*columns, strict=True):
-        root, filename, session = map(meaning.text, cells)
-        yield _Row(root, filename, session, *when.get((form_id, root), (None, False)), *asks[form_id])
+        root, filename, answer, session = map(meaning.text, cells)
+        disproved = disproof(config, config.forms[form_id], filename, answer)
+        answered = config.forms[form_id].proof == "answer"
+        signature = Signature(root, filename, answered, begun.get((form_id, root), ""))
+        yield _Row(signature, disproved, session, *when.get((form_id, root), (None, False)), asks_session[form_id])
+
+
+def disproof(config: Config, form: FormSettings, signature: str, answer: str) -> str:
+    """Why a row of an attendance form proves nobody's presence (``unsigned``, ``absent``, ``unanswered``); empty where it does."""
+    if form.proof == "signature":
+        return "" if signature else "unsigned"
+    if form.proof == "row" or answer in config.present_codes:
+        return ""
+    return "absent" if answer else "unanswered"
 
 
 def walk_in_keys(facts: Facts) -> dict[str, str]:
@@ -297,20 +339,79 @@ def completion_by_group(present: Attendance, zones: Sequence[Zone], groups: Sequ
     return completions
 
 
+def proof_of(facts: Facts) -> Proof:
+    """What proves presence in all attendance forms: the least of what one of them takes; whoever keeps the list says it where none is a signature."""
+    proofs = {facts.config.forms[form_id].proof for form_id in facts.config.forms_with_role("attendance")}
+    return "row" if "row" in proofs else "answer" if "answer" in proofs else "signature"
+
+
+def completion_by_sex(present: Attendance, zones: Sequence[Zone]) -> dict[str, Completion]:
+    """The same per sex, where the config expects so many women and men."""
+    cells = Counter((person.zone, person.traits["sex"]) for person in present.present)
+    sexes = dict.fromkeys(sex for zone in zones for sex in zone.sex_quotas)
+    return {
+        sex: _completion(
+            [(cells[zone.code, sex], zone.sex_quotas.get(sex, 0)) for zone in zones], capped=len(zones) > 1
+        )
+        for sex in sexes
+    }
+
+
 def is_signed(facts: Facts) -> bool:
-    """Whether presence is a signature: every attendance form asks for one; else whoever keeps the list says who was there."""
-    return all(_asks(facts, form_id)[0] for form_id in facts.config.forms_with_role("attendance"))
+    """Whether presence is a signature in every attendance form."""
+    return proof_of(facts) == "signature"
 
 
 def is_by_half_day(facts: Facts) -> bool:
     """Whether presence is of a half-day: every attendance form asks which one."""
-    return all(_asks(facts, form_id)[1] for form_id in facts.config.forms_with_role("attendance"))
+    return all(_asks_session(facts, form_id) for form_id in facts.config.forms_with_role("attendance"))
 
 
-def _asks(facts: Facts, form_id: str) -> tuple[bool, bool]:
-    """Whether the form asks for a signature, and for the half-day."""
-    fields = facts.config.forms[form_id].fields
-    return bool(fields.get("signature")), bool(fields.get("session") and facts.config.sessions)
+def are_half_days(facts: Facts) -> bool:
+    """Whether the sessions are half-days: two a day; other numbers are called sessions."""
+    config = facts.config
+    days = range(1, max((len(zone.days) for zone in config.zones), default=0) + 1) or range(1, 2)
+    return all(len(config.sessions_on(day)) == 2 for day in days)
+
+
+def n_due(facts: Facts) -> int:
+    """How many sessions (or days, where no session is asked) the zone of *facts*, or each of the mission's at most, has in all."""
+    by_session = is_by_half_day(facts)
+    of_one_day = len(facts.config.sessions_on(1)) if by_session else 0
+    zones = zones_of(facts)
+    return max((len(half_days.due(facts.config, zone, by_session=by_session)) for zone in zones), default=of_one_day)
+
+
+def has_full_day(facts: Facts) -> bool:
+    """Whether it can be said who was there from beginning to end: there are several sessions, or days."""
+    return facts.config.has_role("attendance") and n_due(facts) > 1
+
+
+def whole(facts: Facts) -> Whole:
+    """What somebody attends who is there from beginning to end: the day, all sessions of several days, or every day."""
+    if not spans_days(facts):
+        return "day"
+    return "sessions" if is_by_half_day(facts) else "days"
+
+
+def spans_days(facts: Facts) -> bool:
+    """Whether the zone of *facts*, or one of the mission's, has several days."""
+    return any(len(zone.days) > 1 for zone in zones_of(facts))
+
+
+def asks(facts: Facts, trait: str) -> bool:
+    """Whether the mission asks this of those who register or come; a group also must be one of the config's."""
+    return facts.config.asks(trait, "registration", "attendance") and (trait != "group" or bool(facts.config.groups))
+
+
+def group_codes(facts: Facts) -> tuple[str, ...]:
+    """The groups by which persons are counted: the config's, where they are asked for theirs."""
+    return tuple(group.code for group in facts.config.groups) if asks(facts, "group") else ()
+
+
+def _asks_session(facts: Facts, form_id: str) -> bool:
+    """Whether the form asks for the half-day."""
+    return bool(facts.config.forms[form_id].fields.get("session") and facts.config.sessions)
 
 
 def zones_of(facts: Facts) -> list[Zone]:

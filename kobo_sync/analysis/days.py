@@ -50,6 +50,16 @@ def row_days(table: pd.DataFrame, form: Form | None, question: str, config: Conf
     return RowDays(days, own)
 
 
+def begun_at(table: pd.DataFrame, form: Form | None, config: Config) -> list[str]:
+    """The local hour (``HH:MM``) at which the phone began each row; empty where it does not say."""
+    name = _first(form, "start", table)
+    if not name:
+        return [""] * len(table)
+    texts = pd.Series([meaning.text(value) or None for value in table[name].tolist()], dtype=object)
+    moments = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+    return moments.dt.tz_convert(config.mission.timezone).dt.strftime("%H:%M").fillna("").tolist()
+
+
 def local_days(moments: pd.Series, config: Config) -> Days:
     """Aware moments as days in the mission's time zone."""
     local = moments.dt.tz_convert(config.mission.timezone).dt.tz_localize(None)

@@ -1,9 +1,9 @@
-"""Which half-day of which training day each attendance row signs: a second day with the same half-days overwrites none of the first.
+"""Which session (half-day) of which day each attendance row is of: a second day with the same sessions overwrites none of the first.
 
 The training days of a zone:
 
-* Where the config gives the zone one day (``training_on``, or a mission of one day), that is its day, and rows that say another,
-  typed or corrected later, belong to it.
+* Where the config gives the zone its days (``days`` of zones.csv, or a mission of one day), those are its days. Rows that say
+  another, typed or corrected later, belong to the last of them before it; a session that is held on one day alone is that day's.
 * Else they are the days within the mission that its rows say (a date question, else when the phone began, `days.row_days`);
   a row outside them belongs to the last of them before it.
 * In both cases another day within the mission is a training day of its own when two persons at least sign a half-day on it
@@ -20,13 +20,15 @@ from datetime import date
 from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.config import Config
+from kobo_sync.model import Zone
 
 SIGNED_AGAIN = 2  # persons who sign a half-day a second time: from so many on it is another day, not a slip
 
 
 @dataclass(frozen=True)
 class HalfDay:
-    """A half-day that is signed. *day*: ISO date, empty where the zone has one training day; *session*: its code, empty where none is asked."""
+    """A half-day, or another session. *day*: ISO date, empty where the zone has one day; *session*: its code, empty where none is asked."""
 
     day: str
     session: str
@@ -46,8 +48,23 @@ class Mark(NamedTuple):
     own: bool
 
 
+def due(config: Config, zone: Zone, *, by_session: bool = True) -> list[HalfDay]:
+    """The sessions of all days that the config gives *zone*, in order; those of one day, without a date, where it gives it none.
+
+    Without *by_session*, or where the config has no sessions: the days alone, where there are several.
+    """
+    days = {number: day.isoformat() for number, day in enumerate(zone.days, 1)} if len(zone.days) > 1 else {1: ""}
+    if by_session and config.sessions:
+        return [HalfDay(day, each.code) for number, day in days.items() for each in config.sessions_on(number)]
+    return [HalfDay(day, "") for day in days.values() if day]
+
+
 def half_days(facts: Facts, zone: str, marks: Sequence[Mark]) -> list[HalfDay]:
     """The half-day of each of a zone's *marks*."""
+    settings = facts.config.zone(zone)
+    if settings and len(settings.days) > 1:
+        fixed = {s.code: settings.days[s.days[0] - 1] for s in facts.config.sessions if len(s.days) == 1}
+        marks = [mark._replace(day=fixed.get(mark.session, mark.day)) for mark in marks]
     training_days = _training_days(facts, zone, marks)
     if len(training_days) < 2:
         return [HalfDay("", mark.session) for mark in marks]
@@ -63,13 +80,10 @@ def _training_days(facts: Facts, zone: str, marks: Sequence[Mark]) -> list[date]
     within = [day for day in by_day if mission.starts_on <= day <= mission.ends_on]
     own = {mark.day for mark in marks if mark.own}
     settings = facts.config.zone(zone)
-    configured = settings.training_on if settings else None
-    if configured is None and mission.starts_on == mission.ends_on:
-        configured = mission.starts_on
-    if configured is not None:
-        chosen = {configured}
-    else:
-        chosen = {day for day in within if day in own} or set(_most_frequent(marks))
+    configured = set(settings.days) if settings else set()
+    if not configured and mission.starts_on == mission.ends_on:
+        configured = {mission.starts_on}
+    chosen = configured or {day for day in within if day in own} or set(_most_frequent(marks))
     signed = set().union(*(by_day.get(day, set()) for day in chosen))
     for day in sorted(within or by_day):
         if day not in chosen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
@@ -10,6 +12,7 @@ from kobo_sync.analysis.needs import needs
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
+from kobo_sync.config.config import Role
 from kobo_sync.model import Indicator
 
 
@@ -19,14 +22,23 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
     Units: ``persons``, ``share`` (0..1), ``percent`` (test scores), ``points``, ``index``, ``actions``.
     *n* is the denominator (for a count, what it was counted among). Raises: nothing.
     """
-    zone = facts.zone.code if facts.zone else ""
-    listed, learnt = present.attendance(facts), learning(facts)
-    numbers = [
-        *_attendance(facts, zone, listed),
-        *_learning(zone, learnt),
-        *_rates(facts, zone, listed.n_present, learnt),
-    ]
-    judged, ranked, plan = satisfaction(facts), needs(facts), road_map(facts)
+    zone, has = facts.zone.code if facts.zone else "", facts.config.has_role
+    numbers: list[Indicator] = []
+    if has("registration", "attendance"):
+        numbers += _attendance(facts, zone, present.attendance(facts))
+    if has("test"):
+        numbers += _learning(zone, learning(facts))
+    if has("attendance"):
+        numbers += _rates(facts, zone)
+    numbers += _satisfaction(facts, zone) if has("satisfaction") else []
+    numbers += _needs(facts, zone) if has("needs") else []
+    numbers += _road_map(facts, zone) if has("road_map") else []
+    return tuple(numbers)
+
+
+def _satisfaction(facts: Facts, zone: str) -> list[Indicator]:
+    judged = satisfaction(facts)
+    numbers: list[Indicator] = []
     for scale in (*judged.scales, *([judged.intention] if judged.intention else [])):
         low, high = scale.favourable_interval or (None, None)
         for name, value in (
@@ -41,8 +53,15 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
         ("recommendation_low", advice.low),
         ("recommendation_high", advice.high),
     ):
-        numbers.append(Indicator(name, zone, value, "points", advice.n, advice.n_missing))
-    n_scored = sum(ranked.n_by_group.values())
+        if facts.config.asks("recommend", "satisfaction"):
+            numbers.append(Indicator(name, zone, value, "points", advice.n, advice.n_missing))
+    return numbers
+
+
+def _needs(facts: Facts, zone: str) -> list[Indicator]:
+    ranked = needs(facts)
+    numbers: list[Indicator] = []
+    n_scored = sum(ranked.n_by_group.values()) if facts.config.groups else ranked.n
     for need in ranked.needs:
         numbers.append(
             Indicator(
@@ -54,35 +73,52 @@ def indicators(facts: Facts) -> tuple[Indicator, ...]:
                 ranked.n_missing + ranked.n_no_group,
             )
         )
-        numbers.append(
-            Indicator(f"need_severity:{shown(facts, need.code)}", zone, need.severity.value, "index", need.severity.n)
-        )
-    numbers.append(
-        Indicator("agreement", zone, ranked.agreement, "index", sum(n > 0 for n in ranked.n_by_group.values()))
-    )
-    n_common = None if ranked.common is None else float(len(ranked.common))
-    numbers.append(Indicator("common_priorities", zone, n_common, "needs", len(ranked.needs)))
-    numbers.append(Indicator("smart_share", zone, plan.smart_share, "share", len(plan.actions)))
+        if facts.config.asks("severity", "needs"):
+            severity = need.severity
+            numbers.append(
+                Indicator(f"need_severity:{shown(facts, need.code)}", zone, severity.value, "index", severity.n)
+            )
+    if len(facts.config.groups) > 1:
+        n_groups = sum(n > 0 for n in ranked.n_by_group.values())
+        numbers.append(Indicator("agreement", zone, ranked.agreement, "index", n_groups))
+        n_common = None if ranked.common is None else float(len(ranked.common))
+        numbers.append(Indicator("common_priorities", zone, n_common, "needs", len(ranked.needs)))
+    return numbers
+
+
+def _road_map(facts: Facts, zone: str) -> list[Indicator]:
+    plan = road_map(facts)
     overdue = float(len(plan.overdue(facts.as_of.date()))) if facts.as_of else None
-    numbers.append(Indicator("overdue", zone, overdue, "actions", len(plan.actions)))
-    return tuple(numbers)
+    late = [Indicator("overdue", zone, overdue, "actions", len(plan.actions))]
+    smart = Indicator("smart_share", zone, plan.smart_share, "share", len(plan.actions))
+    return [smart, *(late if facts.config.asks("deadline", "road_map") else [])]
 
 
 def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Indicator]:
-    zones = present.zones_of(facts)
+    zones, config = present.zones_of(facts), facts.config
     n, n_listed = listed.n_present, len(listed.people)
     done = present.completion(listed, zones)
-    numbers = [
-        Indicator("present", zone, float(n), "persons", n_listed, listed.n_unsigned + listed.n_no_session),
-        Indicator("full_day", zone, float(listed.n_full_day), "persons", n),
-        Indicator("refusals", zone, float(listed.n_refused), "persons", n_listed + listed.n_refused),
-        Indicator("quota_completion", zone, done.share, "share", done.quota),
-    ]
-    by_group = present.completion_by_group(listed, zones, [group.code for group in facts.config.groups])
+    came = Indicator(
+        "present", zone, float(n), "persons", n_listed, listed.n_unsigned + listed.n_no_session + listed.n_unanswered
+    )
+    whole = Indicator("full_day", zone, float(listed.n_full_day), "persons", n)
+    refusals = Indicator("refusals", zone, float(listed.n_refused), "persons", n_listed + listed.n_refused)
+    attends = config.has_role("attendance")
+    numbers = [came, *([whole] if present.has_full_day(facts) else [])] if attends else []
+    numbers += [refusals] if config.asks("consent", "registration") else []
+    if not attends:
+        return numbers
+    if done.quota:
+        numbers.append(Indicator("quota_completion", zone, done.share, "share", done.quota))
+    cells = present.completion_by_group(listed, zones, present.group_codes(facts))
+    if present.asks(facts, "sex"):
+        cells |= {f"sex:{code}": cell for code, cell in present.completion_by_sex(listed, zones).items()}
     numbers += [
-        Indicator(f"quota_completion:{code}", zone, cell.share, "share", cell.quota) for code, cell in by_group.items()
+        Indicator(f"quota_completion:{code}", zone, cell.share, "share", cell.quota)
+        for code, cell in cells.items()
+        if cell.quota
     ]
-    for trait in ("sex", "group", "age_band", "commune"):
+    for trait in filter(partial(present.asks, facts), ("sex", "group", "age_band", "commune")):
         counts: dict[str, int] = {}
         for answer, k in listed.counts(trait).items():  # a commune is typed
             counts[shown(facts, answer)] = counts.get(shown(facts, answer), 0) + k
@@ -93,13 +129,13 @@ def _attendance(facts: Facts, zone: str, listed: present.Attendance) -> list[Ind
     return numbers
 
 
-def _rates(facts: Facts, zone: str, n_present: int, learnt: Learning) -> list[Indicator]:
-    answers = {
-        "test_before": learnt.n_before,
-        "test_after": learnt.n_after,
-        "satisfaction": len(meaning.rows(facts, "satisfaction").table),
-        "needs": len(meaning.rows(facts, "needs").table),
-    }
+def _rates(facts: Facts, zone: str) -> list[Indicator]:
+    has, n_present = facts.config.has_role, present.attendance(facts).n_present
+    answers: dict[str, int] = {}
+    if has("test"):
+        answers |= {"test_before": learning(facts).n_before, "test_after": learning(facts).n_after}
+    roles: tuple[Role, ...] = ("satisfaction", "needs")
+    answers |= {role: len(meaning.rows(facts, role).table) for role in roles if has(role)}
     return [
         Indicator(f"response_rate:{name}", zone, present.response_rate(n, n_present), "share", n_present)
         for name, n in answers.items()

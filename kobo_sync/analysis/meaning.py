@@ -28,7 +28,7 @@ DETAIL = ("need", "severity", "households", "feasibility", "steps", "proposal")
 # Every meaning that an analysis reads; a form need not declare all of them.
 MEANINGS: dict[Role, tuple[str, ...]] = {
     "registration": ("zone", "consent", "person", *IDENTITY, "age_band", "function", "photo_consent"),
-    "attendance": ("zone", "consent", "session", "day", "person", *IDENTITY, "signature", "note"),
+    "attendance": ("zone", "consent", "session", "day", "person", *IDENTITY, "signature", "present", "note"),
     "test": ("zone", "consent", "moment", "person"),
     "satisfaction": ("zone", "consent", "group", "sex", "intention", "recommend"),
     "needs": ("zone", "consent", "group", "sex", "person", "ranking", *DETAIL),

@@ -28,7 +28,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class Need:
-    """One need. *score* 0..3: mean over the groups of the mean points per respondent; *rank* 1 is first.
+    """One need. *score* 0..3: mean over the groups of the mean points per respondent (over all in a mission without groups); *rank* 1 is first.
 
     Ranks are shared on ties (1, 2, 2, 4) and None for a need without points. *mentions*: respondents who
     put it among their first three. *severity*, *feasibility*: means; *households*: median.
@@ -90,7 +90,7 @@ def needs(facts: Facts) -> Needs:
         for code in (facts.config.codes.female, facts.config.codes.male)
     }
     answered = {code: points for code, points in by_group.items() if points is not None}
-    scores = _mean_over_groups(answered, codes)
+    scores = _mean_over_groups(answered, codes) if group_codes else borda(list(filter(None, ballots)), codes) or {}
     ranks = ranking(scores)
     group_ranks = {code: ranking(points or {}) for code, points in by_group.items()}
     sex_ranks = {code: ranking(points or {}) for code, points in by_sex.items()}
@@ -117,7 +117,9 @@ def needs(facts: Facts) -> Needs:
         needs=tuple(needs_scored),
         n=sum(has_ranks),
         n_missing=len(ballots) - sum(has_ranks),
-        n_no_group=sum(has and group not in group_codes for has, group in zip(has_ranks, groups, strict=True)),
+        n_no_group=sum(has and group not in group_codes for has, group in zip(has_ranks, groups, strict=True))
+        if group_codes
+        else 0,
         n_by_group={code: len(_where(ballots, groups, code)) for code in group_codes},
         n_by_sex={code: len(_where(ballots, sexes, code)) for code in by_sex},
         agreement=kendall_w([[points[code] for code in codes] for points in answered.values()]),

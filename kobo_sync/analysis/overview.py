@@ -21,17 +21,23 @@ from kobo_sync.analysis.populations import Told, What, told_number
 from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.row_zones import says_zone
+from kobo_sync.config.config import Role
 from kobo_sync.numbers import half_away
 
 TOP_NEEDS = 5
+_PERSONS: tuple[What, ...] = ("present", "registered", "full_day", "refused")
 MOST_SENDERS, MOST_DAYS = 200, 120
 GRID = 60  # points of the map are counted in so many columns and rows: a page stays small, and nobody's door is shown
-_SHOWN: tuple[What, ...] = ("present", "registered", "full_day", "refused")
-RATES = ("test_before", "test_after", "satisfaction", "needs")
+_RATES: Mapping[str, tuple[What, Role]] = {
+    "test_before": ("before", "test"),
+    "test_after": ("after", "test"),
+    "satisfaction": ("satisfaction", "satisfaction"),
+    "needs": ("needs_rows", "needs"),
+}
 
 
 def dashboard(whole: Facts, zones: Iterable[Facts]) -> dict[str, Any]:
-    """The mission's figures and each zone's: quota by group and sex, presence, response rates, first needs.
+    """The mission's figures and each zone's: quota by group and sex, presence, response rates, first needs; of what its forms ask alone.
 
     Shape: ``{"as_of", "mission": place, "zones": [place, …]}``, moments as ISO text. Raises: nothing.
     """
@@ -48,29 +54,27 @@ def dashboard_of(whole: Facts, places: Iterable[Mapping[str, Any]]) -> dict[str,
 
 
 def place(facts: Facts) -> dict[str, Any]:
-    """The figures of a zone, or of the mission, as `dashboard` has them."""
+    """The figures of a zone, or of the mission, as `dashboard` has them; *asked* names those that the mission's forms can tell."""
     zone = facts.zone
     listed, ranked = present.attendance(facts), needs(facts)
     values = {indicator.name: indicator for indicator in indicators(facts)}
-    done = values["quota_completion"]
+    rates = {name: values[key] for name in _RATES if (key := f"response_rate:{name}") in values}
     catalogue = labels.needs(facts)
     first = first_with_ties(ranked.needs, TOP_NEEDS)
     return {
         "code": zone.code if zone else "",
         "labels": dict(zone.labels) if zone else {},
-        "training_on": zone.training_on.isoformat() if zone and zone.training_on else None,
+        "days": [day.isoformat() for day in zone.days] if zone else [],
         "as_of": facts.as_of.isoformat() if facts.as_of else None,
+        "asked": asked(facts),
         "n_registered": listed.n_registered,
         "n_refused": listed.n_refused,
         "n_present": listed.n_present,
         "n_full_day": listed.n_full_day,
         "quota": sum(each.target for each in present.zones_of(facts)),
-        "quota_share": done.value,
-        "groups": _groups(facts, listed),
-        "rates": [
-            {"name": name, "value": values[f"response_rate:{name}"].value, "n": values[f"response_rate:{name}"].n}
-            for name in RATES
-        ],
+        "quota_share": values["quota_completion"].value if "quota_completion" in values else None,
+        "groups": _groups(facts, listed) if facts.config.has_role("attendance") and present.group_codes(facts) else [],
+        "rates": [{"name": name, "value": rate.value, "n": rate.n} for name, rate in rates.items()],
         "needs": [
             {
                 "labels": dict(catalogue[need.code].labels) if need.code in catalogue else {},
@@ -88,21 +92,36 @@ def place(facts: Facts) -> dict[str, Any]:
     }
 
 
+def asked(facts: Facts) -> list[str]:
+    """Which figures of persons the mission's forms can tell, of ``present, registered, full_day, refused, sex``; and ``needs``."""
+    config = facts.config
+    told = {
+        "present": config.has_role("attendance"),
+        "registered": config.has_role("registration"),
+        "full_day": present.has_full_day(facts),
+        "refused": config.asks("consent", "registration"),
+        "sex": present.asks(facts, "sex"),
+        "needs": config.has_role("needs"),
+    }
+    return [name for name, is_told in told.items() if is_told]
+
+
 def _published(facts: Facts) -> dict[str, Any]:
     """The same as the mission's papers may print it, for those who may read no more than these.
 
     Shape: numbers of persons as text, shares as ``[sign, value]``.
     """
     printed, came = printed_needs(facts), told_number(facts, "present")
-    rate = None
-    if came.exact and not came.partial:
+    rate, figures = None, asked(facts)
+    if came.exact and not came.partial and "present" in figures:
         rate = present.completion(present.attendance(facts), present.zones_of(facts)).share
-    rates: dict[str, What] = dict(zip(RATES, ("before", "after", "satisfaction", "needs_rows"), strict=True))
+    has = facts.config.has_role
+    rates = {name: what for name, (what, role) in _RATES.items() if has(role) and has("attendance")}
     catalogue = labels.needs(facts)
     top = {need.code for need in first_with_ties((each.need for each in printed.needs), TOP_NEEDS)}
     first = [each for each in printed.needs if each.need.code in top and each.score]
     return {
-        **{what: _said(told_number(facts, what)) for what in _SHOWN},
+        **{what: _said(told_number(facts, what)) for what in _PERSONS if what in figures},
         "n_needs": _said(told_number(facts, "needs")),
         "quota_share": rate,
         "rates": {

@@ -32,10 +32,16 @@ TRAITS = (*meaning.IDENTITY, "age_band", "function")
 
 @dataclass(frozen=True)
 class Signature:
-    """Where a signature lies: `Facts.attachment` takes both. *filename* is empty where the form asks for none."""
+    """What proves presence: the file of a signature (`Facts.attachment` takes both), else the *row*, an answer or itself.
+
+    *filename* is empty where the form asks for no signature; *answered*: the row says that the person is there; *begun_at*: the local
+    ``HH:MM`` at which the phone began a row that is the proof itself, empty where it does not say.
+    """
 
     root_uuid: str
     filename: str
+    answered: bool = False
+    begun_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,11 @@ class Crosstab:
 def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_zones: bool = True) -> Crosstab:
     """Persons present by *trait* (its *codes*, in order) and sex; each person once, whoever has none of them apart.
 
-    All persons are in the table, so that no small number can be had by taking its total from another's;
+    A mission that asks no sex has the column of those without one alone. All persons are in the table, so that no small number can be had by taking its total from another's;
     *printed_by_zones*: nor by taking those of the zones' own papers from the mission's.
     """
     came = present.attendance(told(facts, "registration", "attendance"))
-    sexes = (facts.config.codes.female, facts.config.codes.male)
+    sexes = (facts.config.codes.female, facts.config.codes.male) if present.asks(facts, "sex") else ()
 
     def cells(people: Iterable[present.Person]) -> list[tuple[str, str, str]]:
         return [
@@ -73,7 +73,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
 
     pairs, visits = cells(came.distinct), cells(came.present)
     rows = (*codes, *((UNKNOWN,) if any(row == UNKNOWN for _, row, _ in visits) or not codes else ()))
-    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in visits) else ()))
+    columns = (*sexes, *((UNKNOWN,) if any(column == UNKNOWN for _, _, column in visits) or not sexes else ()))
 
     def table(chosen: Iterable[tuple[str, str, str]]) -> tuple[tuple[int, ...], ...]:
         counts: dict[tuple[str, str], int] = {}
@@ -84,8 +84,7 @@ def present_by_sex(facts: Facts, trait: str, codes: tuple[str, ...], printed_by_
     counts = table(pairs)
     if not printed_by_zones:
         # Its totals are those of the table by group: what is hidden there stays hidden here.
-        groups = tuple(group.code for group in facts.config.groups)
-        totals = present_by_sex(facts, "group", groups).mask[-1]
+        totals = present_by_sex(facts, "group", present.group_codes(facts)).mask[-1]
         besides = np.zeros((len(rows) + 1, len(columns) + 1), dtype=np.bool_)
         besides[-1] = totals
         return _crosstab(rows, columns, counts, hidden(counts, besides=besides))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Reason = Literal[
     "rejected",
     "refused",
+    "absent",
     "unsigned",
     "no_session",
     "no_moment",
@@ -28,6 +29,7 @@ Reason = Literal[
 REASONS: Mapping[Reason, tuple[str, str]] = {  # one, many
     "rejected": later_n("set aside by its status", "set aside by their status"),
     "refused": later_n("refusal of consent", "refusals of consent"),
+    "absent": later_n("that says the person was absent", "that say the person was absent"),
     "unsigned": later_n("without a signature", "without a signature"),
     "no_session": later_n("of an unknown half-day", "of an unknown half-day"),
     "no_moment": later_n("neither before nor after", "neither before nor after"),

@@ -30,16 +30,20 @@ def _outside(sheet: Sheet) -> Iterator[Finding]:
     late = last + np.where(own, 0, checks.days_late).astype("timedelta64[D]")
     outside = (days < first) | (days > late)  # a comparison with a missing date is false
     future = own & (days > received)
-    trained = {zone.code: np.datetime64(zone.training_on, "D") for zone in sheet.config.zones if zone.training_on}
-    its_day = np.array([trained.get(zone, np.datetime64("NaT", "D")) for zone in sheet.zones], dtype="datetime64[D]")
-    other_day = own & ~np.isnat(its_day) & (days != its_day) & (not is_registration)
+    its_days = {zone.code: np.array(zone.days, dtype="datetime64[D]") for zone in sheet.config.zones if zone.days}
+    other_day = np.zeros(len(sheet), dtype=bool)
+    zones = np.array(sheet.zones, dtype=object)
+    for code in set(sheet.zones) & its_days.keys() if not is_registration else ():
+        other_day |= own & (zones == code) & ~np.isin(days, its_days[code])
     for at in np.flatnonzero(outside | future | other_day):
         if future[at]:
             message = "dated after it was received: the phone's clock is wrong"
         elif outside[at]:
             message = f"dated outside the mission's days ({first} to {last})"
+        elif len(its_days[sheet.zones[at]]) == 1:
+            message = f"dated another day than that of the training in the zone ({its_days[sheet.zones[at]][0]})"
         else:
-            message = f"dated another day than that of the training in the zone ({its_day[at]})"
+            message = f"dated none of the zone's days ({', '.join(map(str, its_days[sheet.zones[at]]))})"
         yield sheet.finding(
             int(at),
             CODE,

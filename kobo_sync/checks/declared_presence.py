@@ -15,7 +15,7 @@ TITLE = "Presence declared without signature"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """A finding per attendance form that has rows and whose config names no signature question."""
+    """A finding per attendance form that has rows, and whose config says nowhere what proves presence: then every row does."""
     for sheet in sheets(facts, "attendance"):
         yield from in_form(facts, sheet)
 
@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
     """The finding of one form."""
     settings = sheet.settings
-    if settings.role != "attendance" or settings.fields.get("signature"):
+    if settings.role != "attendance" or settings.proof != "row" or settings.presence_by:
         return
     if n := sum(each.used for each in receipts_of(facts, sheet.form_id)):
         yield Finding(
@@ -31,7 +31,8 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             "warning",
             f"{MISSION_FILE}, forms.{sheet.form_id}.fields.signature",
             f"presence without a signature: declared ({n} record{'s' * (n > 1)} without a signature)",
-            "name the signature's question if the form has one; else attach the signed sheet, and accept the finding",
+            "name the question of the signature, or the one that says who is there (present); if the row itself is the proof, "
+            f'write presence_by = "row" in forms.{sheet.form_id}, and attach the signed sheet',
             form_id=sheet.form_id,
             why="a donor asks for a signed list; here the enumerator alone attests who was present",
             evidence=digest("declared"),

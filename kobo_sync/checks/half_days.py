@@ -1,4 +1,4 @@
-"""Persons who signed some of the half-days only, once the others were signed by somebody in the zone."""
+"""Persons who were there at some of the half-days (sessions) only, once somebody of the zone was at the others."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ ALONE = True
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """A finding per person, on the row that was signed; it waits until the other half-day was held."""
-    sessions = {session.code: next(iter(session.label.values()), session.code) for session in facts.config.sessions}
-    if len(sessions) < 2:
+    """A finding per person, on their first row; it waits until the other half-day was held. Where the zone has several days, over all of them."""
+    config = facts.config
+    sessions = {session.code: next(iter(session.label.values()), session.code) for session in config.sessions}
+    of_days = {zone.code for zone in config.zones if len(zone.days) > 1}
+    if len(sessions) < (1 if of_days else 2):
         return
     for sheet in sheets(facts, "attendance"):
         if not sheet.has("session"):
             continue
-        sessions_by_day: dict[tuple[object, ...], set[str]] = {}
-        signed: dict[tuple[object, ...], dict[str, int]] = {}
+        held: dict[tuple[object, ...], set[tuple[str, str]]] = {}
+        signed: dict[tuple[object, ...], dict[tuple[str, str], int]] = {}
         whose = persons(sheet)
         for at, session in enumerate(sheet.answers("session")):
-            if session in sessions and sheet.consented[at]:
-                place = (sheet.zones[at], sheet.days[at])
-                sessions_by_day.setdefault(place, set()).add(session)
+            if session in sessions and sheet.consented[at] and sheet.proved[at]:
+                zone, day = sheet.zones[at], str(sheet.days[at])
+                place, occasion = ((zone,), (day, session)) if zone in of_days else ((zone, day), ("", session))
+                held.setdefault(place, set()).add(occasion)
                 if whose[at]:
-                    signed.setdefault((*place, whose[at]), {}).setdefault(session, at)
-        for (zone, day, _), signatures in signed.items():
-            missing = [code for code in sessions if code in sessions_by_day[zone, day] and code not in signatures]
+                    signed.setdefault((*place, whose[at]), {}).setdefault(occasion, at)
+        order = list(sessions)
+        for (*where, _), signatures in signed.items():
+            missing = sorted(held[tuple(where)] - signatures.keys(), key=lambda each: (each[0], order.index(each[1])))
             if missing:
-                yield _finding(sheet, min(signatures.values()), [sessions[code] for code in missing])
+                names = [f"{sessions[code]} {day}".strip() for day, code in missing]
+                yield _finding(sheet, min(signatures.values()), names)
 
 
 def persons(sheet: Sheet) -> list[str]:
@@ -53,7 +58,9 @@ def _finding(sheet: Sheet, at: int, missing: list[str]) -> Finding:
         at,
         CODE,
         "info",
-        f"this person did not sign: {', '.join(missing)}",
+        f"this person did not sign: {', '.join(missing)}"
+        if sheet.settings.proof == "signature"
+        else f"this person was not there: {', '.join(missing)}",
         why="they count as present, but not for the whole day",
         hint="nothing to do if they left; else find the sheet and enter the half-day that is missing",
         evidence=missing,

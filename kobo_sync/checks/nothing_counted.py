@@ -20,9 +20,10 @@ from kobo_sync.model import Finding, Severity
 
 CODE = "DATA025"
 TITLE = "Rows that count for nothing"
-# What the figures of a role are made of: without these meanings there are none.
+# What the figures of a role are made of: without these meanings there are none. A group and a session are needed where the
+# mission has such; a sex is not: without it nothing is said of it.
 NEEDED: Mapping[Role, tuple[str, ...]] = {
-    "registration": ("zone", "group", "sex"),
+    "registration": ("zone", "group"),
     "attendance": ("zone", "person", "session"),
     "test": ("zone", "moment", "person"),
     "satisfaction": ("zone",),
@@ -32,6 +33,7 @@ NEEDED: Mapping[Role, tuple[str, ...]] = {
 }
 _TOLD: Mapping[Reason, str] = {
     "refused": "without consent",
+    "absent": "who were absent",
     "unsigned": "without a signature",
     "no_session": "of an unknown half-day",
     "no_moment": "neither before nor after",
@@ -39,12 +41,14 @@ _TOLD: Mapping[Reason, str] = {
 }
 _FIELD: Mapping[Reason, str] = {
     "refused": "fields.consent",
+    "absent": "fields.present",
     "unsigned": "fields.signature",
     "no_session": "fields.session",
     "no_moment": "fields.moment",
 }
 _CURE: Mapping[Reason, str] = {
     "refused": "write in [codes] yes the code of consent that the form records; nothing to do if everybody refused",
+    "absent": "write in [codes] present the codes of those who are there, as the form records them; nothing to do if nobody came",
     "unsigned": "have people sign, or take the key out if the form asks for no signature: presence is then declared",
     "no_session": "write in [[sessions]] the codes that the form records, or correct the submissions",
     "no_moment": "write in [codes] before and after the codes that the form records, or correct the submissions",
@@ -53,7 +57,8 @@ _CURE: Mapping[Reason, str] = {
 _SEX_CURE = "write in [codes] female and male the codes that the form records, or correct the submissions"
 _GROUP_CURE = "write in [[groups]] the codes that the form records, or correct the submissions"
 RATINGS = ("severity", "households", "feasibility")
-_TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "repeated"))  # people decided it, or DATA006 names each row
+# People decided it, the form says it, or DATA006 names each row.
+_TOLD_ELSEWHERE = frozenset[Reason](("rejected", "refused", "absent", "repeated"))
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -69,7 +74,7 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             continue
         yield from _unasked(facts, each)
         for reason, n in each.set_aside.items():
-            nobody_agrees = reason == "refused" and n == each.received > 1
+            nobody_agrees = reason in ("refused", "absent") and n == each.received > 1
             if nobody_agrees or (reason not in _TOLD_ELSEWHERE and (reason != "unsigned" or not each.used)):
                 yield _set_aside(each, reason, n)
         if each.used and each.table == each.form_id:
@@ -86,7 +91,7 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
         columns |= {str(column) for column in facts.tables[name]}
     for name in NEEDED.get(settings.role, ()):
         question = settings.fields.get(name, "")
-        if question in columns or (name == "session" and not facts.config.sessions):
+        if question in columns or not _is_due(facts, settings.role, name):
             continue
         is_named = bool(question)
         yield _finding(
@@ -97,6 +102,15 @@ def _unasked(facts: Facts, each: Receipt) -> Iterator[Finding]:
             "what the answer would have told is missing in all figures that rest on it",
             f"name in forms.{each.form_id}.fields the form's question that carries “{name}”",
         )
+
+
+def _is_due(facts: Facts, role: Role, name: str) -> bool:
+    """Whether the mission has what the meaning tells: sessions, groups."""
+    config = facts.config
+    if name == "group":  # of who registers, where they come it may be asked as well
+        elsewhere = role == "registration" and config.asks("group", "attendance")
+        return bool(config.groups) and (config.asks("group", role) or not elsewhere)
+    return name != "session" or bool(config.sessions)
 
 
 def _set_aside(each: Receipt, reason: Reason, n: int) -> Finding:

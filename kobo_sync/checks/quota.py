@@ -15,13 +15,14 @@ TITLE = "Quota per zone and group"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """A finding per zone and group that is short of its quota, or over it; persons are accepted registrations."""
+    """A finding per zone and group (or sex) that is short of its quota, or over it; persons are accepted registrations."""
     sheets = registrations(facts)
     if not sheets:
         return
     people = registered(facts).values()
     counts = Counter((person.zone, person.traits["group"]) for person in people)
     by_zone = Counter(person.zone for person in people)
+    by_sex = Counter((person.zone, person.traits["sex"]) for person in people)
     form_id = sheets[0].form_id
     for zone in facts.config.zones:
         has_finding = False
@@ -31,9 +32,16 @@ def check(facts: Facts) -> Iterator[Finding]:
             if n != target:
                 has_finding = True
                 yield _finding(zone, f"{zone.name}, {group.name if group else code}", code, n, target, form_id)
+        for sex, target in zone.sex_quotas.items():
+            n = by_sex[zone.code, sex]
+            if n != target:
+                has_finding = True
+                who = "women" if sex == facts.config.codes.female else "men"
+                yield _finding(zone, f"{zone.name}, {who}", f"sex:{sex}", n, target, form_id)
         n = by_zone[zone.code]
-        if not has_finding and zone.quotas and n != zone.target:
-            yield _finding(zone, f"{zone.name}, all groups", "", n, zone.target, form_id)
+        if not has_finding and zone.target and n != zone.target:
+            where = f"{zone.name}, all groups" if zone.quotas else zone.name
+            yield _finding(zone, where, "", n, zone.target, form_id)
 
 
 def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: str) -> Finding:
@@ -48,10 +56,14 @@ def _finding(zone: Zone, where: str, group: str, n: int, target: int, form_id: s
         severity,
         where,
         message,
-        "invite more persons of this group" if short else "nothing to do if the organisers agree",
+        ("invite more persons of this group" if group else "invite more persons")
+        if short
+        else "nothing to do if the organisers agree",
         zone=zone.code,
         form_id=form_id,
-        why="the quota sets each group's share; a gap unbalances the zone's priorities",
+        why="the quota sets each group's share; a gap unbalances the zone's priorities"
+        if group or zone.quotas
+        else "the zone's results are those of as many persons as were expected",
         subject=f"{zone.code}/{group}",
         evidence=digest(n - target),
     )

@@ -57,8 +57,9 @@ def _repeated(sheet: Sheet, role: Role, occasion: str, called: str) -> Iterator[
     nobody = {"", sheet.config.codes.not_listed}
     first: dict[tuple[object, ...], int] = {}
     occasions = sheet.answers(occasion)
+    told = sheet.proved if role == "attendance" else sheet.consented
     for at, code in enumerate(sheet.answers("person")):
-        if code in nobody or not sheet.consented[at] or (occasion and not occasions[at]):
+        if code in nobody or not sheet.consented[at] or not told[at] or (occasion and not occasions[at]):
             continue
         day = sheet.days[at] if role == "attendance" else ""
         zone = "" if role == "registration" else sheet.zones[at]

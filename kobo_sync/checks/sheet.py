@@ -87,6 +87,13 @@ class Sheet:
         return np.array([answer == self.config.codes.yes for answer in self.answers("consent")], dtype=bool)
 
     @cached_property
+    def proved(self) -> Mask:
+        """Of an attendance form the rows that do not say that their person was absent."""
+        if self.settings.proof != "answer":
+            return np.ones(len(self), dtype=bool)
+        return np.array([answer in self.config.present_codes for answer in self.answers("present")], dtype=bool)
+
+    @cached_property
     def zones(self) -> list[str]:
         """The code of the zone that each row says; where it means none of the mission's, what was answered."""
         if self.zone_reader is None:

@@ -16,7 +16,7 @@ ALONE = True
 def check(facts: Facts) -> Iterator[Finding]:
     """A finding per attendance row that names no signature, or one that is not here yet."""
     for sheet in sheets(facts, "attendance"):
-        if not sheet.has("signature"):
+        if sheet.settings.proof != "signature" or not sheet.has("signature"):
             continue
         for at, name in enumerate(sheet.answers("signature")):
             if not sheet.consented[at]:

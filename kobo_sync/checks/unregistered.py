@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         for at, code in enumerate(sheet.answers("person")):
             place = known.rows.get(sheet.roots[at])
-            if not sheet.consented[at] or place is None or known.people[place].home is not None:
+            if not sheet.consented[at] or not sheet.proved[at] or place is None or known.people[place].home is not None:
                 continue
             not_listed = code in ("", facts.config.codes.not_listed)
             yield sheet.finding(

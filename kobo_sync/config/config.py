@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
@@ -23,6 +23,8 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.model import Zone
 
 Role = Literal["registration", "attendance", "test", "satisfaction", "needs", "focus_group", "road_map", "other"]
+Proof = Literal["signature", "answer", "row"]
+PROVED_BY: Mapping[Proof, str] = {"signature": "signature", "answer": "present"}  # the meaning that the form must ask
 
 
 class Organisation(Settings):
@@ -32,12 +34,20 @@ class Organisation(Settings):
 
 
 class Session(Settings):
-    """A half-day that participants sign, with its local hours."""
+    """A half-day, or any other session, with its local hours; *days*: on which of a zone's days it is held (1 is the first), each if empty."""
 
     code: Code
     label: Labels
     starts: time | None = None
     ends: time | None = None
+    days: list[Annotated[int, Field(ge=1)]] = []
+
+    @property
+    def minutes(self) -> int:
+        """How long it lasts; 0 where its hours are not set."""
+        if self.starts is None or self.ends is None:
+            return 0
+        return max(0, (self.ends.hour - self.starts.hour) * 60 + self.ends.minute - self.starts.minute)
 
 
 class Group(Settings):
@@ -53,17 +63,30 @@ class Group(Settings):
         return next(iter(self.label.values()), self.code)
 
 
-class Quotas(Settings):
-    """Persons expected per group: the default split, and the zones that have their own."""
+Expected = Annotated[int, Field(ge=0)]  # persons
 
-    default: dict[str, Annotated[int, Field(ge=0)]] = {}
-    zones: dict[str, dict[str, Annotated[int, Field(ge=0)]]] = {}
+
+Split = Annotated[dict[str, Expected], BeforeValidator(lambda value: {"": value} if type(value) is int else value)]
+
+
+class Quotas(Settings):
+    """Persons expected in each zone, per group or (one number: under an empty code) in all; *zones* have their own; *sexes* per sex."""
+
+    default: Split = {}
+    zones: dict[str, Split] = {}
+    sexes: dict[str, Expected] = {}
+
+    def of(self, zone: str) -> tuple[int, dict[str, int]]:
+        """The persons expected in *zone*, and the same per group where they are set so."""
+        split = self.zones.get(zone, self.default)
+        return sum((split or self.sexes).values()), {group: n for group, n in split.items() if group}
 
 
 class Codes(Settings):
-    """Answer codes that carry a meaning, as the forms' choice lists write them."""
+    """Answer codes that carry a meaning, as the forms' choice lists write them. *present*: of who is there; empty: *yes*."""
 
     yes: str = "yes"
+    present: list[str] = []
     female: str = "f"
     male: str = "m"
     before: str = "before"
@@ -81,13 +104,14 @@ class TestItem(Settings):
 
 
 class FormSettings(Settings):
-    """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*).
+    """One form: its file in forms/, its *role*, and which question carries which meaning (*fields*); `proof` says what *presence_by* means.
 
     *zones*: what an answer to the zone's question says, its code or its label → the code in zones.csv, where they differ.
     """
 
     file: FileName
     role: Role = "other"
+    presence_by: Proof | None = None
     titles: Labels = {}
     fields: dict[str, str] = {}
     zones: dict[str, str] = {}
@@ -96,6 +120,13 @@ class FormSettings(Settings):
     open_questions: list[str] = []
     items: dict[str, TestItem] = {}
     themes: dict[str, str] = {}
+
+    @property
+    def proof(self) -> Proof:
+        """What proves presence in an attendance form: a signature where it asks for one, else an answer where it asks who is there, else the row."""
+        if self.presence_by:
+            return self.presence_by
+        return "signature" if self.fields.get("signature") else "answer" if self.fields.get("present") else "row"
 
 
 class Roster(Settings):
@@ -172,6 +203,23 @@ class Config(Settings):
     def forms_with_role(self, role: Role) -> list[str]:
         """The form_ids of *role*, in the file's order."""
         return [form_id for form_id, form in self.forms.items() if form.role == role]
+
+    def has_role(self, *roles: Role) -> bool:
+        """Whether the mission has a form of one of *roles*: what it has not leaves no trace in figures and papers."""
+        return any(form.role in roles for form in self.forms.values())
+
+    def asks(self, meaning: str, *roles: Role) -> bool:
+        """Whether a form of one of *roles* has a question that carries *meaning*."""
+        return any(form.role in roles and form.fields.get(meaning) for form in self.forms.values())
+
+    def sessions_on(self, day: int) -> list[Session]:
+        """The sessions of a zone's day, 1 the first."""
+        return [session for session in self.sessions if not session.days or day in session.days]
+
+    @property
+    def present_codes(self) -> frozenset[str]:
+        """The answers by which somebody is there."""
+        return frozenset(self.codes.present or [self.codes.yes])
 
     @property
     def mission_papers(self) -> list[str]:
@@ -257,17 +305,8 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
         refuse(
             "mission.ends_on", f"{mission.ends_on} is before starts_on ({mission.starts_on})", "correct one of the two"
         )
-    groups = {group.code for group in config.groups}
-    zones = {zone.code for zone in config.zones}
-    for code in config.quotas.zones:
-        if code not in zones:
-            refuse(f"quotas.zones.{code}", "there is no such zone", f"{ZONES_FILE} has: {', '.join(sorted(zones))}")
-    for key, split in [("quotas.default", config.quotas.default)] + [
-        (f"quotas.zones.{code}", split) for code, split in config.quotas.zones.items()
-    ]:
-        for group in split:
-            if group not in groups:
-                refuse(f"{key}.{group}", "there is no such group", f"[[groups]] has: {', '.join(sorted(groups))}")
+    for key, (message, hint) in (*_wrong_quotas(config), *_wrong_days(config), *_wrong_proofs(config)):
+        refuse(key, message, hint)
     for form_id, form in config.forms.items():
         check_mapping(config, form_id)
         for item, settings in form.items.items():
@@ -302,12 +341,62 @@ def _cross_check(config: Config, csv_texts: Mapping[str, str]) -> None:
                 )
 
 
+_Complaint = tuple[str, tuple[str, str]]  # the key; what is wrong, and the cure
+
+
+def _wrong_quotas(config: Config) -> Iterator[_Complaint]:
+    """Quotas of zones, groups and sexes that there are not."""
+    quotas, groups, zones = config.quotas, [group.code for group in config.groups], [z.code for z in config.zones]
+    for code in quotas.zones:
+        if code not in zones:
+            hint = f"{ZONES_FILE} has: {', '.join(sorted(zones))}"
+            yield f"quotas.zones.{code}", ("there is no such zone", hint)
+    tables = {"quotas.default": quotas.default} | {f"quotas.zones.{code}": n for code, n in quotas.zones.items()}
+    for key, split in tables.items():
+        for group in filter(None, split):
+            if group not in groups:
+                hint = (
+                    f"[[groups]] has: {', '.join(sorted(groups))}"
+                    if groups
+                    else "write it in [[groups]], or one number of persons"
+                )
+                yield f"{key}.{group}", ("there is no such group", hint)
+    sexes = (config.codes.female, config.codes.male)
+    for sex in quotas.sexes:
+        if sex not in sexes:
+            yield f"quotas.sexes.{sex}", ("is the code of no sex", f"[codes] has: {', '.join(sexes)}")
+
+
+def _wrong_days(config: Config) -> Iterator[_Complaint]:
+    """Sessions of a day that a zone has not."""
+    for at, session in enumerate(config.sessions):
+        for zone in config.zones:
+            if session.days and max(session.days) > len(zone.days):
+                hint = f"give the zone its days in {ZONES_FILE}, column days, or correct the session's days"
+                message = (
+                    f"the session is held on day {max(session.days)}, and the zone {zone.code} has {len(zone.days)}"
+                )
+                yield f"sessions.{at}.days", (message, hint)
+
+
+def _wrong_proofs(config: Config) -> Iterator[_Complaint]:
+    """Presence by what the form does not ask."""
+    for form_id, form in config.forms.items():
+        if form.presence_by and form.role != "attendance":
+            hint = "take the key out: only attendance forms (role) say who was there"
+            yield f"forms.{form_id}.presence_by", (f"the form's role is {form.role}", hint)
+        asked = PROVED_BY.get(form.proof, "")
+        if form.presence_by and asked and not form.fields.get(asked):
+            hint = f"name in forms.{form_id}.fields the question that carries “{asked}”, or take presence_by out"
+            yield f"forms.{form_id}.fields.{asked}", (f"the key is missing: presence_by is {form.proof}", hint)
+
+
 def first_complaint(error: ValidationError, file: str) -> ConfigError:
     """The first of pydantic's complaints, as one sentence with its key in *file*; never the value of a secret."""
     complaints: list[Any] = error.errors(include_url=False)
     # A misspelt key is also a missing one: its own name helps more.
     first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in first["loc"] if part not in ("", "[key]"))
     if first["type"] == "extra_forbidden":
         return ConfigError("unknown key", file=file, key=key, hint="check its spelling, or remove it")
     if first["type"] == "missing":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OURS = ("mission", "donnees", "questionnaires", "badges", "enrolment", "templates", "annexes")
 _OURS_BEGINNING, _NOMINATIVE = "as-of-", "-nominatif"
 _OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])", re.I)
+_DAYS = ("days", "training_on")  # the columns that say when; the second is the older name, of one day
+_DAYS_HINT = "write days as 2025-02-11 2025-02-12, or from the first to the last as 2025-02-11..2025-02-13"
 SURVEY_ROLES = ("needs", "other")  # nothing that they give is counted by zone alone
 _CODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", re.ASCII)
 
@@ -40,15 +42,42 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
     for number, row in enumerate(rows, 2):
         code = row["code"]
         _check_code(code, number, rows_by_folder)
-        quotas = dict(config.quotas.zones.get(code, config.quotas.default))
+        target, quotas = config.quotas.of(code)
         labels = {
             lang: labels_of(row)[lang] for lang in [language, *config.mission.languages[1:]] if lang in labels_of(row)
         }
-        extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", "training_on")}
-        zones.append(
-            Zone(code, labels or {language: code}, sum(quotas.values()), quotas, _zone_date(row, number, config), extra)
-        )
+        extra = {k: v for k, v in row.items() if not k.startswith("label_") and k not in ("code", *_DAYS)}
+        days = _zone_days(row, number, config)
+        zones.append(Zone(code, labels or {language: code}, target, quotas, days, extra, dict(config.quotas.sexes)))
     return zones
+
+
+def _zone_days(row: Mapping[str, str], number: int, config: Config) -> tuple[date, ...]:
+    """The days of a zone, in order: of the column ``days``, else of its older name for one day."""
+    column = next((name for name in _DAYS if row.get(name)), "")
+    if not column:
+        return ()
+    text, key = row[column], f"row {number}, {column}"
+    days: set[date] = set()
+    for part in re.split(r"[\s,;]+", re.sub(r"\s*\.\.\s*", "..", text.strip())):
+        first, _, last = part.partition("..")
+        try:
+            start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        except ValueError as error:
+            hint = "write it as 2025-02-11" if column == "training_on" else _DAYS_HINT
+            raise ConfigError(f"{part!r} is not a date", file=ZONES_FILE, key=key, hint=hint) from error
+        for day in (start, end):
+            if not config.mission.starts_on <= day <= config.mission.ends_on:
+                raise ConfigError(
+                    f"{day} is outside the mission ({config.mission.starts_on} to {config.mission.ends_on})",
+                    file=ZONES_FILE,
+                    key=key,
+                    hint=f"correct it, or mission.starts_on and mission.ends_on in {MISSION_FILE}",
+                )
+        if end < start:
+            raise ConfigError(f"{end} is before {start}", file=ZONES_FILE, key=key, hint="write the first day first")
+        days |= {start + timedelta(days=more) for more in range((end - start).days + 1)}
+    return tuple(sorted(days))
 
 
 def _refuse_without(config: Config) -> None:
@@ -88,25 +117,6 @@ def is_reserved(code: str) -> bool:
     except ConfigError:
         return True
     return False
-
-
-def _zone_date(row: Mapping[str, str], number: int, config: Config) -> date | None:
-    text = row.get("training_on", "")
-    if not text:
-        return None
-    key = f"row {number}, training_on"
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"{text!r} is not a date", file=ZONES_FILE, key=key, hint="write it as 2025-02-11") from error
-    if not config.mission.starts_on <= day <= config.mission.ends_on:
-        raise ConfigError(
-            f"{day} is outside the mission ({config.mission.starts_on} to {config.mission.ends_on})",
-            file=ZONES_FILE,
-            key=key,
-            hint=f"correct it, or mission.starts_on and mission.ends_on in {MISSION_FILE}",
-        )
-    return day
 
 
 def _check_code(code: str, row: int, rows_by_folder: dict[str, int]) -> None:

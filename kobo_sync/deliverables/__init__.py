@@ -1,7 +1,7 @@
 """One file per deliverable; a small registry.
 
-A deliverable is a module with ``NAME, TITLE, SCOPE, CLASS`` and ``build(facts) -> list[Document]``.
-`build` sees only `Facts`. A mission's own module lies in its folder, or is installed (`plug_ins`), and is named in mission.toml.
+A deliverable is a module with ``NAME, TITLE, SCOPE, CLASS`` and ``build(facts) -> list[Document]``; with ``ROLES`` it is made where the
+mission has a form of one of them. `build` sees only `Facts`. A mission's own module lies in its folder, or is installed (`plug_ins`), and is named in mission.toml.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import get_args
 
 from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.language.speaking import speaking
@@ -23,13 +24,17 @@ from kobo_sync.model import Class, Document, Scope
 
 @dataclass(frozen=True)
 class Deliverable:
-    """A deliverable ready to build; *title* in French, *scope* says whether *build* wants one zone's facts."""
+    """A deliverable ready to build; *title* in English, *scope* says whether *build* wants one zone's facts.
+
+    *roles*: what it tells of; in a mission without a form of any of them *build* makes nothing.
+    """
 
     name: str
     title: str
     scope: Scope
     classification: Class
     build: Callable[[Facts], list[Document]]
+    roles: tuple[Role, ...] = ()
 
 
 def deliverable(name: str) -> Deliverable:
@@ -65,13 +70,19 @@ def _checked(name: str, module: ModuleType) -> Deliverable:
     for field, allowed in (("SCOPE", get_args(Scope)), ("CLASS", get_args(Class))):
         if getattr(module, field) not in allowed:
             raise _refusal(name, f"has {field} = {getattr(module, field)!r}, which is none of {', '.join(allowed)}")
-    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, _in_its_language(module.build))
+    roles: tuple[Role, ...] = getattr(module, "ROLES", ())
+    build = _in_its_language(module.build, roles)
+    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, build, roles)
 
 
-def _in_its_language(build: Callable[[Facts], list[Document]]) -> Callable[[Facts], list[Document]]:
-    """*build*, speaking the language of the mission's documents."""
+def _in_its_language(
+    build: Callable[[Facts], list[Document]], roles: tuple[Role, ...]
+) -> Callable[[Facts], list[Document]]:
+    """*build*, speaking the language of the mission's documents; nothing where the mission has none of *roles*."""
 
     def speaking_build(facts: Facts) -> list[Document]:
+        if roles and not facts.config.has_role(*roles):
+            return []
         with speaking(facts.config.mission.document_language):
             return build(facts)
 

@@ -121,7 +121,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
 def _remarks(facts: Facts) -> list[str]:
     """What was used although something is missing in it."""
     remarks = []
-    if n := present.attendance(facts).n_declared:
+    if (n := present.attendance(facts).n_declared) and present.proof_of(facts) == "row":
         declared = tn(
             "{n} presence declared without a signature (the form asks for none)",
             "{n} presences declared without a signature (the form asks for none)",

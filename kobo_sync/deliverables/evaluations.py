@@ -24,6 +24,7 @@ from kobo_sync.analysis.published_answers import PrintedScale, printed_advice, p
 from kobo_sync.analysis.satisfaction import Scale, satisfaction
 from kobo_sync.analysis.shares import whole_or_none
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import evaluation_sentences, figures, letterhead, participation, result_sheets, sentences
 from kobo_sync.documents.pdf import charts
 from kobo_sync.documents.word import writer
@@ -35,6 +36,7 @@ NAME = "evaluations"
 TITLE = later("Evaluations")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
+ROLES: tuple[Role, ...] = ("attendance", "test", "satisfaction")
 PATH = "evaluations.docx"
 WORKBOOK_PATH = "evaluations.xlsx"
 
@@ -43,6 +45,7 @@ _FIGURE_CM = 16.8
 
 def build(facts: Facts) -> list[Document]:
     """The evaluation paper; a part without data says so, one with fewer than three persons is not published."""
+    has = facts.config.has_role
     form_ids = letterhead.forms_of(facts, "registration", "attendance", "test", "satisfaction")
     document = letterhead.open_paper(facts, t(TITLE), form_ids)
     writer.title(
@@ -51,16 +54,21 @@ def build(facts: Facts) -> list[Document]:
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
     key_figures(document, facts)
-    writer.heading(document, t("Participation and response rates"))
-    participation.rates(document, facts)
-    if facts.config.forms_with_role("test"):
-        writer.heading(document, t("Learning: change between the beginning and the end of the day"))
+    if has("attendance"):
+        writer.heading(document, t("Participation and response rates"))
+        participation.rates(document, facts)
+    if has("test"):
+        title = t("Learning: change between the beginning and the end of the day")
+        if present.spans_days(facts):
+            title = t("Learning: change between the beginning and the end of the training")
+        writer.heading(document, title)
         learning_results(document, facts)
-    if facts.config.forms_with_role("satisfaction"):
+    if has("satisfaction"):
         writer.heading(document, t("Satisfaction"))
         satisfaction_results(document, facts)
-    writer.heading(document, t("What participants said"))
-    words(document, facts)
+    if asks_words(facts):
+        writer.heading(document, t("What participants said"))
+        words(document, facts)
     _reading(document, facts)
     workbook = result_sheets.evaluation_workbook(facts, form_ids)
     findings = letterhead.review_findings(facts, PATH, satisfaction(facts).open_answers.items())
@@ -78,20 +86,19 @@ def key_figures(document: WordDocument, facts: Facts) -> None:
     printed, advice = printed_change(facts), printed_advice(facts)
     about = f"≈{typography.NBSP}" if advice.about else ""
     came, rate = letterhead.counted(facts, "present"), sentences.quota_words(facts)
-    band = [
-        (
-            came + slash + typography.number(quota) if quota else came,
-            t("persons present ({rate})", rate=rate) if rate else t("persons present"),
-        ),
-    ]
+    band = []
+    if facts.config.has_role("attendance"):
+        number = came + slash + typography.number(quota) if quota else came
+        band.append((number, t("persons present ({rate})", rate=rate) if rate else t("persons present")))
     if facts.config.forms_with_role("test"):
         pairs = letterhead.n_is(letterhead.counted(facts, "pairs"))
         band += [(letterhead.score(printed), t("right answers, before → after ({n})", n=pairs)), _gain_figure(printed)]
-    if facts.config.forms_with_role("satisfaction"):
+    if facts.config.asks("recommend", "satisfaction"):
         score = typography.NOTHING if advice.score is None else about + typography.signed(advice.score)
         n = letterhead.n_is(letterhead.counted(facts, "satisfaction"))
         band.append((score, t("recommendation, from −100 to +100 ({n})", n=n)))
-    writer.key_figures(document, band)
+    if band:
+        writer.key_figures(document, band)
 
 
 def _gain_figure(printed: PrintedChange | None) -> tuple[str, str]:
@@ -266,7 +273,8 @@ def satisfaction_results(document: WordDocument, facts: Facts) -> None:
     if not number.shown:
         writer.paragraph(document, _too_few())
         return
-    writer.paragraph(document, _recommendation(facts))
+    if facts.config.asks("recommend", "satisfaction"):
+        writer.paragraph(document, _recommendation(facts))
     satisfaction_figures(document, facts)
     scales(document, facts)
 
@@ -370,6 +378,12 @@ def _level(scale: Scale) -> str:
 # ── words ───────────────────────────────────────────────────────────────────
 
 
+def asks_words(facts: Facts) -> bool:
+    """Whether a satisfaction form has open questions."""
+    forms = (facts.config.forms[form_id] for form_id in facts.config.forms_with_role("satisfaction"))
+    return any(form.open_questions for form in forms)
+
+
 def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
     """Adds what people wrote, by question, under headings of *level*."""
     answers = satisfaction(facts).open_answers
@@ -393,16 +407,25 @@ def words(document: WordDocument, facts: Facts, *, level: int = 2) -> None:
 
 
 def _reading(document: WordDocument, facts: Facts) -> None:
+    """How the figures are made, of those that the mission's forms give."""
+    has = facts.config.has_role
+    parts = []
+    if has("attendance"):
+        rule = sentences.presence_rule(facts)
+        parts.append(t("Present: {rule}. Response rate: answers / persons present.", rule=rule))
+    if has("test"):
+        parts.append(
+            t(
+                "Score: % of right answers; a question without an answer earns nothing. "
+                "The change is that of the persons tested twice alone; without a control group it does not prove an impact. "
+                "Class gain: (after − before) / (100 − before), Hake 1998."
+            )
+        )
+    if has("satisfaction"):
+        parts.append(t("Favourable: share of the answers above the middle, 95% Wilson interval."))
+        if facts.config.asks("recommend", "satisfaction"):
+            parts.append(t("Recommendation: % of marks 9–10 minus % of marks 0–6, adjusted Wald interval."))
+        parts.append(t("A questionnaire filled in on the spot: it tells satisfaction, not the long-term effect."))
     writer.heading(document, t("How to read these figures"), 2)
-    writer.note(
-        document,
-        t(
-            "Present: {rule}. Response rate: answers / persons present. Score: % of right answers; a question without an answer earns nothing. "
-            "The change is that of the persons tested twice alone; without a control group it does not prove an impact. "
-            "Class gain: (after − before) / (100 − before), Hake 1998. Favourable: share of the answers above the middle, 95% Wilson interval. "
-            "Recommendation: % of marks 9–10 minus % of marks 0–6, adjusted Wald interval. "
-            "A questionnaire filled in on the spot: it tells satisfaction, not the long-term effect.",
-            rule=sentences.presence_rule(facts),
-        ),
-    )
+    writer.note(document, " ".join(parts))
     writer.note(document, t(letterhead.SUPPRESSION_NOTE))

@@ -25,17 +25,18 @@ from kobo_sync.analysis.rates import wilson
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.satisfaction import satisfaction
 from kobo_sync.analysis.shares import Share
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import letterhead
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 
 Cell = float | str | None
 Figure = tuple[str, Cell, Cell]  # the indicator's name, its value, its n
-_RATES: dict[str, What] = {
-    "test_before": "before",
-    "test_after": "after",
-    "satisfaction": "satisfaction",
-    "needs": "needs_rows",
+_RATES: dict[str, tuple[What, Role]] = {
+    "test_before": ("before", "test"),
+    "test_after": ("after", "test"),
+    "satisfaction": ("satisfaction", "satisfaction"),
+    "needs": ("needs_rows", "needs"),
 }
 
 
@@ -60,14 +61,19 @@ def n_cell(told: Told) -> Cell:
 
 def printed_figures(facts: Facts) -> Iterator[Figure]:
     """Every figure that the papers print, by the name of its indicator."""
+    has = facts.config.has_role
     yield from _people(facts)
-    yield from _test(facts)
-    yield from _satisfaction(facts)
-    yield from _needs(facts)
+    yield from _rates(facts)
+    yield from _test(facts) if has("test") else ()
+    yield from _satisfaction(facts) if has("satisfaction") else ()
+    yield from _needs(facts) if has("needs") else ()
+    if not has("road_map"):
+        return
     plan = road_map(facts)
     yield "smart_share", typography.rounded(plan.smart_share, 2), len(plan.actions)
     as_of = letterhead.local_day(facts, facts.as_of) if facts.as_of else None
-    yield "overdue", len(plan.overdue(as_of)) if as_of else None, len(plan.actions)
+    if facts.config.asks("deadline", "road_map"):
+        yield "overdue", len(plan.overdue(as_of)) if as_of else None, len(plan.actions)
 
 
 def _counted(facts: Facts, what: What) -> Cell:
@@ -76,15 +82,27 @@ def _counted(facts: Facts, what: What) -> Cell:
 
 
 def _people(facts: Facts) -> Iterator[Figure]:
-    came = _counted(facts, "present")
-    yield "present", came, None
-    apart: tuple[tuple[str, What], ...] = (("full_day", "full_day"), ("refusals", "refused"))
-    for name, what in apart:
-        yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
-    yield "quota_completion", typography.rounded(_quota_share(facts), 2), None
-    groups = tuple(group.code for group in facts.config.groups)
-    table = present_by_sex(facts, "group", groups)
-    quotas = facts.zone.quotas if facts.zone else {}
+    config, attends = facts.config, facts.config.has_role("attendance")
+    came = _counted(facts, "present") if attends else None
+    if attends:
+        yield "present", came, None
+    apart: tuple[tuple[str, What, bool], ...] = (
+        ("full_day", "full_day", present.has_full_day(facts)),
+        ("refusals", "refused", config.asks("consent", "registration")),
+    )
+    for name, what, is_asked in apart:
+        if is_asked:
+            yield name, None if told_number(facts, what).partial else n_cell(told_number(facts, what)), None
+    if not attends:
+        return
+    if any(zone.target for zone in present.zones_of(facts)):
+        yield "quota_completion", typography.rounded(_quota_share(facts), 2), None
+    table = present_by_sex(facts, "group", present.group_codes(facts))
+    quotas, sex_quotas = (facts.zone.quotas, facts.zone.sex_quotas) if facts.zone else ({}, {})
+    for sex in table.columns:
+        total = table.total(sex)
+        if total is not None and sex_quotas.get(sex):
+            yield f"quota_completion:sex:{sex}", typography.rounded(total / sex_quotas[sex], 2), sex_quotas[sex]
     for code, total in zip(table.rows, table.row_totals(), strict=True):
         if total is not None and quotas.get(code):
             yield f"quota_completion:{code}", typography.rounded(total / quotas[code], 2), quotas[code]
@@ -95,12 +113,16 @@ def _people(facts: Facts) -> Iterator[Figure]:
             yield f"present:group:{code}", total, came
 
 
+def _rates(facts: Facts) -> Iterator[Figure]:
+    for name, (what, role) in _RATES.items():
+        if facts.config.has_role("attendance") and facts.config.has_role(role):
+            yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
+
+
 def _test(facts: Facts) -> Iterator[Figure]:
     results, pairs = learnt(facts), told_number(facts, "pairs")
     change = results.change
     n = _counted(facts, "pairs")
-    for name, what in _RATES.items():
-        yield f"response_rate:{name}", share_cell(response_rate(facts, what)), _counted(facts, "present")
     before = told_number(facts, "before")
     if before.exact and pairs.exact and before.n and not before.partial and not pairs.partial:
         yield "attrition", typography.rounded((before.n - pairs.n) / before.n, 2), before.n
@@ -153,8 +175,9 @@ def _needs(facts: Facts) -> Iterator[Figure]:
     for each in printed.needs:
         score = typography.rounded(each.score, printed.digits)
         yield f"need_score:{each.need.code}", score if printed.digits == 2 else _as_text(score, printed.digits), n
-        yield f"need_severity:{each.need.code}", typography.rounded(each.severity, 1), None
-    if printed.needs:
+        if facts.config.asks("severity", "needs"):
+            yield f"need_severity:{each.need.code}", typography.rounded(each.severity, 1), None
+    if printed.needs and len(facts.config.groups) > 1:
         yield from _compared(printed)
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
-from kobo_sync.config.config import Role
 from kobo_sync.deliverables import letterhead, report_annexes
 from kobo_sync.deliverables.live_values import live_values
 from kobo_sync.deliverables.report_blocks import (
     SUPERSEDED,
     acronyms_of_words,
     expected_annexes,
+    needless,
     report_blocks,
     report_parts,
     report_values,
@@ -33,14 +33,6 @@ CLASS: Class = "aggregate"
 PATH = "rapport-final.docx"
 FRESH_PATH = "rapport-final-neuf.docx"
 TEMPLATE = "rapport-final.docx"
-
-# Prose slots that comment on what one of these roles' forms told; without such a form there is nothing to comment on.
-_COMMENTS_ON: Mapping[str, tuple[Role, ...]] = {
-    "acquis": ("test",),
-    "satisfaction": ("satisfaction",),
-    "besoins": ("needs", "focus_group"),
-    "feuille_de_route": ("road_map",),
-}
 
 # What each note of the living report means to people: rule, severity, message, cure.
 _SAID: dict[str, tuple[str, Severity, str, str]] = {
@@ -116,9 +108,7 @@ def build(facts: Facts) -> list[Document]:
         letterhead.logos(facts),
         parts=report_parts(facts),
         from_words=from_words,
-        needless=frozenset(
-            slot for slot, roles in _COMMENTS_ON.items() if not any(map(facts.config.forms_with_role, roles))
-        ),
+        needless=needless(facts),
     )
     previous = facts.previous_files.get(PATH)
     documents = []
@@ -214,7 +204,7 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset
     for code, zone_manifest in zones.items():
         name = labels.zone(facts, code)
         empty = [form_id for form_id in facts.config.forms if not zone_manifest.submissions.get(form_id)]
-        if zone_manifest.figures["presents"] == typography.number(0):
+        if zone_manifest.figures.get("presents") == typography.number(0):
             message = f"the zone {name} has no person present"
         elif empty:
             message = f"the zone {name} has no answer to: {', '.join(empty)}"

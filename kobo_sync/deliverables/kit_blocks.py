@@ -44,8 +44,8 @@ class _Step(NamedTuple):
 
 
 def kit_blocks(facts: Facts) -> dict[str, Block]:
-    """Every block that a template of the kit may name."""
-    return {
+    """Every block that a template of the kit may name, of what the mission has."""
+    blocks = {
         "programme_du_jour": Block(t("programme of the day"), partial(_programme, facts=facts)),
         "themes": Block(t("themes"), partial(_themes, facts=facts)),
         "consentement": Block(t("consent texts"), partial(_consent, facts=facts)),
@@ -53,18 +53,33 @@ def kit_blocks(facts: Facts) -> dict[str, Block]:
         "besoins": Block(t("list of needs"), partial(_needs, facts=facts)),
         "effectifs": Block(t("persons expected"), partial(_expected, facts=facts)),
     }
+    return {name: block for name, block in blocks.items() if f"bloc:{name}" not in needless(facts)}
+
+
+def needless(facts: Facts) -> frozenset[str]:
+    """The marks of the kit's templates that are about what the mission has not: sessions, a test, needs, groups, quotas."""
+    config = facts.config
+    there = {
+        "bloc:programme_du_jour": bool(config.sessions),
+        **dict.fromkeys(("bloc:themes", "themes"), bool(_theme_names(facts))),
+        "bloc:corrige": config.has_role("test"),
+        "bloc:besoins": bool(labels.needs(facts)),
+        "bloc:effectifs": any(zone.target for zone in config.zones),
+        "groupes": bool(config.groups),
+    }
+    return frozenset(mark for mark, is_there in there.items() if not is_there)
 
 
 # ── the day ─────────────────────────────────────────────────────────────────
 
 
 def _programme(document: WordDocument, facts: Facts) -> None:
-    sessions = facts.config.sessions
-    if not sessions:
-        writer.paragraph(document, t("No half-day is set in config/mission.toml ([[sessions]])."))
-        return
-    for session, steps in zip(sessions, _spread(facts, sessions), strict=True):
+    n_days = max(1, len(facts.zone.days)) if facts.zone else 1
+    held = [(day, session) for day in range(1, n_days + 1) for session in facts.config.sessions_on(day)]
+    for (day, session), steps in zip(held, _spread(facts, [session for _, session in held]), strict=True):
         caption = labels.session(facts, session.code)
+        if n_days > 1:
+            caption = t("Day {n}, {session}", n=day, session=caption)
         if session.starts and session.ends:
             start, end = typography.hour(session.starts), typography.hour(session.ends)
             caption = t("{session} ({start} – {end})", session=caption, start=start, end=end)
@@ -113,6 +128,8 @@ def _steps(facts: Facts) -> tuple[list[_Step], list[_Step], list[_Step]]:
     if "focus_group" in roles:
         themes.append(_TALK.told())
     opening = [step.told() for role, step in _OPENING if role in roles]
+    if "attendance" not in roles:
+        opening[0] = _Step(*_OPENING[0][1][:1], t("Welcome"), *opening[0][2:])
     return opening, themes, [step.told() for role, step in _CLOSING if role in roles]
 
 
@@ -122,7 +139,7 @@ def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
     days: list[list[_Step]] = [[] for _ in sessions]
     days[0] += opening
     free = [
-        max(1, _minutes(s)) - sum(step.minutes for step in (opening if k == 0 else [])) for k, s in enumerate(sessions)
+        max(1, s.minutes) - sum(step.minutes for step in (opening if k == 0 else [])) for k, s in enumerate(sessions)
     ]
     free[-1] -= sum(step.minutes for step in closing)
     total = max(1, sum(max(0, minutes) for minutes in free))
@@ -136,7 +153,7 @@ def _spread(facts: Facts, sessions: Sequence[Session]) -> list[list[_Step]]:
 
 def _timed(session: Session, steps: Sequence[_Step]) -> Iterator[tuple[str, int, _Step]]:
     """(hour, minutes, step): shared steps take what the others leave, a break in their middle."""
-    left = _minutes(session) - sum(step.minutes for step in steps)
+    left = session.minutes - sum(step.minutes for step in steps)
     shared = sum(step.minutes == 0 for step in steps)
     pause = _BREAK if left > 90 else 0
     each = max(0, left - pause) // shared // 5 * 5 if shared else 0
@@ -165,12 +182,6 @@ def _clock(minutes: int | None) -> str:
     return typography.NOTHING if minutes is None else typography.hour(time(minutes // 60 % 24, minutes % 60))
 
 
-def _minutes(session: Session) -> int:
-    if session.starts is None or session.ends is None:
-        return 0
-    return max(0, (session.ends.hour - session.starts.hour) * 60 + session.ends.minute - session.starts.minute)
-
-
 def _theme_names(facts: Facts) -> list[str]:
     theme_names: dict[str, str] = {}
     for form_id in letterhead.forms_of(facts, "test"):
@@ -187,7 +198,8 @@ def _themes(document: WordDocument, facts: Facts) -> None:
             counts[name] = counts.get(name, 0) + 1
     rows = [[name, typography.number(counts.get(name, 0))] for name in names] or [[t("No data"), typography.NOTHING]]
     head = [t("Theme"), t("Questions in the test")]
-    writer.table(document, writer.Table(head, rows, [11, 6], caption=t("Themes of the day"), right=(1,)))
+    caption = letterhead.by_days(facts, later("Themes of the day"), later("Themes of the training"))
+    writer.table(document, writer.Table(head, rows, [11, 6], caption=caption, right=(1,)))
 
 
 # ── from the forms ──────────────────────────────────────────────────────────
@@ -286,10 +298,11 @@ def _needs(document: WordDocument, facts: Facts) -> None:
 
 
 def _expected(document: WordDocument, facts: Facts) -> None:
-    zone = facts.zone
-    quotas = zone.quotas if zone else facts.config.quotas.default
+    quotas = facts.zone.quotas if facts.zone else facts.config.quotas.default
+    total = facts.zone.target if facts.zone else sum(facts.config.quotas.default.values())
     number = typography.number
-    rows = [[labels.group(facts, group.code), number(quotas.get(group.code, 0))] for group in facts.config.groups]
-    rows.append([t("Total"), number(sum(quotas.values()))])
-    head = [t("Group"), t("Persons expected")]
+    groups = facts.config.groups if any(quotas.get(group.code) for group in facts.config.groups) else []
+    rows = [[labels.group(facts, group.code), number(quotas.get(group.code, 0))] for group in groups]
+    rows.append([t("Total"), number(total)])
+    head = [t("Group") if groups else t("Persons"), t("Persons expected")]
     writer.table(document, writer.Table(head, rows, [11, 6], caption=t("Numbers of persons"), right=(1,), totals=1))

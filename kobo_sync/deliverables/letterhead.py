@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from docx.document import Document as WordDocument
 
+from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import Told, What, coarse, told_number
@@ -20,7 +21,7 @@ from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import watermark, writer
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tn
-from kobo_sync.model import Class, Document, Finding
+from kobo_sync.model import Class, Document, Finding, Zone
 
 SUPPRESSION_NOTE = later(
     "“–”: not applicable, fewer than 3 persons, or masked so that such a number cannot be derived from the rest. “> 85%”, “< 15%”: "
@@ -91,10 +92,28 @@ def place(facts: Facts) -> str:
 
 
 def held_on(facts: Facts) -> str:
-    """The training day of the zone, else the mission's dates."""
-    if facts.zone and facts.zone.training_on:
-        return typography.day(facts.zone.training_on, weekday=True)
-    return typography.span(facts.config.mission.starts_on, facts.config.mission.ends_on)
+    """The day or days of the zone, else the mission's dates."""
+    mission = facts.config.mission
+    return (
+        days_of(facts.zone, weekday=True)
+        if facts.zone and facts.zone.days
+        else typography.span(mission.starts_on, mission.ends_on)
+    )
+
+
+def days_of(zone: Zone, *, weekday: bool = False) -> str:
+    """A zone's day (with its *weekday*, if wished), its days from the first to the last where they follow each other, else each of them."""
+    first, last = zone.days[0], zone.days[-1]
+    if first == last:
+        return typography.day(first, weekday=weekday)
+    if (last - first).days == len(zone.days) - 1:
+        return typography.span(first, last)
+    return typography.listing([typography.day(day) for day in zone.days])
+
+
+def by_days(facts: Facts, one: str, several: str) -> str:
+    """The one of two texts that goes with the zone's days, or the mission's."""
+    return t(several if present.spans_days(facts) else one)
 
 
 def local_day(facts: Facts, moment: datetime) -> date:

@@ -22,9 +22,10 @@ _FIRST = 3
 
 
 def identity_values(facts: Facts) -> dict[str, str]:
-    """Who, where, when: known before any data are."""
+    """Who, where, when: known before any data are. Where no quota is set, how many are expected is a line to write on."""
     mission = facts.config.mission
     zones = [labels.zone(facts, zone.code) for zone in facts.config.zones]
+    quota = sum(zone.target for zone in present.zones_of(facts))
     themes: dict[str, str] = {}
     for form_id in facts.config.forms_with_role("test"):
         themes |= facts.config.forms[form_id].themes
@@ -42,13 +43,22 @@ def identity_values(facts: Facts) -> dict[str, str]:
         "zone": letterhead.place_name(facts),
         "lieu": letterhead.place(facts),
         "dates": letterhead.held_on(facts),
-        "attendu": typography.number(sum(zone.target for zone in present.zones_of(facts))),
+        "attendu": typography.number(quota) if quota else "…………",
     }
 
 
 def live_values(facts: Facts) -> dict[str, str]:
-    """`identity_values`, and every figure of the zone or mission as text; « – » for what may not or cannot be said."""
-    values = identity_values(facts) | _people(facts) | _learnt(facts) | _wanted(facts)
+    """`identity_values`, and every figure of the zone or mission as text; « – » for what may not or cannot be said.
+
+    A figure that the mission's forms do not ask is not there.
+    """
+    has = facts.config.has_role
+    values = identity_values(facts)
+    values |= _people(facts) if has("attendance") else {}
+    values |= _learnt(facts) if has("test") else {}
+    values |= _judged(facts) if has("satisfaction") else {}
+    values |= _wanted(facts) if has("needs") else {}
+    values |= _planned(facts) if has("road_map") else {}
     for form_id, repeat in counted_forms(facts):
         values[f"{ANSWERED}{form_id}" + f"/{repeat}" * bool(repeat)] = letterhead.denominator(
             counted_rows(facts, form_id, repeat)
@@ -65,48 +75,64 @@ def live_values(facts: Facts) -> dict[str, str]:
 
 
 def _people(facts: Facts) -> dict[str, str]:
-    sexes = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    sexes = present_by_sex(facts, "group", present.group_codes(facts))
     codes, untold = facts.config.codes, letterhead.nobody_told(facts)
     women, men = (None if untold else sexes.total(code) for code in (codes.female, codes.male))
     full = told_number(facts, "full_day")
-    return {
-        "presents": letterhead.counted(facts, "present"),
-        "taux": figures.quota_rate(facts),
-        "femmes": typography.number(women),
-        "hommes": typography.number(men),
-        "part_femmes": typography.percent(sentences.women_share(facts)),
-        "journee_entiere": typography.NOTHING if full.partial else letterhead.denominator(full),
-    }
+    values = {"presents": letterhead.counted(facts, "present")}
+    if any(zone.target for zone in facts.config.zones):
+        values["taux"] = figures.quota_rate(facts)
+    if present.asks(facts, "sex"):
+        values |= {"femmes": typography.number(women), "hommes": typography.number(men)}
+        values["part_femmes"] = typography.percent(sentences.women_share(facts))
+    if present.has_full_day(facts):
+        values["journee_entiere"] = typography.NOTHING if full.partial else letterhead.denominator(full)
+    return values
 
 
 def _learnt(facts: Facts) -> dict[str, str]:
-    advice = printed_advice(facts)
     before, after, moved, gain = letterhead.scores(printed_change(facts))
-    about = "" if not advice.about else f"≈{typography.NBSP}"
     return {
         "tests_apparies": letterhead.counted(facts, "pairs"),
         "score_avant": before,
         "score_apres": after,
         "evolution": moved,
         "gain": gain,
+    }
+
+
+def _judged(facts: Facts) -> dict[str, str]:
+    advice = printed_advice(facts)
+    about = "" if not advice.about else f"≈{typography.NBSP}"
+    return {
         "reponses_satisfaction": letterhead.counted(facts, "satisfaction"),
         "recommandation": typography.NOTHING if advice.score is None else about + typography.signed(advice.score),
     }
 
 
 def _wanted(facts: Facts) -> dict[str, str]:
-    printed, plan = printed_needs(facts), road_map(facts)
+    printed = printed_needs(facts)
     ranked = printed.ranked
     by_rank = {rank: [need.label for need in mine] for rank, mine in ties(each.need for each in printed.needs).items()}
     common = [labels.need(facts, code) for code in ranked.common or ()] if printed.needs else []
     compared = printed.needs and ranked.common is not None
-    overdue = len(plan.overdue(letterhead.local_day(facts, facts.as_of))) if facts.as_of else 0
-    return {
+    values = {
         "reponses_besoins": letterhead.counted(facts, "needs"),
         **{f"besoin_{rank}": sentences.needs_of_rank(by_rank, rank) for rank in range(1, _FIRST + 1)},
+    }
+    if len(facts.config.groups) < 2:
+        return values
+    return values | {
         "priorites_communes": typography.listing(common) or typography.NOTHING,
         "n_priorites_communes": typography.number(len(common)) if compared else typography.NOTHING,
         "accord": figures.agreement(printed) if printed.needs else typography.NOTHING,
+    }
+
+
+def _planned(facts: Facts) -> dict[str, str]:
+    plan = road_map(facts)
+    overdue = len(plan.overdue(letterhead.local_day(facts, facts.as_of))) if facts.as_of else 0
+    return {
         "actions": typography.number(len(plan.actions)),
         "actions_completes": typography.number(sum(action.smart_complete for action in plan.actions)),
         "part_smart": typography.percent(plan.smart_share),

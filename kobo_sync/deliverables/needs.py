@@ -13,6 +13,7 @@ from kobo_sync.analysis.populations import groups_left_out, told
 from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf import charts
@@ -25,6 +26,7 @@ NAME = "needs"
 TITLE = later("Priority needs")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
+ROLES: tuple[Role, ...] = ("needs", "focus_group")
 PATH = "besoins-prioritaires.docx"
 WORKBOOK_PATH = "besoins-prioritaires.xlsx"
 
@@ -37,6 +39,11 @@ _SMALL_GROUP = later(
     "At least one group has fewer than {threshold} answers in its zone: it is not compared with the others in print, "
     "and counts neither in the score nor in the mentions."
 )
+_RATED = (  # what a need is rated by: the meaning, the column's title and width
+    ("severity", later("Severity\n(1–5)"), 1.7),
+    ("households", later("Households"), 1.7),
+    ("feasibility", later("Feasibility\n(1–5)"), 1.9),
+)
 _WRITTEN = (
     ("proposal", later("Proposals of the participants")),
     ("steps", later("Steps already taken")),
@@ -46,62 +53,85 @@ _WRITTEN = (
 
 def build(facts: Facts) -> list[Document]:
     """The needs paper; without answers it says so, with fewer than three respondents nothing is published."""
-    scores = printed_needs(facts)
     form_ids = letterhead.forms_of(facts, "needs", "focus_group")
-    document = letterhead.open_paper(facts, t(TITLE), form_ids)
+    ranks = facts.config.has_role("needs")
+    title = t(TITLE) if ranks else t("Focus groups")
+    document = letterhead.open_paper(facts, title, form_ids)
     writer.title(
         document,
-        f"{t(TITLE)} – {letterhead.place_name(facts)}",
+        f"{title} – {letterhead.place_name(facts)}",
         f"{letterhead.action(facts)} · {letterhead.held_on(facts)}",
     )
-    if not scores.received:
-        writer.paragraph(document, t("No data: no ranking of needs was received."))
-    elif not scores.needs:
-        few = t("Fewer than {threshold} persons ranked the needs: results not published.", threshold=THRESHOLD)
-        writer.paragraph(document, few)
-        if groups_left_out(facts):
-            writer.paragraph(document, t(_SMALL_GROUP, threshold=THRESHOLD))
-    else:
-        _key_figures(document, facts, scores)
-        writer.heading(document, t("Ranking"))
-        ranking(document, facts, scores)
-        writer.heading(document, t("Rank by group and by sex"))
-        by_group_and_sex(document, facts, scores)
-        writer.heading(document, t("What the groups have in common"))
-        common(document, facts, scores)
+    if ranks:
+        _ranked(document, facts, printed_needs(facts))
     proposals(document, facts)
     focus = focus_groups(told(facts, "focus_group"))
     if focus.n_sessions:
         writer.heading(document, t("Focus groups"))
         discussed(document, facts, focus)
         photos(document, facts, _PHOTOS)
-    _reading(document)
-    workbook = result_sheets.needs_workbook(facts, form_ids)
+    elif not ranks:
+        writer.paragraph(document, t("No data: no group session was received."))
+    _reading(document, facts)
     columns = [
         (t("proposals"), needs(facts).proposals),
         (t("agreements"), focus.agreements),
         (t("disagreements"), focus.disagreements),
     ]
     findings = letterhead.review_findings(facts, PATH, [*columns, (t("quotations"), focus.quotations)])
-    return [letterhead.close_paper(facts, document, PATH, CLASS, findings), Document(WORKBOOK_PATH, workbook, CLASS)]
+    paper = letterhead.close_paper(facts, document, PATH, CLASS, findings)
+    if not ranks:
+        return [paper]
+    return [paper, Document(WORKBOOK_PATH, result_sheets.needs_workbook(facts, form_ids), CLASS)]
+
+
+def compares_groups(facts: Facts) -> bool:
+    """Whether the mission has groups to compare, two at least."""
+    return len(facts.config.groups) > 1
+
+
+def _ranked(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
+    """The ranking, by group and sex, and what groups have in common; or why it is not printed."""
+    if not scores.received:
+        writer.paragraph(document, t("No data: no ranking of needs was received."))
+    elif not scores.needs:
+        few = t("Fewer than {threshold} persons ranked the needs: results not published.", threshold=THRESHOLD)
+        writer.paragraph(document, few)
+        if groups_left_out(facts) and facts.config.groups:
+            writer.paragraph(document, t(_SMALL_GROUP, threshold=THRESHOLD))
+    else:
+        _key_figures(document, facts, scores)
+        writer.heading(document, t("Ranking"))
+        ranking(document, facts, scores)
+        if title := by_whom(facts):
+            writer.heading(document, title)
+            by_group_and_sex(document, facts, scores)
+        if compares_groups(facts):
+            writer.heading(document, t("What the groups have in common"))
+            common(document, facts, scores)
+
+
+def by_whom(facts: Facts) -> str:
+    """What the ranks are told by, as a heading; nothing where the mission asks neither group nor sex of those who rank."""
+    by_group = bool(facts.config.groups) and facts.config.asks("group", "needs")
+    by_sex = facts.config.asks("sex", "needs")
+    if by_group and by_sex:
+        return t("Rank by group and by sex")
+    return t("Rank by group") if by_group else t("Rank by sex") if by_sex else ""
 
 
 def _key_figures(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     ranked = scores.ranked
     first = sentences.first_need_figure([need.label for need in ties(ranked.needs).get(1, ())])
     common = typography.NOTHING if ranked.common is None else typography.number(len(ranked.common))
-    writer.key_figures(
-        document,
-        [
-            (letterhead.counted(facts, "needs"), t("rankings received")),
-            first,
+    band = [(letterhead.counted(facts, "needs"), t("rankings received")), first]
+    if compares_groups(facts):
+        degree = agreement_word(ranked.agreement)
+        band += [
             (common, tn("priority common to the groups", "priorities common to the groups", common)),
-            (
-                figures.agreement(scores),
-                t("agreement between groups, from 0 to 1 ({degree})", degree=agreement_word(ranked.agreement)),
-            ),
-        ],
-    )
+            (figures.agreement(scores), t("agreement between groups, from 0 to 1 ({degree})", degree=degree)),
+        ]
+    writer.key_figures(document, band)
 
 
 def agreement_word(w: float | None) -> str:
@@ -134,23 +164,26 @@ def ranking(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     told = (f"{bar.label} {typography.number(bar.value, scores.digits)}" for bar in bars)
     alt = t("Score of each need: {scores}", scores=t("; ").join(told))
     drawn = charts.ranking(bars, digits=scores.digits, colour=letterhead.colour(facts))
-    writer.figure(
-        document,
-        writer.Picture(drawn, alt, width_cm=_FIGURE_CM),
-        t("Mean score of the groups, from 0 to 3 ({n})", n=letterhead.n_is(letterhead.counted(facts, "needs"))),
+    n = letterhead.n_is(letterhead.counted(facts, "needs"))
+    caption = (
+        t("Mean score of the groups, from 0 to 3 ({n})", n=n)
+        if compares_groups(facts)
+        else t("Mean score per person, from 0 to 3 ({n})", n=n)
     )
+    writer.figure(document, writer.Picture(drawn, alt, width_cm=_FIGURE_CM), caption)
     _ranking_table(document, facts, scores)
 
 
 def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
     domains = {each.need.code: labels.domain(facts, each.need.code, each.need.domain) for each in scores.needs}
-    head = [t("Rank"), t("Need"), t("Domain"), t("Score"), t("Mentions")]
-    head += [t("Severity\n(1–5)"), t("Households"), t("Feasibility\n(1–5)")]
-    widths = [1.1, 5.5, 2.1, 1.3, 1.7, 1.7, 1.7, 1.9]
+    rated = [(rating, t(title), width) for rating, title, width in _RATED if facts.config.asks(rating, "needs")]
+    head = [t("Rank"), t("Need"), t("Domain"), t("Score"), t("Mentions"), *(title for _, title, _ in rated)]
+    widths = [1.1, 5.5, 2.1, 1.3, 1.7, *(width for _, _, width in rated)]
+    widths[1] += sum(width for _, _, width in _RATED) - sum(width for _, _, width in rated)
     every = [each.need for each in scores.needs]
     tied = {need.code for need in every if is_tied(every, need)}
     if tied:
-        widths[:2] = [2.0, 4.6]
+        widths[:2] = [2.0, widths[1] - 0.9]
     rows = [
         [
             t("{rank} (tied)", rank=typography.number(each.need.rank))
@@ -160,9 +193,7 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
             domains[each.need.code],
             typography.number(each.score, scores.digits),
             typography.number(each.mentions),
-            typography.number(each.severity, 1),
-            typography.number(each.households),
-            typography.number(each.feasibility, 1),
+            *(typography.number(getattr(each, rating), 0 if rating == "households" else 1) for rating, _, _ in rated),
         ]
         for each in scores.needs
     ]
@@ -173,10 +204,13 @@ def _ranking_table(document: WordDocument, facts: Facts, scores: PrintedNeeds) -
         widths = [widths[0], widths[1] + widths[2], *widths[3:]]
     caption = t("Needs ranked ({n})", n=letterhead.n_is(letterhead.counted(facts, "needs")))
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=(0, *right), size=8.5))
-    writer.note(
-        document,
-        t("Severity and feasibility: means; households affected: median; of at least three opinions per need."),
-    )
+    if len(rated) == len(_RATED):
+        writer.note(
+            document,
+            t("Severity and feasibility: means; households affected: median; of at least three opinions per need."),
+        )
+    elif rated:
+        writer.note(document, t("Ratings: of at least three opinions per need."))
 
 
 def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds) -> None:
@@ -204,6 +238,13 @@ def by_group_and_sex(document: WordDocument, facts: Facts, scores: PrintedNeeds)
         t(
             "The same rank: tied. “≤ {last}”: among the first five; fewer than {fewest} persons answered, and their ranks would tell "
             "who named what. “–”: a need never ranked, ranked lower by a small group, or whose score is not published.",
+            last=COMMON_UP_TO,
+            fewest=RANKS_FROM,
+        )
+        if facts.config.groups
+        else t(
+            "The same rank: tied. “≤ {last}”: among the first five; fewer than {fewest} persons answered, and their ranks would tell "
+            "who named what. “–”: a need never ranked, ranked lower by few persons, or whose score is not published.",
             last=COMMON_UP_TO,
             fewest=RANKS_FROM,
         ),
@@ -351,14 +392,20 @@ def photos(document: WordDocument, facts: Facts, most: int) -> int:
     return len(cells)
 
 
-def _reading(document: WordDocument) -> None:
+def _reading(document: WordDocument, facts: Facts) -> None:
     writer.heading(document, t("How to read these figures"), 2)
-    writer.note(
-        document,
-        t(
-            "Borda score: 3 points for a first choice, 2 for a second, 1 for a third; mean per person in each group, then mean of the groups, "
-            "so that a large group does not efface a small one. Mentions: persons who name the need among their first three. "
-            "Common priority: among the first five needs of all groups."
-        ),
-    )
+    if facts.config.has_role("needs"):
+        text = (
+            t(
+                "Borda score: 3 points for a first choice, 2 for a second, 1 for a third; mean per person in each group, then mean of the groups, "
+                "so that a large group does not efface a small one. Mentions: persons who name the need among their first three. "
+                "Common priority: among the first five needs of all groups."
+            )
+            if compares_groups(facts)
+            else t(
+                "Borda score: 3 points for a first choice, 2 for a second, 1 for a third; mean per person. "
+                "Mentions: persons who name the need among their first three."
+            )
+        )
+        writer.note(document, text)
     writer.note(document, t(letterhead.SUPPRESSION_NOTE))

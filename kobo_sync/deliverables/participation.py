@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from docx.document import Document as WordDocument
 
+from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.learning import Learning
@@ -32,7 +33,9 @@ def answers(facts: Facts) -> list[tuple[str, What]]:
 
 
 def rates(document: WordDocument, facts: Facts) -> None:
-    """Adds response rates, then persons present by group and sex."""
+    """Adds response rates, then persons present by group and sex; without an attendance form there is nobody to compare with."""
+    if not facts.config.has_role("attendance"):
+        return
     rows = [
         [
             label,
@@ -67,17 +70,20 @@ def _attrition(n_before: int, n_pairs: int, results: Learning) -> str:
 
 def groups_and_sexes(document: WordDocument, facts: Facts) -> None:
     """Adds the persons present by group and sex; nothing of a mission where no zone may say how many came: its zeros would be false."""
-    names = {group.code: labels.group(facts, group.code) for group in facts.config.groups}
+    names = {code: labels.group(facts, code) for code in present.group_codes(facts)}
     if names and not letterhead.nobody_told(facts):
-        caption = t("Persons present, by group and by sex")
+        has_sex = present.asks(facts, "sex")
+        caption = t("Persons present, by group and by sex") if has_sex else t("Persons present, by group")
         writer.table(document, by_sex(present_by_sex(facts, "group", tuple(names)), names, t("Group"), caption))
 
 
 def by_sex(crosstab: Crosstab, names: Mapping[str, str], title: str, caption: str) -> writer.Table:
-    """Persons present by a trait (its codes' *names*) and sex; whoever has another or none is counted apart."""
+    """Persons present by a trait (its codes' *names*) and sex, where it is asked; whoever has another or none is counted apart."""
     headings = [*(names.get(code, t("Other or not specified")) for code in crosstab.rows), t("Total")]
     unknown = [t("Not specified")] if UNKNOWN in crosstab.columns else []
     head = [title, t("Women"), t("Men"), *unknown, t("Total")]
-    widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
     lines = [[name, *cells] for name, cells in zip(headings, crosstab.cells(), strict=True)]
+    if crosstab.columns == (UNKNOWN,):
+        head, lines = [title, t("Total")], [[line[0], line[-1]] for line in lines]
+    widths = [7.0] + [10.0 / (len(head) - 1)] * (len(head) - 1)
     return writer.Table(head, lines, widths, caption=caption, right=range(1, len(head)), totals=1)

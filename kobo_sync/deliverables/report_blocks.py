@@ -47,6 +47,8 @@ _OBJECTIVES_HINT = later(
     "By objective of the terms of reference: what was done, the evidence, the limit. [[report.objectives]] makes it a computed table."
 )
 _DAY_HINT = later("Course: the real programme of the day, place, persons, mood.")
+_DAYS_HINT = later("Course: the real programme of the days, place, persons, mood.")
+_COURSE_HINT = later("Course: what was done, where and with whom.")
 _CHANGE_HINT = later("Why the planned activity was changed: what changed and why, or “no change”.")
 _ALL_ZONES_HINT = later("The real programme of the days; why the planned activity was changed, zone by zone.")
 # Forms of which a person fills one, or one per session: their numbers are numbers of persons.
@@ -55,12 +57,13 @@ _OF_PERSONS = frozenset(("registration", "attendance", "test", "satisfaction", "
 
 
 def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
-    """Every block by its name in templates; *zones* are the `live_values` of each zone, by code."""
+    """Every block that the mission has something for, by its name in templates; *zones* are the `live_values` of each zone, by code."""
+    left_out = needless(facts)
 
     def named(title: str, write: Callable[[WordDocument], None]) -> Block:
         return Block(title, write)
 
-    return {
+    blocks = {
         "chiffres_cles": named(t("key figures"), lambda d: evaluations.key_figures(d, facts)),
         "zones": named(t("zones of the mission"), partial(_zones, facts=facts, zones=zones)),
         "participation": named(t("participation"), partial(_participation, facts=facts)),
@@ -95,6 +98,41 @@ def report_blocks(facts: Facts, zones: Figures) -> dict[str, Block]:
         if facts.config.report.objectives
         else {}
     )
+    return {name: block for name, block in blocks.items() if f"bloc:{name}" not in left_out}
+
+
+# What a template's mark is about: forms of one of these roles; without them it is needless.
+_ABOUT: Mapping[str, tuple[Role, ...]] = {
+    "bloc:chiffres_cles": ("attendance", "test", "satisfaction"),
+    "bloc:en_bref": ("attendance", "test", "satisfaction", "needs", "focus_group", "road_map"),
+    "bloc:collecte": ("test", "satisfaction", "needs"),
+    **dict.fromkeys(
+        ("bloc:participation", "bloc:beneficiaires", "texte:beneficiaires", "bloc:reponses"), ("attendance",)
+    ),
+    **dict.fromkeys(("bloc:acquis", "bloc:acquis_en_clair", "bloc:acquis_par_zone", "texte:acquis"), ("test",)),
+    **dict.fromkeys(("bloc:satisfaction", "bloc:satisfaction_en_clair", "texte:satisfaction"), ("satisfaction",)),
+    **dict.fromkeys(("bloc:besoins", "bloc:besoins_par_zone", "bloc:propositions"), ("needs",)),
+    **dict.fromkeys(("bloc:groupes_discussion", "bloc:photos"), ("focus_group",)),
+    **dict.fromkeys(("bloc:feuille_de_route", "texte:feuille_de_route"), ("road_map",)),
+}
+
+
+def needless(facts: Facts) -> frozenset[str]:
+    """The marks of templates that are about what the mission has not: forms of a role, groups, open questions, a trainer."""
+    config, has = facts.config, facts.config.has_role
+    compares = has("needs") and needs_paper.compares_groups(facts)
+    there = {
+        **{mark: has(*roles) for mark, roles in _ABOUT.items()},
+        **dict.fromkeys(("bloc:priorites_communes", "bloc:cadre_commun"), compares),
+        "texte:besoins": compares or has("focus_group"),
+        "bloc:besoins_par_groupe": has("needs") and bool(needs_paper.by_whom(facts)),
+        "bloc:paroles": evaluations.asks_words(facts),
+        "bloc:mesures": has("test", "satisfaction") or compares,
+        "bloc:zones": bool(config.zones),
+        "groupes": bool(config.groups),
+        "formateur": bool(config.mission.trainer or config.sessions or has("attendance", "test")),
+    }
+    return frozenset(mark for mark, is_there in there.items() if not is_there)
 
 
 def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
@@ -104,9 +142,11 @@ def report_parts(facts: Facts) -> dict[str, tuple[Piece, ...]]:
     if len(zones) > _MOST_BARS:  # a heading and two slots each would be a book
         return {"objectifs": (objectives,), "deroulement": (_slot("deroulement", _ALL_ZONES_HINT),)}
     pieces = []
+    is_training = bool(facts.config.sessions) or facts.config.has_role("attendance", "test")
     for zone in zones:
+        hint = _COURSE_HINT if not is_training else _DAYS_HINT if len(zone.days) > 1 else _DAY_HINT
         pieces += [Piece(f"{{{{zone_{zone.code}}}}}", level=2)]
-        pieces += [_slot(f"jour_{zone.code}", _DAY_HINT), _slot(f"ecart_{zone.code}", _CHANGE_HINT)]
+        pieces += [_slot(f"jour_{zone.code}", hint), _slot(f"ecart_{zone.code}", _CHANGE_HINT)]
     return {"objectifs": (objectives,), "deroulement": tuple(pieces)}
 
 
@@ -119,7 +159,7 @@ def report_values(facts: Facts) -> dict[str, str]:
     """What the report may cite beside `live_values`: from when its data are, and each zone by its name and day."""
     zones = {}
     for zone in facts.config.zones:
-        day = [typography.day(zone.training_on)] if zone.training_on else []
+        day = [letterhead.days_of(zone)] if zone.days else []
         zones[f"zone_{zone.code}"] = t(", ").join([labels.zone(facts, zone.code), *day])
     return {"etat_des_donnees": letterhead.as_of(facts), **zones}
 
@@ -131,28 +171,33 @@ def acronyms_of_words(facts: Facts, words: str) -> Block:
 
 
 def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
-    listed = present.attendance(facts)
+    attends = facts.config.has_role("attendance")
+    has_quota = attends and any(zone.target for zone in facts.config.zones)
     rows = []
     for zone in facts.config.zones:
         place = letterhead.place(replace(facts, zone=zone)).partition(t(", "))[2]
-        day = typography.day(zone.training_on) if zone.training_on else typography.NOTHING
-        cells = [zones[zone.code][key] for key in ("presents", "taux")]
-        rows.append([labels.zone(facts, zone.code), place, day, cells[0], typography.number(zone.target), cells[1]])
-    several = len(rows) > 1
+        day = letterhead.days_of(zone) if zone.days else typography.NOTHING
+        came, rate = (zones[zone.code].get(key, "") for key in ("presents", "taux"))
+        rows.append([labels.zone(facts, zone.code), place, day, came, typography.number(zone.target), rate])
+    several = attends and len(rows) > 1
     if several:  # of one zone the mission's line would say the same again
-        whole, quota = live_values(facts), present.completion(listed, facts.config.zones).quota
-        rows.append([t("Mission"), "", "", whole["presents"], typography.number(quota), whole["taux"]])
+        whole, quota = live_values(facts), sum(zone.target for zone in facts.config.zones)
+        rows.append([t("Mission"), "", "", whole["presents"], typography.number(quota), whole.get("taux", "")])
     head = [t("Zone"), t("Place"), t("Date"), t("Present"), t("Quota"), t("Rate")]
+    shown = [0, *(at for at in (1, 2) if any(row[at] not in ("", typography.NOTHING) for row in rows))]
+    shown += [*([3] if attends else []), *([4, 5] if has_quota else [])]
+    widths = [3.6, 5.4, 2.7, 1.9, 1.5, 1.7]
+    spare = (sum(widths) - sum(widths[at] for at in shown)) / 2
     content = writer.Table(
-        head,
-        rows,
-        [3.6, 5.4, 2.7, 1.9, 1.5, 1.7],
-        caption=t("Zones, dates and participation"),
-        right=(3, 4, 5),
+        [head[at] for at in shown],
+        [[row[at] for at in shown] for row in rows],
+        [widths[at] + (spare if at < 2 else 0) for at in shown],
+        caption=t("Zones, dates and participation") if attends else t("Zones"),
+        right=[place for place, at in enumerate(shown) if at > 2],
         totals=several,
     )
     writer.table(document, content)
-    if several:
+    if several and has_quota:
         writer.note(
             document,
             t(
@@ -160,6 +205,8 @@ def _zones(document: WordDocument, facts: Facts, zones: Figures) -> None:
                 "A person who came to two zones counts once in the total."
             ),
         )
+    elif several:
+        writer.note(document, t("A person who came to two zones counts once in the total."))
 
 
 def _beneficiaries(document: WordDocument, facts: Facts) -> None:
@@ -182,7 +229,7 @@ def _participation(document: WordDocument, facts: Facts) -> None:
     bars = []
     for zone in facts.config.zones:
         number = zone_number(facts, zone.code, "present")
-        if number.exact:
+        if number.exact and zone.target:
             bars.append(charts.Bar(labels.zone(facts, zone.code), number.n, target=zone.target))
     if 0 < len(bars) <= _MOST_BARS:  # more would fill pages: the table of zones says as much
         parts = [t("{zone} {n} of {quota}", zone=bar.label, n=bar.value, quota=bar.target) for bar in bars]
@@ -204,7 +251,8 @@ def _by_age(facts: Facts, listed: present.Attendance) -> writer.Table | None:
         order += [choice.name for choice in labels.choices(facts, form_id, question)]
         names |= {code: labels.choice(facts, form_id, question, code) for code in counts}
     codes = sorted(counts, key=lambda code: (order.index(code) if code in order else len(order), code))
-    caption = t("Persons present, by age band and by sex")
+    has_sex = present.asks(facts, "sex")
+    caption = t("Persons present, by age band and by sex") if has_sex else t("Persons present, by age band")
     crosstab = present_by_sex(facts, "age_band", tuple(codes), printed_by_zones=False)
     return participation.by_sex(crosstab, names, t("Age band"), caption)
 

@@ -13,19 +13,21 @@ from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.populations import told_number
 from kobo_sync.config.config import Role
 from kobo_sync.config.report import Evidence, Objective
-from kobo_sync.deliverables import sentences
+from kobo_sync.deliverables import letterhead, plan_sentences, sentences
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
-from kobo_sync.language.catalogue import later, t, tn
+from kobo_sync.language.catalogue import later, later_n, t, tn
 
 SMALL = 30  # persons: of fewer, one more or less moves a share by more than three points
 _NOT_MEASURED = later("The mission has no form that measures it.")
 _NO_EVIDENCE = later("No measure is attached to this objective: see the text of the report.")
-_DAYS = {  # by whether there are several days, and whether presence is signed
-    (False, True): later("Training day with a sign-in sheet."),
-    (False, False): later("Training day with an attendance list."),
-    (True, True): later("Training days, zone by zone, with a sign-in sheet."),
-    (True, False): later("Training days, zone by zone, with an attendance list."),
+_DAYS = {  # by whether there are several zones, or several days in one, and whether presence is signed
+    ("day", True): later("Training day with a sign-in sheet."),
+    ("day", False): later("Training day with an attendance list."),
+    ("days", True): later("Training days with a sign-in sheet."),
+    ("days", False): later("Training days with an attendance list."),
+    ("zones", True): later("Training days, zone by zone, with a sign-in sheet."),
+    ("zones", False): later("Training days, zone by zone, with an attendance list."),
 }
 
 
@@ -83,7 +85,8 @@ def _where(facts: Facts, role: Role, text: str) -> str:
 
 
 def _days(facts: Facts) -> str:
-    text = _DAYS[len(facts.config.zones) != 1, present.is_signed(facts)]
+    when = "zones" if len(facts.config.zones) != 1 else "days" if present.spans_days(facts) else "day"
+    text = _DAYS[when, present.is_signed(facts)]
     return _where(facts, "attendance", t(text))
 
 
@@ -91,6 +94,22 @@ def _attested(facts: Facts) -> str:
     if present.is_signed(facts):
         return t("A signature attests presence, not participation.")
     return t("Presence declared by whoever keeps the list, without a signature: it says nothing of participation.")
+
+
+def _questionnaire(facts: Facts) -> str:
+    text = letterhead.by_days(
+        facts,
+        later("Anonymous questionnaire at the end of the day."),
+        later("Anonymous questionnaire at the end of the training."),
+    )
+    return _where(facts, "satisfaction", text)
+
+
+def _opinion(facts: Facts) -> str:
+    """The recommendation, where it is asked; else how many answered."""
+    if facts.config.asks("recommend", "satisfaction"):
+        return sentences.advice(facts)
+    return sentences.persons(told_number(facts, "satisfaction"), later_n("{n} answer.", "{n} answers."))
 
 
 def _test(facts: Facts) -> str:
@@ -115,11 +134,15 @@ def _test(facts: Facts) -> str:
 
 def _dialogue(facts: Facts) -> str:
     groups = [labels.group(facts, group.code) for group in facts.config.groups]
-    if not groups:
-        return _where(facts, "needs", t("The groups rank their needs on the same day, then compare them."))
+    if len(groups) < 2:
+        return ""
     names = typography.listing(groups)
     text = t("The groups rank their needs on the same day, then compare them: {groups}.", groups=names)
     return _where(facts, "needs", text)
+
+
+def _in_common(facts: Facts) -> str:
+    return sentences.common_needs(facts) if len(facts.config.groups) > 1 else t(_NOT_MEASURED)
 
 
 def small_number(facts: Facts) -> str:
@@ -146,8 +169,8 @@ _MEASURES: dict[Evidence, _Measure] = {
     ),
     "satisfaction": _Measure(
         "satisfaction",
-        _received("satisfaction", later("Anonymous questionnaire at the end of the day.")),
-        sentences.advice,
+        _questionnaire,
+        _opinion,
         _always(later("An opinion given on the spot: it says nothing of the use that will be made of the training.")),
     ),
     "needs": _Measure(
@@ -159,7 +182,7 @@ _MEASURES: dict[Evidence, _Measure] = {
     "dialogue": _Measure(
         "needs",
         _dialogue,
-        sentences.common_needs,
+        _in_common,
         _always(later("A common priority is not yet a common commitment.")),
     ),
     "focus_groups": _Measure(
@@ -171,13 +194,13 @@ _MEASURES: dict[Evidence, _Measure] = {
     "road_map": _Measure(
         "road_map",
         _received("road_map", later("Road map written in the session.")),
-        sentences.actions,
+        plan_sentences.actions,
         _always(later("Planned actions; what becomes of them is to be followed up.")),
     ),
     "smart": _Measure(
         "road_map",
         _received("road_map", later("Each action held against five criteria.")),
-        sentences.complete,
+        plan_sentences.complete,
         _always(later("Filled-in boxes do not say whether the objective is achievable.")),
     ),
 }  # fmt: skip

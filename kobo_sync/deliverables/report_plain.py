@@ -12,8 +12,8 @@ from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
 from kobo_sync.analysis.suppression import THRESHOLD
-from kobo_sync.deliverables import evaluations, letterhead, participation, report_objectives, sentences
-from kobo_sync.deliverables.needs import agreement_word
+from kobo_sync.deliverables import evaluations, letterhead, participation, plan_sentences, report_objectives, sentences
+from kobo_sync.deliverables.needs import agreement_word, compares_groups
 from kobo_sync.documents.word import writer
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t, tn
@@ -44,14 +44,16 @@ def _learnt(facts: Facts) -> str:
 
 
 def _judged(facts: Facts) -> str:
-    return sentences.advice(facts) if facts.config.forms_with_role("satisfaction") else ""
+    return sentences.advice(facts) if facts.config.asks("recommend", "satisfaction") else ""
 
 
 def _wanted(facts: Facts) -> str:
     if not facts.config.forms_with_role("needs"):
         return ""
     first = sentences.first_needs(facts)
-    return f"{first} {sentences.common_needs(facts)}" if printed_needs(facts).needs else first
+    if not printed_needs(facts).needs or not compares_groups(facts):
+        return first
+    return f"{first} {sentences.common_needs(facts)}"
 
 
 def _discussed(facts: Facts) -> str:
@@ -61,22 +63,23 @@ def _discussed(facts: Facts) -> str:
 def _planned(facts: Facts) -> str:
     if not facts.config.forms_with_role("road_map"):
         return ""
-    planned = sentences.actions(facts)
-    return f"{planned} {sentences.complete(facts)}" if road_map(facts).actions else planned
+    planned = plan_sentences.actions(facts)
+    return f"{planned} {plan_sentences.complete(facts)}" if road_map(facts).actions else planned
 
 
 def collected(document: WordDocument, facts: Facts) -> None:
-    """Adds what was received of each form, beside the persons present."""
+    """Adds what was received of each form, beside the persons present where the mission counts them."""
+    if not facts.config.has_role("attendance"):
+        lines = [[label, letterhead.counted(facts, what)] for label, what in participation.answers(facts)]
+        caption = t("Answers collected, by form")
+        writer.table(document, writer.Table([t("Form"), t("Answers")], lines, [7.0, 3.0], caption=caption, right=(1,)))
+        return
     rows, above = [], False
     came = letterhead.counted(facts, "present")
     for label, what in participation.answers(facts):
         rate = response_rate(facts, what)
         above = above or (rate.exact and rate.value > 1)
         rows.append([label, letterhead.counted(facts, what), came, letterhead.share(rate)])
-    if not rows:
-        nothing_asked = t("The mission has neither a test, nor a satisfaction questionnaire, nor a ranking of needs.")
-        writer.paragraph(document, nothing_asked)
-        return
     head = [t("Form"), t("Answers"), t("Persons present"), t("Response rate")]
     caption = t("Answers collected, by form")
     writer.table(document, writer.Table(head, rows, [7.0, 3.0, 3.6, 3.4], caption=caption, right=(1, 2, 3)))
@@ -110,14 +113,17 @@ def limits(document: WordDocument, facts: Facts) -> None:
             t(
                 "**Opinions on the spot.** The questionnaire at the end of the day tells the satisfaction of the moment, not the use that follows."
             )
+            if not present.spans_days(facts)
+            else t(
+                "**Opinions on the spot.** The questionnaire at the end of the training tells the satisfaction of the moment, not the use that follows."
+            )
         )
     if facts.config.forms_with_role("needs"):
         lines.append(
             t("**Those who came.** They are not drawn at random: their choices are not those of the whole population.")
         )
-    silent = [
-        labels.zone(facts, zone.code) for zone in facts.config.zones if not zone_number(facts, zone.code, "present").n
-    ]
+    zones = facts.config.zones if facts.config.has_role("attendance") else []
+    silent = [labels.zone(facts, zone.code) for zone in zones if not zone_number(facts, zone.code, "present").n]
     if silent and len(silent) < len(facts.config.zones):
         names = typography.listing(silent) if len(silent) <= 5 else tn("{n} zone", "{n} zones", len(silent))
         lacking = sentences.no_presence(signed=present.is_signed(facts))
@@ -128,7 +134,7 @@ def limits(document: WordDocument, facts: Facts) -> None:
 
 def learning(document: WordDocument, facts: Facts) -> None:
     """Adds how the score moved, in words and as a figure; the measures are in the annex."""
-    writer.paragraph(document, _learnt(facts) or t("The mission has no test before and after."))
+    writer.paragraph(document, _learnt(facts))
     if told_number(facts, "pairs").shown:
         evaluations.learning_figure(document, facts)
         writer.note(
@@ -142,9 +148,11 @@ def learning(document: WordDocument, facts: Facts) -> None:
 
 def satisfaction(document: WordDocument, facts: Facts) -> None:
     """Adds what people thought of the day, in words and as figures; intervals are in the annex."""
-    writer.paragraph(document, _judged(facts) or t("The mission has no satisfaction questionnaire."))
+    if judged := _judged(facts):
+        writer.paragraph(document, judged)
     if told_number(facts, "satisfaction").shown:
         evaluations.satisfaction_figures(document, facts)
+    if judged and told_number(facts, "satisfaction").shown:
         writer.note(
             document,
             t(

@@ -27,14 +27,19 @@ Row = list[excel.Value]
 
 def evaluation_workbook(facts: Facts, form_ids: list[str]) -> bytes:
     """Indicators, test items, satisfaction and comments as the paper prints them; scores per participant code, pseudonymised."""
-    sheets = [_indicators(facts), _items(facts), _scores(facts), _scales(facts), _comments(facts)]
+    sheets = [_indicators(facts)]
+    sheets += [_items(facts), _scores(facts)] if facts.config.has_role("test") else []
+    sheets += [_scales(facts), _comments(facts)] if facts.config.has_role("satisfaction") else []
     return _workbook(facts, t("Evaluations"), sheets, form_ids)
 
 
 def needs_workbook(facts: Facts, form_ids: list[str]) -> bytes:
     """The ranking and the ranks per group and sex, as the paper prints them."""
     scores = printed_needs(facts)
-    return _workbook(facts, t("Priority needs"), [_ranking(facts, scores), _ranks(facts, scores)], form_ids)
+    sheets = [_ranking(facts, scores)]
+    if facts.config.asks("sex", "needs") or facts.config.groups:
+        sheets.append(_ranks(facts, scores))
+    return _workbook(facts, t("Priority needs"), sheets, form_ids)
 
 
 def _workbook(facts: Facts, title: str, sheets: Sequence[excel.Sheet], form_ids: list[str]) -> bytes:
@@ -178,14 +183,18 @@ def _named(facts: Facts, name: str) -> str:
             trait=t(letterhead.TRAITS[trait]),
             value=_trait(facts, trait, value),
         )
+    if kind == "quota_completion" and code.startswith("sex:"):
+        return f"{t(_NAMES[kind])} – {_trait(facts, 'sex', code.removeprefix('sex:'))}"
     label_of = {"need_score": labels.need, "need_severity": labels.need, "quota_completion": labels.group}.get(kind)
     text = label_of(facts, code) if label_of else t(_FORMS[code]) if kind == "response_rate" else _question(facts, code)
     return f"{t(_NAMES[kind])} – {text}"
 
 
 def _trait(facts: Facts, trait: str, code: str) -> str:
-    for form_id in facts.config.forms_with_role("registration"):
+    for form_id in letterhead.forms_of(facts, "registration", "attendance"):
         question = facts.config.forms[form_id].fields.get(trait, "")
+        if not question:
+            continue
         return labels.choice(facts, form_id, question, code)
     return code
 
@@ -269,16 +278,16 @@ def _comments(facts: Facts) -> excel.Sheet:
 
 
 def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
+    asked = [name for name in _rated_columns() if facts.config.asks(name, "needs")]
+    compares = len(facts.config.groups) > 1
     columns = [
         _count(t("Rank")),
         excel.Column(t("Need"), width=46),
         excel.Column(t("Domain"), width=14),
         excel.Column(t("Score (0–3)"), kind="hundredth" if scores.digits == 2 else "tenth", width=12),
         _count(t("Mentions")),
-        excel.Column(t("Severity (1–5)"), kind="tenth", width=12),
-        _count(t("Households")),
-        excel.Column(t("Feasibility (1–5)"), kind="tenth", width=12),
-        excel.Column(t("Common priority"), width=12),
+        *(column for name, column in _rated_columns().items() if name in asked),
+        *([excel.Column(t("Common priority"), width=12)] if compares else []),
     ]
     shared = scores.ranked.common
     printed = {each.need.code: each for each in scores.needs}
@@ -286,17 +295,25 @@ def _ranking(facts: Facts, scores: PrintedNeeds) -> excel.Sheet:
     for need in scores.ranked.needs:
         each = printed.get(need.code)
         if each is None:
-            rows.append([None, need.label, _domain(facts, need), *[None] * 5, ""])
+            rows.append(
+                [None, need.label, _domain(facts, need), *[None] * (2 + len(asked)), *([""] if compares else [])]
+            )
             continue
         common = "" if shared is None else t("yes") if need.code in shared else t("no")
         score = typography.rounded(each.score, scores.digits)
-        rated = [
-            typography.rounded(each.severity, 1),
-            typography.rounded(each.households),
-            typography.rounded(each.feasibility, 1),
-        ]
-        rows.append([need.rank, need.label, _domain(facts, need), score, each.mentions, *rated, common])
+        rated = [typography.rounded(getattr(each, name), 0 if name == "households" else 1) for name in asked]
+        own = [common] if compares else []
+        rows.append([need.rank, need.label, _domain(facts, need), score, each.mentions, *rated, *own])
     return excel.Sheet(t("Ranking"), columns, rows, explained=True)
+
+
+def _rated_columns() -> dict[str, excel.Column]:
+    """What a need is rated by."""
+    return {
+        "severity": excel.Column(t("Severity (1–5)"), kind="tenth", width=12),
+        "households": _count(t("Households")),
+        "feasibility": excel.Column(t("Feasibility (1–5)"), kind="tenth", width=12),
+    }
 
 
 def _domain(facts: Facts, need: Need) -> str:

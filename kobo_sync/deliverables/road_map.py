@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
@@ -18,10 +20,12 @@ from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tn
 from kobo_sync.model import Class, Document, Scope
 
+T = TypeVar("T")
 NAME = "road_map"
 TITLE = later("Road map")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
+ROLES: tuple[Role, ...] = ("road_map",)
 PATH = "feuille-de-route.docx"
 WORKBOOK_PATH = "feuille-de-route.xlsx"
 
@@ -35,7 +39,7 @@ _HEAD = (
     later("Means and risk"),
 )
 _WIDTHS = (1.0, 6.4, 3.9, 4.0, 3.2, 4.4, 3.8)
-_DUE, _STATUS = later("Due"), later("Status")
+_DUE, _STATUS, _GROUP = later("Due"), later("Status"), later("Group responsible")
 _PRINTED = 10  # columns of the workbook that a page has; the others are for the screen
 
 
@@ -176,6 +180,11 @@ def _counts(document: WordDocument, facts: Facts, plan: RoadMap) -> None:
     writer.note(
         document,
         t(
+            "Complete action (SMART): objective, target, function responsible, due date and indicator are all filled in. Late: the due date is "
+            "past on the day of the data, and the action is neither done nor abandoned. Functions, never names: to be checked before circulation."
+        )
+        if not facts.config.groups
+        else t(
             "Complete action (SMART): objective, target, function responsible, due date and indicator are all filled in; a group alone answers "
             "for nothing. Late: the due date is past on the day of the data, and the action is neither done nor abandoned. Functions, never "
             "names: to be checked before circulation."
@@ -202,7 +211,7 @@ def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
         excel.Column(t("Type"), width=13, choices=_choices(facts, "kind")),
         excel.Column(t("Level"), width=13, choices=_choices(facts, "level")),
         excel.Column(t("Allies"), width=20),
-        excel.Column(t("Group responsible"), width=16),
+        excel.Column(t(_GROUP), width=16),
         excel.Column(t("Means of verification"), width=22),
         excel.Column(t("Resources"), width=20),
         excel.Column(t("Risk"), width=20),
@@ -211,6 +220,9 @@ def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
         excel.Column(t("Complete (SMART)"), width=11),
     ]
     rows = [_cells(facts, number, action) for number, action in enumerate(plan.actions, 1)]
+    if not facts.config.groups:
+        place = next(at for at, column in enumerate(columns) if column.name == t(_GROUP))
+        columns, rows = _without(columns, place), [_without(row, place) for row in rows]
     intro = (
         f"{t(TITLE)} – {letterhead.place_name(facts)}",
         t("Choose the status in the list; the due date of an open action turns orange when it is past."),
@@ -219,6 +231,10 @@ def _sheet(facts: Facts, plan: RoadMap) -> excel.Sheet:
     due, status = (f"${excel.letters(columns, t(name))}{sheet.first_row}" for name in (_DUE, _STATUS))
     still_open = "".join(f',{status}<>"{label}"' for label in _closed_labels(facts))
     return replace(sheet, highlight={f'=AND({due}<>"",{due}<TODAY(){still_open})': "#FBD5B5"})
+
+
+def _without(items: Sequence[T], place: int) -> list[T]:
+    return [*items[:place], *items[place + 1 :]]
 
 
 def _cells(facts: Facts, number: int, action: Action) -> list[excel.Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
@@ -13,8 +14,9 @@ from kobo_sync.analysis.publication import UNKNOWN, people_heard, present_by_sex
 from kobo_sync.analysis.published import PrintedChange, printed_change
 from kobo_sync.analysis.published_answers import PrintedAdvice, printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
-from kobo_sync.analysis.roadmap import Action, road_map
+from kobo_sync.analysis.roadmap import Action
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.config.config import Proof
 from kobo_sync.deliverables import figures, letterhead
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, later_n, t, tn
@@ -25,17 +27,49 @@ _LONGEST_FIGURE = 60  # characters that a band of figures has room for
 _MOST_NAMED = 12  # zones, needs: of more, how many
 
 
-_CAME = {  # by whether presence is signed, and asked by half-day
-    (True, True): later_n("{n} person signed at least one half-day", "{n} persons signed at least one half-day"),
-    (True, False): later_n("{n} person signed the attendance list", "{n} persons signed the attendance list"),
-    (False, True): later_n(
+By = Literal[
+    "half-day", "session", ""
+]  # what presence is of: one of two sessions a day, another session, or nothing that is asked
+_CAME: Mapping[tuple[bool, By], tuple[str, str]] = {  # by whether presence is signed, and what it is of
+    (True, "half-day"): later_n("{n} person signed at least one half-day", "{n} persons signed at least one half-day"),
+    (True, "session"): later_n("{n} person signed at least one session", "{n} persons signed at least one session"),
+    (True, ""): later_n("{n} person signed the attendance list", "{n} persons signed the attendance list"),
+    (False, "half-day"): later_n(
         "{n} person was present at least one half-day", "{n} persons were present at least one half-day"
     ),
-    (False, False): later_n("{n} person was present", "{n} persons were present"),
+    (False, "session"): later_n(
+        "{n} person was present at one session at least", "{n} persons were present at one session at least"
+    ),
+    (False, ""): later_n("{n} person was present", "{n} persons were present"),
 }
-_WHOLE_DAY = {
-    True: later_n("{n} person signed the whole day.", "{n} persons signed the whole day."),
-    False: later_n("{n} person was present the whole day.", "{n} persons were present the whole day."),
+_WHOLE: Mapping[tuple[bool, present.Whole], tuple[str, str]] = {  # by whether presence is signed
+    (True, "day"): later_n("{n} person signed the whole day.", "{n} persons signed the whole day."),
+    (False, "day"): later_n("{n} person was present the whole day.", "{n} persons were present the whole day."),
+    (True, "sessions"): later_n("{n} person signed all sessions.", "{n} persons signed all sessions."),
+    (False, "sessions"): later_n(
+        "{n} person was present at all sessions.", "{n} persons were present at all sessions."
+    ),
+    (True, "days"): later_n("{n} person signed every day.", "{n} persons signed every day."),
+    (False, "days"): later_n("{n} person was present every day.", "{n} persons were present every day."),
+}
+_NOBODY_WHOLE: Mapping[tuple[bool, present.Whole], str] = {
+    (True, "day"): later("Nobody signed the whole day."),
+    (False, "day"): later("Nobody was present the whole day."),
+    (True, "sessions"): later("Nobody signed all sessions."),
+    (False, "sessions"): later("Nobody was present at all sessions."),
+    (True, "days"): later("Nobody signed every day."),
+    (False, "days"): later("Nobody was present every day."),
+}
+_RULES: Mapping[tuple[Proof, By], str] = {
+    ("signature", "half-day"): later("at least one signed half-day"),
+    ("signature", "session"): later("at least one signed session"),
+    ("signature", ""): later("at least one signature"),
+    ("answer", "half-day"): later("at least one half-day at which the list says “present”"),
+    ("answer", "session"): later("at least one session at which the list says “present”"),
+    ("answer", ""): later("the list says “present” at least once"),
+    ("row", "half-day"): later("at least one half-day declared by whoever keeps the list, without a signature"),
+    ("row", "session"): later("at least one session declared by whoever keeps the list, without a signature"),
+    ("row", ""): later("at least one presence declared by whoever keeps the list, without a signature"),
 }
 
 _TESTED_TWICE = later_n("{n} person tested twice", "{n} persons tested twice")
@@ -47,15 +81,19 @@ _LESS = later_n(", that is {moved} point less", ", that is {moved} points less")
 
 def presence(facts: Facts) -> str:
     """How many came, for how many places, in which zones."""
-    if not facts.config.forms_with_role("attendance"):
-        return t("The mission has no attendance form: the number of persons present is not known.")
     zones = [(labels.zone(facts, zone.code), zone_number(facts, zone.code, "present").n) for zone in facts.config.zones]
     quota = present.completion(present.attendance(facts), present.zones_of(facts)).quota
     came = [name for name, n in zones if n]
     missing = [name for name, n in zones if not n]
     number, rate = told_number(facts, "present"), figures.quota_rate(facts)
-    signed, halves = present.is_signed(facts), present.is_by_half_day(facts)
-    return presence_words(number, quota, rate, came, missing, signed=signed, halves=halves)
+    return presence_words(number, quota, rate, came, missing, signed=present.is_signed(facts), by=presence_by(facts))
+
+
+def presence_by(facts: Facts) -> By:
+    """What presence is of, as the attendance forms ask it."""
+    if not present.is_by_half_day(facts):
+        return ""
+    return "half-day" if present.are_half_days(facts) else "session"
 
 
 def presence_words(
@@ -66,15 +104,15 @@ def presence_words(
     missing: Sequence[str],
     *,
     signed: bool = True,
-    halves: bool = True,
+    by: By = "half-day",
 ) -> str:
     """*came* and *missing* are the zones where somebody was present, and where nobody was; *rate* the quota's as papers print it.
 
-    *signed*, *halves*: whether the forms ask for a signature, and for the half-day.
+    *signed*: whether a signature proves presence; *by*: what it is of.
     """
     if not number.n and not number.partial:
         return t("No signed presence was received.") if signed else t("No presence was received.")
-    text = persons(number, _CAME[signed, halves])
+    text = persons(number, _CAME[signed, by])
     if not text:
         return t("The number of persons present is not published ({why}).", why=_few())
     if quota:
@@ -101,12 +139,7 @@ def no_presence(*, signed: bool) -> str:
 
 def presence_rule(facts: Facts) -> str:
     """Who counts as present: ``at least one signed half-day``."""
-    by_half_day = present.is_by_half_day(facts)
-    if present.is_signed(facts):
-        return t("at least one signed half-day") if by_half_day else t("at least one signature")
-    if by_half_day:
-        return t("at least one half-day declared by whoever keeps the list, without a signature")
-    return t("at least one presence declared by whoever keeps the list, without a signature")
+    return t(_RULES[present.proof_of(facts), presence_by(facts)])
 
 
 def _rate_words(rate: str, number: Told, quota: int) -> str:
@@ -134,21 +167,19 @@ def persons(number: Told, words: tuple[str, str]) -> str:
 
 
 def whole_day(facts: Facts) -> str:
-    """How many signed every half-day; nothing where that is not told, or where there is one half-day alone."""
+    """How many were there from beginning to end; nothing where that is not told, or where there is one session alone."""
     full = told_number(facts, "full_day")
-    if full.hidden or full.partial or len(facts.config.sessions) < 2 or not told_number(facts, "present").n:
+    if full.hidden or full.partial or not present.has_full_day(facts) or not told_number(facts, "present").n:
         return ""
-    if not present.is_by_half_day(facts):
-        return ""
-    signed = present.is_signed(facts)
-    if not full.n:
-        return t("Nobody signed the whole day.") if signed else t("Nobody was present the whole day.")
-    return persons(full, _WHOLE_DAY[signed])
+    way = (present.is_signed(facts), present.whole(facts))
+    return persons(full, _WHOLE[way]) if full.n else t(_NOBODY_WHOLE[way])
 
 
 def sexes(facts: Facts) -> str:
-    """Women and men among those who came; nothing where nobody did."""
-    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    """Women and men among those who came; nothing where nobody did, or the mission asks no sex."""
+    if not present.asks(facts, "sex"):
+        return ""
+    table = present_by_sex(facts, "group", present.group_codes(facts))
     number = told_number(facts, "present")
     if number.hidden or not number.n:
         return ""
@@ -160,14 +191,14 @@ def sexes(facts: Facts) -> str:
 
 def women_share(facts: Facts) -> float | None:
     """The share of women among the persons present whose sex is known, 0..1; None where it is of nobody, or would tell what is not told."""
-    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    table = present_by_sex(facts, "group", present.group_codes(facts))
     women, men = table.total(facts.config.codes.female), table.total(facts.config.codes.male)
     return None if women is None or men is None or not women + men else women / (women + men)
 
 
 def women_share_label(facts: Facts) -> str:
     """What stands below `women_share`: among whom."""
-    table = present_by_sex(facts, "group", tuple(group.code for group in facts.config.groups))
+    table = present_by_sex(facts, "group", present.group_codes(facts))
     if UNKNOWN not in table.columns:
         return t("share of women among those present")
     return t("share of women among those present whose sex is known")
@@ -362,55 +393,11 @@ def groups_heard(facts: Facts) -> str:
     return f"{text}."
 
 
-def actions(facts: Facts) -> str:
-    """The actions of the road map, for how many needs."""
-    plan = road_map(facts)
-    return actions_words(len(plan.actions), len([code for code in plan.counts("need") if code]))
-
-
 def due_words(action: Action, *, short: bool = False) -> str:
     """When an action is due: its day, else what was answered, which nobody could read as one."""
     if action.deadline is None:
         return action.values["deadline"] or t("to be set")
     return typography.short_day(action.deadline) if short else typography.day(action.deadline)
-
-
-def actions_words(n: int, n_needs: int) -> str:
-    """*n* actions for *n_needs* needs."""
-    if not n:
-        return t("No action was entered.")
-    planned = tn("{n} action is planned", "{n} actions are planned", n)
-    return planned + tn(", for {n} need", ", for {n} needs", n_needs) + "." if n_needs else f"{planned}."
-
-
-def complete(facts: Facts) -> str:
-    """How many of the actions are complete, and how many late."""
-    plan, day = road_map(facts), letterhead.local_day(facts, facts.as_of) if facts.as_of else None
-    late = len(plan.overdue(day)) if day else 0
-    n_complete = sum(action.smart_complete for action in plan.actions)
-    return complete_words(len(plan.actions), n_complete, late, typography.day(day) if day else "")
-
-
-def complete_words(n: int, n_complete: int, n_late: int, day: str) -> str:
-    """Of *n* actions; *day* is that of the data."""
-    if not n:
-        return t("No action was entered.")
-    if n == 1:
-        text = t("The planned action is complete") if n_complete else t("The planned action is not yet complete")
-    elif n_complete == n:
-        text = t("All are complete")
-    elif not n_complete:
-        text = t("None is complete yet")
-    else:
-        text = tn("{n} is complete, of {total}", "{n} are complete, of {total}", n_complete, total=n)
-    text += t(" (objective, target, responsible function, deadline and indicator all filled in)")
-    if n_late and day:
-        text += (
-            t("; it is late as of {day}", day=day)
-            if n == 1
-            else tn("; {n} is late as of {day}", "; {n} are late as of {day}", n_late, day=day)
-        )
-    return f"{text}."
 
 
 def _few() -> str:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import FormSettings
 from kobo_sync.deliverables import letterhead
-from kobo_sync.deliverables.kit_blocks import kit_blocks
+from kobo_sync.deliverables.kit_blocks import kit_blocks, needless
 from kobo_sync.deliverables.live_values import identity_values
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.questionnaire import questionnaire_docx
-from kobo_sync.documents.word.template import Content, Note, filled
+from kobo_sync.documents.word.template import Content, Note, blocks_of, filled
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import mission_line
@@ -46,7 +46,7 @@ _MOST_MADE = 64
 
 
 def build(facts: Facts) -> list[Document]:
-    """Every template of ``outils-andragogiques/`` filled, and each form on paper in each of its languages.
+    """Every template of ``outils-andragogiques/`` that is about what the mission has filled, and each form on paper in its languages.
 
     A file that staff add to the templates' folder becomes a tool; one that is no Word file is passed on as it is.
     Raises: DocumentError for a template that is no Word file though it is called .docx.
@@ -55,6 +55,9 @@ def build(facts: Facts) -> list[Document]:
     for path, template in sorted(facts.templates.items()):
         if path.startswith(f"{FOLDER}/"):
             if path.endswith(".docx"):
+                places = blocks_of(template, path)
+                if places and all(f"bloc:{place}" in needless(facts) for place in places):
+                    continue  # all that it would show is of what the mission has not
                 tool = _tool(facts, path, template)
                 documents.append(Document(path, tool.content, CLASS, _findings(path, tool.notes)))
             else:
@@ -74,16 +77,26 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     values = {name: typography.spaced(text) for name, text in identity_values(facts).items()}
     logos = [hashlib.sha256(facts.templates.get(name, b"")).hexdigest() for name in facts.config.identity.logos]
     forms = [f"{form_id} {form.sha256} {form.version}" for form_id, form in sorted(facts.forms.items())]
+    zone = facts.zone
+    expected = [repr((len(zone.days), zone.target, dict(zone.quotas)))] if zone else []
     mark = "\n".join(
-        [path, hashlib.sha256(template).hexdigest(), facts.config.model_dump_json(exclude={"secrets"}), *logos, *forms]
+        [
+            path,
+            hashlib.sha256(template).hexdigest(),
+            facts.config.model_dump_json(exclude={"secrets"}),
+            *logos,
+            *forms,
+            *expected,
+        ]
     )
     key = hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()
     for tool in _made.get(key, ()):
         if all(values.get(name) == text for name, text in tool.shown.items()):
             return tool
-    document = filled(template, Content(values, kit_blocks(facts), logos=letterhead.logos(facts)), path, live=False)
-    content = writer.coloured(writer.to_bytes(document.document, None), letterhead.colour(facts))
-    tool = _Tool(content, tuple(document.notes), {name: values[name] for name in document.shown})
+    content = Content(values, kit_blocks(facts), logos=letterhead.logos(facts), needless=needless(facts))
+    document = filled(template, content, path, live=False)
+    filled_in = writer.coloured(writer.to_bytes(document.document, None), letterhead.colour(facts))
+    tool = _Tool(filled_in, tuple(document.notes), {name: values[name] for name in document.shown})
     if len(_made) >= _MOST_MADE:
         _made.clear()
     _made[key] = [tool, *_made.get(key, [])[:3]]

@@ -33,7 +33,7 @@ WRITTEN = frozenset(
     "responsible_function indicator verification resources risk".split()
 )
 PLAIN = frozenset(
-    "zone consent photo_consent session moment day group groups women men themes need severity households feasibility ranking intention recommend "
+    "zone consent photo_consent session present moment day group groups women men themes need severity households feasibility ranking intention recommend "
     "number kind level responsible_group deadline impact status".split()
 )
 METADATA = frozenset("deviceid username phonenumber email subscriberid simserial audit".split())

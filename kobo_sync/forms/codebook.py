@@ -24,6 +24,7 @@ INDICATORS: Mapping[tuple[Role, str], str] = {
     ("attendance", "person"): "present, full_day, quota_completion, response_rate",
     ("attendance", "session"): "present, full_day",
     ("attendance", "signature"): "present, full_day",
+    ("attendance", "present"): "present, full_day",
     ("attendance", "sex"): "present:sex",
     ("attendance", "group"): "present:group, quota_completion:group",
     ("attendance", "commune"): "present:commune",

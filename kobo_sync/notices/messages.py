@@ -182,15 +182,15 @@ def _gaps(mission: Mission, job: str, now: datetime) -> list[Notice]:
 
 
 def _quotas(mission: Mission, now: datetime) -> list[Notice]:
-    """On a zone's training day: the quota is reached, or in danger once `notices.quota_hour` has passed."""
+    """On a zone's days: the quota is reached, or in danger once `notices.quota_hour` has passed."""
     settings = mission.config.notices
     snapshot = mission.desk.snapshot("dashboard")
-    if snapshot is None:
+    if snapshot is None or not mission.config.has_role("attendance"):
         return []
     local = now.astimezone(ZoneInfo(mission.config.mission.timezone))
     events = []
     for place in snapshot[0]["zones"]:
-        if place["training_on"] != local.date().isoformat() or not place["quota"]:
+        if local.date().isoformat() not in place.get("days", ()) or not place["quota"]:
             continue
         n, quota = place["n_present"], place["quota"]
         name = _label(place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,56 +9,12 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from kobo_sync.config.config import Config
-from kobo_sync.errors import ConfigError
 from kobo_sync.model import Choice, Zone
 from kobo_sync.phones.drawing import photo_jpeg, signature_png
+from kobo_sync.phones.vocabulary import Pair, Vocabulary
 
-Pair = tuple[str, str]  # as written in the documents' language, and in Arabic
-VOCABULARY_FILE = "config/demo.toml"
-
-
-class People(BaseModel):
-    """Names and words for invented persons."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    women: list[Pair] = [("Prénom A", ""), ("Prénom B", ""), ("Prénom C", "")]
-    men: list[Pair] = [("Prénom D", ""), ("Prénom E", ""), ("Prénom F", "")]
-    families: list[Pair] = [(f"Famille {letter}", "") for letter in "ABCDEFGHIJKLMNOP"]
-    organisations: list[str] = ["Organisation A", "Organisation B"]
-    functions: list[str] = ["Membre"]
-    communes: list[str] = ["Commune A"]
-
-
-class Vocabulary(BaseModel):
-    """The words of a simulation: people, sentences by question name, weights by choice list.
-
-    *inputs* says, per form, what is typed where a meaning is computed by the form itself, as templates
-    over meanings (``personne_liste = "{person}"``); *walk_ins* the same for a person not on the list.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    people: People = People()
-    texts: dict[str, list[str]] = {}
-    weights: dict[str, list[float]] = {}
-    inputs: dict[str, dict[str, str]] = {}
-    walk_ins: dict[str, dict[str, str]] = {}
-
-
-def parse_vocabulary(text: str) -> Vocabulary:
-    """The words in *text* (TOML); neutral ones for what it leaves out. Raises: ConfigError."""
-    try:
-        return Vocabulary.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", file=VOCABULARY_FILE, hint="mend that line") from error
-    except ValidationError as error:
-        first: Any = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(str(first["msg"]), file=VOCABULARY_FILE, key=key, hint="correct it or remove it") from error
+_PEOPLE = 12  # of a zone that expects no number
 
 
 @dataclass(frozen=True)
@@ -110,8 +65,11 @@ class Story:
     # ── who ──
 
     def _zone_people(self, zone: Zone, at: int) -> Iterator[Person]:
-        """The zone's quota, short of one person per zone after the first: no mission is ever complete."""
+        """The zone's quota, short of one person per zone after the first: no mission is ever complete. Without quotas a dozen persons."""
         groups = [code for code, n in zone.quotas.items() for _ in range(n)]
+        if not groups:
+            codes = [group.code for group in self.config.groups] or [""]
+            groups = [codes[at % len(codes)] for at in range(zone.target or _PEOPLE)]
         prefix = zone.extra.get("prefix") or zone.code[:3].upper()
         for number, group in enumerate(groups[: len(groups) - at] if at < len(groups) else groups, 1):
             yield self._person(f"{prefix}-{number:02}", zone, group)
@@ -217,18 +175,19 @@ class Story:
         )
         for form_id in self.config.forms_with_role("attendance"):
             question = self.config.forms[form_id].fields.get("signature", "")
-            for at, session in enumerate(self.config.sessions):
-                starts = self._at(self._day(zone), session.starts or time(9 + 5 * at))
+            for day, session, starts in self._held(zone):
                 for n, person in enumerate([*present, walk_in]):
                     if self._rng.random() < 0.05:
                         continue
-                    key = f"{form_id}-{zone.code}-{session.code}-{n:02}"
+                    key = f"{form_id}-{zone.code}-{session}-{n:02}"
+                    key = key if len(zone.days) < 2 else f"{key}-{day}"
                     inputs = {
                         "zone": zone.code,
-                        "session": session.code,
+                        "session": session,
                         "person": person.code,
                         "consent": self.config.codes.yes,
-                        "day": self._day(zone).isoformat(),
+                        "day": day.isoformat(),
+                        "present": next(iter(sorted(self.config.present_codes))),
                     }
                     if person is walk_in:
                         inputs |= self._identity(person)
@@ -245,6 +204,15 @@ class Story:
                         {question: signature} if question else {},
                     )
 
+    def _held(self, zone: Zone) -> Iterator[tuple[date, str, datetime]]:
+        """The sessions of the zone's days: the day, the session's code (empty in a mission without), when it starts."""
+        for number, day in enumerate(zone.days or (self._day(zone),), 1):
+            sessions = self.config.sessions_on(number)
+            for at, session in enumerate(sessions):
+                yield day, session.code, self._at(day, session.starts or time(min(9 + 5 * at, 20)))
+            if not sessions:
+                yield day, "", self._at(day, time(9))
+
     def _tests(self, zone: Zone, present: Sequence[Person]) -> Iterator[Visit]:
         codes = self.config.codes
         for form_id in self.config.forms_with_role("test"):
@@ -260,7 +228,9 @@ class Story:
                     yield Visit(
                         f"{form_id}-{zone.code}-{moment}-{n:02}",
                         form_id,
-                        self._at(self._day(zone), starts, minutes=n),
+                        self._at(
+                            self._day(zone) if moment == codes.before else self._last_day(zone), starts, minutes=n
+                        ),
                         inputs,
                     )
 
@@ -277,7 +247,7 @@ class Story:
                 yield Visit(
                     f"{form_id}-{zone.code}-{n:02}",
                     form_id,
-                    self._at(self._day(zone), time(17, 40), minutes=n),
+                    self._at(self._last_day(zone), time(17, 40), minutes=n),
                     self.named(form_id, inputs),
                 )
 
@@ -359,7 +329,7 @@ class Story:
             inputs = self.named(form_id, {"zone": zone.code, "consent": self.config.codes.yes}) | {
                 fields.get("actions", "actions"): actions
             }
-            yield Visit(f"{form_id}-{zone.code}", form_id, self._at(self._day(zone), time(16, 15)), inputs)
+            yield Visit(f"{form_id}-{zone.code}", form_id, self._at(self._last_day(zone), time(16, 15)), inputs)
 
     def _need_lists(self) -> list[Sequence[Choice]]:
         names = [self.config.forms[form_id].catalogue for form_id in self.config.forms_with_role("needs")]
@@ -418,7 +388,10 @@ class Story:
         return inputs | {name: value for name, value in typed.items() if value}
 
     def _day(self, zone: Zone) -> date:
-        return zone.training_on or self.config.mission.starts_on
+        return zone.days[0] if zone.days else self.config.mission.starts_on
+
+    def _last_day(self, zone: Zone) -> date:
+        return zone.days[-1] if zone.days else self._day(zone)
 
     def _at(self, day: date, hour: time, *, minutes: int = 0) -> datetime:
         local = datetime.combine(day, hour, self._tz) + timedelta(minutes=minutes, seconds=self._rng.randint(0, 40))

@@ -311,6 +311,7 @@ def _differences(mission: Mission, project: Project) -> list[Finding]:
     for meaning, known in (
         ("sex", (codes.female, codes.male)),
         ("consent", (codes.yes,)),
+        ("present", tuple(sorted(mission.config.present_codes))),
         ("moment", (codes.before, codes.after)),
     ):
         offered = [choice.name for choice in _choices(project, meaning)]

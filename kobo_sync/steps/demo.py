@@ -22,7 +22,8 @@ from kobo_sync.model import Choice, Finding, Report
 from kobo_sync.phones.browser import Browser
 from kobo_sync.phones.collect import OfferedForm, Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
-from kobo_sync.phones.story import VOCABULARY_FILE, Story, Visit, parse_vocabulary
+from kobo_sync.phones.story import Story, Visit
+from kobo_sync.phones.vocabulary import VOCABULARY_FILE, parse_vocabulary
 from kobo_sync.station import Account, Station, serve
 from kobo_sync.station.accounts import ADMINISTRATION
 from kobo_sync.steps.deploy import deploy

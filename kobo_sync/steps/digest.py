@@ -40,8 +40,9 @@ def _lines(mission: Mission, now: datetime) -> list[str]:
         title = form.title if form else holding.form_id
         lines.append(t("- {form}: {holding}", form=title, holding=_held(holding)))
     snapshot = mission.desk.snapshot("dashboard")
-    if snapshot:
-        lines += ["", t("Presence (persons present / quota):"), ""]
+    if snapshot and mission.config.has_role("attendance"):
+        has_quota = any(zone.target for zone in mission.config.zones)
+        lines += ["", t("Presence (persons present / quota):") if has_quota else t("Persons present:"), ""]
         lines += [_presence(place) for place in snapshot[0]["zones"]]
     week = [run for run in runs.last_runs(mission.desk, 2000, with_reports=False) if run.started_at > now - WEEK]
     ended = Counter((run.job, run.has_failed) for run in week if run.ended_at)
@@ -57,6 +58,8 @@ def _lines(mission: Mission, now: datetime) -> list[str]:
 def _presence(place: Mapping[str, Any]) -> str:
     name = place["labels"].get(spoken().code) or next(iter(place["labels"].values()), place["code"])
     present = place.get("published", {}).get("present", "–")
+    if not place["quota"]:
+        return t("- {zone}: {present}", zone=name, present=present)
     return t("- {zone}: {present} / {quota}", zone=name, present=present, quota=place["quota"])
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kobo_sync.checks.mapping import unknown_questions
+from kobo_sync.config.config import Config
 from kobo_sync.config.doors import is_plain, open_doors
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.deliverables import deliverable, is_ours
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.engine.pieces import AFTER_OTHERS
 from kobo_sync.engine.tables import engine_url, look
@@ -122,10 +124,10 @@ def _station(mission: Mission) -> Iterator[Examined]:
 
 def _config(mission: Mission) -> Iterator[Examined]:
     config = mission.config
-    yield Examined(
-        "config",
-        f"{len(config.zones)} zones, {len(config.forms)} forms, {sum(zone.target for zone in config.zones)} persons expected",
-    )
+    expected = sum(zone.target for zone in config.zones)
+    verdict = f"{len(config.zones)} zones, {len(config.forms)} forms"
+    yield Examined("config", f"{verdict}, {expected} persons expected" if expected else verdict)
+    yield from _papers_of_no_role(config)
     if not config.mission.id:
         cure = f'write id = "{secrets.token_hex(4)}" under [mission], the same on every machine of this mission'
         verdict = "the mission has no id: another with its code on the same account would be taken for it"
@@ -133,6 +135,17 @@ def _config(mission: Mission) -> Iterator[Examined]:
     if config.engine.per_server is not None:
         verdict = f"an older name of server.at_once, which is {config.at_once}"
         yield Examined("engine.per_server", verdict, f"write at_once = {config.at_once} under [server]", severe=False)
+
+
+def _papers_of_no_role(config: Config) -> Iterator[Examined]:
+    """Deliverables that the config names and that will not be made: the mission has no form that they tell of."""
+    for key, names in (("zone", config.deliverables.zone), ("mission", config.deliverables.mission)):
+        for name in filter(is_ours, names):
+            roles = deliverable(name).roles
+            if roles and not config.has_role(*roles):
+                verdict = f"{name} will not be made: no form has the role {' or '.join(roles)}"
+                cure = f"take {name} out, or write that role under the form ([forms]) that collects it"
+                yield Examined(f"{MISSION_FILE}, deliverables.{key}", verdict, cure, severe=False)
 
 
 def _forms(mission: Mission) -> Iterator[Examined]:

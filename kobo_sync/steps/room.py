@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from kobo_sync.analysis import meaning
-from kobo_sync.analysis.attendance import Attendance, HalfDay, attendance
+from kobo_sync.analysis.attendance import Attendance, attendance
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.analysis.half_days import due
 from kobo_sync.analysis.roster import RosterPlan, plan_roster
 from kobo_sync.checks import run_checks
 from kobo_sync.config.config import Config, Session
@@ -200,6 +201,8 @@ def _table(mission: Mission, form_id: str, name: str) -> pd.DataFrame:
 def board(facts: Facts, arrivals: Sequence[Arrival], roster: RosterPlan) -> dict[str, Any]:
     """What the screen shows, without a name: texts by language, zones that have sent something first.
 
+    Of a mission without attendance form ``n_present`` is None.
+
     Shape: ``{"n", "forms": [{"title", "n"}], "zones": [{"name", "n_present", "target", "groups": [{"name", "n", "quota"}],
     "sessions": [{"name", "n"}]}], "arrivals": [{"at", "form", "zone"}], "checks": [{"rule", "title", "message",
     "zone", "form", "at"}], "n_checks"}``.
@@ -267,20 +270,23 @@ def _codes(facts: Facts) -> dict[str, str]:
 def _zone(config: Config, zone: Zone, present: Attendance) -> dict[str, Any]:
     here = [person for person in present.present if person.zone == zone.code]
     groups = Counter(person.traits["group"] for person in here)
+    names = {session.code: session for session in config.sessions}
     signed = Counter(key for person in here for key in person.signatures)
-    days = sorted({half.day for half in present.half_days if signed[half.key]}) or [""]
+    days = {half.day for half in present.half_days if signed[half.key]}
+    halves = [half for half in present.half_days if half.day in days and half.session] or due(config, zone)
+    attends = config.has_role("attendance")
     return {
         "name": _labels(zone.labels, zone.code),
-        "n_present": len(here),
+        "n_present": len(here) if attends else None,
         "target": zone.target,
         "groups": [
             {"name": _labels(group.label, group.code), "n": groups[group.code], "quota": zone.quotas.get(group.code, 0)}
-            for group in config.groups
+            for group in (config.groups if attends else [])
         ],
         "sessions": [
-            {"name": _half_day(session, day), "n": signed[HalfDay(day, session.code).key]}
-            for day in days
-            for session in config.sessions
+            {"name": _half_day(names[half.session], half.day), "n": signed[half.key]}
+            for half in (halves if attends else [])
+            if half.session in names
         ],
     }
 

@@ -22,6 +22,7 @@ RATES = {
 }
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
+ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
 
 def add_to(app: Flask) -> None:
@@ -68,6 +69,7 @@ def _exact(place: dict[str, Any]) -> dict[str, Any]:
     counts = _counts(place)
     return {
         **place,
+        "asked": place.get("asked", ASKED),
         **_table(place, counts, plain(counts)),
         "few_needs": False,
         **{f"shown_{name}": number(place[f"n_{name}"]) for name in NUMBERS},
@@ -87,6 +89,7 @@ def for_readers(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
         seen.append(
             {
                 **place,
+                "asked": place.get("asked", ASKED),
                 **_table(place, counts, shown(counts, mask=hidden(counts, inside=True)) if counts else []),
                 "needs": printed.get("needs", []),
                 "few_needs": not printed.get("needs") and place["n_needs"] > 0,

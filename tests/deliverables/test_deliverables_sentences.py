@@ -10,7 +10,7 @@ from kobo_sync.analysis.populations import Told
 from kobo_sync.analysis.published import PrintedChange
 from kobo_sync.analysis.published_answers import PrintedAdvice
 from kobo_sync.analysis.satisfaction import Recommendation
-from kobo_sync.deliverables import sentences
+from kobo_sync.deliverables import plan_sentences, sentences
 
 
 def plain(text: str) -> str:
@@ -125,5 +125,5 @@ def test_common_needs() -> None:
     ],
 )
 def test_actions(n: int, n_complete: int, n_late: int, planned: str, complete: str) -> None:
-    assert plain(sentences.actions_words(n, min(n, 1))).startswith(planned)
-    assert complete in plain(sentences.complete_words(n, n_complete, n_late, "1er mars"))
+    assert plain(plan_sentences.actions_words(n, min(n, 1))).startswith(planned)
+    assert complete in plain(plan_sentences.complete_words(n, n_complete, n_late, "1er mars"))

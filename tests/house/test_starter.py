@@ -83,7 +83,7 @@ def test_zones_groups_and_dates_of_ones_own(tmp_path: Path) -> None:
     config = mission.config
     assert [zone.code for zone in config.zones] == ["ait_s_ayach", "zone_2", "zone_3", "zone_4"]
     assert [zone.name for zone in config.zones] == list(new.zones)
-    assert [zone.training_on for zone in config.zones] == [date(2026, 3, 1), date(2026, 3, 2), None, None]
+    assert [zone.days for zone in config.zones] == [(date(2026, 3, 1),), (date(2026, 3, 2),), (), ()]
     assert len({zone.extra["prefix"] for zone in config.zones}) == 4
     assert [(group.code, group.name) for group in config.groups] == [
         ("women_s_committees", "Women’s committees"),

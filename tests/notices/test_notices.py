@@ -211,6 +211,9 @@ def test_a_gap_is_told_once_a_day(told: Field, inbox: tuple[Inbox, int]) -> None
 
 
 def test_a_quota_in_danger_then_reached_on_the_training_day(told: Field, inbox: tuple[Inbox, int]) -> None:
+    settings = told.mission.workspace.root / "config" / "mission.toml"
+    text = settings.read_text("utf-8")
+    settings.write_text(text.replace("[forms.visites]\n", '[forms.visites]\nrole = "attendance"\n'), "utf-8")
     mission = told.reopen()
     analyse(mission)
     for hour in (8, 9, 10):  # 9, 10, 11 by Morocco's clock of 2025

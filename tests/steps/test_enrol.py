@@ -114,7 +114,7 @@ def test_badges_before_anyone_is_registered(workspace: Workspace) -> None:
     assert report.counts == {"badges": 12} and not report.has_errors
     codes = [badge.code for badge in blank_badges(mission.config.zones[0], 3)]
     assert codes == ["NOR-01", "NOR-02", "NOR-03"]
-    assert blank_badges(Zone("oued_2", {}, 0, {}, None), 100)[0].code == "OUE-001"
+    assert blank_badges(Zone("oued_2", {}, 0, {}), 100)[0].code == "OUE-001"
     assert badge_sheets(mission).has_errors  # no participant, no badge, and the cure is told
     with pytest.raises(ConfigError, match="no zone 'est'"):
         badge_sheets(mission, zone="est")

@@ -19,7 +19,7 @@ from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
 from lxml import etree
 
-from kobo_sync.documents.word import contents, islands, live_fields, styles, writer
+from kobo_sync.documents.word import contents, islands, live_fields, sections, styles, writer
 from kobo_sync.documents.word.wordml import W, sub, write
 from kobo_sync.errors import DocumentError
 from kobo_sync.language.catalogue import t
@@ -65,7 +65,8 @@ class Piece:
 class Content:
     """What fills a template: *values* by the name in ``{{…}}``, *blocks* by the name in ``{{bloc:…}}``, *parts* in ``{{partie:…}}``.
 
-    Prose slots that are *needless* are left out: they would comment on what is not there.
+    What is *needless* is left out: marks as a template has them (``bloc:acquis``, ``texte:acquis``, ``groupes``) of what the mission
+    has not, and with them their sentences, and sections that have nothing else; what follows is numbered anew.
     *from_words* are blocks made from the words of the document itself (its acronyms), when all else stands.
     *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
@@ -98,6 +99,7 @@ class Filled:
     placed: set[str] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     hints: dict[str, str] = field(default_factory=dict)
+    bared: list[Any] = field(default_factory=list)  # headings below which something needless was left out
 
 
 def opened(content: bytes, name: str) -> WordDocument:
@@ -121,11 +123,16 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
     styles.complete(document)
     result = Filled(document)
     heading = ""
+    headings: list[Any] = [None]
     for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
         text = islands.plain(paragraph)
         if _is_heading(document, paragraph):
             heading = text
-        if _LEFT.search(text):
+            headings.append(paragraph)
+        if any(_name(mark) in content.needless for mark in _MARK.finditer(text)):
+            _drop(paragraph)
+            result.bared.append(headings[-1])
+        elif _LEFT.search(text):
             _paragraph(result, paragraph, text, content, _place(number, heading, text), live)
     for root in live_fields.roots(document)[1:]:
         for paragraph in list(root.iter(f"{W}p")):
@@ -134,6 +141,7 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
                 _sentence(
                     result, paragraph, text, content, t("header, footer or footnote: “{text}”", text=_short(text)), live
                 )
+    sections.close_up(document, result.bared)
     contents.refresh(document)
     # Last, so that places are counted in the template as staff see it.
     if content.logos:
@@ -147,8 +155,6 @@ def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, wher
     kind, _, rest = mark[1].partition(":") if mark else ("", "", "")
     if kind.strip() == islands.BLOCK:
         _block(result, paragraph, rest.strip(), content, where, live)
-    elif mark and slot_key(text) in content.needless:
-        _drop(paragraph)
     elif kind.strip() == islands.SLOT:
         _slot(result, paragraph, rest, where, live)
     elif kind.strip() == PART and rest.strip() in content.parts:
@@ -158,6 +164,18 @@ def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, wher
         paragraph.extend(contents.placeholder())
     else:
         _sentence(result, paragraph, text, content, where, live)
+
+
+def _name(mark: re.Match[str]) -> str:
+    """A mark as `Content.needless` names it: ``bloc:acquis``, ``texte:acquis`` without its hint, ``groupes``."""
+    return re.sub(r"\s*:\s*", ":", mark[1].partition("|")[0].strip(), count=1)
+
+
+def blocks_of(template: bytes, name: str) -> frozenset[str]:
+    """The names of the blocks that *template* has a place for. Raises: DocumentError when it is no Word file."""
+    paragraphs = opened(template, name).element.body.iter(f"{W}p")
+    marks = (_name(mark) for paragraph in paragraphs for mark in _MARK.finditer(islands.plain(paragraph)))
+    return frozenset(mark.partition(":")[2] for mark in marks if mark.startswith(f"{islands.BLOCK}:"))
 
 
 def _part(result: Filled, paragraph: Any, pieces: Sequence[Piece], content: Content, where: str, live: bool) -> None:

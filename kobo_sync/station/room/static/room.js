@@ -54,8 +54,13 @@ function tally(heading, rows) {
 function zone(each) {
   const card = element("article");
   const head = element("h2");
-  head.append(element("span", said(each.name)), " ", figure(`${each.n_present} / ${each.target}`), " ", element("small", t("present")));
-  card.append(head, bar(each.n_present, each.target), tally(t("groups"), each.groups), tally(t("sessions"), each.sessions));
+  head.append(element("span", said(each.name)));
+  card.append(head);
+  if (each.n_present === null) return card; // a mission that counts nobody
+  head.append(" ", figure(each.target ? `${each.n_present} / ${each.target}` : `${each.n_present}`), " ", element("small", t("present")));
+  if (each.target) card.append(bar(each.n_present, each.target));
+  if (each.groups.length) card.append(tally(t("groups"), each.groups));
+  if (each.sessions.length) card.append(tally(t("sessions"), each.sessions));
   return card;
 }
 
