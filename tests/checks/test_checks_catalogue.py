@@ -509,7 +509,7 @@ def test_settings_of_checks_are_judged() -> None:
             facts(text + "\n")
     with pytest.raises(ConfigError, match="no check"):
         run_checks(facts('off = ["DATA999"]\n'))
-    with pytest.raises(ConfigError, match="not found"):
+    with pytest.raises(ConfigError, match="nor installed"):
         run_checks(facts('extra = ["nothing_of_the_kind"]\n'))
     assert found(facts('off = ["DATA015"]\n', wells=[well(depth=None)]), "DATA015") == []
 

@@ -101,6 +101,7 @@ def test_the_folders_are_those_of_the_package_and_few() -> None:
         "errors",
         "lazy",
         "numbers",
+        "plug_ins",
         "serving",
     }
 
