@@ -101,6 +101,11 @@ kf = "http://127.0.0.1:1"
 kc = "http://127.0.0.1:1"
 """
 
+# The same with people's visits as attendance: of whom there is a row was there.
+ATTENDED = MISSION.replace("[forms.visites]\n", '[forms.visites]\nrole = "attendance"\npresence_by = "row"\n').replace(
+    '[forms.visites.fields]\nzone = "zone"', '[forms.visites.fields]\nzone = "zone"\nperson = "personne"'
+)
+
 ZONES = "code,label_fr,label_ar,prefix\nnord,Nord,الشمال,NOR\nsud,Sud,الجنوب,SUD\n"
 
 PERSONNES = """

@@ -76,12 +76,12 @@ def post(client: FlaskClient, to: str, page: str, **data: object) -> Any:
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The mission's folder after a whole run against a station; tests work on copies of it."""
-    from conftest import field_in
+    from conftest import ATTENDED, field_in
 
     folder = tmp_path_factory.mktemp("office")
     with field_in(folder) as field:
         path = field.mission.workspace.root / "config" / "mission.toml"
-        path.write_text(path.read_text("utf-8") + EXTRA, "utf-8")
+        path.write_text(ATTENDED + EXTRA, "utf-8")
         for n in range(4):
             field.person(f"NOR-{n:02}", group="ab"[n % 2])
         field.person("NOR-04", nom="<script>alert(1)</script>")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import openpyxl
 import pytest
 import sqlalchemy as sa
-from conftest import MISSION, Field
+from conftest import ATTENDED, MISSION, Field
 from docx import Document as open_docx
 
 from kobo_sync.errors import ConfigError, DocumentError, StoreError
@@ -40,7 +40,7 @@ annexes = ["tdr.pdf"]
 def built(field_team: Field) -> Iterator[SimpleNamespace]:
     """Two zones, three persons, built once; ``again(person)`` registers, pulls and builds."""
     root = field_team.mission.workspace.root
-    (root / "config" / "mission.toml").write_text(MISSION + NAMES, "utf-8")
+    (root / "config" / "mission.toml").write_text(ATTENDED + NAMES, "utf-8")
     for code, zone in (("NOR-01", "nord"), ("NOR-02", "nord"), ("SUD-01", "sud")):
         field_team.person(code, zone)
     mission = field_team.reopen()
@@ -344,10 +344,6 @@ def _cells(built: SimpleNamespace, zone: str) -> str:
 
 def test_a_visitor_stands_on_the_list_with_what_their_own_zone_says(built: SimpleNamespace, field_team: Field) -> None:
     """Part 8, A23: a zone's papers follow what another zone's registration says of those who came, and of nobody else."""
-    attendance = MISSION.replace("[forms.visites]\n", '[forms.visites]\nrole = "attendance"\n').replace(
-        '[forms.visites.fields]\nzone = "zone"', '[forms.visites.fields]\nzone = "zone"\nperson = "personne"'
-    )
-    (built.root / "config" / "mission.toml").write_text(attendance + NAMES, "utf-8")
     who = {"zone": "sud", "accord": "oui", "code": "SUD-02", "nom": "Nom SUD-02"}
     first = field_team.submit("personnes", who | {"groupe": "a"})
     built.again()
@@ -364,6 +360,7 @@ def test_a_visitor_stands_on_the_list_with_what_their_own_zone_says(built: Simpl
 
 def _signed(built: SimpleNamespace) -> list[tuple[str, str]]:
     document = open_docx(built.out / "nord" / "liste-presence.docx")
-    rows = next(t for t in document.tables if t.rows[0].cells[0].text == "N°").rows[1:]
+    head, *rows = next(t for t in document.tables if t.rows[0].cells[0].text == "N°").rows
+    group = [cell.text for cell in head.cells].index("Groupe")
     cells = [[cell.text for cell in row.cells] for row in rows]
-    return [(row[1].partition(" (")[0].replace("NOM", "Nom"), row[4]) for row in cells if row[1]]
+    return [(row[1].partition(" (")[0].replace("NOM", "Nom"), row[group]) for row in cells if row[1]]
