@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1024 * 1024
 THREADS = 8
-ROLES: tuple[AccountRole, ...] = ("staff", "consultant", "reader")
+ROLES: tuple[AccountRole, ...] = ("administrator", "staff", "consultant", "reader")
 _PASSWORD = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 _MISSION = click.option(
     "--mission",

@@ -173,6 +173,11 @@ def staff(page: Callable[P, Answer]) -> Callable[P, Answer]:
     return _only(page, lambda user: user.is_staff)
 
 
+def administrators(page: Callable[P, Answer]) -> Callable[P, Answer]:
+    """A page for administrators."""
+    return _only(page, lambda user: user.is_administrator)
+
+
 def _only(page: Callable[P, Answer], allowed: Callable[[User], bool]) -> Callable[P, Answer]:
     @members
     @wraps(page)
