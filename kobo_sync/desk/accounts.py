@@ -308,7 +308,7 @@ def n_sessions(desk: Desk) -> dict[str, int]:
     """User name → how many browsers are signed in."""
     query = sa.select(S.c.username, sa.func.count()).group_by(S.c.username)
     with desk.read() as connection:
-        return {username: n for username, n in connection.execute(query)}
+        return {str(username): int(n) for username, n in connection.execute(query)}
 
 
 def begin_link_try(desk: Desk, address: str, now: datetime) -> int:

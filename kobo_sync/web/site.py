@@ -54,6 +54,10 @@ class Hall(ABC):
     def names_at_hand(self) -> list[str]:
         """What is tried first as a password."""
 
+    def mission_names(self) -> list[str]:
+        """The missions in which an account may have rights of its own; none where there is one alone."""
+        return []
+
 
 @dataclass
 class Site(Hall):
