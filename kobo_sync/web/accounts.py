@@ -122,7 +122,7 @@ def _page(**more: Any) -> str:
         n_sessions=accounts.n_sessions(desk),
         roles=ROLES,
         missions=hall().mission_names(),
-        **more,
+        **{"given": {}, **more},
     )
 
 
