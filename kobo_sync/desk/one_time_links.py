@@ -34,7 +34,7 @@ class LinkEnded(KoboSyncError):
 
 
 def make_link(desk: Desk, username: str, by: str, now: datetime) -> str:
-    """A link's token, shown this once; earlier links for *username* end. Raises: AccountRefused for no, or a closed, account."""
+    """A link's token, shown this once; earlier links for *username* end, unless it is `FIRST`. Raises: AccountRefused for no, or a closed, account."""
     token = secrets.token_urlsafe(32)
     expires_at = now + (LIFE if username else FIRST_LIFE)
     values = {"token_sha256": accounts.digest_of(token), "username": username, "made_by": by}
@@ -43,7 +43,8 @@ def make_link(desk: Desk, username: str, by: str, now: datetime) -> str:
         if account is None or account.disabled_at:
             raise AccountRefused(f"there is no open account {username}", hint="open it first")
     with desk.begin() as connection:
-        connection.execute(L.delete().where((L.c.username == username) & L.c.used_at.is_(None)))
+        if username:
+            connection.execute(L.delete().where((L.c.username == username) & L.c.used_at.is_(None)))
         connection.execute(L.delete().where(L.c.expires_at < now))
         connection.execute(L.insert().values(**values, made_at=now, expires_at=expires_at))
     return token

@@ -252,7 +252,13 @@ def test_a_path_that_no_manifest_names_is_no_file(office: Office, path: str) -> 
 
 @pytest.mark.parametrize(
     ("username", "nominative", "internal", "aggregate"),
-    [("amina", 200, 200, 200), ("maha", 200, 200, 200), ("nora", 200, 200, 200), ("lea", 403, 200, 200), ("rachid", 403, 403, 200)],
+    [
+        ("amina", 200, 200, 200),
+        ("maha", 200, 200, 200),
+        ("nora", 200, 200, 200),
+        ("lea", 403, 200, 200),
+        ("rachid", 403, 403, 200),
+    ],
 )
 def test_nominative_files_only_for_staff_and_named_consultants(
     office: Office, username: str, nominative: int, internal: int, aggregate: int
