@@ -39,7 +39,7 @@ def whereabouts(folder: Path) -> list[str]:
 
 
 def _fault(error: KoboSyncError) -> list[str]:
-    return [f"✗ {error.message}", *([f"next: {error.hint}"] if error.hint else [])]
+    return [error.message, *([f"  → {error.hint}"] if error.hint else [])]
 
 
 def _lines(mission: Mission) -> list[str]:
