@@ -28,7 +28,7 @@ STARTING_S = 10.0  # how long another process may take from its lock to its page
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages (default: service.port).")
 @in_workspace
 def open_command(workspace: Path | None, no_browser: bool, port: int | None) -> None:
-    """Show the pages in the browser: start the service, or use the one that runs.
+    """Show the pages in the browser; start the service if need be.
 
     Where nobody administers the pages yet, the address is a link that works once, within an hour, and makes that account.
     The service runs until Ctrl-C, or until this window is closed.

@@ -39,7 +39,7 @@ def whereabouts(folder: Path) -> list[str]:
 
 
 def _fault(error: KoboSyncError) -> list[str]:
-    return [error.message, *([f"  → {error.hint}"] if error.hint else [])]
+    return [f"{error.message} → {error.hint}" if error.hint else error.message]
 
 
 def _lines(mission: Mission) -> list[str]:

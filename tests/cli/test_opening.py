@@ -83,9 +83,9 @@ def test_it_speaks_the_run_s_language_in_a_terminal(tmp_path: Path, language: st
     assert ("next:" in told.decode()) == (language == "en")
 
 
-def test_each_step_leads_to_the_next(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_step_leads_to_the_next(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a folder that is at fault to one where nothing is left to do."""
-    root, mission = field.mission.workspace.root, field.mission
+    root, mission = field_team.mission.workspace.root, field_team.mission
     monkeypatch.delenv("KOBO_TOKEN", raising=False)
     assert "KOBO_TOKEN" in whereabouts(root)[-2]
     monkeypatch.setenv("KOBO_TOKEN", "t" * 40)
@@ -93,21 +93,21 @@ def test_each_step_leads_to_the_next(field: Field, monkeypatch: pytest.MonkeyPat
         with mission.store.begin() as connection:
             connection.exec_driver_sql("DELETE FROM deployments WHERE form_id = ?", (deployment,))
     assert "kobo-sync deploy" in whereabouts(root)[-2]
-    mission = field.reopen()
+    mission = field_team.reopen()
     toml = root / "config" / "mission.toml"
     text = toml.read_text("utf-8")
     toml.write_text(text + "\n[mission\n", "utf-8")
     at_fault = whereabouts(root)
-    assert "cannot be opened" in at_fault[0] and "mission.toml" in at_fault[1] and at_fault[2].startswith("  → ")
+    assert "cannot be opened" in at_fault[0] and "mission.toml" in at_fault[1] and " → mend that line" in at_fault[1]
     toml.write_text(text, "utf-8")
 
 
-def test_what_was_pulled_and_the_running_service_are_told(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_pulled_and_the_running_service_are_told(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KOBO_TOKEN", "t" * 40)
-    workspace = field.mission.workspace
+    workspace = field_team.mission.workspace
     assert "kobo-sync run" in whereabouts(workspace.root)[-2]
-    field.person("NOR-01")
-    pull(field.mission)
+    field_team.person("NOR-01")
+    pull(field_team.mission)
     lines = whereabouts(workspace.root)
     assert any(line.startswith("submissions here: 1,") for line in lines) and "kobo-sync open" in lines[-2]
     with showing(workspace) as announce:
