@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -90,8 +89,11 @@ def _show(mission: Mission, url: str, *, in_browser: bool) -> None:
     say(f"the pages: {address}")
     sys.stdout.flush()
     if in_browser and _has_screen():
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        time.sleep(0.5 if sys.platform == "linux" else 0)  # a browser is started before this process may end
+        import webbrowser
+
+        starting = threading.Thread(target=webbrowser.open, args=(address,), daemon=True)
+        starting.start()
+        starting.join(STARTING_S)  # one that stays in the foreground holds up nobody
 
 
 def _has_screen() -> bool:
