@@ -1,4 +1,4 @@
-"""The first steps of somebody who knows no verb: where one is and what comes next, and the pages in a browser."""
+"""The verb that leads to the pages: the service in this process or another, and the browser on its address."""
 
 from __future__ import annotations
 
@@ -99,12 +99,3 @@ def _show(mission: Mission, url: str, *, in_browser: bool) -> None:
 def _has_screen() -> bool:
     """Whether a browser would have a window: in a terminal without one, a browser of text would take the terminal."""
     return sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
-
-
-def tell_where() -> None:
-    """Print where one is and what to do next."""
-    from kobo_sync.cli.console import say
-    from kobo_sync.steps.whereabouts import whereabouts
-
-    for line in whereabouts(Path.cwd()):
-        say(line)

@@ -115,9 +115,11 @@ def cli(ctx: click.Context) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     if ctx.invoked_subcommand is None:
-        from kobo_sync.cli.opening import tell_where
+        from kobo_sync.cli.console import say
+        from kobo_sync.steps.whereabouts import whereabouts
 
-        tell_where()
+        for line in whereabouts(Path.cwd()):
+            say(line)
 
 
 def verb(

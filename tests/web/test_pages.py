@@ -30,6 +30,7 @@ WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
 
 IMPERATIVES = {
     "accepter": "اقبل",
+    "ajouter": "أضف",
     "aller": "انتقل",
     "calculer": "احسب",
     "changer": "غيّر",
@@ -40,8 +41,10 @@ IMPERATIVES = {
     "contrôler": "راقب",
     "corriger": "صحّح",
     "créer": "أنشئ",
+    "enregistrer": "احفظ",
     "fabriquer": "أعدّ",
     "faire": "أنجز",
+    "fermer": "أغلق",
     "filtrer": "صفِّ",
     "lancer": "أجرِ",
     "mettre": "أوقف",
