@@ -11,7 +11,7 @@ Severity = Literal["error", "warning", "info"]
 Validation = Literal["", "approved", "not_approved", "on_hold"]
 Class = Literal["nominative", "aggregate", "pseudonymised", "public", "internal"]
 Scope = Literal["zone", "mission"]
-AccountRole = Literal["staff", "consultant", "reader"]
+AccountRole = Literal["administrator", "staff", "consultant", "reader"]
 ELSEWHERE = ""  # the zone of rows whose zone is missing, or none of the mission's
 
 

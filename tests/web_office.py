@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SENTENCE = "une phrase assez longue"
 PEOPLE: tuple[tuple[str, AccountRole, bool], ...] = (
+    ("amina", "administrator", False),
     ("maha", "staff", False),
     ("lea", "consultant", False),
     ("nora", "consultant", True),

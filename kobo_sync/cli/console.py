@@ -53,7 +53,7 @@ def print_finding(finding: Finding) -> None:
     if finding.why:
         warn(f"  {finding.why}")
     if finding.hint:
-        warn(f"  → {finding.hint}")
+        click.echo(f"  → {told(finding.hint)}", err=True)
 
 
 def print_error(message: str, hint: str) -> None:
@@ -61,7 +61,7 @@ def print_error(message: str, hint: str) -> None:
     mark = _coloured(f"{told('error')}{colon()}", "red")
     click.echo(f"{mark} {told(message)}", err=True)
     if hint:
-        warn(f"  → {hint}")
+        click.echo(f"  → {told(hint)}", err=True)
 
 
 def print_usage(error: click.ClickException) -> None:

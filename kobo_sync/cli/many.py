@@ -53,7 +53,7 @@ def serve_many(
             listening = closing.enter_context(listen(pages, pages.porter, where, at, FEDERATION_FILE))
             warn(f"pages: {listening.url}")
             if is_new:
-                warn("  → no account yet: kobo-sync user add NAME --role staff --workspaces FOLDER")
+                warn("  → no account yet: kobo-sync user add NAME --role administrator --workspaces FOLDER")
         stop.wait()
         stop.end_soon()
         warn("stopping at the next safe point")

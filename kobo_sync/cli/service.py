@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1024 * 1024
 THREADS = 8
-ROLES: tuple[AccountRole, ...] = ("staff", "consultant", "reader")
+ROLES: tuple[AccountRole, ...] = ("administrator", "staff", "consultant", "reader")
 _PASSWORD = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 _MISSION = click.option(
     "--mission",
@@ -56,7 +56,21 @@ def service_command(mission: Mission, host: str | None, port: int | None, no_pag
 
     SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
     """
-    _serve(mission, host, port, pages=not no_pages, jobs=not no_jobs)
+    from contextlib import ExitStack, suppress
+
+    from kobo_sync.cli.console import warn
+    from kobo_sync.desk import accounts
+    from kobo_sync.errors import Busy
+    from kobo_sync.workspace.showing import showing
+
+    def shown(url: str) -> None:
+        with suppress(Busy):  # a second service beside the first one
+            closing.enter_context(showing(mission.workspace))(url)
+        if not accounts.users(mission.desk):
+            warn("  → no account yet: `kobo-sync open` makes the first one, in the browser")
+
+    with ExitStack() as closing:
+        serve(mission, host, port, pages=not no_pages, jobs=not no_jobs, shown=shown)
 
 
 @cli.group(name="user", epilog=SEE_EXIT_CODES)
@@ -240,13 +254,15 @@ def list_command(workspace: Path | None, workspaces: Path | None) -> None:
             say("  ".join([each.username, each.role or "-", each.name, *marks]))
 
 
-def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool, jobs: bool) -> None:
+def serve(
+    mission: Mission, host: str | None, port: int | None, *, pages: bool, jobs: bool, shown: Callable[[str], None]
+) -> None:
+    """Run the jobs and show the pages until a signal comes; *shown* is told the pages' address. Raises: ConfigError, StoreError."""
     from contextlib import ExitStack
 
     from kobo_sync.cli.console import warn
     from kobo_sync.cli.signals import StopSignal
     from kobo_sync.cli.timezones import check_rules
-    from kobo_sync.desk import accounts
     from kobo_sync.mission.mission import CurrentMission, Mission
     from kobo_sync.service.logs import write_log
     from kobo_sync.service.loop import Service
@@ -273,8 +289,7 @@ def _serve(mission: Mission, host: str | None, port: int | None, *, pages: bool,
             where, at = host or config.service.host, config.service.port if port is None else port
             listening = closing.enter_context(listen(app, porter(app), where, at, "config/mission.toml"))
             warn(f"pages: {listening.url}")
-            if not accounts.users(mission.desk):
-                warn("  → no account yet: kobo-sync user add NAME --role staff")
+            shown(listening.url)
         if service:
             service.start()
         stop.wait()

@@ -31,6 +31,7 @@ TASKS = {  # module of this folder → the heading of its verbs in `--help`, in 
     "station": "Collection",
     "data": "Data",
     "documents": "Documents",
+    "opening": "Service",
     "service": "Service",
     "worker": "Service",
     "keeping": "Keeping and erasing",
@@ -95,13 +96,14 @@ class _Verbs(click.Group):
             formatter.write_dl([(f"{code:3}", meaning) for code, meaning in EXIT_CODES.items()])
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kobo-sync")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone.
 
     A mission is a folder with config/, forms/ and exports/; run the verbs inside it, or name it with
-    --workspace. The usual order: doctor, deploy, then run (or service, which runs by the clock).
+    --workspace. Without a verb: where one is, and what comes next. The usual order: doctor, deploy, then run (or service, which runs by the clock).
     """
     import logging
 
@@ -112,6 +114,12 @@ def cli() -> None:
     prefer_packaged_timezones()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    if ctx.invoked_subcommand is None:
+        from kobo_sync.cli.console import say
+        from kobo_sync.steps.whereabouts import whereabouts
+
+        for line in whereabouts(Path.cwd()):
+            say(line)
 
 
 def verb(

@@ -10,7 +10,19 @@ from typing import NoReturn
 
 import click
 
-from kobo_sync.cli import beginning, collection, data, documents, forms, keeping, mission, service, station, worker
+from kobo_sync.cli import (
+    beginning,
+    collection,
+    data,
+    documents,
+    forms,
+    keeping,
+    mission,
+    opening,
+    service,
+    station,
+    worker,
+)
 from kobo_sync.cli.verb import cli
 from kobo_sync.errors import KoboSyncError, Terminated, disk_error
 
@@ -24,6 +36,7 @@ __all__ = [
     "keeping",
     "main",
     "mission",
+    "opening",
     "service",
     "station",
     "worker",

@@ -28,7 +28,8 @@ FREE_TRIES, FREE_TRIES_OF_ADDRESS = 4, 20  # wrong passwords that cost no wait
 LONGEST_WAIT_S = 120.0
 FORGOTTEN = timedelta(hours=1)  # after so long without a wrong password all is as before
 
-U, S, A = schema.users, schema.sessions, schema.attempts
+U, S, A, L = schema.users, schema.sessions, schema.attempts, schema.one_time_links
+STAFF: tuple[AccountRole, ...] = ("administrator", "staff")  # who may see nominative files without more ado
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,17 @@ class User:
     @property
     def is_staff(self) -> bool:
         """Whether the person runs the service: hours, pauses, accounts' downloads."""
-        return self.role == "staff"
+        return self.role in STAFF
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the person may do all that staff may, and change accounts and settings."""
+        return self.role == "administrator"
 
     @property
     def may_act(self) -> bool:
         """Whether the person may start runs, judge findings and share documents."""
-        return self.role in ("staff", "consultant")
+        return self.role in (*STAFF, "consultant")
 
 
 class AccountRefused(KoboSyncError):
@@ -67,7 +73,7 @@ def add_user(
     username: str,
     name: str,
     role: AccountRole,
-    password: str,
+    password: str | None,
     *,
     names: bool,
     now: datetime,
@@ -75,24 +81,34 @@ def add_user(
 ) -> None:
     """Make an account. Raises: AccountRefused for a name that is taken or none, or a weak password.
 
-    *near* are names of the mission, which are tried first as passwords.
+    *near* are names of the mission, which are tried first as passwords. Without a password nobody signs in until one is set.
     """
+    hashed = (
+        _scrypt(secrets.token_urlsafe(32)) if password is None else hashed_password(password, [username, name, *near])
+    )
+    with desk.begin() as connection:
+        insert_user(connection, username, name, role, hashed, names=names, now=now)
+
+
+def insert_user(
+    connection: sa.Connection, username: str, name: str, role: AccountRole, hashed: str, *, names: bool, now: datetime
+) -> None:
+    """Add the account with a password of `hashed_password`. Raises: AccountRefused for a name that is taken or none."""
     if not USERNAME.fullmatch(username):
         raise AccountRefused(
             f"{username!r} cannot be a user name", hint="2 to 32 of a-z, 0-9, dot, - and _, beginning with a letter"
         )
-    values = {"name": name or username, "role": role, "may_see_names": names or role == "staff"}
-    values |= {"password": _hashed(password, [username, name, *near]), "created_at": now}
-    with desk.begin() as connection:
-        is_new = insert_once(connection, U, {"username": username, **values})
-    if not is_new:
+    values = {"name": name or username, "role": role, "may_see_names": names or role in STAFF}
+    values |= {"password": hashed, "created_at": now}
+    if not insert_once(connection, U, {"username": username, **values}):
         raise AccountRefused(f"there is an account {username} already", hint="take another name")
 
 
 def set_password(desk: Desk, username: str, password: str, near: Sequence[str] = ()) -> None:
     """Give an account another password, and sign its browsers out. Raises: AccountRefused; *near* as for `add_user`."""
     account = user(desk, username)
-    _change(desk, username, {"password": _hashed(password, [username, account.name if account else "", *near])})
+    _change(desk, username, {"password": hashed_password(password, [username, account.name if account else "", *near])})
+    end_links_of(desk, username)
     sign_out_everywhere(desk, username)
 
 
@@ -105,10 +121,12 @@ def change_user(
     name: str | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Change role, name, or whether nominative files may be seen. Raises: AccountRefused.
+    """Change role, name, or whether nominative files may be seen, which staff may unless told otherwise. Raises: AccountRefused.
 
     Who may share no more has no open links either.
     """
+    if role in STAFF and names is None:
+        names = True
     values = {"role": role, "may_see_names": names, "name": name}
     _change(desk, username, {key: value for key, value in values.items() if value is not None})
     if role == "reader":
@@ -118,9 +136,16 @@ def change_user(
 def disable_user(desk: Desk, username: str, now: datetime | None) -> None:
     """Close an account (None opens it again), sign its browsers out and end its share links. Raises: AccountRefused."""
     _change(desk, username, {"disabled_at": now})
+    end_links_of(desk, username)
     sign_out_everywhere(desk, username)
     if now is not None:
         revoke_all_of(desk, username, now)
+
+
+def end_links_of(desk: Desk, username: str) -> None:
+    """End the one-time links that let *username* choose a password."""
+    with desk.begin() as connection:
+        connection.execute(L.delete().where((L.c.username == username) & L.c.used_at.is_(None)))
 
 
 def users(desk: Desk) -> list[User]:
@@ -136,13 +161,25 @@ def user(desk: Desk, username: str) -> User | None:
     return _user(row) if row else None
 
 
+def administrators(connection: sa.Connection) -> list[str]:
+    """The user names of all whose open account is an administrator's."""
+    open_ones = (U.c.role == "administrator") & U.c.disabled_at.is_(None)
+    return list(connection.scalars(sa.select(U.c.username).where(open_ones)))
+
+
 def _change(desk: Desk, username: str, values: dict[str, object]) -> None:
+    is_taken_away = values.get("role", "administrator") != "administrator" or values.get("disabled_at") is not None
     with desk.begin() as connection:
+        if is_taken_away and administrators(connection) == [username]:
+            raise AccountRefused(
+                f"{username} is the last administrator", hint="make somebody else one first: otherwise nobody could"
+            )
         if not connection.execute(U.update().where(U.c.username == username).values(**values)).rowcount:
             raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
 
 
-def _hashed(password: str, near: Sequence[str]) -> str:
+def hashed_password(password: str, near: Sequence[str]) -> str:
+    """What is kept of a password. Raises: AccountRefused for a weak one; *near* are tried first as one, the user name its first."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AccountRefused(
             f"the password has {len(password)} characters",
@@ -200,11 +237,16 @@ def sign_in(desk: Desk, username: str, password: str, address: str, now: datetim
     checked = check(desk, username, password, address, now, browser)
     if checked.user is None:
         return checked
-    token = secrets.token_urlsafe(32)
-    values = {"token_sha256": _digest(token), "username": username, "began_at": now, "seen_at": now}
     with desk.begin() as connection:
-        connection.execute(S.insert().values(**values))
-    return SignIn(checked.user, token)
+        return SignIn(checked.user, begin_session(connection, username, now))
+
+
+def begin_session(connection: sa.Connection, username: str, now: datetime) -> str:
+    """Sign a browser in; returns the token that it keeps."""
+    token = secrets.token_urlsafe(32)
+    values = {"token_sha256": digest_of(token), "username": username, "began_at": now, "seen_at": now}
+    connection.execute(S.insert().values(**values))
+    return token
 
 
 def check(desk: Desk, username: str, password: str, address: str, now: datetime, browser: str = "") -> SignIn:
@@ -233,7 +275,7 @@ def check(desk: Desk, username: str, password: str, address: str, now: datetime,
 
 def signed_in(desk: Desk, token: str, now: datetime, *, idle: timedelta, longest: timedelta) -> User | None:
     """Who the browser with *token* is, or None when its session ended, was idle too long, or the account is closed."""
-    mine = S.c.token_sha256 == _digest(token)
+    mine = S.c.token_sha256 == digest_of(token)
     with desk.begin() as connection:
         row = connection.execute(
             sa.select(U, S.c.began_at, S.c.seen_at).join(S, S.c.username == U.c.username).where(mine)
@@ -253,13 +295,34 @@ def signed_in(desk: Desk, token: str, now: datetime, *, idle: timedelta, longest
 def sign_out(desk: Desk, token: str) -> None:
     """End the session of one browser."""
     with desk.begin() as connection:
-        connection.execute(S.delete().where(S.c.token_sha256 == _digest(token)))
+        connection.execute(S.delete().where(S.c.token_sha256 == digest_of(token)))
 
 
 def sign_out_everywhere(desk: Desk, username: str) -> None:
     """End all sessions of an account."""
     with desk.begin() as connection:
         connection.execute(S.delete().where(S.c.username == username))
+
+
+def n_sessions(desk: Desk) -> dict[str, int]:
+    """User name → how many browsers are signed in."""
+    query = sa.select(S.c.username, sa.func.count()).group_by(S.c.username)
+    with desk.read() as connection:
+        return {str(username): int(n) for username, n in connection.execute(query)}
+
+
+def begin_link_try(desk: Desk, address: str, now: datetime) -> int:
+    """Count the opening of a one-time link as a guess until `end_link_try`; or the seconds that *address* has still to wait."""
+    return _begin_try(desk, _link_keys(address), now)
+
+
+def end_link_try(desk: Desk, address: str) -> None:
+    """The link was a right one."""
+    _undo_try(desk, _link_keys(address))
+
+
+def _link_keys(address: str) -> dict[str, int]:
+    return {digest_of(f"link {_network(address)}"): FREE_TRIES_OF_ADDRESS}
 
 
 def sweep(desk: Desk, before: datetime) -> None:
@@ -272,13 +335,18 @@ def sweep(desk: Desk, before: datetime) -> None:
 def _keys(username: str, address: str, browser: str) -> dict[str, int]:
     """What wrong passwords are counted under → how many cost no wait; hashed, so that their length is bounded."""
     if browser:
-        return {_digest(f"browser {browser} {username}"): FREE_TRIES}
+        return {digest_of(f"browser {browser} {username}"): FREE_TRIES}
+    network = _network(address)
+    return {digest_of(f"name {username} {network}"): FREE_TRIES, digest_of(f"address {network}"): FREE_TRIES_OF_ADDRESS}
+
+
+def _network(address: str) -> str:
+    """Whose tries are counted together: an IPv4 address, or the /64 of an IPv6 one."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
-        network = str(ip) if ip.version == 4 else str(ipaddress.ip_network(f"{ip}/64", strict=False))
     except ValueError:
-        network = address
-    return {_digest(f"name {username} {network}"): FREE_TRIES, _digest(f"address {network}"): FREE_TRIES_OF_ADDRESS}
+        return address
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network(f"{ip}/64", strict=False))
 
 
 def _begin_try(desk: Desk, keys: Mapping[str, int], now: datetime) -> int:
@@ -309,5 +377,6 @@ def _undo_try(desk: Desk, keys: Mapping[str, int]) -> None:
             connection.execute(A.update().where((A.c.key == key) & (A.c.n > 0)).values(n=A.c.n - 1))
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -24,7 +24,7 @@ rights = sa.Table(
     metadata,
     sa.Column("username", sa.String(64), primary_key=True),
     sa.Column("mission", sa.String(64), primary_key=True),  # its folder's name
-    sa.Column("role", sa.String(16), nullable=False),  # staff, consultant, reader
+    sa.Column("role", sa.String(16), nullable=False),  # administrator, staff, consultant, reader
     sa.Column("may_see_names", sa.Boolean, nullable=False),
 )
 
@@ -56,7 +56,7 @@ def give(desk: Desk, username: str, mission: str, role: AccountRole, *, names: b
     """Let the account *username* enter *mission* as *role*, in place of what it may there now. Raises: AccountRefused."""
     if accounts.user(desk, username) is None:
         raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
-    values = {"role": role, "may_see_names": names or role == "staff"}
+    values = {"role": role, "may_see_names": names or role in accounts.STAFF}
     with desk.begin() as connection:
         put(connection, rights, {"username": username, "mission": mission}, values)
 

@@ -8,6 +8,7 @@ import itertools
 import re
 import secrets
 import string
+import sys
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from kobo_sync.workspace.writing import write_atomic
 
 Template = Literal["training", "survey", "distribution", "empty"]
 TEMPLATES: tuple[Template, ...] = get_args(Template)
+LAUNCHERS = {"linux": "kobo-sync.desktop", "darwin": "kobo-sync.command", "win32": "kobo-sync.bat"}  # to double-click
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 STARTER_ZONES = (frozenset({"zone_a", "zone_b"}), frozenset({"site_a", "site_b"}))
 _SERVERS = {"kf.kobotoolbox.org": "https://kc.kobotoolbox.org", "eu.kobotoolbox.org": "https://kc-eu.kobotoolbox.org"}
@@ -100,6 +102,8 @@ def init(folder: Path, new: NewMission | None = None) -> list[str]:
         contents[_ABOUT_EXPORTS] = _translated_paragraphs(contents[_ABOUT_EXPORTS].decode()).encode()
     for name, content in contents.items():
         write_atomic(folder / name, content)
+        if name in LAUNCHERS.values():
+            (folder / name).chmod(0o755)
     (folder / "forms" / "media").mkdir(parents=True, exist_ok=True)
     return sorted(contents)
 
@@ -135,6 +139,8 @@ def _contents(new: NewMission) -> dict[str, bytes]:
     shared = [(name, source) for name, source in _files(starter, "") if name.partition("/")[0] not in TEMPLATES]
     own = _files(starter / new.template, "")
     languages = {new.documents, *new.form_languages}
+    others = set(LAUNCHERS.values()) - {LAUNCHERS.get(sys.platform, "")}
+    shared = [(name, source) for name, source in shared if name not in others]
     read = {RENAMED.get(name, name): source.read_bytes() for name, source in (*shared, *own)}
     return {name: read[name] for name in read if not (guide := _GUIDE.fullmatch(name)) or guide[1] in languages}
 

@@ -17,17 +17,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
+from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.language.sentences import rule_title, setting_label, translated
 from kobo_sync.language.speaking import NAMES, speak, spoken
 from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
+    accounts,
     collection,
     dashboard,
     deliverables,
     doors,
     forms,
+    one_time_link,
     quality,
     settings,
     sign_in,
@@ -51,6 +54,7 @@ SHARED = {
     "sign_out": "/deconnexion",
     "choose_language": "/langue",
     "account": "/compte",
+    "accounts": "/comptes",
 }
 MACHINES = ("static", "health", "metrics", "hook")  # what no person reads
 MENU = (
@@ -61,7 +65,12 @@ MENU = (
     ("deliverables", later("Deliverables")),
     ("forms", later("Forms")),
     ("settings", later("Settings")),
+    ("accounts", later("Accounts")),
 )
+_MAY_OPEN: dict[str, Callable[[User], bool]] = {  # pages that not everybody may open
+    "settings": lambda user: user.may_act,
+    "accounts": lambda user: user.is_administrator,
+}
 # What pages say for each kind of error: title, then what to do.
 FAULTS = {
     400: (later("Request not understood"), later("Go back to the page before and try again.")),
@@ -86,7 +95,8 @@ def create_app(site: Site) -> Flask:
     if site.federation:
         app.url_build_error_handlers.append(lambda error, endpoint, _values: SHARED.get(endpoint) or _raise(error))
     else:
-        sign_in.add_to(app)
+        for pages in (sign_in, one_time_link, accounts):
+            pages.add_to(app)
         proxies = site.settings.trusted_proxies
         if proxies:
             app.wsgi_app = behind_proxies(app.wsgi_app, proxies)  # type: ignore[method-assign]
@@ -187,13 +197,21 @@ def _asset(name: str) -> str:
     return path.removeprefix(request.script_root) if isinstance(hall, Site) and hall.federation else path
 
 
+def _menu(user: User | None) -> list[tuple[str, str]]:
+    """The pages that *user* may open; where several missions share the accounts, the page for these is behind their list."""
+    if user is None:
+        return []
+    shared = SHARED if site().federation else {}
+    return [(name, title) for name, title in MENU if name not in shared and _MAY_OPEN.get(name, bool)(user)]
+
+
 def _words() -> dict[str, object]:
     """What templates know of the mission; to a stranger, one of several is neither named nor told from none."""
     if site().federation and g.get("user") is None:
         return nameless()
     mission = site().mission.config.mission
     return {
-        "menu": MENU,
+        "menu": _menu(g.get("user")),
         "home": url_for("dashboard"),
         "home_name": t("Dashboard"),
         "missions_url": SHARED["missions"] if site().federation else "",

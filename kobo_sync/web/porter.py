@@ -13,7 +13,7 @@ from kobo_sync.web.doors import HOOK_BYTES, is_hook
 
 SIGN_IN_BYTES = 16 * 1024
 FORM_BYTES = 256 * 1024  # what a form of these pages may send
-_FOR_STRANGERS = ("/connexion", "/langue")
+_FOR_STRANGERS, _LINKS = ("/connexion", "/langue"), "/acces/"
 
 
 def porter(app: Flask) -> Callable[[dict[str, Any]], Admission]:
@@ -25,7 +25,7 @@ def porter(app: Flask) -> Callable[[dict[str, Any]], Admission]:
         if path.startswith("/hook/"):
             with app.app_context():
                 return Admission(HOOK_BYTES if is_hook(path.split("/")[2]) else 0)
-        if path in _FOR_STRANGERS:
+        if path in _FOR_STRANGERS or path.startswith(_LINKS):
             return Admission(SIGN_IN_BYTES)
         try:
             cookie = asked.cookies.get(str(app.config["SESSION_COOKIE_NAME"]), "")

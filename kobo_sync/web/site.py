@@ -54,6 +54,10 @@ class Hall(ABC):
     def names_at_hand(self) -> list[str]:
         """What is tried first as a password."""
 
+    def mission_names(self) -> list[str]:
+        """The missions in which an account may have rights of its own; none where there is one alone."""
+        return []
+
 
 @dataclass
 class Site(Hall):
@@ -171,6 +175,11 @@ def actors(page: Callable[P, Answer]) -> Callable[P, Answer]:
 def staff(page: Callable[P, Answer]) -> Callable[P, Answer]:
     """A page for staff."""
     return _only(page, lambda user: user.is_staff)
+
+
+def administrators(page: Callable[P, Answer]) -> Callable[P, Answer]:
+    """A page for administrators."""
+    return _only(page, lambda user: user.is_administrator)
 
 
 def _only(page: Callable[P, Answer], allowed: Callable[[User], bool]) -> Callable[P, Answer]:

@@ -71,7 +71,12 @@ PURPOSES = {  # what each job of the clock does
     "backup": later("Copies the databases into the folder of backups."),
     "doctor": later("Checks the installation, the settings and the server."),
 }
-ROLES = {"staff": later("staff"), "consultant": later("consultant"), "reader": later("read only")}
+ROLES = {
+    "administrator": later("administrator"),
+    "staff": later("staff"),
+    "consultant": later("consultant"),
+    "reader": later("read only"),
+}
 CLASSES = {
     "nominative": later("with names"),
     "aggregate": later("aggregate"),

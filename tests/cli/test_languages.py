@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from language.harvest import FRENCH
@@ -75,3 +76,9 @@ def test_english_reads_no_catalogue() -> None:
     environ = {"KOBO_SYNC_LANG": "en", "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
     loaded = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environ)
     assert "kobo_sync.cli.tongue" in loaded.stdout and "kobo_sync.language" not in loaded.stdout
+
+
+def test_the_cure_of_a_failure_is_of_the_language_too(tmp_path: Path) -> None:
+    """It stood in English below a French message: the arrow hid it from the catalogue."""
+    wrong = run("status", "--workspace", str(tmp_path), KOBO_SYNC_LANG="fr")
+    assert wrong.returncode == 3 and "→ run inside" not in wrong.stderr and "dossier" in wrong.stderr

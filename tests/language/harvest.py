@@ -36,6 +36,7 @@ WHOLLY = (
     "desk/migrations.py",
     "store/erasure.py",
     "desk/accounts.py",
+    "desk/one_time_links.py",
     "config/passwords.py",
     "workspace/archive.py",
     "workspace/folders.py",

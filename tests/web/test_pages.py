@@ -30,6 +30,7 @@ WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
 
 IMPERATIVES = {
     "accepter": "اقبل",
+    "ajouter": "أضف",
     "aller": "انتقل",
     "calculer": "احسب",
     "changer": "غيّر",
@@ -40,8 +41,10 @@ IMPERATIVES = {
     "contrôler": "راقب",
     "corriger": "صحّح",
     "créer": "أنشئ",
+    "enregistrer": "احفظ",
     "fabriquer": "أعدّ",
     "faire": "أنجز",
+    "fermer": "أغلق",
     "filtrer": "صفِّ",
     "lancer": "أجرِ",
     "mettre": "أوقف",
@@ -102,12 +105,13 @@ def test_nobody_looks_without_signing_in(office: Office, page: str) -> None:
     assert answer.status_code == 302 and answer.location.startswith("/connexion")
 
 
-@pytest.mark.parametrize("username", ["maha", "lea", "rachid"])
+@pytest.mark.parametrize("username", ["amina", "maha", "lea", "rachid"])
 def test_every_page_answers_for_every_role(office: Office, username: str) -> None:
     client = office.client(username)
     for page in PAGES:
         assert client.get(page).status_code == 200, page
     assert client.get("/reglages").status_code == (403 if username == "rachid" else 200)
+    assert client.get("/comptes").status_code == (200 if username == "amina" else 403)
 
 
 def test_answers_of_people_are_inert(office: Office) -> None:
@@ -251,7 +255,13 @@ def test_a_path_that_no_manifest_names_is_no_file(office: Office, path: str) -> 
 
 @pytest.mark.parametrize(
     ("username", "nominative", "internal", "aggregate"),
-    [("maha", 200, 200, 200), ("nora", 200, 200, 200), ("lea", 403, 200, 200), ("rachid", 403, 403, 200)],
+    [
+        ("amina", 200, 200, 200),
+        ("maha", 200, 200, 200),
+        ("nora", 200, 200, 200),
+        ("lea", 403, 200, 200),
+        ("rachid", 403, 403, 200),
+    ],
 )
 def test_nominative_files_only_for_staff_and_named_consultants(
     office: Office, username: str, nominative: int, internal: int, aggregate: int
