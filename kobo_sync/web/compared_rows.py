@@ -124,6 +124,7 @@ class Questions:
             self.classes.update(by_form.get(form.form_id, {}))
 
     def question(self, path: str) -> Question | None:
+        """The question of *path*, its numbers left out; None for what the form does not ask."""
         return self.questions.get(_NUMBERED.sub("", path))
 
     def order(self, path: str) -> tuple[int, list[int], str]:

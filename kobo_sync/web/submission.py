@@ -130,7 +130,8 @@ def _history(revisions: list[Revision], questions: Questions, *, with_names: boo
     history, before = [], None
     for revision in revisions:
         now = parse_submission(revision.raw, revision.form_id).answers if revision.raw else None
-        changed = changes(before, now) if before is not None and now is not None else []
+        is_change = before is not None and now is not None
+        changed: list[tuple[str, str, str]] = changes(before or {}, now or {}) if is_change else []
         lines = []
         for path, *texts in changed:
             if not questions.is_hidden(path):
