@@ -18,6 +18,7 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from kobo_sync.desk.accounts import User
+from kobo_sync.desk.row_findings import n_to_deal_with
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.language.sentences import rule_title, setting_label, translated
@@ -34,6 +35,7 @@ from kobo_sync.web import (
     quality,
     settings,
     sign_in,
+    submission,
     synchronisations,
 )
 from kobo_sync.web.porter import refuse_malformed
@@ -89,7 +91,7 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    for pages in (dashboard, collection, quality, synchronisations, deliverables, forms, settings):
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, settings):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:
@@ -216,6 +218,7 @@ def _words() -> dict[str, object]:
         "home_name": t("Dashboard"),
         "missions_url": SHARED["missions"] if site().federation else "",
         "mission_title": mission.titles.get(spoken().code) or mission.title,
+        "n_to_deal_with": n_to_deal_with(site().mission.desk) if g.get("user") else 0,
         "timezone": mission.timezone,
         "config_fault": site().current.fault,
     }

@@ -55,11 +55,21 @@ def compared(mission: Mission, item: Item, *, with_names: bool) -> tuple[tuple[R
     if item.other_row:
         form_id, _, root_uuid = item.other_row.partition("/")
         places.append((form_id, root_uuid))
-    submissions = [_newest(mission, *place) for place in places]
+    return side_by_side(mission, places, with_names=with_names)
+
+
+def side_by_side(
+    mission: Mission, places: list[tuple[str, str]], *, with_names: bool, deleted_too: bool = False
+) -> tuple[tuple[Row, ...], tuple[Line, ...]]:
+    """The rows at *places* (form_id, root_uuid), and a line per question that one of them answers.
+
+    *deleted_too*: those that were deleted as they were last. Raises: StoreError.
+    """
+    submissions = [_newest(mission, *place, deleted_too=deleted_too) for place in places]
     rows = tuple(_row(mission, *place, submission) for place, submission in zip(places, submissions, strict=True))
     answers = [dict(leaves(submission.answers)) if submission else {} for submission in submissions]
     forms = [form_id for form_id, _ in places]
-    questions = _Questions(mission, forms)
+    questions = Questions(mission, forms)
     paths = sorted({path for each in answers for path in each}, key=questions.order)
     lines = []
     for path in paths:
@@ -72,10 +82,11 @@ def compared(mission: Mission, item: Item, *, with_names: bool) -> tuple[tuple[R
     return rows, tuple(lines)
 
 
-def _newest(mission: Mission, form_id: str, root_uuid: str) -> Submission | None:
-    """The submission as it is now; None when it was deleted, or was never here."""
-    revisions = [each for each in revisions_of(mission.store, root_uuid) if each.form_id == form_id]
-    return parse_submission(revisions[-1].raw, form_id) if revisions and revisions[-1].raw else None
+def _newest(mission: Mission, form_id: str, root_uuid: str, *, deleted_too: bool) -> Submission | None:
+    """The submission as it is now, or was before it was deleted; None when it is not here."""
+    raws = [each.raw for each in revisions_of(mission.store, root_uuid) if each.form_id == form_id]
+    raws = [raw for raw in raws if raw] if deleted_too else raws[-1:]
+    return parse_submission(raws[-1], form_id) if raws and raws[-1] else None
 
 
 def _row(mission: Mission, form_id: str, root_uuid: str, submission: Submission | None) -> Row:
@@ -91,7 +102,7 @@ def _row(mission: Mission, form_id: str, root_uuid: str, submission: Submission 
     return Row(*row, f"{data}/view/", f"{data}/edit/", project)
 
 
-class _Questions:
+class Questions:
     """What the questions of the compared forms are called, offer, and tell of persons."""
 
     def __init__(self, mission: Mission, form_ids: list[str]) -> None:
@@ -113,6 +124,7 @@ class _Questions:
             self.classes.update(by_form.get(form.form_id, {}))
 
     def question(self, path: str) -> Question | None:
+        """The question of *path*, its numbers left out; None for what the form does not ask."""
         return self.questions.get(_NUMBERED.sub("", path))
 
     def order(self, path: str) -> tuple[int, list[int], str]:
@@ -128,10 +140,12 @@ class _Questions:
         )
 
     def is_personal(self, path: str) -> bool:
+        """Whether the answer is for those alone who may see names: anything but ordinary, and what nobody could class."""
         asked = self.classes.get(_NUMBERED.sub("", path))
         return asked is None or asked.privacy != "ordinary"
 
     def label(self, path: str) -> str:
+        """What the question is called, in the browser's language; within repeats with its numbers."""
         question = self.question(path)
         text = " ".join((label(question.labels, question.name) if question else path).split())
         for n in _NUMBERED.findall(path):

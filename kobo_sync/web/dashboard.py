@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, abort, render_template, request
 
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
@@ -13,6 +13,7 @@ from kobo_sync.mission.freshness import last_collected
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.hours import next_runs
 from kobo_sync.web.site import Answer, members, number, person, site
+from kobo_sync.web.texts import label
 
 RATES = {
     "test_before": later("Test before"),
@@ -22,17 +23,19 @@ RATES = {
 }
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
+MOST_CARDS = 4  # zones; more are a table
 ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
 
 def add_to(app: Flask) -> None:
     """Add this page."""
     app.add_url_rule("/", "dashboard", dashboard)
+    app.add_url_rule("/zones/<code>", "zone_figures", dashboard)
 
 
 @members
-def dashboard() -> Answer:
-    """The page; before the first run it says what to do."""
+def dashboard(code: str = "") -> Answer:
+    """The page, or that of one zone; before the first run it says what to do. Many zones are a table, each with a page behind it."""
     mission, now = site().mission, site().clock()
     snapshot = mission.desk.snapshot("dashboard")
     hours = next_runs(mission.config, schedules.settings(mission.desk), now)
@@ -41,9 +44,19 @@ def dashboard() -> Answer:
     content = snapshot[0] if snapshot else None
     places = [content["mission"], *content["zones"]] if content else []
     places = [_exact(place) for place in places] if person().may_act else for_readers(places)
+    if code and code not in [place["code"] for place in places]:
+        abort(404)
+    rows = places[1:] if len(places) > MOST_CARDS + 1 and not code else []
+    chosen = [place for place in places if place["code"] == code] if code or rows else places
     return render_template(
         "dashboard.html",
-        places=places,
+        places=chosen,
+        code=code,
+        rows=in_order(rows, request.args.get("tri", ""), request.args.get("nom", "")),
+        n_rows=len(rows),
+        order=request.args.get("tri", ""),
+        wanted=request.args.get("nom", ""),
+        n_findings=_n_findings(),
         as_of=content["as_of"] if content else None,
         made_at=snapshot[2] if snapshot else None,
         next_at=min(hours.values(), default=None),
@@ -56,6 +69,25 @@ def dashboard() -> Answer:
         else 0,
         rates=RATES,
     )
+
+
+def in_order(places: list[dict[str, Any]], order: str, part: str) -> list[dict[str, Any]]:
+    """Those whose name holds *part*, by name, or with *order* ``taux`` the least of their quota first.
+
+    By what is shown alone: an order by hidden numbers would tell them.
+    """
+    named = [(label(place["labels"], place["code"]), place) for place in places]
+    named = [(name, place) for name, place in named if part.casefold() in name.casefold()]
+    named.sort(key=lambda each: each[0].casefold())
+    if order == "taux":
+        named.sort(key=lambda each: (each[1]["quota_share"] is None, each[1]["quota_share"] or 0))
+    return [place for _, place in named]
+
+
+def _n_findings() -> dict[str, int]:
+    """Zone → open findings."""
+    by_zone = worklist.counts_by_zone(site().mission.desk)
+    return {zone: sum(n for state, n in states.items() if state in worklist.OPEN) for zone, states in by_zone.items()}
 
 
 def _counts(place: dict[str, Any]) -> list[list[int]]:

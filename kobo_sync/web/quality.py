@@ -9,6 +9,9 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 from kobo_sync.desk import access_log, worklist
 from kobo_sync.errors import StoreError
 from kobo_sync.language.catalogue import later, t, tn
+from kobo_sync.language.rule_titles import RULE_TITLES
+from kobo_sync.language.sentences import rule_title
+from kobo_sync.language.speaking import spoken
 from kobo_sync.web.compared_rows import compared
 from kobo_sync.web.site import Answer, actors, form_title, here, members, person, site
 from kobo_sync.web.texts import label
@@ -140,4 +143,5 @@ def _names() -> dict[str, dict[str, str]]:
         "zone": {zone.code: label(zone.labels, zone.code) for zone in mission.config.zones},
         "form_id": {form_id: form_title(form_id) for form_id in mission.forms},
         "severity": {code: t(text) for code, text in SEVERITIES.items()},
+        "rule": {rule: f"{rule} {rule_title(rule, spoken().code)}".strip() for rule in RULE_TITLES},
     }

@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from web_office import SENTENCE, Office, made
@@ -18,6 +20,7 @@ from kobo_sync.language.sentences import translated
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Finding
 from kobo_sync.steps.doctor import doctor
+from kobo_sync.store import schema
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 pytestmark = [
@@ -218,6 +221,46 @@ def test_the_keyboard_reaches_the_content_first(pages: str, browser: Browser) ->
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "content"
+    page.context.close()
+
+
+@pytest.mark.parametrize(("size", "language"), [("desktop", "fr"), ("phone", "ar")])
+def test_a_dark_screen_is_readable_and_paper_stays_light(
+    office: Office, pages: str, browser: Browser, size: str, language: str
+) -> None:
+    page = _signed_in(browser, pages, "maha", size, language)
+    page.emulate_media(color_scheme="dark")
+    item = worklist.page(office.field.mission.desk, states=()).items[0]
+    for path in (*PAGES, f"/qualite/{item.key}"):
+        page.goto(pages + path)
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 31)"
+        assert _complaints(page) == [], path
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 39, 51)"
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "language"), [("desktop", "en"), ("phone", "fr"), ("small", "ar")])
+def test_a_submission_is_had_by_the_keyboard(
+    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Literal["light", "dark"]
+) -> None:
+    table = schema.submissions
+    with office.field.mission.store.read() as connection:
+        row = connection.execute(sa.select(table).where(table.c.form_id == "personnes")).first()
+    assert row is not None
+    page = _signed_in(browser, pages, "maha", size, language)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{pages}/collecte")
+    page.focus("#row")
+    page.keyboard.type(str(row.submission_id))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{pages}/lignes/personnes/{row.root_uuid}")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0 and page.evaluate(CUT) == [] and _complaints(page) == []
+    if PICTURES:
+        page.screenshot(path=str(Path(PICTURES) / f"ligne-{size}-{language}-{scheme}.png"), full_page=True)
     page.context.close()
 
 

@@ -1,0 +1,143 @@
+"""A submission's page: its answers, files, findings and history; what tells of persons for those alone who may see names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
+
+from kobo_sync.analysis.changes import changes
+from kobo_sync.desk import access_log
+from kobo_sync.desk.row_findings import findings_of_row
+from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.language.catalogue import later, t
+from kobo_sync.store.history import Revision, revisions_of
+from kobo_sync.store.row_files import RowFile, files_of_row
+from kobo_sync.web.compared_rows import Line, Questions, side_by_side
+from kobo_sync.web.quality import STATES
+from kobo_sync.web.site import Answer, actors, person, site
+from kobo_sync.web.words import SEVERITIES
+
+PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what a browser shows and no script hides in
+REVISIONS = {
+    "new": later("received"),
+    "edited": later("edited"),
+    "validated": later("status changed"),
+    "files": later("files changed"),
+    "restored": later("restored"),
+    "deleted": later("deleted"),
+}
+STATUSES = {
+    "approved": later("approved"),
+    "not_approved": later("not approved"),
+    "on_hold": later("on hold"),
+    "": later("no status"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A revision: what kind, when it was seen here, and a line (before, after) per answer that it changed."""
+
+    number: int
+    kind: str
+    seen_at: datetime
+    lines: tuple[Line, ...]
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/lignes", "find_submission", find_submission, methods=["POST"])
+    app.add_url_rule("/lignes/<form_id>/<root_uuid>", "submission", submission)
+    app.add_url_rule("/lignes/<form_id>/<root_uuid>/fichier/<uid>", "row_file", row_file)
+
+
+@actors
+def find_submission() -> Answer:
+    """Lead to the row with this number or id; it comes by POST, so that addresses and logs keep nothing of what was typed."""
+    revisions = revisions_of(site().mission.store, request.form.get("row", "").strip())
+    if not revisions:
+        flash(t("No submission has this number or id."), "error")
+        return redirect(url_for("collection"))
+    return redirect(url_for("submission", form_id=revisions[0].form_id, root_uuid=revisions[0].root_uuid))
+
+
+@actors
+def submission(form_id: str, root_uuid: str) -> Answer:
+    """The page of one row, deleted ones too; of an erased one there is nothing."""
+    mission, with_names = site().mission, person().may_see_names
+    revisions = _revisions(form_id, root_uuid)
+    last = next((each for each in reversed(revisions) if each.raw), None)
+    if last is None:
+        abort(404)
+    (row,), lines = side_by_side(mission, [(form_id, root_uuid)], with_names=with_names, deleted_too=True)
+    if with_names:
+        _log(f"rows/{form_id}/{root_uuid}")
+    return render_template(
+        "submission.html",
+        form_id=form_id,
+        row=row,
+        is_deleted=not revisions[-1].raw,
+        status=STATUSES.get(parse_submission(last.raw, form_id).validation, ""),
+        lines=lines,
+        files=files_of_row(mission.store, form_id, root_uuid),
+        pictures=PICTURES,
+        findings=findings_of_row(mission.desk, form_id, root_uuid),
+        history=_history(revisions, Questions(mission, [form_id]), with_names=with_names),
+        revisions=REVISIONS,
+        severities=SEVERITIES,
+        states=STATES,
+    )
+
+
+@actors
+def row_file(form_id: str, root_uuid: str, uid: str) -> Answer:
+    """A file's bytes, for those who may see names; pictures are shown, anything else is saved."""
+    if not person().may_see_names:
+        abort(403)
+    mission = site().mission
+    file = next((each for each in files_of_row(mission.store, form_id, root_uuid) if each.attachment_uid == uid), None)
+    if file is None or not file.sha256 or not _revisions(form_id, root_uuid):
+        abort(404)
+    try:
+        content = mission.files.read(file.sha256)
+    except OSError:
+        abort(404)
+    if request.method == "GET":
+        _log(f"rows/{form_id}/{root_uuid}/{uid}", file.sha256)
+    return _sent(file, content)
+
+
+def _sent(file: RowFile, content: bytes) -> Response:
+    is_picture = file.kind in PICTURES
+    answer = Response(content, mimetype=file.kind if is_picture else "application/octet-stream")
+    answer.headers.set("Content-Disposition", "inline" if is_picture else "attachment", filename=file.filename)
+    return answer
+
+
+def _revisions(form_id: str, root_uuid: str) -> list[Revision]:
+    every = revisions_of(site().mission.store, f"uuid:{root_uuid}")
+    return [each for each in every if (each.form_id, each.root_uuid) == (form_id, root_uuid)]
+
+
+def _log(path: str, sha256: str = "") -> None:
+    access_log.log_download(site().mission.desk, path, "nominative", sha256, site().clock(), username=person().username)
+
+
+def _history(revisions: list[Revision], questions: Questions, *, with_names: bool) -> list[Change]:
+    """The newest first; the first revision changes nothing."""
+    history, before = [], None
+    for revision in revisions:
+        now = parse_submission(revision.raw, revision.form_id).answers if revision.raw else None
+        is_change = before is not None and now is not None
+        changed: list[tuple[str, str, str]] = changes(before or {}, now or {}) if is_change else []
+        lines = []
+        for path, *texts in changed:
+            if not questions.is_hidden(path):
+                is_personal = questions.is_personal(path)
+                answers = () if is_personal and not with_names else tuple(questions.answer(path, x) for x in texts)
+                lines.append(Line(questions.label(path), answers, True, is_personal))
+        history.append(Change(revision.number, revision.kind, revision.seen_at, tuple(lines)))
+        before = now if now is not None else before
+    return history[::-1]

@@ -1,0 +1,38 @@
+"""Many zones on the dashboard: a table in order, and a page behind each row."""
+
+from __future__ import annotations
+
+import pytest
+from web_office import Office
+
+from kobo_sync.desk.database import Desk
+
+
+def _sixty(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = office.field.mission.desk.snapshot("dashboard")
+    assert before is not None
+    content, fingerprint, made_at = before
+    zones = []
+    for n in range(60):
+        published = content["zones"][0]["published"] | {"present": str(n), "quota_share": n / 60}
+        one = content["zones"][0] | {"code": f"z{n:02}", "labels": {"fr": f"Zone d’essai {59 - n:02}"}}
+        zones.append(one | {"quota_share": n / 60, "published": published})
+    many = (content | {"zones": zones}, fingerprint, made_at)
+    monkeypatch.setattr(Desk, "snapshot", lambda _desk, _name: many)
+
+
+@pytest.mark.parametrize("username", ["maha", "rachid"])
+def test_sixty_zones_are_a_table_with_order_and_filter(
+    office: Office, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sixty(office, monkeypatch)
+    client = office.client(username)
+    text = client.get("/").text
+    assert text.count('href="/zones/') == 60 and text.index("/zones/z59") < text.index("/zones/z00")
+    text = client.get("/?tri=taux").text
+    assert text.index("/zones/z00") < text.index("/zones/z59")
+    text = client.get("/?nom=essai 07").text
+    assert text.count('href="/zones/') == 1 and "/zones/z52" in text
+    page = client.get("/zones/z52")
+    assert page.status_code == 200 and "Zone d’essai 07" in page.text and "Zone d’essai 08" not in page.text
+    assert client.get("/zones/nowhere").status_code == 404
