@@ -31,8 +31,8 @@ def in_form(facts: Facts, sheet: Sheet) -> Iterator[Finding]:
             "warning",
             f"{MISSION_FILE}, forms.{sheet.form_id}.fields.signature",
             f"presence without a signature: declared ({n} record{'s' * (n > 1)} without a signature)",
-            "name the question of the signature, or the one that says who is there (present); if the row itself is the proof, "
-            f'write presence_by = "row" in forms.{sheet.form_id}, and attach the signed sheet',
+            "name the question of the signature, or the one that says who is there (`present`); if the row itself is the proof, "
+            f'write `presence_by = "row"` in forms.{sheet.form_id}, and attach the signed sheet',
             form_id=sheet.form_id,
             why="a donor asks for a signed list; here the enumerator alone attests who was present",
             evidence=digest("declared"),

@@ -86,7 +86,7 @@ def _named(entry: ChosenQuestion, config: Config, forms: Mapping[str, Form], cla
         raise _refusal(message, "numbers, select_one, select_multiple and rank can be; take it out, or correct its as")
     codes = [choice.name for choice in offered(form, question)]
     if shown_as == "share" and not yes:
-        hint = f'write {{ question = "{entry.question}", as = "share", of = ["{next(iter(codes), "1")}"] }}'
+        hint = f'write `{{ question = "{entry.question}", as = "share", of = ["{next(iter(codes), "1")}"] }}`'
         raise _refusal(f"{entry.question}: which of its answers mean yes is not said", hint)
     for code in entry.of:
         if codes and code not in codes:

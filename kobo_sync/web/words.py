@@ -119,6 +119,16 @@ CHOICES: dict[str, dict[str, str]] = {
     "mission.documents": {"fr": later("French"), "en": later("English"), "ar": later("Arabic")},
     "mission.digits": {"latin": "0 1 2 3", "arabic": "٠ ١ ٢ ٣"},
     "mission.languages": LANGUAGES,
+    "forms.*.presence_by": {
+        "signature": later("a signature"),
+        "answer": later("an answer"),
+        "row": later("the submission itself"),
+    },
+    "zone_sheet.questions.*.shown_as": {
+        "number": later("a number"),
+        "share": later("a share"),
+        "bars": later("bars"),
+    },
 }
 FORM_STATES = {
     "same": later("up to date"),

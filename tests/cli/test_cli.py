@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Field, write_workspace
+from conftest import ATTENDED, Field, write_workspace
 
 from kobo_sync.workspace.folders import Workspace
 
@@ -76,7 +76,7 @@ def test_wrong_words_are_usage_errors(workspace: Workspace) -> None:
 def test_a_workspace_without_data_still_builds_and_delivers(workspace: Workspace) -> None:
     mission = workspace.root / "config" / "mission.toml"
     names = '"attendance_list", "evaluations", "needs", "data_workbook"'
-    mission.write_text(mission.read_text("utf-8") + f"\n[deliverables]\nzone = [{names}]\n", "utf-8")
+    mission.write_text(ATTENDED + f"\n[deliverables]\nzone = [{names}]\n", "utf-8")
     built = _run(workspace.root, "build", "--json")
     assert built.returncode == 0, built.stderr
     assert json.loads(built.stdout)["counts"]["files"] >= 8

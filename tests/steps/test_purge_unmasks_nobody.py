@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MISSION, PERSONNES, Field, field_in, write_workspace
+from conftest import ATTENDED, PERSONNES, Field, field_in, write_workspace
 
 from kobo_sync.desk import runs
 from kobo_sync.desk.notices import Notice, raise_notice
@@ -107,7 +107,9 @@ def team(tmp_path: Path) -> Iterator[Field]:
 
 def written(root: Path) -> Workspace:
     workspace = write_workspace(root)
-    settings = MISSION.replace('family_name = "nom"', 'family_name = "nom"\ngiven_name = "prenom"\nphone = "telephone"')
+    settings = ATTENDED.replace(
+        'family_name = "nom"', 'family_name = "nom"\ngiven_name = "prenom"\nphone = "telephone"'
+    )
     (workspace.root / "config" / "mission.toml").write_text(settings + SETTINGS, "utf-8")
     for name, text in (("avis", AVIS), ("route", ROUTE), ("personnes", NAMED)):
         (workspace.root / "forms" / f"{name}.md").write_text(text, "utf-8")

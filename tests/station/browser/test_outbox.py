@@ -190,7 +190,11 @@ def test_a_draft_survives_a_reload_and_a_closed_browser(
 ) -> None:
     def browser() -> tuple[Any, Page]:
         context = playwright.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), executable_path=CHROMIUM, args=QUIET, viewport={"width": 375, "height": 800}
+            str(tmp_path / "profile"),
+            executable_path=CHROMIUM,
+            args=QUIET,
+            viewport={"width": 375, "height": 800},
+            locale="fr-FR",
         )
         signed_in(context, small)
         page = context.new_page()
