@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
 import threading
 from pathlib import Path
@@ -78,7 +79,7 @@ def import_from(folder: Path, others: set[str]) -> None:
             if other in sys.path:
                 sys.path.remove(other)
             for name, module in list(sys.modules.items()):
-                if (getattr(module, "__file__", None) or "").startswith(f"{other}/"):
+                if (getattr(module, "__file__", None) or "").startswith(other + os.sep):
                     del sys.modules[name]
         if root not in sys.path:
             sys.path.append(root)  # last, so that no file of a mission hides a module of ours

@@ -34,6 +34,17 @@ PEOPLE: tuple[tuple[str, AccountRole, bool], ...] = (
     ("nora", "consultant", True),
     ("rachid", "reader", False),
 )
+PAGES = (  # that everybody on the staff sees, without an object of its own
+    "/",
+    "/collecte",
+    "/collecte/visites",
+    "/qualite",
+    "/synchronisations",
+    "/livrables",
+    "/formulaires?compte=fatima",
+    "/reglages",
+    "/compte",
+)
 EXTRA = """
 [deliverables]
 zone = ["attendance_list", "data_quality", "zone_sheet"]

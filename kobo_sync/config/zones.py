@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -99,7 +100,16 @@ def check_mapping(config: Config, form_id: str) -> None:
     if form.zones and "zone" not in form.fields:
         hint = f'write zone = "…" under [forms.{form_id}.fields]: the question whose answers these are'
         raise ConfigError("no question tells the zone", file=MISSION_FILE, key=f"forms.{form_id}.zones", hint=hint)
+    meant: dict[str, tuple[str, str]] = {}
     for answer, code in form.zones.items():
+        other, zone = meant.setdefault(plain(answer), (answer, code))
+        if zone != code:
+            raise ConfigError(
+                f"{other!r} is read as the same answer, and means {zone!r}",
+                file=MISSION_FILE,
+                key=f"forms.{form_id}.zones.{answer}",
+                hint="case, accents and spaces do not tell answers apart; let both mean one zone",
+            )
         if code not in codes:
             near = get_close_matches(code, codes, n=3, cutoff=0.5) or codes[:10]
             raise ConfigError(
@@ -108,6 +118,12 @@ def check_mapping(config: Config, form_id: str) -> None:
                 key=f"forms.{form_id}.zones.{answer}",
                 hint=f"{ZONES_FILE} has: {', '.join(near)}",
             )
+
+
+def plain(text: str) -> str:
+    """*text* without what people write now so, now so: case, accents, vowel signs, apostrophes, spaces."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join(bare.replace("\u0640", "").replace("’", "'").split())
 
 
 def is_reserved(code: str) -> bool:

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.zone_sheet import ChosenQuestion, ShownAs
+from kobo_sync.config.zones import plain
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.classes import Asked
-from kobo_sync.forms.zone_answers import plain
 from kobo_sync.model import Choice, Form, Question
 
 KEY = "zone_sheet.questions"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import ZONES_FILE
+from kobo_sync.config.zones import plain
 from kobo_sync.model import Choice, Form
 
 _OWN_LIST = ZONES_FILE.rpartition("/")[2]  # phones that read it send its codes
@@ -70,9 +70,3 @@ def zone_reader(config: Config, form_id: str, form: Form | None, lists: Mapping[
         {choice.name: [label for label in choice.labels.values() if label.strip()] for choice in offered},
         is_list=is_list,
     )
-
-
-def plain(text: str) -> str:
-    """*text* without what people write now so, now so: case, accents, vowel signs, apostrophes, spaces."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(bare.replace("\u0640", "").replace("’", "'").split())

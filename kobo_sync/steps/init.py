@@ -9,7 +9,6 @@ import re
 import secrets
 import string
 import sys
-import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,6 +82,9 @@ def init(folder: Path, new: NewMission | None = None) -> list[str]:
     new = new or NewMission()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("the folder is not empty", file=str(folder), hint="name a new folder; nothing was written")
+    for names, file in ((new.zones, ZONES_FILE), (new.groups, MISSION_FILE), (new.organisations, MISSION_FILE)):
+        if not all(name.strip() for name in names):
+            raise ConfigError("one of the names is empty", file=file, hint="write a name, or leave it out")
     contents = _contents(new)
     if MISSION_FILE not in contents:
         raise ConfigError("the starter is incomplete", file=MISSION_FILE, hint="install kobo-sync again")
@@ -92,9 +94,8 @@ def init(folder: Path, new: NewMission | None = None) -> list[str]:
     settings = contents[MISSION_FILE].decode()
     config = parse_config(settings, lists, {})
     groups = {group.code: group.label for group in config.groups} if new.groups else None
-    titles = tomllib.loads(_contents(new)[MISSION_FILE].decode())["forms"]
-    for form_id, form in config.forms.items():
-        name, title = f"forms/{form.file}", titles[form_id]["titles"][new.form_languages[0]]
+    for form in config.forms.values():
+        name, title = f"forms/{form.file}", form.titles[new.form_languages[0]]
         contents[name] = tailored(contents[name], new.form_languages, title, groups)
     with speaking(new.documents):
         for name in contents.keys() & set(_COMMENTED):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kobo_sync.analysis.changes import ABSENT, leaves
@@ -24,7 +24,10 @@ _NUMBERED = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True)
 class Row:
-    """One submission and where KoboToolbox shows it; *submission_id* is 0 and addresses empty for one that is gone."""
+    """One submission and where KoboToolbox shows it; *submission_id* is 0 and addresses empty for one that is gone.
+
+    *has_page*: it has answers to show, those from before it was deleted included; an erased one has none.
+    """
 
     form_id: str
     root_uuid: str
@@ -34,6 +37,7 @@ class Row:
     view_url: str = ""
     edit_url: str = ""
     project_url: str = ""
+    has_page: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,14 @@ def side_by_side(
 
     *deleted_too*: those that were deleted as they were last. Raises: StoreError.
     """
-    submissions = [_newest(mission, *place, deleted_too=deleted_too) for place in places]
-    rows = tuple(_row(mission, *place, submission) for place, submission in zip(places, submissions, strict=True))
+    raws = [[r.raw for r in revisions_of(mission.store, root) if r.form_id == form_id] for form_id, root in places]
+    submissions = [
+        _newest(each, form_id, deleted_too=deleted_too) for each, (form_id, _) in zip(raws, places, strict=True)
+    ]
+    rows = tuple(
+        replace(_row(mission, *place, submission), has_page=any(each))
+        for place, submission, each in zip(places, submissions, raws, strict=True)
+    )
     answers = [dict(leaves(submission.answers)) if submission else {} for submission in submissions]
     forms = [form_id for form_id, _ in places]
     questions = Questions(mission, forms)
@@ -82,9 +92,8 @@ def side_by_side(
     return rows, tuple(lines)
 
 
-def _newest(mission: Mission, form_id: str, root_uuid: str, *, deleted_too: bool) -> Submission | None:
-    """The submission as it is now, or was before it was deleted; None when it is not here."""
-    raws = [each.raw for each in revisions_of(mission.store, root_uuid) if each.form_id == form_id]
+def _newest(raws: list[bytes], form_id: str, *, deleted_too: bool) -> Submission | None:
+    """The submission as its revisions have it now, or had it before it was deleted; None when it is not here."""
     raws = [raw for raw in raws if raw] if deleted_too else raws[-1:]
     return parse_submission(raws[-1], form_id) if raws and raws[-1] else None
 

@@ -112,6 +112,13 @@ def test_a_mapping_to_no_zone_is_refused_with_the_nearest() -> None:
     assert refusal.value.key == "forms.visits.zones.3" and "north" in refusal.value.hint
 
 
+def test_answers_that_are_read_alike_may_not_mean_two_zones() -> None:
+    with pytest.raises(ConfigError, match="'Lejos' is read as the same answer") as refusal:
+        config('[forms.visits.zones]\n"Lejos" = "south"\n"LEJOS " = "north"\n')
+    assert refusal.value.key.startswith("forms.visits.zones.LEJOS") and "one zone" in refusal.value.hint
+    config('[forms.visits.zones]\n"Lejos" = "south"\n"LEJOS" = "south"\n')
+
+
 # ── no zones ──
 
 

@@ -83,6 +83,13 @@ def test_functions_and_files_stay_readable() -> None:
     assert not long
 
 
+def test_the_guides_in_docs_are_those_of_the_package() -> None:
+    """A copy grows old beside the text that travels."""
+    for path in (ROOT / "kobo_sync" / "starter" / "docs").iterdir():
+        link = ROOT / "docs" / path.name
+        assert not link.exists() or (link.is_symlink() and link.resolve() == path.resolve()), path.name
+
+
 def test_every_setting_and_every_code_is_in_the_operations_guide() -> None:
     told = (ROOT / "kobo_sync" / "starter" / "docs" / "operations.md").read_text("utf-8")
     missing = [key for key in _keys(Config, "") if key not in told]

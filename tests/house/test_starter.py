@@ -132,6 +132,8 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
         (["--server", "https://kobo.example.org"], "--phones-server"),
         (["--group", "Women=many"], "is no number of persons"),
         (["--zones-file", "no-such.csv"], "no-such.csv"),
+        (["--zone", " "], "one of the names is empty"),
+        (["--server", "ftp://kobo.example.org", "--phones-server", "ftp://kobo.example.org"], "server.kf"),
     ],
 )
 def test_what_makes_no_mission_is_refused_and_nothing_is_written(

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from web_office import SENTENCE, Office, made
+from web_office import PAGES, SENTENCE, Office, made
 
 from kobo_sync.desk import runs, schedules, share_links, worklist
 from kobo_sync.desk.runs import Order
@@ -28,17 +28,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
 ]
 SIZES = {"small": (320, 640), "phone": (375, 800), "desktop": (1280, 900)}
-PAGES = (
-    "/",
-    "/collecte",
-    "/collecte/visites",
-    "/qualite",
-    "/synchronisations",
-    "/livrables",
-    "/formulaires?compte=fatima",
-    "/reglages",
-    "/compte",
-)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What scrolls sideways within the page: a table of which a part is not to be seen. Part 8, B31.
 CUT = """[...document.querySelectorAll(".scroll, table, .menu ul, pre, .card")]

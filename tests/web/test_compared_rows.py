@@ -60,6 +60,9 @@ def test_a_row_that_is_gone_is_said_to_be_gone(office: Office) -> None:
     key = _finding(office, first, "00000000-0000-0000-0000-000000000000")
     text = office.client("maha").get(f"/qualite/{key}").text
     assert "n’est plus ici" in text and "<bdi>NOR-00</bdi>" in text
+    assert (
+        f"/lignes/personnes/{first}" in text and "/lignes/personnes/00000000-0000-0000-0000-000000000000" not in text
+    ), "no link to a page that is not"
 
 
 def test_a_desk_of_before_gets_its_rows_by_the_next_check(office: Office) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from test_words import OTHERS
+from web_office import PAGES as OFFICE_PAGES
 from web_office import Office, post
 
 from kobo_sync.desk import runs, share_links, worklist
@@ -19,18 +20,7 @@ from kobo_sync.model import Report
 from kobo_sync.steps.doctor import doctor
 from kobo_sync.web.texts import translate
 
-PAGES = (
-    "/",
-    "/collecte",
-    "/collecte/visites",
-    "/qualite",
-    "/synchronisations",
-    "/livrables",
-    "/formulaires?compte=fatima",
-    "/reglages",
-    "/compte",
-    "/absent",
-)
+PAGES = (*OFFICE_PAGES, "/absent")
 ACCENTS = re.compile("[éèêàçùô]")
 AMISS = {code: others if code == "fr" else (*others, ACCENTS) for code, others in OTHERS.items()}
 WEB = Path(__file__).parents[2] / "kobo_sync" / "web"
