@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk
-from kobo_sync.desk.worklist import OPEN, Item
+from kobo_sync.desk.worklist import OPEN, Item, counts
 
-_I, _C = schema.findings, schema.finding_counts
+_I = schema.findings
 
 
 def findings_of_row(desk: Desk, form_id: str, root_uuid: str) -> tuple[Item, ...]:
@@ -23,7 +23,5 @@ def findings_of_row(desk: Desk, form_id: str, root_uuid: str) -> tuple[Item, ...
 
 
 def n_to_deal_with(desk: Desk) -> int:
-    """How many findings are open, hints left out; read from the counts, never from the findings. Raises: StoreError."""
-    query = sa.select(sa.func.sum(_C.c.n)).where(_C.c.state.in_(OPEN), _C.c.severity.in_(("error", "warning")))
-    with desk.read() as connection:
-        return int(connection.execute(query).scalar() or 0)
+    """How many findings are open; read from the counts, never from the findings. Raises: StoreError."""
+    return sum(n for state, n in counts(desk).items() if state in OPEN)

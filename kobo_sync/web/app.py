@@ -218,7 +218,7 @@ def _words() -> dict[str, object]:
         "home_name": t("Dashboard"),
         "missions_url": SHARED["missions"] if site().federation else "",
         "mission_title": mission.titles.get(spoken().code) or mission.title,
-        "n_to_deal_with": n_to_deal_with(site().mission.desk) if g.get("user") else 0,
+        "n_to_deal_with": n_to_deal_with(site().mission.desk) if g.get("user") and g.user.may_act else 0,
         "timezone": mission.timezone,
         "config_fault": site().current.fault,
     }

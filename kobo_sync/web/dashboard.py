@@ -8,6 +8,7 @@ from flask import Flask, abort, render_template, request
 
 from kobo_sync.analysis.suppression import hidden, shown
 from kobo_sync.desk import runs, schedules, worklist
+from kobo_sync.desk.row_findings import n_to_deal_with
 from kobo_sync.language.catalogue import later
 from kobo_sync.mission.freshness import last_collected
 from kobo_sync.notices.messages import TITLES
@@ -63,7 +64,7 @@ def dashboard(code: str = "") -> Answer:
         success=success,
         failing=[(run, TITLES.get(run.job, run.job)) for run in runs.failing(mission.desk)],
         paused=[TITLES[job] for job in sorted(settings) if settings[job].paused and job in TITLES],
-        n_open=sum(n for state, n in worklist.counts(mission.desk).items() if state in worklist.OPEN),
+        n_open=n_to_deal_with(mission.desk),
         n_held=sum(holding.n_live for holding in mission.store.holdings(list(mission.config.forms)))
         if not places
         else 0,

@@ -87,7 +87,7 @@ def test_findings_lead_to_the_row_and_the_row_to_them(office: Office) -> None:
     client, key = office.client("maha"), worklist.key_of(findings[0])
     assert f"/lignes/personnes/{root}" in client.get(f"/qualite/{key}").text
     assert f"/qualite/{key}" in client.get(f"/lignes/personnes/{root}").text
-    assert n_to_deal_with(office.field.mission.desk) == 1, "hints are nothing to deal with"
+    assert n_to_deal_with(office.field.mission.desk) == 2
     text = client.get("/qualite").text
-    assert '<span class="badge">1<' in text
+    assert '<span class="badge">2<' in text and "à traiter (2)" in text, "the menu and its page count alike"
     assert "DATA002 Personne inscrite deux fois" in text, "filters say what a rule is about"
