@@ -34,7 +34,7 @@ from servers import Postgres, moving_server, nginx
 
 from kobo_sync.databases.engines import Address
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.wire import protocol
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
@@ -67,7 +67,7 @@ def measure_curl(url: str, afters: Iterable[int], limit: int, work: Path) -> dic
 def child(what: str, url: str, place: Path | Address, limit: int) -> dict[str, Any]:
     """One measure, in this process: *raw* (rows, hashes, cursor), *flat* (tables and files besides), *scan*, *rebuild*."""
     form = read_form(FORM.encode(), "banc.md")
-    client = KoboClient(url, url, "t" * 40)
+    client = KoboServer(url, url, "t" * 40)
     began, cpu = time.perf_counter(), used_cpu()
     store = open_store(place)
     mirror = Mirror(store, form, derive=what != "raw")

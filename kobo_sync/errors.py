@@ -19,10 +19,13 @@ Exit code 1 is none of a failure's: it says that a verb was carried out and foun
 from __future__ import annotations
 
 import errno
+import json
+import re
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import unescape
 
 if TYPE_CHECKING:
     from kobo_sync.model import Finding
@@ -169,3 +172,22 @@ def place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parent)] or frames
     return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
+
+
+_OPENROSA = re.compile(r"<(?:\w+:)?(?:message|detail)\b[^>]*>([^<]+)</")  # the sentence that phones show [e24, e33]
+
+
+def excerpt_of(body: bytes) -> str:
+    """The server's own sentence in an error answer, or the first words of its text; at most 300 characters."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        text = " ".join(body[:2000].decode("utf-8", "replace").split())
+        if openrosa := _OPENROSA.search(text):
+            return unescape(openrosa[1]).strip()[:300]
+        return "an HTML page" if text.lower().startswith(("<!doctype", "<html")) else text[:300]
+    if isinstance(data, dict):
+        for key in ("detail", "error", "message"):
+            if isinstance(data.get(key), str):
+                return str(data[key])[:300]
+    return json.dumps(data, ensure_ascii=False)[:300]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 
 Handle = Callable[[BaseHTTPRequestHandler, int], None]
 
@@ -48,6 +48,6 @@ def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers:
     handler.wfile.write(body)
 
 
-def client_of(url: str, slept: list[float] | None = None, **options: float) -> KoboClient:
+def client_of(url: str, slept: list[float] | None = None, **options: float) -> KoboServer:
     kept: list[float] = [] if slept is None else slept
-    return KoboClient(url, url, "canary", sleep=kept.append, jitter=lambda: 0.5, **options)  # type: ignore[arg-type]
+    return KoboServer(url, url, "canary", sleep=kept.append, jitter=lambda: 0.5, **options)  # type: ignore[arg-type]

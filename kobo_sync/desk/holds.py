@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from kobo_sync.desk import schema
 from kobo_sync.desk.database import Desk, put
-from kobo_sync.kobo.wire.listing import RowStatus
+from kobo_sync.rows.listing import RowStatus
 
 State = Literal["placing", "placed", "releasing", "released", "overruled"]
 OURS = ("placing", "placed", "releasing")  # the hold on the server is ours, or may be

@@ -6,16 +6,16 @@ import hashlib
 import re
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.wire import protocol
 
 
-def blank_forms(client: KoboClient) -> dict[str, protocol.BlankForm]:
+def blank_forms(client: KoboServer) -> dict[str, protocol.BlankForm]:
     """The forms that phones of the client's account are offered, by form id [e02]. Raises: KoboError."""
     return protocol.parse_form_list(client.phone_file_at(protocol.FORM_LIST))
 
 
-def download(client: KoboClient, form: protocol.BlankForm) -> tuple[bytes, dict[str, bytes]]:
+def download(client: KoboServer, form: protocol.BlankForm) -> tuple[bytes, dict[str, bytes]]:
     """(XForm, media by file name) [e12, e15].
 
     Raises: KoboUnexpected when bytes are not what formList or manifest announced; KoboError.

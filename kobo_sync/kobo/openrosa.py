@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo.transport import Transport
 from kobo_sync.kobo.wire import protocol
 from kobo_sync.kobo.wire.multipart import Part, encode
+from kobo_sync.transport import Transport
 
 ACCEPTED_BYTES = 10_000_000  # where a server does not say [e16]
 ACCEPTED, ALREADY_THERE = 201, 202
@@ -38,7 +38,12 @@ class SubmissionDoor:
         self.kc, self._kf = kc, kf
         self._url, self._list_url = kc + protocol.SUBMISSION, kc + protocol.FORM_LIST
         self._transport = Transport(
-            token, timeout_s=timeout_s, retries=1, plain_http=plain_http, pace=pace, sleep=sleep
+            f"Token {token}" if token else "",
+            timeout_s=timeout_s,
+            retries=1,
+            plain_http=plain_http,
+            pace=pace,
+            sleep=sleep,
         )
 
     def close(self) -> None:

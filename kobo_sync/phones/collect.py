@@ -87,7 +87,7 @@ class Phone:
         url = self.kc + protocol.SUBMISSION
         with self._session.post(url, data=data, files=parts, timeout=TIMEOUT_S) as answer:
             if answer.status_code not in (201, 202):
-                reason = protocol.parse_error(answer.content)
+                reason = excerpt_of(answer.content)
                 raise KoboRejected(
                     "the submission is refused", method="POST", url=url, status=answer.status_code, excerpt=reason
                 )

@@ -6,8 +6,8 @@ replaces them there; its files are those that came with it, shared with the row'
 
 from __future__ import annotations
 
+from kobo_sync.rows.instance import Instance
 from kobo_sync.station.database import Connection, one
-from kobo_sync.station.instance import Instance
 
 NEW, EDIT, ADOPTED = "new", "edit", "adopted"  # adopted: an edit of before the ledger, whose original's bytes are lost
 WAITING, RELAYED, REFUSED = "waiting", "relayed", "refused"

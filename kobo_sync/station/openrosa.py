@@ -10,12 +10,12 @@ from xml.etree.ElementTree import Element, SubElement
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from kobo_sync.rows.instance import CORRUPTED, MAX_XML, UNSUPPORTED, Malformed, TooMuch
 from kobo_sync.station import hooks, render, submissions
 from kobo_sync.station.access import may_submit, takes_anonymous
 from kobo_sync.station.auth import NO_CREDENTIALS
 from kobo_sync.station.database import Row, load_blob, one
 from kobo_sync.station.formats import chosen, page
-from kobo_sync.station.instance import CORRUPTED, MAX_XML, UNSUPPORTED, Malformed, TooMuch
 from kobo_sync.station.wire import (
     HTML_TYPE,
     JSON_TYPE,

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from kobo_sync.rows.instance import leaves, read_instance
 from kobo_sync.station import access, render, submissions, workbook
 from kobo_sync.station.assets import NO_SETTINGS, add_version, admit_phones
 from kobo_sync.station.database import Connection, Row, one, store_blob
-from kobo_sync.station.instance import leaves, read_instance
 from kobo_sync.station.publishing import publish_media
 from kobo_sync.station.wire import Context, micros
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from kobo_sync.rows.instance import leaves, read_instance
 from kobo_sync.station import data, history, ledger, query, render, submissions
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.given_files import as_download, type_of
-from kobo_sync.station.instance import leaves, read_instance
 from kobo_sync.station.wire import (
     Asked,
     Context,

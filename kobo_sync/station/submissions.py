@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, register_namespace, tostring
 
+from kobo_sync.rows.instance import Instance, Malformed, answers, leaves, local, read_instance, without_prefix
 from kobo_sync.station import history, ledger, render
 from kobo_sync.station.access import may_submit
 from kobo_sync.station.database import Connection, Row, drop_unused_blobs, load_blob, one, store_blob
-from kobo_sync.station.instance import Instance, Malformed, answers, leaves, local, read_instance, without_prefix
 from kobo_sync.station.wire import Context, micros
 from kobo_sync.station.workbook import Shape, shape_of
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, with_states
 from kobo_sync.mission.freshness import forms_behind, note_checked
@@ -129,7 +129,7 @@ def _said(plan: HoldPlan) -> Iterator[str]:
         yield f"  {hold.form_id}, submission {hold.submission_id}: released"
 
 
-def _apply(mission: Mission, client: KoboClient, asset_uid: str, plan: HoldPlan) -> None:
+def _apply(mission: Mission, client: KoboServer, asset_uid: str, plan: HoldPlan) -> None:
     """Carry out *plan*: each batch is noted before and after the server is asked."""
     put_holds(mission.desk, plan.note, mission.clock())
     for holds, status, done in ((plan.place, "on_hold", "placed"), (plan.release, "", "released")):

@@ -11,7 +11,7 @@ from typing import Literal
 from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
 from kobo_sync.forms.media import mimetype, roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
 from kobo_sync.steps.deployment_mark import mark_of, media_digest, signature
@@ -178,7 +178,7 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
 
 
 def _gather(
-    mission: Mission, client: KoboClient, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
+    mission: Mission, client: KoboServer, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
 ) -> dict[str, RemoteForm]:
     """What the server has of each form."""
     remembered = mission.store.deployments()
@@ -193,7 +193,7 @@ def _gather(
 
 def _spare_rosters(
     mission: Mission,
-    client: KoboClient,
+    client: KoboServer,
     projects: Projects,
     local: dict[str, LocalForm],
     remote: Mapping[str, RemoteForm],
@@ -238,7 +238,7 @@ def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: l
     return replace(action, act="refuse", reason="it would break stored answers", rule=HARMFUL) if findings else action
 
 
-def _ask(client: KoboClient, asset_uid: str, *, may_be_gone: bool) -> RemoteForm:
+def _ask(client: KoboServer, asset_uid: str, *, may_be_gone: bool) -> RemoteForm:
     """The project, or nothing when it is gone and may be made again: cut short before, or asked for by name."""
     try:
         asset, media = client.asset(asset_uid)
@@ -310,7 +310,7 @@ def plan_deploy(
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)
 
 
-def _adopt(mission: Mission, client: KoboClient, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
+def _adopt(mission: Mission, client: KoboServer, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
     """Remember what stands deployed already, so that a lost store or a second machine knows it too.
 
     A mark of an older version is signed, and one that was adopted gets its own: from then on no other workspace, and no
@@ -334,7 +334,7 @@ def _adopt(mission: Mission, client: KoboClient, unchanged: Iterable[tuple[Local
 
 
 def apply_action(
-    mission: Mission, client: KoboClient, local: LocalForm, remote: RemoteForm, action: DeployAction
+    mission: Mission, client: KoboServer, local: LocalForm, remote: RemoteForm, action: DeployAction
 ) -> str:
     """Carry out one action up to the deployment; returns the asset uid.
 
@@ -366,7 +366,7 @@ def apply_action(
     return uid
 
 
-def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes) -> None:
+def _publish(client: KoboServer, asset: Asset, local: LocalForm, previous: bytes) -> None:
     """Deploy; if the server finds the content undeployable, put the previous content back first [b43-b49]."""
     try:
         client.deploy(asset)
@@ -383,7 +383,7 @@ def _publish(client: KoboClient, asset: Asset, local: LocalForm, previous: bytes
 
 def _verify(
     mission: Mission,
-    client: KoboClient,
+    client: KoboServer,
     local: Mapping[str, LocalForm],
     published: Mapping[str, tuple[str, str]],
 ) -> list[Finding]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kobo_sync.analysis.changes import changes
-from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report, Submission
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store.history import revisions_of
 
 

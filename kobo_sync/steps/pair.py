@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kobo_sync.databases.inspection import read_only
 from kobo_sync.errors import ConfigError, KoboRefused, KoboSyncError, KoboUnreachable
 from kobo_sync.kobo.blank_forms import blank_forms, download
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.wire import protocol
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Report
@@ -66,7 +66,7 @@ def _absent(form_id: str, reason: str) -> Finding:
 
 
 def _downloaded(
-    mission: Mission, client: KoboClient, form_id: str, uid: str, offered: Mapping[str, protocol.BlankForm]
+    mission: Mission, client: KoboServer, form_id: str, uid: str, offered: Mapping[str, protocol.BlankForm]
 ) -> PairedForm:
     """Raises: ConfigError when phones are not offered it; KoboError."""
     blank = offered.get(uid)
@@ -117,7 +117,7 @@ class PairState:
     is_offered: bool = True
 
 
-def pair_states(client: KoboClient, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
+def pair_states(client: KoboServer, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
     """Each pairing, and in what the server has gone on since. Raises: KoboError."""
     offered = blank_forms(client)
     for each in paired.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.wire.listing import parse_head
+from kobo_sync.rows.listing import parse_head
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.raw_pages import RawPages

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from kobo_sync.databases.dialects import dialect_of
-from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store import schema
 from kobo_sync.store.attachments import list_files
 from kobo_sync.store.raw_pages import RawPages

@@ -328,7 +328,7 @@ def ensure_hashes(store: Store, form_id: str) -> None:
     with store.read() as connection:
         if not connection.execute(sa.select(sa.exists().where(unhashed))).scalar():
             return  # as nearly always: then nobody who writes is waited for
-    from kobo_sync.kobo.wire.listing import content_hash, parse_submission
+    from kobo_sync.rows.listing import content_hash, parse_submission
 
     with store.begin() as connection:
         bodies = RawPages(connection)

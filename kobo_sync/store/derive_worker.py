@@ -25,8 +25,8 @@ import msgspec
 
 from kobo_sync.databases.dialects import DIALECTS, Dialect
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.wire.listing import Page, split_page
 from kobo_sync.model import Form
+from kobo_sync.rows.listing import Page, split_page
 from kobo_sync.store.tables.derive import Derived, derive
 from kobo_sync.store.tables.flatten import Flattener
 from kobo_sync.store.tables.layout import FlatTable

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import dialect_of
-from kobo_sync.kobo.wire.listing import SERVER_FIELDS
+from kobo_sync.rows.listing import SERVER_FIELDS
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.raw_pages import Place, RawPages, keep

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import Dialect
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.wire.listing import Page
 from kobo_sync.model import Form, Question, Submission
+from kobo_sync.rows.listing import Page
 from kobo_sync.store import bulk_load, schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.derive_worker import DeriveWorker, spare_processor

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.kobo.wire.listing import Page, parse_head
 from kobo_sync.model import Form
+from kobo_sync.rows.listing import Page, parse_head
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.mirror import Mirror

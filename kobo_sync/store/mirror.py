@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import DuplicateKey
 from kobo_sync.errors import KoboUnexpected, StoreError
-from kobo_sync.kobo.wire.listing import LightRow, Page, parse_head
-from kobo_sync.kobo.wire.typed import head_column, head_columns
 from kobo_sync.model import Form
+from kobo_sync.rows.listing import LightRow, Page, parse_head
+from kobo_sync.rows.typed import head_column, head_columns
 from kobo_sync.store import bulk_load
 from kobo_sync.store.attachments import list_files
 from kobo_sync.store.database import Store, is_about_the_file

@@ -9,7 +9,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import dialect_of
-from kobo_sync.kobo.wire.listing import LightRow
+from kobo_sync.rows.listing import LightRow
 from kobo_sync.store.database import Store
 
 # Two tables of the comparison's own hold what does not match, which is little: *unmatched* are listed rows whose id and root uuid

@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from kobo_sync.databases.dialects import dialect_of
-from kobo_sync.kobo.wire.listing import HEAD_FIELDS, Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.model import Submission
+from kobo_sync.rows.listing import HEAD_FIELDS, Head, Page, content_hash, parse_submission, same_files
 from kobo_sync.store import raw_pages, schema
 from kobo_sync.store.tables.flatten import Placed
 

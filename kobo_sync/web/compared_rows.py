@@ -11,11 +11,11 @@ from kobo_sync.analysis.changes import ABSENT, leaves
 from kobo_sync.desk.worklist import Item
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.classes import Asked
-from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.language.catalogue import t
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.model import Choice, Question, Submission
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store.history import revisions_of
 from kobo_sync.web.texts import label
 

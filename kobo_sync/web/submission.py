@@ -10,8 +10,8 @@ from flask import Flask, Response, abort, flash, redirect, render_template, requ
 from kobo_sync.analysis.changes import changes
 from kobo_sync.desk import access_log
 from kobo_sync.desk.row_findings import findings_of_row
-from kobo_sync.kobo.wire.listing import parse_submission
 from kobo_sync.language.catalogue import later, t
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store.history import Revision, revisions_of
 from kobo_sync.store.row_files import RowFile, files_of_row
 from kobo_sync.web.compared_rows import Line, Questions, side_by_side

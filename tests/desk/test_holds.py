@@ -11,7 +11,7 @@ import pytest
 
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.holds import Hold, holds_of, plan_holds, put_holds
-from kobo_sync.kobo.wire.listing import RowStatus
+from kobo_sync.rows.listing import RowStatus
 
 WISH = Hold("f", "r1", 1, "placing", "DATA002 : …", "e1")
 

@@ -14,9 +14,9 @@ import pytest
 from loopback import answer, client_of, loopback_server
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo import transport as transport_module
-from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.wire.listing import content_hash, parse_submission, split_page
+from kobo_sync import transport as transport_module
+from kobo_sync.kobo.server import KoboServer
+from kobo_sync.rows.listing import content_hash, parse_submission, split_page
 
 EMPTY = b'{"count":0,"next":null,"previous":null,"results":[]}'
 
@@ -113,7 +113,7 @@ def test_a_gzip_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slow_drip_is_cut_off_by_the_clock() -> None:
     ticks = iter(range(0, 10_000, 50))
     with loopback_server(lambda handler, _n: answer(handler, 200, EMPTY)) as (url, seen):
-        client = KoboClient(url, url, "t", timeout_s=10, sleep=lambda _s: None, monotonic=lambda: float(next(ticks)))
+        client = KoboServer(url, url, "t", timeout_s=10, sleep=lambda _s: None, monotonic=lambda: float(next(ticks)))
         with pytest.raises(KoboUnreachable):
             client.count("a1")
     assert len(seen) == 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loopback import answer, loopback_server
 
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.pace import BURST_S, Pace, Paces
 
 
@@ -61,7 +61,7 @@ def test_a_server_has_one_pace_for_all_spellings() -> None:
 def test_each_request_of_a_client_waits_for_its_turn() -> None:
     turns: list[int] = []
     with loopback_server(lambda handler, _: answer(handler, 200, b'{"username": "maha"}')) as (url, seen):
-        client = KoboClient(url, url, "canary", pace=lambda: turns.append(1))
+        client = KoboServer(url, url, "canary", pace=lambda: turns.append(1))
         client.me()
         client.me()
         client.close()

@@ -25,7 +25,7 @@ WHOLLY = (
     "forms/compare.py",
     "forms/sheets.py",
     "forms/unpacking.py",
-    "kobo/client.py",
+    "kobo/server.py",
     "kobo/transport.py",
     "kobo/wire/protocol.py",
     "mission/",

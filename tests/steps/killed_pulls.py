@@ -22,7 +22,7 @@ from conftest import TOKEN
 from mirror_truth import mirror_state
 from shared_databases import SERVER, copy_databases
 
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.pulling import attachments
@@ -102,7 +102,7 @@ def _arm(kill_at: int) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    begin, get, write, replace = Store.begin, KoboClient.get, attachments._write, Path.replace
+    begin, get, write, replace = Store.begin, KoboServer.get, attachments._write, Path.replace
 
     @contextmanager
     def begin_armed(self: Store) -> Iterator[sa.Connection]:
@@ -129,7 +129,7 @@ def _arm(kill_at: int) -> None:
         point()
         return replace(self, target)
 
-    Store.begin, KoboClient.get = begin_armed, get_armed  # type: ignore[method-assign,assignment]
+    Store.begin, KoboServer.get = begin_armed, get_armed  # type: ignore[method-assign,assignment]
     Path.replace = replace_armed  # type: ignore[method-assign,assignment]
     if kill_at % 2:
         attachments._write = write_armed

@@ -17,7 +17,7 @@ from typing import Any
 
 from conftest import TOKEN
 
-from kobo_sync.kobo.transport import Transport
+from kobo_sync.transport import Transport
 from kobo_sync.mission.mission import Mission
 from kobo_sync.station.database import Connection, Database
 from kobo_sync.steps.relay import relay

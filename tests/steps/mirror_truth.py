@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from conftest import Field
 
-from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.wire.listing import parse_submission
+from kobo_sync.kobo.server import KoboServer
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
@@ -27,7 +27,7 @@ State = Mapping[str, Any]
 
 def server_state(field_team: Field, mission: Mission) -> State:
     """What the server holds, as its owner sees it: rows by root uuid (the highest id of doubles), tables, files."""
-    client = KoboClient(field_team.url, field_team.kc, field_team.token)
+    client = KoboServer(field_team.url, field_team.kc, field_team.token)
     state: dict[str, Any] = {}
     for form_id, form in mission.forms.items():
         raws = {}
@@ -50,7 +50,7 @@ def server_state(field_team: Field, mission: Mission) -> State:
     return state
 
 
-def _sha(client: KoboClient, url: str) -> str:
+def _sha(client: KoboServer, url: str) -> str:
     with client.download(url) as stream:
         return hashlib.sha256(b"".join(stream.chunks)).hexdigest()
 

@@ -13,7 +13,7 @@ from conftest import TOKEN, Field
 from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.sheets import as_workbook
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.adopt import adopt, projects_of_account
 from kobo_sync.steps.deploy import deploy
@@ -50,7 +50,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 @pytest.fixture
 def elsewhere(field_team: Field) -> str:
     """The uid of a project that somebody made on the server by hand."""
-    client = KoboClient(field_team.url, field_team.url, TOKEN)
+    client = KoboServer(field_team.url, field_team.url, TOKEN)
     content, filename = as_workbook(REGISTRATION.encode(), "camps.md")
     uid = client.import_form(content, filename, name="Registration of camps")
     client.upload_media(uid, "north.png", PICTURE, "image/png")
@@ -141,7 +141,7 @@ def test_files_that_lie_there_stay(field_team: Field, elsewhere: str, fresh: Mis
 
 def test_zones_that_the_settings_refuse_leave_the_list_as_it_is(field_team: Field, fresh: Mission) -> None:
     """A code that is the name of a folder of ours: written, it would have made the whole mission unreadable."""
-    client = KoboClient(field_team.url, field_team.url, TOKEN)
+    client = KoboServer(field_team.url, field_team.url, TOKEN)
     content, filename = as_workbook(REGISTRATION.replace("| S-2 ", "| mission ").encode(), "camps.md")
     uid = client.import_form(content, filename, name="Camps")
     client.deploy(client.asset(uid)[0])

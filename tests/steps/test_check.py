@@ -16,7 +16,7 @@ from kobo_sync.cli.verbs import cli
 from kobo_sync.desk.holds import holds_of
 from kobo_sync.desk.worklist import counts, key_of, page, set_state
 from kobo_sync.errors import ConfigError
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.model import Report
 from kobo_sync.steps import check as step
 from kobo_sync.steps.build import build
@@ -44,20 +44,20 @@ def written_back(team: Field, **how: bool) -> Report:
 
 
 def status(team: Field) -> dict[int, tuple[str, str]]:
-    client = KoboClient(team.url, team.url, TOKEN)
+    client = KoboServer(team.url, team.url, TOKEN)
     said = client.statuses(team.uid("personnes"), list(range(1, 10)))
     client.close()
     return {each.submission_id: (each.validation, each.by) for each in said.values() if each.validation}
 
 
-def reviewer(team: Field) -> KoboClient:
+def reviewer(team: Field) -> KoboServer:
     """Somebody else, who may validate."""
     kf = f"{team.url}/api/v2"
     for codename in ("view_submissions", "validate_submissions"):
         body = {"user": f"{kf}/users/lecteur/", "permission": f"{kf}/permissions/{codename}/"}
         url = f"{kf}/assets/{team.uid('personnes')}/permission-assignments/"
         requests.post(url, json=body, headers={"Authorization": f"Token {TOKEN}"}, timeout=5).raise_for_status()
-    return KoboClient(team.url, team.url, READER_TOKEN)
+    return KoboServer(team.url, team.url, READER_TOKEN)
 
 
 def test_findings_keep_their_state_over_runs_and_close_with_the_data(team: Field) -> None:
@@ -184,7 +184,7 @@ def test_a_write_back_that_dies_anywhere_is_finished_by_the_next(
 
     with monkeypatch.context() as dies:
         dies.setattr(step, "put_holds", dying(step.put_holds, after=False))
-        dies.setattr(KoboClient, "set_validations", dying(KoboClient.set_validations, after=True))
+        dies.setattr(KoboServer, "set_validations", dying(KoboServer.set_validations, after=True))
         with pytest.raises(KeyboardInterrupt):
             written_back(team)
     written_back(team)

@@ -11,7 +11,7 @@ from conftest import Field
 from kobo_sync.desk import runs, schedules
 from kobo_sync.desk.schedules import Wish
 from kobo_sync.errors import KoboRejected
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import CurrentMission
 from kobo_sync.service.loop import Service
 from kobo_sync.serving import Listening
@@ -79,10 +79,10 @@ def test_without_a_secret_no_hook_is_made(field_team: Field) -> None:
 
 
 def test_a_refused_hook_is_a_finding_without_the_secret(field_team: Field, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: KoboClient, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
+    def refuse(self: KoboServer, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
         raise KoboRejected("no", method="POST", url="u", status=400, excerpt=endpoint)
 
-    monkeypatch.setattr(KoboClient, "put_hook", refuse)
+    monkeypatch.setattr(KoboServer, "put_hook", refuse)
     _configure(field_team, "https://sync.example.org")
     report = deploy(field_team.reopen())
     assert {finding.rule for finding in report.findings} == {"DEPLOY003"} and not report.has_errors

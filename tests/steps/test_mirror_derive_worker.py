@@ -19,8 +19,8 @@ from shared_databases import place
 from kobo_sync.databases.dialects import SQLITE
 from kobo_sync.errors import KoboUnreachable
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.wire.listing import Page, split_page
+from kobo_sync.kobo.server import KoboServer
+from kobo_sync.rows.listing import Page, split_page
 from kobo_sync.steps.pull import pull
 from kobo_sync.store.database import Store, open_store
 from kobo_sync.store.derive_worker import DeriveWorker
@@ -153,7 +153,7 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
     for n in range(30):
         field_team.person(f"c{n}")
     field_team.mission.config.pull.__dict__["page_size"] = 10
-    pages = KoboClient.pages
+    pages = KoboServer.pages
 
     def broken(*arguments: Any, **options: Any) -> Iterator[Page]:
         for n, page in enumerate(pages(*arguments, **options)):
@@ -161,11 +161,11 @@ def test_a_pull_that_fails_in_between_leaves_no_process(
                 raise KoboUnreachable("gone", method="GET", url="/")
             yield page
 
-    def gone(_client: KoboClient) -> str:
+    def gone(_client: KoboServer) -> str:
         raise KoboUnreachable("gone", method="GET", url="/")
 
-    monkeypatch.setattr(KoboClient, "pages", broken)
-    monkeypatch.setattr(KoboClient, "me", gone)  # the whole server: one project alone would be a finding
+    monkeypatch.setattr(KoboServer, "pages", broken)
+    monkeypatch.setattr(KoboServer, "me", gone)  # the whole server: one project alone would be a finding
     with pytest.raises(KoboUnreachable):
         pull(field_team.mission, form_ids=["personnes"])
     assert len(helped) == 1

@@ -15,7 +15,7 @@ from mirror_truth import mirror_state
 
 from kobo_sync.errors import StoreError
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.wire.listing import Page, split_page
+from kobo_sync.rows.listing import Page, split_page
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import bulk_load, schema

@@ -16,7 +16,7 @@ from conftest import PASSWORD, Field, field_in
 
 from kobo_sync.errors import KoboRefused
 from kobo_sync.kobo.blank_forms import blank_forms
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.phones.collect import Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
 from kobo_sync.serving import Listening
@@ -282,14 +282,14 @@ def test_a_mission_that_comes_back_to_an_earlier_project_serves_that_one(kobo: F
 def test_a_form_whose_workbook_the_account_may_not_have_stops_no_other(
     kobo: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uid, workbook = kobo.uid("personnes"), KoboClient.workbook
+    uid, workbook = kobo.uid("personnes"), KoboServer.workbook
 
-    def refused(client: KoboClient, asset_uid: str) -> bytes:
+    def refused(client: KoboServer, asset_uid: str) -> bytes:
         if asset_uid == uid:
             raise KoboRefused("the server refuses this account", status=403)
         return workbook(client, asset_uid)
 
-    monkeypatch.setattr(KoboClient, "workbook", refused)
+    monkeypatch.setattr(KoboServer, "workbook", refused)
     with room_station(tmp_path / "room.sqlite", kobo) as room:
         report = pair_station(kobo.mission, room.station)
         assert (report.counts["paired"], [finding.form_id for finding in report.findings]) == (1, ["personnes"])

@@ -22,7 +22,7 @@ from conftest import Field
 from killed_pulls import mission_at, pull_in_small_pages, state_of
 from test_pull_killed import PHOTO, VISIT, only_deployments
 
-from kobo_sync.kobo.transport import Stream
+from kobo_sync.transport import Stream
 from kobo_sync.steps.pulling import attachments
 
 

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from conftest import Field
 
-from kobo_sync.kobo.client import KoboClient
-from kobo_sync.kobo.transport import Answer
+from kobo_sync.kobo.server import KoboServer
+from kobo_sync.transport import Answer
 from kobo_sync.model import Report
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
@@ -61,10 +61,10 @@ ODD: dict[str, Spoil] = {
 
 def _spoilt(monkeypatch: pytest.MonkeyPatch, spoil: Spoil, code: str) -> None:
     """Let the row of the person *code* come as *spoil* makes it, in full and in light listings, by itself too."""
-    real = KoboClient.get
+    real = KoboServer.get
     ids: set[int] = set()
 
-    def get(client: KoboClient, path: str, **options: Any) -> Answer:
+    def get(client: KoboServer, path: str, **options: Any) -> Answer:
         got = real(client, path, **options)
         if "/data/?" not in path:
             return got
@@ -80,7 +80,7 @@ def _spoilt(monkeypatch: pytest.MonkeyPatch, spoil: Spoil, code: str) -> None:
         body = b'{"count":%d,"results":[%s]}' % (page.get("count", len(rows)), b",".join(rows))
         return replace(got, body=body, packed=b"")
 
-    monkeypatch.setattr(KoboClient, "get", get)
+    monkeypatch.setattr(KoboServer, "get", get)
 
 
 def _rules(report: Report) -> list[str]:
@@ -138,17 +138,17 @@ def test_a_server_that_gives_the_same_page_for_ever_is_told_from_a_long_list(
     for code in ("NOR-01", "NOR-02"):
         field_team.person(code)
     field_team.submit("visites", {"zone": "nord"})
-    real, cached = KoboClient.get, dict[str, Answer]()
+    real, cached = KoboServer.get, dict[str, Answer]()
     asked: list[str] = []
 
-    def get(client: KoboClient, path: str, **options: Any) -> Answer:
+    def get(client: KoboServer, path: str, **options: Any) -> Answer:
         asked.append(path)
         if "/data/?" not in path or field_team.uid("personnes") not in path:
             return real(client, path, **options)
         kind = "light" if "fields" in path else "full"  # the cache takes no heed of the query
         return cached.setdefault(kind, real(client, path, **options))
 
-    monkeypatch.setattr(KoboClient, "get", get)
+    monkeypatch.setattr(KoboServer, "get", get)
     report = pull(field_team.mission)
     (finding,) = [finding for finding in report.findings if finding.rule == "PULL001"]
     assert "were asked for" in finding.message and "proxy" in finding.hint and len(asked) < 30

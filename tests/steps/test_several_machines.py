@@ -13,7 +13,7 @@ from conftest import Field
 from kobo_sync.config.config import parse_config
 from kobo_sync.desk import worklist
 from kobo_sync.errors import KoboRejected, RunStopped
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.freshness import last_collected
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
@@ -304,7 +304,7 @@ def test_files_that_did_not_come_are_one_finding_with_their_names_and_why(
     def refuse(*_: object) -> None:
         raise KoboRejected("there is no such file", method="GET", url="/x", status=404)
 
-    monkeypatch.setattr(KoboClient, "download", refuse)
+    monkeypatch.setattr(KoboServer, "download", refuse)
     (finding,) = [each for each in pull(field_team.mission).findings if each.rule == "PULL003"]
     assert finding.message.startswith("7 attached files") and finding.message.endswith("and 2 more")
     assert "photo-0.jpg (" in finding.message and "404" in finding.message

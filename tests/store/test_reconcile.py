@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from shared_databases import place
 
-from kobo_sync.kobo.wire.listing import LightRow
+from kobo_sync.rows.listing import LightRow
 from kobo_sync.store import raw_pages, reconcile, schema
 from kobo_sync.store.database import Store, open_store
 

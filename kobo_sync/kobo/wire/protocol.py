@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote, urlencode
-from xml.sax.saxutils import unescape
 
 from defusedxml.ElementTree import ParseError, fromstring
 
-from kobo_sync.errors import KoboUnexpected
+from kobo_sync.errors import KoboUnexpected, excerpt_of
 from kobo_sync.model import Asset, Hook, MediaFile, Validation
+from kobo_sync.rows.bodies import parse_object, take, unexpected
 
 API = "/api/v2"
 ME = "/me/"
@@ -35,7 +35,6 @@ OPENROSA_HEADERS = {"X-OpenRosa-Version": "1.0"}
 # A path after our own address or any other, without what could make it something else than a path.
 _LINK = re.compile(r"(?:https?://[^\s/?#@\\\x00-\x20\x7f]+)?(/(?!/)[^\\#\x00-\x1f\x7f]*)(?:#[^\x00-\x1f]*)?")
 
-_OPENROSA = re.compile(r"<(?:\w+:)?(?:message|detail)\b[^>]*>([^<]+)</")  # the sentence that phones show [e24, e33]
 
 # ── addresses ───────────────────────────────────────────────────────────────
 
@@ -209,22 +208,6 @@ def parse_import(body: bytes) -> ImportState:
     return ImportState(asset_uid=str(take(assets[0], "uid")))
 
 
-def parse_error(body: bytes) -> str:
-    """The server's own sentence in an error answer, or the first words of its text; at most 300 characters."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        text = " ".join(body[:2000].decode("utf-8", "replace").split())
-        if openrosa := _OPENROSA.search(text):
-            return unescape(openrosa[1]).strip()[:300]
-        return "an HTML page" if text.lower().startswith(("<!doctype", "<html")) else text[:300]
-    if isinstance(data, dict):
-        for key in ("detail", "error", "message"):
-            if isinstance(data.get(key), str):
-                return str(data[key])[:300]
-    return json.dumps(data, ensure_ascii=False)[:300]
-
-
 def parse_file_names(body: bytes) -> set[str]:
     """The files of one row that are there, by the names that its answers say [f03, g21]. Raises: KoboUnexpected."""
     with _known_shape():
@@ -335,27 +318,11 @@ def _md5(text: str) -> str:
     return text.removeprefix("md5:")
 
 
-def parse_object(body: bytes) -> Any:
-    """A JSON object. Raises: KoboUnexpected for anything else."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        unexpected("the answer is not JSON", body)
-    return data if isinstance(data, dict) else unexpected("the answer is no JSON object", body)
-
-
 def _xml(body: bytes) -> Any:
     try:
         return fromstring(body)
     except (ParseError, ValueError) as error:
-        raise KoboUnexpected("the answer is not XML", excerpt=parse_error(body)) from error
-
-
-def take(data: Any, key: str) -> Any:
-    """The value of *key*. Raises: KoboUnexpected when it is not there."""
-    if not isinstance(data, dict) or key not in data:
-        raise KoboUnexpected(f"the answer has no {key!r}")
-    return data[key]
+        raise KoboUnexpected("the answer is not XML", excerpt=excerpt_of(body)) from error
 
 
 @contextmanager
@@ -368,11 +335,3 @@ def _known_shape() -> Iterator[None]:
             f"the answer is not laid out as KoboToolbox does ({type(error).__name__})",
             hint="check that the address is a KoboToolbox server",
         ) from error
-
-
-def unexpected(message: str, body: bytes) -> NoReturn:
-    """Raise KoboUnexpected for an answer that is not what was asked for."""
-    # A page may hold answers, so only a page of HTML or an error text is quoted, never JSON.
-    head = body[:200].lstrip()
-    shown = "" if head.startswith((b"{", b"[")) else parse_error(body)
-    raise KoboUnexpected(message, excerpt=shown, hint="check that the address is a KoboToolbox server")

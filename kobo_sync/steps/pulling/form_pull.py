@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from kobo_sync.kobo.client import KoboClient
+from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.wire import protocol
-from kobo_sync.kobo.wire.listing import LightRow
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Severity
+from kobo_sync.rows.listing import LightRow
 from kobo_sync.steps.pulling.plan import Known, PullPlan, doubt, plan_pull
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison, differing
@@ -36,7 +36,7 @@ class Work:
     """One form under way."""
 
     mission: Mission
-    client: KoboClient
+    client: KoboServer
     mirror: Mirror
     asset_uid: str
     wish: Wish

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
-from kobo_sync.station.instance import Instance, Malformed, local, read_instance
+from kobo_sync.rows.instance import Instance, Malformed, local, read_instance
 
 _PROLOG = rb"(?:\xef\xbb\xbf)?\s*(?:<\?[^>]*\?>\s*|<!--.*?-->\s*)*"
 _ROOT = re.compile(_PROLOG + rb"<([^\s/>]+)((?:\s+[^\s=/>]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>)", re.S)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kobo_sync.databases.dialects import Dialect, Inserts
-from kobo_sync.kobo.wire.typed import Columns, File, HeadColumns, head_column
+from kobo_sync.rows.typed import Columns, File, HeadColumns, head_column
 from kobo_sync.store.tables.flatten import Flattened, Flattener
 from kobo_sync.store.tables.layout import CHOSEN, CHOSEN_PREFIX, FlatTable, parts_of
 

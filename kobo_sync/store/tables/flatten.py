@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.wire.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
-from kobo_sync.kobo.wire.typed import Columns, File, RowType
 from kobo_sync.model import Attachment, Form, Submission
 from kobo_sync.numbers import number_of, plain_number
+from kobo_sync.rows.listing import HEAD_FIELDS, PHONE_FIELDS, Head, is_added, parse_submission
+from kobo_sync.rows.typed import Columns, File, RowType
 from kobo_sync.store.tables.layout import CHOSEN, PHONES, REPEAT_SYSTEM, SILENT, SYSTEM, Column, FlatTable, Value
 
 LESSONS = 100  # so many times a row with new keys makes the known ones more

@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from kobo_sync.kobo.wire.protocol import unexpected
+from kobo_sync.rows.bodies import unexpected
 
 MOST_ID = 2**63 - 1  # what a database's integer holds
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]', re.DOTALL)

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
-from kobo_sync.kobo.transport import Answer, Stream, Transport, is_slow
 from kobo_sync.kobo.wire import protocol
-from kobo_sync.kobo.wire.listing import (
+from kobo_sync.model import Asset, Hook, MediaFile, Validation
+from kobo_sync.rows.listing import (
     LIGHT_FIELDS,
     STATUS_FIELDS,
     LightRow,
@@ -28,13 +28,13 @@ from kobo_sync.kobo.wire.listing import (
     parse_statuses,
     split_page,
 )
-from kobo_sync.model import Asset, Hook, MediaFile, Validation
+from kobo_sync.transport import Answer, Stream, Transport, is_slow
 
 READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
 T = TypeVar("T")
 
 
-class KoboClient:
+class KoboServer:
     """One account on one server: *kf* is the API's address, *kc* the one phones use.
 
     It asks for *most_s* seconds from its making on at the most: whatever a server answers, a run has an end.
@@ -62,7 +62,7 @@ class KoboClient:
         self.kf, self.kc = kf, kc
         self._monotonic, self._until, self._most_s = monotonic, monotonic() + most_s, most_s
         self._transport = Transport(
-            token,
+            f"Token {token}" if token else "",
             timeout_s=timeout_s,
             retries=retries,
             plain_http=plain_http,

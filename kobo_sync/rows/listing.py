@@ -16,10 +16,10 @@ from typing import Any, cast
 import msgspec
 
 from kobo_sync.errors import KoboUnexpected
-from kobo_sync.kobo.wire.odd_rows import MOST_ID, cut, id_of, is_row
-from kobo_sync.kobo.wire.protocol import parse_object, take, unexpected
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Attachment, Submission, Validation
+from kobo_sync.rows.bodies import parse_object, take, unexpected
+from kobo_sync.rows.odd_rows import MOST_ID, cut, id_of, is_row
 
 MODIFIED = "_date_modified"  # no row carries it yet; when a server sends it, edits are found by it alone
 LIGHT_FIELDS = ("_id", "_uuid", "meta/rootUuid", "_validation_status", "_attachments", MODIFIED)

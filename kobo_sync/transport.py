@@ -1,4 +1,4 @@
-"""Requests to one server: the token, time and size limits, retries; an answer comes whole and unpacked or not at all."""
+"""Requests to one server, whichever kind it is: secrets, time and size limits, retries; an answer comes whole and unpacked or not at all."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from zlib_ng import zlib_ng
 
-from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.kobo.wire import protocol
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, excerpt_of
 
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
@@ -35,6 +34,7 @@ PATIENCE_S = 900.0
 CONNECT_S = 10.0
 BUSY_S = 5.0  # a gateway's error that comes sooner says that the server is away, not that a page is too much for it
 GOOD = range(200, 300)
+MOVED = (302, 303, 307, 308)
 Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
 
@@ -126,7 +126,10 @@ class _Adapter(HTTPAdapter):
 
 
 class Transport:
-    """Requests with one token. Each thread has connections of its own; redirects are never followed.
+    """Requests of one account. Each thread has connections of its own; redirects are never followed.
+
+    *authorization* is the header's value (``Token …``, ``Bearer …``), empty for none; `sign` changes it, a session's token being renewed.
+    *secret_name* is how people know what it was made of.
 
     Only what is safe to repeat is retried: callers say so. *pace* is called before each request and waits for its turn.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
@@ -134,17 +137,19 @@ class Transport:
 
     def __init__(
         self,
-        token: str,
+        authorization: str,
         *,
         timeout_s: float,
         retries: int,
+        secret_name: str = "KOBO_TOKEN",
         plain_http: bool = False,
         pace: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._token, self._timeout_s, self._retries = token, timeout_s, retries
+        self._authorization, self._secret_name = authorization, secret_name
+        self._timeout_s, self._retries = timeout_s, retries
         self._plain_http, self._pace = plain_http, pace
         self.sleep, self._jitter, self._monotonic = sleep, jitter, monotonic
         self._local = threading.local()
@@ -164,11 +169,13 @@ class Transport:
             for scheme in ("http://", "https://"):
                 session.mount(scheme, _Adapter())
             session.headers.update({"Accept": "application/json", "User-Agent": "kobo-sync"})
-            if self._token:
-                session.headers["Authorization"] = f"Token {self._token}"
             self._local.session = session
             self._sessions.append(session)
         return session
+
+    def sign(self, authorization: str) -> None:
+        """Send this from now on."""
+        self._authorization = authorization
 
     def send(self, method: str, url: str, *, retry: bool = True, when_slow: int = 0, **options: Any) -> Answer:
         """One answer; *when_slow* is how often a server that is too slow is asked (0: as often as another)."""
@@ -196,20 +203,23 @@ class Transport:
         with self._open(method, url, **options) as response:
             body, packed = self._read(response, began + self._timeout_s)
         try:
-            return _judge(method, url.partition("?")[0], response, body, packed)
+            return self._judge(method, url.partition("?")[0], response, body, packed)
         except KoboUnreachable as error:
             error.took_s = self._monotonic() - began
             raise
 
     @contextmanager
-    def _open(self, method: str, url: str, **options: Any) -> Iterator[requests.Response]:
-        if self._token and not self._plain_http and _is_plain(url):
+    def _open(self, method: str, url: str, *, is_signed: bool = True, **options: Any) -> Iterator[requests.Response]:
+        """*is_signed* False sends nothing of ours along: for an address that the server names."""
+        if self._authorization and not self._plain_http and _is_plain(url):
             raise KoboRefused(
                 "the token does not go over plain http to another machine",
                 method=method,
                 url=url.partition("?")[0],
                 hint="write https:// in config/mission.toml, server.kf and server.kc",
             )
+        if self._authorization and is_signed:
+            options["headers"] = {**(options.get("headers") or {}), "Authorization": self._authorization}
         self._pace()
         self.n_requests += 1
         try:
@@ -248,18 +258,23 @@ class Transport:
         return b"".join(parts), b"".join(raw)
 
     @contextmanager
-    def stream(self, url: str, start: int = 0) -> Iterator[Stream]:
+    def stream(self, url: str, start: int = 0, *, may_move: bool = False, is_signed: bool = True) -> Iterator[Stream]:
         """A file from byte *start* on, as far as the server agrees to begin there; compressed transfer is refused.
 
-        A transfer that stalls is cut off; one that goes on may take as long as it needs.
+        A transfer that stalls is cut off; one that goes on may take as long as it needs. *may_move*: where the server keeps its
+        files elsewhere, its redirect is followed once, and nothing of ours goes along.
         """
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        with self._open("GET", url, headers=headers) as response:
+        with self._open("GET", url, is_signed=is_signed, headers=headers) as response:
+            if may_move and response.status_code in MOVED and (elsewhere := response.headers.get("Location", "")):
+                with self.stream(elsewhere, start, is_signed=False) as moved:
+                    yield moved
+                return
             if response.status_code not in GOOD:
                 body, _ = self._read(response, self._monotonic() + self._timeout_s)
-                _judge("GET", url.partition("?")[0], response, body)
+                self._judge("GET", url.partition("?")[0], response, body)
             begins = start if response.status_code == 206 else 0
             yield Stream(begins, _whole_length(response, begins), self._chunks(response))
 
@@ -273,6 +288,26 @@ class Transport:
                 if got < CHUNK:
                     raise TimeoutError("the file comes too slowly")
                 mark, got = self._monotonic() + self._timeout_s, 0
+
+    def _judge(self, method: str, url: str, response: requests.Response, body: bytes, packed: bytes = b"") -> Answer:
+        status = response.status_code
+        if status in GOOD:
+            return Answer(status, response.headers, body, packed)
+        where: dict[str, Any] = {"method": method, "url": url, "status": status}
+        reason = excerpt_of(body) if status >= 400 else ""
+        if status == 429 or status >= 500:
+            again = "the next run tries again by itself; if it lasts, ask whoever runs the server"
+            message, wait_s = "the server cannot answer now", _retry_after(response)
+            raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
+        if status in (401, 403):
+            hint = f"check {self._secret_name}" if status == 401 else "give the account this right on the project"
+            raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
+        if 300 <= status < 400:
+            raise KoboUnexpected(
+                "it redirects, which is never followed", hint="correct the address (http or https, host)", **where
+            )
+        hint = "404 also means: this account cannot see the project" if status == 404 else ""
+        raise KoboRejected("the server says no", excerpt=reason, hint=hint, **where)
 
 
 def _is_plain(url: str) -> bool:
@@ -303,27 +338,6 @@ def is_slow(error: KoboUnreachable) -> bool:
 def _whole_length(response: requests.Response, start: int) -> int | None:
     text = response.headers.get("Content-Length", "")
     return start + int(text) if text.isdigit() else None
-
-
-def _judge(method: str, url: str, response: requests.Response, body: bytes, packed: bytes = b"") -> Answer:
-    status = response.status_code
-    if status in GOOD:
-        return Answer(status, response.headers, body, packed)
-    where: dict[str, Any] = {"method": method, "url": url, "status": status}
-    reason = protocol.parse_error(body) if status >= 400 else ""
-    if status == 429 or status >= 500:
-        again = "the next run tries again by itself; if it lasts, ask whoever runs the server"
-        message, wait_s = "the server cannot answer now", _retry_after(response)
-        raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
-    if status in (401, 403):
-        hint = "check KOBO_TOKEN" if status == 401 else "give the account this right on the project"
-        raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
-    if 300 <= status < 400:
-        raise KoboUnexpected(
-            "it redirects, which is never followed", hint="correct the address (http or https, host)", **where
-        )
-    hint = "404 also means: this account cannot see the project" if status == 404 else ""
-    raise KoboRejected("the server says no", excerpt=reason, hint=hint, **where)
 
 
 def _retry_after(response: requests.Response) -> float | None:

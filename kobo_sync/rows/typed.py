@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
-from kobo_sync.kobo.wire.listing import (
+from kobo_sync.model import Attachment
+from kobo_sync.rows.listing import (
     HEAD_FIELDS,
     NOT_READ,
     PHONE_FIELDS,
@@ -20,8 +21,7 @@ from kobo_sync.kobo.wire.listing import (
     utc_text,
     validation_of,
 )
-from kobo_sync.kobo.wire.odd_rows import MOST_ID
-from kobo_sync.model import Attachment
+from kobo_sync.rows.odd_rows import MOST_ID
 
 HeadColumns = tuple[Sequence[Any], ...]  # a column for each of `HEAD_FIELDS`
 _HEAD = msgspec.json.Decoder(HeadRow)

@@ -1,0 +1,32 @@
+"""Bodies of answers taken apart: JSON objects and their members, or a clear word that the answer is something else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from kobo_sync.errors import KoboUnexpected, excerpt_of
+
+
+def parse_object(body: bytes) -> Any:
+    """A JSON object. Raises: KoboUnexpected for anything else."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        unexpected("the answer is not JSON", body)
+    return data if isinstance(data, dict) else unexpected("the answer is no JSON object", body)
+
+
+def take(data: Any, key: str) -> Any:
+    """The value of *key*. Raises: KoboUnexpected when it is not there."""
+    if not isinstance(data, dict) or key not in data:
+        raise KoboUnexpected(f"the answer has no {key!r}")
+    return data[key]
+
+
+def unexpected(message: str, body: bytes) -> NoReturn:
+    """Raise KoboUnexpected for an answer that is not what was asked for."""
+    # A page may hold answers, so only a page of HTML or an error text is quoted, never JSON.
+    head = body[:200].lstrip()
+    shown = "" if head.startswith((b"{", b"[")) else excerpt_of(body)
+    raise KoboUnexpected(message, excerpt=shown, hint="check the server's address in config/mission.toml")
