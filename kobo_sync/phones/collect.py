@@ -9,7 +9,7 @@ import requests
 from defusedxml.ElementTree import fromstring
 from requests.auth import HTTPDigestAuth
 
-from kobo_sync.errors import KoboRejected, KoboUnexpected
+from kobo_sync.errors import KoboRejected, KoboUnexpected, excerpt_of
 from kobo_sync.kobo.wire import protocol
 
 TIMEOUT_S = 60

@@ -1,4 +1,7 @@
-"""Pages of submissions as KoboToolbox lists them, and single rows, read; `protocol` has the addresses.
+"""Pages of submissions as KoboToolbox lists them, and single rows, read: the shape that the mirror keeps, whatever the server.
+
+A server of another kind gives its rows this shape, with two keys more: ``_server_key``, what it calls the row, and ``_signature``,
+what its light listing tells of it.
 
 Marks such as [f03] name the recorded exchange with a real server (kpi 2e5efb01) in which the fact was seen.
 """
@@ -31,10 +34,11 @@ _STATUS = {
     "validation_status_approved": "approved",
     "validation_status_not_approved": "not_approved",
     "validation_status_on_hold": "on_hold",
+    "edited": "edited",  # a state of ODK Central's: reworked after a decision
 }
 SERVER_FIELDS = frozenset(
     "_id _uuid _attachments _status _geolocation _submission_time _validation_status _submitted_by _tags _notes "
-    "_xform_id_string _supplementalDetails formhub/uuid __version__ meta/instanceID meta/rootUuid "
+    "_xform_id_string _supplementalDetails _server_key _signature formhub/uuid __version__ meta/instanceID meta/rootUuid "
     "meta/deprecatedID meta/instanceName".split()
 ) | {MODIFIED}
 # Of these, what the phone writes: a form may have a question there.
@@ -122,6 +126,8 @@ class _Light(msgspec.Struct):
     status: _Status | None = msgspec.field(name="_validation_status", default=None)
     attachments: list[_LightAttachment] = msgspec.field(name="_attachments", default_factory=list)
     modified: str = msgspec.field(name=MODIFIED, default="")
+    server_key: str = msgspec.field(name="_server_key", default="")
+    signature: str = msgspec.field(name="_signature", default="")
 
 
 class _LightPage(msgspec.Struct):
@@ -130,12 +136,21 @@ class _LightPage(msgspec.Struct):
 
 @dataclass(frozen=True)
 class LightRow:
-    """What a light scan tells of a row: enough to see edits, validation and late or deleted files."""
+    """What a light scan tells of a row: enough to see edits, validation and late or deleted files.
+
+    *submission_id* is its place in the listing, *key* what the server calls it where that is another.
+    """
 
     submission_id: int
     root_uuid: str
     signature: str
     modified: str = ""
+    key: str = ""
+
+    @property
+    def server_key(self) -> str:
+        """What the server calls the row."""
+        return self.key or str(self.submission_id)
 
 
 def parse_light_page(body: bytes) -> list[LightRow]:
@@ -166,6 +181,8 @@ def signature(row: _Light) -> str:
 
     A project that passes to another account takes its files along, into that account's folder, without another trace.
     """
+    if row.signature:
+        return row.signature
     status, text = row.status, _bare(row.uuid)
     if status and status.uid:
         text = f"{text} {status.uid} {status.timestamp}"
@@ -191,7 +208,7 @@ def same_files(one: str, other: str) -> bool:
 class RowStatus:
     """A row's validation status (empty: none) and the account that set it."""
 
-    submission_id: int
+    server_key: str
     validation: Validation
     by: str
 
@@ -205,7 +222,7 @@ def parse_statuses(body: bytes) -> list[RowStatus]:
     for row in take(parse_object(body), "results"):
         status = row.get("_validation_status") or {}
         validation = cast(Validation, _STATUS.get(str(status.get("uid", "")), ""))
-        statuses.append(RowStatus(int(take(row, "_id")), validation, str(status.get("by_whom") or "")))
+        statuses.append(RowStatus(str(int(take(row, "_id"))), validation, str(status.get("by_whom") or "")))
     return statuses
 
 
@@ -222,9 +239,13 @@ _HEAD = msgspec.json.Decoder(HeadRow)
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """What the mirror files a row by; *submitted_at* is UTC text ``YYYY-MM-DDTHH:MM:SS.ffffffZ``."""
+    """What the mirror files a row by; *submitted_at* is UTC text ``YYYY-MM-DDTHH:MM:SS.ffffffZ``.
+
+    *submission_id* is the row's place in the server's listing, *server_key* what the server calls it: KoboToolbox's ``_id`` is both.
+    """
 
     submission_id: int
+    server_key: str
     root_uuid: str
     uuid: str
     submitted_at: str
@@ -271,6 +292,7 @@ def head_of(row: HeadRow) -> Head:
         uuid = uuid[5:]
     return Head(
         submission_id=row.submission_id,
+        server_key=row.server_key or str(row.submission_id),
         root_uuid=root_uuid[5:] if root_uuid.startswith("uuid:") else root_uuid,
         uuid=uuid,
         submitted_at=utc_text(row.submitted_at),
@@ -278,7 +300,7 @@ def head_of(row: HeadRow) -> Head:
         form_version=row.form_version or "",
         validation=validation_of(status.uid) if status else "",
         validated_at=status.timestamp if status else 0,
-        signature=signature(row) if row.attachments or (status and status.uid) else uuid,
+        signature=signature(row) if row.attachments or (status and status.uid) or row.signature else uuid,
         modified=row.modified,
     )
 

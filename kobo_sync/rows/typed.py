@@ -133,6 +133,7 @@ def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
     uuids = [row.uuid.removeprefix("uuid:") for row in rows]
     columns: dict[str, Sequence[Any]] = {
         "submission_id": [row.submission_id for row in rows],
+        "server_key": [row.server_key or str(row.submission_id) for row in rows],
         "root_uuid": [(row.root_uuid or row.uuid).removeprefix("uuid:") for row in rows],
         "uuid": uuids,
         "submitted_at": submitted_at,
@@ -141,7 +142,7 @@ def _head_columns(rows: Sequence[HeadRow]) -> HeadColumns | None:
         "validation": [validation_of(row.status.uid) if row.status and row.status.uid else "" for row in rows],
         "validated_at": [row.status.timestamp if row.status else 0 for row in rows],
         "signature": [
-            signature(row) if row.attachments or (row.status and row.status.uid) else uuid
+            signature(row) if row.attachments or (row.status and row.status.uid) or row.signature else uuid
             for row, uuid in zip(rows, uuids, strict=True)
         ],
     }

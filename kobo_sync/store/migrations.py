@@ -29,7 +29,18 @@ def _to_4(connection: sa.Connection) -> None:
     connection.exec_driver_sql("UPDATE submissions SET raw_sha256 = x'' WHERE signature LIKE '% %'")
 
 
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3, 3: _to_4}  # from each version to the next
+def _to_5(connection: sa.Connection) -> None:
+    """Rows are called what their server calls them, as text: KoboToolbox's number is one such name."""
+    if not sa.inspect(connection).has_table("submissions"):
+        return
+    if "server_key" not in {column["name"] for column in sa.inspect(connection).get_columns("submissions")}:
+        connection.exec_driver_sql("ALTER TABLE submissions ADD COLUMN server_key VARCHAR NOT NULL DEFAULT ''")
+    connection.exec_driver_sql(
+        "UPDATE submissions SET server_key = CAST(submission_id AS VARCHAR) WHERE server_key = ''"
+    )
+
+
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3, 3: _to_4, 4: _to_5}  # from each version to the next
 
 
 def _version(connection: sa.Connection) -> int:

@@ -285,7 +285,7 @@ class Mirror:
         with self.store.read() as connection:
             return self._ledger.n_set_aside(connection, held_too=held_too)
 
-    def ids_of(self, root_uuids: Iterable[str]) -> dict[str, int]:
-        """root_uuid → id of those among *root_uuids* that are held and live."""
+    def keys_of(self, root_uuids: Iterable[str]) -> dict[str, str]:
+        """root_uuid → what the server calls it, of those among *root_uuids* that are held and live."""
         with self.store.read() as connection:
-            return self._ledger.ids_of(connection, sorted(root_uuids))
+            return self._ledger.keys_of(connection, sorted(root_uuids))

@@ -23,9 +23,9 @@ _DOUBLE = f"{_SAME_ROOT} AND s.submission_id > t.submission_id AND {_LISTED}"
 _NEW = f"SELECT t.submission_id FROM unmatched t WHERE NOT EXISTS ({_DOUBLE})"
 _ABOVE = """INSERT INTO unlisted (root_uuid, submission_id) SELECT root_uuid, submission_id FROM submissions
  WHERE form_id = :form_id AND submission_id > :last_id AND gone_at IS NULL"""
-_ABSENT = """SELECT u.root_uuid, u.submission_id FROM unlisted u WHERE EXISTS (SELECT 1 FROM submissions s
- WHERE s.form_id = :form_id AND s.root_uuid = u.root_uuid AND s.submission_id = u.submission_id AND s.gone_at IS NULL)
- AND NOT EXISTS (SELECT 1 FROM unmatched other WHERE other.root_uuid = u.root_uuid)"""
+_ABSENT = """SELECT u.root_uuid, s.server_key FROM unlisted u JOIN submissions s
+ ON s.form_id = :form_id AND s.root_uuid = u.root_uuid AND s.submission_id = u.submission_id AND s.gone_at IS NULL
+ WHERE NOT EXISTS (SELECT 1 FROM unmatched other WHERE other.root_uuid = u.root_uuid)"""
 _OTHERS = f"SELECT count(DISTINCT t.root_uuid) FROM unmatched t WHERE NOT EXISTS ({_SAME_ROOT} AND {_LISTED})"
 _LIVE = """SELECT submission_id, root_uuid, signature, missed_at FROM submissions
  WHERE form_id = ? AND submission_id > ? AND submission_id <= ? AND gone_at IS NULL"""
@@ -38,13 +38,13 @@ class Comparison:
     """A complete light scan compared with the mirror.
 
     *to_read* are ids to fetch (new or changed); *absent* maps the root_uuid of live rows that the scan
-    lacks to their id; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
+    lacks to what the server calls them; *n_rows* counts the scan's rows, *n_distinct* its submissions (doubles once);
     *last_id* is the highest id seen, -1 when nothing is listed; *modified* the newest modification date,
     empty where rows have none.
     """
 
     to_read: tuple[int, ...]
-    absent: Mapping[str, int]
+    absent: Mapping[str, str]
     n_rows: int
     n_distinct: int
     last_id: int
@@ -114,7 +114,7 @@ class _Scan:
         mine = {"form_id": self._form_id}
         execute = self._connection.execute
         execute(sa.text(_ABOVE), {**mine, "last_id": self.last_id})
-        absent = {row.root_uuid: row.submission_id for row in execute(sa.text(_ABSENT), mine)}
+        absent = {row.root_uuid: row.server_key for row in execute(sa.text(_ABSENT), mine)}
         new, n_others = list[int](), 0
         if self.n_unmatched:
             # Ids below zero stand in for some that cannot be asked for.

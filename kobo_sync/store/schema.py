@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as _Text
 
-VERSION = 4  # older files are brought up by `migrations`
+VERSION = 5  # older files are brought up by `migrations`
 
 # Texts sort on PostgreSQL as they do on SQLite and in Python, whatever the database's language is.
 Name = VARCHAR().with_variant(VARCHAR(collation="C"), "postgresql")
@@ -62,7 +62,8 @@ submissions = Table(  # the live rows and, with gone_at, the tombstones; identit
     Column("row_id", RowId, primary_key=True),
     Column("form_id", Name, nullable=False),
     Column("root_uuid", Name, nullable=False),
-    Column("submission_id", BigInteger, nullable=False),
+    Column("submission_id", BigInteger, nullable=False),  # its place in the server's listing
+    Column("server_key", Name, nullable=False, server_default=""),  # what the server calls it
     Column("uuid", Name, nullable=False),
     Column("submitted_at", Utc, nullable=False),
     Column("submitted_by", Name, nullable=False),

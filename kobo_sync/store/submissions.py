@@ -30,7 +30,7 @@ _STATE = (*_HEAD, "raw_sha256", *_BODY, "revision", "changed_at")
 _head_state = attrgetter(*_HEAD)
 _INSERTED = (*_IDENTITY, *_STATE, "first_seen_at")
 _UPDATED = (*_STATE, "content_sha256", "missed_at", "gone_at")
-_TOUCHED = ("raw_sha256", "submission_id", "signature", *_BODY, "missed_at")
+_TOUCHED = ("raw_sha256", "submission_id", "server_key", "signature", *_BODY, "missed_at")
 _REVISION = (*_IDENTITY, "revision", "kind", "seen_at", "uuid", *_BODY)
 
 
@@ -251,7 +251,16 @@ class SubmissionTable:
         for (row, before), is_moved in zip(same, are_other, strict=True):
             place = next(places) if is_moved else (before.body_id, before.body_at, before.body_n)
             values.append(
-                (row.digest, row.head.submission_id, row.head.signature, *place, None, self.form_id, row.head.root_uuid)
+                (
+                    row.digest,
+                    row.head.submission_id,
+                    row.head.server_key,
+                    row.head.signature,
+                    *place,
+                    None,
+                    self.form_id,
+                    row.head.root_uuid,
+                )
             )
         dialect_of(connection).update_rows(connection, S.name, _TOUCHED, _IDENTITY, values)
 
@@ -356,10 +365,10 @@ class SubmissionTable:
         for rows in dialect_of(connection).batches(connection, query, (self.form_id, last_id)):
             yield from map(tuple, rows)
 
-    def ids_of(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, int]:
-        """root_uuid → id of those among *root_uuids* that are held and live."""
+    def keys_of(self, connection: sa.Connection, root_uuids: list[str]) -> dict[str, str]:
+        """root_uuid → what the server calls it, of those among *root_uuids* that are held and live."""
         stored = self._stored_rows(connection, root_uuids)
-        return {root: int(row.submission_id) for root, row in stored.items() if row.gone_at is None}
+        return {root: str(row.server_key) for root, row in stored.items() if row.gone_at is None}
 
     def recount_live(self, connection: sa.Connection) -> int:
         """How many live rows are held, counted one by one; the cursor is set right with it."""
