@@ -8,7 +8,9 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
-Validation = Literal["", "approved", "not_approved", "on_hold", "edited"]  # edited: reworked after a decision (ODK Central)
+Validation = Literal[
+    "", "approved", "not_approved", "on_hold", "edited"
+]  # edited: reworked after a decision (ODK Central)
 Class = Literal["nominative", "aggregate", "pseudonymised", "public", "internal"]
 Scope = Literal["zone", "mission"]
 AccountRole = Literal["administrator", "staff", "consultant", "reader"]

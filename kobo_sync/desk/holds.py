@@ -26,7 +26,7 @@ class Hold:
 
     form_id: str
     root_uuid: str
-    submission_id: int
+    server_key: str
     state: State
     reason: str
     evidence: str
@@ -46,11 +46,11 @@ class HoldPlan:
 
 
 def plan_holds(
-    to_hold: Sequence[Hold], on_hold: Sequence[Hold], statuses: Mapping[int, RowStatus], me: str
+    to_hold: Sequence[Hold], on_hold: Sequence[Hold], statuses: Mapping[str, RowStatus], me: str
 ) -> HoldPlan:
-    """What brings one form's rows on the server to *wanted*, never over what somebody else decided.
+    """What brings one form's rows on the server to *to_hold*, never over what somebody else decided.
 
-    Shape: *said* maps the ids of all rows of *wanted* and *held* that the server still has to their status.
+    Shape: *statuses* maps what the server calls the rows of *to_hold* and *on_hold* that it still has to their status.
     A row is ours when we noted so and its status is "on hold", set by *me*; a hold of ours that somebody has
     cleared or changed is overruled, and stays so until other findings ask for it.
     """
@@ -59,7 +59,7 @@ def plan_holds(
     wishes = {hold.root_uuid: hold for hold in to_hold}
     for root in sorted(before.keys() | wishes.keys()):
         hold, wish = before.get(root), wishes.get(root)
-        row = statuses.get((wish or hold).submission_id)  # type: ignore[union-attr]
+        row = statuses.get((wish or hold).server_key)  # type: ignore[union-attr]
         active = hold is not None and hold.state in OURS
         mine = active and row is not None and (row.validation, row.by) == ("on_hold", me)
         if wish is None or row is None:
@@ -101,5 +101,5 @@ def put_holds(desk: Desk, holds: Iterable[Hold], now: datetime) -> None:
     with desk.begin() as connection:
         for hold in holds:
             key = {"form_id": hold.form_id, "root_uuid": hold.root_uuid}
-            values = {"submission_id": hold.submission_id, "state": hold.state, "reason": hold.reason}
+            values = {"server_key": hold.server_key, "state": hold.state, "reason": hold.reason}
             put(connection, schema.holds, key, values | {"evidence": hold.evidence, "changed_at": now})

@@ -27,6 +27,18 @@ def _to_4(connection: sa.Connection) -> None:
     """One-time links and the changes made on pages: tables of their own, which `_create` makes."""
 
 
+def _to_5(connection: sa.Connection) -> None:
+    """Rows on hold are called what their server calls them, as text: KoboToolbox's number is one such name."""
+    if not sa.inspect(connection).has_table("holds"):
+        return
+    columns = {column["name"] for column in sa.inspect(connection).get_columns("holds")}
+    if "submission_id" in columns:
+        if "server_key" not in columns:
+            connection.exec_driver_sql("ALTER TABLE holds ADD COLUMN server_key VARCHAR(255) DEFAULT '' NOT NULL")
+        connection.exec_driver_sql("UPDATE holds SET server_key = CAST(submission_id AS VARCHAR)")
+        connection.exec_driver_sql("ALTER TABLE holds DROP COLUMN submission_id")
+
+
 def fact(connection: sa.Connection, name: str) -> str | None:
     """What the desk remembers under *name*."""
     query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
@@ -56,5 +68,5 @@ DESK = Versioned(
     read=_version,
     record=lambda connection, version: _put_fact(connection, "schema_version", str(version)),
     create=_create,
-    steps={2: _to_2, 3: _to_3, 4: _to_4},
+    steps={2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5},
 )

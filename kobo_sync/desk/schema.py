@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 from kobo_sync.store.schema import Utc
 
-VERSION = 4  # every change of a table raises it, with a step in `migrations`
+VERSION = 5  # every change of a table raises it, with a step in `migrations`
 
 metadata = MetaData()
 
@@ -234,7 +234,7 @@ holds = Table(  # rows that we put on hold on the server, and why: a status ther
     metadata,
     Column("form_id", String(64), primary_key=True),
     Column("root_uuid", String(64), primary_key=True),
-    Column("submission_id", BigInteger, nullable=False),
+    Column("server_key", String(255), nullable=False),  # what the server calls the row
     Column("state", String(16), nullable=False),  # placing, placed, releasing, released, overruled
     Column("reason", Text, nullable=False),
     Column("evidence", String(64), nullable=False),

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from kobo_sync.config.config import Config
     from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
+    from kobo_sync.form_server import FormServer
     from kobo_sync.kobo.openrosa import SubmissionDoor
     from kobo_sync.kobo.pace import Pace
-    from kobo_sync.kobo.server import KoboServer
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
     from kobo_sync.store.zones import Answers, ZoneColumn
@@ -69,7 +69,7 @@ class Mission:
     most_at_once: int = 64  # of this server's pulls, as those who serve many missions allow
     form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
     zone_answers: dict[str, Answers] = field(default_factory=dict)  # form_id → what its rows were seen to say
-    _clients: dict[str, KoboServer] = field(default_factory=dict)
+    _clients: dict[str, FormServer] = field(default_factory=dict)
 
     @cached_property
     def config(self) -> Config:
@@ -192,11 +192,11 @@ class Mission:
             raise self.form_faults[form_id]
         return self.forms[form_id] if "forms" in self.__dict__ else self.workspace.form(form_id, self.config)
 
-    def reader(self) -> KoboServer:
+    def reader(self) -> FormServer:
         """The client of the account that reads. Raises: ConfigError without a token."""
         return self._client("KOBO_TOKEN", self._station_token() or self.config.secret("KOBO_TOKEN"))
 
-    def deployer(self) -> KoboServer:
+    def deployer(self) -> FormServer:
         """The client of the account that deploys, or the reader's when there is one account."""
         token = "" if self._station_token() else self.config.secret("KOBO_DEPLOY_TOKEN")
         return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
@@ -251,7 +251,7 @@ class Mission:
         is_here = address.scheme == "http" and is_this_machine(address.hostname or "")
         return given[1] if given and is_here and address.port == given[0] else ""
 
-    def _client(self, name: str, token: str) -> KoboServer:
+    def _client(self, name: str, token: str) -> FormServer:
         if not token:
             raise ConfigError(
                 "there is no token for the server",

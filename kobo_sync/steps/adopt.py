@@ -15,9 +15,9 @@ from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
+from kobo_sync.form_server import FormServer
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
 from kobo_sync.steps.init import is_starters
@@ -116,7 +116,7 @@ def _named(name: str, assets: Sequence[Asset]) -> Asset:
 
 
 def _read(
-    mission: Mission, client: KoboServer, asset: Asset, taken: Sequence[Project], findings: list[Finding]
+    mission: Mission, client: FormServer, asset: Asset, taken: Sequence[Project], findings: list[Finding]
 ) -> Project:
     """The project with its media, beside those *taken* before; a medium that does not come is a finding. Raises: FormError, KoboError."""
     content = client.workbook(asset.asset_uid)
@@ -165,7 +165,7 @@ def _of_another(form_id: str, name: str) -> Finding:
 
 
 def _media(
-    client: KoboServer, asset: Asset, listed: Sequence[MediaFile], form_id: str, findings: list[Finding]
+    client: FormServer, asset: Asset, listed: Sequence[MediaFile], form_id: str, findings: list[Finding]
 ) -> dict[str, bytes]:
     media: dict[str, bytes] = {}
     for each in listed:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.desk.holds import Hold, HoldPlan, holds_of, plan_holds, put_holds
 from kobo_sync.desk.worklist import OPEN, evidence_of, key_of, refresh
-from kobo_sync.kobo.server import KoboServer
+from kobo_sync.form_server import FormServer
 from kobo_sync.mission.facts import gather_facts, gather_marks
 from kobo_sync.mission.findings import findings_by_zone, with_states
 from kobo_sync.mission.freshness import forms_behind, note_checked
@@ -83,12 +83,12 @@ def due_holds(facts: Facts) -> dict[str, list[Hold]]:
         if form_id not in asked:
             continue
         table = facts.tables[form_id]
-        for root, submission_id in zip(table["root_uuid"], table["submission_id"], strict=True):
+        for root in table["root_uuid"]:
             findings = asking.get((form_id, root))
             if findings:
                 reason = "; ".join(f"{finding.rule}: {finding.message}" for finding in findings)
                 holds.setdefault(form_id, []).append(
-                    Hold(form_id, root, int(submission_id), "placing", reason[:2000], _evidence(findings))
+                    Hold(form_id, root, "", "placing", reason[:2000], _evidence(findings))
                 )
     return holds
 
@@ -108,9 +108,10 @@ def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run
     if concerned:
         me = client.me()
         for form_id, asset_uid in find_assets(mission, client, concerned).items():
-            wishes = due.get(form_id, [])
-            ids = sorted({hold.submission_id for hold in (*wishes, *placed[form_id])})
-            plan = plan_holds(wishes, placed[form_id], client.statuses(asset_uid, ids), me)
+            server_keys = mission.store.server_keys(form_id, [hold.root_uuid for hold in due.get(form_id, ())])
+            wishes = [replace(hold, server_key=server_keys[hold.root_uuid]) for hold in due.get(form_id, ())]
+            asked = sorted({hold.server_key for hold in (*wishes, *placed[form_id])})
+            plan = plan_holds(wishes, placed[form_id], client.statuses(asset_uid, asked), me)
             lines += _said(plan)
             counts.update({"held": len(plan.place), "released": len(plan.release), "left": len(plan.left)})
             if not dry_run:
@@ -124,19 +125,20 @@ def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run
 
 def _said(plan: HoldPlan) -> Iterator[str]:
     for hold in plan.place:
-        yield f"  {hold.form_id}, submission {hold.submission_id}: on hold ({hold.reason})"
+        yield f"  {hold.form_id}, submission {hold.server_key}: on hold ({hold.reason})"
     for hold in plan.release:
-        yield f"  {hold.form_id}, submission {hold.submission_id}: released"
+        yield f"  {hold.form_id}, submission {hold.server_key}: released"
 
 
-def _apply(mission: Mission, client: KoboServer, asset_uid: str, plan: HoldPlan) -> None:
+def _apply(mission: Mission, client: FormServer, asset_uid: str, plan: HoldPlan) -> None:
     """Carry out *plan*: each batch is noted before and after the server is asked."""
     put_holds(mission.desk, plan.note, mission.clock())
     for holds, status, done in ((plan.place, "on_hold", "placed"), (plan.release, "", "released")):
         for at in range(0, len(holds), BATCH):
             some = holds[at : at + BATCH]
             put_holds(mission.desk, some, mission.clock())
-            missing = client.set_validations(asset_uid, [hold.submission_id for hold in some], status)  # type: ignore[arg-type]
-            after: Mapping[int, str] = dict.fromkeys(missing, "released")
-            changed = [replace(hold, state=after.get(hold.submission_id, done)) for hold in some]  # type: ignore[arg-type]
+            reasons = {hold.server_key: hold.reason for hold in some}
+            missing = client.set_validations(asset_uid, list(reasons), status, reasons)  # type: ignore[arg-type]
+            after: Mapping[str, str] = dict.fromkeys(missing, "released")
+            changed = [replace(hold, state=after.get(hold.server_key, done)) for hold in some]  # type: ignore[arg-type]
             put_holds(mission.desk, changed, mission.clock())

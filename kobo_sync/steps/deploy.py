@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
-from kobo_sync.forms.media import mimetype, roster_csv
+from kobo_sync.errors import ConfigError, KoboRefused, KoboRejected
+from kobo_sync.form_server import FormServer, Release
+from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
-from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, MediaFile, Report
 from kobo_sync.steps.deployment_mark import mark_of, media_digest, signature
@@ -145,7 +145,8 @@ def deploy(
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
-            uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
+            state = remote[action.form_id]
+            uid = apply_action(mission, client, local[action.form_id], state, action, may_break=HARMFUL in despite)
             published[action.form_id] = (uid, action.form_sha256)
         findings += _verify(mission, client, local, published)
         mission.progress("deploy", len(to_do), len(to_do))
@@ -178,7 +179,7 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
 
 
 def _gather(
-    mission: Mission, client: KoboServer, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
+    mission: Mission, client: FormServer, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
 ) -> dict[str, RemoteForm]:
     """What the server has of each form."""
     remembered = mission.store.deployments()
@@ -193,7 +194,7 @@ def _gather(
 
 def _spare_rosters(
     mission: Mission,
-    client: KoboServer,
+    client: FormServer,
     projects: Projects,
     local: dict[str, LocalForm],
     remote: Mapping[str, RemoteForm],
@@ -238,7 +239,7 @@ def _spared(mission: Mission, action: DeployAction, asset: Asset | None, harm: l
     return replace(action, act="refuse", reason="it would break stored answers", rule=HARMFUL) if findings else action
 
 
-def _ask(client: KoboServer, asset_uid: str, *, may_be_gone: bool) -> RemoteForm:
+def _ask(client: FormServer, asset_uid: str, *, may_be_gone: bool) -> RemoteForm:
     """The project, or nothing when it is gone and may be made again: cut short before, or asked for by name."""
     try:
         asset, media = client.asset(asset_uid)
@@ -310,7 +311,7 @@ def plan_deploy(
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)
 
 
-def _adopt(mission: Mission, client: KoboServer, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
+def _adopt(mission: Mission, client: FormServer, unchanged: Iterable[tuple[LocalForm, Asset | None]]) -> None:
     """Remember what stands deployed already, so that a lost store or a second machine knows it too.
 
     A mark of an older version is signed, and one that was adopted gets its own: from then on no other workspace, and no
@@ -334,56 +335,41 @@ def _adopt(mission: Mission, client: KoboServer, unchanged: Iterable[tuple[Local
 
 
 def apply_action(
-    mission: Mission, client: KoboServer, local: LocalForm, remote: RemoteForm, action: DeployAction
+    mission: Mission, client: FormServer, local: LocalForm, remote: RemoteForm, action: DeployAction, *, may_break: bool
 ) -> str:
-    """Carry out one action up to the deployment; returns the asset uid.
+    """Carry out one action up to the publication; returns the asset uid. *may_break*: a person has seen what it does to answers.
 
-    Each step can be cut short and the next run finishes it: what is begun is remembered first, and the
-    mark on the server tells what was deployed, its media being confirmed later.
+    Each step can be cut short and the next run finishes it: what is begun is remembered first.
     """
-    asset = remote.asset
-    uid = asset.asset_uid if asset else ""
-    previous = b""
-    if action.act == "create":
-        uid = client.import_form(*local.workbook, name=local.form.title)
-        _remember(mission, local, uid, action.form_sha256, "", done=False)
-    elif action.act == "replace":
-        previous = client.workbook(uid) if asset and asset.is_deployed else b""
-        _remember(mission, local, uid, action.form_sha256, "", done=False)
-        client.import_form(*local.workbook, name=local.form.title, into=uid)
-    for media in action.stale_media:
-        client.delete_media(uid, media.uid)
-    for name in action.new_media:
-        client.upload_media(uid, name, local.media[name], mimetype(name))
-    asset, _ = client.asset(uid)
-    _publish(client, asset, local, previous)
-    client.write_fingerprint(
-        uid,
-        mark_of(
-            mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=asset.version_id, media_md5={}
+    release = Release(
+        form_id=action.form_id,
+        title=local.form.title,
+        version=local.form.version,
+        workbook=local.workbook,
+        xform=lambda: _compiled(local),
+        is_new_form=action.act in ("create", "replace"),
+        media=local.media_md5,
+        new_media={name: local.media[name] for name in action.new_media},
+        stale_media=action.stale_media,
+        mark=lambda uid, version, media: mark_of(
+            mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=version, media_md5=media
         ),
+        may_break=may_break,
     )
-    return uid
+    return client.publish(
+        remote.asset, release, lambda uid: _remember(mission, local, uid, action.form_sha256, "", done=False)
+    )
 
 
-def _publish(client: KoboServer, asset: Asset, local: LocalForm, previous: bytes) -> None:
-    """Deploy; if the server finds the content undeployable, put the previous content back first [b43-b49]."""
-    try:
-        client.deploy(asset)
-    except KoboRejected as error:
-        if previous:
-            client.import_form(previous, "previous.xlsx", name=asset.name, into=asset.asset_uid)
-            client.deploy(client.asset(asset.asset_uid)[0])
-        raise FormError(
-            f"the server cannot deploy it: {error.excerpt}",
-            form=local.file,
-            hint="mend the form; what was deployed before is still live",
-        ) from error
+def _compiled(local: LocalForm) -> bytes:
+    from kobo_sync.forms.compiler import compile_form  # here: pyxform takes half a second to load
+
+    return compile_form(local.content, local.file, validate=False).xform.encode()
 
 
 def _verify(
     mission: Mission,
-    client: KoboServer,
+    client: FormServer,
     local: Mapping[str, LocalForm],
     published: Mapping[str, tuple[str, str]],
 ) -> list[Finding]:
@@ -405,7 +391,7 @@ def _verify(
                 client.write_fingerprint(uid, mark)
                 _remember(mission, local[form_id], uid, sha256, version, done=True)
             elif attempt == VERIFY_TRIES // 2:
-                client.deploy(client.asset(uid)[0])
+                client.publish_again(uid)
         if not waiting:
             break
         client.pause(min(5.0, 0.1 * 2**attempt))

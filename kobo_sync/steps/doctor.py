@@ -20,8 +20,8 @@ from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.engine.pieces import AFTER_OTHERS
 from kobo_sync.engine.tables import engine_url, look
 from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected, KoboSyncError
+from kobo_sync.form_server import FormServer
 from kobo_sync.forms.classes import SERVER_LINE
-from kobo_sync.kobo.server import KoboServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
@@ -248,7 +248,7 @@ def _server(mission: Mission) -> Iterator[Examined]:
         yield _project(mission, client, projects, form_id, username)
 
 
-def _project(mission: Mission, client: KoboServer, projects: Projects, form_id: str, username: str) -> Examined:
+def _project(mission: Mission, client: FormServer, projects: Projects, form_id: str, username: str) -> Examined:
     """One form's project: whether the account sees it and has its rights, and whose it is."""
     what = f"project {form_id}"
     try:

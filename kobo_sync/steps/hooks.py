@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from kobo_sync.config.doors import is_plain
 from kobo_sync.errors import KoboRefused, KoboRejected
-from kobo_sync.kobo.server import KoboServer
+from kobo_sync.form_server import FormServer
 from kobo_sync.kobo.wire.protocol import HOOK_NAME
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
 
 
 def put_hooks(
-    mission: Mission, client: KoboServer, assets: Mapping[str, str], *, dry_run: bool
+    mission: Mission, client: FormServer, assets: Mapping[str, str], *, dry_run: bool
 ) -> tuple[list[str], list[Finding]]:
     """Bring the hook of each form (form_id → asset uid) to this service's address; nothing without one and a secret.
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
+from kobo_sync.form_server import FormServer
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.kobo.server import KoboServer
 from kobo_sync.lazy import cached_property
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form
@@ -18,7 +18,7 @@ class Projects:
     """The mission's projects as the account of *client* sees them; *remembered* deployments, the mirror's when None."""
 
     def __init__(
-        self, mission: Mission, client: KoboServer, remembered: Mapping[str, Deployment] | None = None
+        self, mission: Mission, client: FormServer, remembered: Mapping[str, Deployment] | None = None
     ) -> None:
         self._mission, self._client = mission, client
         deployments = mission.store.deployments() if remembered is None else remembered
@@ -71,7 +71,7 @@ class Projects:
 
 def find_assets(
     mission: Mission,
-    client: KoboServer,
+    client: FormServer,
     form_ids: Iterable[str],
     remembered: Mapping[str, Deployment] | None = None,
     findings: list[Finding] | None = None,

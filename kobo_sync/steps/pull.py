@@ -124,7 +124,7 @@ def _pull_form(work: Work) -> str:
     if plan.is_complete:
         comparison = compare_all(work, cursor, plan)
     else:
-        find_changes(work, cursor, plan)
+        find_changes(work, cursor)
         listed = work.client.count(work.asset_uid)
         reason = doubt(listed, mirror.cursor().n_live, cursor.doubles, mirror.n_set_aside(held_too=False))
         if not newest_is_there:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kobo_sync.errors import KoboError
-from kobo_sync.kobo.server import KoboServer
+from kobo_sync.form_server import FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
 from kobo_sync.store.reconcile import n_unlike
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def judge(
-    mission: Mission, client: KoboServer, form_id: str, assets: Mapping[str, str], despite: Collection[str]
+    mission: Mission, client: FormServer, form_id: str, assets: Mapping[str, str], despite: Collection[str]
 ) -> Verdict:
     """Compare the list made here with that of the project of *form_id*; both differ. *assets*: form_id → asset uid.
 
@@ -65,7 +65,7 @@ def judge(
     return Verdict(may_go, Finding(SHRINKS, severity, form_id, message + more, cure, form_id=form_id))  # type: ignore[arg-type]
 
 
-def _codes_on_phones(client: KoboServer, asset_uid: str, file: str) -> set[str] | None:
+def _codes_on_phones(client: FormServer, asset_uid: str, file: str) -> set[str] | None:
     """The codes of the list that phones download now; None when it cannot be had."""
     try:
         content = client.phone_file(asset_uid, file)
@@ -76,7 +76,7 @@ def _codes_on_phones(client: KoboServer, asset_uid: str, file: str) -> set[str] 
     return {row.get("name") or "" for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))} - {""}
 
 
-def _behind(mission: Mission, client: KoboServer, form_id: str, asset_uid: str) -> str:
+def _behind(mission: Mission, client: FormServer, form_id: str, asset_uid: str) -> str:
     """What the mirror lacks of the registrations; empty when it holds all, or there are none on the server."""
     if not asset_uid:
         return ""

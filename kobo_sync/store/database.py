@@ -222,6 +222,13 @@ class Store:
 
     # ── what is held ──
 
+    def server_keys(self, form_id: str, root_uuids: Sequence[str]) -> dict[str, str]:
+        """root_uuid → what the server calls the row, of those that are held, deleted ones too."""
+        query = "SELECT root_uuid, server_key FROM submissions WHERE form_id = ? AND "
+        with self.read() as connection:
+            condition, roots = self.dialect.among("root_uuid", root_uuids)
+            return dict(self.dialect.rows(connection, query + condition, (form_id, roots)))
+
     def holdings(self, form_ids: Sequence[str]) -> list[Holding]:
         """What is held of each form, in the given order."""
         s, a, q, c = schema.submissions, schema.attachments, schema.quarantine, schema.cursors

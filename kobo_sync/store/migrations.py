@@ -40,7 +40,11 @@ def _to_5(connection: sa.Connection) -> None:
     )
 
 
-MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {2: _to_3, 3: _to_4, 4: _to_5}  # from each version to the next
+MIGRATIONS: Mapping[int, Callable[[sa.Connection], None]] = {
+    2: _to_3,
+    3: _to_4,
+    4: _to_5,
+}  # from each version to the next
 
 
 def _version(connection: sa.Connection) -> int:

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from loopback import answer, client_of, loopback_server
 
-from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync import transport as transport_module
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo.server import KoboServer
 from kobo_sync.rows.listing import content_hash, parse_submission, split_page
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from loopback import answer, loopback_server
 
-from kobo_sync.kobo.server import KoboServer
 from kobo_sync.kobo.pace import BURST_S, Pace, Paces
+from kobo_sync.kobo.server import KoboServer
 
 
 class _Time:

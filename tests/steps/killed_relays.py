@@ -17,10 +17,10 @@ from typing import Any
 
 from conftest import TOKEN
 
-from kobo_sync.transport import Transport
 from kobo_sync.mission.mission import Mission
 from kobo_sync.station.database import Connection, Database
 from kobo_sync.steps.relay import relay
+from kobo_sync.transport import Transport
 from kobo_sync.workspace.folders import Workspace
 
 NOW = datetime(2025, 2, 12, 8, tzinfo=UTC)

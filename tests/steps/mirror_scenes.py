@@ -170,13 +170,13 @@ def validated_and_cleared(s: Scene) -> Steps:
     yield ""
     ids = s.ids("personnes")
     client, uid = s.field.mission.reader(), s.field.uid("personnes")
-    client.set_validation(uid, ids[0], "on_hold")
-    client.set_validation(uid, ids[1], "approved")
+    client.set_validations(uid, [str(ids[0])], "on_hold")
+    client.set_validations(uid, [str(ids[1])], "approved")
     yield ""
     assert s.report.counts["validated"] == 2
     s.field.clock.forward(hours=5)
-    client.set_validation(uid, ids[0], "not_approved")
-    client.set_validation(uid, ids[1], "")
+    client.set_validations(uid, [str(ids[0])], "not_approved")
+    client.set_validations(uid, [str(ids[1])], "")
     yield ""
 
 
@@ -443,7 +443,7 @@ def many_things_at_once(s: Scene) -> Steps:
     yield ""
     s.edit(roots[0], "personnes", nom="edited")
     s.call("DELETE", "personnes", "data", roots[1])
-    s.field.mission.reader().set_validation(s.field.uid("personnes"), s.ids("personnes")[2], "approved")
+    s.field.mission.reader().set_validations(s.field.uid("personnes"), [str(s.ids("personnes")[2])], "approved")
     s.call("POST", "personnes", "data", roots[3], "duplicate")
     s.edit(first, photo="b.jpg", files={"b.jpg": (OTHER, "image/jpeg")}, membre=[{"prenom": "B"}])
     s.field.person("SUD-1", zone="sud")

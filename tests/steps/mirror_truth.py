@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.kobo.server import KoboServer
-from kobo_sync.rows.listing import parse_submission
 from kobo_sync.mission.mission import Mission
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
 from kobo_sync.store.raw_pages import RawPages

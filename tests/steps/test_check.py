@@ -45,9 +45,9 @@ def written_back(team: Field, **how: bool) -> Report:
 
 def status(team: Field) -> dict[int, tuple[str, str]]:
     client = KoboServer(team.url, team.url, TOKEN)
-    said = client.statuses(team.uid("personnes"), list(range(1, 10)))
+    said = client.statuses(team.uid("personnes"), [str(number) for number in range(1, 10)])
     client.close()
-    return {each.submission_id: (each.validation, each.by) for each in said.values() if each.validation}
+    return {int(each.server_key): (each.validation, each.by) for each in said.values() if each.validation}
 
 
 def reviewer(team: Field) -> KoboServer:
@@ -116,7 +116,7 @@ def test_a_false_alarm_or_an_accepted_finding_releases_too(team: Field) -> None:
 def test_what_somebody_else_decided_stays(team: Field, decision: Any) -> None:
     root = twin(team)
     other = reviewer(team)
-    other.set_validation(team.uid("personnes"), 3, decision)
+    other.set_validations(team.uid("personnes"), [str(3)], decision)
     report = written_back(team)
     assert (report.counts["held"], report.counts["left"]) == (0, 1)
     assert status(team) == {3: (decision, "lecteur")}
@@ -133,10 +133,10 @@ def test_a_decision_over_our_hold_stays(team: Field) -> None:
     root = twin(team)
     other = reviewer(team)
     written_back(team)
-    other.set_validation(team.uid("personnes"), 3, "approved")
+    other.set_validations(team.uid("personnes"), [str(3)], "approved")
     assert written_back(team).counts["left"] == 1
     assert status(team) == {3: ("approved", "lecteur")}
-    other.set_validation(team.uid("personnes"), 3, "")
+    other.set_validations(team.uid("personnes"), [str(3)], "")
     assert written_back(team).counts["held"] == 0, "a hold that somebody cleared is not placed again"
     team.person("N4", nom="Tazi")
     team.submit("personnes", {"zone": "nord", "accord": "oui", "code": "N1", "nom": "Tazi", "groupe": "a"}, edits=root)
@@ -152,10 +152,10 @@ def test_one_row_that_is_gone_does_not_stop_the_others(team: Field) -> None:
     pull(team.mission)
     client = team.mission.deployer()
     uid = team.uid("personnes")
-    client.delete_submission(uid, 5)
-    assert client.set_validations(uid, [3, 4, 5, 6, 7], "on_hold") == [5]
-    assert sorted(client.statuses(uid, [3, 4, 5, 6, 7])) == [3, 4, 6, 7]
-    assert client.set_validations(uid, [7, 5], "") == [5] and client.set_validations(uid, [], "") == []
+    client.delete_submission(uid, str(5))
+    assert client.set_validations(uid, ["3", "4", "5", "6", "7"], "on_hold") == ["5"]
+    assert sorted(client.statuses(uid, ["3", "4", "5", "6", "7"])) == ["3", "4", "6", "7"]
+    assert client.set_validations(uid, ["7", "5"], "") == ["5"] and client.set_validations(uid, [], "") == []
     report = written_back(team)
     assert report.counts["left"] == 3 and report.counts["held"] == 1, "holds that we did not note are not ours"
 
@@ -195,7 +195,7 @@ def test_a_write_back_that_dies_anywhere_is_finished_by_the_next(
 
 def test_an_edit_of_an_approved_row_is_flagged_until_it_is_approved_again(team: Field) -> None:
     client, uid = team.mission.deployer(), team.uid("personnes")
-    client.set_validation(uid, 1, "approved")
+    client.set_validations(uid, [str(1)], "approved")
     pull(team.mission)
     assert "DATA023" not in check(team.mission).counts
     root = f"00000000-0000-4000-8000-{1:012}"
@@ -206,7 +206,7 @@ def test_an_edit_of_an_approved_row_is_flagged_until_it_is_approved_again(team: 
     assert [f.root_uuid for f in report.findings if f.rule == "DATA023"] == [root]
     assert status(team)[1] == ("approved", "maha"), "the decision itself is left alone"
     team.clock.forward(hours=1)
-    client.set_validation(uid, 1, "approved")
+    client.set_validations(uid, [str(1)], "approved")
     pull(team.mission)
     assert "DATA023" not in check(team.mission).counts
 
@@ -232,8 +232,8 @@ def test_the_quality_report_counts_statuses_states_and_enumerators(team: Field) 
         MISSION + '\n[deliverables]\nzone = ["data_quality"]\n', "utf-8"
     )
     twin(team)
-    team.mission.deployer().set_validation(team.uid("personnes"), 1, "approved")
-    team.mission.deployer().set_validation(team.uid("personnes"), 2, "on_hold")
+    team.mission.deployer().set_validations(team.uid("personnes"), [str(1)], "approved")
+    team.mission.deployer().set_validations(team.uid("personnes"), [str(2)], "on_hold")
     pull(team.mission)
     mission = team.reopen()
     check(mission)

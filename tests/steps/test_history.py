@@ -29,10 +29,10 @@ def _three_days(field_team: Field) -> str:
     pull(field_team.mission)
     client, uid = field_team.mission.reader(), field_team.uid("personnes")
     ((row,),) = client.light_pages(uid)
-    client.set_validation(uid, row.submission_id, "approved")
+    client.set_validations(uid, [str(row.submission_id)], "approved")
     pull(field_team.mission)
     field_team.clock.forward(days=1)
-    client.delete_submission(uid, first)
+    client.delete_submission(uid, str(first))
     pull(field_team.mission)
     return first
 

@@ -55,7 +55,7 @@ def team(field_team: Field) -> Field:
     pull(field_team.mission)
     edit = {"zone": "nord", "accord": "oui", "code": "N1", "nom": NAMES[1], "groupe": "a"}
     field_team.submit("personnes", edit, edits=first)
-    field_team.mission.deployer().delete_submission(field_team.uid("personnes"), gone)
+    field_team.mission.deployer().delete_submission(field_team.uid("personnes"), str(gone))
     field_team.clock.forward(hours=3)
     pull(field_team.mission)
     check(field_team.mission)

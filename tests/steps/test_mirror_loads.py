@@ -191,7 +191,7 @@ def test_a_file_of_version_2_keeps_all_it_holds(field_team: Field) -> None:
     field_team.clock.forward(hours=2)
     given = {"zone": "nord", "accord": "oui", "code": "N1", "nom": "B", "groupe": "a", "note": None}
     field_team.submit("personnes", given, edits=first)
-    field_team.mission.reader().delete_submission(field_team.uid("personnes"), gone)
+    field_team.mission.reader().delete_submission(field_team.uid("personnes"), str(gone))
     pull(field_team.mission)
     before, told = mirror_state(field_team.mission), history(field_team.mission, first).lines
     path = field_team.mission.workspace.database

@@ -73,7 +73,7 @@ def test_deletions_leave_a_tombstone_and_a_resubmission_restores(field_team: Fie
     gone = field_team.person("NOR-01")
     field_team.person("NOR-02")
     pull(field_team.mission)
-    field_team.mission.reader().delete_submission(field_team.uid("personnes"), gone)
+    field_team.mission.reader().delete_submission(field_team.uid("personnes"), str(gone))
     report = pull(field_team.mission)
     assert report.counts["deleted"] == 1 and "server 1 = local 1" in report.lines[0]
     assert [row["code"] for row in _table(field_team.mission, "personnes")] == ["NOR-02"]
@@ -88,7 +88,7 @@ def test_a_big_drop_is_not_taken_for_deletions(field_team: Field) -> None:
     roots = [field_team.person(f"NOR-{n:02}") for n in range(10)]
     pull(field_team.mission)
     for root in roots[:8]:
-        field_team.mission.reader().delete_submission(field_team.uid("personnes"), root)
+        field_team.mission.reader().delete_submission(field_team.uid("personnes"), str(root))
     report = pull(field_team.mission)
     assert [finding.rule for finding in report.findings] == ["PULL002", "PULL004"]
     assert len(_table(field_team.mission, "personnes")) == 10
@@ -102,11 +102,11 @@ def test_validation_is_seen_set_and_cleared(field_team: Field) -> None:
     uid = field_team.uid("personnes")
     (row,) = _table(field_team.mission, "personnes")
     client = field_team.mission.reader()
-    client.set_validation(uid, int(str(row["submission_id"])), "on_hold")
+    client.set_validations(uid, [str(int(str(row["submission_id"])))], "on_hold")
     field_team.clock.forward(hours=3)
     assert pull(field_team.mission).counts["validated"] == 1
     assert _table(field_team.mission, "personnes")[0]["validation"] == "on_hold"
-    client.set_validation(uid, int(str(row["submission_id"])), "")
+    client.set_validations(uid, [str(int(str(row["submission_id"])))], "")
     assert pull(field_team.mission).counts["validated"] == 1
     assert _table(field_team.mission, "personnes")[0]["validation"] == ""
 

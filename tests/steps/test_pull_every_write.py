@@ -22,8 +22,8 @@ from conftest import Field
 from killed_pulls import mission_at, pull_in_small_pages, state_of
 from test_pull_killed import PHOTO, VISIT, only_deployments
 
-from kobo_sync.transport import Stream
 from kobo_sync.steps.pulling import attachments
+from kobo_sync.transport import Stream
 
 
 class Watch:
@@ -106,7 +106,7 @@ def test_every_state_the_disk_was_in_leads_to_the_same_end(
         shutil.copytree(field_team.mission.workspace.state, start)
         given = {"zone": "nord", "accord": "oui", "code": "NOR-0", "groupe": "a", "nom": "Y", "note": None}
         field_team.submit("personnes", given, edits=roots[0])
-        field_team.reopen().reader().delete_submission(field_team.uid("personnes"), roots[1])
+        field_team.reopen().reader().delete_submission(field_team.uid("personnes"), str(roots[1]))
         field_team.person("SUD-1", zone="sud")
         more = {**VISIT, "photo": "b.png", "membre": [{"prenom": "Awa"}]}
         field_team.submit("visites", more, files={"b.png": (PHOTO[::-1], "image/png")}, edits=visit)

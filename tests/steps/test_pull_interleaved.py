@@ -60,13 +60,13 @@ def test_any_order_of_changes_faults_and_pulls(field_team: Field, tmp_path: Path
         @rule(at=which)
         def delete(self, at: int) -> None:
             if ids := self.ids():
-                field_team.mission.reader().delete_submission(field_team.uid("visites"), ids[at % len(ids)])
+                field_team.mission.reader().delete_submission(field_team.uid("visites"), str(ids[at % len(ids)]))
 
         @rule(at=which, status=st.sampled_from(["approved", "on_hold", ""]))
         def validate(self, at: int, status: str) -> None:
             if ids := self.ids():
                 client, uid = field_team.mission.reader(), field_team.uid("visites")
-                client.set_validation(uid, ids[at % len(ids)], status)  # type: ignore[arg-type]
+                client.set_validations(uid, [str(ids[at % len(ids)])], status)  # type: ignore[arg-type]
 
         @rule(minutes=st.sampled_from([1, 90, 1500]))
         def wait(self, minutes: int) -> None:

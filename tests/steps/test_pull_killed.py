@@ -30,7 +30,7 @@ def test_killed_at_many_points_the_next_pull_ends_the_same(field_team: Field, tm
     given = {"zone": "nord", "accord": "oui", "code": "NOR-0", "groupe": "a", "nom": "Y", "note": None}
     field_team.submit("personnes", given, edits=roots[0])
     client = field_team.reopen().reader()
-    client.delete_submission(field_team.uid("personnes"), roots[1])
+    client.delete_submission(field_team.uid("personnes"), str(roots[1]))
     for n in range(3):
         field_team.person(f"SUD-{n}", zone="sud")
     more = {**VISIT, "photo": "b.png", "membre": [{"prenom": "Awa"}]}

@@ -9,10 +9,10 @@ from xml.sax.saxutils import escape
 import pytest
 from conftest import Field
 
-from kobo_sync.rows.listing import SERVER_FIELDS
 from kobo_sync.mission.facts import facts_of_zones, gather_facts, gather_marks
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import ELSEWHERE
+from kobo_sync.rows.listing import SERVER_FIELDS
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
 from kobo_sync.steps.pull import pull, rebuild

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from conftest import Field
 
 from kobo_sync.kobo.server import KoboServer
-from kobo_sync.transport import Answer
 from kobo_sync.model import Report
 from kobo_sync.steps.pull import pull
 from kobo_sync.store import schema
+from kobo_sync.transport import Answer
 
 Spoil = Callable[[bytes], bytes]
 

@@ -137,7 +137,7 @@ def test_zones_views_deletions_and_erasure_reach_every_part(field_team: Field) -
         assert [row["Thèmes"] for row in shown] == ["Sols, Eau"] * 3 and shown[0]["Question q2300"] == "3300"
         assert connection.exec_driver_sql("SELECT count(*) FROM v_visites__membre").scalar() == 6
     row = mission.store.live_marks("visites")[0]
-    mission.reader().delete_submission(field_team.uid("visites"), row[0])
+    mission.reader().delete_submission(field_team.uid("visites"), str(row[0]))
     pull(mission, full=True)
     assert len(mission.store.read_table(mission.tables["visites"][0])) == 2
     with mission.store.begin() as connection:

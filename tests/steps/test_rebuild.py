@@ -64,7 +64,7 @@ def a_deletion(field: Field, ids: dict[str, str]) -> set[str]:
     with field.mission.store.begin() as connection:
         query = "SELECT submission_id FROM submissions WHERE root_uuid = ?"
         number = connection.exec_driver_sql(query, (root,)).scalar_one()
-    field.mission.reader().delete_submission(field.uid("personnes"), number)
+    field.mission.reader().delete_submission(field.uid("personnes"), str(number))
     return {"sud"}
 
 
@@ -82,7 +82,7 @@ def a_refusal_by_the_reviewer(field: Field, ids: dict[str, str]) -> set[str]:
     with field.mission.store.begin() as connection:
         query = "SELECT submission_id FROM submissions WHERE root_uuid = ?"
         number = connection.exec_driver_sql(query, (ids["N3"],)).scalar_one()
-    field.mission.reader().set_validation(field.uid("personnes"), number, "not_approved")
+    field.mission.reader().set_validations(field.uid("personnes"), [str(number)], "not_approved")
     return {"nord"}
 
 

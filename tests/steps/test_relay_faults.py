@@ -251,7 +251,7 @@ def test_corrections_that_somebody_made_on_kobotoolbox_are_not_overwritten(both:
 def test_a_correction_of_what_was_deleted_there_has_words_of_its_own(both: Both) -> None:
     first = both.room.person("NOR-01")
     both.relay()
-    both.kobo.mission.deployer().delete_submission(both.kobo.uid("personnes"), first)
+    both.kobo.mission.deployer().delete_submission(both.kobo.uid("personnes"), str(first))
     both.room.submit("personnes", {"zone": "nord", "accord": "oui", "groupe": "a", "code": "NOR-01", "nom": "Y"}, edits=first)  # fmt: skip
     (finding,) = both.relay().findings
     assert "it was deleted there (404)" in finding.message and both.sums() == (2, 1, 1, 0)

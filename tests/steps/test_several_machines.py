@@ -114,7 +114,7 @@ def test_a_mirror_with_as_many_rows_as_the_server_may_be_behind_all_the_same(
             more = {"zone": "nord", "accord": "oui", "code": "NOR-01", "nom": "Corrigé", "groupe": "a"}
             field_team.submit("personnes", more, edits=first)
         else:
-            field_team.mission.deployer().delete_submission(field_team.uid("personnes"), first)
+            field_team.mission.deployer().delete_submission(field_team.uid("personnes"), str(first))
             field_team.person("NOR-03")
         pull(field_team.reopen())
         refresh_roster(field_team.reopen())
@@ -133,14 +133,14 @@ def test_a_list_that_loses_people_says_so_and_many_only_with_consent(field_team:
     _published(field_team, *codes)
     mission, uid = field_team.mission, field_team.uid("personnes")
     rows = {row[1]: row[0] for row in _ids(mission)}
-    mission.deployer().delete_submission(uid, rows["NOR-01"])
+    mission.deployer().delete_submission(uid, str(rows["NOR-01"]))
     pull(mission)
     field_team.clock.forward(minutes=30)
     report = refresh_roster(field_team.reopen())
     assert _rules(report) == ["DEPLOY011"] and not report.has_errors and "1 of the 10" in str(report.findings)
     assert len(_list_on_phones(field_team)) == 9
     for code in codes[1:8]:
-        mission.deployer().delete_submission(uid, rows[code])
+        mission.deployer().delete_submission(uid, str(rows[code]))
     pull(field_team.reopen(), accept_deletions=True)
     field_team.clock.forward(minutes=30)
     refused = refresh_roster(field_team.reopen())

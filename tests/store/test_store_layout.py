@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.rows.listing import parse_submission
 from kobo_sync.model import Form, Question
+from kobo_sync.rows.listing import parse_submission
 from kobo_sync.store.tables.flatten import Flattened, Flattener, Placed
 from kobo_sync.store.tables.layout import SYSTEM, FlatTable, flat_tables, merge_tables
 

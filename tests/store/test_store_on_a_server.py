@@ -23,9 +23,9 @@ from kobo_sync.databases.engines import Address
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.forms.xlsform import read_form
-from kobo_sync.rows.listing import Page, split_page
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Form
+from kobo_sync.rows.listing import Page, split_page
 from kobo_sync.store.database import Store
 from kobo_sync.store.migrations import MIRROR
 from kobo_sync.store.mirror import Mirror

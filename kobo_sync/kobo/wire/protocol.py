@@ -92,6 +92,11 @@ def validated_since(timestamp: int) -> dict[str, Any]:
     return {"_validation_status.timestamp": {"$gte": timestamp}}
 
 
+def row_address(kf: str, asset_uid: str, submission_id: str) -> str:
+    """Where KoboToolbox opens a row in its web form."""
+    return f"{kf}{API}/assets/{quote(asset_uid)}/data/{quote(submission_id)}/enketo/redirect"
+
+
 def hook_body(endpoint: str) -> dict[str, Any]:
     """What makes, or mends, our REST service of a project: JSON to *endpoint* for each new submission [i02]."""
     return {

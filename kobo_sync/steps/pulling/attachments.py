@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
-from kobo_sync.kobo.server import KoboServer
+from kobo_sync.form_server import FormServer
 from kobo_sync.store.attachments import WantedFile, sniff
 from kobo_sync.transport import Stream
 from kobo_sync.workspace.attachment_files import AttachmentFiles
@@ -38,7 +38,7 @@ class Fetched:
 
 
 def fetch_files(
-    client: KoboServer, parts: Path, place: AttachmentFiles, files: Iterable[WantedFile]
+    client: FormServer, parts: Path, place: AttachmentFiles, files: Iterable[WantedFile]
 ) -> Iterator[Fetched]:
     """Each of *files* in order, once its bytes are where they are kept or cannot be had now; *parts* has what came so far.
 
@@ -67,7 +67,7 @@ def fetch_files(
             yield waiting.popleft().result()
 
 
-def lives(client: KoboServer) -> bool:
+def lives(client: FormServer) -> bool:
     """Whether the server answers a plain question."""
     with suppress(KoboError):
         client.me()
@@ -75,7 +75,7 @@ def lives(client: KoboServer) -> bool:
     return False
 
 
-def _fetch(client: KoboServer, parts: Path, place: AttachmentFiles, file: WantedFile) -> Fetched:
+def _fetch(client: FormServer, parts: Path, place: AttachmentFiles, file: WantedFile) -> Fetched:
     key = hashlib.sha256(f"{file.root_uuid}/{file.attachment_uid}".encode()).hexdigest()
     part = parts / f"{key}.part"
     try:
@@ -94,7 +94,7 @@ def _fetch(client: KoboServer, parts: Path, place: AttachmentFiles, file: Wanted
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _receive(client: KoboServer, file: WantedFile, part: Path) -> None:
+def _receive(client: FormServer, file: WantedFile, part: Path) -> None:
     """Bring *part* to the file's whole length, from where an earlier try broke off."""
     here = part.stat().st_size if part.exists() else 0
     try:

@@ -61,7 +61,7 @@ def _less_is_seen(work: Work, cursor: Cursor) -> str:
     return ""
 
 
-def bury(work: Work, root_uuids: Sequence[str], absent: Mapping[str, int]) -> None:
+def bury(work: Work, root_uuids: Sequence[str], absent: Mapping[str, str]) -> None:
     """The second look, some time after the first: what is still not listed becomes a tombstone."""
     listed = {row.root_uuid for row in work.client.listed(work.asset_uid, [absent[root] for root in root_uuids])}
     gone = [root for root in root_uuids if root not in listed]

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from kobo_sync.kobo.server import KoboServer
-from kobo_sync.kobo.wire import protocol
+from kobo_sync.form_server import FormServer, Since
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Severity
-from kobo_sync.rows.listing import LightRow
 from kobo_sync.steps.pulling.plan import Known, PullPlan, doubt, plan_pull
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison, differing
@@ -36,7 +34,7 @@ class Work:
     """One form under way."""
 
     mission: Mission
-    client: KoboServer
+    client: FormServer
     mirror: Mirror
     asset_uid: str
     wish: Wish
@@ -58,7 +56,7 @@ class Work:
 def plan_of(work: Work, cursor: Cursor) -> PullPlan:
     """What to read."""
     same = (cursor.asset_uid, cursor.server) in (("", ""), (work.asset_uid, work.mission.kf))
-    before = Known(cursor.last_id >= 0, same, cursor.reconciled_at, cursor.modified)
+    before = Known(cursor.last_id >= 0, same, cursor.reconciled_at)
     hours = work.mission.config.pull.complete_hours
     return plan_pull(before, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
 
@@ -74,7 +72,8 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     work.why.append(f"rows above id {above} are read ({cursor.last_id} was the last)")
     read, newest_is_there = 0, False
     limit = mission.config.pull.page_size
-    for page in work.client.pages(work.asset_uid, above=above, limit=limit, ahead=mirror.ahead):
+    since = None if plan.is_complete else _since(work, cursor)
+    for page in work.client.pages(work.asset_uid, above=above, limit=limit, since=since, ahead=mirror.ahead):
         mirror.write_page(page, mission.clock(), advance=True)
         read += len(page.rows)
         newest_is_there = newest_is_there or any(submission_id == cursor.last_id for submission_id, _ in page.rows)
@@ -84,25 +83,21 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     return newest_is_there
 
 
-def find_changes(work: Work, cursor: Cursor, plan: PullPlan) -> None:
-    """Edits, statuses and deletions by the questions of the plan."""
+def find_changes(work: Work, cursor: Cursor) -> None:
+    """Edits, statuses and deletions by quick questions."""
     client, mirror, uid = work.client, work.mirror, work.asset_uid
-    since = (cursor.read_at or work.began) - SKEW
-    queries = {
-        "modified": protocol.modified_since(cursor.modified),
-        "edited": protocol.edited(),
-        "validated": protocol.validated_since(int(since.timestamp())),
-    }
-    ids: set[int] = set()
-    for find in plan.finds:
-        if find == "history":
-            ids |= _by_history(work, since)
-            continue
-        rows: list[LightRow] = [row for page in client.light_pages(uid, queries[find]) for row in page]
+    since = _since(work, cursor)
+    numbers: set[int] = set()
+    for how, rows in client.changes(uid, since):
         differs = differing(mirror.store, work.form_id, rows)
-        work.why.append(f"{find}: {len(rows)} rows listed, {len(differs)} differ")
-        ids |= set(differs)
-    _read_rows(work, sorted(ids))
+        work.why.append(f"{how}: {len(rows)} rows listed, {len(differs)} differ")
+        numbers |= set(differs)
+    numbers |= _by_history(work, since.at)
+    _read_rows(work, sorted(numbers))
+
+
+def _since(work: Work, cursor: Cursor) -> Since:
+    return Since((cursor.read_at or work.began) - SKEW, cursor.modified)
 
 
 def _by_history(work: Work, since: datetime) -> set[int]:
@@ -111,21 +106,21 @@ def _by_history(work: Work, since: datetime) -> set[int]:
     if events is None:
         work.why.append("history: this account may not ask (manage_asset)")
         return set()
-    ids = work.mirror.ids_of({root for _, root in events})
-    deleted = sorted({root for action, root in events if action == "delete-submission" and root in ids})
-    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, ids[root], root)]
-    still = {row.root_uuid for row in work.client.listed(work.asset_uid, [ids[root] for root in proved])}
+    keys = work.mirror.keys_of({root for _, root in events})
+    deleted = sorted({root for action, root in events if action == "delete-submission" and root in keys})
+    proved = [root for root in deleted[:ASKED_ALONE] if not work.client.exists(work.asset_uid, keys[root], root)]
+    still = {row.root_uuid for row in work.client.listed(work.asset_uid, [keys[root] for root in proved])}
     gone = [root for root in proved if root not in still]
     if len(gone) <= max(FEW, int(work.mirror.cursor().n_live * work.mission.config.pull.max_gone_share)):
         work.mirror.bury(gone, work.mission.clock())
-    rows = work.client.listed(work.asset_uid, sorted(ids[root] for root in set(ids) - set(gone)))
+    rows = work.client.listed(work.asset_uid, sorted(keys[root] for root in set(keys) - set(gone)))
     differs = differing(work.mirror.store, work.form_id, rows)
     work.why.append(f"history: {len(events)} events, {len(gone)} deletions proved, {len(differs)} rows differ")
     return set(differs)
 
 
-def _read_rows(work: Work, ids: Sequence[int]) -> None:
-    for page in work.client.rows(work.asset_uid, ids):
+def _read_rows(work: Work, numbers: Sequence[int]) -> None:
+    for page in work.client.rows(work.asset_uid, numbers):
         work.mirror.write_page(page, work.mission.clock(), advance=False)
         work.mirror.tally.counts["rows_read"] += len(page.rows)
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
-
-Find = Literal["modified", "edited", "validated", "history"]
 
 
 @dataclass(frozen=True)
@@ -14,26 +11,23 @@ class Known:
     """What a pull knows of a form before it asks the server anything.
 
     *is_held* is whether any page was read before; *is_same* whether it was read from the same project;
-    *complete_at* when the last complete scan began; *modified* the newest modification date held, empty
-    where rows have none.
+    *complete_at* when the last complete scan began.
     """
 
     is_held: bool
     is_same: bool
     complete_at: datetime | None
-    modified: str = ""
 
 
 @dataclass(frozen=True)
 class PullPlan:
-    """What to read: new rows always; *finds* by which other questions changes are found; or everything.
+    """What to read: new rows always, and what changed by quick questions; or everything.
 
     *restart*: new rows are read from the first on, because the cursor means another project's ids.
     """
 
     is_complete: bool
     restart: bool
-    finds: tuple[Find, ...]
     reasons: tuple[str, ...]
 
 
@@ -54,12 +48,8 @@ def plan_pull(before: Known, now: datetime, *, quick: bool, full: bool, complete
     elif now - before.complete_at >= timedelta(hours=complete_hours):
         reasons.append(f"complete scan: the last began more than {complete_hours:g} h ago")
     if restart or len(reasons) > 0:
-        return PullPlan(True, restart, (), tuple(reasons))
-    if before.modified:
-        return PullPlan(False, False, ("modified", "history"), ("quick: changes by their modification date",))
-    return PullPlan(
-        False, False, ("edited", "validated", "history"), ("quick: edits by meta/deprecatedID, statuses by their time",)
-    )
+        return PullPlan(True, restart, tuple(reasons))
+    return PullPlan(False, False, ("quick: changes by the server's own questions",))
 
 
 def doubt(listed: int, n_live: int, doubles: int, set_aside: int) -> str:

@@ -1,0 +1,219 @@
+"""What the job asks of a server that holds forms and their submissions: KoboToolbox, ODK Central, a field station.
+
+A submission is known by its root uuid everywhere. Beside it stand two things of the server's own: its *server_key*, a text by which
+the server is asked for it, and its number in the listing, by which pages follow one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from kobo_sync.model import Asset, Hook, MediaFile, Validation
+
+if TYPE_CHECKING:
+    from kobo_sync.rows.listing import LightRow, Page, RowStatus
+    from kobo_sync.transport import Stream
+
+
+@dataclass(frozen=True)
+class Since:
+    """From when on changes are asked for: a moment, and the newest modification date that is held (empty where rows have none)."""
+
+    at: datetime
+    modified: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A form with its media as they are to be published.
+
+    *workbook* is (bytes, file name) of the XLSForm, *xform* compiles it; without *is_new_form* the form stays as it is deployed and
+    its media alone change. *media* maps all file names to md5; *new_media* has the bytes of those that the server lacks,
+    *stale_media* are what it has in their place. *mark* makes our mark for a version and the media that are known to be there.
+    """
+
+    form_id: str
+    title: str
+    version: str
+    workbook: tuple[bytes, str]
+    xform: Callable[[], bytes]
+    is_new_form: bool
+    media: Mapping[str, str]
+    new_media: Mapping[str, bytes]
+    stale_media: Sequence[MediaFile]
+    mark: Callable[[str, str, Mapping[str, str]], dict[str, str]]  # asset uid, version, media → the mark
+    may_break: bool = False  # a person has seen what it does to stored answers
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing about a server that doctor looked at; *cure* is empty when it is well."""
+
+    what: str
+    verdict: str
+    cure: str = ""
+    severe: bool = True
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a kind of server has; what it lacks the job does otherwise, or tells."""
+
+    name: str  # as people know it
+    has_hooks: bool = True
+    has_row_numbers: bool = True  # people know its rows by number
+    sets_status_singly: bool = False
+    secret_names: Sequence[str] = field(default=("KOBO_TOKEN",))
+
+
+class FormServer(Protocol):
+    """One account on one server.
+
+    Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
+    """
+
+    features: Features
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait before asking again."""
+        ...
+
+    def traffic(self) -> tuple[int, int]:
+        """(requests, bytes received as they came over the wire) so far."""
+        ...
+
+    # ── the account ──
+
+    def me(self) -> str:
+        """What the account is called: the only true test of its secret."""
+        ...
+
+    def server_time(self) -> datetime | None:
+        """The server's clock; None when it sends none."""
+        ...
+
+    def examine(self) -> Iterator[Examined]:
+        """What doctor looks at on this kind of server beside what it asks of each."""
+        ...
+
+    # ── forms, their versions and media ──
+
+    def assets(self) -> list[Asset]:
+        """Every form that the account sees."""
+        ...
+
+    def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:
+        """A form as it stands there, and its media, in one look."""
+        ...
+
+    def workbook(self, asset_uid: str) -> bytes:
+        """The form's newest content as an XLSForm."""
+        ...
+
+    def publish(self, asset: Asset | None, release: Release, begun: Callable[[str], None]) -> str:
+        """Bring a form and its media to phones; *begun* is told its asset uid before anything changes. Returns that uid.
+
+        Each step can be cut short and the next run finishes it. Raises: FormError when the server finds fault with the form."""
+        ...
+
+    def publish_again(self, asset_uid: str) -> None:
+        """Publish once more what stands there."""
+        ...
+
+    def manifest(self, asset_uid: str) -> dict[str, str] | None:
+        """File name → md5 of the media that phones get now; None when the form is not offered."""
+        ...
+
+    def write_fingerprint(self, asset_uid: str, mark: Mapping[str, str]) -> None:
+        """Keep our mark beside the form, where that makes no new version."""
+        ...
+
+    def phone_file(self, asset_uid: str, filename: str) -> bytes | None:
+        """A medium as phones get it now; None when they are offered none of that name."""
+        ...
+
+    def hooks(self, asset_uid: str) -> list[Hook]:
+        """What the server calls when submissions come."""
+        ...
+
+    def put_hook(self, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
+        """Have the server call *endpoint* when submissions come."""
+        ...
+
+    # ── submissions ──
+
+    def pages(
+        self,
+        asset_uid: str,
+        *,
+        above: int,
+        limit: int,
+        since: Since | None = None,
+        ahead: Callable[[Page], None] = lambda page: None,
+    ) -> Iterator[Page]:
+        """Whole rows with a number above *above*, page by page in their order; at most *limit* to a page.
+
+        *since*: changes since then will be asked for next, which a server may answer in one. *ahead* is told of each page before it is given."""
+        ...
+
+    def changes(self, asset_uid: str, since: Since) -> Iterator[tuple[str, Sequence[LightRow]]]:
+        """(how they were asked for, light rows) of what may have changed since then."""
+        ...
+
+    def events(self, asset_uid: str, since: datetime) -> list[tuple[str, str]] | None:
+        """(action, root uuid) of edits, validations and deletions since then; None where that cannot be asked."""
+        ...
+
+    def light_pages(self, asset_uid: str) -> Iterator[Sequence[LightRow]]:
+        """The light rows of all live submissions, page by page in the order of their numbers."""
+        ...
+
+    def rows(self, asset_uid: str, numbers: Sequence[int]) -> Iterator[Page]:
+        """The whole rows with these numbers, as a listing of this run gave them; those that are gone are simply absent."""
+        ...
+
+    def listed(self, asset_uid: str, server_keys: Sequence[str]) -> list[LightRow]:
+        """The light rows among these that the server lists now."""
+        ...
+
+    def exists(self, asset_uid: str, server_key: str, root_uuid: str = "") -> bool:
+        """Whether the row is still there, asked by itself: the proof of a deletion."""
+        ...
+
+    def count(self, asset_uid: str) -> int:
+        """How many live submissions the server counts."""
+        ...
+
+    def download(self, url: str, start: int = 0) -> AbstractContextManager[Stream]:
+        """The bytes of a file from byte *start* on."""
+        ...
+
+    def is_replaced(self, url: str, md5: str) -> bool:
+        """Whether the file has other bytes than those of *md5*, under the same name."""
+        ...
+
+    def delete_submission(self, asset_uid: str, server_key: str) -> None:
+        """Delete a row; one that is gone already is no fault."""
+        ...
+
+    def statuses(self, asset_uid: str, server_keys: Sequence[str]) -> dict[str, RowStatus]:
+        """The validation status of those among these rows that the server has now, and who set it."""
+        ...
+
+    def set_validations(
+        self, asset_uid: str, server_keys: Sequence[str], status: Validation, reasons: Mapping[str, str] = ...
+    ) -> list[str]:
+        """Set the status of rows, empty clears it, with the *reasons* where the server keeps them; returns those that it has not."""
+        ...
+
+    def row_address(self, asset_uid: str, server_key: str) -> str:
+        """Where people see the row."""
+        ...
