@@ -69,7 +69,7 @@ class FormError(KoboSyncError):
 
 
 class KoboError(KoboSyncError):
-    """A call to the server failed; *excerpt* is a short piece of its answer."""
+    """A call to the server failed; *excerpt* is a short piece of its answer, *code* its own number for the fault, where it has one."""
 
     exit_code = 5
 
@@ -81,6 +81,7 @@ class KoboError(KoboSyncError):
         url: str = "",
         status: int | None = None,
         excerpt: str = "",
+        code: str = "",
         hint: str = "",
     ) -> None:
         place = f"{method} {url}".strip()
@@ -91,6 +92,7 @@ class KoboError(KoboSyncError):
         self.url = url
         self.status = status
         self.excerpt = excerpt
+        self.code = code
 
 
 class KoboUnreachable(KoboError):
@@ -191,3 +193,12 @@ def excerpt_of(body: bytes) -> str:
             if isinstance(data.get(key), str):
                 return str(data[key])[:300]
     return json.dumps(data, ensure_ascii=False)[:300]
+
+
+def code_of(body: bytes) -> str:
+    """The server's own number for a fault (``409.6``), empty where its answer has none."""
+    try:
+        code = json.loads(body).get("code")
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    return str(code) if isinstance(code, int | float | str) else ""

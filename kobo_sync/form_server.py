@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,8 +66,9 @@ class Features:
     name: str  # as people know it
     has_hooks: bool = True
     has_row_numbers: bool = True  # people know its rows by number
-    sets_status_singly: bool = False
-    secret_names: Sequence[str] = field(default=("KOBO_TOKEN",))
+    forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
+    replaces_files: bool = False  # other bytes may come under a file's name
+    secret_names: Sequence[str] = ("KOBO_TOKEN",)
 
 
 class FormServer(Protocol):
@@ -157,11 +158,13 @@ class FormServer(Protocol):
         above: int,
         limit: int,
         since: Since | None = None,
+        differing: Callable[[Sequence[LightRow]], Sequence[int]] | None = None,
         ahead: Callable[[Page], None] = lambda page: None,
     ) -> Iterator[Page]:
         """Whole rows with a number above *above*, page by page in their order; at most *limit* to a page.
 
-        *since*: changes since then will be asked for next, which a server may answer in one. *ahead* is told of each page before it is given."""
+        *since*: changes since then will be asked for next, which a server may answer in one. *differing* picks those
+        that are not held as they are listed: a server whose rows cost may leave the others out, as `Page.unchanged`. *ahead* is told of each page before it is given."""
         ...
 
     def changes(self, asset_uid: str, since: Since) -> Iterator[tuple[str, Sequence[LightRow]]]:

@@ -24,7 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from zlib_ng import zlib_ng
 
-from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, excerpt_of
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, code_of, excerpt_of
 
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
@@ -35,6 +35,7 @@ CONNECT_S = 10.0
 BUSY_S = 5.0  # a gateway's error that comes sooner says that the server is away, not that a page is too much for it
 GOOD = range(200, 300)
 MOVED = (302, 303, 307, 308)
+NOT_MODIFIED = 304
 Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
 
@@ -209,14 +210,16 @@ class Transport:
             raise
 
     @contextmanager
-    def _open(self, method: str, url: str, *, is_signed: bool = True, **options: Any) -> Iterator[requests.Response]:
-        """*is_signed* False sends nothing of ours along: for an address that the server names."""
-        if self._authorization and not self._plain_http and _is_plain(url):
+    def _open(
+        self, method: str, url: str, *, is_signed: bool = True, is_secret: bool = False, **options: Any
+    ) -> Iterator[requests.Response]:
+        """*is_signed* False sends nothing of ours along: for an address that the server names. *is_secret*: what is sent is one."""
+        if ((self._authorization and is_signed) or is_secret) and not self._plain_http and _is_plain(url):
             raise KoboRefused(
-                "the token does not go over plain http to another machine",
+                "secrets do not go over plain http to another machine",
                 method=method,
                 url=url.partition("?")[0],
-                hint="write https:// in config/mission.toml, server.kf and server.kc",
+                hint="write https:// in config/mission.toml, server.kf and server.kc (server.url for ODK Central)",
             )
         if self._authorization and is_signed:
             options["headers"] = {**(options.get("headers") or {}), "Authorization": self._authorization}
@@ -278,6 +281,16 @@ class Transport:
             begins = start if response.status_code == 206 else 0
             yield Stream(begins, _whole_length(response, begins), self._chunks(response))
 
+    def is_changed(self, url: str, etag: str) -> bool:
+        """Whether what lies at *url* is no longer what had *etag*; what lies elsewhere by now cannot be told, and counts as the same."""
+        with self._open("GET", url, headers={"Accept": "*/*", "If-None-Match": etag}) as response:
+            if response.status_code == NOT_MODIFIED or response.status_code in MOVED:
+                return False
+            if response.status_code not in GOOD:
+                body, _ = self._read(response, self._monotonic() + self._timeout_s)
+                self._judge("GET", url.partition("?")[0], response, body)
+            return True
+
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         mark, got = self._monotonic() + self._timeout_s, 0
         while chunk := _some(response):
@@ -294,6 +307,8 @@ class Transport:
         if status in GOOD:
             return Answer(status, response.headers, body, packed)
         where: dict[str, Any] = {"method": method, "url": url, "status": status}
+        if status >= 400:
+            where["code"] = code_of(body)
         reason = excerpt_of(body) if status >= 400 else ""
         if status == 429 or status >= 500:
             again = "the next run tries again by itself; if it lasts, ask whoever runs the server"

@@ -51,6 +51,7 @@ class KoboServer(Projects):
         above: int,
         limit: int,
         since: Since | None = None,
+        differing: Callable[[Sequence[LightRow]], Sequence[int]] | None = None,
         ahead: Callable[[Page], None] = lambda page: None,
     ) -> Iterator[Page]:
         """Whole rows with an id above *above*, page by page in order of id; at most *limit* to a page.

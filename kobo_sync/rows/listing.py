@@ -66,13 +66,15 @@ class Page:
 
     An id below zero stands in for one that is none (`odd_rows.id_of`): such a row can only be set aside.
     *body* is what the rows were cut from, *packed* the same as the server compressed it; both empty
-    when the rows had to be written anew.
+    when the rows had to be written anew. *unchanged* are the ids of rows that are listed here and were left out: they are held as
+    they are listed.
     """
 
     count: int
     rows: tuple[tuple[int, bytes], ...]
     body: bytes = b""
     packed: bytes = b""
+    unchanged: tuple[int, ...] = ()
 
     @cached_property
     def digests(self) -> list[bytes]:

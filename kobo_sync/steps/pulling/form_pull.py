@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kobo_sync.form_server import FormServer, Since
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Severity
+from kobo_sync.rows.listing import LightRow
 from kobo_sync.steps.pulling.plan import Known, PullPlan, doubt, plan_pull
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.store.reconcile import Comparison, differing
@@ -73,14 +74,24 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     read, newest_is_there = 0, False
     limit = mission.config.pull.page_size
     since = None if plan.is_complete else _since(work, cursor)
-    for page in work.client.pages(work.asset_uid, above=above, limit=limit, since=since, ahead=mirror.ahead):
+    for page in work.client.pages(
+        work.asset_uid, above=above, limit=limit, since=since, differing=_differing(work, plan), ahead=mirror.ahead
+    ):
         mirror.write_page(page, mission.clock(), advance=True)
         read += len(page.rows)
-        newest_is_there = newest_is_there or any(submission_id == cursor.last_id for submission_id, _ in page.rows)
+        numbers = (*page.unchanged, *(number for number, _ in page.rows))
+        newest_is_there = newest_is_there or cursor.last_id in numbers
         mission.progress(work.form_id, read, read + page.count - len(page.rows))
     mirror.tally.counts["rows_read"] += read
     mirror.index()
     return newest_is_there
+
+
+def _differing(work: Work, plan: PullPlan) -> Callable[[Sequence[LightRow]], Sequence[int]] | None:
+    """What tells rows that are held as they are listed; nothing where all are to be read again."""
+    if work.wish.full or plan.restart:
+        return None
+    return lambda rows: differing(work.mirror.store, work.form_id, rows)
 
 
 def find_changes(work: Work, cursor: Cursor) -> None:

@@ -1,0 +1,1 @@
+"""ODK Central as it really answers."""

@@ -1,0 +1,156 @@
+"""Requests to ODK Central as one web user: signed in when first needed, and again before the session ends or when it is refused."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from kobo_sync.central.wire import protocol
+from kobo_sync.central.wire.protocol import Session
+from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnreachable
+from kobo_sync.rows.bodies import parse_object
+from kobo_sync.transport import Answer, Transport
+
+RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
+WRONG_PASSWORD, NO_PASSWORDS = "401.2", "401.5"
+
+
+class Asking:
+    """One web user of one project on one server at *url*.
+
+    It asks for *most_s* seconds from its making on at the most. Only what is safe to repeat is retried. E-mail and password go to
+    this address and nowhere else, the session's token lives in memory alone; over plain http to this machine only unless
+    *plain_http* lets them.
+    Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        project: int,
+        email: str,
+        password: str,
+        *,
+        timeout_s: float = 130,
+        retries: int = 5,
+        most_s: float = float("inf"),
+        plain_http: bool = False,
+        pace: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.url, self.project = url, project
+        self._email, self._password = email, password
+        self._monotonic, self._until, self._most_s = monotonic, monotonic() + most_s, most_s
+        self._clock, self._skew = clock, timedelta(0)
+        self._session: Session | None = None
+        self._signing_in = threading.Lock()
+        self._transport = Transport(
+            "",
+            timeout_s=timeout_s,
+            retries=retries,
+            secret_name="CENTRAL_EMAIL and CENTRAL_PASSWORD",
+            plain_http=plain_http,
+            pace=pace,
+            sleep=sleep,
+            jitter=jitter,
+            monotonic=monotonic,
+        )
+
+    def close(self) -> None:
+        """Give the connections back; the session is ended."""
+        if self._session:
+            try:
+                self._transport.send("DELETE", f"{self.url}{protocol.SESSIONS}/current", retry=False)
+            except (KoboRefused, KoboRejected, KoboUnreachable):
+                pass  # it ends by itself
+            self._session = None
+        self._transport.close()
+
+    def traffic(self) -> tuple[int, int]:
+        """(requests, bytes received as they came over the wire) so far."""
+        return self._transport.n_requests, self._transport.n_bytes
+
+    def pause(self, seconds: float) -> None:
+        """Wait before asking again."""
+        self._transport.sleep(seconds)
+
+    # ── the account ──
+
+    def me(self) -> str:
+        """The e-mail address of the account [a06]."""
+        return str(self._whoami()["email"])
+
+    def my_id(self) -> int:
+        """The number by which the server knows the account."""
+        return int(self._whoami()["id"])
+
+    def _whoami(self) -> Any:
+        data = parse_object(self.get(protocol.ME).body)
+        with protocol.known_shape():
+            return {"email": data.get("email") or data["displayName"], "id": data["id"]}
+
+    def server_time(self) -> datetime | None:
+        """The server's clock, from its Date header; None when it sends none."""
+        text = self.get(protocol.ME).headers.get("Date", "")
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+
+    # ── one request ──
+
+    def get(self, path: str, *, when_slow: int = 0, **options: Any) -> Answer:
+        """GET a path of the API."""
+        return self.send("GET", path, when_slow=when_slow, **options)
+
+    def send(self, method: str, path: str, **options: Any) -> Answer:
+        """One answer, signed in; a session that the server refuses is renewed once."""
+        return self.signed(lambda: self._transport.send(method, self.url + path, **options))
+
+    def signed(self, ask: Callable[[], Any]) -> Any:
+        """What *ask* gives within a session; once more in a new one when this one has ended."""
+        if self._monotonic() > self._until:
+            raise KoboUnreachable(
+                f"this run has asked for more than {self._most_s / 3600:g} hours and ends here",
+                hint="what was received is stored and the next run goes on; pull.most_hours sets the bound",
+            )
+        session = self._sign_in(None)
+        try:
+            return ask()
+        except KoboRefused as error:
+            if error.status != 401:
+                raise
+        self._sign_in(session)
+        return ask()
+
+    def _sign_in(self, refused: Session | None) -> Session:
+        """The session that is good now; one that was *refused* is not, unless another thread has renewed it meanwhile."""
+        with self._signing_in:
+            session = self._session
+            if session and session is not refused and self._clock() - self._skew < session.expires_at - RENEWED:
+                return session
+            self._session = None
+            self._transport.sign("")
+            credentials = {"email": self._email, "password": self._password}
+            try:
+                answer = self._transport.send("POST", self.url + protocol.SESSIONS, json=credentials, is_secret=True)
+            except KoboRefused as error:
+                raise self._refusal(error) from error
+            self._session = protocol.parse_session(answer.body)
+            said = answer.headers.get("Date", "")
+            # A session's end is a moment of the server's clock, which may go otherwise than ours.
+            self._skew = self._clock() - parsedate_to_datetime(said).astimezone(UTC) if said else timedelta(0)
+            self._transport.sign(f"Bearer {self._session.token}")
+            return self._session
+
+    def _refusal(self, error: KoboRefused) -> KoboRefused:
+        message, hint = "the server refuses this account", "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
+        if error.code == NO_PASSWORDS:
+            message = "people sign in to this server elsewhere (OpenID Connect): no program can"
+            hint = "ask whoever runs it for a server, or a user, with e-mail and password"
+        return KoboRefused(message, method="POST", url=f"{self.url}{protocol.SESSIONS}", status=401, hint=hint)

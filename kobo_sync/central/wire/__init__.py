@@ -1,0 +1,1 @@
+"""How ODK Central spells things: addresses, and answers as values; pure."""
