@@ -136,6 +136,7 @@ class Hook:
     name: str
     endpoint: str
     is_active: bool
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,18 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from kobo_sync.central.wire import protocol
 from kobo_sync.central.wire.protocol import Session
-from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnreachable
+from kobo_sync.errors import KoboError, KoboRefused, KoboUnreachable
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.transport import Answer, Transport
 
+T = TypeVar("T")
 RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
 WRONG_PASSWORD, NO_PASSWORDS = "401.2", "401.5"
 
@@ -67,10 +69,8 @@ class Asking:
     def close(self) -> None:
         """Give the connections back; the session is ended."""
         if self._session:
-            try:
+            with suppress(KoboError):  # it ends by itself
                 self._transport.send("DELETE", f"{self.url}{protocol.SESSIONS}/current", retry=False)
-            except (KoboRefused, KoboRejected, KoboUnreachable):
-                pass  # it ends by itself
             self._session = None
         self._transport.close()
 
@@ -112,7 +112,7 @@ class Asking:
         """One answer, signed in; a session that the server refuses is renewed once."""
         return self.signed(lambda: self._transport.send(method, self.url + path, **options))
 
-    def signed(self, ask: Callable[[], Any]) -> Any:
+    def signed(self, ask: Callable[[], T]) -> T:
         """What *ask* gives within a session; once more in a new one when this one has ended."""
         if self._monotonic() > self._until:
             raise KoboUnreachable(

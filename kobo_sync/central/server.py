@@ -301,7 +301,7 @@ class CentralServer(Projects):
         for server_key in server_keys:
             path = protocol.form_path(self.project, asset_uid, "submissions", server_key)
             reason = reasons.get(server_key, "")
-            headers = {protocol.NOTES: protocol.quote(reason[:1000], safe="")} if reason else {}
+            headers = {protocol.NOTES: protocol.quoted(reason[:1000])} if reason else {}
             try:
                 self.send("PATCH", path, json={"reviewState": protocol.STATES[status]}, headers=headers)
             except KoboRejected as error:
@@ -312,7 +312,7 @@ class CentralServer(Projects):
 
     def row_address(self, asset_uid: str, server_key: str) -> str:
         """Where people see the row in the server's own pages."""
-        form = protocol.quote(asset_uid, safe="")
+        form = protocol.quoted(asset_uid)
         return f"{self.url}/projects/{self.project}/forms/{form}/submissions/{protocol.quote(server_key, safe='')}"
 
 

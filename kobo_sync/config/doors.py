@@ -5,16 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
+CENTRAL = "odk-central"
 OF_EACH_MACHINE = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 
 
@@ -34,13 +35,18 @@ Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$"), AfterValidato
 
 
 class Server(Settings):
-    """KoboToolbox's two hosts, and projects to adopt (form_id = asset uid).
+    """KoboToolbox's two hosts *kf* and *kc*, and projects to adopt (form_id = asset uid).
+
+    Of the kind ``odk-central`` it is ODK Central at *url*, the forms those of one *project*, by its number.
 
     *plain_http* lets the token go over plain http to a host that is not this machine; doctor says so each time.
     *at_once* of its projects are pulled, and of its missions served, side by side, over all machines that share the work.
     *requests_per_minute* is how many this program sends there at the most (all missions of one service together).
     """
 
+    kind: Literal["kobotoolbox", "odk-central"] = "kobotoolbox"
+    url: Origin | Literal[""] = ""
+    project: int | None = Field(default=None, ge=1)
     kf: Origin
     kc: Origin
     assets: dict[str, str] = {}
@@ -49,6 +55,27 @@ class Server(Settings):
     plain_http: bool = False
     at_once: int = Field(default=2, ge=1, le=64)
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_host(cls, data: Any) -> Any:
+        """ODK Central has one address for all: programs, people and phones."""
+        if isinstance(data, dict) and data.get("kind") == CENTRAL:
+            data = {**data, "kf": data.get("url") or "", "kc": data.get("url") or ""}
+            for key, cure in (
+                ("url", "https://central.example.org"),
+                ("project", "1 (it stands in the project's address)"),
+            ):
+                if not data.get(key):
+                    raise ValueError(f"a server of the kind {CENTRAL} needs {key}: write {key} = {cure}")
+        elif isinstance(data, dict) and (data.get("url") or data.get("project")):
+            raise ValueError(f'url and project are of ODK Central: write kind = "{CENTRAL}" beside them')
+        return data
+
+    @property
+    def is_central(self) -> bool:
+        """Whether it is ODK Central."""
+        return self.kind == CENTRAL
 
 
 class OpenDoor(NamedTuple):

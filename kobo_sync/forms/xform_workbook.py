@@ -17,11 +17,12 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from kobo_sync.errors import FormError
 
-H, X, JR, ODK = (
+H, X, JR, ODK, ORX = (
     "{http://www.w3.org/1999/xhtml}",
     "{http://www.w3.org/2002/xforms}",
     "{http://openrosa.org/javarosa}",
     "{http://www.opendatakit.org/xforms}",
+    "{http://openrosa.org/xforms}",
 )
 Row = dict[str, str]
 
@@ -84,6 +85,11 @@ class _Reading:
         self._groups = {each.get("ref", ""): each for each in self._body.iter(f"{X}group") if each.get("ref")}
         self._sources = {each.get("id", ""): each for each in self._instances[1:]}
         self._choices: dict[str, list[Row]] = {}
+        self._defaults = {
+            each.get("ref", ""): each.get("value", "")
+            for each in document.iter(f"{X}setvalue")
+            if "first-load" in each.get("event", "") or "new-repeat" in each.get("event", "")
+        }
         # A count that is worked out stands in a question of its own, which the compiler makes.
         counts = [each.get(f"{JR}count", "").strip() for each in self._repeats.values()]
         self._counts = {path for path in counts if path.endswith("_count") and path not in self._controls}
@@ -120,7 +126,7 @@ class _Reading:
             seen.add(name)
             if here == f"{self._top}/meta":
                 if any(_local(child.tag) == "audit" for child in node):
-                    yield {"type": "audit", "name": "audit"}
+                    yield {"type": "audit", "name": "audit", **self._parameters(f"{here}/audit")}
             elif here in self._counts:
                 continue
             elif here in self._repeats:
@@ -149,8 +155,21 @@ class _Reading:
             row["appearance"] = control.get("appearance", "")
         if (node.text or "").strip():
             row["default"] = self._references(_MEDIA.sub("", (node.text or "").strip()))
+        elif path in self._defaults:
+            row["default"] = self._references(self._defaults[path])
+        row |= self._parameters(path)
         row["type"] = self._type(control, bind, name, row)
         return {"type": row.pop("type"), **row}
+
+    def _parameters(self, path: str) -> Row:
+        """What stands in a bind that is no column of its own: the size of pictures, what an audit notes."""
+        bind = self._binds.get(path)
+        given = [
+            f"{_local(key)}={text}"
+            for key, text in (bind.attrib.items() if bind is not None else ())
+            if key.startswith((ODK, ORX)) and _local(key) not in ("length",)
+        ]
+        return {"parameters": " ".join(given)} if given else {}
 
     def _type(self, control: Any, bind: Any, name: str, row: Row) -> str:
         data_type = bind.get("type", "string") if bind is not None else "string"
@@ -278,7 +297,7 @@ class _Reading:
             ("readonly", "read_only"),
         ):
             text = self._expression(bind, key)
-            if text and not (text == "false()"):
+            if text and text != "false()":
                 row[column] = "yes" if text == "true()" and column in ("required", "read_only") else text
         for key, column in (("constraintMsg", "constraint_message"), ("requiredMsg", "required_message")):
             text = bind.get(f"{JR}{key}", "") if bind is not None else ""
@@ -294,17 +313,22 @@ class _Reading:
 
     def _references(self, expression: str) -> str:
         """Paths to questions as XLSForms write them."""
+        expression = re.sub(
+            rf"\s?instance\('__last-saved'\){re.escape(self._top)}((?:/[\w.\-]+)+)\s?",
+            lambda path: f"${{last-saved#{path[1].rpartition('/')[2]}}}",
+            expression,
+        )
         text = re.sub(
             rf"\s?{re.escape(self._top)}((?:/[\w.\-]+)+)\s?",
-            lambda path: f" ${{{path[1].rpartition('/')[2]}}} ",
+            lambda path: f"${{{path[1].rpartition('/')[2]}}}",
             expression,
         )
         text = re.sub(
             r"\s?(?:current\(\)/)?(?:\.\./)+((?:[\w.\-]+/)*[\w.\-]+)\s?",
-            lambda path: f" ${{{path[1].rpartition('/')[2]}}} ",
+            lambda path: f"${{{path[1].rpartition('/')[2]}}}",
             text,
         )
-        return re.sub(r"  +", " ", re.sub(r"\(\s+|\s+\)", lambda bracket: bracket[0].strip(), text)).strip()
+        return text.strip()
 
 
 def _local(tag: Any) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -27,17 +27,20 @@ from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
+    from kobo_sync.central.server import CentralServer
     from kobo_sync.config.config import Config
     from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
     from kobo_sync.form_server import FormServer
     from kobo_sync.kobo.openrosa import SubmissionDoor
     from kobo_sync.kobo.pace import Pace
+    from kobo_sync.kobo.server import KoboServer
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
     from kobo_sync.store.zones import Answers, ZoneColumn
     from kobo_sync.workspace.attachment_files import AttachmentFiles
 
+CENTRAL = "CENTRAL"  # the client of ODK Central among those of this mission
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
 
@@ -177,6 +180,17 @@ class Mission:
         return self.server[1] if self.server else self.config.server.kc
 
     @property
+    def server_id(self) -> str:
+        """What tells this server, and the project that forms are in there, from any other: with it goes what was read."""
+        server = self.config.server
+        return f"{self.kf}/v1/projects/{server.project}" if self.is_central else self.kf
+
+    @property
+    def is_central(self) -> bool:
+        """Whether the server is ODK Central; a stand-in is KoboToolbox's."""
+        return self.server is None and self.config.server.is_central
+
+    @property
     def at_once(self) -> int:
         """How many pulls of the server, and missions at it, work side by side."""
         return min(self.config.at_once, self.most_at_once)
@@ -193,12 +207,14 @@ class Mission:
         return self.forms[form_id] if "forms" in self.__dict__ else self.workspace.form(form_id, self.config)
 
     def reader(self) -> FormServer:
-        """The client of the account that reads. Raises: ConfigError without a token."""
+        """The client of the account that reads. Raises: ConfigError without its secrets."""
+        if self.is_central:
+            return self._central()
         return self._client("KOBO_TOKEN", self._station_token() or self.config.secret("KOBO_TOKEN"))
 
     def deployer(self) -> FormServer:
         """The client of the account that deploys, or the reader's when there is one account."""
-        token = "" if self._station_token() else self.config.secret("KOBO_DEPLOY_TOKEN")
+        token = "" if self._station_token() or self.is_central else self.config.secret("KOBO_DEPLOY_TOKEN")
         return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
 
     @property
@@ -250,6 +266,47 @@ class Mission:
         address, given = urlsplit(self.kf), self.workspace.station_token()
         is_here = address.scheme == "http" and is_this_machine(address.hostname or "")
         return given[1] if given and is_here and address.port == given[0] else ""
+
+    def _central(self) -> CentralServer:
+        secrets = {name: self.config.secret(name) for name in ("CENTRAL_EMAIL", "CENTRAL_PASSWORD")}
+        for name, secret in secrets.items():
+            if not secret:
+                raise ConfigError(
+                    "the account on ODK Central is not there",
+                    file=SECRETS_FILE,
+                    key=name,
+                    hint=f"write {name}=… there (chmod 600), or set the environment variable: a web user of the project",
+                )
+        if CENTRAL not in self._clients:
+            from kobo_sync.central.server import CentralServer  # here: most verbs never meet the network
+
+            settings = self.config.server
+            self._clients[CENTRAL] = CentralServer(
+                settings.url,
+                settings.project or 0,
+                secrets["CENTRAL_EMAIL"],
+                secrets["CENTRAL_PASSWORD"],
+                timeout_s=settings.timeout_s,
+                retries=settings.retries,
+                plain_http=settings.plain_http,
+                pace=self._pace(),
+                most_s=self.config.pull.most_hours * 3600,
+            )
+        client = self._clients[CENTRAL]
+        return cast("CentralServer", client)
+
+    def kobo(self) -> KoboServer:
+        """The client of the account that deploys, for what KoboToolbox and field stations alone have.
+
+        Raises: ConfigError where the server is another.
+        """
+        client = self.deployer()
+        if self.is_central:
+            message = "this is for KoboToolbox and field stations; the server is ODK Central"
+            raise ConfigError(
+                message, file=MISSION_FILE, key="server.kind", hint="there is nothing to do on ODK Central"
+            )
+        return cast("KoboServer", client)
 
     def _client(self, name: str, token: str) -> FormServer:
         if not token:

@@ -402,7 +402,7 @@ def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, v
     moment = mission.clock() if done else None
     form_id = local.form.form_id
     mission.store.put_deployment(
-        Deployment(form_id, asset_uid, mission.kf, sha256, local.media_md5, version_id, moment)
+        Deployment(form_id, asset_uid, mission.server_id, sha256, local.media_md5, version_id, moment)
     )
 
 

@@ -16,9 +16,9 @@ from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic
 from kobo_sync.errors import ConfigError
-from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
+from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.steps.field_station import enumerators, station_accounts
 from kobo_sync.workspace.writing import write_atomic
 

@@ -102,7 +102,7 @@ def put_list(room: Mission, file: str, content: bytes) -> None:
 
     Raises: KoboError.
     """
-    client = room.deployer()
+    client = room.kobo()
     projects = Projects(room, client)
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     for form_id in room.config.roster.media_of if room.config.roster else ():

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from kobo_sync.config.doors import is_plain
 from kobo_sync.errors import KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
-from kobo_sync.kobo.wire.protocol import HOOK_NAME
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
 
@@ -23,6 +22,9 @@ def put_hooks(
     secret, url = mission.config.secret("HOOK_SECRET"), mission.config.service.public_url
     lines: list[str] = []
     findings: list[Finding] = []
+    if not client.features.has_hooks:
+        told = f"{client.features.name} calls nobody when submissions come: pulls go by the clock"
+        return [told] if secret and url else [], []
     if secret and is_plain(url) and not mission.config.server.plain_http:
         message = "no hook is made: its secret would go over plain http"
         cure = "set service.public_url to an https:// address; pulls by the clock go on without hooks"
@@ -30,7 +32,7 @@ def put_hooks(
     for form_id, uid in assets.items() if secret and url else ():
         endpoint = f"{url}/hook/{secret}/{form_id}"
         try:
-            ours = [hook for hook in client.hooks(uid) if hook.name == HOOK_NAME]
+            ours = [hook for hook in client.hooks(uid) if hook.is_ours]
             if any(hook.endpoint == endpoint and hook.is_active for hook in ours):
                 continue
             if not dry_run:

@@ -28,7 +28,7 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
     Raises: KoboUnreachable, KoboRefused, ConfigError.
     """
     started_at = mission.clock()
-    client = mission.reader()
+    client = mission.kobo()
     findings: list[Finding] = []
     lines: list[str] = []
     counts = {"paired": 0, "updated": 0, "unchanged": 0, "failed": 0}

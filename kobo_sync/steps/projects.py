@@ -23,14 +23,16 @@ class Projects:
         self._mission, self._client = mission, client
         deployments = mission.store.deployments() if remembered is None else remembered
         before = mission.store.projects_read() if remembered is None else {}
-        self._uids = {form_id: uid for form_id, (uid, server) in before.items() if uid and server == mission.kf}
-        self._uids |= {name: each.asset_uid for name, each in deployments.items() if each.server == mission.kf}
+        self._uids = {form_id: uid for form_id, (uid, server) in before.items() if uid and server == mission.server_id}
+        self._uids |= {name: each.asset_uid for name, each in deployments.items() if each.server == mission.server_id}
         self._uids |= {form_id: uid for form_id, uid in mission.adopted.items() if uid}
 
     def uid(self, form_id: str) -> str:
         """The asset uid of the form's project; empty when none is visible. Raises: ConfigError when two bear our mark."""
         if form_id in self._uids:
             return self._uids[form_id]
+        if self._client.features.forms_have_own_ids:
+            return form_id if any(asset.asset_uid == form_id for asset in self._there) else ""
         marked = [asset for asset in self.visible if asset.fingerprint.get("form_id") == form_id]
         if len(marked) > 1:
             names = " and ".join(sorted(f"{asset.asset_uid} ({asset.name})" for asset in marked))
@@ -45,7 +47,13 @@ class Projects:
     @cached_property
     def visible(self) -> list[Asset]:
         """The projects that this workspace deployed, as far as the account sees them; copies of them left out."""
-        return [asset for asset in self._client.assets() if is_of(asset, self._mission) and not is_copy(asset)]
+        if self._client.features.forms_have_own_ids:
+            return [asset for asset in self._there if asset.asset_uid in self._mission.config.forms]
+        return [asset for asset in self._there if is_of(asset, self._mission) and not is_copy(asset)]
+
+    @cached_property
+    def _there(self) -> list[Asset]:
+        return self._client.assets()
 
     @cached_property
     def foreign(self) -> list[Asset]:

@@ -227,7 +227,7 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
         "pulled_at": now,
         "read_at": work.began,
         "asset_uid": work.asset_uid,
-        "server": work.mission.kf,
+        "server": work.mission.server_id,
     }
     if comparison is None:
         n_live = server_n = mirror.cursor().n_live

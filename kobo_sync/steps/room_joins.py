@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 from kobo_sync.documents.pdf.barcodes import qr_svg
-from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.mission.mission import Mission
+from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.station.room.pages import Join, fixed_texts
 
 _SPECIAL = re.compile(r'([\\;,":])')

@@ -12,7 +12,7 @@ from kobo_sync.desk import runs
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.sheets import cells_sha256
-from kobo_sync.kobo.enrolment import payload, settings
+from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.words import FORM_STATES, LANGUAGES
 

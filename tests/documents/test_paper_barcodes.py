@@ -12,8 +12,8 @@ import pytest
 
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import _WIDTHS, code128_modules, code128_svg, qr_png
-from kobo_sync.kobo.enrolment import payload, settings
 from kobo_sync.language.speaking import Code
+from kobo_sync.phones.enrolment import payload, settings
 
 
 def _read(svg: str) -> str:

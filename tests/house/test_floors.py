@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "kobo_sync"
 KNOWLEDGE = {"forms", "config", "rows", "store/tables"}
 FOLDERS = {
     "cli": {"web", "service", "steps", "mission", "station", "desk", "engine", "workspace", "forms", "config"},
-    "web": {"service", "steps", "notices", "mission", "documents", "analysis", "desk", "store", "engine", "workspace", *KNOWLEDGE},
+    "web": {"service", "steps", "notices", "mission", "documents", "analysis", "desk", "store", "engine", "phones", "workspace", *KNOWLEDGE},
     "service": {"steps", "notices", "mission", "desk", "store", "engine", "workspace", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "engine", "databases", "phones", "workspace", "kobo", *KNOWLEDGE},
     "notices": {"mission", "documents", "desk", "workspace", *KNOWLEDGE},
@@ -43,7 +43,18 @@ FOLDERS = {
     "language": set(),
     "": set(),
 }  # fmt: skip
-PURE = {"deliverables", "checks", "documents", "analysis", "store/tables", "kobo/wire", "central/wire", "rows", "forms", "config"}
+PURE = {
+    "deliverables",
+    "checks",
+    "documents",
+    "analysis",
+    "store/tables",
+    "kobo/wire",
+    "central/wire",
+    "rows",
+    "forms",
+    "config",
+}
 IMPURE_MODULES = {"requests", "socket", "sqlite3", "subprocess"}
 IMPURE_CALLS = {"open", "uuid4", "now", "today", "utcnow", "read_text", "write_text", "read_bytes", "write_bytes"}
 

@@ -66,7 +66,12 @@ RIGHTS = {
 
 def project_path(project: int, *parts: str) -> str:
     """The path of a project, or of something below it."""
-    return "/".join((f"{API}/projects/{project}", *(quote(part, safe="") for part in parts)))
+    return "/".join((f"{API}/projects/{project}", *(quoted(part) for part in parts)))
+
+
+def quoted(text: str) -> str:
+    """*text* as one part of a path, or as a header may hold it."""
+    return quote(text, safe="")
 
 
 def form_path(project: int, form_id: str, *parts: str) -> str:
@@ -205,7 +210,7 @@ def parse_mark(notes: Any) -> dict[str, str]:
 def render_mark(mark: Mapping[str, str]) -> dict[str, str]:
     """The header that keeps *mark* with a publication."""
     text = json.dumps({MARK_KEY: dict(mark)}, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return {NOTES: quote(text, safe="")}
+    return {NOTES: quoted(text)}
 
 
 def parse_media(body: bytes) -> list[MediaFile]:

@@ -115,7 +115,16 @@ def parse_hooks(body: bytes) -> list[Hook]:
     """The REST services of a project [i14]. Raises: KoboUnexpected."""
     rows = take(parse_object(body), "results")
     with _known_shape():
-        return [Hook(str(row["uid"]), str(row["name"]), str(row["endpoint"]), bool(row.get("active"))) for row in rows]
+        return [
+            Hook(
+                str(row["uid"]),
+                str(row["name"]),
+                str(row["endpoint"]),
+                bool(row.get("active")),
+                is_ours=row["name"] == HOOK_NAME,
+            )
+            for row in rows
+        ]
 
 
 def path_of(link: str) -> str:

@@ -22,7 +22,7 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
     share = work.mission.config.pull.max_gone_share
     cure = "if they were deleted, run `kobo-sync pull --accept-deletions`"
     reason = "" if accept else _less_is_seen(work, cursor)
-    if cursor.asset_uid not in ("", work.asset_uid) or cursor.server not in ("", work.mission.kf):
+    if cursor.asset_uid not in ("", work.asset_uid) or cursor.server not in ("", work.mission.server_id):
         # Never a hint at what would bury all that is held of the project before.
         cure = (
             f"if {work.asset_uid} is not the project meant, name the right one under server.assets; what is held stays"
@@ -49,7 +49,7 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
 def _less_is_seen(work: Work, cursor: Cursor) -> str:
     """Why this account may see less than it did; empty when it sees what it saw."""
     asset, _ = work.client.asset(work.asset_uid)
-    if (cursor.asset_uid, cursor.server) not in (("", ""), (work.asset_uid, work.mission.kf)):
+    if (cursor.asset_uid, cursor.server) not in (("", ""), (work.asset_uid, work.mission.server_id)):
         return "the form is read from another project or server than before"
     if cursor.owner and asset.owner != cursor.owner:
         return f"the project's owner changed ({cursor.owner} → {asset.owner})"

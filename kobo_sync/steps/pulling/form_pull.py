@@ -56,7 +56,7 @@ class Work:
 
 def plan_of(work: Work, cursor: Cursor) -> PullPlan:
     """What to read."""
-    same = (cursor.asset_uid, cursor.server) in (("", ""), (work.asset_uid, work.mission.kf))
+    same = (cursor.asset_uid, cursor.server) in (("", ""), (work.asset_uid, work.mission.server_id))
     before = Known(cursor.last_id >= 0, same, cursor.reconciled_at)
     hours = work.mission.config.pull.complete_hours
     return plan_pull(before, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
