@@ -171,7 +171,7 @@ class Projects(Asking):
             )
         version = _version_of(release, asset.version_id if asset else "", xform)
         mark = protocol.render_mark(release.mark(form_id, version, release.media))
-        path = f"{self._form(form_id, 'draft', 'publish')}?version={protocol.quote(version, safe='')}"
+        path = f"{self._form(form_id, 'draft', 'publish')}?version={protocol.quoted(version)}"
         try:
             self.send("POST", path, headers=mark, retry=False)
         except KoboRejected as error:

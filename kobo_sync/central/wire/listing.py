@@ -150,7 +150,7 @@ def row_of(listed: Listed, xml: bytes, fields: Fields, files_path: str, present:
             "media_file_basename": name,
             "question_xpath": path,
             "mimetype": mimetypes.guess_type(name)[0] or "",
-            "download_url": f"{files_path}/{protocol.quote(name, safe='')}",
+            "download_url": f"{files_path}/{protocol.quoted(name)}",
         }
         for name, path in sorted(files.items())
         if present is None or name in present
