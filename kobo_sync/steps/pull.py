@@ -10,7 +10,7 @@ from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.projects import Projects, uid_or_finding
-from kobo_sync.steps.pulling.attachments import fetch_files, lives
+from kobo_sync.steps.pulling.attachments import fetch_files, lives, replaced
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
@@ -19,9 +19,11 @@ from kobo_sync.steps.pulling.plan import doubt
 from kobo_sync.steps.relay import relay_by_itself
 from kobo_sync.store.attachments import (
     WantedFile,
+    current_files,
     erased_files,
     file_here,
     file_missing,
+    file_replaced,
     files_here,
     files_lost,
     n_wanted,
@@ -168,6 +170,7 @@ def _fetch_files(work: Work) -> None:
     missing: list[tuple[WantedFile, str]] = []
     if not work.wish.quick:
         _examine_files(work)
+        _look_for_replaced(work)
     n, files = n_wanted(store, work.form_id), wanted_files(store, work.form_id)
     if not mission.files.is_marked and (n or files_here(store, work.form_id)):
         mission.files.mark()
@@ -198,6 +201,16 @@ def _fetch_files(work: Work) -> None:
             f"{len(missing)} attached files could not be downloaded: {shown}{more}",
             "the next pull asks again",
         )
+
+
+def _look_for_replaced(work: Work) -> None:
+    """See whether other bytes came under the names of files that are here; only where a server does that, for each is asked for."""
+    if not work.client.features.replaces_files:
+        return
+    files = current_files(work.mission.store, work.form_id)
+    for file in replaced(work.client, work.mission.files, files):
+        file_replaced(work.mission.store, work.form_id, file)
+        work.mirror.tally.counts["files_replaced"] += 1
 
 
 def _examine_files(work: Work) -> None:

@@ -94,6 +94,33 @@ def files_here(store: Store, form_id: str) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+@dataclass(frozen=True)
+class ReceivedFile:
+    """A current file of a live row, whose bytes are here under *sha256*."""
+
+    root_uuid: str
+    attachment_uid: str
+    url: str
+    sha256: str
+
+
+def current_files(store: Store, form_id: str) -> list[ReceivedFile]:
+    """The current files of live rows that were received, by row and name."""
+    joined = A.join(S, (A.c.form_id == S.c.form_id) & (A.c.root_uuid == S.c.root_uuid))
+    here = (A.c.form_id == form_id, A.c.sha256.is_not(None), A.c.is_current, ~A.c.is_deleted, S.c.gone_at.is_(None))
+    columns = (A.c.root_uuid, A.c.attachment_uid, A.c.url, A.c.sha256)
+    query = sa.select(*columns).select_from(joined).where(*here).order_by(A.c.root_uuid, A.c.attachment_uid)
+    with store.read() as connection:
+        return [ReceivedFile(*row) for row in connection.execute(query)]
+
+
+def file_replaced(store: Store, form_id: str, file: ReceivedFile) -> None:
+    """Record that the server has other bytes under the file's name by now: they are wanted; those that are here stay."""
+    mine = (A.c.form_id == form_id) & (A.c.root_uuid == file.root_uuid) & (A.c.attachment_uid == file.attachment_uid)
+    with store.begin() as connection:
+        connection.execute(A.update().where(mine).values(sha256=None, error=None))
+
+
 def received_files(store: Store) -> list[str]:
     """SHA-256 of all files that were received and not erased on purpose, whatever became of their rows. Raises: StoreError."""
     with store.read() as connection:

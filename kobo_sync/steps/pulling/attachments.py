@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
 from kobo_sync.form_server import FormServer
-from kobo_sync.store.attachments import WantedFile, sniff
+from kobo_sync.store.attachments import ReceivedFile, WantedFile, sniff
 from kobo_sync.transport import Stream
 from kobo_sync.workspace.attachment_files import AttachmentFiles
 from kobo_sync.workspace.private import private_folder
@@ -65,6 +65,29 @@ def fetch_files(
                 yield fetched
         while waiting:
             yield waiting.popleft().result()
+
+
+def replaced(client: FormServer, place: AttachmentFiles, files: Sequence[ReceivedFile]) -> Iterator[ReceivedFile]:
+    """Those of *files* under whose name the server has other bytes than those that are here; those erased here are not asked for.
+
+    Raises: KoboError.
+    """
+
+    def is_other(file: ReceivedFile) -> bool:
+        try:
+            md5 = hashlib.md5(place.read(file.sha256), usedforsecurity=False).hexdigest()
+            return client.is_replaced(file.url, md5)
+        except OSError:
+            return False
+        except KoboRejected as error:  # cleared there meanwhile: what is here stays
+            if error.status != 404:
+                raise
+            return False
+
+    with ThreadPoolExecutor(AT_ONCE, "file") as pool:
+        for file, is_replaced in zip(files, pool.map(is_other, files), strict=True):
+            if is_replaced:
+                yield file
 
 
 def lives(client: FormServer) -> bool:
