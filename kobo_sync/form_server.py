@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from kobo_sync.model import Asset, Hook, MediaFile, Validation
+from kobo_sync.model import Asset, Hook, MediaFile, Phone, Validation
 
 if TYPE_CHECKING:
     from kobo_sync.rows.listing import LightRow, Page, RowStatus
@@ -67,6 +67,7 @@ class Features:
     has_hooks: bool = True
     has_row_numbers: bool = True  # people know its rows by number
     forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
+    knows_phones: bool = False  # each by itself, with a secret of its own
     replaces_files: bool = False  # other bytes may come under a file's name
     secret_names: Sequence[str] = ("KOBO_TOKEN",)
 
@@ -147,6 +148,20 @@ class FormServer(Protocol):
 
     def put_hook(self, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
         """Have the server call *endpoint* when submissions come."""
+        ...
+
+    # ── phones, where the server knows each by itself ──
+
+    def phones(self) -> list[Phone]:
+        """The phones that may submit, by name."""
+        ...
+
+    def add_phone(self, name: str) -> Phone:
+        """The phone called *name*, made where there is none."""
+        ...
+
+    def revoke_phone(self, key: str) -> None:
+        """Take a phone's right away; what it sent stays."""
         ...
 
     # ── submissions ──

@@ -140,6 +140,27 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Phone:
+    """A phone that a server knows by itself. *server_url* is its own address there, which is its secret: whoever has it may submit."""
+
+    key: str
+    name: str
+    added_at: str
+    last_used_at: str
+    server_url: str = field(repr=False)
+
+    @property
+    def added(self) -> datetime:
+        """When it was added."""
+        return datetime.fromisoformat(self.added_at)
+
+    @property
+    def last_used(self) -> datetime | None:
+        """When it was seen last; None when it never was."""
+        return datetime.fromisoformat(self.last_used_at) if self.last_used_at else None
+
+
+@dataclass(frozen=True)
 class MediaFile:
     """A form_media file of an asset; *md5* in hex."""
 

@@ -93,6 +93,15 @@ def enrol_command(
     return enrol(mission, user=user, **options)
 
 
+@verb(name="phones")
+@click.option("--revoke", multiple=True, metavar="NAME", help="Let this phone submit no more; what it sent stays.")
+def phones_command(mission: Mission, revoke: tuple[str, ...]) -> Report:
+    """List the phones that may submit (ODK Central), or revoke lost ones."""
+    from kobo_sync.steps.phones import phones
+
+    return phones(mission, revoke=revoke)
+
+
 @verb(name="relay")
 @click.argument("form_ids", nargs=-1)
 @click.option("--again", is_flag=True, help="Try once more what the server refused.")

@@ -14,7 +14,7 @@ from kobo_sync.form_server import Examined, Features, Since
 from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
 from kobo_sync.kobo.projects import Projects
 from kobo_sync.kobo.wire import protocol
-from kobo_sync.model import Validation
+from kobo_sync.model import Phone, Validation
 from kobo_sync.rows.listing import (
     LIGHT_FIELDS,
     STATUS_FIELDS,
@@ -37,6 +37,17 @@ class KoboServer(Projects):
     """KoboToolbox, or a field station, as a `FormServer`: see `Asking` for the account."""
 
     features = Features("KoboToolbox")
+
+    def phones(self) -> list[Phone]:
+        """None: this server knows accounts."""
+        return []
+
+    def add_phone(self, name: str) -> Phone:
+        """Nothing to add: this server knows accounts."""
+        raise NotImplementedError(self.features.name)
+
+    def revoke_phone(self, key: str) -> None:
+        """Nothing to revoke: this server knows accounts."""
 
     def examine(self) -> Iterator[Examined]:
         """Nothing but what is asked of every server."""

@@ -15,17 +15,18 @@ _COLOR = "#1F4E79"
 
 
 def settings(
-    server_url: str, username: str, *, project: str, language: str = "", password: str = ""
+    server_url: str, username: str, *, project: str, language: str = "", password: str = "", metadata_username: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """What a phone is to be set to: *server_url* is KoboToolbox's address for phones; no password by default.
+    """What a phone is to be set to: *server_url* is the server's address for phones; no password by default.
+
+    With *metadata_username* the address itself says who the phone is (ODK Central), and nobody signs in.
 
     Forms follow the server exactly, so that a new roster reaches phones by itself; sending is automatic.
     """
     general: dict[str, Any] = {
         "protocol": "odk_default",
         "server_url": server_url.rstrip("/"),
-        "username": username,
-        "metadata_username": username,
+        "metadata_username": metadata_username or username,
         "form_update_mode": "match_exactly",
         "periodic_form_updates_check": "every_fifteen_minutes",
         "automatic_update": True,
@@ -33,6 +34,8 @@ def settings(
         "autosend": "wifi_and_cellular",
         "delete_send": False,
     }
+    if username:
+        general["username"] = username
     if language:
         general["app_language"] = language
     if password:

@@ -20,6 +20,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
 from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.steps.field_station import enumerators, station_accounts
+from kobo_sync.steps.phones import server_of_phones
 from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
@@ -44,11 +45,12 @@ def enrol(
     """
     started_at = mission.clock()
     if leads_here(mission.kc):
+        key = "server.url" if mission.is_central else "server.kc"
         hint = (
             f"give [server] kc the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
         )
         message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
-        raise ConfigError(message, file=MISSION_FILE, key="server.kc", hint=hint)
+        raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
     password = mission.environ.get(PASSWORD, "") if with_password else ""
     if with_password and not password:
         raise ConfigError(
@@ -62,7 +64,40 @@ def enrol(
                 f"{account!r} is no account's name", file=where, key="user", hint="write it as on KoboToolbox"
             )
         sheets.append((account, person, password))
-    return _written(mission, started_at, mission.kc, sheets, language, output or mission.workspace.out / "enrolment")
+    folder = output or mission.workspace.out / "enrolment"
+    if mission.is_central:
+        return _enrolled(mission, started_at, [(account, person) for account, person, _ in sheets], language, folder)
+    return _written(mission, started_at, mission.kc, sheets, language, folder)
+
+
+def _enrolled(
+    mission: Mission, started_at: datetime, people: Sequence[tuple[str, str]], language: str, folder: Path
+) -> Report:
+    """The same where the server knows each phone by itself: its address is its secret, and nobody types a password."""
+    server = server_of_phones(mission)
+    config = mission.config.mission
+    files: dict[str, bytes] = {}
+    for account, person in people:
+        phone = server.add_phone(account)
+        chosen = settings(
+            phone.server_url, "", project=config.programme or config.title, language=language, metadata_username=account
+        )
+        code = payload(chosen)
+        files[f"{account}.png"] = qr_png(code)
+        files[f"{account}.pdf"] = enrolment_pdf(
+            code,
+            user=account,
+            name=person,
+            mission=config.document_title,
+            server=mission.kc,
+            secret="code",
+            languages=config.written_languages,
+        )
+    lines = _write(folder, files)
+    lines.append(
+        "each code is the phone's secret: whoever photographs it may submit; print them, then delete these files"
+    )
+    return mission.report("enrol", started_at, {"enumerators": len(people)}, [], lines)
 
 
 def enrol_at_station(mission: Mission, url: str, *, language: str = "fr", output: Path | None = None) -> Report:
@@ -103,7 +138,7 @@ def _written(
             name=person,
             mission=config.document_title,
             server=server,
-            with_password=bool(password),
+            secret="password" if password else "",
             languages=config.written_languages,
         )
     lines = _write(folder, files)

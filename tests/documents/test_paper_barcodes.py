@@ -73,9 +73,7 @@ def test_a_settings_code_decodes_and_holds_no_password() -> None:
 def test_the_sheet_of_a_phone_speaks_the_languages_of_those_who_read_it(
     languages: tuple[Code, ...], first: str, others: str
 ) -> None:
-    sheet = enrolment_pdf(
-        "code", user="maha", name="", mission="M", server="https://x", with_password=False, languages=languages
-    )
+    sheet = enrolment_pdf("code", user="maha", name="", mission="M", server="https://x", languages=languages)
     text = pypdfium2.PdfDocument(sheet)[0].get_textpage().get_text_range().replace("\r\n", " ")
     assert first in text and others in text
     if "fr" not in languages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kobo_sync.documents.pdf.barcodes import code128_modules, code128_svg, qr_svg
 from kobo_sync.documents.pdf.typeset import pdf
@@ -131,18 +132,25 @@ def enrolment_pdf(
     name: str,
     mission: str,
     server: str,
-    with_password: bool,
+    secret: Literal["", password, code] = "",
     languages: Sequence[Code] = ("fr", "ar"),
 ) -> bytes:
-    """One A4 page that sets up a phone: *code* as a large QR code, what to do in each of *languages* side by side, the page in the first.
+    """One A4 page that sets up a phone; *secret* says what its code holds: a password, or the phone's whole right. *code* as a large QR code, what to do in each of *languages* side by side, the page in the first.
 
     Raises: DocumentError.
     """
-    columns = [_steps(language, with_password=with_password) for language in languages]
+    columns = [_steps(language, types_password=not secret) for language in languages]
     with speaking(languages[0]):
-        warning = t(
-            "This sheet holds a password: do not photograph it, do not put it up, do not send it; destroy it after use."
-        )
+        warnings = {
+            "": "",
+            "password": t(
+                "This sheet holds a password: do not photograph it, do not put it up, do not send it; destroy it after use."
+            ),
+            "code": t(
+                "This code is the phone’s secret: whoever scans or photographs it can send submissions. "
+                "Do not put it up, do not send it; destroy it after use. If the phone is lost, have it revoked."
+            ),
+        }
         data = {
             "mission": typography.spaced(mission),
             "heading": t("Set up the phone"),
@@ -151,17 +159,17 @@ def enrolment_pdf(
             "for_word": typography.spaced(t("For:")),
             "account_word": typography.spaced(t("Account:")),
             "svg": qr_svg(code),
-            "warning": typography.spaced(warning) if with_password else "",
+            "warning": typography.spaced(warnings[secret]),
             "steps": columns,
             "foot": typography.spaced(t("Server: {server}. Give this sheet to the person named alone.", server=server)),
         }
         return pdf(_ENROLMENT, data, title=f"{t('Set up the phone')} – {user}")
 
 
-def _steps(language: Code, *, with_password: bool) -> dict[str, object]:
+def _steps(language: Code, *, types_password: bool) -> dict[str, object]:
     """What to do, told in *language*."""
     steps = list(_STEPS)
-    if with_password:
+    if not types_password:
         steps[_PASSWORD_STEP] = _NOTHING_TO_TYPE
     with speaking(language):
         return {

@@ -1,0 +1,56 @@
+"""The phones that may submit, on a server that knows each by itself: listed, and revoked when one is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.errors import ConfigError
+from kobo_sync.form_server import FormServer
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Phone, Report
+
+
+def phones(mission: Mission, *, revoke: Sequence[str] = ()) -> Report:
+    """The phones of the project; those named in *revoke* may submit no more from now on, and what they sent stays.
+
+    Raises: ConfigError for a server that does not know phones, and for a name that no phone has; KoboError.
+    """
+    started_at = mission.clock()
+    server = server_of_phones(mission)
+    there = server.phones()
+    unknown = sorted(set(revoke) - {phone.name for phone in there})
+    if unknown:
+        names = ", ".join(phone.name for phone in there) or "none"
+        raise ConfigError(
+            f"there is no phone called {unknown[0]!r}", file="the project", key="--revoke", hint=f"there are: {names}"
+        )
+    lines = []
+    for phone in there:
+        if phone.name in revoke:
+            server.revoke_phone(phone.key)
+            lines.append(f"{phone.name}: revoked; what it sent stays")
+        else:
+            lines.append(_line(mission, phone))
+    n_revoked = sum(phone.name in revoke for phone in there)
+    counts = {"phones": len(there) - n_revoked, "revoked": n_revoked}
+    return mission.report("phones", started_at, counts, [], lines or ["no phone is enrolled yet"])
+
+
+def server_of_phones(mission: Mission) -> FormServer:
+    """The server, where it knows each phone by itself. Raises: ConfigError."""
+    server = mission.deployer()
+    if not server.features.knows_phones:
+        raise ConfigError(
+            f"{server.features.name} knows accounts, not phones",
+            file=MISSION_FILE,
+            key="server.kind",
+            hint="close the account there; the station's accounts are those of `kobo-sync station accounts`",
+        )
+    return server
+
+
+def _line(mission: Mission, phone: Phone) -> str:
+    added = mission.local(phone.added)
+    used = mission.local(phone.last_used) if phone.last_used else ""
+    return f"{phone.name}: since {added}" + (f", last used {used}" if used else ", not used yet")
