@@ -231,7 +231,3 @@ class FormServer(Protocol):
     ) -> list[str]:
         """Set the status of rows, empty clears it, with the *reasons* where the server keeps them; returns those that it has not."""
         ...
-
-    def row_address(self, asset_uid: str, server_key: str) -> str:
-        """Where people see the row."""
-        ...

@@ -44,11 +44,12 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
 
         if record["validation"] == "not_approved" or ("consent" in fields and said("consent") != config.codes.yes):
             continue
-        code, where = said("person"), f"{roster.form}, submission {record['submission_id']}"
+        number = _number(record, config)
+        code, where = said("person"), f"{roster.form}, submission {number}"
         if not code or code in first_rows:
-            findings.append(_left_out(roster.form, record, said("zone"), code, first_rows.get(code, "")))
+            findings.append(_left_out(roster.form, record, number, said("zone"), code, first_rows.get(code, "")))
             continue
-        first_rows[code] = str(record["submission_id"])
+        first_rows[code] = number
         latin = " ".join(part for part in (said("family_name"), said("given_name")) if part)
         label = " / ".join(part for part in (latin, said("name_ar")) if part) or code
         rows.append(
@@ -71,14 +72,14 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
     return RosterPlan(tuple(rows), (*findings, *_likely_twins(people, roster.form)))
 
 
-def _left_out(form_id: str, record: Mapping[Any, Any], zone: str, code: str, taken_by: str) -> Finding:
+def _left_out(form_id: str, record: Mapping[Any, Any], number: str, zone: str, code: str, taken_by: str) -> Finding:
     reason = (
         f"participant code {code} stands already in submission {taken_by}" if code else "there is no participant code"
     )
     return Finding(
         "ROSTER001",
         "warning",
-        f"{form_id}, submission {record['submission_id']}",
+        f"{form_id}, submission {number}",
         f"{reason}: left out of the roster",
         "correct the code on the server; the next pull mends the roster",
         zone=zone,
@@ -110,3 +111,8 @@ def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str
                     zone=zone,
                     form_id=form_id,
                 )
+
+
+def _number(record: Mapping[Any, Any], config: Config) -> str:
+    """What people call the row: its number on KoboToolbox, the beginning of its uuid on ODK Central."""
+    return f"{str(record['root_uuid'])[:8]}…" if config.server.is_central else str(record["submission_id"])

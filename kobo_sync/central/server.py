@@ -311,11 +311,6 @@ class CentralServer(Phones):
                 missing.append(server_key)
         return missing
 
-    def row_address(self, asset_uid: str, server_key: str) -> str:
-        """Where people see the row in the server's own pages."""
-        form = protocol.quoted(asset_uid)
-        return f"{self.url}/projects/{self.project}/forms/{form}/submissions/{protocol.quoted(server_key)}"
-
 
 def _distinct(rows: Iterator[Listed] | Sequence[Listed]) -> list[Listed]:
     """The rows, one for each submission: a broken one is listed twice."""

@@ -49,7 +49,7 @@ def gathered(facts: Facts) -> list[Part]:
     for sheet in sheets(facts):
         names = {name: place for place, name in enumerate(dict.fromkeys(sheet.enumerators))}
         rows = np.zeros(len(sheet), _ROW)
-        rows["id"] = [int(each or 0) for each in sheet.ids]
+        rows["id"] = [int(each or 0) for each in sheet.column("submission_id")]
         rows["who"] = [names[name] for name in sheet.enumerators]
         rows["day"], rows["minutes"], rows["missing"] = sheet.days, minutes(sheet), _missing(sheet)
         parts.append(Part(sheet.form_id, tuple(names), rows.tobytes()))

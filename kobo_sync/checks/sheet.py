@@ -130,7 +130,9 @@ class Sheet:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The rows' ids on the server."""
+        """What people know the rows by: their numbers on the server, or where it gives none the beginnings of their uuids."""
+        if self.config.server.is_central:
+            return [f"{root[:8]}…" for root in self.roots]
         return self.column("submission_id")
 
     @cached_property

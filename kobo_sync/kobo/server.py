@@ -259,10 +259,6 @@ class KoboServer(Projects):
                 statuses += page
         return {status.server_key: status for status in statuses}
 
-    def row_address(self, asset_uid: str, server_key: str) -> str:
-        """Where people see the row."""
-        return protocol.row_address(self.kf, asset_uid, server_key)
-
     def count(self, asset_uid: str) -> int:
         """How many rows the data listing holds."""
         path = protocol.data_path(asset_uid, limit=1, fields=("_id",))

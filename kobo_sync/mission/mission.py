@@ -200,6 +200,16 @@ class Mission:
         """The projects that the config names, form_id → asset uid; none on a stand-in server."""
         return {} if self.server else dict(self.config.server.assets)
 
+    def row_addresses(self, asset_uid: str, server_key: str) -> tuple[str, str, str]:
+        """Where people see a row on the server, where they correct it, and the table that it stands in."""
+        if self.is_central:
+            from kobo_sync.central.wire import protocol as central
+
+            return central.row_addresses(self.kf, self.config.server.project or 0, asset_uid, server_key)
+        from kobo_sync.kobo.wire import protocol
+
+        return protocol.row_addresses(self.kf, asset_uid, server_key)
+
     def form(self, form_id: str) -> Form:
         """One form as its workbook is now, whatever is wrong with the others. Raises: FormError, ConfigError."""
         if form_id in self.form_faults:

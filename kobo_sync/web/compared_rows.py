@@ -24,14 +24,14 @@ _NUMBERED = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True)
 class Row:
-    """One submission and where KoboToolbox shows it; *submission_id* is 0 and addresses empty for one that is gone.
+    """One submission and where its server shows it; *number*, by which people know it, and addresses are empty for one that is gone.
 
     *has_page*: it has answers to show, those from before it was deleted included; an erased one has none.
     """
 
     form_id: str
     root_uuid: str
-    submission_id: int = 0
+    number: str = ""
     submitted_at: datetime | None = None
     submitted_by: str = ""
     view_url: str = ""
@@ -102,13 +102,12 @@ def _row(mission: Mission, form_id: str, root_uuid: str, submission: Submission 
     deployment = mission.store.deployments().get(form_id)
     if submission is None:
         return Row(form_id, root_uuid)
-    row = (form_id, root_uuid, submission.submission_id, submission.submitted_at, submission.submitted_by)
+    server_key = mission.store.server_keys(form_id, [root_uuid]).get(root_uuid, "")
+    number = f"{root_uuid[:8]}…" if mission.is_central else server_key
+    row = (form_id, root_uuid, number, submission.submitted_at, submission.submitted_by)
     if deployment is None:
         return Row(*row)
-    # KoboToolbox sends the browser on to its own page of the row: kpi's aliases `enketo/redirect/…`.
-    data = f"{mission.kf}/api/v2/assets/{deployment.asset_uid}/data/{submission.submission_id}/enketo/redirect"
-    project = f"{mission.kf}/#/forms/{deployment.asset_uid}/data/table"
-    return Row(*row, f"{data}/view/", f"{data}/edit/", project)
+    return Row(*row, *mission.row_addresses(deployment.asset_uid, server_key))
 
 
 class Questions:

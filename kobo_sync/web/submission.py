@@ -32,6 +32,7 @@ STATUSES = {
     "approved": later("approved"),
     "not_approved": later("not approved"),
     "on_hold": later("on hold"),
+    "edited": later("edited after a decision"),
     "": later("no status"),
 }
 

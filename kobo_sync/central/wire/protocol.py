@@ -93,6 +93,13 @@ def listing_path(project: int, form_id: str, *, where: str = "", top: int = PAGE
     )
 
 
+def row_addresses(url: str, project: int, form_id: str, server_key: str) -> tuple[str, str, str]:
+    """Where people see a row, where they correct it, and the table that it stands in; older servers know them after a ``#`` only."""
+    table = f"{url}/#/projects/{project}/forms/{quoted(form_id)}/submissions"
+    edit = f"{url}{form_path(project, form_id, 'submissions', server_key)}/edit"
+    return f"{table}/{quoted(server_key)}", edit, table
+
+
 def changed_since(arrived: datetime, changed: datetime) -> str:
     """The filter for all that arrived since the one moment, or was edited, reviewed or deleted since the other [f08c]."""
     first, then = _moment(arrived), _moment(changed)

@@ -83,6 +83,9 @@ _STEPS = (
 )
 _NOTHING_TO_TYPE = later("There is nothing to type: the code holds the password already.")
 _PASSWORD_STEP = 3
+Secret = Literal[
+    "", "password", "code"
+]  # what the code of a sheet gives away: nothing, a password, the phone's whole right
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,10 @@ def enrolment_pdf(
     name: str,
     mission: str,
     server: str,
-    secret: Literal["", password, code] = "",
+    secret: Secret = "",
     languages: Sequence[Code] = ("fr", "ar"),
 ) -> bytes:
-    """One A4 page that sets up a phone; *secret* says what its code holds: a password, or the phone's whole right. *code* as a large QR code, what to do in each of *languages* side by side, the page in the first.
+    """One A4 page that sets up a phone: *code* as a large QR code, what to do in each of *languages* side by side, the page in the first.
 
     Raises: DocumentError.
     """

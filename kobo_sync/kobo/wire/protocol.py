@@ -92,9 +92,10 @@ def validated_since(timestamp: int) -> dict[str, Any]:
     return {"_validation_status.timestamp": {"$gte": timestamp}}
 
 
-def row_address(kf: str, asset_uid: str, submission_id: str) -> str:
-    """Where KoboToolbox opens a row in its web form."""
-    return f"{kf}{API}/assets/{quote(asset_uid)}/data/{quote(submission_id)}/enketo/redirect"
+def row_addresses(kf: str, asset_uid: str, submission_id: str) -> tuple[str, str, str]:
+    """Where people see a row, where they correct it, and the table that it stands in: kpi sends them on (`enketo/redirect/…`)."""
+    row = f"{kf}{asset_path(asset_uid, 'data', submission_id)}enketo/redirect"
+    return f"{row}/view/", f"{row}/edit/", f"{kf}/#/forms/{asset_uid}/data/table"
 
 
 def hook_body(endpoint: str) -> dict[str, Any]:
