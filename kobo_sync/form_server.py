@@ -50,6 +50,18 @@ class Release:
 
 
 @dataclass(frozen=True)
+class ListChange:
+    """How many rows of a list were added, changed and taken out."""
+
+    n_new: int
+    n_changed: int
+    n_gone: int
+
+    def __bool__(self) -> bool:
+        return bool(self.n_new or self.n_changed or self.n_gone)
+
+
+@dataclass(frozen=True)
 class Examined:
     """One thing about a server that doctor looked at; *cure* is empty when it is well."""
 
@@ -68,6 +80,7 @@ class Features:
     has_row_numbers: bool = True  # people know its rows by number
     forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
     knows_phones: bool = False  # each by itself, with a secret of its own
+    keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
     replaces_files: bool = False  # other bytes may come under a file's name
     secret_names: Sequence[str] = ("KOBO_TOKEN",)
 
@@ -150,14 +163,20 @@ class FormServer(Protocol):
         """Have the server call *endpoint* when submissions come."""
         ...
 
+    def put_list(
+        self, name: str, rows: Sequence[Mapping[str, str]], *, by_zone: bool = False, dry_run: bool = False
+    ) -> ListChange:
+        """Bring a list that the server keeps by itself to *rows*; only what differs is sent."""
+        ...
+
     # ── phones, where the server knows each by itself ──
 
     def phones(self) -> list[Phone]:
         """The phones that may submit, by name."""
         ...
 
-    def add_phone(self, name: str) -> Phone:
-        """The phone called *name*, made where there is none."""
+    def add_phone(self, name: str, zone: str = "") -> Phone:
+        """The phone called *name*, made where there is none; of lists by zone it gets the rows of *zone*."""
         ...
 
     def revoke_phone(self, key: str) -> None:

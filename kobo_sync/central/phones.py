@@ -24,10 +24,11 @@ class Phones(Projects):
             phones = [self._phone(row) for row in rows if row.get("token")]
         return sorted(phones, key=lambda phone: (phone.name, int(phone.key)))
 
-    def add_phone(self, name: str) -> Phone:
+    def add_phone(self, name: str, zone: str = "") -> Phone:
         """The phone called *name*, made where there is none: it may fill all forms of the project, those to come too [e53b].
 
-        Asked again it is the same: its sheet can be printed once more, until it is revoked.
+        Asked again it is the same: its sheet can be printed once more, until it is revoked. *zone*: of lists by zone it gets the
+        rows of that one [i18b], from v2026.2 on.
         """
         phone = next((each for each in self.phones() if each.name == name), None)
         if phone is None:
@@ -39,6 +40,9 @@ class Phones(Projects):
         except KoboRejected as error:
             if error.code != ASSIGNED:
                 raise
+        if zone:
+            path = protocol.project_path(self.project, "app-users", phone.key)
+            self.send("PATCH", path, json={"properties": {"zone": zone}})
         return phone
 
     def revoke_phone(self, key: str) -> None:

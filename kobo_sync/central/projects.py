@@ -92,7 +92,9 @@ class Projects(Asking):
 
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
-        forms = protocol.parse_list(self.get(protocol.project_path(self.project, "forms")).body)
+        forms = protocol.parse_list(
+            self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED).body
+        )
         return [protocol.parse_form(form, self.rights) for form in forms]
 
     def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from types import MappingProxyType
 
-from kobo_sync.central.phones import Phones
+from kobo_sync.central.entity_lists import EntityLists
 from kobo_sync.central.wire import protocol
 from kobo_sync.central.wire.listing import (
     EPOCH,
@@ -33,7 +33,7 @@ READS = 3  # a listing that does not add up is asked for again so often
 SINCE_EVER = EPOCH.replace(year=2000)
 
 
-class CentralServer(Phones):
+class CentralServer(EntityLists):
     """ODK Central as a `FormServer`: see `Asking` for the account.
 
     Rows are known by what listings of this run showed of them: `rows` takes the numbers that those gave.
@@ -45,6 +45,7 @@ class CentralServer(Phones):
         has_row_numbers=False,
         forms_have_own_ids=True,
         knows_phones=True,
+        keeps_lists=True,
         replaces_files=True,
         secret_names=("CENTRAL_EMAIL", "CENTRAL_PASSWORD"),
     )

@@ -72,7 +72,9 @@ def roster_command(mission: Mission, imported: Path | None, force: bool, dry_run
 @click.option("--with-password", is_flag=True, help="Put the password in COLLECT_PASSWORD into the code.")
 @click.option("--station", metavar="ADDRESS", help="Of all accounts of this workspace's own station, passwords included; ADDRESS as it prints it.")  # fmt: skip
 @click.option("--badges", is_flag=True, help="Make badges for the participants instead.")
-@click.option("--zone", default="", metavar="CODE", help="Badges of this zone only.")
+@click.option(
+    "--zone", default="", metavar="CODE", help="Badges of this zone only; or the zone of the phone (ODK Central)."
+)
 @click.option("--blank", default=0, type=click.IntRange(0, 999), help="Badges with codes only, so many for --zone.")
 @click.option("--output", type=FOLDER, help="Where to write (default: exports/out/enrolment or badges).")
 def enrol_command(
@@ -90,7 +92,7 @@ def enrol_command(
         return enrol_at_station(mission, station, language=options["language"], output=options["output"])
     if bool(user) == bool(options["people"]):
         raise click.UsageError("give one USER, or --all FILE.csv, or --station ADDRESS, or --badges")
-    return enrol(mission, user=user, **options)
+    return enrol(mission, user=user, zone=zone, **options)
 
 
 @verb(name="phones")

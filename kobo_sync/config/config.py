@@ -130,10 +130,16 @@ class FormSettings(Settings):
 
 
 class Roster(Settings):
-    """How accepted registrations become a CSV that other forms show on phones."""
+    """How accepted registrations become a CSV that other forms show on phones.
+
+    *entities*: on ODK Central it is an entity list of that name, whose changes reach phones without a new version of a form; *by_zone*:
+    and each phone gets the persons of its own zone alone.
+    """
 
     form: str
     file: FileName = "participants.csv"
+    entities: bool = False
+    by_zone: bool = False
     media_of: list[str] = []
     min_minutes_between_deployments: int = Field(default=15, ge=0)
 

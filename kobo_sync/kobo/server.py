@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.form_server import Examined, Features, Since
+from kobo_sync.form_server import Examined, Features, ListChange, Since
 from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
 from kobo_sync.kobo.projects import Projects
 from kobo_sync.kobo.wire import protocol
@@ -38,11 +38,17 @@ class KoboServer(Projects):
 
     features = Features("KoboToolbox")
 
+    def put_list(
+        self, name: str, rows: Sequence[Mapping[str, str]], *, by_zone: bool = False, dry_run: bool = False
+    ) -> ListChange:
+        """Nothing to put: lists are media of their forms here."""
+        raise NotImplementedError(self.features.name)
+
     def phones(self) -> list[Phone]:
         """None: this server knows accounts."""
         return []
 
-    def add_phone(self, name: str) -> Phone:
+    def add_phone(self, name: str, zone: str = "") -> Phone:
         """Nothing to add: this server knows accounts."""
         raise NotImplementedError(self.features.name)
 

@@ -20,6 +20,7 @@ from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
 from kobo_sync.steps.projects import Projects
 from kobo_sync.steps.roster_guard import SHRINKS, judge
+from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 from kobo_sync.store.database import Deployment
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
@@ -143,6 +144,8 @@ def deploy(
         gate(mission, changed, validate=validate)
         _adopt(mission, client, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
+        if to_do and is_entity_list(mission):
+            put_entity_list(mission, client)  # before the forms: a draft that finds the list is tied to it
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
             state = remote[action.form_id]
@@ -167,7 +170,10 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     absent = []
     for name in form.media:
         if roster and name == roster.file:
-            media[name] = roster_csv(mission.participants().rows)
+            if mission.is_central and roster.entities:
+                refuse_names_for_codes(mission, form)  # the list itself is no medium of the form
+            else:
+                media[name] = roster_csv(mission.participants().rows)
             continue
         try:
             media[name] = mission.workspace.media_bytes(name, mission.config)

@@ -33,13 +33,15 @@ def enrol(
     user: str = "",
     name: str = "",
     people: Path | None = None,
+    zone: str = "",
     language: str = "fr",
     with_password: bool = False,
     output: Path | None = None,
 ) -> Report:
     """Write ``<user>.png`` (the code alone) and ``<user>.pdf`` (a page to hand out) for *user*, or each row of *people*.
 
-    *people* is a CSV with the columns ``user`` and ``name``. The password comes from the environment only.
+    *people* is a CSV with the columns ``user`` and ``name``; on ODK Central also ``zone``, or *zone* for all: the phone's own, where
+    `roster.by_zone` gives each phone the persons of its zone. The password comes from the environment only.
     Raises: ConfigError for a bad list, a name that is no account, a password that is not there, or a server's address that
     leads a phone to itself.
     """
@@ -57,28 +59,38 @@ def enrol(
             "the password is not there", file="the environment", key=PASSWORD, hint=f"set {PASSWORD} for this one run"
         )
     sheets: list[tuple[str, str, str]] = []
-    for account, person in _accounts(people) if people else [(user, name)]:
+    zones: dict[str, str] = {}
+    for account, person, own_zone in _accounts(people) if people else [(user, name, "")]:
         if not _USER.fullmatch(account):
             where = people.name if people else "USER"
             raise ConfigError(
                 f"{account!r} is no account's name", file=where, key="user", hint="write it as on KoboToolbox"
             )
         sheets.append((account, person, password))
+        zones[account] = own_zone or zone
     folder = output or mission.workspace.out / "enrolment"
     if mission.is_central:
-        return _enrolled(mission, started_at, [(account, person) for account, person, _ in sheets], language, folder)
+        people_of_zones = [(account, person, zones[account]) for account, person, _ in sheets]
+        return _enrolled(mission, started_at, people_of_zones, language, folder)
     return _written(mission, started_at, mission.kc, sheets, language, folder)
 
 
 def _enrolled(
-    mission: Mission, started_at: datetime, people: Sequence[tuple[str, str]], language: str, folder: Path
+    mission: Mission, started_at: datetime, people: Sequence[tuple[str, str, str]], language: str, folder: Path
 ) -> Report:
     """The same where the server knows each phone by itself: its address is its secret, and nobody types a password."""
     server = server_of_phones(mission)
     config = mission.config.mission
     files: dict[str, bytes] = {}
-    for account, person in people:
-        phone = server.add_phone(account)
+    roster = mission.config.roster
+    for account, person, zone in people:
+        if roster and roster.by_zone and mission.config.zone(zone) is None:
+            codes = ", ".join(item.code for item in mission.config.zones)
+            message = f"the phone {account} needs its zone: the list of participants goes to phones by zone"
+            raise ConfigError(
+                message, file=MISSION_FILE, key="roster.by_zone", hint=f"give --zone, or the column zone: {codes}"
+            )
+        phone = server.add_phone(account, zone if roster and roster.by_zone else "")
         chosen = settings(
             phone.server_url, "", project=config.programme or config.title, language=language, metadata_username=account
         )
@@ -209,7 +221,7 @@ def blank_badges(zone: Zone, n_badges: int) -> list[Badge]:
     return [Badge(f"{prefix}-{number:0{digits}}", place=zone.name) for number in range(1, n_badges + 1)]
 
 
-def _accounts(people: Path) -> list[tuple[str, str]]:
+def _accounts(people: Path) -> list[tuple[str, str, str]]:
     try:
         text = people.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -218,7 +230,10 @@ def _accounts(people: Path) -> list[tuple[str, str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError("it is not UTF-8 text", file=people.name, hint="save it as “CSV UTF-8”") from error
-    return [(row["user"], row.get("name", "")) for row in read_csv(text, people.name, required=("user",))]
+    return [
+        (row["user"], row.get("name", ""), row.get("zone", ""))
+        for row in read_csv(text, people.name, required=("user",))
+    ]
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> list[str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from kobo_sync.analysis.roster_sheet import read_roster
 from kobo_sync.errors import FormError
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Report
+from kobo_sync.model import Finding, Report
 from kobo_sync.steps.deploy import deploy, local_form
+from kobo_sync.steps.roster_guard import SHRINKS, judge
+from kobo_sync.steps.roster_list import is_entity_list, put_entity_list
 
 
 def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:
@@ -23,7 +25,9 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
     findings = list(plan.findings)
     lines: list[str] = []
     counts = {"participants": len(plan.rows)}
-    if roster and roster.media_of:
+    if roster and roster.media_of and is_entity_list(mission):
+        counts |= _put(mission, findings, lines, force=force, dry_run=dry_run)
+    elif roster and roster.media_of:
         deployments = mission.store.deployments()
         due: list[str] = []
         waiting: list[str] = []
@@ -47,6 +51,24 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
         counts |= {"published": len(due), "waiting": len(waiting)}
     lines.append(f"{len(plan.rows)} participants in the roster")
     return mission.report("roster", started_at, counts, findings, lines)
+
+
+def _put(mission: Mission, findings: list[Finding], lines: list[str], *, force: bool, dry_run: bool) -> dict[str, int]:
+    """Bring the entity list to the roster, unless it would lose many persons; returns the counts."""
+    roster, server = mission.config.roster, mission.deployer()
+    assert roster is not None
+    deployments = mission.store.deployments()
+    shown_by = next((form_id for form_id in roster.media_of if form_id in deployments), "")
+    if shown_by:
+        uids = {form_id: each.asset_uid for form_id, each in deployments.items()}
+        verdict = judge(mission, server, shown_by, uids, (SHRINKS,) if force else ())
+        findings += [verdict.finding] if verdict.finding else []
+        if not verdict.may_go:
+            return {"published": 0}
+    change = put_entity_list(mission, server, dry_run=dry_run)
+    name = "entity list" + (" (dry run)" if dry_run else "")
+    lines.append(f"{name}: {change.n_new} added, {change.n_changed} changed, {change.n_gone} taken out")
+    return {"published": int(bool(change))}
 
 
 def import_roster(mission: Mission, path: Path, *, dry_run: bool = False) -> Report:

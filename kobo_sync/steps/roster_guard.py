@@ -73,7 +73,10 @@ def _codes_on_phones(client: FormServer, asset_uid: str, file: str) -> set[str] 
         return None
     if content is None:
         return None
-    return {row.get("name") or "" for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))} - {""}
+    return {
+        row.get("code") or row.get("name") or ""
+        for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
+    } - {""}
 
 
 def _behind(mission: Mission, client: FormServer, form_id: str, asset_uid: str) -> str:

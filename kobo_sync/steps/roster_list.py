@@ -1,0 +1,49 @@
+"""The roster as a list that the server keeps by itself: only what differs is sent, and no form gets a new version for it."""
+
+from __future__ import annotations
+
+import re
+
+from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.errors import FormError
+from kobo_sync.form_server import FormServer, ListChange
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Form
+
+BY_CODE = "value=code"
+
+
+def is_entity_list(mission: Mission) -> bool:
+    """Whether the server keeps the roster as an entity list."""
+    roster = mission.config.roster
+    return bool(roster and roster.entities and mission.is_central)
+
+
+def put_entity_list(mission: Mission, server: FormServer, *, dry_run: bool = False) -> ListChange:
+    """Bring the server's list to the roster. Raises: KoboError."""
+    roster = mission.config.roster
+    assert roster is not None
+    rows = mission.participants().rows
+    return server.put_list(_name(roster.file), rows, by_zone=roster.by_zone, dry_run=dry_run)
+
+
+def refuse_names_for_codes(mission: Mission, form: Form) -> None:
+    """See that *form* takes persons by their code: in an entity list `name` is the server's own id of a row.
+
+    Raises: FormError naming the question.
+    """
+    roster = mission.config.roster
+    assert roster is not None
+    listed = re.compile(rf"instance\(\s*'{re.escape(_name(roster.file))}'\s*\)/root/item\[\s*name\b")
+    for question in form.questions:
+        by_name = question.file_name == roster.file and BY_CODE not in question.parameters.split()
+        if by_name or listed.search(question.calculation) or listed.search(question.relevant):
+            raise FormError(
+                f"`{question.name}` takes persons by `name`, which in an entity list is the server's own id",
+                form=form.form_id,
+                hint=f"write {BY_CODE} under parameters and item[code = …] in expressions, or set roster.entities = false in {MISSION_FILE}",
+            )
+
+
+def _name(file: str) -> str:
+    return file.rpartition(".")[0] or file
