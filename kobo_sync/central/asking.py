@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from kobo_sync.central.wire import protocol
 from kobo_sync.central.wire.protocol import Session
-from kobo_sync.errors import KoboError, KoboRefused, KoboUnreachable
+from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnreachable
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.transport import Answer, Transport
 
@@ -111,6 +111,14 @@ class Asking:
     def send(self, method: str, path: str, **options: Any) -> Answer:
         """One answer, signed in; a session that the server refuses is renewed once."""
         return self.signed(lambda: self._transport.send(method, self.url + path, **options))
+
+    def post_once(self, path: str, body: Mapping[str, str] | None = None) -> None:
+        """Make something; that it is there already, from a run that was cut short, is no fault."""
+        try:
+            self.send("POST", path, json=None if body is None else dict(body))
+        except KoboRejected as error:
+            if error.code != protocol.EXISTS:
+                raise
 
     def signed(self, ask: Callable[[], T]) -> T:
         """What *ask* gives within a session; once more in a new one when this one has ended."""

@@ -15,7 +15,6 @@ from kobo_sync.form_server import ListChange
 from kobo_sync.rows.bodies import parse_object
 
 AT_ONCE = 1000  # entities in one request [i19]
-EXISTS = "409.3"
 CODE = "code"
 
 
@@ -92,25 +91,19 @@ class EntityLists(Phones):
         except KoboRejected as error:
             if error.status != 404:
                 raise
-            self._post_once(protocol.project_path(self.project, "datasets"), {"name": name})
+            self.post_once(protocol.project_path(self.project, "datasets"), {"name": name})
             settings = {}
         with protocol.known_shape():
             there = {str(each["name"]) for each in settings.get("properties") or ()}
         for column in columns:
             if column not in there:
-                self._post_once(self._list_path(name, "properties"), {"name": column})
+                self.post_once(self._list_path(name, "properties"), {"name": column})
         rules = [{"datasetProperty": "zone", "actorProperty": "zone"}]
         access = {"type": "property", "rules": rules} if by_zone else None
         if (settings.get("accessFilter") is not None) != by_zone:
+            if by_zone:  # a rule about a property that the project does not know is dropped without a word
+                self.define_zone()
             self.send("PATCH", self._list_path(name), json={"accessFilter": access})
-
-    def _post_once(self, path: str, body: Mapping[str, str]) -> None:
-        """Make something by its name; that it is there already, from a run that was cut short, is no fault."""
-        try:
-            self.send("POST", path, json=dict(body))
-        except KoboRejected as error:
-            if error.code != EXISTS:
-                raise
 
     def _add(self, name: str, entities: Mapping[str, _Entity]) -> None:
         """Add entities; those that lie in the trash are restored first and brought up to date: their uuids are taken [i07c]."""

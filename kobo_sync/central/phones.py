@@ -10,8 +10,6 @@ from kobo_sync.errors import KoboRejected
 from kobo_sync.model import Phone
 from kobo_sync.rows.bodies import parse_object
 
-ASSIGNED = "409.3"
-
 
 class Phones(Projects):
     """What the account may do with phones: a project manager's right."""
@@ -34,16 +32,16 @@ class Phones(Projects):
         if phone is None:
             path = protocol.project_path(self.project, "app-users")
             phone = self._phone(parse_object(self.send("POST", path, json={"displayName": name}, retry=False).body))
-        path = protocol.project_path(self.project, "assignments", "app-user", phone.key)
-        try:
-            self.send("POST", path)
-        except KoboRejected as error:
-            if error.code != ASSIGNED:
-                raise
+        self.post_once(protocol.project_path(self.project, "assignments", "app-user", phone.key))
         if zone:
+            self.define_zone()
             path = protocol.project_path(self.project, "app-users", phone.key)
             self.send("PATCH", path, json={"properties": {"zone": zone}})
         return phone
+
+    def define_zone(self) -> None:
+        """Let phones of the project have a zone, by which lists are shared out; from v2026.2 on."""
+        self.post_once(protocol.project_path(self.project, "actor-properties"), {"name": "zone"})
 
     def revoke_phone(self, key: str) -> None:
         """Take a phone's right away, at once and for good [e50]; what it sent stays. One that is gone already is no fault."""

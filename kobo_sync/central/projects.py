@@ -17,7 +17,7 @@ from kobo_sync.lazy import cached_property
 from kobo_sync.model import Asset, Hook, MediaFile
 from kobo_sync.rows.bodies import parse_object
 
-EXISTS, STRUCTURE, TYPE, USED = "409.3", "400.16", "400.17", "409.6"
+STRUCTURE, TYPE, USED = "400.16", "400.17", "409.6"
 GOES_ON = "what was published before is still live"
 
 
@@ -193,7 +193,7 @@ class Projects(Asking):
                     self.send("POST", path, data=xform, headers=headers, retry=False)
                     return
                 except KoboRejected as error:
-                    if error.code != EXISTS:  # left by a run that was cut short before its publication
+                    if error.code != protocol.EXISTS:  # left by a run that was cut short before its publication
                         raise
             path = self._form(release.form_id, "draft")
             try:

@@ -21,6 +21,7 @@ from kobo_sync.rows.bodies import parse_object
 API = "/v1"
 SESSIONS, ME, VERSION_FILE = f"{API}/sessions", f"{API}/users/current", "/version.txt"
 EXTENDED = {"X-Extended-Metadata": "true"}  # verbs, counts, publish notes [b37b, m14]
+EXISTS = "409.3"  # something of that name, or this very thing, is there already
 NOTES = "X-Action-Notes"
 MARK_KEY = "kobo_sync"
 PAGE = 500
