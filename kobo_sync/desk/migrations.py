@@ -31,12 +31,18 @@ def _to_5(connection: sa.Connection) -> None:
     """Rows on hold are called what their server calls them, as text: KoboToolbox's number is one such name."""
     if not sa.inspect(connection).has_table("holds"):
         return
-    columns = {column["name"] for column in sa.inspect(connection).get_columns("holds")}
-    if "submission_id" in columns:
-        if "server_key" not in columns:
-            connection.exec_driver_sql("ALTER TABLE holds ADD COLUMN server_key VARCHAR(255) DEFAULT '' NOT NULL")
-        connection.exec_driver_sql("UPDATE holds SET server_key = CAST(submission_id AS VARCHAR)")
-        connection.exec_driver_sql("ALTER TABLE holds DROP COLUMN submission_id")
+    connection.exec_driver_sql(
+        "CREATE TABLE newer_holds (form_id VARCHAR(64) NOT NULL, root_uuid VARCHAR(64) NOT NULL,"
+        " server_key VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL, reason TEXT NOT NULL,"
+        " evidence VARCHAR(64) NOT NULL, changed_at VARCHAR(32) NOT NULL, PRIMARY KEY (form_id, root_uuid))"
+    )
+    others = "state, reason, evidence, changed_at"
+    connection.exec_driver_sql(
+        f"INSERT INTO newer_holds (form_id, root_uuid, server_key, {others})"
+        f" SELECT form_id, root_uuid, CAST(submission_id AS VARCHAR), {others} FROM holds"
+    )
+    connection.exec_driver_sql("DROP TABLE holds")
+    connection.exec_driver_sql("ALTER TABLE newer_holds RENAME TO holds")
 
 
 def fact(connection: sa.Connection, name: str) -> str | None:

@@ -13,11 +13,11 @@ from kobo_sync.desk.database import Desk
 from kobo_sync.desk.holds import Hold, holds_of, plan_holds, put_holds
 from kobo_sync.rows.listing import RowStatus
 
-WISH = Hold("f", "r1", 1, "placing", "DATA002 : …", "e1")
+WISH = Hold("f", "r1", "1", "placing", "DATA002 : …", "e1")
 
 
 def plan(wanted: list[Hold], held: list[Hold], validation: Any, by: str = "") -> dict[str, list[str]]:
-    said = {} if validation is None else {1: RowStatus(1, validation, by)}
+    said = {} if validation is None else {"1": RowStatus("1", validation, by)}
     made = plan_holds(wanted, held, said, "robot")
     return {
         name: [hold.state for hold in getattr(made, name)]
