@@ -19,7 +19,7 @@ from kobo_sync.transport import Answer, Transport
 
 T = TypeVar("T")
 RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
-WRONG_PASSWORD, NO_PASSWORDS = "401.2", "401.5"
+NO_PASSWORDS = ("401.5", "404.1")  # where people sign in elsewhere there is no such door
 
 
 class Asking:
@@ -147,7 +147,7 @@ class Asking:
             credentials = {"email": self._email, "password": self._password}
             try:
                 answer = self._transport.send("POST", self.url + protocol.SESSIONS, json=credentials, is_secret=True)
-            except KoboRefused as error:
+            except (KoboRefused, KoboRejected) as error:
                 raise self._refusal(error) from error
             self._session = protocol.parse_session(answer.body)
             said = answer.headers.get("Date", "")
@@ -156,9 +156,11 @@ class Asking:
             self._transport.sign(f"Bearer {self._session.token}")
             return self._session
 
-    def _refusal(self, error: KoboRefused) -> KoboRefused:
+    def _refusal(self, error: KoboError) -> KoboRefused:
         message, hint = "the server refuses this account", "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
-        if error.code == NO_PASSWORDS:
+        if error.code in NO_PASSWORDS:
             message = "people sign in to this server elsewhere (OpenID Connect): no program can"
             hint = "ask whoever runs it for a server, or a user, with e-mail and password"
+        elif isinstance(error, KoboRejected):
+            message, hint = "this is no ODK Central server", "check server.url in config/mission.toml"
         return KoboRefused(message, method="POST", url=f"{self.url}{protocol.SESSIONS}", status=401, hint=hint)

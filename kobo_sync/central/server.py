@@ -66,19 +66,16 @@ class CentralServer(EntityLists):
         """All rows that a filter finds, in the order of their numbers; those of a broken submission twice [r05c].
 
         Pages follow one another by the last row's own place, so that none is lost or doubled while others come. When that row
-        is purged meanwhile the listing ends early [q03b]: it is held against the count.
+        is purged meanwhile the listing ends early [q03b], and where a row is broken a page counts it twice and the last is never
+        listed: so the rows are held against the count, and read without pages when they are fewer.
         """
         shown = self._shown(asset_uid)
-        for _ in range(READS):
-            path = protocol.listing_path(self.project, asset_uid, where=where, count=True)
-            rows: list[Listed] = []
-            total = None
-            while path:
-                page = parse_listing(self.get(path, when_slow=2).body)
-                total = page.count if total is None else total
-                rows += page.rows
-                path = page.following if page.rows else ""
-            if total is None or len({row.server_key for row in rows}) >= total:
+        for read in range(READS):
+            top = None if read else protocol.PAGE
+            rows, total = self._read_listing(
+                protocol.listing_path(self.project, asset_uid, where=where, top=top, count=True)
+            )
+            if total is None or len({row.server_key for row in rows}) >= total or (read and _has_broken(rows)):
                 break
         else:
             raise KoboUnexpected(
@@ -88,6 +85,17 @@ class CentralServer(EntityLists):
             )
         shown.update({row.number: row for row in rows})
         return sorted(rows, key=lambda row: row.number)
+
+    def _read_listing(self, path: str) -> tuple[list[Listed], int | None]:
+        """The rows of a listing, page after page, and how many the server counts."""
+        rows: list[Listed] = []
+        total = None
+        while path:
+            page = parse_listing(self.get(path, when_slow=2).body)
+            total = page.count if total is None else total
+            rows += page.rows
+            path = page.following if page.rows else ""
+        return rows, total
 
     def _changed(self, asset_uid: str, arrived: datetime, changed: datetime) -> list[Listed]:
         """All that arrived since the one moment, or changed since the other: one question for both."""
@@ -311,6 +319,11 @@ class CentralServer(EntityLists):
                     raise
                 missing.append(server_key)
         return missing
+
+
+def _has_broken(rows: Sequence[Listed]) -> bool:
+    """Whether some submission is listed twice: the count of a listing without pages then counts it twice as well."""
+    return len({row.server_key for row in rows}) < len(rows)
 
 
 def _distinct(rows: Iterator[Listed] | Sequence[Listed]) -> list[Listed]:

@@ -80,10 +80,10 @@ def form_path(project: int, form_id: str, *parts: str) -> str:
     return project_path(project, "forms", form_id, *parts)
 
 
-def listing_path(project: int, form_id: str, *, where: str = "", top: int = PAGE, count: bool = False) -> str:
-    """The path of a form's first page of submissions, newest first [l08]."""
-    parameters = {"$top": str(top)}
-    if top:
+def listing_path(project: int, form_id: str, *, where: str = "", top: int | None = PAGE, count: bool = False) -> str:
+    """The path of a form's first page of submissions, newest first [l08]; of all at once without *top*."""
+    parameters = {} if top is None else {"$top": str(top)}
+    if top != 0:
         parameters["$select"] = "__id,__system,meta"
     if count:
         parameters["$count"] = "true"
