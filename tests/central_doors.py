@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -234,7 +233,3 @@ def make_app(the_office: Office) -> Flask:
 
     app.wsgi_app = outside  # type: ignore[method-assign, assignment]
     return app
-
-
-def text_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -175,7 +175,6 @@ class Form:
         return [row for row in self.rows.values() if row.deleted_at is None]
 
     def api(self, version: Version) -> Json:
-        digest: Callable[[str], str] = lambda name: hashlib.new(name, version.xml).hexdigest()  # noqa: E731
         return {
             "projectId": self.project,
             "xmlFormId": self.xml_form_id,
@@ -187,9 +186,9 @@ class Form:
             "webformsEnabled": True,
             "keyId": None,
             "version": version.version,
-            "hash": digest("md5"),
-            "sha": digest("sha1"),
-            "sha256": digest("sha256"),
+            "hash": hashlib.md5(version.xml).hexdigest(),
+            "sha": hashlib.sha1(version.xml).hexdigest(),
+            "sha256": hashlib.sha256(version.xml).hexdigest(),
             "draftToken": version.token,
             "publishedAt": shown(version.published_at),
             "name": version.title,
