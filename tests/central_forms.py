@@ -384,9 +384,10 @@ def manifest(p: str, f: str, v: str | None = None) -> Response:
         file = _content(project_of(p), media)
         if file is None:
             continue
+        kind = ' type="entityList"' if media.linked else ""
         integrity = f"      <integrityUrl>{lists}{quote(media.name.removesuffix('.csv'))}/integrity</integrityUrl>\n"
         items.append(
-            f"    <mediaFile{' type="entityList"' if media.linked else ''}>\n"
+            f"    <mediaFile{kind}>\n"
             f"      <filename>{escaped(media.name)}</filename>\n      <hash>md5:{file.md5}</hash>\n"
             f"      <downloadUrl>{base}/attachments/{quote(media.name, safe='')}</downloadUrl>\n"
             f"{integrity if media.linked else ''}    </mediaFile>\n"
