@@ -251,6 +251,10 @@ def bulk(p: str, d: str, what: str) -> Json:
 # ── reading ─────────────────────────────────────────────────────────────────
 
 
+def _origin(e: Entity) -> list[Any]:
+    return [shown(e.created_at), e.creator.id, e.creator.name, e.version - 1, shown(e.updated_at), e.version]
+
+
 @routes.get("/<d>/entities.csv")
 def entities_csv(p: str, d: str) -> Response:
     dataset = _dataset(p, d, "entity.list")
@@ -266,11 +270,7 @@ def entities_csv(p: str, d: str) -> Response:
         "__updatedAt",
         "__version",
     ]
-    rows = [
-        [e.uuid, e.label, *(e.data.get(one, "") for one in own), shown(e.created_at), e.creator.id, e.creator.name]
-        + [e.version - 1, shown(e.updated_at), e.version]
-        for e in dataset.live
-    ]
+    rows = [[e.uuid, e.label, *(e.data.get(one, "") for one in own), *_origin(e)] for e in dataset.live]
     return download(f"{d}.csv", File(_csv(head, rows), "text/csv; charset=utf-8"))
 
 

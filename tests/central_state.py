@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from central_problems import Json, broken, not_found, shown
 from central_xforms import File, Version, child
@@ -80,6 +80,7 @@ class Instance:
     id: int
     instance_id: str
     xml: bytes
+    root: Element
     submitter: Actor
     created_at: datetime
     form_version: Version
@@ -88,10 +89,10 @@ class Instance:
     files: dict[str, File | None] = field(default_factory=dict)
     current: bool = True
 
-    def __post_init__(self) -> None:
-        self.root = ElementTree.fromstring(self.xml)
-        name = child(self.root, "meta", "instanceName")
-        self.name = name.text if name is not None else None
+    @property
+    def name(self) -> str | None:
+        element = child(self.root, "meta", "instanceName")
+        return element.text if element is not None else None
 
     def api(self, extended: bool = False) -> Json:
         answer = {
