@@ -57,13 +57,13 @@ def create(project: Project, xml: bytes, *, publish: bool, notes: str | None = N
     _linked(project, version.media.values())
     form = Form(office().next_id(), project.id, form_id, office().now(), actor(), draft=version)
     if publish:
-        _publish(project, form, notes)
+        publish_draft(project, form, notes)
         version.published_at, form.updated_at = form.created_at, None
     project.forms.append(form)
     return form
 
 
-def _publish(project: Project, form: Form, notes: str | None) -> None:
+def publish_draft(project: Project, form: Form, notes: str | None) -> None:
     draft = form.draft
     if draft is None:
         raise not_found()
@@ -157,7 +157,7 @@ def publish(p: str, f: str) -> Json:
     if request.args.get("version") and draft is not None:
         form.draft = draft.named(request.args["version"])
     try:
-        _publish(project_of(p), form, _notes())
+        publish_draft(project_of(p), form, _notes())
     except Problem:
         form.draft = draft
         raise

@@ -203,6 +203,17 @@ def review(form: Form, row: Row, change: Json, notes: str | None) -> None:
     log(form, row, "submission.update", {**details, "submissionDefId": current.id}, notes)
 
 
+def delete(form: Form, row: Row) -> None:
+    assert row.current  # of a broken row: 500
+    row.deleted_at = office().now()
+    log(form, row, "submission.delete", {"instanceId": row.root_id})
+
+
+def restore(form: Form, row: Row) -> None:
+    row.deleted_at = None
+    log(form, row, "submission.restore", {"instanceId": row.root_id})
+
+
 def newest(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)
 

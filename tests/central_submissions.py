@@ -16,7 +16,6 @@ from central_rows import (
     create,
     filtered_by,
     find,
-    log,
     newest,
     odata_row,
     put,
@@ -25,7 +24,7 @@ from central_rows import (
 )
 from central_state import Form, Instance, Row
 from central_xforms import File
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
 routes = Blueprint("submissions", __name__, url_prefix="/v1/projects/<p>")
 _READ = "submission.read"
@@ -96,7 +95,7 @@ def _table(p: str, f: str) -> Form:
 
 
 @routes.get("/forms/<f>.svc/Submissions")
-def odata(p: str, f: str) -> Response | Json:
+def odata(p: str, f: str) -> Response:
     form = _table(p, f)
     names = request.args["$select"].split(",") if "$select" in request.args else None
     keep = Filter(request.args.get("$filter"), FILTERS)
@@ -119,8 +118,9 @@ def odata(p: str, f: str) -> Response | Json:
     etag = f'W/"eventhash:{hashlib.md5(repr((events, request.query_string)).encode()).hexdigest()}"'
     if request.headers.get("If-None-Match") == etag:
         return Response(status=304, headers={"ETag": etag})
-    request.environ["central.etag"] = etag
-    return answer
+    response = jsonify(answer)
+    response.headers["ETag"] = etag
+    return response
 
 
 def _known(form: Form, names: list[str] | None) -> None:
@@ -202,19 +202,14 @@ def patch_row(p: str, f: str, s: str) -> Json:
 @routes.delete("/forms/<f>/submissions/<s>")
 def delete_row(p: str, f: str, s: str) -> Json:
     form = form_of(p, f, "submission.delete")
-    row = _row(form, s)
-    assert row.current  # of a broken row: 500
-    row.deleted_at = office().now()
-    log(form, row, "submission.delete", {"instanceId": row.root_id})
+    delete(form, _row(form, s))
     return success()
 
 
 @routes.post("/forms/<f>/submissions/<s>/restore")
 def restore_row(p: str, f: str, s: str) -> Json:
     form = form_of(p, f, "submission.restore")
-    row = _row(form, s, deleted=True)
-    row.deleted_at = None
-    log(form, row, "submission.restore", {"instanceId": row.root_id})
+    restore(form, _row(form, s, deleted=True))
     return success()
 
 
