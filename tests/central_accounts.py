@@ -20,8 +20,10 @@ def sign_in() -> Json:
         raise not_found()
     email, password = body().get("email"), body().get("password")
     if not email or not password:
-        text = f"Required parameters missing. Expected (email, password), got (email: {email}, password: {password})."
-        raise Problem(400.3, text, {"expected": ["email", "password"], "got": {"email": email, "password": password}})
+        got = {name: value for name, value in body().items() if name in ("email", "password")}
+        pairs = ", ".join(f"{name}: {got.get(name, 'undefined')}" for name in ("email", "password"))
+        text = f"Required parameters missing. Expected (email, password), got ({pairs})."
+        raise Problem(400.3, text, {"expected": ["email", "password"], "got": got})
     user = next((one for one in office().actors.values() if one.email == email and not one.deleted_at), None)
     if user is None or user.password != password:
         raise not_signed_in()
@@ -52,7 +54,6 @@ def _shown_project(project: Project) -> Json:
     return {
         "id": project.id,
         "name": project.name,
-        "acteeId": project.actee,
         "createdAt": shown(project.created_at),
         "updatedAt": shown(project.updated_at),
         "deletedAt": None,
@@ -64,11 +65,9 @@ def _shown_project(project: Project) -> Json:
 
 def _extended(project: Project) -> Json:
     live = [form for form in project.forms if form.deleted_at is None]
-    answer = _shown_project(project)
-    del answer["acteeId"]
     entities = [one for dataset in project.datasets.values() for one in dataset.entities.values()]
     return {
-        **answer,
+        **_shown_project(project),
         "verbs": list(actor().verbs(project)),
         "forms": len(live),
         "appUsers": len(_app_users(project)),
@@ -90,7 +89,7 @@ def create_project() -> Json:
         raise no_right()
     project = office().add_project(body().get("name", ""))
     project.description = body().get("description")
-    return _shown_project(project)
+    return {**_shown_project(project), "acteeId": project.actee}
 
 
 @routes.get("/projects/<p>")

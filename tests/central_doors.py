@@ -109,7 +109,8 @@ def download(name: str, file: File, disposition: str = "attachment") -> Response
     if request.headers.get("If-None-Match") == etag:
         return Response(status=304, headers={"ETag": etag})
     named = f"{disposition}; filename=\"{name}\"; filename*=UTF-8''{name}".encode().decode("latin-1")
-    return Response(file.content, headers={"ETag": etag, "Content-Disposition": named, "Content-Type": file.kind})
+    kind = file.kind + ("; charset=utf-8" if file.kind.startswith("text/") and "charset" not in file.kind else "")
+    return Response(file.content, headers={"ETag": etag, "Content-Disposition": named, "Content-Type": kind})
 
 
 # ── OpenRosa ────────────────────────────────────────────────────────────────
@@ -182,14 +183,19 @@ def _before() -> Response | tuple[str, int] | None:
     if _OPENROSA.search(request.path) and not re.fullmatch(r"1\.\d", request.headers.get("X-OpenRosa-Version", "")):
         raise Problem(400.6, "An expected header field (X-OpenRosa-Version) did not match the expected format.")
     if request.view_args:
-        request.view_args = {name: value.replace(_SLASH, "/") for name, value in request.view_args.items()}
+        request.view_args = {
+            name: value.replace(_SLASH, "/") if isinstance(value, str) else value
+            for name, value in request.view_args.items()
+        }
     return None
 
 
 def _after(response: Response) -> Response:
     response.headers["Date"] = format_datetime(office().now().astimezone(UTC), usegmt=True)
     response.headers.setdefault("Cache-Control", "private, no-cache")
-    if "ETag" not in response.headers and response.status_code < 300:
+    if response.mimetype == "application/json":
+        response.content_type = "application/json; charset=utf-8"
+    if "ETag" not in response.headers and response.status_code != 304:
         response.headers["ETag"] = weak(response.get_data())
     if ".svc" in request.path:
         response.headers["OData-Version"] = "4.0"

@@ -25,11 +25,15 @@ _MANAGER = (
     "entity.create entity.update dataset.update entity.delete submission.update dataset.create submission.delete "
     "submission.restore entity.restore dataset.delete actor_property.list actor_property.update field_key.update"
 ).split()
+_SITE = (
+    "config.read project.create user.create user.list user.password.invalidate user.read user.update role.create "
+    "role.update role.delete user.delete audit.read backup.run config.set analytics.read"
+).split()
 VERBS = {
     "viewer": _VIEWER,
     "manager": _MANAGER,
     "formfill": ["project.read", "open_form.list", "open_form.read", "submission.create"],
-    "admin": [*_MANAGER, "project.create", "audit.read", "config.read", "user.list", "user.read"],
+    "admin": [*_MANAGER, *_SITE],
 }
 
 

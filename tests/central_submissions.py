@@ -14,12 +14,14 @@ from central_rows import (
     Sent,
     accepting,
     create,
+    delete,
     filtered_by,
     find,
     newest,
     odata_row,
     put,
     receive,
+    restore,
     review,
 )
 from central_state import Form, Instance, Row
@@ -65,7 +67,9 @@ def _read(p: str, f: str, root_id: str) -> tuple[Form, Row]:
 @routes.get("/submission")
 def head_submission(p: str) -> Response:
     project_of(p)
-    return Response(status=204)
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 @routes.post("/submission")
