@@ -43,7 +43,11 @@ def who_am_i() -> Json:
     user = actor()
     if not user.email:
         raise not_found()
-    verbs = {"verbs": VERBS["admin"] if user.admin else []} if extended() else {}
+    verbs = (
+        {"verbs": VERBS["admin"] if user.admin else [], "preferences": {"site": {}, "projects": {}}}
+        if extended()
+        else {}
+    )
     return {"email": user.email, "lastLoginAt": shown(user.last_login), **user.api(), **verbs}
 
 

@@ -178,10 +178,10 @@ def _before() -> Response | tuple[str, int] | None:
         return Response(office().version_text, mimetype="text/plain")
     if not request.path.startswith("/v1/"):
         return Response(_HTML, mimetype="text/html")
-    if (request.method, request.path.rstrip("/")) != ("POST", "/v1/sessions"):
-        g.actor = _who()
     if _OPENROSA.search(request.path) and not re.fullmatch(r"1\.\d", request.headers.get("X-OpenRosa-Version", "")):
         raise Problem(400.6, "An expected header field (X-OpenRosa-Version) did not match the expected format.")
+    if (request.method, request.path.rstrip("/")) != ("POST", "/v1/sessions"):
+        g.actor = _who()
     if request.view_args:
         request.view_args = {
             name: value.replace(_SLASH, "/") if isinstance(value, str) else value
@@ -195,7 +195,7 @@ def _after(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "private, no-cache")
     if response.mimetype == "application/json":
         response.content_type = "application/json; charset=utf-8"
-    if "ETag" not in response.headers and response.status_code != 304:
+    if "ETag" not in response.headers and not 300 <= response.status_code < 400:
         response.headers["ETag"] = weak(response.get_data())
     if ".svc" in request.path:
         response.headers["OData-Version"] = "4.0"
@@ -214,6 +214,9 @@ def _paths(inside: Callable[..., Iterable[bytes]], environ: dict[str, Any], star
     raw, _, query = environ["REQUEST_URI"].partition("?")
     keyed = re.match(r"/v1/key/([^/]*)(/.*)", raw)
     environ["central.asked"], environ["central.path"] = raw + (f"?{query}" if query else ""), raw
+    token = re.search(r"(?:^|&)st=([^&]*)", query)
+    if token:  # links are made as if the key stood in the path
+        environ["central.path"] = f"/v1/key/{token[1]}{raw[3:]}"
     if keyed:
         environ["central.key"], raw = unquote(keyed[1]), f"/v1{keyed[2]}"
     environ["PATH_INFO"] = unquote(re.sub("%2f", _SLASH, raw, flags=re.I)).encode().decode("latin-1")

@@ -139,7 +139,7 @@ class Filter:
 
 def _literal(text: str) -> Any:
     if text == "now()":
-        return office().now()
+        raise broken()  # as the real server, though it knows the function
     if text == "null":
         return None
     return (
@@ -179,17 +179,17 @@ def page(ids: Sequence[str], key: str, rows: Callable[[list[str]], list[Json]], 
     for option in ("$orderby", "$expand", "$wkt"):
         assert option not in request.args, f"the stand-in does not know {option}"
     base = f"{office().domain}{request.path.rpartition('/')[0]}"
-    top, token, rest = _number("$top"), request.args.get("$skiptoken"), list(ids)
+    top, token, rest, skip = _number("$top"), request.args.get("$skiptoken"), list(ids), 0
     if token is not None:
         last = _last(key, token)
         rest = rest[rest.index(last) + 1 :] if last in rest else []
     else:
-        rest = rest[_number("$skip") or 0 :]
-    several = rest if top is None else rest[:top]
+        skip = _number("$skip") or 0
+    several = rest[skip:] if top is None else rest[skip : skip + top]
     answer: Json = {"value": rows(several), "@odata.context": f"{base}/$metadata#{table}"}
-    if top and len(rest) > top:
+    if (top or skip) and len(rest) > len(several):  # even beyond the end, as the real server
         query = [(name, value) for name, value in request.args.items(multi=True) if name not in ("$skiptoken", "$skip")]
-        following = urlencode([*query, ("$skiptoken", _token(key, several[-1]))])
+        following = urlencode([*query, ("$skiptoken", _token(key, several[-1] if several else None))])
         answer["@odata.nextLink"] = f"{base}/{table}?{following}"
     if on("$count"):
         answer["@odata.count"] = len(ids)

@@ -16,6 +16,10 @@ from central_problems import Json, Problem, exists_already, no_right, not_signed
 from central_state import Form, Instance, Project, Row
 from central_xforms import File, Version, child, local, odata_name
 
+SYSTEM = (
+    "submissionDate updatedAt submitterId submitterName attachmentsPresent attachmentsExpected status reviewState deviceId "
+    "edits formVersion deletedAt"
+).split()
 REVIEWS = ("approved", "hasIssues", "rejected", "edited", None)
 FILTERS = [
     "__id",
@@ -73,6 +77,11 @@ def accepting(form: Form, sent: Sent, *, phone: bool) -> Version:
     return version
 
 
+def own(form: Form, sent: Sent) -> None:
+    if sent.form_id != form.xml_form_id:
+        raise unexpected("form id", sent.form_id, "did not match the form ID in the URL")
+
+
 def find(form: Form, instance_id: str) -> tuple[Row, Instance] | None:
     """The live row and its version of that instanceID, a newer one before an older."""
     for row in form.live:
@@ -102,7 +111,7 @@ def log(form: Form, row: Row, action: str, details: Json, notes: str | None = No
         "actorId": actor().id,
         "action": action,
         "acteeId": form.actee,
-        "details": {**details, "submissionId": row.id},
+        "details": {**details, "submissionId": row.id, "entity": {"entityAvailable": False}},
         "loggedAt": shown(office().now()),
         "notes": notes,
         "actor": actor().api(),
@@ -132,7 +141,8 @@ def edit(
     form: Form, row: Row, before: Instance, sent: Sent, version: Version, files: Mapping[str, File], **sender: Any
 ) -> Row:
     if any(one.instance_id == sent.instance_id for other in form.rows.values() for one in other.versions):
-        raise exists_already(["instanceID"], [sent.instance_id], "submission_defs")
+        text = f"A resource already exists with instanceID value(s) of {sent.instance_id}."
+        raise Problem(409.3, text, {"fields": "instanceID", "values": sent.instance_id})
     instance = _instance(sent, version, sender.get("device"), sender.get("agent"))
     instance.files = _files(sent.root, version, files, before.files)
     for one in row.currents:
@@ -189,6 +199,7 @@ def put(form: Form, row: Row, xml: bytes, agent: str | None) -> Row:
         raise Problem(400.19, text)
     if row.current.instance_id != sent.deprecated:
         raise _stale(sent.deprecated)
+    own(form, sent)
     version = accepting(form, sent, phone=False)
     return edit(form, row, row.current, sent, version, {}, agent=agent)
 
@@ -229,9 +240,11 @@ def filtered_by(row: Row) -> dict[str, Any]:
 
 def _typed(kind: str, text: str) -> Any:
     if kind == "int":
-        return int(text) if re.fullmatch(r"\s*[+-]?\d+\s*", text) else None
+        number = re.match(r"\s*[+-]?\d+", text)  # as JavaScript reads it: `4x` is 4
+        return int(number[0]) if number else None
     if kind == "decimal":
-        return float(text) if re.fullmatch(r"\s*[+-]?\d*\.?\d+\s*", text) else None
+        number = re.match(r"\s*[+-]?(\d+\.?\d*|\.\d+)", text)
+        return float(number[0]) if number else None
     if kind in ("geopoint", "geotrace", "geoshape"):
         points = [[float(number) for number in point.split()] for point in text.strip().strip(";").split(";")]
         places = [[point[1], point[0], *point[2:3]] for point in points]

@@ -11,6 +11,7 @@ from central_odata import Filter, page, selected
 from central_problems import Json, Problem, no_right, not_found, shown
 from central_rows import (
     FILTERS,
+    SYSTEM,
     Sent,
     accepting,
     create,
@@ -19,6 +20,7 @@ from central_rows import (
     find,
     newest,
     odata_row,
+    own,
     put,
     receive,
     restore,
@@ -129,9 +131,14 @@ def odata(p: str, f: str) -> Response:
 
 def _known(form: Form, names: list[str] | None) -> None:
     fields = form.published.fields if form.published else []
-    known = {"__id", "__system", *(one.api(odata=True)["path"].lstrip("/") for one in fields)}
+    known = {
+        "__id",
+        "__system",
+        *(f"__system/{one}" for one in SYSTEM),
+        *(one.api(odata=True)["path"].lstrip("/") for one in fields),
+    }
     for name in names or []:
-        if name not in known and not name.startswith("__system/"):
+        if name not in known:
             raise Problem(400.23, f"Could not find a property named '{name}'", {"property": name})
 
 
@@ -147,7 +154,8 @@ def odata_one(p: str, f: str, s: str) -> Json:
 
 
 def _whole(row: Row, instance: Instance) -> Json:
-    return {**row.api(extended()), "currentVersion": instance.api(extended())}
+    current = instance.api() | ({"submitter": instance.submitter.api()} if extended() else {})
+    return {**row.api(extended()), "currentVersion": current}
 
 
 @routes.get("/forms/<f>/submissions")
@@ -163,6 +171,7 @@ def list_rows(p: str, f: str) -> list[Json]:
 def rest_create(p: str, f: str) -> Json:
     form, sent = form_of(p, f), Sent(request.get_data())
     version = accepting(form, sent, phone=False)
+    own(form, sent)
     row = create(form, sent, version, {}, request.args.get("deviceID"), request.headers.get("User-Agent"))
     answer = _whole(row, row.current)
     del answer["reviewState"], answer["deletedAt"]
@@ -252,10 +261,12 @@ def row_versions(p: str, f: str, s: str) -> list[Json]:
 
 
 def _version(p: str, f: str, s: str, i: str) -> Instance:
-    for one in _row(form_of(p, f, _READ), s).versions:
-        if one.instance_id == i:
-            return one
-    raise not_found()
+    form = form_of(p, f, _READ)
+    _row(form, s)
+    version = find(form, i)  # of any row, as the real server
+    if version is None:
+        raise not_found()
+    return version[1]
 
 
 @routes.get("/forms/<f>/submissions/<s>/versions/<i>")

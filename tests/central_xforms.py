@@ -132,7 +132,7 @@ class Version:
 
         def rewritten(match: re.Match[bytes]) -> bytes:
             rest, found = re.subn(rb'(\sversion=)(["\']).*?\2', lambda m: m[1] + b'"' + text + b'"', match[3], count=1)
-            return match[1] + match[2] + (rest if found else b' version="' + text + b'"' + match[3])
+            return match[1] + match[2] + (rest if found else match[3].rstrip() + b' version="' + text + b'"')
 
         copy = Version(opening.sub(rewritten, self.xml, count=1))
         copy.media, copy.token = self.media, self.token
