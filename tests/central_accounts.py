@@ -51,6 +51,21 @@ def who_am_i() -> Json:
     return {"email": user.email, "lastLoginAt": shown(user.last_login), **user.api(), **verbs}
 
 
+@routes.get("/audits")
+def audits() -> list[Json]:
+    """Of rows alone; for the site's administrators."""
+    if not actor().admin:
+        raise no_right()
+    rows = [row for project in office().projects.values() for form in project.forms for row in form.rows.values()]
+    action, start = request.args.get("action"), request.args.get("start", "")
+    entries = [
+        one for row in rows for one in row.audits if action in (None, one["action"]) and one["loggedAt"] >= start
+    ]
+    entries.sort(key=lambda one: str(one["loggedAt"]), reverse=True)
+    first = request.args.get("offset", 0, int)
+    return entries[first : first + request.args.get("limit", len(entries), int)]
+
+
 # ── projects ────────────────────────────────────────────────────────────────
 
 

@@ -195,7 +195,8 @@ def _after(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "private, no-cache")
     if response.mimetype == "application/json":
         response.content_type = "application/json; charset=utf-8"
-    if "ETag" not in response.headers and not 300 <= response.status_code < 400:
+    entities = request.path.endswith(".svc/Entities")  # without one
+    if "ETag" not in response.headers and not entities and not 300 <= response.status_code < 400:
         response.headers["ETag"] = weak(response.get_data())
     if ".svc" in request.path:
         response.headers["OData-Version"] = "4.0"

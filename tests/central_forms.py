@@ -172,7 +172,7 @@ def _statistics(form: Form, version: Version) -> Json:
     states = {name: sum(row.review == state for row in live) for name, state in _STATES.items()}
     return {
         "submissions": len(live),
-        "entityRelated": any(one.linked for one in version.media.values()),
+        "entityRelated": False,
         "reviewStates": states,
         "lastSubmission": shown(max((row.created_at for row in live), default=None)),
         "excelContentType": None,

@@ -8,7 +8,7 @@ import re
 import uuid
 from typing import Any
 
-from central_doors import actor, body, download, office, on, project_of, success
+from central_doors import actor, body, download, extended, office, on, project_of, success
 from central_odata import Filter, page
 from central_problems import Json, Problem, exists_already, not_found, shown, unexpected, wrong_type
 from central_state import Dataset, Entity, Project
@@ -57,12 +57,7 @@ def _shown_dataset(dataset: Dataset) -> Json:
         for one, at in dataset.properties.items()
     ]
     return {
-        "name": dataset.name,
-        "createdAt": shown(dataset.created_at),
-        "projectId": dataset.project,
-        "approvalRequired": False,
-        "ownerOnly": False,
-        "deletedAt": None,
+        **_named(dataset),
         "lastUpdate": shown(dataset.created_at),
         "linkedForms": linked["linkedForms"],
         "sourceForms": [],
@@ -72,20 +67,25 @@ def _shown_dataset(dataset: Dataset) -> Json:
     }
 
 
+def _named(dataset: Dataset) -> Json:
+    return {
+        "name": dataset.name,
+        "createdAt": shown(dataset.created_at),
+        "projectId": dataset.project,
+        "approvalRequired": False,
+        "ownerOnly": False,
+        "deletedAt": None,
+    }
+
+
 @routes.get("")
 def list_datasets(p: str) -> list[Json]:
-    return [
-        {
-            "name": one.name,
-            "createdAt": shown(one.created_at),
-            "projectId": one.project,
-            "approvalRequired": False,
-            "ownerOnly": False,
-            "deletedAt": None,
-            "lastUpdate": shown(one.created_at),
-        }
-        for one in project_of(p, "dataset.list").datasets.values()
-    ]
+    listed = []
+    for one in project_of(p, "dataset.list").datasets.values():
+        last = shown(max((entity.created_at for entity in one.live), default=None))
+        more = {"entities": len(one.live), "lastEntity": last, "conflicts": 0} if extended() else {}
+        listed.append({**_named(one), **more})
+    return listed
 
 
 @routes.post("")
@@ -142,7 +142,7 @@ def _checked(dataset: Dataset, given: Json, *, new: bool) -> tuple[str, str | No
     return name.lower(), label, data
 
 
-def _shown_entity(entity: Entity, received: Json | None = None) -> Json:
+def _shown_entity(entity: Entity) -> Json:
     return {
         "uuid": entity.uuid,
         "creatorId": entity.creator.id,
@@ -158,7 +158,7 @@ def _shown_entity(entity: Entity, received: Json | None = None) -> Json:
             "data": entity.data,
             "version": entity.version,
             "baseVersion": entity.version - 1 or None,
-            "dataReceived": received or {},
+            "dataReceived": entity.received,
             "conflictingProperties": None,
             "createdAt": shown(entity.updated_at or entity.created_at),
             "branchId": None,
@@ -168,13 +168,14 @@ def _shown_entity(entity: Entity, received: Json | None = None) -> Json:
     }
 
 
-def _received(given: Json) -> Json:
-    return {**given.get("data", {}), **({"label": given["label"]} if "label" in given else {})}
-
-
 @routes.post("/<d>/entities")
 def create_entities(p: str, d: str) -> Json:
     dataset, given = _dataset(p, d, "entity.create"), body()
+    if given.get("entities") == []:
+        details = {"expected": ["entities: [...]"], "actual": ["empty array"]}
+        raise Problem(400.31, "Expected parameters: (entities: [...]). Got (empty array).", details)
+    if "entities" in given and "source" not in given:
+        raise Problem(400.2, "Required parameter source missing.", {"field": "source"})
     checked = [_checked(dataset, one, new=True) for one in given.get("entities", [given])]
     same = [name for name, *_ in checked if name in dataset.entities]
     deleted = [name for name in same if dataset.entities[name].deleted_at]
@@ -185,8 +186,8 @@ def create_entities(p: str, d: str) -> Json:
         raise exists_already(["uuid"], same[:1], "entities")
     now = office().now()
     for name, label, data in checked:
-        dataset.entities[name] = Entity(name, label or "", dict(data), actor(), now)
-    return success() if "entities" in given else _shown_entity(dataset.entities[checked[0][0]], _received(given))
+        dataset.entities[name] = Entity(name, label or "", dict(data), actor(), now, {**data, "label": label})
+    return success() if "entities" in given else _shown_entity(dataset.entities[checked[0][0]])
 
 
 def _entity(p: str, d: str, name: str, verb: str, *, deleted: bool = False) -> Entity:
@@ -214,16 +215,18 @@ def one_entity(p: str, d: str, name: str) -> Json:
 def update_entity(p: str, d: str, name: str) -> Json:
     entity, given = _entity(p, d, name, "entity.update"), body()
     provided = request.args.get("baseVersion")
+    told = provided or "undefined"
     if provided != str(entity.version) and not on("force"):
         text = (
-            f"Current version of the Entity is '{entity.version}' and you provided '{provided}'. Please correct the version "
+            f"Current version of the Entity is '{entity.version}' and you provided '{told}'. Please correct the version "
             "number or pass '?force=true' in the URL to forcefully update the Entity."
         )
-        raise Problem(409.15, text, {"current": str(entity.version), "provided": provided})
+        raise Problem(409.15, text, {"current": str(entity.version), **({"provided": provided} if provided else {})})
     _, label, data = _checked(_dataset(p, d, "entity.update"), {**given, "uuid": entity.uuid}, new=False)
     entity.label, entity.data = label or entity.label, {**entity.data, **data}
     entity.version, entity.updated_at = entity.version + 1, office().now()
-    return _shown_entity(entity, _received(given))
+    entity.received = {**data, **({"label": label} if label else {})}
+    return _shown_entity(entity)
 
 
 @routes.delete("/<d>/entities/<name>")
@@ -294,7 +297,6 @@ def odata_entities(p: str, d: str) -> Json:
             "version": e.version,
             "conflict": None,
         }
-        system |= {"deletedAt": shown(e.deleted_at)} if keep.names_deleted else {}
         data = {odata_name(one): e.data.get(one, "") for one in dataset.properties}
         return {"__id": e.uuid, "label": e.label, "__system": system, **data}
 

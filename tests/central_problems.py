@@ -43,6 +43,9 @@ def broken() -> Problem:
 
 def unexpected(name: str, value: Any, reason: str) -> Problem:
     details = {"field": name, "value": value, "reason": reason}
+    if value is None:  # JSON leaves out what is not there
+        value = "undefined"
+        del details["value"]
     return Problem(400.8, f"Unexpected {name} value {value}; {reason}", details)
 
 

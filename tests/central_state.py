@@ -207,6 +207,7 @@ class Entity:
     data: dict[str, str]
     creator: Actor
     created_at: datetime
+    received: Json  # what the last write said
     version: int = 1
     updated_at: datetime | None = None
     deleted_at: datetime | None = None

@@ -56,11 +56,12 @@ def _row(form: Form, root_id: str, *, deleted: bool = False) -> Row:
 
 
 def _read(p: str, f: str, root_id: str) -> tuple[Form, Row]:
-    form = form_of(p, f, _READ)
+    form = form_of(p, f)
     elsewhere = find(form, root_id)
     if root_id not in form.rows and elsewhere:
         raise _Moved(elsewhere[0])
-    return form, _row(form, root_id)
+    row = _row(form, root_id)
+    return form_of(p, f, _READ), row
 
 
 # ── phones ──────────────────────────────────────────────────────────────────
@@ -147,7 +148,11 @@ def odata_one(p: str, f: str, s: str) -> Json:
     form = _table(p, f)
     row = _row(form, s)
     base = f"{office().domain}{request.path.rpartition('/')[0]}"
-    return {"value": [odata_row(form, row, row.current)], "@odata.context": f"{base}/$metadata#Submissions"}
+    names = request.args["$select"].split(",") if "$select" in request.args else None
+    return {
+        "value": [selected(odata_row(form, row, row.current), names)],
+        "@odata.context": f"{base}/$metadata#Submissions",
+    }
 
 
 # ── one row, and the list ───────────────────────────────────────────────────
@@ -230,11 +235,14 @@ def restore_row(p: str, f: str, s: str) -> Json:
 def row_audits(p: str, f: str, s: str) -> list[Json]:
     form = form_of(p, f, _READ)
     row = _row(form, s)
-    entries = [dict(one) for one in reversed(row.audits)]
-    for one in entries:
-        if not extended():
-            del one["actor"]
-    return entries
+    if extended():
+        return row.audits[::-1]
+    plain = []
+    for one in reversed(row.audits):
+        entry = {**one, "details": {name: value for name, value in one["details"].items() if name != "entity"}}
+        del entry["actor"]
+        plain.append(entry)
+    return plain
 
 
 @routes.get("/forms/<f>/submissions/<s>/comments")
