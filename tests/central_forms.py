@@ -108,7 +108,7 @@ def set_draft(form: Form, xml: bytes, *, ignore: bool = False) -> None:
         if name in version.media and version.media[name].type == media.type:
             version.media[name] = copy.copy(media)
     version.token = form.draft.token if form.draft else version.token
-    form.draft = version
+    form.draft, form.updated_at = version, office().now()
 
 
 def _notes() -> str | None:
@@ -211,8 +211,7 @@ def patch_form(p: str, f: str) -> Json:
     state = body().get("state", form.state)
     if state not in ("open", "closing", "closed"):
         raise unexpected("state", state, "not a recognized state name")
-    if state != form.state:
-        form.state, form.updated_at = state, office().now()
+    form.state, form.updated_at = state, office().now()
     return form.api(form.published or form.draft)  # type: ignore[arg-type]
 
 
