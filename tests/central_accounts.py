@@ -82,12 +82,15 @@ def _shown_project(project: Project) -> Json:
     }
 
 
+def _with_verbs(project: Project) -> Json:
+    return {**_shown_project(project), "verbs": list(actor().verbs(project))}
+
+
 def _extended(project: Project) -> Json:
     live = [form for form in project.forms if form.deleted_at is None]
     entities = [one for dataset in project.datasets.values() for one in dataset.entities.values()]
     return {
-        **_shown_project(project),
-        "verbs": list(actor().verbs(project)),
+        **_with_verbs(project),
         "forms": len(live),
         "appUsers": len(_app_users(project)),
         "datasets": len(project.datasets),
@@ -99,7 +102,7 @@ def _extended(project: Project) -> Json:
 @routes.get("/projects")
 def list_projects() -> list[Json]:
     visible = [one for one in office().projects.values() if "project.read" in actor().verbs(one)]
-    return [_extended(one) if extended() else _shown_project(one) for one in visible]
+    return [_extended(one) if extended() else _with_verbs(one) for one in visible]
 
 
 @routes.post("/projects")

@@ -226,7 +226,7 @@ def _paths(inside: Callable[..., Iterable[bytes]], environ: dict[str, Any], star
 
 
 def make_app(the_office: Office) -> Flask:
-    app = Flask("central")
+    app = Flask(__name__)
     app.extensions["office"] = the_office
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
