@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from central_problems import Json, Problem, no_right, not_found, not_signed_in
 from central_state import Actor, Form, Project
@@ -53,7 +54,13 @@ def actor() -> Actor:
 
 
 def body() -> Json:
-    answer = request.get_json(silent=True, force=True)
+    """The JSON of the request, {} where there is none."""
+    text = request.get_data(as_text=True)
+    try:
+        answer = json.loads(text or "{}")
+    except ValueError:
+        details = {"format": "json", "rawLength": len(text)}
+        raise Problem(400.1, f"Could not parse the given data ({len(text)} chars) as json.", details) from None
     return answer if isinstance(answer, dict) else {}
 
 
@@ -106,9 +113,7 @@ def download(name: str, file: File, disposition: str = "attachment") -> Response
             f"Temporary Redirect. Redirecting to {address}", 307, {"Location": address}, mimetype="text/plain"
         )
     etag = f'"{file.md5}"'
-    if request.headers.get("If-None-Match") == etag:
-        return Response(status=304, headers={"ETag": etag})
-    named = f"{disposition}; filename=\"{name}\"; filename*=UTF-8''{name}".encode().decode("latin-1")
+    named = f"{disposition}; filename=\"{re.sub('[^ -~]', '-', name)}\"; filename*=UTF-8''{quote(name)}"
     kind = file.kind + ("; charset=utf-8" if file.kind.startswith("text/") and "charset" not in file.kind else "")
     return Response(file.content, headers={"ETag": etag, "Content-Disposition": named, "Content-Type": kind})
 
@@ -198,6 +203,9 @@ def _after(response: Response) -> Response:
     entities = request.path.endswith(".svc/Entities")  # without one
     if "ETag" not in response.headers and not entities and not 300 <= response.status_code < 400:
         response.headers["ETag"] = weak(response.get_data())
+    if response.status_code == 200 and response.headers.get("ETag") == request.headers.get("If-None-Match", ""):
+        response.status_code = 304
+        response.set_data(b"")
     if ".svc" in request.path:
         response.headers["OData-Version"] = "4.0"
     if _OPENROSA.search(request.path) and hasattr(g, "actor") and "X-OpenRosa-Version" in request.headers:

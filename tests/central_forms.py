@@ -119,6 +119,8 @@ def _notes() -> str | None:
 @routes.post("/forms")
 def create_form(p: str) -> Json:
     project = project_of(p, "form.create")
+    if request.mimetype in _EXCEL:
+        raise Problem(502.2, "The XLSForm conversion service could not be contacted.")
     form = create(project, request.get_data(), publish=on("publish"), notes=_notes(), ignore=on("ignoreWarnings"))
     return form.api(form.published or form.draft)  # type: ignore[arg-type]
 
@@ -181,6 +183,7 @@ def _statistics(form: Form, version: Version) -> Json:
     }
 
 
+_EXCEL = ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/vnd.ms-excel")
 _STATES = {"received": None, "hasIssues": "hasIssues", "edited": "edited"}
 
 

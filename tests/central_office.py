@@ -194,9 +194,9 @@ class Office:
         *,
         phone: Actor | None = None,
     ) -> Row:
-        """The row with other answers, sent again as an edit of its current version."""
+        """The row with other answers, sent again as an edit of its current version (of a broken row's first: the cure)."""
         form, new = self.form(form_id), f"uuid:{uuid4()}"
-        xml = central_rows.instance_xml(form, answers, new, row.current.instance_id, form.versions[-1].version)
+        xml = central_rows.instance_xml(form, answers, new, row.currents[0].instance_id, form.versions[-1].version)
         with self._as(phone or self.phone()):
             return central_rows.receive(
                 self.projects[form.project], xml, _files(files), "collect:abc", "org.odk.collect"

@@ -119,6 +119,10 @@ def log(form: Form, row: Row, action: str, details: Json, notes: str | None = No
     row.audits.append(entry)
 
 
+def _used(form: Form, instance_id: str) -> bool:
+    return any(one.instance_id == instance_id for row in form.rows.values() for one in row.versions)
+
+
 def _instance(sent: Sent, version: Version, device: str | None, agent: str | None) -> Instance:
     now = office().now()
     return Instance(office().next_id(), sent.instance_id, sent.xml, sent.root, actor(), now, version, device, agent)
@@ -129,6 +133,8 @@ def create(
 ) -> Row:
     if sent.instance_id in form.rows:
         raise exists_already(["formId", "instanceId", "draft"], [str(form.id), sent.instance_id, "f"], "submissions")
+    if _used(form, sent.instance_id):
+        raise exists_already(["instanceID"], [sent.instance_id], "submission_defs")
     instance = _instance(sent, version, device, agent)
     instance.files = _files(sent.root, version, files, {})
     row = Row(office().next_id(), sent.instance_id, [instance], instance.created_at)
@@ -140,7 +146,7 @@ def create(
 def edit(
     form: Form, row: Row, before: Instance, sent: Sent, version: Version, files: Mapping[str, File], **sender: Any
 ) -> Row:
-    if any(one.instance_id == sent.instance_id for other in form.rows.values() for one in other.versions):
+    if _used(form, sent.instance_id):
         text = f"A resource already exists with instanceID value(s) of {sent.instance_id}."
         raise Problem(409.3, text, {"fields": "instanceID", "values": sent.instance_id})
     instance = _instance(sent, version, sender.get("device"), sender.get("agent"))

@@ -123,8 +123,6 @@ def odata(p: str, f: str) -> Response:
     answer = page([row.root_id for row in rows], "instanceId", shown_rows, "Submissions")
     events = [(r.root_id, shown(r.updated_at), shown(r.deleted_at), len(r.versions)) for r in rows]
     etag = f'W/"eventhash:{hashlib.md5(repr((events, request.query_string)).encode()).hexdigest()}"'
-    if request.headers.get("If-None-Match") == etag:
-        return Response(status=304, headers={"ETag": etag})
     response = jsonify(answer)
     response.headers["ETag"] = etag
     return response
@@ -253,7 +251,9 @@ def row_comments(p: str, f: str, s: str) -> list[Json]:
 @routes.post("/forms/<f>/submissions/<s>/comments")
 def comment(p: str, f: str, s: str) -> Json:
     _, row = _read(p, f, s)
-    entry = {"body": body().get("body"), "actorId": actor().id, "createdAt": shown(office().now())}
+    if not body().get("body"):
+        raise Problem(400.2, "Required parameter body missing.", {"field": "body"})
+    entry = {"body": body()["body"], "actorId": actor().id, "createdAt": shown(office().now())}
     row.comments.append(entry)
     return entry
 
