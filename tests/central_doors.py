@@ -28,7 +28,7 @@ _HTML = "<!DOCTYPE html><html><body>the front end</body></html>\n"
 
 @dataclass
 class Fault:
-    """What goes wrong for requests whose "METHOD /path?query" has *pattern*, after *skip* of them, *times* times."""
+    """What goes wrong for requests whose "METHOD /path?query" has *pattern*, after *skip* of them, *times* times (-1: always)."""
 
     pattern: str
     kind: str  # expired | cut | error | html
@@ -206,6 +206,8 @@ def _after(response: Response) -> Response:
     if response.status_code == 200 and response.headers.get("ETag") == request.headers.get("If-None-Match", ""):
         response.status_code = 304
         response.set_data(b"")
+        for name in ("Content-Type", "Content-Disposition"):
+            response.headers.pop(name, None)
     if ".svc" in request.path:
         response.headers["OData-Version"] = "4.0"
     if _OPENROSA.search(request.path) and hasattr(g, "actor") and "X-OpenRosa-Version" in request.headers:

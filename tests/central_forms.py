@@ -28,6 +28,8 @@ from central_xforms import File, Media, Version
 from flask import Blueprint, Response, request
 
 routes = Blueprint("forms", __name__, url_prefix="/v1/projects/<p>")
+_EXCEL = ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/vnd.ms-excel")
+_STATES = {"received": None, "hasIssues": "hasIssues", "edited": "edited"}
 
 
 # ── what happens to forms ───────────────────────────────────────────────────
@@ -181,10 +183,6 @@ def _statistics(form: Form, version: Version) -> Json:
         "publicLinks": 0,
         "createdBy": form.created_by.api(),
     }
-
-
-_EXCEL = ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/vnd.ms-excel")
-_STATES = {"received": None, "hasIssues": "hasIssues", "edited": "edited"}
 
 
 def _shown_form(form: Form, version: Version) -> Json:
@@ -351,14 +349,14 @@ def link_media(p: str, f: str, name: str) -> Json:
 def form_list(p: str) -> Response:
     project = project_of(p)
     base = office().domain + request.environ["central.path"].rstrip("/").rpartition("/")[0]
-    wanted = request.args.get("formID")
+    only = request.args.get("formID")
     items = []
     for form in sorted(project.forms, key=lambda one: (one.published and one.published.title) or one.xml_form_id):
         version = form.published
         readable = {"form.read", "open_form.read"} & set(actor().verbs(project, form))
         if not (version and readable and form.state == "open" and form.deleted_at is None):
             continue
-        if wanted in (None, form.xml_form_id):
+        if only in (None, form.xml_form_id):
             items.append(_listed(form, version, f"{base}/forms/{quote(form.xml_form_id, safe='')}"))
     return openrosa(
         '<?xml version="1.0" encoding="UTF-8"?>\n  <xforms xmlns="http://openrosa.org/xforms/xformsList">\n'

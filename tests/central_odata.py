@@ -140,11 +140,11 @@ class Filter:
 def _literal(text: str) -> Any:
     if text == "now()":
         raise broken()  # as the real server, though it knows the function
-    if text == "null":
-        return None
-    return (
-        text[1:-1].replace("''", "'") if text.startswith("'") else datetime.fromisoformat(text) if "T" in text else text
-    )
+    if text.startswith("'"):
+        return text[1:-1].replace("''", "'")
+    if "T" in text:
+        return datetime.fromisoformat(text)
+    return None if text == "null" else text
 
 
 # ── tables ──────────────────────────────────────────────────────────────────

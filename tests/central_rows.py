@@ -221,7 +221,7 @@ def review(form: Form, row: Row, change: Json, notes: str | None) -> None:
 
 
 def delete(form: Form, row: Row) -> None:
-    assert row.current  # of a broken row: 500
+    row.refuse_if_broken()
     row.deleted_at = office().now()
     log(form, row, "submission.delete", {"instanceId": row.root_id})
 

@@ -133,9 +133,12 @@ class Row:
 
     @property
     def current(self) -> Instance:
+        self.refuse_if_broken()
+        return self.currents[0]
+
+    def refuse_if_broken(self) -> None:
         if len(self.currents) > 1:
             raise broken()
-        return self.currents[0]
 
     def api(self, extended: bool = False) -> Json:
         first = self.versions[0]

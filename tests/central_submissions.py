@@ -111,7 +111,7 @@ def odata(p: str, f: str) -> Response:
         for row in newest(list(form.rows.values()))
         if (keep.names_deleted or row.deleted_at is None) and keep(filtered_by(row))
     ]
-    _known(form, names)
+    _check_select(form, names)
 
     def shown_rows(ids: list[str]) -> list[Json]:
         return [
@@ -128,16 +128,16 @@ def odata(p: str, f: str) -> Response:
     return response
 
 
-def _known(form: Form, names: list[str] | None) -> None:
+def _check_select(form: Form, names: list[str] | None) -> None:
     fields = form.published.fields if form.published else []
-    known = {
+    columns = {
         "__id",
         "__system",
         *(f"__system/{one}" for one in SYSTEM),
         *(one.api(odata=True)["path"].lstrip("/") for one in fields),
     }
     for name in names or []:
-        if name not in known:
+        if name not in columns:
             raise Problem(400.23, f"Could not find a property named '{name}'", {"property": name})
 
 
@@ -264,7 +264,7 @@ def comment(p: str, f: str, s: str) -> Json:
 @routes.get("/forms/<f>/submissions/<s>/versions")
 def row_versions(p: str, f: str, s: str) -> list[Json]:
     _, row = _read(p, f, s)
-    assert row.current
+    row.refuse_if_broken()
     return [one.api(extended()) for one in reversed(row.versions)]
 
 

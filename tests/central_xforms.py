@@ -131,8 +131,8 @@ class Version:
         text = version.encode().replace(b"&", b"&amp;").replace(b'"', b"&quot;")
 
         def rewritten(match: re.Match[bytes]) -> bytes:
-            rest, found = re.subn(rb'(\sversion=)(["\']).*?\2', lambda m: m[1] + b'"' + text + b'"', match[3], count=1)
-            return match[1] + match[2] + (rest if found else match[3].rstrip() + b' version="' + text + b'"')
+            rest, count = re.subn(rb'(\sversion=)(["\']).*?\2', lambda m: m[1] + b'"' + text + b'"', match[3], count=1)
+            return match[1] + match[2] + (rest if count else match[3].rstrip() + b' version="' + text + b'"')
 
         copy = Version(opening.sub(rewritten, self.xml, count=1))
         copy.media, copy.token = self.media, self.token

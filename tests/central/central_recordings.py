@@ -98,23 +98,23 @@ class Replay:
 
 def differences(step: str, answer: requests.Response) -> list[str]:
     """Status, code, headers that matter, keys and types; texts of OpenRosa word for word."""
-    recorded, found = recording(step), []
+    recorded, wrong = recording(step), []
     if answer.status_code != recorded["status"]:
         return [f"status {recorded['status']}, here {answer.status_code}: {answer.text[:300]}"]
     for name in HEADERS:
         ours, theirs = (_plain(headers.get(name, "")) for headers in (answer.headers, recorded["headers"]))
         if ours != theirs:
-            found.append(f"{name}: {theirs!r}, here {ours!r}")
+            wrong.append(f"{name}: {theirs!r}, here {ours!r}")
     expected = recorded["body"]
     if isinstance(expected, (dict, list)):
         ours = answer.json()
         if isinstance(expected, dict) and expected.get("code") != ours.get("code"):
-            found.append(f"code {expected.get('code')}, here {ours.get('code')}")
-        return [*found, *_compared(expected, ours, "")]
+            wrong.append(f"code {expected.get('code')}, here {ours.get('code')}")
+        return [*wrong, *_compared(expected, ours, "")]
     texts = ("<OpenRosaResponse", "<manifest", "<xforms")
     if expected and any(one in expected for one in texts) and _plain(expected) != _plain(answer.text):
-        found.append(f"text {_plain(expected)!r}, here {_plain(answer.text)!r}")
-    return found
+        wrong.append(f"text {_plain(expected)!r}, here {_plain(answer.text)!r}")
+    return wrong
 
 
 def _plain(text: str) -> str:
