@@ -300,5 +300,5 @@ def odata_entities(p: str, d: str) -> Json:
         data = {odata_name(one): e.data.get(one, "") for one in dataset.properties}
         return {"__id": e.uuid, "label": e.label, "__system": system, **data}
 
-    ids = [e.uuid for e in reversed(dataset.entities.values()) if kept(e)]
-    return page(ids, "uuid", lambda several: [row(dataset.entities[one]) for one in several], "Entities")
+    entries = [(e.uuid, e) for e in reversed(dataset.entities.values()) if kept(e)]
+    return page(entries, "uuid", row, "Entities")

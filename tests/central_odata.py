@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from central_doors import office, on
 from central_problems import Json, Problem, broken
 from flask import request
 
+Entry = TypeVar("Entry")
 Values = dict[str, Any]  # a row's values by the names that a filter may use
 _TOKEN = re.compile(
     r"(?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))"
@@ -171,28 +172,32 @@ def _number(name: str) -> int | None:
     return number
 
 
-def page(ids: Sequence[str], key: str, rows: Callable[[list[str]], list[Json]], table: str) -> Json:
-    """One page of a table: *ids* name all that the filter finds, newest first; *rows* makes those of the page.
+def page(entries: Sequence[tuple[str, Entry]], key: str, row: Callable[[Entry], Json], table: str) -> Json:
+    """One page of a table: *entries* are all that the filter finds with their names, newest first; *row* shows one.
 
-    An id that *rows* answers with two rows is counted once, as the real server counts broken rows.
+    A broken row has two entries of one name. As on the real server, pages count entries, their total and what is left
+    count names: the last rows behind a broken one may never be listed, and a page that ends between its two entries
+    loses the second.
     """
     for option in ("$orderby", "$expand", "$wkt"):
         assert option not in request.args, f"the stand-in does not know {option}"
     base = f"{office().domain}{request.path.rpartition('/')[0]}"
-    top, token, rest, skip = _number("$top"), request.args.get("$skiptoken"), list(ids), 0
+    top, token, rest, skip = _number("$top"), request.args.get("$skiptoken"), list(entries), 0
     if token is not None:
         last = _last(key, token)
-        rest = rest[rest.index(last) + 1 :] if last in rest else []
+        places = [n for n, (name, _) in enumerate(rest) if name == last]
+        rest = rest[places[-1] + 1 :] if places else []
     else:
         skip = _number("$skip") or 0
     several = rest[skip:] if top is None else rest[skip : skip + top]
-    answer: Json = {"value": rows(several), "@odata.context": f"{base}/$metadata#{table}"}
-    if (top or skip) and len(rest) > len(several):  # even beyond the end, as the real server
+    answer: Json = {"value": [row(one) for _, one in several], "@odata.context": f"{base}/$metadata#{table}"}
+    paged = top is not None or token is not None or skip > 0
+    if top != 0 and paged and len({name for name, _ in rest}) > len(several):  # even beyond the end
         query = [(name, value) for name, value in request.args.items(multi=True) if name not in ("$skiptoken", "$skip")]
-        following = urlencode([*query, ("$skiptoken", _token(key, several[-1] if several else None))])
+        following = urlencode([*query, ("$skiptoken", _token(key, several[-1][0] if several else None))])
         answer["@odata.nextLink"] = f"{base}/{table}?{following}"
     if on("$count"):
-        answer["@odata.count"] = len(ids)
+        answer["@odata.count"] = len({name for name, _ in entries} if paged else entries)
     return answer
 
 

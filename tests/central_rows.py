@@ -203,8 +203,9 @@ def put(form: Form, row: Row, xml: bytes, agent: str | None) -> Row:
             "I cannot find that tag in your request."
         )
         raise Problem(400.19, text)
-    if row.current.instance_id != sent.deprecated:
+    if row.currents[0].instance_id != sent.deprecated:
         raise _stale(sent.deprecated)
+    row.refuse_if_broken()
     own(form, sent)
     version = accepting(form, sent, phone=False)
     return edit(form, row, row.current, sent, version, {}, agent=agent)

@@ -57,8 +57,8 @@ def _row(form: Form, root_id: str, *, deleted: bool = False) -> Row:
 
 def _read(p: str, f: str, root_id: str) -> tuple[Form, Row]:
     form = form_of(p, f)
-    elsewhere = find(form, root_id)
-    if root_id not in form.rows and elsewhere:
+    elsewhere = None if root_id in form.rows else find(form, root_id)
+    if elsewhere:
         raise _Moved(elsewhere[0])
     row = _row(form, root_id)
     return form_of(p, f, _READ), row
@@ -113,14 +113,11 @@ def odata(p: str, f: str) -> Response:
     ]
     _check_select(form, names)
 
-    def shown_rows(ids: list[str]) -> list[Json]:
-        return [
-            selected(odata_row(form, form.rows[one], instance), names)
-            for one in ids
-            for instance in reversed(form.rows[one].currents)
-        ]
+    def shown_entry(entry: tuple[Row, Instance]) -> Json:
+        return selected(odata_row(form, *entry), names)
 
-    answer = page([row.root_id for row in rows], "instanceId", shown_rows, "Submissions")
+    entries = [(row.root_id, (row, instance)) for row in rows for instance in reversed(row.currents)]
+    answer = page(entries, "instanceId", shown_entry, "Submissions")
     events = [(r.root_id, shown(r.updated_at), shown(r.deleted_at), len(r.versions)) for r in rows]
     etag = f'W/"eventhash:{hashlib.md5(repr((events, request.query_string)).encode()).hexdigest()}"'
     response = jsonify(answer)
@@ -233,6 +230,7 @@ def restore_row(p: str, f: str, s: str) -> Json:
 def row_audits(p: str, f: str, s: str) -> list[Json]:
     form = form_of(p, f, _READ)
     row = _row(form, s)
+    row.refuse_if_broken()
     if extended():
         return row.audits[::-1]
     plain = []
@@ -245,12 +243,15 @@ def row_audits(p: str, f: str, s: str) -> list[Json]:
 
 @routes.get("/forms/<f>/submissions/<s>/comments")
 def row_comments(p: str, f: str, s: str) -> list[Json]:
-    return _read(p, f, s)[1].comments[::-1]
+    _, row = _read(p, f, s)
+    row.refuse_if_broken()
+    return row.comments[::-1]
 
 
 @routes.post("/forms/<f>/submissions/<s>/comments")
 def comment(p: str, f: str, s: str) -> Json:
     _, row = _read(p, f, s)
+    row.refuse_if_broken()
     if not body().get("body"):
         raise Problem(400.2, "Required parameter body missing.", {"field": "body"})
     entry = {"body": body()["body"], "actorId": actor().id, "createdAt": shown(office().now())}
@@ -270,7 +271,7 @@ def row_versions(p: str, f: str, s: str) -> list[Json]:
 
 def _version(p: str, f: str, s: str, i: str) -> Instance:
     form = form_of(p, f, _READ)
-    _row(form, s)
+    _row(form, s).refuse_if_broken()
     version = find(form, i)  # of any row, as the real server
     if version is None:
         raise not_found()
@@ -326,7 +327,7 @@ def change_file(p: str, f: str, s: str, name: str) -> Any:
     form = form_of(p, f)
     if "submission.update" not in actor().verbs(office().projects[form.project], form):
         raise no_right()
-    files = _row(form, s).current.files
+    files = _row(form, s).currents[0].files
     if name not in files:
         raise not_found()
     posted = request.method == "POST"

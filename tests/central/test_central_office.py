@@ -147,3 +147,20 @@ def test_files_in_a_storage_are_given_without_the_token(client: Client) -> None:
     assert requests.get(there.headers["Location"]).content == b"bytes"
     assert requests.get(there.headers["Location"], headers={"Authorization": "Bearer x"}).status_code == 400
     assert [sorted(h).count("Authorization") for _, h in client.office.storage_requests] == [0, 1]
+
+
+def test_a_broken_row_hides_those_behind_it_from_pages(client: Client) -> None:
+    """Tried on the real server: pages of 3 end before the oldest row, and only the total tells."""
+    office = client.office
+    oldest, broken, newest = (office.submit("enquete", {"nom": name}) for name in ("Awa", "Ali", "Binta"))
+    office.break_row("enquete", broken, {"nom": "Autre"})
+    paged = client.get(f"{ROWS}?$top=3&$count=true")
+    assert ids(paged) == [newest.root_id, broken.root_id, broken.root_id]
+    assert "@odata.nextLink" not in paged.json()
+    assert paged.json()["@odata.count"] == 3
+    whole = client.get(f"{ROWS}?$count=true")
+    assert ids(whole) == [newest.root_id, broken.root_id, broken.root_id, oldest.root_id]
+    assert whole.json()["@odata.count"] == 4
+    assert client.get(f"{FORM}/submissions/{broken.root_id}.xml").status_code == 500
+    office.edit("enquete", broken, {"nom": "Réparé"})
+    assert client.get(f"{FORM}/submissions/{broken.root_id}.xml").status_code == 200
