@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from kobo_sync.model import Asset, Hook, MediaFile, Phone, Validation
+from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile, Phone, Validation
 
 if TYPE_CHECKING:
     from kobo_sync.rows.listing import LightRow, Page, RowStatus
+    from kobo_sync.rows.multipart import Part
     from kobo_sync.transport import Stream
 
 
@@ -83,6 +84,43 @@ class Features:
     keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
     replaces_files: bool = False  # other bytes may come under a file's name
     secret_names: Sequence[str] = ("KOBO_TOKEN",)
+
+
+class PhoneDoor(Protocol):
+    """Where submissions go in as phones send them, and what is there of them already. No request is repeated here.
+
+    Raises (every method): KoboUnreachable, KoboRefused, KoboRejected, KoboUnexpected.
+    """
+
+    kc: str
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next post."""
+        ...
+
+    def accepted_bytes(self) -> int:
+        """How long a post the server asks for."""
+        ...
+
+    def post(self, xml: bytes, files: Sequence[Part] = (), *, is_incomplete: bool = False) -> int:
+        """Post a submission with some of its files; returns the status of its receipt."""
+        ...
+
+    def offers(self, asset_uid: str) -> bool:
+        """Whether the account may submit to that form."""
+        ...
+
+    def stored(self, asset_uid: str, uuid: str) -> bytes | None:
+        """The XML of the newest version of a submission, by its root uuid; None when it is not to be seen."""
+        ...
+
+    def stored_files(self, asset_uid: str, uuid: str) -> set[str]:
+        """The names of the files of a submission that are there."""
+        ...
 
 
 class FormServer(Protocol):
@@ -167,6 +205,14 @@ class FormServer(Protocol):
         self, name: str, rows: Sequence[Mapping[str, str]], *, by_zone: bool = False, dry_run: bool = False
     ) -> ListChange:
         """Bring a list that the server keeps by itself to *rows*; only what differs is sent."""
+        ...
+
+    def blank_forms(self) -> dict[str, BlankForm]:
+        """The forms that phones are offered, by asset uid."""
+        ...
+
+    def download_form(self, form: BlankForm) -> DownloadedForm:
+        """A form byte for byte as phones download it."""
         ...
 
     # ── phones, where the server knows each by itself ──

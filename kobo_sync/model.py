@@ -140,6 +140,28 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class BlankForm:
+    """A form as phones are offered it: *hash* is the md5 of its XML in hex; paths are the server's own, *manifest* may be empty."""
+
+    form_id: str
+    name: str
+    version: str
+    hash: str
+    path: str
+    manifest: str
+
+
+@dataclass(frozen=True)
+class DownloadedForm:
+    """A form byte for byte as phones download it, media by file name; what the server calls this form and this version of it."""
+
+    xform: bytes
+    media: Mapping[str, bytes]
+    form_uuid: str
+    version_uid: str
+
+
+@dataclass(frozen=True)
 class Phone:
     """A phone that a server knows by itself. *server_url* is its own address there, which is its secret: whoever has it may submit."""
 

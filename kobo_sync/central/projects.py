@@ -14,8 +14,8 @@ from kobo_sync.errors import FormError, KoboError, KoboRejected, KoboUnexpected
 from kobo_sync.form_server import Examined, Release
 from kobo_sync.forms.xform_workbook import workbook_of
 from kobo_sync.lazy import cached_property
-from kobo_sync.model import Asset, Hook, MediaFile
-from kobo_sync.rows.bodies import parse_object
+from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile
+from kobo_sync.rows.bodies import held_against, parse_object
 
 STRUCTURE, TYPE, USED = "400.16", "400.17", "409.6"
 GOES_ON = "what was published before is still live"
@@ -146,6 +146,37 @@ class Projects(Asking):
 
     def put_hook(self, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
         """Nothing to do: this server calls nobody."""
+
+    # ── forms as phones download them ──
+
+    def blank_forms(self) -> dict[str, BlankForm]:
+        """The forms that take submissions, by form id; the version and the hash of what is published [b18]."""
+        forms = protocol.parse_list(self.get(protocol.project_path(self.project, "forms")).body)
+        with protocol.known_shape():
+            return {
+                str(form["xmlFormId"]): BlankForm(
+                    str(form["xmlFormId"]),
+                    str(form.get("name") or form["xmlFormId"]),
+                    str(form["version"] or ""),
+                    str(form["hash"]),
+                    f"{self._form(str(form['xmlFormId']))}.xml",
+                    self._form(str(form["xmlFormId"]), "attachments"),
+                )
+                for form in forms
+                if form.get("publishedAt") and form.get("state") == "open"
+            }
+
+    def download_form(self, form: BlankForm) -> DownloadedForm:
+        """A form with its media. Raises: KoboUnexpected when bytes are not what was announced."""
+        xform = self.get(form.path, headers={"Accept": "*/*"}).body
+        held_against(form.hash, xform, form.path)
+        media = {}
+        for each in protocol.parse_media(self.get(form.manifest).body):
+            path = f"{form.manifest}/{protocol.quoted(each.filename)}"
+            media[each.filename] = self.get(path, headers={"Accept": "*/*"}).body
+            held_against(each.md5, media[each.filename], path)
+        # A version is called otherwise in no two forms: the form's own name makes it one.
+        return DownloadedForm(xform, media, "", f"{form.form_id} {form.version}")
 
     # ── publication ──
 

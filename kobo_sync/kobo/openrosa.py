@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
 from kobo_sync.kobo.wire import protocol
-from kobo_sync.kobo.wire.multipart import Part, encode
+from kobo_sync.rows.multipart import Part, encode
 from kobo_sync.transport import Transport
 
 ACCEPTED_BYTES = 10_000_000  # where a server does not say [e16]

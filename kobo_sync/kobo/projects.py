@@ -11,7 +11,8 @@ from kobo_sync.forms.media import mimetype
 from kobo_sync.kobo.asking import Asking
 from kobo_sync.kobo.paging import repeats
 from kobo_sync.kobo.wire import protocol
-from kobo_sync.model import Asset, Hook, MediaFile
+from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile
+from kobo_sync.rows.bodies import held_against
 
 
 class Projects(Asking):
@@ -166,3 +167,23 @@ class Projects(Asking):
     def publish_again(self, asset_uid: str) -> None:
         """Deploy once more what stands in the project: the task that brings media to phones may be lost."""
         self.deploy(self.asset(asset_uid)[0])
+
+    # ── forms as phones download them ──
+
+    def blank_forms(self) -> dict[str, BlankForm]:
+        """The forms that phones of the account are offered, by asset uid [e02]."""
+        return protocol.parse_form_list(self.phone_file_at(protocol.FORM_LIST))
+
+    def download_form(self, form: BlankForm) -> DownloadedForm:
+        """A form with its media [e12, e15]. Raises: KoboUnexpected when bytes are not what formList or manifest announced."""
+        xform = self.phone_file_at(form.path)
+        held_against(form.hash, xform, form.path)
+        media = {}
+        if form.manifest:
+            manifest = self.phone_file_at(form.manifest)
+            md5s = protocol.parse_manifest(manifest)
+            for name, path in protocol.parse_manifest_links(manifest).items():
+                media[name] = self.phone_file_at(path)
+                held_against(md5s[name], media[name], path)
+        marks = protocol.parse_xform_marks(xform)
+        return DownloadedForm(xform, media, marks.form_uuid, marks.version_uid)

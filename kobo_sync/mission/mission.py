@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboSyncError
 from kobo_sync.lazy import cached_property
+from kobo_sync.mission.server import WithServer
 from kobo_sync.mission.shared_files import bring, share
 from kobo_sync.model import Finding, Form, Report
 from kobo_sync.workspace.folders import Workspace, find
@@ -27,20 +27,15 @@ from kobo_sync.workspace.writing import write_atomic
 
 if TYPE_CHECKING:
     from kobo_sync.analysis.roster import RosterPlan
-    from kobo_sync.central.server import CentralServer
     from kobo_sync.config.config import Config
     from kobo_sync.databases.engines import Address
     from kobo_sync.desk.database import Desk
     from kobo_sync.form_server import FormServer
-    from kobo_sync.kobo.openrosa import SubmissionDoor
-    from kobo_sync.kobo.pace import Pace
-    from kobo_sync.kobo.server import KoboServer
     from kobo_sync.store.database import Store
     from kobo_sync.store.tables.layout import FlatTable
     from kobo_sync.store.zones import Answers, ZoneColumn
     from kobo_sync.workspace.attachment_files import AttachmentFiles
 
-CENTRAL = "CENTRAL"  # the client of ODK Central among those of this mission
 Progress = Callable[[str, int, int | None], None]  # what, done, of how many (None: not known)
 
 
@@ -59,7 +54,7 @@ def random_uuid() -> str:
 
 
 @dataclass
-class Mission:
+class Mission(WithServer):
     """A mission with its real surroundings; what a step needs is made when first asked for."""
 
     workspace: Workspace
@@ -169,179 +164,11 @@ class Mission:
         root, attachments = self.workspace.root, self.workspace.attachments
         return attachment_files(attachments, settings.url, root=root, endpoint=settings.endpoint, **keys)
 
-    @property
-    def kf(self) -> str:
-        """The address of the API."""
-        return self.server[0] if self.server else self.config.server.kf
-
-    @property
-    def kc(self) -> str:
-        """The address that phones use."""
-        return self.server[1] if self.server else self.config.server.kc
-
-    @property
-    def server_id(self) -> str:
-        """What tells this server, and the project that forms are in there, from any other: with it goes what was read."""
-        server = self.config.server
-        return f"{self.kf}/v1/projects/{server.project}" if self.is_central else self.kf
-
-    @property
-    def is_central(self) -> bool:
-        """Whether the server is ODK Central; a stand-in is KoboToolbox's."""
-        return self.server is None and self.config.server.is_central
-
-    @property
-    def at_once(self) -> int:
-        """How many pulls of the server, and missions at it, work side by side."""
-        return min(self.config.at_once, self.most_at_once)
-
-    @property
-    def adopted(self) -> dict[str, str]:
-        """The projects that the config names, form_id → asset uid; none on a stand-in server."""
-        return {} if self.server else dict(self.config.server.assets)
-
-    def row_addresses(self, asset_uid: str, server_key: str) -> tuple[str, str, str]:
-        """Where people see a row on the server, where they correct it, and the table that it stands in."""
-        if self.is_central:
-            from kobo_sync.central.wire import protocol as central
-
-            return central.row_addresses(self.kf, self.config.server.project or 0, asset_uid, server_key)
-        from kobo_sync.kobo.wire import protocol
-
-        return protocol.row_addresses(self.kf, asset_uid, server_key)
-
     def form(self, form_id: str) -> Form:
         """One form as its workbook is now, whatever is wrong with the others. Raises: FormError, ConfigError."""
         if form_id in self.form_faults:
             raise self.form_faults[form_id]
         return self.forms[form_id] if "forms" in self.__dict__ else self.workspace.form(form_id, self.config)
-
-    def reader(self) -> FormServer:
-        """The client of the account that reads. Raises: ConfigError without its secrets."""
-        if self.is_central:
-            return self._central()
-        return self._client("KOBO_TOKEN", self._station_token() or self.config.secret("KOBO_TOKEN"))
-
-    def deployer(self) -> FormServer:
-        """The client of the account that deploys, or the reader's when there is one account."""
-        token = "" if self._station_token() or self.is_central else self.config.secret("KOBO_DEPLOY_TOKEN")
-        return self._client("KOBO_DEPLOY_TOKEN", token) if token else self.reader()
-
-    @property
-    def is_own_station(self) -> bool:
-        """Whether the server of the config is this workspace's own station."""
-        return bool(self._station_token())
-
-    def submission_door(self) -> SubmissionDoor:
-        """Where the account that deploys, or the reader's when there is one account, submits as phones do.
-
-        Raises: ConfigError without a token, and where the server is this workspace's own station.
-        """
-        from kobo_sync.kobo.openrosa import SubmissionDoor
-
-        if self.is_own_station:
-            message = "this address is the field station's own: it cannot relay to itself"
-            hint = "write KoboToolbox's addresses there (server.kf, server.kc)"
-            raise ConfigError(message, file=MISSION_FILE, key="server.kf", hint=hint)
-        self.deployer()  # says what is missing
-        token = self.config.secret("KOBO_DEPLOY_TOKEN") or self.config.secret("KOBO_TOKEN")
-        settings = self.config.server
-        return SubmissionDoor(
-            self.kf,
-            self._own_kc(),
-            token,
-            timeout_s=settings.timeout_s,
-            plain_http=settings.plain_http,
-            pace=self._pace(),
-        )
-
-    def _pace(self) -> Pace:
-        """How fast this process asks the server: with all other missions that it serves there."""
-        from kobo_sync.kobo.pace import PACES
-
-        return PACES.of(self.kf).agree(str(self.workspace.root), self.config.server.requests_per_minute)
-
-    def _own_kc(self) -> str:
-        """Where this program reaches what phones use: a station on this machine by its own address, not over the Wi-Fi."""
-        from kobo_sync.config.doors import is_plain
-
-        is_shown = is_plain(self.kc) and not self.config.server.plain_http
-        # The station's token is the station's: it goes to no other address, whatever server.kc is.
-        return self.kf if is_shown or self.is_own_station else self.kc
-
-    def _station_token(self) -> str:
-        """The token of this workspace's own station, where the API's address is that station's."""
-        from kobo_sync.config.doors import is_this_machine
-
-        address, given = urlsplit(self.kf), self.workspace.station_token()
-        is_here = address.scheme == "http" and is_this_machine(address.hostname or "")
-        return given[1] if given and is_here and address.port == given[0] else ""
-
-    def _central(self) -> CentralServer:
-        secrets = {name: self.config.secret(name) for name in ("CENTRAL_EMAIL", "CENTRAL_PASSWORD")}
-        for name, secret in secrets.items():
-            if not secret:
-                raise ConfigError(
-                    "the account on ODK Central is not there",
-                    file=SECRETS_FILE,
-                    key=name,
-                    hint=f"write {name}=… there (chmod 600), or set the environment variable: a web user of the project",
-                )
-        if CENTRAL not in self._clients:
-            from kobo_sync.central.server import CentralServer  # here: most verbs never meet the network
-
-            settings = self.config.server
-            self._clients[CENTRAL] = CentralServer(
-                settings.url,
-                settings.project or 0,
-                secrets["CENTRAL_EMAIL"],
-                secrets["CENTRAL_PASSWORD"],
-                timeout_s=settings.timeout_s,
-                retries=settings.retries,
-                plain_http=settings.plain_http,
-                pace=self._pace(),
-                most_s=self.config.pull.most_hours * 3600,
-            )
-        client = self._clients[CENTRAL]
-        return cast("CentralServer", client)
-
-    def kobo(self) -> KoboServer:
-        """The client of the account that deploys, for what KoboToolbox and field stations alone have.
-
-        Raises: ConfigError where the server is another.
-        """
-        client = self.deployer()
-        if self.is_central:
-            message = "this is for KoboToolbox and field stations; the server is ODK Central"
-            raise ConfigError(
-                message, file=MISSION_FILE, key="server.kind", hint="there is nothing to do on ODK Central"
-            )
-        return cast("KoboServer", client)
-
-    def _client(self, name: str, token: str) -> FormServer:
-        if not token:
-            raise ConfigError(
-                "there is no token for the server",
-                file=SECRETS_FILE,
-                key=name,
-                hint=f"write {name}=… there (chmod 600), or set the environment variable; "
-                "KoboToolbox shows it under Account → Security → API key",
-            )
-        if name not in self._clients:
-            from kobo_sync.kobo.server import KoboServer  # here: most verbs never meet the network
-
-            settings = self.config.server
-            self._clients[name] = KoboServer(
-                self.kf,
-                self._own_kc(),
-                token,
-                timeout_s=settings.timeout_s,
-                retries=settings.retries,
-                plain_http=settings.plain_http,
-                pace=self._pace(),
-                most_s=self.config.pull.most_hours * 3600,
-            )
-        return self._clients[name]
 
     def local(self, moment: datetime) -> str:
         """*moment* as people of the mission read it: day, hour and name of their time zone."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from typing import Any, NoReturn
 
 from kobo_sync.errors import KoboUnexpected, excerpt_of
@@ -30,3 +32,11 @@ def unexpected(message: str, body: bytes) -> NoReturn:
     head = body[:200].lstrip()
     shown = "" if head.startswith((b"{", b"[")) else excerpt_of(body)
     raise KoboUnexpected(message, excerpt=shown, hint="check the server's address in config/mission.toml")
+
+
+def held_against(md5: str, content: bytes, path: str) -> None:
+    """Raises: KoboUnexpected when *content* has another md5 than was announced; a hash that is no md5 is not looked at [k11]."""
+    actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if re.fullmatch(r"[0-9a-f]{32}", md5) and actual != md5:
+        hint = "somebody may be deploying just now; try again"
+        raise KoboUnexpected("a file is not what the server announced", method="GET", url=path, hint=hint)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from kobo_sync.databases.inspection import read_only
 from kobo_sync.errors import ConfigError, KoboRefused, KoboSyncError, KoboUnreachable
-from kobo_sync.kobo.blank_forms import blank_forms, download
-from kobo_sync.kobo.server import KoboServer
-from kobo_sync.kobo.wire import protocol
+from kobo_sync.form_server import FormServer
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Asset, Finding, Report
+from kobo_sync.model import Asset, BlankForm, Finding, Report
 from kobo_sync.station import Station
 from kobo_sync.station.accounts import ADMINISTRATION
 from kobo_sync.station.pairing import PairedForm, Pairing, pair, pairings
@@ -28,11 +26,11 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
     Raises: KoboUnreachable, KoboRefused, ConfigError.
     """
     started_at = mission.clock()
-    client = mission.kobo()
+    client = mission.reader()
     findings: list[Finding] = []
     lines: list[str] = []
     counts = {"paired": 0, "updated": 0, "unchanged": 0, "failed": 0}
-    offered = blank_forms(client)
+    offered = client.blank_forms()
     projects = Projects(mission, client)
     to_pair = list(form_ids or mission.config.forms)
     for done, form_id in enumerate(to_pair):
@@ -66,19 +64,18 @@ def _absent(form_id: str, reason: str) -> Finding:
 
 
 def _downloaded(
-    mission: Mission, client: KoboServer, form_id: str, uid: str, offered: Mapping[str, protocol.BlankForm]
+    mission: Mission, client: FormServer, form_id: str, uid: str, offered: Mapping[str, BlankForm]
 ) -> PairedForm:
     """Raises: ConfigError when phones are not offered it; KoboError."""
     blank = offered.get(uid)
     if blank is None:
         raise ConfigError(
             "phones are not offered it: it is archived, or this account may not submit to it",
-            file="KoboToolbox",
+            file=client.features.name,
             key=uid,
             hint="have the owner deploy it, and share it with this account (add submissions)",
         )
-    xform, media = download(client, blank)
-    marks = protocol.parse_xform_marks(xform)
+    downloaded = client.download_form(blank)
     asset, _ = client.asset(uid)
     return PairedForm(
         form_id=form_id,
@@ -86,10 +83,10 @@ def _downloaded(
         name=blank.name or asset.name,
         version=blank.version,
         hash=blank.hash,
-        form_uuid=marks.form_uuid,
-        version_uid=marks.version_uid or asset.deployed_version,
-        xform=xform,
-        media=media,
+        form_uuid=downloaded.form_uuid,
+        version_uid=downloaded.version_uid or asset.deployed_version,
+        xform=downloaded.xform,
+        media=downloaded.media,
         workbook=client.workbook(uid),
         mark=_mark(mission, form_id, asset),
     )
@@ -117,9 +114,9 @@ class PairState:
     is_offered: bool = True
 
 
-def pair_states(client: KoboServer, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
+def pair_states(client: FormServer, paired: Mapping[str, Pairing]) -> Iterator[PairState]:
     """Each pairing, and in what the server has gone on since. Raises: KoboError."""
-    offered = blank_forms(client)
+    offered = client.blank_forms()
     for each in paired.values():
         blank = offered.get(each.asset_uid)
         if blank is None:

@@ -20,7 +20,7 @@ FOLDERS = {
     "service": {"steps", "notices", "mission", "desk", "store", "engine", "workspace", *KNOWLEDGE},
     "steps": {"notices", "mission", "deliverables", "checks", "documents", "analysis", "desk", "store", "station", "engine", "databases", "phones", "workspace", "kobo", *KNOWLEDGE},
     "notices": {"mission", "documents", "desk", "workspace", *KNOWLEDGE},
-    "mission": {"deliverables", "checks", "analysis", "desk", "store", "databases", "workspace", "kobo", "central", *KNOWLEDGE},
+    "mission": {"deliverables", "checks", "analysis", "desk", "store", "databases", "workspace", "kobo", "kobo/wire", "central", "central/wire", *KNOWLEDGE},
     "deliverables": {"checks", "documents", "analysis", "store/tables", "forms", "config"},
     "checks": {"analysis", "forms", "config"},
     "documents": {"forms", "config"},

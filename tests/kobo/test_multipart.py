@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kobo_sync.kobo.wire.multipart import batches
+from kobo_sync.rows.multipart import batches
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import requests
 from conftest import PASSWORD, Field, field_in
 
 from kobo_sync.errors import KoboRefused
-from kobo_sync.kobo.blank_forms import blank_forms
 from kobo_sync.kobo.server import KoboServer
 from kobo_sync.phones.collect import Phone
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
@@ -249,7 +248,7 @@ def test_a_project_made_anew_takes_the_place_of_the_one_before(kobo: Field, tmp_
 def _project(kobo: Field, number: int) -> PairedForm:
     """The form *personnes* as another project of the server would offer it."""
     client, uid = kobo.mission.reader(), kobo.uid("personnes")
-    form = _downloaded(kobo.mission, client, "personnes", uid, blank_forms(client))
+    form = _downloaded(kobo.mission, client, "personnes", uid, client.blank_forms())
     other = f"aProject{number:014}"
     uuid = f"77777777-0000-4000-8000-{number:012}".replace("-", "")
     xform = form.xform.replace(uid.encode(), other.encode()).replace(form.form_uuid.encode(), uuid.encode())

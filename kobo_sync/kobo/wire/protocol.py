@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from defusedxml.ElementTree import ParseError, fromstring
 
 from kobo_sync.errors import KoboUnexpected, excerpt_of
-from kobo_sync.model import Asset, Hook, MediaFile, Validation
+from kobo_sync.model import Asset, BlankForm, Hook, MediaFile, Validation
 from kobo_sync.rows.bodies import parse_object, take, unexpected
 
 API = "/api/v2"
@@ -231,18 +231,6 @@ def parse_file_names(body: bytes) -> set[str]:
 
 
 # ── what phones see ─────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class BlankForm:
-    """A form as formList offers it: *hash* is the md5 of its XML in hex; paths are the server's own, *manifest* may be empty."""
-
-    form_id: str
-    name: str
-    version: str
-    hash: str
-    path: str
-    manifest: str
 
 
 def parse_form_list(body: bytes) -> dict[str, BlankForm]:

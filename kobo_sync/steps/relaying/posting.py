@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnreachable
-from kobo_sync.kobo.openrosa import SubmissionDoor
-from kobo_sync.kobo.wire.multipart import Part, batches
+from kobo_sync.form_server import PhoneDoor
+from kobo_sync.rows.multipart import Part, batches
 from kobo_sync.station.ledger import ADOPTED, RELAYED, WAITING
 from kobo_sync.station.outbox import TOO_MANY, Outbox, Paired, Record, SentFile
 from kobo_sync.steps.relaying.rewriting import CannotRewrite, on_its_own, same_answers
@@ -52,7 +52,7 @@ class Posting:
     """One run over the ledger. *due_only*: leave alone what is to be tried later."""
 
     outbox: Outbox
-    door: SubmissionDoor
+    door: PhoneDoor
     clock: Callable[[], datetime]
     pace: Pace
     paired: dict[str, Paired]
@@ -180,7 +180,7 @@ class Posting:
         self._failures = 0
         # A file of that name with other bytes [e56] is there as somebody else's: nothing says which is right.
         if status in (409, 410) and "ttachment" not in message and self._is_there(record, xml, files):
-            self.outbox.note_relayed(record, files, status, self.clock(), "KoboToolbox had it already")
+            self.outbox.note_relayed(record, files, status, self.clock(), "the server had it already")
             self.n_sent += 1
             return True
         if status == 404 and b"deprecatedID" in xml and self._stands_alone(record):
