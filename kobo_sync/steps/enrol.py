@@ -46,13 +46,7 @@ def enrol(
     leads a phone to itself.
     """
     started_at = mission.clock()
-    if leads_here(mission.kc):
-        key = "server.url" if mission.is_central else "server.kc"
-        hint = (
-            f"give [server] kc the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
-        )
-        message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
-        raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
+    _refuse_own_address(mission)
     password = mission.environ.get(PASSWORD, "") if with_password else ""
     if with_password and not password:
         raise ConfigError(
@@ -79,22 +73,10 @@ def _enrolled(
     mission: Mission, started_at: datetime, people: Sequence[tuple[str, str, str]], language: str, folder: Path
 ) -> Report:
     """The same where the server knows each phone by itself: its address is its secret, and nobody types a password."""
-    server = server_of_phones(mission)
     config = mission.config.mission
     files: dict[str, bytes] = {}
-    roster = mission.config.roster
     for account, person, zone in people:
-        if roster and roster.by_zone and mission.config.zone(zone) is None:
-            codes = ", ".join(item.code for item in mission.config.zones)
-            message = f"the phone {account} needs its zone: the list of participants goes to phones by zone"
-            raise ConfigError(
-                message, file=MISSION_FILE, key="roster.by_zone", hint=f"give --zone, or the column zone: {codes}"
-            )
-        phone = server.add_phone(account, zone if roster and roster.by_zone else "")
-        chosen = settings(
-            phone.server_url, "", project=config.programme or config.title, language=language, metadata_username=account
-        )
-        code = payload(chosen)
+        code = enrol_phone(mission, account, zone, language=language)
         files[f"{account}.png"] = qr_png(code)
         files[f"{account}.pdf"] = enrolment_pdf(
             code,
@@ -110,6 +92,39 @@ def _enrolled(
         "each code is the phone's secret: whoever photographs it may submit; print them, then delete these files"
     )
     return mission.report("enrol", started_at, {"enumerators": len(people)}, [], lines)
+
+
+def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> str:
+    """The settings code of the phone *account*, which the server knows from now on.
+
+    Raises: ConfigError for a name that cannot be one, a zone that is missing or unknown, a server that does not know phones, and an
+    address that leads a phone to itself; KoboError.
+    """
+    _refuse_own_address(mission)
+    if not _USER.fullmatch(account):
+        message, hint = (
+            f"{account!r} cannot be a phone's name",
+            "letters, digits and . @ + - _ only, 64 of them at the most",
+        )
+        raise ConfigError(message, file="USER", key="user", hint=hint)
+    roster, config = mission.config.roster, mission.config.mission
+    by_zone = bool(roster and roster.by_zone)
+    if by_zone and mission.config.zone(zone) is None:
+        codes = ", ".join(item.code for item in mission.config.zones)
+        message = f"the phone {account} needs its zone: the list of participants goes to phones by zone"
+        hint = f"give --zone, or the column zone: {codes}"
+        raise ConfigError(message, file=MISSION_FILE, key="roster.by_zone", hint=hint)
+    phone = server_of_phones(mission).add_phone(account, zone if by_zone else "")
+    project = config.programme or config.title
+    return payload(settings(phone.server_url, "", project=project, language=language, metadata_username=account))
+
+
+def _refuse_own_address(mission: Mission) -> None:
+    if leads_here(mission.kc):
+        key = "server.url" if mission.is_central else "server.kc"
+        hint = f"give [server] {key.partition('.')[2]} the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
+        message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
+        raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
 
 
 def enrol_at_station(mission: Mission, url: str, *, language: str = "fr", output: Path | None = None) -> Report:

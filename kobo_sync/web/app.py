@@ -32,6 +32,7 @@ from kobo_sync.web import (
     doors,
     forms,
     one_time_link,
+    phones,
     quality,
     settings,
     sign_in,
@@ -91,7 +92,7 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, settings):
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, phones, settings):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:
