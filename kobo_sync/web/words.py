@@ -87,6 +87,7 @@ CLASSES = {
 LANGUAGES = {"fr": later("French"), "ar": later("Arabic"), "zgh": later("Tamazight"), "en": later("English")}
 # Settings that choose among codes, by their key (``*``: a name that the mission gives).
 CHOICES: dict[str, dict[str, str]] = {
+    "server.kind": {"kobotoolbox": later("KoboToolbox"), "odk-central": later("ODK Central")},
     "forms.*.role": {
         "registration": later("registration"),
         "attendance": later("attendance"),
