@@ -196,7 +196,7 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
     settings = root / MISSION_FILE
     text = with_forms(
         read_text(settings, MISSION_FILE),
-        [_entry(project) for project in projects],
+        [entry_of(project.form_id, project.file, project.guess) for project in projects],
         {project.form_id: project.asset.asset_uid for project in projects},
     )
     names = [f"config/{path.name}" for path in sorted((root / "config").glob("*.csv"))]
@@ -213,9 +213,8 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
     write_atomic(settings, text.encode())
 
 
-def _entry(project: Project) -> FormEntry:
-    """The settings of a project: what was guessed surely enough, and as comments what was not."""
-    guessed = project.guess
+def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
+    """The settings of a form that is new here: what was guessed surely enough, and as comments what was not."""
     role = guessed.role if guessed.confidence >= SURE_ENOUGH else "other"
     meanings = MEANINGS.get(guessed.role, ("zone", "consent"))
     fields = {
@@ -232,8 +231,8 @@ def _entry(project: Project) -> FormEntry:
     doubts += [f'{name} = ""  (no question was recognised)' for name in meanings if name not in fields]
     is_rated = role == "satisfaction"
     return FormEntry(
-        project.form_id,
-        project.file,
+        form_id,
+        file,
         role,
         fields,
         guessed.scales if is_rated else (),
