@@ -31,6 +31,7 @@ from kobo_sync.web import (
     deliverables,
     doors,
     form_drafts,
+    form_previews,
     forms,
     one_time_link,
     quality,
@@ -93,7 +94,8 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, form_drafts, settings):
+    of_forms = (forms, form_drafts, form_previews)
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms, settings):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:

@@ -124,7 +124,9 @@ def _deployment(form_id: str) -> dict[str, Any]:
         )
         if order and run.started_at >= order.at and run.ended_at and is_ours:
             findings = run.report.get("findings", ())
-            refused = [each for each in findings if each["rule"] in REFUSALS and each.get("form_id", form_id) == form_id]
+            refused = [
+                each for each in findings if each["rule"] in REFUSALS and each.get("form_id", form_id) == form_id
+            ]
             others = [each for each in findings if each not in refused]
             return words | {"run": run, "refused": refused, "deploy_findings": others}
     return words
