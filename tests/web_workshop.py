@@ -58,10 +58,10 @@ def workbook(markdown: str) -> bytes:
     return as_workbook(markdown.encode(), "form.md")[0]
 
 
-def upload(client: FlaskClient, to: str, page: str, content: bytes, name: str = "visites.xlsx", **data: str) -> str:
+def upload(client: FlaskClient, to: str, page: str, content: bytes, file: str = "visites.xlsx", **data: str) -> str:
     """Send a file as the form on *page* does, and give the page that follows."""
-    field = "medium" if "medias" in to else "workbook"
-    fields = {field: (io.BytesIO(content), name), "csrf_token": token_of(client, page), **data}
+    kind = "medium" if "medias" in to else "workbook"
+    fields = {kind: (io.BytesIO(content), file), "csrf_token": token_of(client, page), **data}
     return client.post(to, data=fields, content_type="multipart/form-data", follow_redirects=True).text
 
 

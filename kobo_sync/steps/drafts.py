@@ -14,7 +14,7 @@ from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import with_forms
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.setting_values import with_values
-from kobo_sync.desk.changes import changes, record_change
+from kobo_sync.desk.changes import changes
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.guessing import guess
 from kobo_sync.forms.xlsform import read_form
@@ -22,12 +22,12 @@ from kobo_sync.mission.hasty import hasty
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Form
 from kobo_sync.steps.adopt import entry_of
+from kobo_sync.steps.changed_files import lists_of_config, put_file
 from kobo_sync.steps.diff import described, judged_against_deployed
 from kobo_sync.steps.lint import judge, mission_media
 from kobo_sync.steps.projects import Projects
 from kobo_sync.workspace.form_drafts import Draft
 from kobo_sync.workspace.reading import read_text
-from kobo_sync.workspace.writing import write_atomic
 
 OTHER_FORM = "DRAFT001"
 WORKBOOKS = (".xlsx", ".xls")
@@ -233,9 +233,9 @@ def take_over(mission: Mission, form_id: str, mark: str, by: str) -> None:
                 f"{len(verdict.errors)} errors; it is not taken over", hint="mend the form, and upload it again"
             )
         for name, content in drafts.media(draft).items():
-            _replace(mission, f"forms/media/{name}", content, form_id, by)
+            put_file(mission, f"forms/media/{name}", content, (form_id,), by)
         for name in [name for name, sha256 in draft.media.items() if not sha256]:
-            _replace(mission, f"forms/media/{name}", None, form_id, by)
+            put_file(mission, f"forms/media/{name}", None, (form_id,), by)
         if draft.sha256:
             _take_workbook(mission, draft, by)
         drafts.discard(form_id)
@@ -254,29 +254,12 @@ def _take_workbook(mission: Mission, draft: Draft, by: str) -> None:
     elif target != settings.file:
         toml = with_values(text, {f"forms.{draft.form_id}.file": target})
     if toml != text:
-        root = mission.workspace.root
-        lists = {f"config/{each.name}": read_text(each, each.name) for each in sorted((root / "config").glob("*.csv"))}
-        parse_config(toml, lists, {})
-    _replace(mission, f"forms/{target}", content, draft.form_id, by)
+        parse_config(toml, lists_of_config(mission), {})
+    put_file(mission, f"forms/{target}", content, (draft.form_id,), by)
     if toml != text:
-        _replace(mission, MISSION_FILE, toml.encode(), f"forms.{draft.form_id}", by)
+        put_file(mission, MISSION_FILE, toml.encode(), (f"forms.{draft.form_id}",), by)
     if settings and target != settings.file:
-        _replace(mission, f"forms/{settings.file}", None, draft.form_id, by)
-
-
-def _replace(mission: Mission, name: str, content: bytes | None, key: str, by: str) -> None:
-    """Write the file *name* of the mission's folder, or remove it with None; both states are kept, and the change is noted."""
-    path, kept = mission.workspace.root / name, mission.workspace.earlier_files
-    before = path.read_bytes() if path.is_file() else None
-    if before == content:
-        return
-    before_sha256, after_sha256 = (kept.keep(each) if each is not None else "" for each in (before, content))
-    now = mission.clock()
-    if content is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_atomic(path, content)
-    record_change(mission.desk, name, (key,), by=by, now=now, before_sha256=before_sha256, after_sha256=after_sha256)
+        put_file(mission, f"forms/{settings.file}", None, (draft.form_id,), by)
 
 
 # ── rolled back ──

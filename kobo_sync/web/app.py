@@ -27,6 +27,7 @@ from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     accounts,
     collection,
+    connection,
     dashboard,
     deliverables,
     doors,
@@ -94,7 +95,7 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    of_forms = (forms, form_drafts, form_previews)
+    of_forms = (forms, form_drafts, form_previews, connection)
     for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms, settings):
         pages.add_to(app)
     doors.add_to(app, csrf)

@@ -57,7 +57,7 @@ def paper(form_id: str) -> Answer:
         "paper.html",
         form_id=form_id,
         title=form_title(form_id),
-        languages=languages,
+        written_in=languages,
         names=LANGUAGES,
         chosen=chosen,
         n=n,

@@ -136,6 +136,11 @@ FORM_STATES = {
     "unfinished": later("deployment not finished"),
     "never": later("never deployed"),
 }
+PROJECT_STATES = {
+    "deployed": later("deployed"),
+    "archived": later("archived"),
+    "draft": later("not deployed yet"),
+}
 DESPITE = {  # what comes of overriding a refusal of `deploy`
     "DEPLOY001": later("What was changed on the server since then is replaced by the form that lies here."),
     "DEPLOY005": later("The form was archived on the server: phones get it again."),
