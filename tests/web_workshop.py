@@ -83,6 +83,6 @@ def workshop(field_team: Field) -> Iterator[Workshop]:
     app = create_app(Site(CurrentMission(open_one), field_team.clock, service.wake))
     with Listening(app, most_bytes=MOST_BYTES, porter=porter(app)) as listening:
         yield Workshop(field_team, app, service, listening.url)
-    service.rest()
+    service.stop()
     for each in opened:
         each.close()

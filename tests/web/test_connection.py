@@ -147,7 +147,7 @@ def test_projects_are_listed_adopted_and_what_was_guessed_is_shown(newcomer: New
     assert (run.job, run.status, run.asked_by) == ("adopt", "done", "amina"), run.report
     text = client.get("/serveur/projets").text
     assert "ici comme personnes" in text
-    assert "sûr à" in text and "Pas reconnu" in text
+    assert "sûr à 95" in text and "aucun rôle reconnu" in text
     assert (newcomer.workspace.root / "forms" / "personnes.xlsx").is_file()
     assert client.get("/formulaires/personnes").status_code == 200
 
