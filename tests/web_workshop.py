@@ -1,9 +1,10 @@
-"""A mission whose forms are on a station on loopback, its pages, and the service that does what they ask for."""
+"""A mission whose forms are on a station on loopback, or are to come from there; its pages, and the service that does what they ask for."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from kobo_sync.service.loop import Service
 from kobo_sync.serving import Listening
 from kobo_sync.web import Site, create_app
 from kobo_sync.web.porter import porter
+from kobo_sync.workspace.folders import Workspace
 
 if TYPE_CHECKING:
     from conftest import Field
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Workshop:
-    """The mission in the field, its pages, and its service, which carries out one job when a test says so."""
+    """A mission beside the station of *field*, its pages, and its service, which carries out jobs when a test says so."""
 
     field: Field
+    mission: Mission
+    environ: dict[str, str]
     app: Flask
     service: Service
     url: str
@@ -38,9 +42,9 @@ class Workshop:
     @property
     def root(self) -> Path:
         """The mission's folder."""
-        return self.field.mission.workspace.root
+        return self.mission.workspace.root
 
-    def client(self, username: str) -> FlaskClient:
+    def client(self, username: str = "amina") -> FlaskClient:
         """A browser without scripts, signed in as *username*."""
         client = self.app.test_client()
         data = {"username": username, "password": SENTENCE, "csrf_token": token_of(client, "/connexion")}
@@ -65,24 +69,53 @@ def upload(client: FlaskClient, to: str, page: str, content: bytes, file: str = 
     return client.post(to, data=fields, content_type="multipart/form-data", follow_redirects=True).text
 
 
-@pytest.fixture
-def workshop(field_team: Field) -> Iterator[Workshop]:
-    """Two forms deployed on a station, people of every role, pages on a port."""
+@contextmanager
+def _opened(field: Field, open_one: Callable[[], Mission], environ: dict[str, str]) -> Iterator[Workshop]:
     opened: list[Mission] = []
 
-    def open_one() -> Mission:
-        mission = field_team.mission
-        opened.append(Mission(mission.workspace, mission.environ, field_team.clock, server=mission.server))
+    def open_kept() -> Mission:
+        opened.append(open_one())
         return opened[-1]
 
+    mission = open_kept()
     for username, role, names in PEOPLE:
-        accounts.add_user(
-            field_team.mission.desk, username, username.title(), role, SENTENCE, names=names, now=field_team.clock()
-        )
-    service = Service(open_one, field_team.clock)
-    app = create_app(Site(CurrentMission(open_one), field_team.clock, service.wake))
+        accounts.add_user(mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock())
+    service = Service(open_kept, field.clock)
+    app = create_app(Site(CurrentMission(open_kept), field.clock, service.wake))
     with Listening(app, most_bytes=MOST_BYTES, porter=porter(app)) as listening:
-        yield Workshop(field_team, app, service, listening.url)
+        yield Workshop(field, mission, environ, app, service, listening.url)
     service.stop()
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def workshop(field_team: Field) -> Iterator[Workshop]:
+    """Two forms deployed on a station, people of every role, pages on a port."""
+    of_field = field_team.mission
+    with _opened(
+        field_team,
+        lambda: Mission(of_field.workspace, of_field.environ, field_team.clock, server=of_field.server),
+        dict(of_field.environ),
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def newcomer(field_team: Field, tmp_path: Path) -> Iterator[Workshop]:
+    """A mission without forms and without a token, beside that station, which has two projects."""
+    from conftest import MISSION
+
+    folder, environ = tmp_path / "new", {}  # type: tuple[Path, dict[str, str]]
+    for name in ("config", "forms"):
+        (folder / name).mkdir(parents=True)
+    head = MISSION[: MISSION.index("[forms.personnes]")]
+    server = '[server]\nkf = "http://127.0.0.1:1"  # ours\nkc = "http://127.0.0.1:1"\n'
+    (folder / "config" / "mission.toml").write_text(f"{head}[forms]\n\n{server}", "utf-8")
+    (folder / "config" / "zones.csv").write_text("code,label_fr\nnord,Nord\nsud,Sud\n", "utf-8")
+    secrets = folder / "config" / "secrets.env"
+    secrets.write_text("# ours\nHOOK_SECRET=un-long-mot\n", "utf-8")
+    secrets.chmod(0o600)
+    workspace = Workspace(folder, folder / ".kobo_sync", folder / "exports" / "out")
+    with _opened(field_team, lambda: Mission(workspace, environ, field_team.clock), environ) as made:
+        yield made
