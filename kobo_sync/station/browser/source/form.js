@@ -25,6 +25,7 @@ const NAMED = {
     '.repeat-buttons .remove': 'enketo.repeat.remove',
 };
 const home = about.back ?? '/f/';
+const finish = about.trial ? 'trial.finish' : 'form.finish';
 const session = { paper: null, lists: null, form: null, selector: null, who: null, timer: null, dirty: false, saving: Promise.resolve() };
 let parts;
 
@@ -285,8 +286,8 @@ function inOrder(node) {
 function footer(element) {
     const isPaged = element.classList.contains('pages');
     const turn = (name) => make(`button.btn.btn-default.${name}-page`, { type: 'button' }, say(`form.${name}`));
-    const finish = make('button.btn.btn-primary.finish', { type: 'button', onclick: finished }, say('form.finish'));
-    return make('div.form-footer', make('p.saved', { role: 'status' }), make('div.buttons', isPaged && turn('previous'), isPaged && turn('next'), finish));
+    const button = make('button.btn.btn-primary.finish', { type: 'button', onclick: finished }, say(finish));
+    return make('div.form-footer', make('p.saved', { role: 'status' }), make('div.buttons', isPaged && turn('previous'), isPaged && turn('next'), button));
 }
 
 function watch(form) {
@@ -300,7 +301,7 @@ function watch(form) {
         if (!speak(form.currentLanguage)) return;
         session.selector.firstChild.textContent = say('page.language');
         for (const name of ['previous', 'next']) document.querySelectorAll(`.${name}-page`).forEach((node) => (node.textContent = say(`form.${name}`)));
-        document.querySelector('.finish').textContent = say('form.finish');
+        document.querySelector('.finish').textContent = say(finish);
         bar(session.paper.title);
         ready(html);
         showOutbox(parts.foot);
