@@ -101,6 +101,7 @@ def trial(form_id: str) -> Answer:
     about = {
         "trial": True,
         "title": form_title(form_id),
+        "language": spoken().code,
         "paper": url_for("trial_paper", form_id=form_id),
         "back": url_for("form", form_id=form_id),
     }

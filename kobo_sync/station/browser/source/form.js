@@ -419,7 +419,8 @@ function redraw() {
 
 function start() {
     document.head.append(make('link', { id: 'theme', rel: 'stylesheet', href: `${document.body.dataset.base}/enketo-formhub.css` }));
-    speakAsAsked();
+    if (about.trial) speak(about.language);
+    else speakAsAsked();
     parts = frame(redraw);
     document.addEventListener('change', nameApart, true);
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && save());
