@@ -32,7 +32,7 @@ from kobo_sync.store.database import Store
 from kobo_sync.store.tables.layout import FlatTable
 from kobo_sync.workspace.folders import Workspace, find
 
-pytest_plugins = ["web_office", "browser_room"]
+pytest_plugins = ["web_office", "web_workshop", "browser_room"]
 ON_BOTH = (  # tests of what is stored, or made from it: they run on SQLite and on PostgreSQL
     "store/",
     "steps/test_pull",

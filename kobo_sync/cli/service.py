@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kobo_sync.model import AccountRole
     from kobo_sync.serving import Listening, Porter
 
-MOST_BYTES = 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024  # the porter says how much of it each page takes
 THREADS = 8
 ROLES: tuple[AccountRole, ...] = ("administrator", "staff", "consultant", "reader")
 _PASSWORD = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")

@@ -11,7 +11,7 @@ AFTER_OTHERS = (
     10  # a piece that so many workers died with comes after all others: they may be innocent of it, or it of them
 )
 PARTS = ("pull", "reconcile", "zone")  # stages of which a mission has many at once
-ALONE = ("purge", "backup")  # they touch all of the mission: no other piece of it may be at work
+ALONE = ("purge", "backup", "deploy", "adopt")  # they touch all of the mission: no other piece of it may be at work
 WAITS_FOR = {  # stage → the stages of which no piece of the mission may be unfinished when it begins
     "follow": ("pull", "reconcile"),
     "review": ("pull", "reconcile"),

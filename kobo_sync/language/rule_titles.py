@@ -78,6 +78,7 @@ RULE_TITLES: Mapping[str, str] = {
     "DOCTOR011": later("Station as the server"),
     "DOCTOR012": later("Field station: what waits"),
     "DOCTOR013": later("Jobs handed to workers"),
+    "DRAFT001": later("Workbook of another form"),
     "EXPORT001": later("Nominative files written"),
     "FORM050": later("Test that can be guessed"),
     "FORMS001": later("Form's workbook at fault"),

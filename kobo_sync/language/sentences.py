@@ -95,6 +95,9 @@ def _translated(text: str, language: Code, depth: int) -> str:
     """The text with each longest run of its parts that is a sentence put into *language*, from its beginning on."""
     if depth > MOST_DEPTH:
         return text
+    bare = text.rstrip(" ")  # what stands before another sentence ends with the blank between them
+    if bare and bare != text:
+        return _translated(bare, language, depth) + text[len(bare) :]
     whole = _sentence(text, language, depth, is_head=not depth)
     if whole is not None:
         return whole

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
+from kobo_sync.steps.adopt import adopt
 from kobo_sync.steps.analyse import analyse
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.deploy_ordered import deploy_ordered
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.digest import digest
 from kobo_sync.steps.doctor import doctor
@@ -29,13 +31,15 @@ CHANGES = ("new", "edited", "validated", "restored", "deleted", "files_stored")
 class Job:
     """A job: *act* takes the mission and a form_id (empty: all forms); *by_clock* when it may have a schedule.
 
-    *asks_server*: it waits for KoboToolbox, so its turn is one of that server's, not one of this machine's.
+    *asks_server*: it waits for KoboToolbox, so its turn is one of that server's, not one of this machine's. *has_own_page*: it
+    is asked for there alone, by those who may.
     """
 
     name: str
     act: Callable[[Mission, str], Report]
     by_clock: bool = True
     asks_server: bool = False
+    has_own_page: bool = False
 
 
 def keep_up(mission: Mission, form_id: str = "") -> Report:
@@ -74,5 +78,7 @@ JOBS: Mapping[str, Job] = {
             by_clock=False,
             asks_server=True,
         ),
+        Job("deploy", deploy_ordered, by_clock=False, asks_server=True, has_own_page=True),
+        Job("adopt", lambda mission, uid: adopt(mission, [uid]), by_clock=False, asks_server=True, has_own_page=True),
     )
 }

@@ -20,6 +20,7 @@ from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
+from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.init import is_starters
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
@@ -50,19 +51,45 @@ class Project:
         return f"{self.form_id}.xlsx"
 
 
+@dataclass(frozen=True)
+class SeenProject:
+    """A project that the account sees; *form_id* is as which form it is in the mission, empty where it is none."""
+
+    asset: Asset
+    form_id: str
+
+    @property
+    def state(self) -> str:
+        """deployed, archived or draft."""
+        return (
+            "deployed"
+            if self.asset.is_deployed and self.asset.is_active
+            else "archived"
+            if self.asset.is_deployed
+            else "draft"
+        )
+
+
+def seen_projects(mission: Mission) -> list[SeenProject]:
+    """The projects that the account sees, by name. Raises: KoboError, ConfigError."""
+    form_ids = {uid: form_id for form_id, uid in _uids(mission).items()}
+    assets = sorted(mission.reader().assets(), key=lambda asset: (folded(asset.name), asset.asset_uid))
+    return [SeenProject(asset, form_ids.get(asset.asset_uid, "")) for asset in assets]
+
+
 def projects_of_account(mission: Mission) -> Report:
     """A line for each project that the account sees: uid, name, state, submissions, and as which form it is here. Raises: KoboError, ConfigError."""
     started_at = mission.clock()
-    assets = sorted(mission.reader().assets(), key=lambda asset: (folded(asset.name), asset.asset_uid))
-    form_ids = {uid: form_id for form_id, uid in _uids(mission).items()}
     lines = []
-    for asset in assets:
-        state = "deployed" if asset.is_deployed and asset.is_active else "archived" if asset.is_deployed else "draft"
-        here = f", here as {form_ids[asset.asset_uid]}" if asset.asset_uid in form_ids else ""
-        lines.append(f"{asset.asset_uid}  {asset.name}: {state}, {asset.n_submissions} submissions{here}")
-    if assets:
+    for seen in seen_projects(mission):
+        here = f", here as {seen.form_id}" if seen.form_id else ""
+        lines.append(
+            f"{seen.asset.asset_uid}  {seen.asset.name}: {seen.state}, {seen.asset.n_submissions} submissions{here}"
+        )
+    counts = {"projects": len(lines)}
+    if lines:
         lines.append("take one with `kobo-sync adopt UID` or its name")
-    return mission.report("adopt", started_at, {"projects": len(assets)}, [], lines or ["the account sees no project"])
+    return mission.report("adopt", started_at, counts, [], lines or ["the account sees no project"])
 
 
 def adopt(mission: Mission, names: Sequence[str]) -> Report:
@@ -196,11 +223,10 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
     settings = root / MISSION_FILE
     text = with_forms(
         read_text(settings, MISSION_FILE),
-        [_entry(project) for project in projects],
+        [entry_of(project.form_id, project.file, project.guess) for project in projects],
         {project.form_id: project.asset.asset_uid for project in projects},
     )
-    names = [f"config/{path.name}" for path in sorted((root / "config").glob("*.csv"))]
-    lists = {name: read_text(root / name, name) for name in names}
+    lists = lists_of_config(mission)
     zones = _new_zones(mission, projects, text, lists, findings)
     parse_config(text, lists | zones, {})
     for project in projects:
@@ -213,9 +239,8 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
     write_atomic(settings, text.encode())
 
 
-def _entry(project: Project) -> FormEntry:
-    """The settings of a project: what was guessed surely enough, and as comments what was not."""
-    guessed = project.guess
+def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
+    """The settings of a form that is new here: what was guessed surely enough, and as comments what was not."""
     role = guessed.role if guessed.confidence >= SURE_ENOUGH else "other"
     meanings = MEANINGS.get(guessed.role, ("zone", "consent"))
     fields = {
@@ -232,8 +257,8 @@ def _entry(project: Project) -> FormEntry:
     doubts += [f'{name} = ""  (no question was recognised)' for name in meanings if name not in fields]
     is_rated = role == "satisfaction"
     return FormEntry(
-        project.form_id,
-        project.file,
+        form_id,
+        file,
         role,
         fields,
         guessed.scales if is_rated else (),

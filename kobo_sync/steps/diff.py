@@ -86,17 +86,24 @@ def harm(mission: Mission, new: Form, old: Form, changes: Iterable[Change]) -> l
 
 
 def harm_of_replacing(mission: Mission, form_id: str, asset: Asset) -> list[Finding]:
-    """What replacing the deployed form by the local one would do to stored answers.
+    """What replacing the deployed form by the local one would do to stored answers, as `judged_against_deployed` says."""
+    return judged_against_deployed(mission, mission.form(form_id), asset)[1]
+
+
+def judged_against_deployed(mission: Mission, new: Form, asset: Asset) -> tuple[tuple[Change, ...], list[Finding]]:
+    """What distinguishes *new* from the deployed form, and what putting it in that one's place would do to stored answers.
 
     A breaking change to a form whose submissions the mirror does not hold yet cannot be judged, and
-    counts as harm.
+    counts as harm. Raises: FormError, KoboError.
     """
-    old, new = deployed_form(mission, form_id, asset.asset_uid), mission.form(form_id)
-    changes = [change for change in compare(old, new) if change.is_breaking]
-    findings = harm(mission, new, old, changes)
+    form_id = new.form_id
+    old = deployed_form(mission, form_id, asset.asset_uid)
+    changes = compare(old, new)
+    breaking = [change for change in changes if change.is_breaking]
+    findings = harm(mission, new, old, breaking)
     (holdings,) = mission.store.holdings([form_id])
-    if changes and not findings and holdings.n_live < asset.n_submissions:
-        summary = "; ".join(described(changes))
+    if breaking and not findings and holdings.n_live < asset.n_submissions:
+        summary = "; ".join(described(breaking))
         findings.append(
             Finding(
                 "DIFF002",
@@ -107,7 +114,7 @@ def harm_of_replacing(mission: Mission, form_id: str, asset: Asset) -> list[Find
                 form_id=form_id,
             )
         )
-    return findings
+    return changes, findings
 
 
 def _deployed(mission: Mission, form_id: str, asset_uid: str) -> Form | None:

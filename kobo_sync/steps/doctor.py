@@ -67,7 +67,7 @@ def doctor(mission: Mission) -> Report:
             _fonts,
             _disk,
             _timezone,
-            _server,
+            server,
             _databases,
             _classes,
             _doors,
@@ -234,7 +234,8 @@ def _doors(mission: Mission) -> Iterator[Examined]:
         )
 
 
-def _server(mission: Mission) -> Iterator[Examined]:
+def server(mission: Mission) -> Iterator[Examined]:
+    """Whether the server knows the token, whose clock is right, and what the account may do with each form's project. Raises: ConfigError, KoboError."""
     client = mission.reader()
     try:
         username = client.me()

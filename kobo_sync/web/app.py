@@ -27,9 +27,12 @@ from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     accounts,
     collection,
+    connection,
     dashboard,
     deliverables,
     doors,
+    form_drafts,
+    form_previews,
     forms,
     one_time_link,
     phones,
@@ -42,6 +45,7 @@ from kobo_sync.web import (
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Hall, Site, filters, form_title, here, load_person, site
 from kobo_sync.web.texts import browser_language, direction, label, translate
+from kobo_sync.web.uploads import admit_files
 
 log = logging.getLogger("kobo_sync.web")
 MOST_BYTES = 256 * 1024  # what a form of these pages may send
@@ -82,7 +86,7 @@ FAULTS = {
     404: (later("Page not found"), later("The address is wrong, or this document is no longer there.")),
     405: (later("Request not understood"), later("Go back to the page before and try again.")),
     410: (later("This link has expired"), later("Ask the person who sent it to you for a new link.")),
-    413: (later("What was sent is too large"), later("This page takes no files.")),
+    413: (later("What was sent is too large"), later("Send a smaller file: the page says how large it may be.")),
     429: (later("Too many tries"), later("Wait a minute, then try again.")),
     503: (later("Unavailable for the moment"), later("Try again in a minute.")),
 }
@@ -92,7 +96,8 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, phones, settings):
+    of_forms = (forms, form_drafts, form_previews, connection, phones)
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms, settings):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:
@@ -140,6 +145,7 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
     app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(_speak)  # first of all: refusals are told in the browser's language too
+    app.before_request(admit_files)
     csrf = CSRFProtect(app)
     app.before_request(_begin)
     app.context_processor(_common_words)

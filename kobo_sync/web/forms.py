@@ -1,4 +1,4 @@
-"""Formulaires: what phones have against what lies here, languages, the last comparison, codes that set phones up."""
+"""Formulaires: what phones have against what lies here, drafts, the last comparison, codes that set phones up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.sheets import cells_sha256
 from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.web.site import Answer, actors, members, person, site
+from kobo_sync.web.uploads import MOST_FILE
 from kobo_sync.web.words import FORM_STATES, LANGUAGES
 
 _ACCOUNT = re.compile(r"[\w.@+-]{1,64}")
@@ -34,7 +35,8 @@ def forms() -> Answer:
     lines = (
         [line for line in compared.report.get("lines", ()) if not line.endswith(": no difference")] if compared else []
     )
-    entries = []
+    drafted = mission.workspace.form_drafts.form_ids() if person().may_act else []
+    entries: list[dict[str, Any]] = []
     for form_id, form in mission.forms.items():
         deployment = deployed.get(form_id)
         entries.append(
@@ -42,7 +44,8 @@ def forms() -> Answer:
                 "form": form,
                 "n_questions": sum(question.kind != "note" for question in form.questions),
                 "deployment": deployment,
-                "state": _state(form_id, deployment),
+                "state": state_of_form(form_id),
+                "has_draft": form_id in drafted,
                 "changes": [line.removeprefix(f"{form_id}: ") for line in lines if line.startswith(f"{form_id}: ")],
             }
         )
@@ -50,6 +53,8 @@ def forms() -> Answer:
     return render_template(
         "forms.html",
         forms=entries,
+        new_drafts=[form_id for form_id in drafted if form_id not in mission.forms],
+        most_mb=MOST_FILE // 1024**2,
         compared=compared,
         harm=compared.report.get("findings", ()) if compared else (),
         account=account if _ACCOUNT.fullmatch(account) and person().may_act else "",
@@ -76,8 +81,10 @@ def phone_code() -> Answer:
     return Response(qr_png(code), mimetype="image/png")
 
 
-def _state(form_id: str, deployment: Any) -> str:
+def state_of_form(form_id: str) -> str:
+    """How the form here stands to what was deployed, as a key of `FORM_STATES`."""
     mission = site().mission
+    deployment = mission.store.deployments().get(form_id)
     if deployment is None or deployment.deployed_at is None:
         return "never" if deployment is None else "unfinished"
     file = mission.config.forms[form_id].file

@@ -10,6 +10,7 @@ from itsdangerous import BadSignature
 
 from kobo_sync.serving import Admission, is_amiss, is_malformed
 from kobo_sync.web.doors import HOOK_BYTES, is_hook
+from kobo_sync.web.uploads import MOST_UPLOAD, TOO_LARGE, may_bring_files
 
 SIGN_IN_BYTES = 16 * 1024
 FORM_BYTES = 256 * 1024  # what a form of these pages may send
@@ -32,9 +33,19 @@ def porter(app: Flask) -> Callable[[dict[str, Any]], Admission]:
             is_signed_in = "token" in signer.loads(cookie, max_age=int(app.permanent_session_lifetime.total_seconds()))
         except BadSignature:
             is_signed_in = False
-        return Admission(FORM_BYTES if is_signed_in else 0, is_trusted=is_signed_in)
+        return _of_member(environ, path) if is_signed_in else Admission(0)
 
     return admit
+
+
+def _of_member(environ: dict[str, Any], path: str) -> Admission:
+    """What one who is signed in may bring to *path*; a file that is too large is answered by a page, not by the bare server."""
+    if not may_bring_files(path):
+        return Admission(FORM_BYTES, is_trusted=True)
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > MOST_UPLOAD:
+        return Admission(0, note=TOO_LARGE, is_trusted=True)
+    return Admission(MOST_UPLOAD, is_trusted=True)
 
 
 def refuse_malformed() -> None:

@@ -78,8 +78,8 @@ def synchronisations() -> Answer:
         by_hand=BY_HAND,
         every=EVERY,
         weekdays=DAYS[1:],
-        running=_running(),
-        last_run_id=_last_run_id(),
+        running=running_now(),
+        last_run_id=newest_run_id(),
         wishes=schedules.wishes(mission.desk),
         **_engine(),
         mails=notices.last_notices(mission.desk, 8) if person().is_staff else [],
@@ -103,7 +103,7 @@ def state() -> Answer:
     """What the page asks every two seconds while a run is at work."""
     from flask import jsonify
 
-    return jsonify(_running() | {"waiting": len(schedules.wishes(site().mission.desk)), "last": _last_run_id()})
+    return jsonify(running_now() | {"waiting": len(schedules.wishes(site().mission.desk)), "last": newest_run_id()})
 
 
 @actors
@@ -111,7 +111,7 @@ def run_now() -> Answer:
     """Wish for a run at once; the same wish twice is one run."""
     job, form_id = request.form.get("job", ""), request.form.get("form_id", "")
     forms = site().mission.config.forms
-    if job not in JOBS or (form_id and form_id not in forms):
+    if job not in JOBS or JOBS[job].has_own_page or (form_id and form_id not in forms):
         abort(400)
     is_new = schedules.wish(
         site().mission.desk, job, form_id=form_id, origin="person", asked_by=person().username, now=site().clock()
@@ -165,7 +165,7 @@ def set_hours() -> Answer:
     return redirect(_back())
 
 
-def _last_run_id() -> int:
+def newest_run_id() -> int:
     """The newest run: one that began and ended between two looks of a page shows in nothing else."""
     return next((run.run_id for run in runs.last_runs(site().mission.desk, 1, with_reports=False)), 0)
 
@@ -183,12 +183,14 @@ def _back() -> str:
     return local_address(request.form.get("suite", "")) if request.form.get("suite") else url_for("synchronisations")
 
 
-def _running() -> dict[str, Any]:
+def running_now() -> dict[str, Any]:
+    """The run at work as pages show it; its *run_id* is None when nothing is."""
     run = runs.running(site().mission.desk)
     if run is None:
         return {"run_id": None}
     return {
         "run_id": run.run_id,
+        "job": run.job,
         "title": t(TITLES.get(run.job, run.job)),
         "began": moment(run.started_at),
         "what": translated(run.progress.get("what", ""), spoken().code),

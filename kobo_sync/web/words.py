@@ -137,6 +137,20 @@ FORM_STATES = {
     "unfinished": later("deployment not finished"),
     "never": later("never deployed"),
 }
+PROJECT_STATES = {
+    "deployed": later("deployed"),
+    "archived": later("archived"),
+    "draft": later("not deployed yet"),
+}
+DESPITE = {  # what comes of overriding a refusal of `deploy`
+    "DEPLOY001": later("What was changed on the server since then is replaced by the form that lies here."),
+    "DEPLOY005": later("The form was archived on the server: phones get it again."),
+    "DEPLOY006": later("The answers that are counted here lose their question or their choice."),
+    "DEPLOY007": later("If the project was deleted on the server, it is made again, empty."),
+    "DEPLOY008": later("Another workspace deployed this project: its form is replaced by the one that lies here."),
+    "DEPLOY009": later("A second project may be made beside the one that this account cannot change."),
+    "DEPLOY011": later("People are taken off the list that phones show."),
+}
 SEVERITIES = {"error": later("error"), "warning": later("to be checked"), "info": later("information")}
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole
 UNITS = {

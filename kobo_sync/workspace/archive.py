@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from kobo_sync.errors import StoreError, disk_error
-from kobo_sync.workspace.folders import BACKUPS, EARLIER, PSEUDONYMS, STATE, STATION_ACCOUNTS, Workspace
+from kobo_sync.workspace.folders import BACKUPS, DRAFTS, EARLIER, PSEUDONYMS, STATE, STATION_ACCOUNTS, Workspace
 from kobo_sync.workspace.private import FOLDER, private_file, tighten
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
 from kobo_sync.workspace.writing import write_atomic
@@ -115,7 +115,7 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     for path in (workspace.expected_roster, workspace.pseudonyms, workspace.state / STATION_ACCOUNTS):
         if path.is_file():
             yield f"{STATE}/{path.name}", path
-    for name in ("attachments", "receipts", "station-tls", EARLIER):
+    for name in ("attachments", "receipts", "station-tls", EARLIER, DRAFTS):
         for path in _files(workspace.state / name):
             inner = path.relative_to(workspace.state)
             if inner.parts[:2] != ("attachments", "parts"):

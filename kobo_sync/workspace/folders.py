@@ -20,6 +20,7 @@ from kobo_sync.language.speaking import Code
 from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.earlier_files import EarlierFiles
+from kobo_sync.workspace.form_drafts import FormDrafts
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import (
     MANIFEST,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from kobo_sync.forms.sheets import Book
 
 STATE = ".kobo_sync"
-EARLIER = "earlier"  # in it
+EARLIER, DRAFTS = "earlier", "drafts"  # in it
 BACKUPS = "backups"
 STATION_TOKEN = "station.token"
 STATION_ACCOUNTS = "station-accounts.json"
@@ -114,6 +115,11 @@ class Workspace:
     def earlier_files(self) -> EarlierFiles:
         """Settings, lists, forms and reports as they were before somebody changed them on a page."""
         return EarlierFiles(self.state / EARLIER)
+
+    @property
+    def form_drafts(self) -> FormDrafts:
+        """Forms and media that somebody uploaded on a page, and nobody has taken over yet."""
+        return FormDrafts(self.state / DRAFTS)
 
     def state_folder(self) -> Path:
         """The state folder, made if need be, for its owner alone. Raises: StoreError."""

@@ -29,7 +29,7 @@ POLICY = (
 )  # the one handler is Enketo's "return false;"; style attributes are of labels, and reach no address but this station's
 _FOR_EVER = "private, max-age=31536000, immutable"
 _A_DAY = "private, max-age=86400"  # with the station away, a page that is opened anew on plain http comes from there
-_TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain", "svg": "image/svg+xml"}
+TYPES = {"js": "text/javascript", "css": "text/css", "txt": "text/plain", "svg": "image/svg+xml"}
 _OURS = "X-Kobo-Sync"  # a header that a page of another origin cannot set without asking first
 MAX_SIGN_IN = 4096
 SUBMISSION = "/f/-/submission"
@@ -88,26 +88,27 @@ def _guarded(answer: Response) -> Response:
 
 
 @cache
-def _file(name: str) -> bytes | None:
+def built_file(name: str) -> bytes | None:
+    """A built file, None for no such name."""
     if name == "texts.js":
         every = {language: texts(language) for language in NAMES}
         return f"window.koboSyncTexts={json.dumps(every, ensure_ascii=False, sort_keys=True)};\n".encode()
     path = STATIC / name
-    is_ours = path.parent == STATIC and path.suffix[1:] in _TYPES and path.is_file()
+    is_ours = path.parent == STATIC and path.suffix[1:] in TYPES and path.is_file()
     return path.read_bytes() if is_ours else None
 
 
 @cache
 def _zipped(name: str) -> bytes | None:
-    content = _file(name)
+    content = built_file(name)
     return gzip.compress(content, 9, mtime=0) if content is not None else None
 
 
 @cache
 def edition() -> str:
     """What the addresses of the files have in them, so that a browser may keep each for ever."""
-    names = sorted(path.name for path in STATIC.iterdir() if path.suffix[1:] in _TYPES)
-    content = b"\0".join(_file(name) or b"" for name in [*names, "texts.js"])
+    names = sorted(path.name for path in STATIC.iterdir() if path.suffix[1:] in TYPES)
+    content = b"\0".join(built_file(name) or b"" for name in [*names, "texts.js"])
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -116,7 +117,7 @@ def static(_station: Host, request: Asked, version: str, name: str) -> Response:
     content = _zipped(name)
     if content is None:
         return Response("", 404)
-    answer = _unzipped(request, content, _TYPES[name.rpartition(".")[2]])
+    answer = _unzipped(request, content, TYPES[name.rpartition(".")[2]])
     answer.headers["Cache-Control"] = _FOR_EVER if version == edition() else "no-store"
     return _guarded(answer)
 

@@ -14,7 +14,7 @@ if (live) {
         if (String(now.run_id ?? "") !== before || String(now.last) !== live.dataset.last) {
           // Another run, none any more, or one that began and ended since the last look: the page has more to tell. Not while somebody is choosing.
           const open = document.querySelector("details[open]");
-          if (!open || !document.querySelector(".jobs").contains(open)) {
+          if (!open || !open.closest(".jobs")) {
             window.location.reload();
             return;
           }

@@ -24,6 +24,8 @@ const NAMED = {
     '.add-repeat-btn': 'enketo.repeat.add',
     '.repeat-buttons .remove': 'enketo.repeat.remove',
 };
+const home = about.back ?? '/f/';
+const finish = about.trial ? 'trial.finish' : 'form.finish';
 const session = { paper: null, lists: null, form: null, selector: null, who: null, timer: null, dirty: false, saving: Promise.resolve() };
 let parts;
 
@@ -31,6 +33,7 @@ let parts;
 
 /** Fetch the form and open it; *isNext* is for one more of what was just finished, whatever drafts there are. */
 async function begin(isNext = false) {
+    if (about.trial) return beginTrial();
     let answer;
     try {
         session.who = await whoIs();
@@ -49,6 +52,17 @@ async function begin(isNext = false) {
         [session.paper, session.lists] = [kept.paper, kept.lists];
     }
     return isNext ? open(null) : chooseDraft();
+}
+
+/** A form that is only tried: nothing of it is kept, and nothing sent. */
+async function beginTrial() {
+    const answer = await get(about.paper);
+    if (answer.status === 422) return explain('form.unreadable', about.title);
+    if (answer.status !== 200) return explain('form.away', about.title);
+    session.who = { username: 'trial' };
+    session.paper = await answer.json();
+    session.lists = await fetchLists(session.paper);
+    return open(null);
 }
 
 async function askToSignIn() {
@@ -79,7 +93,7 @@ function explain(key, title, details = []) {
             { role: 'alert' },
             make('p', say(key)),
             details.length > 0 && make('details', make('summary', say('form.details')), make('ul', details.map((each) => make('li', each)))),
-            make('a.button', { href: '/f/' }, say('page.back'))
+            make('a.button', { href: home }, say('page.back'))
         )
     );
 }
@@ -133,7 +147,7 @@ async function resume(id) {
 function save() {
     clearTimeout(session.timer);
     const { form, paper, who } = session;
-    if (!form || !session.dirty) return session.saving;
+    if (!form || !session.dirty || about.trial) return session.saving;
     session.dirty = false;
     session.saving = session.saving.then(async () => {
         try {
@@ -171,7 +185,7 @@ function bar(title) {
     const selector = session.selector?.classList.contains('hide') ? null : session.selector;
     fill(
         parts.bar,
-        make('a.back', { href: '/f/', 'aria-label': say('page.back') }, make('span', { 'aria-hidden': 'true' }, '☰')),
+        make('a.back', { href: home, 'aria-label': say('page.back') }, make('span', { 'aria-hidden': 'true' }, '☰')),
         make('h1', make('bdi', title)),
         session.selector,
         selector && speaksOurs() ? null : languageButtons(parts)
@@ -193,12 +207,12 @@ async function open(kept) {
     document.querySelector('#theme').href = `${document.body.dataset.base}/enketo-${element.classList.contains('theme-grid') ? 'grid' : 'formhub'}.css`;
     speak(wantedLanguage(kept));
     const article = make('article.paper', element, footer(element));
-    fill(parts.main, make('div.main', article));
+    fill(parts.main, make('div.main', about.trial && make('p.trial', say('trial.note')), article));
     localise(element);
     let errors;
     let form;
     try {
-        form = new Form(element, { ...(await data(kept)), session: { deviceid: await deviceId(), username: session.who.username } }, { language: wantedLanguage(kept) });
+        form = new Form(element, { ...(await data(kept)), session: { deviceid: about.trial ? 'trial' : await deviceId(), username: session.who.username } }, { language: wantedLanguage(kept) });
         errors = form.init();
     } catch (error) {
         errors = [String(error?.message ?? error)];
@@ -272,8 +286,8 @@ function inOrder(node) {
 function footer(element) {
     const isPaged = element.classList.contains('pages');
     const turn = (name) => make(`button.btn.btn-default.${name}-page`, { type: 'button' }, say(`form.${name}`));
-    const finish = make('button.btn.btn-primary.finish', { type: 'button', onclick: finished }, say('form.finish'));
-    return make('div.form-footer', make('p.saved', { role: 'status' }), make('div.buttons', isPaged && turn('previous'), isPaged && turn('next'), finish));
+    const button = make('button.btn.btn-primary.finish', { type: 'button', onclick: finished }, say(finish));
+    return make('div.form-footer', make('p.saved', { role: 'status' }), make('div.buttons', isPaged && turn('previous'), isPaged && turn('next'), button));
 }
 
 function watch(form) {
@@ -287,7 +301,7 @@ function watch(form) {
         if (!speak(form.currentLanguage)) return;
         session.selector.firstChild.textContent = say('page.language');
         for (const name of ['previous', 'next']) document.querySelectorAll(`.${name}-page`).forEach((node) => (node.textContent = say(`form.${name}`)));
-        document.querySelector('.finish').textContent = say('form.finish');
+        document.querySelector('.finish').textContent = say(finish);
         bar(session.paper.title);
         ready(html);
         showOutbox(parts.foot);
@@ -306,6 +320,10 @@ async function finished() {
         if (!(await form.validate())) {
             const n = form.view.html.querySelectorAll('.invalid-constraint, .invalid-required, .invalid-value').length;
             tell(sayCount('form.invalid', n), 'error');
+            return;
+        }
+        if (about.trial) {
+            tell(say('trial.done'));
             return;
         }
         await session.saving;
@@ -395,24 +413,27 @@ function broken(error) {
 
 function redraw() {
     if (session.form) return; // its own selector speaks
-    if (session.paper) chooseDraft().catch(broken);
+    if (session.paper && !about.trial) chooseDraft().catch(broken);
     else begin().catch(broken);
 }
 
 function start() {
     document.head.append(make('link', { id: 'theme', rel: 'stylesheet', href: `${document.body.dataset.base}/enketo-formhub.css` }));
-    speakAsAsked();
+    if (about.trial) speak(about.language);
+    else speakAsAsked();
     parts = frame(redraw);
     document.addEventListener('change', nameApart, true);
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && save());
     window.addEventListener('pagehide', save);
+    fill(parts.main, make('p', { role: 'status' }, say('page.loading')));
+    begin().catch(broken);
+    parts.foot.hidden = Boolean(about.trial);
+    if (about.trial) return;
     const lookAround = () => look().catch(() => {});
     setInterval(lookAround, LOOK_MS);
     window.addEventListener('focus', lookAround);
     outbox.start();
     showOutbox(parts.foot).catch(() => {});
-    fill(parts.main, make('p', { role: 'status' }, say('page.loading')));
-    begin().catch(broken);
     keepPages();
 }
 

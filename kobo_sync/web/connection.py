@@ -1,0 +1,156 @@
+"""Serveur: which server the mission works with, tried before it is kept; its projects, taken into the mission."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+
+from kobo_sync.analysis.meaning import MEANINGS
+from kobo_sync.config.files import SECRETS_FILE
+from kobo_sync.desk import runs, schedules
+from kobo_sync.errors import KoboSyncError
+from kobo_sync.forms.guessing import SURE_ENOUGH, guess
+from kobo_sync.language.catalogue import t
+from kobo_sync.steps import connect
+from kobo_sync.steps.doctor import Examined
+from kobo_sync.steps.init import server_for_phones
+from kobo_sync.web.form_drafts import in_one
+from kobo_sync.web.site import Answer, administrators, person, site
+from kobo_sync.web.synchronisations import newest_run_id, running_now
+from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
+
+PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
+OWN = "own"
+MOST_AT_ONCE = 50  # projects
+LOOKED_AT = 10  # of the newest adoptions
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/serveur", "connection", connection)
+    app.add_url_rule("/serveur/essayer", "try_connection", try_connection, methods=["POST"])
+    app.add_url_rule("/serveur/projets", "projects", projects)
+    app.add_url_rule("/serveur/projets/adopter", "adopt_projects", adopt_projects, methods=["POST"])
+
+
+# ── the server ──
+
+
+@administrators
+def connection() -> Answer:
+    """The server as it is set, and whether its tokens are there."""
+    server = site().mission.config.server
+    return _page(connect.Connection(connect.KINDS[0], server.kf, server.kc))
+
+
+@administrators
+def try_connection() -> Answer:
+    """Try what was typed, and keep it when asked to; a token is neither shown nor kept in the browser."""
+    given = _given()
+    try:
+        examined = connect.try_connection(site().mission, given)
+        is_kept = request.form.get("act") == "keep"
+        if is_kept and (connect.is_known(examined) or "despite" in request.form):
+            connect.keep_connection(site().mission, given, person().username)
+            site().wake()
+            flash(t("The server and the token are kept."))
+            return redirect(url_for("connection"))
+    except KoboSyncError as error:
+        return _page(given, fault=in_one(error))
+    return _page(given, examined, was_to_be_kept=is_kept)
+
+
+def _given() -> connect.Connection:
+    form = request.form
+    kind, preset = form.get("kind", ""), form.get("preset", "")
+    if kind not in connect.KINDS or preset not in (*PUBLIC, OWN):
+        abort(400)
+    kf = form.get("kf", "").strip().rstrip("/") if preset == OWN else preset
+    kc = form.get("kc", "").strip().rstrip("/") if preset == OWN else ""
+    tokens = [form.get(name, "").strip() for name in ("token", "deploy_token")]
+    return connect.Connection(kind, kf, kc or server_for_phones(kf), *tokens)
+
+
+def _page(
+    given: connect.Connection, examined: list[Examined] | None = None, *, fault: str = "", was_to_be_kept: bool = False
+) -> Answer:
+    mission = site().mission
+    return render_template(
+        "connection.html",
+        given=given,
+        presets=PUBLIC,
+        own=OWN,
+        preset=given.kf if given.kf in PUBLIC else OWN,
+        examined=examined,
+        is_known=connect.is_known(examined or []),
+        was_to_be_kept=was_to_be_kept,
+        fault=fault,
+        kept=[name for name in connect.TOKENS if mission.config.secret(name)],
+        in_environment=[name for name in connect.TOKENS if mission.environ.get(name)],
+        secrets_file=SECRETS_FILE,
+    )
+
+
+# ── its projects ──
+
+
+@administrators
+def projects() -> Answer:
+    """The projects that the account sees, and what the last adoptions took and guessed."""
+    mission, fault = site().mission, ""
+    seen: list[Any] = []
+    try:
+        seen = connect.projects_there(mission)
+    except KoboSyncError as error:
+        fault = in_one(error)
+    waiting = {wish.form_id for wish in schedules.wishes(mission.desk) if wish.job == "adopt"}
+    running = running_now()
+    return render_template(
+        "projects.html",
+        seen=seen,
+        fault=fault,
+        states=PROJECT_STATES,
+        waiting=waiting,
+        is_live=bool(waiting) or running.get("job") == "adopt",
+        running=running,
+        last=newest_run_id(),
+        adoptions=[run for run in runs.last_runs(mission.desk, LOOKED_AT, job="adopt") if run.ended_at],
+        adopted=[_guessed(form_id) for form_id in mission.config.server.assets if form_id in mission.forms],
+        severities=SEVERITIES,
+    )
+
+
+@administrators
+def adopt_projects() -> Answer:
+    """Ask for the adoption of the projects that were ticked, one run each."""
+    uids = request.form.getlist("uid")
+    if len(uids) > MOST_AT_ONCE or not all(uid.isascii() and uid.isalnum() and len(uid) <= 64 for uid in uids):
+        abort(400)
+    for uid in uids:
+        schedules.wish(
+            site().mission.desk, "adopt", form_id=uid, origin="person", asked_by=person().username, now=site().clock()
+        )
+    site().wake()
+    if uids:
+        flash(t("The adoption has been requested: it starts as soon as there is room."))
+    else:
+        flash(t("No project was ticked."), "error")
+    return redirect(url_for("projects"))
+
+
+def _guessed(form_id: str) -> dict[str, Any]:
+    """What an adopted form seems to be: its role and meanings, each with how sure that is, and what was not recognised."""
+    mission = site().mission
+    guessed, settings = guess(mission.forms[form_id]), mission.config.forms[form_id]
+    sure = {name: pair for name, pair in guessed.fields.items() if pair[1] >= SURE_ENOUGH}
+    meanings = MEANINGS.get(guessed.role, ("zone", "consent"))
+    roles = CHOICES["forms.*.role"]
+    return {
+        "form_id": form_id,
+        "role": t(roles.get(settings.role, settings.role)),
+        "guessed": t(roles.get(guessed.role, guessed.role)) if guessed.confidence else "",
+        "confidence": guessed.confidence,
+        "fields": [(name, *sure[name]) for name in meanings if name in sure],
+        "not_recognised": [name for name in meanings if name not in sure],
+    }
