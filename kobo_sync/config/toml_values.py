@@ -50,6 +50,8 @@ def with_values(text: str, changes: Mapping[str, Any]) -> str:
             if value is not None:
                 _put(document, _parts(key), value)
         edited = tomlkit.dumps(document)
+        if "\n\n\n" not in text:
+            edited = re.sub(r"\n{3,}", "\n\n", edited)
         if values_of(edited) != wanted:
             raise refusal
     except (TOMLKitError, ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
@@ -132,16 +134,21 @@ def _keep_comments_behind(document: Any, item: Any) -> None:
 def _set_apart(document: Any, table: Table) -> None:
     """Blank lines about a table that is new in the text; the comment right above the next table stays with that one."""
     above, below = _neighbours(document, table)
-    body = above.value.body if above is not None else []
-    comments: list[Any] = []
-    if below is not None:
-        while body and isinstance(body[-1][1], Whitespace):
-            body.pop()
-        while body and isinstance(body[-1][1], Comment):
-            comments.insert(0, body.pop()[1])
-        table.add(tomlkit.nl())
-    for each in comments:
+    if above is None or below is None:
+        return
+    body, comments = above.value.body, []
+    _without_blank_lines(body)
+    while body and isinstance(body[-1][1], Comment):
+        comments.insert(0, body.pop()[1])
+    _without_blank_lines(body)
+    table.trivia.indent = "\n"
+    for each in (tomlkit.nl(), *comments):
         table.add(each)
+
+
+def _without_blank_lines(body: list[Any]) -> None:
+    while body and isinstance(body[-1][1], Whitespace):
+        body.pop()
 
 
 def _tail(table: Table) -> list[Any]:
@@ -184,8 +191,6 @@ def _put_rows(document: Any, table: Any, name: str, rows: Sequence[Mapping[str, 
         if at < len(array) and _name(array[at]) == _name(row):
             _fill(array[at], row)
         else:
-            if at and not isinstance(array[at - 1].value.body[-1][1], Whitespace):
-                array[at - 1].add(tomlkit.nl())
             array.insert(at, _new_row(row))
             _set_apart(document, array[at])
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kobo_sync.config.files import ENUMERATORS_FILE
-from kobo_sync.config.lists import read_csv
-from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.config.station import named_enumerators
+from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.media import mimetype
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
