@@ -136,7 +136,8 @@ def _set_apart(document: Any, table: Table) -> None:
     above, below = _neighbours(document, table)
     if above is None or below is None:
         return
-    body, comments = above.value.body, []
+    body: list[Any] = above.value.body
+    comments: list[Any] = []
     _without_blank_lines(body)
     while body and isinstance(body[-1][1], Comment):
         comments.insert(0, body.pop()[1])

@@ -136,7 +136,8 @@ class Workspace:
         from kobo_sync.config.config import parse_config  # here: pydantic takes longer to load than what most verbs do
 
         names = {MISSION_FILE, *(f"config/{path.name}" for path in (self.root / "config").glob("*.csv"))}
-        texts = {name: read_text(self.root / name, name) for name in sorted(names - {*(changed or ())})} | (changed or {})
+        changed = dict(changed or {})
+        texts = {name: read_text(self.root / name, name) for name in sorted(names - {*changed})} | changed
         secrets = {**self.secrets(), **{k: v for k, v in environ.items() if v}}
         return parse_config(texts.pop(MISSION_FILE), texts, secrets)
 
