@@ -26,11 +26,14 @@ from kobo_sync.language.speaking import NAMES, speak, spoken
 from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     accounts,
+    change_settings,
+    changes,
     collection,
     dashboard,
     deliverables,
     doors,
     forms,
+    lists,
     one_time_link,
     quality,
     settings,
@@ -81,7 +84,7 @@ FAULTS = {
     404: (later("Page not found"), later("The address is wrong, or this document is no longer there.")),
     405: (later("Request not understood"), later("Go back to the page before and try again.")),
     410: (later("This link has expired"), later("Ask the person who sent it to you for a new link.")),
-    413: (later("What was sent is too large"), later("This page takes no files.")),
+    413: (later("What was sent is too large"), later("Send less at once: a list may have 1 MB.")),
     429: (later("Too many tries"), later("Wait a minute, then try again.")),
     503: (later("Unavailable for the moment"), later("Try again in a minute.")),
 }
@@ -91,7 +94,9 @@ OTHER_FAULT = (later("Error"), later("Try again."))
 def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms, settings):
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, forms):
+        pages.add_to(app)
+    for pages in (settings, change_settings, lists, changes):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:
@@ -139,6 +144,7 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
     app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(_speak)  # first of all: refusals are told in the browser's language too
+    app.before_request(lists.allow_a_file)  # before anything reads the request
     csrf = CSRFProtect(app)
     app.before_request(_begin)
     app.context_processor(_common_words)

@@ -49,7 +49,9 @@ def change_settings(part: str) -> Answer:
         return _page(part, now)
     before = earlier_file(site().mission, MISSION_FILE, request.form.get("before", ""))
     if before is None or not before.text:
-        return _page(part, now, faults={"": [t("This form is out of date: it is shown anew, nothing was changed.")]}), 409
+        return _page(
+            part, now, faults={"": [t("This form is out of date: it is shown anew, nothing was changed.")]}
+        ), 409
     return _saved(part, before)
 
 
@@ -70,7 +72,11 @@ def _saved(name: str, before: FileState) -> Answer:
     if outcome.clashes:
         return _page(name, before, clashes=outcome.clashes, seen=outcome.now, **shown), 409
     _end_other_hours(outcome.keys)
-    flash(tn("{n} setting saved.", "{n} settings saved.", len(outcome.keys)) if outcome.keys else t("Nothing was different: nothing was saved."))
+    flash(
+        tn("{n} setting saved.", "{n} settings saved.", len(outcome.keys))
+        if outcome.keys
+        else t("Nothing was different: nothing was saved.")
+    )
     return redirect(url_for("change_settings", part=name, page=request.args.get("page")))
 
 
@@ -90,8 +96,13 @@ def shown_clashes(path: str, clashes: Iterable[Clash]) -> list[dict[str, Any]]:
             if change
             else t("This was changed in the file by hand:")
         )
-        lines = {side: differences(path, each.key, each.before, value) for side, value in (("theirs", each.theirs), ("mine", each.mine))}
-        shown.append({"key": each.key, "label": setting_label(each.key, spoken().code) or each.key, "whose": whose, **lines})
+        lines = {
+            side: differences(path, each.key, each.before, value)
+            for side, value in (("theirs", each.theirs), ("mine", each.mine))
+        }
+        shown.append(
+            {"key": each.key, "label": setting_label(each.key, spoken().code) or each.key, "whose": whose, **lines}
+        )
     return shown
 
 
@@ -113,8 +124,17 @@ def _faults(part: Part, before: FileState, errors: Iterable[ConfigError]) -> Fau
     for error in errors:
         sentence = translate(f"{error.fault} → {error.hint}" if error.hint else error.fault)
         rows = next((each for each in part.rows if error.key.startswith(f"{each.key}.")), None)
-        key = _key_in_rows(rows, before, error.key) if rows else next(
-            (known for known in keys if error.key == known or error.key.startswith(f"{known}.") and not error.key.startswith("quotas.")), ""
+        key = (
+            _key_in_rows(rows, before, error.key)
+            if rows
+            else next(
+                (
+                    known
+                    for known in keys
+                    if error.key == known or error.key.startswith(f"{known}.") and not error.key.startswith("quotas.")
+                ),
+                "",
+            )
         )
         faults.setdefault(key, []).append(sentence if key else translate(f"{error.message} → {error.hint}"))
     return faults
@@ -182,7 +202,9 @@ def _shown(each: Field, name: str, given: Mapping[str, str], faults: Faults) -> 
         "label": _field_label(name),
         "text": given.get(name, ""),
         "default": each.text(each.default) if each.kind not in ("choice", "yes") else "",
-        "choices": [(code, t(CHOICES[general][code]) if code else t("as the mission’s first language")) for code in each.choices],
+        "choices": [
+            (code, t(CHOICES[general][code]) if code else t("as the mission’s first language")) for code in each.choices
+        ],
         "faults": faults.get(name, []),
         "note": _note(name),
     }

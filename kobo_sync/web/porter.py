@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from kobo_sync.web.doors import HOOK_BYTES, is_hook
 
 SIGN_IN_BYTES = 16 * 1024
 FORM_BYTES = 256 * 1024  # what a form of these pages may send
+LIST_BYTES = 1024 * 1024  # a list handed in as a file: some thousands of zones
+_LIST = re.compile(r"/reglages/listes/[^/]+/fichier$")
 _FOR_STRANGERS, _LINKS = ("/connexion", "/langue"), "/acces/"
 
 
@@ -32,7 +35,8 @@ def porter(app: Flask) -> Callable[[dict[str, Any]], Admission]:
             is_signed_in = "token" in signer.loads(cookie, max_age=int(app.permanent_session_lifetime.total_seconds()))
         except BadSignature:
             is_signed_in = False
-        return Admission(FORM_BYTES if is_signed_in else 0, is_trusted=is_signed_in)
+        most = LIST_BYTES if _LIST.search(path) else FORM_BYTES
+        return Admission(most if is_signed_in else 0, is_trusted=is_signed_in)
 
     return admit
 

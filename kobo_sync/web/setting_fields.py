@@ -202,7 +202,10 @@ def _quotas(config: Config, values: Values, page: int) -> Grid:
     in_all = not groups or any(key in values for key in tables)
     pages = -(-len(config.zones) // ZONES_PER_PAGE) or 1
     first = (min(max(page, 1), pages) - 1) * ZONES_PER_PAGE
-    shown = [("", tables[0]), *((zone.code, f"quotas.zones.{zone.code}") for zone in config.zones[first : first + ZONES_PER_PAGE])]
+    shown = [
+        ("", tables[0]),
+        *((zone.code, f"quotas.zones.{zone.code}") for zone in config.zones[first : first + ZONES_PER_PAGE]),
+    ]
     rows = tuple(
         (name, (*([Field(key, "whole")] if in_all else []), *(Field(f"{key}.{group}", "whole") for group in groups)))
         for name, key in shown
