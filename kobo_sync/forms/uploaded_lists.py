@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import dataclass
 
-from kobo_sync.config.files import ZONES_FILE
+from kobo_sync.config.files import ZONES_FILE, check_readable
 from kobo_sync.config.list_editing import Rows, code_column, csv_text, rows_of
 from kobo_sync.config.lists import delimiter_of
 from kobo_sync.errors import ConfigError, FormError
@@ -43,16 +45,26 @@ def uploaded_list(content: bytes, file: str, current: Rows) -> UploadedList:
     else:
         text, encoding = _decoded(content, file)
         delimiter = delimiter_of(text)
-    rows = rows_of(text, file)
-    known = {name.casefold(): name for name in (code_column(file), *current.columns)}
-    names = {name: known.get(name.casefold(), name) for name in rows.columns}
-    kept = tuple(name for name in current.columns if name not in names.values())
+    rows = rows_of(_with_known_columns(text, (code_column(file), *current.columns), file), file)
+    kept = tuple(name for name in current.columns if name not in rows.columns)
     by_code = {
         code: {name: current.by_code.get(code, {}).get(name, "") for name in kept}
-        | {names[name]: _cell(names[name], text, file) for name, text in row.items()}
+        | {name: _cell(name, cell, file) for name, cell in row.items()}
         for code, row in rows.by_code.items()
     }
-    return UploadedList(Rows((*names.values(), *kept), by_code), encoding, delimiter, kept)
+    return UploadedList(Rows((*rows.columns, *kept), by_code), encoding, delimiter, kept)
+
+
+def _with_known_columns(text: str, known: tuple[str, ...], file: str) -> str:
+    """*text* with the columns' names as the list has them: « Code » is code."""
+    delimiter = delimiter_of(text)
+    check_readable(csv.reader(io.StringIO(text), delimiter=delimiter), file)
+    header, *rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+    names = {name.casefold(): name for name in known}
+    out = io.StringIO()
+    columns = [names.get(name.strip().casefold(), name.strip()) for name in header]
+    csv.writer(out, delimiter=delimiter).writerows([columns, *rows])
+    return out.getvalue()
 
 
 def _cell(column: str, text: str, file: str) -> str:

@@ -9,6 +9,7 @@ from flask import Flask, abort, flash, redirect, render_template, request, url_f
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.config.merging import Choice, Clash, Values
+from kobo_sync.config.service import JOB_NAMES
 from kobo_sync.desk import schedules
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.language.catalogue import t, tn
@@ -120,24 +121,19 @@ def _said_twice(part: Part, mine: Values) -> Faults:
 def _faults(part: Part, before: FileState, errors: Iterable[ConfigError]) -> Faults:
     """Sentences by the field that they are about."""
     faults: Faults = {}
-    keys = {each.key for each in part.all_fields}
     for error in errors:
-        sentence = translate(f"{error.fault} → {error.hint}" if error.hint else error.fault)
         rows = next((each for each in part.rows if error.key.startswith(f"{each.key}.")), None)
-        key = (
-            _key_in_rows(rows, before, error.key)
-            if rows
-            else next(
-                (
-                    known
-                    for known in keys
-                    if error.key == known or error.key.startswith(f"{known}.") and not error.key.startswith("quotas.")
-                ),
-                "",
-            )
-        )
-        faults.setdefault(key, []).append(sentence if key else translate(f"{error.message} → {error.hint}"))
+        key = _key_in_rows(rows, before, error.key) if rows else _key_of(part, error.key)
+        told = error.fault if key else error.message
+        faults.setdefault(key, []).append(translate(f"{told} → {error.hint}" if error.hint else told))
     return faults
+
+
+def _key_of(part: Part, key: str) -> str:
+    """The field of a fault at *key*, which may be one of its lines; empty where none is on the page."""
+    keys = {each.key for each in part.all_fields}
+    whole, _, at = key.rpartition(".")
+    return key if key in keys else whole if whole in keys and at.isdigit() else ""
 
 
 def _key_in_rows(rows: RowFields, before: FileState, key: str) -> str:
@@ -238,7 +234,7 @@ def _field_label(name: str) -> str:
 def _note(name: str) -> str:
     """What is to be known of a field besides its name."""
     job = name.removeprefix("schedule.")
-    if job == name:
+    if job not in JOB_NAMES:
         return ""
     mission = site().mission
     own = schedules.settings(mission.desk).get(job)

@@ -25,7 +25,7 @@ from kobo_sync.store.zones import marks
 from kobo_sync.web.change_settings import chosen_in, shown_clashes
 from kobo_sync.web.porter import LIST_BYTES
 from kobo_sync.web.setting_words import differences
-from kobo_sync.web.site import Answer, administrators, here, person, site
+from kobo_sync.web.site import Answer, administrators, person, site
 from kobo_sync.web.texts import translate
 
 ROWS_PER_PAGE, NEW_ROWS = 50, 2
@@ -259,7 +259,6 @@ def _preview(before: FileState, mine: FileState, faults: list[str] | None = None
         clashes=shown_clashes(before.path, plan.clashes),
         n_submissions=_rows_of_zones(before, mine),
         faults=faults,
-        this_page=here,
     )
 
 

@@ -34,7 +34,7 @@ def settings() -> Answer:
         examined=examined,
         users=site().users() if person().is_staff else [],
         roles=ROLES,
-        parts=PARTS if person().is_administrator else {},
+        changeable=PARTS if person().is_administrator else {},
         lists=[path.removeprefix("config/") for path in lists_of(mission)],
         version=__version__,
     )
