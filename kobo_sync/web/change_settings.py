@@ -226,7 +226,7 @@ def _field_label(name: str) -> str:
     told = setting_label(name, spoken().code)
     if ".label." in name or name.startswith("mission.titles."):
         return f"{told} ({NAMES.get(last, last)})"
-    if name.startswith("retention.answers_months."):
+    if name.startswith(("retention.answers_months.", "quotas.sexes.")):
         return f"{told} ({last})"
     return told
 

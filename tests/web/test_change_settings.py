@@ -50,7 +50,7 @@ def fields_in(text: str) -> dict[str, str]:
 
 def save(client: FlaskClient, part: str, **changed: str) -> Any:
     page = f"/reglages/modifier/{part}"
-    return post(client, page, page, **form_of(client, page) | {key: value for key, value in changed.items()})
+    return post(client, page, page, **form_of(client, page) | changed)
 
 
 @pytest.mark.parametrize("username", ["maha", "lea", "rachid"])
@@ -302,7 +302,7 @@ def test_zones_from_whatever_program(office: Office, encoding: str, delimiter: s
 
 def test_a_zone_that_holds_data_is_not_removed_in_passing(office: Office) -> None:
     client, before = office.client("amina"), config(office, "zones.csv").read_bytes()
-    preview = hand_in(client, "code,label_fr\nsud,Sud\n".encode())
+    preview = hand_in(client, b"code,label_fr\nsud,Sud\n")
     text = unescape(client.get(preview.location).text)
     assert "8 soumissions" in text
     assert confirm(client, preview).status_code == 400 and config(office, "zones.csv").read_bytes() == before
@@ -339,10 +339,10 @@ def _workbook(*rows: tuple[object, ...]) -> bytes:
         (b"", "vide"),
         (b"\x00\x01\x02\xff\xfe", "ni un texte"),
         ("nom,région\nnord,Nord\n".encode(), "code"),
-        ("code,label_fr\nnord,Nord\nnord,Nord\n".encode(), "nord"),
-        ("code,label_fr\nno rd,Nord\n".encode(), "no rd"),
-        ("code,label_fr,days\nnord,Nord,2031-01-01\n".encode(), "2031-01-01"),
-        ("code,label_fr,code\nnord,Nord,x\n".encode(), "code"),
+        (b"code,label_fr\nnord,Nord\nnord,Nord\n", "nord"),
+        (b"code,label_fr\nno rd,Nord\n", "no rd"),
+        (b"code,label_fr,days\nnord,Nord,2031-01-01\n", "2031-01-01"),
+        (b"code,label_fr,code\nnord,Nord,x\n", "code"),
         (b"code,label_fr\n", "zone"),
     ],
 )
@@ -408,7 +408,7 @@ def test_other_lists_and_enumerators(office: Office) -> None:
     assert post(client, f"{page}/apercu", page, **form).status_code == 302
     assert config(office, "besoins.csv").read_text("utf-8") == "code,label_fr,domain\neau,Eau potable,sante\n"
     page = "/reglages/listes/enumerators.csv"
-    assert hand_in(client, "user,name\nfati ma,F\n".encode(), to=page).status_code == 400
+    assert hand_in(client, b"user,name\nfati ma,F\n", to=page).status_code == 400
     preview = post(client, page, page, **form_of(client, page) | {"c.0.0": "fatima", "c.0.1": "Fatima"})
     post(client, f"{page}/apercu", page, **fields_in(client.get(preview.location).text))
     assert config(office, "enumerators.csv").read_text("utf-8") == "user,name\nfatima,Fatima\n"
