@@ -14,12 +14,12 @@ from kobo_sync.errors import ConfigError, FormError
 from kobo_sync.forms.sheets import Sheet, read_book
 from kobo_sync.forms.unpacking import too_much
 
-_MIXED = re.compile(r"[A-Za-z\u00c0-\u024f][\u0621-\u064a]|[\u0621-\u064a][A-Za-z\u00c0-\u024f]")
+_MIXED = re.compile(r"[A-Za-z\u00c0-\u024f][\u0621-\u0652]|[\u0621-\u0652][A-Za-z\u00c0-\u024f]")
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
 _DAY_FIRST = re.compile(r"\b(\d\d?)/(\d\d?)/(\d{4})\b")
 _DAYS = ("days", "training_on")
 _WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def _cell(column: str, text: str, file: str) -> str:
 
 def _decoded(content: bytes, file: str) -> tuple[str, str]:
     """The text and its encoding: what is neither UTF-8 nor UTF-16 is Windows', Arabic unless letters of both scripts meet in words."""
-    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"
     try:
-        text = content.decode(encoding)
+        text = content.decode(encoding).lstrip("\ufeff")
     except UnicodeDecodeError:
-        text, encoding = content.decode("cp1256"), "windows-1256"
+        text, encoding = content.decode("cp1256"), "Windows-1256"
         if _MIXED.search(text):
-            text, encoding = content.decode("cp1252", "replace"), "windows-1252"
+            text, encoding = content.decode("cp1252", "replace"), "Windows-1252"
     if "\x00" in text or "\ufffd" in text:
         raise ConfigError(
             "the file that was sent is no text and no workbook",
@@ -90,7 +90,7 @@ def _decoded(content: bytes, file: str) -> tuple[str, str]:
             hint="send a workbook (.xlsx), or save it as “CSV UTF-8”",
         )
     first, _, rest = text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
-    return (rest if first.lower().startswith("sep=") else f"{first}\n{rest}"), encoding.removesuffix("-sig")
+    return (rest if first.lower().startswith("sep=") else f"{first}\n{rest}"), encoding
 
 
 def _workbook_text(content: bytes, file: str) -> str:

@@ -142,7 +142,7 @@ def _to_preview(name: str, before: FileState, text: str) -> Answer:
 def _how_read(uploaded: UploadedList) -> str:
     told = t("Read as a workbook.")
     if uploaded.encoding:
-        told = t("Read as {kind}, {encoding}.", kind=DELIMITERS[uploaded.delimiter], encoding=uploaded.encoding.title())
+        told = t("Read as {kind}, {encoding}.", kind=DELIMITERS[uploaded.delimiter], encoding=uploaded.encoding)
     if uploaded.kept:
         told += " " + t("It lacks columns that stay as they are: {columns}.", columns=t(", ").join(uploaded.kept))
     return told
