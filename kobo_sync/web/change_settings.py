@@ -29,10 +29,12 @@ from kobo_sync.web.setting_fields import (
 )
 from kobo_sync.web.setting_words import differences
 from kobo_sync.web.site import Answer, administrators, moment, person, site
-from kobo_sync.web.texts import label, translate
+from kobo_sync.web.texts import label, with_cure
 from kobo_sync.web.words import CHOICES, in_words
 
 Faults = dict[str, list[str]]  # a field's key, or nothing for the whole form → sentences
+
+EXAMPLES = ("30 18 * * *", "0 7 * * 1", "*/15 7-21 * * *", "every 30 min")  # hours of jobs
 
 
 def add_to(app: Flask) -> None:
@@ -69,7 +71,7 @@ def _saved(name: str, before: FileState) -> Answer:
     except ConfigError as error:
         return _page(name, before, faults=_faults(part, before, (error, *error.others)), **shown), 400
     except KoboSyncError as error:
-        return _page(name, before, faults={"": [translate(f"{error.message} → {error.hint}")]}, **shown), 503
+        return _page(name, before, faults={"": [with_cure(error.message, error.hint)]}, **shown), 503
     if outcome.clashes:
         return _page(name, before, clashes=outcome.clashes, seen=outcome.now, **shown), 409
     _end_other_hours(outcome.keys)
@@ -124,8 +126,7 @@ def _faults(part: Part, before: FileState, errors: Iterable[ConfigError]) -> Fau
     for error in errors:
         rows = next((each for each in part.rows if error.key.startswith(f"{each.key}.")), None)
         key = _key_in_rows(rows, before, error.key) if rows else _key_of(part, error.key)
-        told = error.fault if key else error.message
-        faults.setdefault(key, []).append(translate(f"{told} → {error.hint}" if error.hint else told))
+        faults.setdefault(key, []).append(with_cure(error.fault if key else error.message, error.hint))
     return faults
 
 
@@ -185,6 +186,7 @@ def _page(
         grid_rows=[(_zone(code), [inputs[each.key] for each in row]) for code, row in part.grid.rows],
         page=min(max(request.args.get("page", 1, type=int), 1), part.grid.pages),
         faults=faults.get("", []),
+        examples=[(each, in_words(each)) for each in EXAMPLES],
         n_faults=sum(map(len, faults.values())),
         clashes=shown_clashes(MISSION_FILE, clashes),
     )

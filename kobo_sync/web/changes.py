@@ -12,7 +12,7 @@ from kobo_sync.language.catalogue import t
 from kobo_sync.mission.config_files import states_of, take_back
 from kobo_sync.web.setting_words import differences
 from kobo_sync.web.site import Answer, administrators, person, site
-from kobo_sync.web.texts import translate
+from kobo_sync.web.texts import with_cure
 
 PAGE = 20
 MOST = 2**31 - 1
@@ -40,9 +40,9 @@ def undo_change(change_id: int) -> Answer:
     try:
         keys = take_back(mission, found, by=person().username)
     except ConfigError as error:
-        return _page(translate(f"{error.message} → {error.hint}" if error.hint else error.message)), 409
+        return _page(with_cure(error.message, error.hint)), 409
     except KoboSyncError as error:
-        return _page(translate(f"{error.message} → {error.hint}")), 503
+        return _page(with_cure(error.message, error.hint)), 503
     site().wake()
     flash(t("The change is taken back.") if keys else t("It is as it was before this change already."))
     return redirect(url_for("setting_changes"))
@@ -66,6 +66,6 @@ def _shown(each: Change) -> dict[str, Any]:
         before, after = states_of(site().mission, each)
         was, became = before.values, after.values
     except ConfigError as error:
-        return {"change": each, "lines": [], "fault": translate(f"{error.message} → {error.hint}")}
+        return {"change": each, "lines": [], "fault": with_cure(error.message, error.hint)}
     lines = [line for key in each.keys for line in differences(each.path, key, was.get(key), became.get(key))]
     return {"change": each, "lines": lines, "fault": ""}

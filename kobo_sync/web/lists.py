@@ -26,7 +26,7 @@ from kobo_sync.web.change_settings import chosen_in, shown_clashes
 from kobo_sync.web.porter import LIST_BYTES
 from kobo_sync.web.setting_words import differences
 from kobo_sync.web.site import Answer, administrators, person, site
-from kobo_sync.web.texts import translate
+from kobo_sync.web.texts import with_cure
 
 ROWS_PER_PAGE, NEW_ROWS = 50, 2
 DELIMITERS = {",": "CSV", ";": "CSV ;", "\t": "CSV ⇥"}
@@ -60,7 +60,7 @@ def shown_list(name: str) -> Answer:
         text = _text_given(before, request.form)
         check_text(site().mission, path, text)
     except ConfigError as error:
-        return _table(before, request.form, [_sentence(error)]), 400
+        return _table(before, request.form, [with_cure(error.message, error.hint)]), 400
     return _to_preview(name, before, text)
 
 
@@ -76,7 +76,7 @@ def put_list(name: str) -> Answer:
         text = csv_text(uploaded.rows.columns, uploaded.rows.by_code.values())
         check_text(mission, path, text)
     except ConfigError as error:
-        return _table(now, faults=[_sentence(error)]), 400
+        return _table(now, faults=[with_cure(error.message, error.hint)]), 400
     flash(_how_read(uploaded))
     return _to_preview(name, now, text)
 
@@ -109,9 +109,9 @@ def list_preview(name: str) -> Answer:
             mission, before, mine.values, by=person().username, chosen=chosen_in(request.form), seen=seen
         )
     except ConfigError as error:
-        return _preview(before, mine, [_sentence(error)]), 400
+        return _preview(before, mine, [with_cure(error.message, error.hint)]), 400
     except KoboSyncError as error:
-        return _preview(before, mine, [translate(f"{error.message} → {error.hint}")]), 503
+        return _preview(before, mine, [with_cure(error.message, error.hint)]), 503
     if outcome.clashes:
         return _preview(before, mine, [t("The list was changed meanwhile: choose, then save again.")]), 409
     site().wake()
@@ -128,10 +128,6 @@ def _path(name: str) -> str:
     if path not in lists_of(site().mission):
         abort(404)
     return path
-
-
-def _sentence(error: ConfigError) -> str:
-    return translate(f"{error.message} → {error.hint}" if error.hint else error.message)
 
 
 def _to_preview(name: str, before: FileState, text: str) -> Answer:
@@ -194,7 +190,7 @@ def _table(state: FileState, given: Mapping[str, str] | None = None, faults: lis
     try:
         rows = rows_of(state.text, state.path)
     except ConfigError as error:
-        rows, faults = Rows((), {}), [*(faults or ()), _sentence(error)]
+        rows, faults = Rows((), {}), [*(faults or ()), with_cure(error.message, error.hint)]
     columns = _columns(rows, state.path)
     pages = -(-len(rows.by_code) // ROWS_PER_PAGE) or 1
     page = min(max(request.args.get("page", 1, type=int), 1), pages)
@@ -245,7 +241,7 @@ def _preview(before: FileState, mine: FileState, faults: list[str] | None = None
         theirs = now.values
     except ConfigError as error:
         plan, theirs = merge({}, {}, {}), {}
-        faults.append(_sentence(error))
+        faults.append(with_cure(error.message, error.hint))
     shown = {code: differences(before.path, code, theirs.get(code), row) for code, row in plan.changes.items()}
     return render_template(
         "list_preview.html",
