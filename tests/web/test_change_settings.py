@@ -87,7 +87,7 @@ def test_a_change_keeps_comments_is_noted_and_taken_back_to_the_byte(office: Off
     assert post(client, f"/reglages/changements/{change.change_id}", "/reglages/changements").status_code == 302
     assert path.read_bytes() == before
     assert changes(office.field.mission.desk)[0].undoes == change.change_id
-    assert "Reprendre" not in client.get("/reglages/changements").text.partition(f'id="c-{change.change_id}"')[2]
+    assert "Défaire" not in client.get("/reglages/changements").text.partition(f'id="c-{change.change_id}"')[2]
 
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_written(office: Office) -> None:
