@@ -46,15 +46,21 @@ class KoboSyncError(Exception):
 
 
 class ConfigError(KoboSyncError):
-    """A setting is missing or wrong; *file* and *key* say which."""
+    """A setting is missing or wrong; *file* and *key* say which. *others* are wrong in the same file."""
 
     exit_code = 3
+    others: tuple[ConfigError, ...] = ()
 
     def __init__(self, message: str, *, file: str, key: str = "", hint: str = "") -> None:
         place = f"{file}, {key}" if key else file
         super().__init__(f"{place}: {message}", hint=hint)
         self.file = file
         self.key = key
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, without the place."""
+        return self.message.removeprefix(f"{self.file}, {self.key}: ").removeprefix(f"{self.file}: ")
 
 
 class FormError(KoboSyncError):

@@ -398,17 +398,22 @@ def _wrong_proofs(config: Config) -> Iterator[_Complaint]:
 
 
 def first_complaint(error: ValidationError, file: str) -> ConfigError:
-    """The first of pydantic's complaints, as one sentence with its key in *file*; never the value of a secret."""
-    complaints: list[Any] = error.errors(include_url=False)
+    """The first of pydantic's complaints, as one sentence with its key in *file*; never the value of a secret. The rest are its `others`."""
+    found: list[Any] = error.errors(include_url=False)
     # A misspelt key is also a missing one: its own name helps more.
-    first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
-    key = ".".join(str(part) for part in first["loc"] if part not in ("", "[key]"))
-    if first["type"] == "extra_forbidden":
+    first, *others = [_complaint(one, file) for one in sorted(found, key=lambda one: one["type"] != "extra_forbidden")]
+    first.others = tuple(others)
+    return first
+
+
+def _complaint(one: Mapping[str, Any], file: str) -> ConfigError:
+    key = ".".join(str(part) for part in one["loc"] if part not in ("", "[key]"))
+    if one["type"] == "extra_forbidden":
         return ConfigError("unknown key", file=file, key=key, hint="check its spelling, or remove it")
-    if first["type"] == "missing":
+    if one["type"] == "missing":
         return ConfigError(
             "the key is missing", file=file, key=key, hint="add it; docs/operations.md explains each key"
         )
-    message = str(first["msg"]).removeprefix("Value error, ")
-    hint = "write it as 2025-02-11" if first["type"].startswith("date") else "correct the value"
-    return ConfigError(f"{first['input']!r}: {message}", file=file, key=key, hint=hint)
+    message = str(one["msg"]).removeprefix("Value error, ")
+    hint = "write it as 2025-02-11" if one["type"].startswith("date") else "correct the value"
+    return ConfigError(f"{one['input']!r}: {message}", file=file, key=key, hint=hint)

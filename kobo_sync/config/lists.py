@@ -17,8 +17,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...], may_be_empty: b
     of *required*).
     """
     clean = text.lstrip("\ufeff")
-    first_line = clean.partition("\n")[0]
-    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    first_line, delimiter = clean.partition("\n")[0], delimiter_of(clean)
     check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
     reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
     header = [(name or "").strip() for name in reader.fieldnames or []]
@@ -53,6 +52,12 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...], may_be_empty: b
     if not rows and not may_be_empty:
         raise ConfigError("there is no row below the header", file=file, hint="add one line per item")
     return rows
+
+
+def delimiter_of(text: str) -> str:
+    """What parts the cells of a CSV text: a semicolon where its first line has more of them than commas, or a tabulator."""
+    first_line = text.partition("\n")[0]
+    return max(",", ";", "\t", key=first_line.count)
 
 
 def labels_of(row: Mapping[str, str]) -> dict[str, str]:

@@ -35,7 +35,7 @@ def zones_of(text: str | None, config: Config) -> list[Zone]:
     """
     language = config.mission.languages[0]
     columns = ("code", f"label_{language}")
-    rows = read_csv(text, ZONES_FILE, required=columns, may_be_empty=True) if text is not None else []
+    rows = read_csv(text, ZONES_FILE, required=columns, may_be_empty=True) if text and text.strip() else []
     if not rows:
         _refuse_without(config)
     zones: list[Zone] = []

@@ -52,13 +52,21 @@ def record_change(
     return int(key[0]) if key else 0
 
 
-def changes(desk: Desk, limit: int = 50, *, path: str = "") -> list[Change]:
-    """The newest changes first, of one file or of all."""
+def changes(desk: Desk, limit: int = 50, *, path: str = "", before: int | None = None) -> list[Change]:
+    """The newest changes first, of one file or of all; *before*: only those with a smaller id."""
     query = sa.select(C).order_by(C.c.change_id.desc()).limit(limit)
     if path:
         query = query.where(C.c.path == path)
+    if before is not None:
+        query = query.where(C.c.change_id < before)
     with desk.begin() as connection:
         return [_change(row) for row in connection.execute(query)]
+
+
+def taken_back(desk: Desk) -> set[int]:
+    """The ids of the changes that a later one took back."""
+    with desk.begin() as connection:
+        return {key for (key,) in connection.execute(sa.select(C.c.undoes).where(C.c.undoes.is_not(None)))}
 
 
 def change(desk: Desk, change_id: int) -> Change | None:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kobo_sync.config.files import ENUMERATORS_FILE
-from kobo_sync.config.lists import read_csv
-from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.config.station import named_enumerators
+from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.media import mimetype
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -45,25 +45,7 @@ def enumerators(mission: Mission) -> dict[str, str]:
     text = mission.workspace.optional_text(ENUMERATORS_FILE)
     if not text.strip():
         return default_enumerators(mission.config.station.enumerators)
-    people: dict[str, str] = {}
-    for number, row in enumerate(read_csv(text, ENUMERATORS_FILE, required=("user",)), 2):
-        user = row["user"].strip()
-        if (
-            not user.isascii()
-            or not user.replace("_", "").replace("-", "").replace(".", "").isalnum()
-            or len(user) > 64
-        ):
-            hint = "write a short name without blanks or accents, as fatima or equipe-2"
-            raise ConfigError(
-                f"{user!r} is no name for an account", file=ENUMERATORS_FILE, key=f"row {number}, user", hint=hint
-            )
-        if user in people:
-            hint = "give each person an account of their own"
-            raise ConfigError(
-                f"{user!r} stands there twice", file=ENUMERATORS_FILE, key=f"row {number}, user", hint=hint
-            )
-        people[user] = row.get("name", "").strip()
-    return people
+    return named_enumerators(text)
 
 
 def default_enumerators(n: int) -> dict[str, str]:

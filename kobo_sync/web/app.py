@@ -26,6 +26,8 @@ from kobo_sync.language.speaking import NAMES, speak, spoken
 from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     accounts,
+    change_settings,
+    changes,
     collection,
     connection,
     dashboard,
@@ -34,6 +36,7 @@ from kobo_sync.web import (
     form_drafts,
     form_previews,
     forms,
+    lists,
     one_time_link,
     phones,
     quality,
@@ -97,7 +100,9 @@ def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
     of_forms = (forms, form_drafts, form_previews, connection, phones)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms, settings):
+    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms):
+        pages.add_to(app)
+    for pages in (settings, change_settings, lists, changes):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:
@@ -145,6 +150,7 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
     app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(_speak)  # first of all: refusals are told in the browser's language too
+    app.before_request(lists.allow_a_file)  # before anything reads the request
     app.before_request(admit_files)
     csrf = CSRFProtect(app)
     app.before_request(_begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from kobo_sync.web.uploads import MOST_UPLOAD, TOO_LARGE, may_bring_files
 
 SIGN_IN_BYTES = 16 * 1024
 FORM_BYTES = 256 * 1024  # what a form of these pages may send
+LIST_BYTES = 1024 * 1024  # a list handed in as a file: some thousands of zones
+_LIST = re.compile(r"/reglages/listes/[^/]+/fichier$")
 _FOR_STRANGERS, _LINKS = ("/connexion", "/langue"), "/acces/"
 
 
@@ -33,6 +36,8 @@ def porter(app: Flask) -> Callable[[dict[str, Any]], Admission]:
             is_signed_in = "token" in signer.loads(cookie, max_age=int(app.permanent_session_lifetime.total_seconds()))
         except BadSignature:
             is_signed_in = False
+        if _LIST.search(path):
+            return Admission(LIST_BYTES if is_signed_in else 0, is_trusted=is_signed_in)
         return _of_member(environ, path) if is_signed_in else Admission(0)
 
     return admit

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, render_template
 
 from kobo_sync import __version__
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.desk import runs
-from kobo_sync.language.catalogue import t
+from kobo_sync.mission.config_files import lists_of
+from kobo_sync.web.setting_fields import PARTS
+from kobo_sync.web.setting_words import flat
 from kobo_sync.web.site import Answer, actors, person, site
-from kobo_sync.web.words import ROLES, setting_in_words
+from kobo_sync.web.words import ROLES
 
 
 def add_to(app: Flask) -> None:
@@ -21,7 +21,7 @@ def add_to(app: Flask) -> None:
 
 @actors
 def settings() -> Answer:
-    """Read only: the files of config/ are changed by whoever installs the product."""
+    """As they are; administrators find here where they are changed."""
     mission = site().mission
     config = mission.config
     values = config.model_dump(mode="json", exclude={"secrets", "zones"})
@@ -34,17 +34,7 @@ def settings() -> Answer:
         examined=examined,
         users=site().users() if person().is_staff else [],
         roles=ROLES,
+        changeable=PARTS if person().is_administrator else {},
+        lists=[path.removeprefix("config/") for path in lists_of(mission)],
         version=__version__,
     )
-
-
-def flat(value: Any, key: str) -> list[tuple[str, str]]:
-    """(key, value in words) of the settings below *key*, keys joined by dots and numbers; what is not set is left out."""
-    if isinstance(value, dict):
-        return [pair for name, inner in value.items() for pair in flat(inner, f"{key}.{name}")]
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return [pair for at, item in enumerate(value, 1) for pair in flat(item, f"{key}[{at}]")]
-    if value in (None, "", [], {}):
-        return []
-    parts = value if isinstance(value, list) else [value]
-    return [(key, t(", ").join(setting_in_words(key, each) for each in parts))]

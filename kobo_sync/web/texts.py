@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import request, session
 
+from kobo_sync.language.catalogue import t
 from kobo_sync.language.sentences import translated
 from kobo_sync.language.speaking import LANGUAGES, RIGHT_TO_LEFT, Code, first_spoken, spoken
 
@@ -50,6 +51,11 @@ def translate(text: str) -> Html:
     parts = [escape(part) for part in _LATIN.split(shown)]  # text, Latin, text, …
     parts[1::2] = [f'<bdi dir="ltr">{part}</bdi>' for part in parts[1::2]]
     return Html(f'<bdi dir="rtl">{"".join(parts)}</bdi>')
+
+
+def with_cure(fault: str, cure: str) -> Html:
+    """What is wrong and what to do, each as `translate` tells it."""
+    return Html(f"{translate(fault)} {t('→')} {translate(cure)}") if cure else translate(fault)
 
 
 def label(labels: Mapping[str, str], default: str = "") -> str:

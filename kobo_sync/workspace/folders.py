@@ -134,20 +134,18 @@ class Workspace:
         """That key, made at the first asking. Raises: StoreError."""
         return key_in(self.pseudonyms)
 
-    def config(self, environ: Mapping[str, str]) -> Config:
-        """The mission's settings; *environ* wins over config/secrets.env.
+    def config(self, environ: Mapping[str, str], changed: Mapping[str, str] | None = None) -> Config:
+        """The mission's settings; *environ* wins over config/secrets.env, the texts of *changed* over the files so named.
 
         Raises: ConfigError.
         """
         from kobo_sync.config.config import parse_config  # here: pydantic takes longer to load than what most verbs do
 
-        toml = read_text(self.root / MISSION_FILE, MISSION_FILE)
-        lists = {
-            f"config/{path.name}": read_text(path, f"config/{path.name}")
-            for path in sorted((self.root / "config").glob("*.csv"))
-        }
-        secrets = self.secrets()
-        return parse_config(toml, lists, {**secrets, **{k: v for k, v in environ.items() if v}})
+        names = {MISSION_FILE, *(f"config/{path.name}" for path in (self.root / "config").glob("*.csv"))}
+        changed = dict(changed or {})
+        texts = {name: read_text(self.root / name, name) for name in sorted(names - {*changed})} | changed
+        secrets = {**self.secrets(), **{k: v for k, v in environ.items() if v}}
+        return parse_config(texts.pop(MISSION_FILE), texts, secrets)
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """What the files that define the mission look like: it changes when one of them is saved."""

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from central_office import ADMIN, Fault, Office, central
 from central_office import PASSWORD as CENTRAL_PASSWORD
-from conftest import MISSION, PASSWORD, Clock, write_workspace
+from conftest import PASSWORD, Clock, write_workspace
 
 from kobo_sync.mission.mission import Mission
 from kobo_sync.phones.collect import Phone

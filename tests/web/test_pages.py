@@ -60,6 +60,7 @@ IMPERATIVES = {
     "connecter": "سجّل",
     "déconnecter": "سجّل",
     "voir": "اعرض",
+    "défaire": "تراجع",
 }
 
 

@@ -1,0 +1,71 @@
+"""What was changed in settings and lists on these pages: who, when, what, before and after; each can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+
+from kobo_sync.desk.changes import Change, change, changes, taken_back
+from kobo_sync.errors import ConfigError, KoboSyncError
+from kobo_sync.language.catalogue import t
+from kobo_sync.mission.config_files import states_of, take_back
+from kobo_sync.web.setting_words import differences
+from kobo_sync.web.site import Answer, administrators, person, site
+from kobo_sync.web.texts import with_cure
+
+PAGE = 20
+MOST = 2**31 - 1
+
+
+def add_to(app: Flask) -> None:
+    """Add these pages."""
+    app.add_url_rule("/reglages/changements", "setting_changes", setting_changes)
+    app.add_url_rule(f"/reglages/changements/<int(max={MOST}):change_id>", "undo_change", undo_change, methods=["POST"])
+
+
+@administrators
+def setting_changes() -> Answer:
+    """The newest changes."""
+    return _page()
+
+
+@administrators
+def undo_change(change_id: int) -> Answer:
+    """Take one change back, which is a change too."""
+    mission = site().mission
+    found = change(mission.desk, change_id)
+    if found is None:
+        abort(404)
+    try:
+        keys = take_back(mission, found, by=person().username)
+    except ConfigError as error:
+        return _page(with_cure(error.message, error.hint)), 409
+    except KoboSyncError as error:
+        return _page(with_cure(error.message, error.hint)), 503
+    site().wake()
+    flash(t("The change is taken back.") if keys else t("It is as it was before this change already."))
+    return redirect(url_for("setting_changes"))
+
+
+def _page(refusal: str = "") -> str:
+    desk = site().mission.desk
+    before = max(0, min(request.args.get("avant", MOST, type=int), MOST))
+    newest = changes(desk, PAGE + 1, before=before)
+    return render_template(
+        "changes.html",
+        changes=[_shown(each) for each in newest[:PAGE]],
+        older=newest[PAGE - 1].change_id if len(newest) > PAGE else None,
+        undone=taken_back(desk),
+        refusal=refusal,
+    )
+
+
+def _shown(each: Change) -> dict[str, Any]:
+    try:
+        before, after = states_of(site().mission, each)
+        was, became = before.values, after.values
+    except ConfigError as error:
+        return {"change": each, "lines": [], "fault": with_cure(error.message, error.hint)}
+    lines = [line for key in each.keys for line in differences(each.path, key, was.get(key), became.get(key))]
+    return {"change": each, "lines": lines, "fault": ""}

@@ -1,0 +1,45 @@
+"""Lists as people's programs write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from kobo_sync.config.list_editing import Rows
+from kobo_sync.forms.uploaded_lists import uploaded_list
+
+NOTHING = Rows((), {})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label", "read_as"),
+    [
+        ("cp1252", "Señal, über", "Windows-1252"),
+        ("cp1252", "Fès-Meknès", "Windows-1256"),  # the same letters in both
+        ("cp1256", "الحاجب", "Windows-1256"),
+        ("utf-8", "الحاجب", "UTF-8"),
+        ("utf-8-sig", "é", "UTF-8"),
+        ("utf-16-le", "\ufeffé", "UTF-16"),
+    ],
+)
+def test_letters_are_those_that_were_written(encoding: str, label: str, read_as: str) -> None:
+    mark = "\ufeff" if label.startswith("\ufeff") else ""
+    name = label.removeprefix(mark)
+    content = f'{mark}code;label_fr\r\nx;"{name}"\r\n'.encode(encoding)
+    read = uploaded_list(content, "config/zones.csv", NOTHING)
+    assert read.rows.by_code["x"]["label_fr"] == name and (read.encoding, read.delimiter) == (read_as, ";")
+
+
+def test_a_line_for_excel_is_no_header_and_columns_are_known_in_capitals() -> None:
+    current = Rows(("code", "label_fr", "prefix"), {"a": {"code": "a", "label_fr": "A", "prefix": "AA"}})
+    read = uploaded_list(b"sep=;\nCODE;Label_FR\na;B\nb;C\n", "config/zones.csv", current)
+    assert read.kept == ("prefix",)
+    assert read.rows.by_code == {
+        "a": {"code": "a", "label_fr": "B", "prefix": "AA"},
+        "b": {"code": "b", "label_fr": "C", "prefix": ""},
+    }
+
+
+def test_days_of_a_spreadsheet_are_days_of_zones_alone() -> None:
+    text = b"code,days\na,11/2/2025 12/02/2025\n"
+    assert uploaded_list(text, "config/zones.csv", NOTHING).rows.by_code["a"]["days"] == "2025-02-11 2025-02-12"
+    assert uploaded_list(text, "config/besoins.csv", NOTHING).rows.by_code["a"]["days"] == "11/2/2025 12/02/2025"
