@@ -36,7 +36,7 @@ def _to_5(connection: sa.Connection) -> None:
         " server_key VARCHAR(255) NOT NULL, state VARCHAR(16) NOT NULL, reason TEXT NOT NULL,"
         " evidence VARCHAR(64) NOT NULL, changed_at VARCHAR(32) NOT NULL, PRIMARY KEY (form_id, root_uuid))"
     )
-    others = "state, reason, evidence, changed_at"
+    others = ", ".join(("state", "reason", "evidence", "changed_at"))
     connection.exec_driver_sql(
         f"INSERT INTO newer_holds (form_id, root_uuid, server_key, {others})"
         f" SELECT form_id, root_uuid, CAST(submission_id AS VARCHAR), {others} FROM holds"
