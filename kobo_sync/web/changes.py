@@ -21,7 +21,7 @@ MOST = 2**31 - 1
 def add_to(app: Flask) -> None:
     """Add these pages."""
     app.add_url_rule("/reglages/changements", "setting_changes", setting_changes)
-    app.add_url_rule(f"/reglages/changements/<int(max={MOST}):change_id>", "undo_change", undo_change, methods=["POST"])
+    app.add_url_rule("/reglages/changements/reprendre", "undo_change", undo_change, methods=["POST"])
 
 
 @administrators
@@ -31,10 +31,10 @@ def setting_changes() -> Answer:
 
 
 @administrators
-def undo_change(change_id: int) -> Answer:
+def undo_change() -> Answer:
     """Take one change back, which is a change too."""
     mission = site().mission
-    found = change(mission.desk, change_id)
+    found = change(mission.desk, min(request.form.get("change_id", 0, type=int), MOST))
     if found is None:
         abort(404)
     try:

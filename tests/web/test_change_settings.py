@@ -53,13 +53,23 @@ def save(client: FlaskClient, part: str, **changed: str) -> Any:
     return post(client, page, page, **form_of(client, page) | changed)
 
 
+def take_back(client: FlaskClient, change_id: int) -> Any:
+    return post(client, "/reglages/changements/reprendre", "/reglages/changements", change_id=change_id)
+
+
 @pytest.mark.parametrize("username", ["maha", "lea", "rachid"])
 def test_administrators_alone_change(office: Office, username: str) -> None:
     client = office.client(username)
     before = config(office).read_bytes()
     paths = (*(f"/reglages/modifier/{part}" for part in PAGES), ZONES, f"{ZONES}/apercu", "/reglages/changements")
     assert {path: client.get(path).status_code for path in paths} == dict.fromkeys(paths, 403)
-    for path in ("/reglages/modifier/mission", ZONES, f"{ZONES}/fichier", f"{ZONES}/apercu", "/reglages/changements/1"):
+    for path in (
+        "/reglages/modifier/mission",
+        ZONES,
+        f"{ZONES}/fichier",
+        f"{ZONES}/apercu",
+        "/reglages/changements/reprendre",
+    ):
         assert post(client, path, "/compte").status_code == 403, path
     assert client.get(f"{ZONES}/telecharger").status_code == 403
     assert config(office).read_bytes() == before
@@ -84,7 +94,7 @@ def test_a_change_keeps_comments_is_noted_and_taken_back_to_the_byte(office: Off
     assert (change.by, change.keys, change.path) == ("amina", ("mission.ends_on",), "config/mission.toml")
     page = client.get("/reglages/changements").text
     assert "13/02/2025" in page and "15/02/2025" in page
-    assert post(client, f"/reglages/changements/{change.change_id}", "/reglages/changements").status_code == 302
+    assert take_back(client, change.change_id).status_code == 302
     assert path.read_bytes() == before
     assert changes(office.field.mission.desk)[0].undoes == change.change_id
     assert "Défaire" not in client.get("/reglages/changements").text.partition(f'id="c-{change.change_id}"')[2]
@@ -172,11 +182,11 @@ def test_two_administrators_at_once_and_an_undo_that_would_lose_a_later_change(o
     save(client, "mission", **{"mission.trainer": "Troisième"})
     desk = office.field.mission.desk
     first = changes(desk)[-1]
-    answer = post(client, f"/reglages/changements/{first.change_id}", "/reglages/changements")
+    answer = take_back(client, first.change_id)
     assert answer.status_code == 409 and "mission.trainer" in answer.text
     save(client, "mission", **{"mission.programme": "Autre"})
     third = changes(desk)[1]
-    post(client, f"/reglages/changements/{third.change_id}", "/reglages/changements")
+    take_back(client, third.change_id)
     now = office.field.reopen().config.mission
     assert (now.trainer, now.programme) == ("Première", "Autre")
 
@@ -200,7 +210,7 @@ def test_killed_between_writing_and_noting_the_same_form_ends_it(
     assert post(client, page, page, **form).status_code == 302
     (change,) = changes(office.field.mission.desk)
     assert change.keys == ("mission.trainer",)
-    post(client, f"/reglages/changements/{change.change_id}", "/reglages/changements")
+    take_back(client, change.change_id)
     assert "Nadia" not in config(office).read_text("utf-8")
 
 
@@ -296,7 +306,7 @@ def test_zones_from_whatever_program(office: Office, encoding: str, delimiter: s
     assert zones["est"].labels == {"fr": "L’Est", "ar": "الشرق"} and f"{zones['nord'].days[0]}" == "2025-02-11"
     assert zones["nord"].extra == {"prefix": "NOR"}  # a column that the file lacked
     (change,) = changes(office.field.mission.desk)
-    post(client, f"/reglages/changements/{change.change_id}", "/reglages/changements")
+    take_back(client, change.change_id)
     assert config(office, "zones.csv").read_bytes() == before
 
 
@@ -413,7 +423,7 @@ def test_other_lists_and_enumerators(office: Office) -> None:
     post(client, f"{page}/apercu", page, **fields_in(client.get(preview.location).text))
     assert config(office, "enumerators.csv").read_text("utf-8") == "user,name\nfatima,Fatima\n"
     (change, _) = changes(office.field.mission.desk)
-    post(client, f"/reglages/changements/{change.change_id}", "/reglages/changements")
+    take_back(client, change.change_id)
     assert not config(office, "enumerators.csv").exists()  # there was none
 
 
