@@ -60,6 +60,13 @@ IMPERATIVES = {
     "connecter": "سجّل",
     "déconnecter": "سجّل",
     "voir": "اعرض",
+    "envoyer": "أرسل",
+    "essayer": "جرّب",
+    "installer": "اعتمد",
+    "prendre": "خذ",
+    "publier": "انشر",
+    "remplacer": "استبدل",
+    "retirer": "احذف",
 }
 
 
