@@ -49,7 +49,7 @@ def test_a_form_goes_from_the_desk_to_the_phones_and_back(workshop: Workshop, br
     page.click("nav >> text=Formulaires")
     _upload(page, workbook(BROKEN))
     text = page.inner_text("section[aria-labelledby=draft-title]")
-    assert "geopiont" in text and "ligne 5" in text and page.query_selector("text=Mettre le brouillon en place") is None
+    assert "geopiont" in text and "ligne 5" in text and page.query_selector("text=Installer le brouillon") is None
     _upload(page, workbook(OTHER))
     text = page.inner_text("section[aria-labelledby=draft-title]")
     assert "Aucune réponse enregistrée ne perd sa place" in text
@@ -64,7 +64,7 @@ def test_a_form_goes_from_the_desk_to_the_phones_and_back(workshop: Workshop, br
     page.wait_for_selector(".notice:has-text('rien n’est envoyé')")
     assert workshop.mission.store.holdings(["visites"])[0].n_live == 0
     page.click("a.back")
-    page.click("button:text-is('Mettre le brouillon en place')")
+    page.click("button:text-is('Installer le brouillon')")
     page.click("button:text-is('Publier vers les téléphones')")
     assert "est demandée" in page.inner_text("[role=status]")
     workshop.service.start()
@@ -72,7 +72,7 @@ def test_a_form_goes_from_the_desk_to_the_phones_and_back(workshop: Workshop, br
     assert any(form.name == "Tournées" for form in workshop.field.phone.forms())
     page.click("button:has-text('En refaire un brouillon')")
     page.wait_for_selector("#draft-title", timeout=PATIENCE_MS)
-    page.click("button:text-is('Mettre le brouillon en place')")
+    page.click("button:text-is('Installer le brouillon')")
     page.click("button:text-is('Publier vers les téléphones')")
     page.wait_for_selector("[data-live]")
     page.wait_for_selector("text=Les téléphones reçoivent le formulaire tel qu’il est ici", timeout=PATIENCE_MS)

@@ -61,6 +61,13 @@ IMPERATIVES = {
     "déconnecter": "سجّل",
     "voir": "اعرض",
     "défaire": "تراجع",
+    "envoyer": "أرسل",
+    "essayer": "جرّب",
+    "installer": "اعتمد",
+    "prendre": "خذ",
+    "publier": "انشر",
+    "remplacer": "استبدل",
+    "retirer": "احذف",
 }
 
 
