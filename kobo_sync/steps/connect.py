@@ -11,11 +11,12 @@ from kobo_sync.config.secret_lines import is_token, with_secrets
 from kobo_sync.config.setting_values import with_values
 from kobo_sync.desk.changes import record_change
 from kobo_sync.errors import ConfigError, KoboError
+from kobo_sync.form_server import Examined
 from kobo_sync.mission.hasty import hasty
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.adopt import SeenProject, seen_projects
 from kobo_sync.steps.changed_files import lists_of_config, put_file
-from kobo_sync.steps.doctor import Examined, server
+from kobo_sync.steps.doctor import server
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
@@ -47,6 +48,15 @@ def try_connection(mission: Mission, connection: Connection) -> list[Examined]:
             return list(server(asking))
         except KoboError as error:
             return [Examined("server", error.message, error.hint or "try again")]
+
+
+def try_kept(mission: Mission) -> list[Examined]:
+    """What `doctor` says of the server as it is set."""
+    try:
+        with hasty(mission) as asking:
+            return list(server(asking))
+    except (KoboError, ConfigError) as error:
+        return [Examined("server", error.message, error.hint or "try again")]
 
 
 def is_known(examined: list[Examined]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
@@ -10,10 +11,10 @@ from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.config.files import SECRETS_FILE
 from kobo_sync.desk import runs, schedules
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.form_server import Examined
 from kobo_sync.forms.guessing import SURE_ENOUGH, guess
 from kobo_sync.language.catalogue import t
 from kobo_sync.steps import connect
-from kobo_sync.steps.doctor import Examined
 from kobo_sync.steps.init import server_for_phones
 from kobo_sync.web.form_drafts import in_one
 from kobo_sync.web.site import Answer, administrators, person, site
@@ -23,6 +24,7 @@ from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
 PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
 OWN = "own"
 MOST_AT_ONCE = 50  # projects
+_UID = re.compile(r"[^\x00-\x20\x7f<>\"]{1,250}")  # of KoboToolbox letters and digits, on ODK Central a form's own id
 LOOKED_AT = 10  # of the newest adoptions
 
 
@@ -41,12 +43,17 @@ def add_to(app: Flask) -> None:
 def connection() -> Answer:
     """The server as it is set, and whether its tokens are there."""
     server = site().mission.config.server
+    if site().mission.is_central:
+        return _central_page(server.url, server.project)
     return _page(connect.Connection(connect.KINDS[0], server.kf, server.kc))
 
 
 @administrators
 def try_connection() -> Answer:
     """Try what was typed, and keep it when asked to; a token is neither shown nor kept in the browser."""
+    mission = site().mission
+    if mission.is_central:
+        return _central_page(mission.config.server.url, mission.config.server.project, connect.try_kept(mission))
     given = _given()
     try:
         examined = connect.try_connection(site().mission, given)
@@ -59,6 +66,15 @@ def try_connection() -> Answer:
     except KoboSyncError as error:
         return _page(given, fault=in_one(error))
     return _page(given, examined, was_to_be_kept=is_kept)
+
+
+def _central_page(url: str, project: int | None, examined: list[Examined] | None = None) -> Answer:
+    """ODK Central's address and account as they are kept: they are changed where the program is installed."""
+    secret = site().mission.config.secret
+    names = [(name, bool(secret(name))) for name in ("CENTRAL_EMAIL", "CENTRAL_PASSWORD")]
+    return render_template(
+        "central_connection.html", url=url, project=project, names=names, examined=examined, secrets_file=SECRETS_FILE
+    )
 
 
 def _given() -> connect.Connection:
@@ -125,7 +141,7 @@ def projects() -> Answer:
 def adopt_projects() -> Answer:
     """Ask for the adoption of the projects that were ticked, one run each."""
     uids = request.form.getlist("uid")
-    if len(uids) > MOST_AT_ONCE or not all(uid.isascii() and uid.isalnum() and len(uid) <= 64 for uid in uids):
+    if len(uids) > MOST_AT_ONCE or not all(_UID.fullmatch(uid) for uid in uids):
         abort(400)
     for uid in uids:
         schedules.wish(

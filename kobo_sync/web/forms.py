@@ -62,6 +62,7 @@ def forms() -> Answer:
         states=FORM_STATES,
         names=LANGUAGES,
         server=mission.kc,
+        is_central=mission.is_central,
         leads_here=leads_here(mission.kc),
     )
 
