@@ -15,6 +15,7 @@ from kobo_sync.web.site import Answer, administrators, person, site
 from kobo_sync.web.texts import with_cure
 
 PAGE = 20
+CONFIG = "config"
 MOST = 2**31 - 1
 
 
@@ -34,11 +35,11 @@ def setting_changes() -> Answer:
 def undo_change() -> Answer:
     """Take one change back, which is a change too."""
     mission = site().mission
-    found = change(mission.desk, min(request.form.get("change_id", 0, type=int), MOST))
-    if found is None:
+    asked = change(mission.desk, min(request.form.get("change_id", 0, type=int), MOST))
+    if asked is None or not asked.path.startswith(f"{CONFIG}/") or asked.before_sha256 == asked.after_sha256:
         abort(404)
     try:
-        keys = take_back(mission, found, by=person().username)
+        keys = take_back(mission, asked, by=person().username)
     except ConfigError as error:
         return _page(with_cure(error.message, error.hint)), 409
     except KoboSyncError as error:
@@ -51,7 +52,7 @@ def undo_change() -> Answer:
 def _page(refusal: str = "") -> str:
     desk = site().mission.desk
     before = max(0, min(request.args.get("avant", MOST, type=int), MOST))
-    newest = changes(desk, PAGE + 1, before=before)
+    newest = changes(desk, PAGE + 1, folder=CONFIG, before=before)
     return render_template(
         "changes.html",
         changes=[_shown(each) for each in newest[:PAGE]],
