@@ -46,6 +46,7 @@ class CentralServer(EntityLists):
         forms_have_own_ids=True,
         knows_phones=True,
         keeps_lists=True,
+        counts_doubles=False,
         replaces_files=True,
         secret_names=("CENTRAL_EMAIL", "CENTRAL_PASSWORD"),
     )
@@ -119,7 +120,7 @@ class CentralServer(EntityLists):
             listed = self._list(asset_uid)
         else:
             arrived = moment_of(above)
-            listed = self._changed(asset_uid, arrived, min(arrived, since.at) if since else arrived)
+            listed = self._changed(asset_uid, arrived, min(arrived, self.at_server(since.at)) if since else arrived)
         new = _distinct(row for row in listed if row.number > above and not row.deleted_at)
         yield from self._read(asset_uid, new, differing, ahead)
 
@@ -134,9 +135,10 @@ class CentralServer(EntityLists):
 
     def _since(self, asset_uid: str, since: datetime) -> list[Listed]:
         self._shown(asset_uid)
-        if self._changes and self._changes[0] <= since:
+        there = self.at_server(since)
+        if self._changes and self._changes[0] <= there:
             return self._changes[1]
-        return self._changed(asset_uid, since, since)
+        return self._changed(asset_uid, there, there)
 
     def light_pages(self, asset_uid: str) -> Iterator[Sequence[LightRow]]:
         """All live rows, those of a broken submission twice, in the order of their numbers."""

@@ -301,6 +301,7 @@ class Mission:
                 plain_http=settings.plain_http,
                 pace=self._pace(),
                 most_s=self.config.pull.most_hours * 3600,
+                clock=self.clock,
             )
         client = self._clients[CENTRAL]
         return cast("CentralServer", client)
