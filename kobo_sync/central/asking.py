@@ -153,6 +153,8 @@ class Asking:
             try:
                 answer = self._transport.send("POST", self.url + protocol.SESSIONS, json=credentials, is_secret=True)
             except (KoboRefused, KoboRejected) as error:
+                if error.status is None:  # never sent
+                    raise
                 raise self._refusal(error) from error
             self._session = protocol.parse_session(answer.body)
             said = answer.headers.get("Date", "")

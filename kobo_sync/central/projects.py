@@ -92,9 +92,13 @@ class Projects(Asking):
 
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
-        forms = protocol.parse_list(
-            self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED).body
-        )
+        try:
+            answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
+        except KoboRejected as error:
+            if error.status == 404:
+                error.hint = "the server has no such project: check server.project in config/mission.toml"
+            raise
+        forms = protocol.parse_list(answer.body)
         return [protocol.parse_form(form, self.rights) for form in forms]
 
     def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:

@@ -243,6 +243,7 @@ def _server(mission: Mission) -> Iterator[Examined]:
         return
     yield Examined("server", f"{mission.kf} knows the token as {username}")
     yield from _clock(client.server_time(), mission.clock)
+    yield from client.examine()
     projects = Projects(mission, client, _remembered(mission))
     for form_id in mission.config.forms:
         yield _project(mission, client, projects, form_id, username)
