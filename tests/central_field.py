@@ -19,6 +19,7 @@ from central_state import Actor, Form, Row
 from conftest import MISSION, PERSONNES, VISITES, ZONES, write_workspace
 
 from kobo_sync.forms.compiler import compile_form
+from kobo_sync.forms.media import list_csv
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
 from kobo_sync.rows.listing import SERVER_FIELDS, parse_submission
@@ -80,7 +81,7 @@ class CentralField:
 
     def deploy(self, markdown: str) -> Form:
         """Publish a form as somebody does it in the browser."""
-        lists = {"zones.csv": ZONES.encode(), "participants.csv": b"name,label\n"}
+        lists = {"zones.csv": list_csv(ZONES, "zones.csv", ["fr", "ar"]), "participants.csv": b"name,label\n"}
         media = {name: content for name, content in lists.items() if name in markdown}
         return self.office.deploy(xform(markdown), media)
 
