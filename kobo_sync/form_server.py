@@ -82,6 +82,7 @@ class Features:
     forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
     knows_phones: bool = False  # each by itself, with a secret of its own
     keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
+    counts_doubles: bool = True  # a submission that is listed twice counts twice
     replaces_files: bool = False  # other bytes may come under a file's name
     secret_names: Sequence[str] = ("KOBO_TOKEN",)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +26,7 @@ from zlib_ng import zlib_ng
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, code_of, excerpt_of
 
+T = TypeVar("T")
 MAX_BODY = 512 * 1024 * 1024  # no honest page is larger; a gzip bomb is
 CHUNK = 256 * 1024
 BACKOFF_S = 0.5
@@ -183,7 +184,7 @@ class Transport:
         attempts = self._retries if retry else 1
         return self._repeated(attempts, when_slow or attempts, lambda: self._once(method, url, **options))
 
-    def _repeated(self, attempts: int, when_slow: int, act: Callable[[], Answer]) -> Answer:
+    def _repeated(self, attempts: int, when_slow: int, act: Callable[[], T]) -> T:
         for attempt in range(1, attempts + 1):
             try:
                 return act()
@@ -283,6 +284,9 @@ class Transport:
 
     def is_changed(self, url: str, etag: str) -> bool:
         """Whether what lies at *url* is no longer what had *etag*; what lies elsewhere by now cannot be told, and counts as the same."""
+        return self._repeated(self._retries, 1, lambda: self._is_changed(url, etag))
+
+    def _is_changed(self, url: str, etag: str) -> bool:
         with self._open("GET", url, headers={"Accept": "*/*", "If-None-Match": etag}) as response:
             if response.status_code == NOT_MODIFIED or response.status_code in MOVED:
                 return False

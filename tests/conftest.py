@@ -48,6 +48,7 @@ ON_BOTH = (  # tests of what is stored, or made from it: they run on SQLite and 
     "steps/test_roster",
     "steps/test_several_machines",
     "steps/test_zones_as_said",
+    "central/test_central_pull",  # and its neighbours of that beginning
 )
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 REPO = Path(__file__).parent.parent

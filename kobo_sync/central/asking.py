@@ -102,6 +102,11 @@ class Asking:
         text = self.get(protocol.ME).headers.get("Date", "")
         return parsedate_to_datetime(text).astimezone(UTC) if text else None
 
+    def at_server(self, moment: datetime) -> datetime:
+        """The same *moment* by the server's clock, which may go otherwise than ours."""
+        self._sign_in(None)
+        return moment - self._skew
+
     # ── one request ──
 
     def get(self, path: str, *, when_slow: int = 0, **options: Any) -> Answer:
@@ -148,6 +153,8 @@ class Asking:
             try:
                 answer = self._transport.send("POST", self.url + protocol.SESSIONS, json=credentials, is_secret=True)
             except (KoboRefused, KoboRejected) as error:
+                if error.status is None:  # never sent
+                    raise
                 raise self._refusal(error) from error
             self._session = protocol.parse_session(answer.body)
             said = answer.headers.get("Date", "")

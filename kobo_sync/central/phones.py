@@ -41,7 +41,14 @@ class Phones(Projects):
 
     def define_zone(self) -> None:
         """Let phones of the project have a zone, by which lists are shared out; from v2026.2 on."""
-        self.post_once(protocol.project_path(self.project, "actor-properties"), {"name": "zone"})
+        try:
+            self.post_once(protocol.project_path(self.project, "actor-properties"), {"name": "zone"})
+        except KoboRejected as error:
+            if error.status == 404:
+                error.hint = (
+                    "lists by zone need ODK Central v2026.2 or later: have it updated, or set roster.by_zone = false"
+                )
+            raise
 
     def revoke_phone(self, key: str) -> None:
         """Take a phone's right away, at once and for good [e50]; what it sent stays. One that is gone already is no fault."""

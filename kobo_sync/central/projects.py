@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from kobo_sync.central.asking import Asking
@@ -92,9 +93,13 @@ class Projects(Asking):
 
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
-        forms = protocol.parse_list(
-            self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED).body
-        )
+        try:
+            answer = self.get(protocol.project_path(self.project, "forms"), headers=protocol.EXTENDED)
+        except KoboRejected as error:
+            if error.status == 404:
+                error.hint = "the server has no such project: check server.project in config/mission.toml"
+            raise
+        forms = protocol.parse_list(answer.body)
         return [protocol.parse_form(form, self.rights) for form in forms]
 
     def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:
@@ -106,8 +111,17 @@ class Projects(Asking):
                 error.hint = "it was deleted on the server: restore it there (Project → Forms → trash), within 30 days"
             raise
         asset = protocol.parse_form(form, self.rights)
+        if asset.is_deployed and not asset.fingerprint:
+            asset = replace(asset, fingerprint=self._last_mark(asset_uid))
         media = protocol.parse_media(self.get(self._form(asset_uid, "attachments")).body) if asset.is_deployed else []
         return asset, media
+
+    def _last_mark(self, form_id: str) -> dict[str, str]:
+        """Our mark of the newest version that has one: what was published since without it was changed there."""
+        versions = protocol.parse_list(self.get(self._form(form_id, "versions"), headers=protocol.EXTENDED).body)
+        with protocol.known_shape():
+            marks = (protocol.parse_mark(version.get("publishNotes")) for version in versions)  # newest first [b12]
+            return next((mark for mark in marks if mark), {})
 
     def _is_in_trash(self, form_id: str) -> bool:
         with suppress(KoboError):

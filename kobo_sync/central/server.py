@@ -13,6 +13,7 @@ from kobo_sync.central.wire import protocol
 from kobo_sync.central.wire.listing import (
     EPOCH,
     Listed,
+    Listing,
     file_names,
     form_version,
     moment_of,
@@ -46,6 +47,7 @@ class CentralServer(EntityLists):
         forms_have_own_ids=True,
         knows_phones=True,
         keeps_lists=True,
+        counts_doubles=False,
         replaces_files=True,
         secret_names=("CENTRAL_EMAIL", "CENTRAL_PASSWORD"),
     )
@@ -72,9 +74,8 @@ class CentralServer(EntityLists):
         shown = self._shown(asset_uid)
         for read in range(READS):
             top = None if read else protocol.PAGE
-            rows, total = self._read_listing(
-                protocol.listing_path(self.project, asset_uid, where=where, top=top, count=True)
-            )
+            path = protocol.listing_path(self.project, asset_uid, where=where, top=top, count=True)
+            rows, total = self._read_listing(asset_uid, path)
             if total is None or len({row.server_key for row in rows}) >= total or (read and _has_broken(rows)):
                 break
         else:
@@ -86,16 +87,25 @@ class CentralServer(EntityLists):
         shown.update({row.number: row for row in rows})
         return sorted(rows, key=lambda row: row.number)
 
-    def _read_listing(self, path: str) -> tuple[list[Listed], int | None]:
+    def _read_listing(self, asset_uid: str, path: str) -> tuple[list[Listed], int | None]:
         """The rows of a listing, page after page, and how many the server counts."""
         rows: list[Listed] = []
         total = None
         while path:
-            page = parse_listing(self.get(path, when_slow=2).body)
+            page = self._page(asset_uid, path)
             total = page.count if total is None else total
             rows += page.rows
             path = page.following if page.rows else ""
         return rows, total
+
+    def _page(self, asset_uid: str, path: str) -> Listing:
+        """A page of a listing; of a form that was never published, which has no listing [b36], one without rows."""
+        try:
+            return parse_listing(self.get(path, when_slow=2).body)
+        except KoboRejected as error:
+            if error.status != 404 or self.asset(asset_uid)[0].is_deployed:
+                raise
+            return Listing((), 0, "")
 
     def _changed(self, asset_uid: str, arrived: datetime, changed: datetime) -> list[Listed]:
         """All that arrived since the one moment, or changed since the other: one question for both."""
@@ -119,7 +129,7 @@ class CentralServer(EntityLists):
             listed = self._list(asset_uid)
         else:
             arrived = moment_of(above)
-            listed = self._changed(asset_uid, arrived, min(arrived, since.at) if since else arrived)
+            listed = self._changed(asset_uid, arrived, min(arrived, self.at_server(since.at)) if since else arrived)
         new = _distinct(row for row in listed if row.number > above and not row.deleted_at)
         yield from self._read(asset_uid, new, differing, ahead)
 
@@ -134,9 +144,10 @@ class CentralServer(EntityLists):
 
     def _since(self, asset_uid: str, since: datetime) -> list[Listed]:
         self._shown(asset_uid)
-        if self._changes and self._changes[0] <= since:
+        there = self.at_server(since)
+        if self._changes and self._changes[0] <= there:
             return self._changes[1]
-        return self._changed(asset_uid, since, since)
+        return self._changed(asset_uid, there, there)
 
     def light_pages(self, asset_uid: str) -> Iterator[Sequence[LightRow]]:
         """All live rows, those of a broken submission twice, in the order of their numbers."""
@@ -167,7 +178,7 @@ class CentralServer(EntityLists):
 
     def count(self, asset_uid: str) -> int:
         """How many live submissions the server counts, a broken one once [r05g]."""
-        page = parse_listing(self.get(protocol.listing_path(self.project, asset_uid, top=0, count=True)).body)
+        page = self._page(asset_uid, protocol.listing_path(self.project, asset_uid, top=0, count=True))
         if page.count is None:
             raise KoboUnexpected("the answer has no count", hint="check that server.url is an ODK Central server")
         return page.count

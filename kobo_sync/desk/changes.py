@@ -52,7 +52,9 @@ def record_change(
     return int(key[0]) if key else 0
 
 
-def changes(desk: Desk, limit: int = 50, *, path: str = "", folder: str = "", before: int | None = None) -> list[Change]:
+def changes(
+    desk: Desk, limit: int = 50, *, path: str = "", folder: str = "", before: int | None = None
+) -> list[Change]:
     """The newest changes first, of one file, of what lies in a *folder*, or of all; *before*: only those with a smaller id."""
     query = sa.select(C).order_by(C.c.change_id.desc()).limit(limit)
     if path:

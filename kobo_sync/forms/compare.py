@@ -17,6 +17,7 @@ METADATA = frozenset(
     {"start", "end", "today", "deviceid", "username", "audit", "phonenumber", "email", "simserial", "subscriberid"}
 )
 LOGIC = ("required", "relevant", "constraint", "calculation", "appearance")
+_STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _FREE_TEXT = frozenset({"text", "barcode", "calculate", "hidden"})
 _WIDENING = frozenset(
     {
@@ -111,7 +112,7 @@ def _renames(removed: list[Question], fresh: list[Question], old: Form, new: For
 
 
 def _same_text(one: Question, other: Question) -> bool:
-    return any(text and other.labels.get(code) == text for code, text in one.labels.items())
+    return any(text and _shown(other.labels.get(code, "")) == _shown(text) for code, text in one.labels.items())
 
 
 def _neighbour(question: Question, form: Form) -> str:
@@ -132,10 +133,10 @@ def _question(before: Question, after: Question) -> Iterator[Change]:
         else:
             yield Change("retyped", name, f"from {before.kind} to {after.kind}", name)
     for code in sorted(before.labels.keys() & after.labels.keys()):
-        if before.labels[code] != after.labels[code]:
+        if _shown(before.labels[code]) != _shown(after.labels[code]):
             yield Change("text", name, f"label in {code or 'the only language'}")
     for code in sorted(before.hints.keys() & after.hints.keys()):
-        if before.hints[code] != after.hints[code]:
+        if _shown(before.hints[code]) != _shown(after.hints[code]):
             yield Change("text", name, f"hint in {code or 'the only language'}")
     for aspect in LOGIC:
         if _plain(getattr(before, aspect)) != _plain(getattr(after, aspect)):
@@ -150,6 +151,11 @@ def _plain(expression: str) -> str:
     """Blanks, and the server's way of writing yes, make no difference."""
     text = " ".join(expression.split())
     return {"true": "yes", "true()": "yes", "TRUE": "yes", "false": "", "no": ""}.get(text, text)
+
+
+def _shown(text: str) -> str:
+    """A text as phones show it: the compiler writes straight quotes and single blanks."""
+    return " ".join(text.translate(_STRAIGHT).split())
 
 
 def _lists(old: Form, new: Form) -> Iterator[Change]:
@@ -172,7 +178,7 @@ def _lists(old: Form, new: Form) -> Iterator[Change]:
             yield Change("choice added", name, ", ".join(added))
         for code in codes.keys() & current.keys():
             if any(
-                codes[code].labels.get(lang) != text
+                _shown(codes[code].labels.get(lang, "")) != _shown(text)
                 for lang, text in current[code].labels.items()
                 if lang in codes[code].labels
             ):

@@ -64,6 +64,14 @@ def roster_csv(participants: Sequence[Mapping[str, str]]) -> bytes:
     return _csv_bytes(ROSTER_COLUMNS, rows)
 
 
+def entities_csv(participants: Sequence[Mapping[str, str]]) -> bytes:
+    """The same as phones get it of an entity list: the code stands in ``code``, ``name`` is the server's own id."""
+    rows = [
+        ["…", *(person.get(name, "") for name in ("label", "name", *ROSTER_COLUMNS[2:]))] for person in participants
+    ]
+    return _csv_bytes(("name", "label", "code", *ROSTER_COLUMNS[2:]), rows)
+
+
 def _csv_bytes(header: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

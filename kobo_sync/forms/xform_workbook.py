@@ -142,7 +142,7 @@ class _Reading:
         shown = self._repeats.get(path) if kind == "repeat" else group
         if shown is not None and shown.get("appearance"):
             row["appearance"] = shown.get("appearance", "")
-        if shown is not None and (count := shown.get(f"{JR}count")):
+        if shown is not None and (count := shown.get(f"{JR}count", "").strip()):
             row["repeat_count"] = self._expression(self._binds.get(count), "calculate") or self._references(count)
         yield row
         yield from self._rows(node, path)
@@ -188,7 +188,9 @@ class _Reading:
                 f"{key}={control.get(key)}" for key in ("start", "end", "step") if control.get(key)
             )
             return "range"
-        is_shown_only = data_type == "string" and row.get("read_only") == "yes" and "calculation" not in row
+        is_shown_only = (
+            data_type == "string" and row.get("read_only") == "yes" and not row.keys() & {"calculation", "default"}
+        )
         if is_shown_only:
             del row["read_only"]
         return "note" if is_shown_only else _TYPES.get(data_type, "text")
@@ -201,9 +203,8 @@ class _Reading:
                 {"name": item.findtext(f"{X}value") or "", **self._labels(item)} for item in control.iter(f"{X}item")
             ]
             return f"{kind} {name}"
-        where = _ITEMSET.match(
-            " ".join((itemset.get("nodeset") or "").split()).removeprefix("randomize(").partition(",")[0]
-        )
+        items, parameters = self._shuffled(" ".join((itemset.get("nodeset") or "").split()))
+        where = _ITEMSET.match(items)
         if where is None:
             return f"{kind} {name}"
         if where[2]:
@@ -217,14 +218,22 @@ class _Reading:
                 for key, ref in refs.items()
                 if ref not in (("name", "label") if key == "value" else ("label",))
             }
-            if other:
-                row["parameters"] = " ".join(f"{key}={ref}" for key, ref in other.items())
+            parameters |= other
             extension = {"jr://file-csv": ".csv"}.get(file.rpartition("/")[0], "")
             file_name = file.rpartition("/")[2]
+            row |= _in_row(parameters)
             return f"{kind}_from_file {file_name if '.' in file_name else file_name + extension}"
         if source is not None and where[1] not in self._choices:
             self._choices[where[1]] = [self._choice(item) for item in source.iter(f"{X}item")]
+        row |= _in_row(parameters)
         return f"{kind} {where[1]}"
+
+    def _shuffled(self, nodeset: str) -> tuple[str, Row]:
+        """Where a list's items come from, and the parameters that say whether they are shuffled, and by what seed."""
+        if not (nodeset.startswith("randomize(") and nodeset.endswith(")")):
+            return nodeset, {}
+        items, seed = _arguments(nodeset[len("randomize(") : -1])
+        return items, {"randomize": "true", **({"seed": self._references(seed)} if seed else {})}
 
     def _choice(self, item: Any) -> Row:
         row: Row = {}
@@ -333,6 +342,27 @@ class _Reading:
 
 def _local(tag: Any) -> str:
     return str(tag).rsplit("}", 1)[-1]
+
+
+def _in_row(parameters: Row) -> Row:
+    return {"parameters": " ".join(f"{key}={text}" for key, text in parameters.items())} if parameters else {}
+
+
+def _arguments(text: str) -> tuple[str, str]:
+    """The first argument and what follows it; a comma in brackets or in a text parts none."""
+    depth, quote = 0, ""
+    for at, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+        elif character == "," and not depth:
+            return text[:at].strip(), text[at + 1 :].strip()
+    return text, ""
 
 
 def _written(sheets: Mapping[str, list[Row]]) -> bytes:

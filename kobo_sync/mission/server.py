@@ -27,6 +27,7 @@ class WithServer:
         workspace: Workspace
         server: tuple[str, str] | None
         most_at_once: int
+        clock: Callable[[], datetime]
         _clients: dict[str, FormServer]
 
         @property
@@ -164,6 +165,7 @@ class WithServer:
             plain_http=settings.plain_http,
             pace=self._pace(),
             most_s=self.config.pull.most_hours * 3600,
+            clock=self.clock,
         )
 
     def kobo(self) -> KoboServer:

@@ -93,7 +93,7 @@ def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, valid
 
 def mission_media(mission: Mission) -> dict[str, bytes]:
     """Every file that a form of the mission may name, by name; a list at fault is left out, its form says so."""
-    from kobo_sync.forms.media import roster_csv
+    from kobo_sync.forms.media import entities_csv, roster_csv
 
     workspace, config = mission.workspace, mission.config
     media = {}
@@ -103,7 +103,8 @@ def mission_media(mission: Mission) -> dict[str, bytes]:
         except ConfigError:
             continue
     if config.roster:
-        media.setdefault(config.roster.file, roster_csv([PROBE]))
+        is_list = config.roster.entities and config.server.is_central
+        media.setdefault(config.roster.file, entities_csv([PROBE]) if is_list else roster_csv([PROBE]))
     return media
 
 

@@ -142,7 +142,7 @@ def _pull_form(work: Work) -> str:
     if comparison and absent:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)
-    work.findings += _oddities(mirror, comparison, server_n, n_live)
+    work.findings += _oddities(work, comparison, server_n, n_live)
     mirror.told()
     shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
     shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
@@ -242,13 +242,14 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
         "asset_uid": work.asset_uid,
         "server": work.mission.server_id,
     }
-    if comparison is None:
-        n_live = server_n = mirror.cursor().n_live
+    if comparison is None:  # the counts agreed
+        n_live = mirror.cursor().n_live
+        server_n = n_live + mirror.n_set_aside(held_too=False)
     else:
         n_live, server_n = mirror.recount_live(), comparison.n_distinct
         values |= {
             "reconciled_at": work.began,
-            "doubles": comparison.n_rows - comparison.n_distinct,
+            "doubles": comparison.n_rows - comparison.n_distinct if work.client.features.counts_doubles else 0,
             "last_id": comparison.last_id,
             "modified": comparison.modified,
         }
@@ -261,8 +262,8 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
     return server_n, n_live
 
 
-def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_live: int) -> list[Finding]:
-    form_id = mirror.form.form_id
+def _oddities(work: Work, comparison: Comparison | None, server_n: int, n_live: int) -> list[Finding]:
+    mirror, form_id = work.mirror, work.form_id
     findings = _misshapen(mirror)
     n_set_aside = mirror.n_set_aside()
     if server_n != n_live + mirror.n_set_aside(held_too=False):
@@ -294,7 +295,9 @@ def _oddities(mirror: Mirror, comparison: Comparison | None, server_n: int, n_li
                 "warning",
                 form_id,
                 f"{comparison.n_rows - comparison.n_distinct} rows are listed twice on the server",
-                "a failed request left them; the newest of each is used",
+                "a failed request left them; the newest of each is used"
+                if work.client.features.counts_doubles
+                else "two edits at once left them broken there: edit them once more on the server, and they can be read again",
                 form_id=form_id,
             )
         )

@@ -47,8 +47,11 @@ class Listed:
 
     @property
     def signature(self) -> str:
-        """The parts that say whether the row changed, as one short text: a review, an edit, a late file each change it."""
-        return f"{self.uuid} {self.review} {self.updated_at} {self.n_present}/{self.n_expected}"
+        """The parts that say whether the row changed, as one short text: a review, an edit, a late file each change it.
+
+        The date of the last change stands where `same_files` does not look: the same review again changes nothing else.
+        """
+        return f"{self.uuid} {self.review} {self.n_present}/{self.n_expected} /{self.updated_at}"
 
     def light(self) -> LightRow:
         """The same as a light row."""

@@ -83,6 +83,12 @@ def replaced(client: FormServer, place: AttachmentFiles, files: Sequence[Receive
             if error.status != 404:
                 raise
             return False
+        except (
+            KoboUnreachable
+        ) as error:  # one that the server cannot give stays as it is; a server that is away is told
+            if error.status is None:
+                raise
+            return False
 
     with ThreadPoolExecutor(AT_ONCE, "file") as pool:
         for file, is_replaced in zip(files, pool.map(is_other, files), strict=True):
