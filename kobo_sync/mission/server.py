@@ -9,6 +9,9 @@ from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from kobo_sync.central.asking import Asking
     from kobo_sync.config.config import Config
     from kobo_sync.form_server import FormServer, PhoneDoor
