@@ -190,9 +190,7 @@ def mirror_truth(mission: Mission, form_id: str) -> Truth:
             "review": row.validation,
             "by": row.submitted_by,
             "answers": {
-                key: value
-                for key, value in raw.items()
-                if key not in SERVER_FIELDS and not key.startswith("meta/")
+                key: value for key, value in raw.items() if key not in SERVER_FIELDS and not key.startswith("meta/")
             },
             "files": {
                 each.filename: _on_disk(mission, each.sha256) for each in files if each.root_uuid == row.root_uuid

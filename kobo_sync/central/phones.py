@@ -45,7 +45,9 @@ class Phones(Projects):
             self.post_once(protocol.project_path(self.project, "actor-properties"), {"name": "zone"})
         except KoboRejected as error:
             if error.status == 404:
-                error.hint = "lists by zone need ODK Central v2026.2 or later: have it updated, or set roster.by_zone = false"
+                error.hint = (
+                    "lists by zone need ODK Central v2026.2 or later: have it updated, or set roster.by_zone = false"
+                )
             raise
 
     def revoke_phone(self, key: str) -> None:

@@ -66,7 +66,9 @@ def roster_csv(participants: Sequence[Mapping[str, str]]) -> bytes:
 
 def entities_csv(participants: Sequence[Mapping[str, str]]) -> bytes:
     """The same as phones get it of an entity list: the code stands in ``code``, ``name`` is the server's own id."""
-    rows = [["…", *(person.get(name, "") for name in ("label", "name", *ROSTER_COLUMNS[2:]))] for person in participants]
+    rows = [
+        ["…", *(person.get(name, "") for name in ("label", "name", *ROSTER_COLUMNS[2:]))] for person in participants
+    ]
     return _csv_bytes(("name", "label", "code", *ROSTER_COLUMNS[2:]), rows)
 
 

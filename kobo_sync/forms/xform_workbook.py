@@ -188,7 +188,9 @@ class _Reading:
                 f"{key}={control.get(key)}" for key in ("start", "end", "step") if control.get(key)
             )
             return "range"
-        is_shown_only = data_type == "string" and row.get("read_only") == "yes" and not row.keys() & {"calculation", "default"}
+        is_shown_only = (
+            data_type == "string" and row.get("read_only") == "yes" and not row.keys() & {"calculation", "default"}
+        )
         if is_shown_only:
             del row["read_only"]
         return "note" if is_shown_only else _TYPES.get(data_type, "text")

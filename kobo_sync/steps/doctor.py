@@ -6,7 +6,6 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,7 +19,7 @@ from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.engine.pieces import AFTER_OTHERS
 from kobo_sync.engine.tables import engine_url, look
 from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected, KoboSyncError
-from kobo_sync.form_server import FormServer
+from kobo_sync.form_server import Examined, FormServer
 from kobo_sync.forms.classes import SERVER_LINE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
@@ -43,16 +42,6 @@ FONTS = {
     "Tifinagh": ("Noto Sans Tifinagh", "Ebrima"),
 }
 NEEDED_RIGHTS = ("view_submissions", "change_asset")
-
-
-@dataclass(frozen=True)
-class Examined:
-    """One thing that was looked at; *cure* is empty when it is well."""
-
-    what: str
-    verdict: str
-    cure: str = ""
-    severe: bool = True
 
 
 def doctor(mission: Mission) -> Report:

@@ -171,7 +171,7 @@ def test_a_server_that_is_no_central_says_so(tmp_path: Path, there: CentralField
 
 def test_a_server_that_is_away_ends_the_run(there: CentralField) -> None:
     lost = CentralServer("http://127.0.0.1:1", 1, "a@b.c", "x", sleep=lambda _: None)
-    with pytest.raises(KoboUnreachable, match="127.0.0.1:1"):
+    with pytest.raises(KoboUnreachable, match=r"127\.0\.0\.1:1"):
         lost.me()
 
 
@@ -240,7 +240,9 @@ def test_another_project_number_is_never_taken_for_the_same_data(there: CentralF
         mission = there.reopen()
         report = pull(mission, quick=quick)
         assert "PULL009" in rules(report) and report.counts.get("deleted", 0) == 0
-        assert "--accept-deletions" not in " ".join(finding.hint for finding in report.findings if finding.rule == "PULL009")
+        assert "--accept-deletions" not in " ".join(
+            finding.hint for finding in report.findings if finding.rule == "PULL009"
+        )
     assert before.items() <= mirror_truth(mission, "personnes").items()
     config.write_text(config.read_text("utf-8").replace(f"project = {number}", "project = 1"), "utf-8")
     there.mission = there.reopen()

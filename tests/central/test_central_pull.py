@@ -40,7 +40,9 @@ def same_after(there: CentralField, quick: bool, **counts: int) -> Report:
     """What a pull reports, having brought the mirror to what the server holds, and found this much."""
     report = pull(there.mission, quick=quick)
     assert_same(there)
-    found = {kind: report.counts.get(kind, 0) for kind in ("new", "edited", "validated", "restored", "deleted", "files")}
+    found = {
+        kind: report.counts.get(kind, 0) for kind in ("new", "edited", "validated", "restored", "deleted", "files")
+    }
     assert {kind: n for kind, n in found.items() if n} == counts
     assert not report.findings
     return report

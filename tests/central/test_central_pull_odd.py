@@ -94,12 +94,18 @@ def test_answers_are_kept_as_they_were_sent(there: CentralField) -> None:
 def test_questions_that_the_newest_version_no_longer_has_and_unknown_ones(there: CentralField) -> None:
     there.visit(membre=[{"prenom": "Awa"}], photo="p.png", files={"p.png": PHOTO})
     without = "\n".join(
-        line for line in VISITES.splitlines() if not any(name in line for name in ("membre", "prenom", "annees", "end_repeat", "photo"))
+        line
+        for line in VISITES.splitlines()
+        if not any(name in line for name in ("membre", "prenom", "annees", "end_repeat", "photo"))
     ).replace("| visites | 1 ", "| visites | 2 ")
     there.deploy(without)
     there.office.submit("visites", {**VISIT, "membre": [{"prenom": "Ali"}]}, version="1")
     there.visit()
-    unknown = sent(there, "<zone>nord</zone><surprise>ici</surprise><age>douze</age>", "<meta><instanceID>uuid:u1</instanceID></meta>")
+    unknown = sent(
+        there,
+        "<zone>nord</zone><surprise>ici</surprise><age>douze</age>",
+        "<meta><instanceID>uuid:u1</instanceID></meta>",
+    )
     report = there.pull()
     assert_same(there)
     told = {finding.rule: finding.message for finding in report.findings}

@@ -134,10 +134,14 @@ def test_rows_are_counted_paged_and_read_again_by_their_numbers(place: Place, fi
     assert {root: (row.submission_id, row.signature, row.server_key) for root, row in seen.items()} == {
         head.root_uuid: (head.submission_id, head.signature, head.server_key) for head in heads
     }
-    answers = {parse_submission(raw, "personnes").root_uuid: parse_submission(raw, "personnes").answers for _, raw in rows}
+    answers = {
+        parse_submission(raw, "personnes").root_uuid: parse_submission(raw, "personnes").answers for _, raw in rows
+    }
     assert sorted(each["code"] for each in answers.values()) == [f"N{n}" for n in range(5)]
     above = rows[2][0]
-    assert [n for page in place.server.pages(uid, above=above, limit=9) for n, _ in page.rows] == [n for n, _ in rows[3:]]
+    assert [n for page in place.server.pages(uid, above=above, limit=9) for n, _ in page.rows] == [
+        n for n, _ in rows[3:]
+    ]
     some = [rows[1][0], rows[4][0]]
     assert [n for page in place.server.rows(uid, some) for n, _ in page.rows] == some
     empty = place.server.pages(place.uid("visites"), above=-1, limit=9)
@@ -149,7 +153,9 @@ def test_an_edit_changes_the_signature_and_nothing_of_the_identity(place: Place,
     place.edit(filled[2], {**PERSON, "code": "N2", "nom": "Autre"})
     after = light(place)
     assert {root for root in after if after[root].signature != before[root].signature} == {filled[2]}
-    assert {root: row.server_key for root, row in after.items()} == {root: row.server_key for root, row in before.items()}
+    assert {root: row.server_key for root, row in after.items()} == {
+        root: row.server_key for root, row in before.items()
+    }
 
 
 def test_rows_are_there_until_they_are_deleted(place: Place, filled: list[str]) -> None:

@@ -83,7 +83,9 @@ def replaced(client: FormServer, place: AttachmentFiles, files: Sequence[Receive
             if error.status != 404:
                 raise
             return False
-        except KoboUnreachable as error:  # one that the server cannot give stays as it is; a server that is away is told
+        except (
+            KoboUnreachable
+        ) as error:  # one that the server cannot give stays as it is; a server that is away is told
             if error.status is None:
                 raise
             return False
