@@ -71,6 +71,9 @@ def parts_of(data: Path, peers: str, *, quick: bool, largest: int) -> list[Part]
     if not quick:
         words = ("pull.py", "think", "--rows", "20000", *runs, *BOTH)
         parts.append(Part("think", "A server that thinks 300 ms a page", words))
+    n = "300" if quick else "3000"
+    words = ("central.py", "--rows", n, "--runs", "1" if quick else "3")
+    parts.append(Part("central", f"First pull of {int(n):,} submissions of ODK Central", words))
     if peers:
         words = ("pull.py", "peers", "--rows", "2000" if quick else "10000", *runs, *python)
         parts.append(Part("peers", "Peers", words))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,26 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+def killed_ever_later(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Do *act* again and again, dying before its first request, its second …, until it ends; returns how often."""
+    send, left = Asking.send, 0
+
+    def dying(self: Asking, method: str, path: str, **options: object) -> object:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
+        return send(self, method, path, **options)
+
+    for n in itertools.count(1):
+        left = n
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            patch.setattr(Asking, "send", dying)
+            act()
+            return n
+    raise AssertionError("unreachable")
+
+
 @pytest.mark.parametrize("is_new", [True, False], ids=["create", "replace"])
 def test_killed_before_any_request_the_next_run_finishes(
     empty: CentralField, is_new: bool, monkeypatch: pytest.MonkeyPatch
@@ -145,26 +166,8 @@ def test_killed_before_any_request_the_next_run_finishes(
         acts(there)
         rewrite(there, "Zone    ", "La zone ")
         rewrite(there, "sud,Sud", "est,Est,الشرق,EST\nsud,Sud", "config/zones.csv")
-    n, before = 0, len(there.office.projects[1].forms and versions(there))
-    while True:  # each time the next request is the one before which it dies: all of them, one after the other
-        n += 1
-        left = n
-        send = Asking.send
-
-        def dying(self: Asking, method: str, path: str, **options: object) -> object:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            return send(self, method, path, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Asking, "send", dying)
-            try:
-                deploy(there.reopen(), validate=False)
-            except Killed:
-                continue
-        break
+    before = 0 if is_new else 1
+    n = killed_ever_later(lambda: deploy(there.reopen(), validate=False), monkeypatch)
     assert n > 8
     assert acts(there) == ["skip", "skip"]
     assert len(versions(there)) == before + 1  # however often it was tried
@@ -300,10 +303,10 @@ def test_forms_made_in_the_browser_are_adopted_and_no_deployment_is_offered(
     there = empty
     named = {"zones.csv": "places.csv", "participants.csv": "people.csv"}  # lists that no mission makes by itself
     texts = {"personnes": PERSONNES, "visites": VISITES}
-    for form_id, text in texts.items():
+    for form_id in texts:
         for old, new in named.items():
-            text = text.replace(old, new)
-        texts[form_id] = text
+            texts[form_id] = texts[form_id].replace(old, new)
+        text = texts[form_id]
         media = {name: b"name,label\nnord,Nord\n" for name in named.values() if name in text}
         there.office.deploy(xform(text), media)
     if is_uploaded:
@@ -430,25 +433,7 @@ def test_a_list_killed_between_its_requests_is_finished(listed: CentralField, mo
     there.office.edit("personnes", rows[0], {**PERSON, "code": "N1", "nom": "Renommée"})
     there.office.delete("personnes", rows[1])
     registered(there, "N4", "N5")
-    send, n = Asking.send, 0
-    while True:
-        n += 1
-        left = n
-
-        def dying(self: Asking, method: str, path: str, **options: object) -> object:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            return send(self, method, path, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Asking, "send", dying)
-            try:
-                refresh_roster(there.reopen())
-            except Killed:
-                continue
-        break
+    n = killed_ever_later(lambda: refresh_roster(there.reopen()), monkeypatch)
     assert n > 4
     assert codes(there) == ["N1", "N3", "N4", "N5"]
 

@@ -87,7 +87,7 @@ def canonical(xform: str | bytes) -> list[str]:
         lines.append(f"{here} {sorted(named.items())} {text} {tail}")
         children = list(element)
         if here.endswith(("/itext", "/translation", "/model")):  # their order says nothing
-            children.sort(key=lambda child: ElementTree.tostring(child))
+            children.sort(key=ElementTree.tostring)
         for child in children:
             walk(child, here)
 
