@@ -83,10 +83,8 @@ def replaced(client: FormServer, place: AttachmentFiles, files: Sequence[Receive
             if error.status != 404:
                 raise
             return False
-        except (
-            KoboUnreachable
-        ) as error:  # one that the server cannot give stays as it is; a server that is away is told
-            if error.status is None:
+        except KoboUnreachable as error:
+            if error.status is None:  # the server is away; a file that it alone cannot give stays as it is
                 raise
             return False
 
