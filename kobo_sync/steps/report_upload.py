@@ -15,6 +15,7 @@ from kobo_sync.desk.runs import Order
 from kobo_sync.documents.word.report_parts import Parts, parts_of
 from kobo_sync.errors import DocumentError, KoboSyncError, disk_error
 from kobo_sync.forms.unpacking import too_much
+from kobo_sync.language import typography
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Report
@@ -53,12 +54,13 @@ class Missing:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a report would be in the place of the one here.
+    """What the report of that *sha256* would be in the place of the one here.
 
     *by_hand* are the titles of blocks in which somebody typed; *lost* the paragraphs of others that are not in it, each with who wrote it.
     *n_parts* living parts are there; *n_new* and *n_gone* paragraphs differ.
     """
 
+    sha256: str
     missing: tuple[Missing, ...]
     by_hand: tuple[str, ...]
     lost: tuple[tuple[str, str], ...]
@@ -74,7 +76,7 @@ class Verdict:
     @property
     def mark(self) -> str:
         """What was seen: it is another when something else is missing."""
-        return hashlib.sha256(repr((self.missing, self.lost)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.sha256, self.missing, self.lost)).encode()).hexdigest()
 
 
 # ── brought, checked ──
@@ -129,6 +131,7 @@ def check(mission: Mission, report: Waiting) -> Verdict:
     ]
     before, after = Counter(parts.paragraphs), Counter(brought.paragraphs)
     return Verdict(
+        report.sha256,
         tuple(missing),
         tuple(brought.blocks[key] for key in sorted(brought.by_hand)),
         tuple(_lost(mission, report.by, parts, brought)),
@@ -155,7 +158,7 @@ def _own_parts(mission: Mission, content: bytes) -> Parts:
             hint="take the report from this page, write in that one, and save it as .docx",
         )
     here = _parts_here(mission)
-    if parts.title not in {mission.config.mission.document_title, *([here.title] if here else [])}:
+    if parts.title not in {typography.spaced(mission.config.mission.document_title), here.title if here else ""}:
         raise ReportRefused(
             "this is the report of another mission",
             hint="take the report from this page, and write in that one",
