@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
 from kobo_sync.config.doors import leads_here
 from kobo_sync.desk import access_log
 from kobo_sync.errors import KoboSyncError
-from kobo_sync.language.speaking import spoken
 from kobo_sync.model import Class
 from kobo_sync.steps.enrol import account_sheet, zone_badges
 from kobo_sync.steps.field_station import enumerators
@@ -92,7 +90,7 @@ def print_questionnaire() -> Answer:
     if form_id not in mission.config.forms or kind not in _KINDS:
         abort(404)
     try:
-        papers = papers_of(mission, form_id, language=language or spoken().code)
+        papers = papers_of(mission, form_id, language=language)
     except KoboSyncError as error:
         flash(with_cure(error.message, error.hint), "error")
         return redirect(url_for("printing"))
@@ -104,7 +102,7 @@ def _handed_out(name: str, content: bytes | None, classification: Class) -> Answ
     """The file as a download, noted before it leaves; 404 where there is none."""
     if content is None:
         abort(404)
-    file = File(f"imprimer/{re.sub(r'[^\w.-]+', '_', name)}", name, classification, len(content))
+    file = File(f"imprimer/{name}", name, classification, len(content))
     if request.method == "GET":
         sha256, username = hashlib.sha256(content).hexdigest(), person().username
         access_log.log_download(
