@@ -14,5 +14,5 @@ def deliver_ordered(mission: Mission) -> Report:
     """`deliver` as final, as the newest order says; the report tells what was overridden, and by whom. Raises: as `deliver`."""
     order = ordered_delivery(mission.desk)
     report = deliver(mission, final=True, despite=order.despite if order else ())
-    overridden = tuple(f"{code} was overridden by {order.by}" for code in order.despite) if order else ()
+    overridden = tuple(f"final: {code} was overridden by {order.by}" for code in order.despite) if order else ()
     return replace(report, lines=(*report.lines, *overridden))

@@ -162,7 +162,7 @@ def discard_report() -> Answer:
 def bring_report_back() -> Answer:
     """Let an earlier report wait, to take its place again."""
     report_upload.bring_back(site().mission, request.form.get("sha256", ""), person().username)
-    flash(t("The earlier report waits below: nothing is replaced yet."))
+    flash(t("The earlier report waits now: nothing is replaced yet."))
     return redirect(url_for("report"))
 
 
@@ -177,9 +177,8 @@ def deliver_finally() -> Answer:
     if not set(despite) <= set(UNFINISHED):
         abort(400)
     if mission.workspace.previous_set(MISSION).is_edited(REPORT):
-        raise report_upload.ReportRefused(
-            "the report was edited since the documents were made", hint="make the documents, look at them, then deliver"
-        )
+        flash(t("Make the documents first: the report was edited since."), "error")
+        return redirect(url_for("report"))
     username, now = person().username, site().clock()
     order_delivery(mission.desk, despite, username, now)
     schedules.wish(mission.desk, "final", form_id="", origin="person", asked_by=username, now=now)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Clock
 from docx import Document as open_docx
 from flask.testing import FlaskClient
 from web_office import Office, post, token_of
@@ -15,14 +17,28 @@ from web_office import Office, post, token_of
 from kobo_sync.desk import access_log, changes, runs, schedules
 from kobo_sync.desk.runs import Order
 from kobo_sync.documents.word.report_parts import parts_of
-from kobo_sync.mission.mission import CurrentMission
+from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.service.jobs import JOBS
 from kobo_sync.steps.build import build
 from kobo_sync.steps.report_upload import FILE
+from kobo_sync.workspace.folders import find
 
 PAGE = "/livrables/rapport"
 NAME = "rapport-final.docx"
+
+
+@pytest.fixture(scope="session")
+def made_once(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The office's mission with a final report."""
+    root = tmp_path_factory.mktemp("reported") / "mission"
+    shutil.copytree(made_once, root)
+    settings = root / "config" / "mission.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[deliverables]\n", '[deliverables]\nmission = ["final_report"]\n'))
+    mission = Mission(find(root), {"KOBO_TOKEN": "t" * 40}, Clock())
+    recorded(mission, "build", build)
+    mission.close()
+    return root
 
 
 def place(office: Office) -> Path:
@@ -200,7 +216,7 @@ def test_the_final_delivery_goes_by_the_checklist(office: Office) -> None:
     assert post(client, f"{PAGE}/livrer", PAGE, despite="REPORT999").status_code == 400
     post(client, f"{PAGE}/livrer", PAGE, despite=["REPORT002", "REPORT003", "REPORT004"])
     run = _carry_out(office, "final")
-    assert run.status in ("done", "findings") and "REPORT002 was overridden by lea" in run.report["lines"], run.report
+    assert run.status in ("done", "findings") and "final: REPORT002 was overridden by lea" in run.report["lines"], run.report
     with zipfile.ZipFile(office.field.mission.workspace.out / "mission.zip") as archive:
         assert NAME in archive.namelist()
     assert "Remis" in client.get(PAGE).text or "livrées" in client.get(PAGE).text
