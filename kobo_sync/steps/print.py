@@ -55,9 +55,7 @@ def print_form(
     return _written(mission, "print", started_at, papers_of(mission, form, language=language, copies=copies), output)
 
 
-def papers_of(
-    mission: Mission | None, form: str, *, language: str = "", copies: int = COPIES
-) -> dict[str, bytes]:
+def papers_of(mission: Mission | None, form: str, *, language: str = "", copies: int = COPIES) -> dict[str, bytes]:
     """The files that `print_form` writes, by name. Raises: as that."""
     source = _source(mission, form)
     chosen = _language(source.form, language, form)

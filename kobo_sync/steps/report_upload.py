@@ -219,7 +219,9 @@ def _taken_over(mission: Mission, mark: str, by: str, knowingly: bool) -> Report
     if verdict.mark != mark:
         raise ReportRefused("the report here has changed meanwhile", hint="look at what is missing now, then go on")
     if verdict.asks and not knowingly:
-        raise ReportRefused("something would be missing from the report", hint="tick that it is meant so, or upload another file")
+        raise ReportRefused(
+            "something would be missing from the report", hint="tick that it is meant so, or upload another file"
+        )
     content, here = _kept(mission, report.sha256), _content_here(mission)
     before = mission.workspace.earlier_files.keep(here) if here is not None else ""
     if before == report.sha256:  # written already: what did that was killed before it could be noted

@@ -75,7 +75,9 @@ def print_account() -> Answer:
     if mission.is_central:
         abort(404)
     try:
-        page = account_sheet(mission, account, enumerators(mission).get(account, ""), mission.config.mission.languages[0])
+        page = account_sheet(
+            mission, account, enumerators(mission).get(account, ""), mission.config.mission.languages[0]
+        )
     except KoboSyncError as error:
         flash(with_cure(error.message, error.hint), "error")
         return redirect(url_for("printing"))
