@@ -52,11 +52,13 @@ def record_change(
     return int(key[0]) if key else 0
 
 
-def changes(desk: Desk, limit: int = 50, *, path: str = "", before: int | None = None) -> list[Change]:
-    """The newest changes first, of one file or of all; *before*: only those with a smaller id."""
+def changes(desk: Desk, limit: int = 50, *, path: str = "", under: str = "", before: int | None = None) -> list[Change]:
+    """The newest changes first, of one file, of those whose paths begin with *under*, or of all; *before*: only those with a smaller id."""
     query = sa.select(C).order_by(C.c.change_id.desc()).limit(limit)
     if path:
         query = query.where(C.c.path == path)
+    if under:
+        query = query.where(C.c.path.startswith(under, autoescape=True))
     if before is not None:
         query = query.where(C.c.change_id < before)
     with desk.begin() as connection:

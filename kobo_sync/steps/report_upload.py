@@ -82,22 +82,22 @@ class Verdict:
 # ── brought, checked ──
 
 
-def bring(mission: Mission, file: str, content: bytes, by: str) -> Waiting:
+def bring(mission: Mission, file: str, content: bytes, by: str) -> None:
     """Keep *content*, which the browser called *file*, until it is taken over; the report here stays as it is.
 
     Raises: ReportRefused for what is not this mission's report; StoreError.
     """
     _own_parts(mission, content)
-    return _wait(mission, file[-100:], content, by)
+    _wait(mission, file[-100:], content, by)
 
 
-def bring_back(mission: Mission, sha256: str, by: str) -> Waiting:
+def bring_back(mission: Mission, sha256: str, by: str) -> None:
     """Let an earlier report wait, as if it had been brought. Raises: ReportRefused, StoreError."""
     is_ours = any(sha256 in (each.before_sha256, each.after_sha256) for each in changes(mission.desk, path=FILE))
     content = mission.workspace.earlier_files.get(sha256) if is_ours else None
     if content is None:
         raise ReportRefused("this version is no longer kept", hint="restore a backup, or upload the file again")
-    return _wait(mission, final_report.PATH, content, by)
+    _wait(mission, final_report.PATH, content, by)
 
 
 def waiting(mission: Mission) -> Waiting | None:
@@ -205,23 +205,13 @@ def take_over(mission: Mission, mark: str, by: str, *, knowingly: bool = False) 
     Raises: ReportRefused when nothing waits, when something else is missing than was seen, or when something is and nobody
     said *knowingly* that it is meant so; Busy while a run is at work; StoreError.
     """
-    if waiting(mission) is None:
-        raise ReportRefused("no report waits any more", hint="upload it again")
+    _decided(mission, mark, knowingly)  # before a run is begun for it
     recorded(mission, "report", lambda opened: _taken_over(opened, mark, by, knowingly), Order("person", by))
 
 
 def _taken_over(mission: Mission, mark: str, by: str, knowingly: bool) -> Report:
     started_at = mission.clock()
-    report = waiting(mission)
-    if report is None:
-        raise ReportRefused("no report waits any more", hint="upload it again")
-    verdict = check(mission, report)
-    if verdict.mark != mark:
-        raise ReportRefused("the report here has changed meanwhile", hint="look at what is missing now, then go on")
-    if verdict.asks and not knowingly:
-        raise ReportRefused(
-            "something would be missing from the report", hint="tick that it is meant so, or upload another file"
-        )
+    report = _decided(mission, mark, knowingly)
     content, here = _kept(mission, report.sha256), _content_here(mission)
     before = mission.workspace.earlier_files.keep(here) if here is not None else ""
     if before == report.sha256:  # written already: what did that was killed before it could be noted
@@ -234,6 +224,21 @@ def _taken_over(mission: Mission, mark: str, by: str, knowingly: bool) -> Report
     return mission.report("report", started_at, {"files": 1}, (), (f"the report was replaced by {by}",))
 
 
+def _decided(mission: Mission, mark: str, knowingly: bool) -> Waiting:
+    """The report that waits, if somebody saw what it would be and says so. Raises: ReportRefused."""
+    report = waiting(mission)
+    if report is None:
+        raise ReportRefused("no report waits any more", hint="upload it again")
+    verdict = check(mission, report)
+    if verdict.mark != mark:
+        raise ReportRefused("the report here has changed meanwhile", hint="look at what is missing now, then go on")
+    if verdict.asks and not knowingly:
+        raise ReportRefused(
+            "something would be missing from the report", hint="tick that it is meant so, or upload another file"
+        )
+    return report
+
+
 def earlier_reports(mission: Mission) -> list[Change]:
     """The newest changes whose report of before is still kept."""
     kept = mission.workspace.earlier_files
@@ -241,14 +246,11 @@ def earlier_reports(mission: Mission) -> list[Change]:
     return [each for each in newest if each.before_sha256 and kept.get(each.before_sha256) is not None]
 
 
-def _wait(mission: Mission, file: str, content: bytes, by: str) -> Waiting:
+def _wait(mission: Mission, file: str, content: bytes, by: str) -> None:
     kept = mission.workspace.earlier_files
     with mission.workspace.exclusive(_LOCK, "somebody else is bringing a report just now"):
         here = _content_here(mission)
         _note(mission, _WAITING, (file,), by, kept.keep(here) if here is not None else "", kept.keep(content))
-    report = waiting(mission)
-    assert report is not None
-    return report
 
 
 def _kept(mission: Mission, sha256: str) -> bytes:

@@ -16,6 +16,7 @@ from kobo_sync.web.texts import with_cure
 
 PAGE = 20
 MOST = 2**31 - 1
+SETTINGS = "config/"  # what is changed of forms and of the report is told, and taken back, on their own pages
 
 
 def add_to(app: Flask) -> None:
@@ -35,7 +36,7 @@ def undo_change() -> Answer:
     """Take one change back, which is a change too."""
     mission = site().mission
     found = change(mission.desk, min(request.form.get("change_id", 0, type=int), MOST))
-    if found is None:
+    if found is None or not found.path.startswith(SETTINGS):
         abort(404)
     try:
         keys = take_back(mission, found, by=person().username)
@@ -51,7 +52,7 @@ def undo_change() -> Answer:
 def _page(refusal: str = "") -> str:
     desk = site().mission.desk
     before = max(0, min(request.args.get("avant", MOST, type=int), MOST))
-    newest = changes(desk, PAGE + 1, before=before)
+    newest = changes(desk, PAGE + 1, under=SETTINGS, before=before)
     return render_template(
         "changes.html",
         changes=[_shown(each) for each in newest[:PAGE]],
