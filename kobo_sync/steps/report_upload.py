@@ -221,7 +221,7 @@ def _taken_over(mission: Mission, mark: str, by: str, knowingly: bool) -> Report
     if before != report.sha256:
         _note(mission, FILE, (report.file,), by, before, report.sha256)
     _note(mission, _WAITING, ("",), by, "", "")
-    return mission.report("report", started_at, {"files": 1}, (), (f"the report was replaced by {by}",))
+    return mission.report("report", started_at, {"files": 1}, [], [f"the report was replaced by {by}"])
 
 
 def _decided(mission: Mission, mark: str, knowingly: bool) -> Waiting:
