@@ -15,7 +15,7 @@ from kobo_sync.steps.field_station import enumerators
 from kobo_sync.steps.print import papers_of
 from kobo_sync.web.deliverables import File, sent
 from kobo_sync.web.site import Answer, actors, person, site
-from kobo_sync.web.texts import with_cure
+from kobo_sync.web.texts import translate, with_cure
 from kobo_sync.web.words import LANGUAGES
 
 MOST_BADGES = 500
@@ -55,8 +55,12 @@ def print_badges() -> Answer:
     """The badges of a zone's participants: for those who may see names."""
     if not person().may_see_names:
         abort(403)
-    zone = request.args.get("zone", "")
-    return _handed_out(f"badges-{zone}.pdf", zone_badges(site().mission, zone), "nominative")
+    zone, mission = request.args.get("zone", ""), site().mission
+    badges = zone_badges(mission, zone)
+    if badges is None and mission.config.zone(zone):
+        flash(translate("the roster has no participant"), "error")
+        return redirect(url_for("printing"))
+    return _handed_out(f"badges-{zone}.pdf", badges, "nominative")
 
 
 @actors

@@ -255,6 +255,7 @@ def test_badges_questionnaires_and_phone_pages_are_handed_out_and_noted(office: 
     assert client.get(named).data[:4] == b"%PDF"
     newest = access_log.downloads(desk, 1)[0]
     assert (newest.username, newest.classification) == ("nora", "nominative") and "badges-nord" in newest.path
+    assert 'role="alert"' in client.get(f"{below}/badges.pdf?zone=sud", follow_redirects=True).text, "nobody is there"
     for path in ("badges.pdf?zone=nulle", "badges-vierges.pdf?zone=nulle&n=2", "questionnaire?formulaire=x&sorte=pdf"):
         assert client.get(f"{below}/{path}").status_code == 404, path
     for n in ("0", "-1", "501", "x"):
