@@ -18,8 +18,16 @@ WAITS_FOR = {  # stage → the stages of which no piece of the mission may be un
     "plan": ("zone",),
     "set": ("zone",),
     "deliver": ("zone",),
+    "final": ("zone",),
 }
-_TOGETHER = {"plan": "build", "set": "build", "deliver": "build", "follow": "check", "review": "check"}
+_TOGETHER = {
+    "plan": "build",
+    "set": "build",
+    "deliver": "build",
+    "final": "build",
+    "follow": "check",
+    "review": "check",
+}
 
 
 @dataclass(frozen=True)

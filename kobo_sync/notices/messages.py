@@ -30,6 +30,8 @@ TITLES = {
     "check": later("Search for faults in the answers"),
     "build": later("Making of the documents"),
     "deliver": later("Archives to send"),
+    "final": later("Final delivery"),
+    "report": later("Report brought back"),
     "digest": later("Summary of the week by mail"),
     "purge": later("Erasure of personal data"),
     "backup": later("Backup"),
@@ -56,7 +58,7 @@ def after_run(mission: Mission, job: str, now: datetime) -> None:
         return
     with speaking(mission.config.mission.document_language):
         events = [*_failures(mission, job), *_gaps(mission, job, now), *_quotas(mission, now)]
-        if job in ("run", "deliver"):
+        if job in ("run", "deliver", "final"):
             events += _ready(mission)
     for notice in events:
         if (notice.to or notice.cc) and notices.raise_notice(mission.desk, notice, now):

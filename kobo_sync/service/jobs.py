@@ -13,6 +13,7 @@ from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.deliver_ordered import deliver_ordered
 from kobo_sync.steps.deploy_ordered import deploy_ordered
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.digest import digest
@@ -78,6 +79,7 @@ JOBS: Mapping[str, Job] = {
             by_clock=False,
             asks_server=True,
         ),
+        Job("final", lambda mission, _: deliver_ordered(mission), by_clock=False, has_own_page=True),
         Job("deploy", deploy_ordered, by_clock=False, asks_server=True, has_own_page=True),
         Job("adopt", lambda mission, uid: adopt(mission, [uid]), by_clock=False, asks_server=True, has_own_page=True),
     )

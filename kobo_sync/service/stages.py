@@ -25,6 +25,7 @@ from kobo_sync.notices.messages import after_run
 from kobo_sync.service.jobs import CHANGES, FOLLOWING, JOBS
 from kobo_sync.steps.build import build, changed_zones
 from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.deliver_ordered import deliver_ordered
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.run import STEPS, in_turn
 
@@ -61,10 +62,11 @@ STAGES: Mapping[str, Stage] = {
     "zone": Stage("build", "build", lambda mission, codes: build(mission, zones=codes.split())),
     "set": Stage("build", "build", lambda mission, _: build(mission)),
     "deliver": Stage("deliver", "build", lambda mission, _: deliver(mission)),
+    "final": Stage("final", "build", lambda mission, _: deliver_ordered(mission)),
     **{
         name: Stage(name, "" if name in ALONE else name, job.act)
         for name, job in JOBS.items()
-        if name not in ("pull", "reconcile", "run", "build", "deliver")
+        if name not in ("pull", "reconcile", "run", "build", "deliver", "final")
     },
 }
 

@@ -54,7 +54,8 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
     }
     for folder, built in sets.items() if final else ():  # before the first zip: half a final delivery is none
         _refuse_moved(now, folder, built)
-    for folder, built in sets.items():
+    for done, (folder, built) in enumerate(sets.items()):
+        mission.progress("deliver", done, len(sets))
         if built.manifest is None or not built.complete:
             raise DocumentError(
                 f"{mission.workspace.out / folder} holds no complete set of deliverables",

@@ -142,6 +142,18 @@ def enrol_at_station(mission: Mission, url: str, *, language: str = "fr", output
     return _written(mission, started_at, url.rstrip("/"), sheets, language, folder)
 
 
+def account_sheet(mission: Mission, account: str, name: str, language: str) -> bytes:
+    """The page that sets a phone up for *account* as a PDF; its code holds no password.
+
+    Raises: ConfigError for a name that is no account, and an address that leads a phone to itself; DocumentError.
+    """
+    _refuse_own_address(mission)
+    if not _USER.fullmatch(account):
+        message, hint = f"{account!r} is no account's name", "write it as on KoboToolbox"
+        raise ConfigError(message, file="USER", key="user", hint=hint)
+    return _sheet(mission, mission.kc, (account, name, ""), language)[1]
+
+
 def _written(
     mission: Mission,
     started_at: datetime,
@@ -151,27 +163,30 @@ def _written(
     folder: Path,
 ) -> Report:
     """Write the codes of *sheets*: account, person, password (empty: the code holds none)."""
-    config = mission.config.mission
     files: dict[str, bytes] = {}
-    for account, person, password in sheets:
-        chosen = settings(
-            server, account, project=config.programme or config.title, language=language, password=password
-        )
-        code = payload(chosen)
-        files[f"{account}.png"] = qr_png(code)
-        files[f"{account}.pdf"] = enrolment_pdf(
-            code,
-            user=account,
-            name=person,
-            mission=config.document_title,
-            server=server,
-            secret="password" if password else "",
-            languages=config.written_languages,
-        )
+    for sheet in sheets:
+        files[f"{sheet[0]}.png"], files[f"{sheet[0]}.pdf"] = _sheet(mission, server, sheet, language)
     lines = _write(folder, files)
     if any(password for _, _, password in sheets):
         lines.append("these files hold a password: print them, then delete them")
     return mission.report("enrol", started_at, {"enumerators": len(sheets)}, [], lines)
+
+
+def _sheet(mission: Mission, server: str, sheet: tuple[str, str, str], language: str) -> tuple[bytes, bytes]:
+    """The code of *sheet* as a PNG, and the page around it as a PDF."""
+    (account, person, password), config = sheet, mission.config.mission
+    project = config.programme or config.title
+    code = payload(settings(server, account, project=project, language=language, password=password))
+    page = enrolment_pdf(
+        code,
+        user=account,
+        name=person,
+        mission=config.document_title,
+        server=server,
+        secret="password" if password else "",
+        languages=config.written_languages,
+    )
+    return qr_png(code), page
 
 
 def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: Path | None = None) -> Report:
@@ -210,6 +225,18 @@ def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: 
         lines.append("nominative: these files hold names; hand them over on paper only")
     n_badges = sum(map(len, sheets.values()))
     return mission.report("badges", started_at, {"badges": n_badges}, findings, lines)
+
+
+def zone_badges(mission: Mission, zone: str, n_blank: int = 0) -> bytes | None:
+    """The badges of one zone's participants as a PDF, or *n_blank* of codes alone; None for no such zone, or nobody in it."""
+    place = mission.config.zone(zone)
+    if place is None:
+        return None
+    if n_blank:
+        return badges_pdf(blank_badges(place, n_blank), title=mission.config.mission.title)
+    sheets = participant_sheets(mission.participants().rows, mission.config, zone)
+    badges = next(iter(sheets.values()), [])
+    return badges_pdf(badges, title=mission.config.mission.title) if badges else None
 
 
 def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: str) -> dict[str, list[Badge]]:

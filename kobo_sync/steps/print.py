@@ -52,6 +52,11 @@ def print_form(
     Raises: FormError for a form that cannot be found or read, or a language it does not have.
     """
     started_at = _clock(mission)
+    return _written(mission, "print", started_at, papers_of(mission, form, language=language, copies=copies), output)
+
+
+def papers_of(mission: Mission | None, form: str, *, language: str = "", copies: int = COPIES) -> dict[str, bytes]:
+    """The files that `print_form` writes, by name. Raises: as that."""
     source = _source(mission, form)
     chosen = _language(source.form, language, form)
     titles = source.config.forms[form].titles if source.config and form in source.config.forms else {}
@@ -60,11 +65,10 @@ def print_form(
     author = _author(source.config)
     colour, logos = _identity(mission)
     name = f"{_file_name(source.form.form_id)}-{chosen or 'x'}"
-    files = {
+    return {
         f"{name}.docx": questionnaire_docx(questionnaire, subtitle=subtitle, author=author, colour=colour, logos=logos),
         f"{name}.pdf": questionnaire_pdf(questionnaire, subtitle=subtitle, colour=colour, logos=logos),
     }
-    return _written(mission, "print", started_at, files, output)
 
 
 def print_codebook(mission: Mission | None, form: str, *, output: Path | None = None) -> Report:

@@ -39,7 +39,9 @@ from kobo_sync.web import (
     lists,
     one_time_link,
     phones,
+    printing,
     quality,
+    report,
     settings,
     sign_in,
     submission,
@@ -100,7 +102,8 @@ def create_app(site: Site) -> Flask:
     """A mission's pages as a WSGI application; those for signing in are left out where several missions share them."""
     app, csrf = bare_app(site, _words)
     of_forms = (forms, form_drafts, form_previews, connection, phones)
-    for pages in (dashboard, collection, quality, submission, synchronisations, deliverables, *of_forms):
+    of_documents = (deliverables, report, printing)
+    for pages in (dashboard, collection, quality, submission, synchronisations, *of_documents, *of_forms):
         pages.add_to(app)
     for pages in (settings, change_settings, lists, changes):
         pages.add_to(app)

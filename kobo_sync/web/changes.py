@@ -15,7 +15,7 @@ from kobo_sync.web.site import Answer, administrators, person, site
 from kobo_sync.web.texts import with_cure
 
 PAGE = 20
-CONFIG = "config"
+CONFIG = "config"  # what is changed of forms and of the report is told, and taken back, on their own pages
 MOST = 2**31 - 1
 
 

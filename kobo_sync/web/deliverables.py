@@ -77,6 +77,7 @@ def deliverables() -> Answer:
         share_days=mission.config.service.share_days,
         may_be_shared=_may_be_shared,
         public_url=site().public_url,
+        has_report="final_report" in mission.config.mission_papers,
     )
 
 

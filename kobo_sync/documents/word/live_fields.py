@@ -76,6 +76,11 @@ def refresh(root: Any, values: Mapping[str, str]) -> dict[str, int]:
     return changed
 
 
+def names(root: Any) -> set[str]:
+    """The names of the values that fields below *root* show."""
+    return {name for name, _ in _fields(root)}
+
+
 def shown_nodes(paragraph: Any) -> list[Any]:
     """The text nodes of *paragraph* that fields fill: what stands there was not typed."""
     return [node for _, nodes in _fields(paragraph) for node in nodes]
