@@ -104,7 +104,7 @@ COMPOSED = [
         "a.xlsx : 'x, y' n’est pas une question du formulaire ; le formulaire reste comme il était",
         "a.xlsx: 'x, y' ليس سؤالاً في الاستمارة؛ تبقى الاستمارة كما كانت",
     ),
-    ("  quick: changes by their modification date", None, "  قراءة سريعة: التغييرات حسب تاريخ تعديلها"),
+    ("  quick: changes by the server's own questions", None, "  قراءة سريعة: التغييرات حسب أسئلة الخادم نفسه"),
     ("what people wrote: it stays (as it is), whole",) * 3,
 ]
 

@@ -66,7 +66,7 @@ FAILURE = {
     "hint": "check the address, the network and that the server is up",
     "lines": [
         "visites: server 3 = local 3 · 1 new · 0 edited · 2 files stored",
-        "  quick: changes by their modification date",
+        "  quick: changes by the server's own questions",
         "classes of visites: nominative: " + ", ".join(f"identite/nom_{n}" for n in range(20)),
     ],
 }

@@ -177,7 +177,7 @@ def or_other(subject: Subject) -> Iterator[Fault]:
     for line in subject.questions:
         if line.kind.or_other:
             hint = "add a choice autre with its labels, and a text question that it makes relevant"
-            yield subject.at(line, "type"), "or_other adds an English « Other » in every language", hint
+            yield subject.at(line, "type"), "or_other adds an English “Other” in every language", hint
 
 
 def _files(subject: Subject) -> Iterator[tuple[Line, str]]:
