@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kobo_sync.transport import Stream
 
 
+OWN_LIST = ""  # the md5 of a medium that is a list which the server keeps by itself
+
+
 @dataclass(frozen=True)
 class Since:
     """From when on changes are asked for: a moment, and the newest modification date that is held (empty where rows have none)."""
@@ -33,7 +36,7 @@ class Release:
     """A form with its media as they are to be published.
 
     *workbook* is (bytes, file name) of the XLSForm, *xform* compiles it; without *is_new_form* the form stays as it is deployed and
-    its media alone change. *media* maps all file names to md5; *new_media* has the bytes of those that the server lacks,
+    its media alone change. *media* maps all file names to md5 (`OWN_LIST` for a list that the server keeps); *new_media* has the bytes of those that the server lacks,
     *stale_media* are what it has in their place. *mark* makes our mark for a version and the media that are known to be there.
     """
 

@@ -164,10 +164,15 @@ class Asking:
             return self._session
 
     def _refusal(self, error: KoboError) -> KoboRefused:
+        status: int | None = 401  # of every form alike
         message, hint = "the server refuses this account", "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
         if error.code in NO_PASSWORDS:
             message = "people sign in to this server elsewhere (OpenID Connect): no program can"
             hint = "ask whoever runs it for a server, or a user, with e-mail and password"
         elif isinstance(error, KoboRejected):
-            message, hint = "this is no ODK Central server", "check server.url in config/mission.toml"
-        return KoboRefused(message, method="POST", url=f"{self.url}{protocol.SESSIONS}", status=401, hint=hint)
+            message, hint, status = (
+                "this is no ODK Central server",
+                "check server.url in config/mission.toml",
+                error.status,
+            )
+        return KoboRefused(message, method="POST", url=f"{self.url}{protocol.SESSIONS}", status=status, hint=hint)

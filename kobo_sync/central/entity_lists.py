@@ -24,9 +24,12 @@ class _Entity:
     data: Mapping[str, str]
 
 
-def uuid_of(code: str) -> str:
-    """The uuid of the entity of a code, the same on every machine; in the shape of version 4, which the server asks for [i20]."""
-    digits = hashlib.sha256(code.encode()).hexdigest()
+def uuid_of(project: int, name: str, code: str) -> str:
+    """The uuid of the entity of a code in a list, the same on every machine, another in every project: the server takes each once.
+
+    In the shape of version 4, which it asks for [i20].
+    """
+    digits = hashlib.sha256(f"{project}/{name}/{code}".encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
 
@@ -44,7 +47,7 @@ class EntityLists(Phones):
         columns = sorted({key for row in rows for key in row} - {"name", "label"})
         there = self._entities(name)
         target = {
-            uuid_of(row["name"]): _Entity(
+            uuid_of(self.project, name, row["name"]): _Entity(
                 row["label"], {CODE: row["name"], **{key: row.get(key, "") for key in columns}}
             )
             for row in rows

@@ -12,14 +12,19 @@ from typing import Any
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import FormError, KoboError, KoboRejected, KoboUnexpected
-from kobo_sync.form_server import Examined, Release
+from kobo_sync.form_server import OWN_LIST, Examined, Release
 from kobo_sync.forms.xform_workbook import workbook_of
 from kobo_sync.lazy import cached_property
 from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile
 from kobo_sync.rows.bodies import held_against, parse_object
 
+NEEDED_VERBS = (
+    "submission.list",
+    "form.update",
+    "submission.update",
+    "field_key.create",
+)  # to pull, deploy, hold, enrol
 STRUCTURE, TYPE, USED = "400.16", "400.17", "409.6"
-GOES_ON = "what was published before is still live"
 
 
 class Projects(Asking):
@@ -53,16 +58,7 @@ class Projects(Asking):
             cure = "take another project: encryption cannot be taken back, and what is encrypted cannot be checked"
             yield Examined(what, "it is encrypted: its submissions cannot be read here", cure)
             return
-        lacking = [
-            f"{verb} ({use})"
-            for verb, use in (
-                ("submission.list", "to pull"),
-                ("form.update", "to deploy"),
-                ("submission.update", "to put rows on hold"),
-                ("field_key.create", "to enrol phones"),
-            )
-            if verb not in project["verbs"]
-        ]
+        lacking = [verb for verb in NEEDED_VERBS if verb not in project["verbs"]]
         cure = "let an administrator give this account the role project manager" if lacking else ""
         verdict = (
             f"{project['name']}: lacks {', '.join(lacking)}" if lacking else f"{project['name']}: rights are complete"
@@ -73,21 +69,24 @@ class Projects(Asking):
             yield Examined(what, "it is archived", cure, severe=False)
 
     def _version(self) -> Examined:
-        what, year_number = "version of ODK Central", None
+        what, year_number = "ODK Central", None
         with suppress(KoboError):
             year_number = protocol.parse_version(self.get(protocol.VERSION_FILE).body.decode("utf-8", "replace"))
         if year_number is None:
             return Examined(
-                what, "the server does not tell it", "look at /version.txt; kobo-sync needs v2024.3 or later", False
+                what,
+                "the server does not tell its version",
+                "look at /version.txt; kobo-sync needs v2024.3 or later",
+                False,
             )
         said = f"v{year_number[0]}.{year_number[1]}"
         if year_number < protocol.OLDEST:
             return Examined(
-                what, f"{said} is too old", "have it brought to v2024.3 or later: deletions are not told before"
+                what, f"version {said} is too old", "have it brought to v2024.3 or later: deletions are not told before"
             )
         if year_number < protocol.OLD:
-            return Examined(what, f"{said} is old", "v2025.3 tells of deleted forms as well", severe=False)
-        return Examined(what, said)
+            return Examined(what, f"version {said} is old", "v2025.3 tells of deleted forms as well", severe=False)
+        return Examined(what, f"version {said}")
 
     # ── forms, as they stand ──
 
@@ -110,6 +109,12 @@ class Projects(Asking):
             if error.status == 404 and self._is_in_trash(asset_uid):
                 error.hint = "it was deleted on the server: restore it there (Project → Forms → trash), within 30 days"
             raise
+        if form.get("keyId") is not None:
+            raise KoboUnexpected(
+                "the form is encrypted: what it collects cannot be read",
+                url=self._form(asset_uid),
+                hint="take another project: encryption cannot be taken back",
+            )
         asset = protocol.parse_form(form, self.rights)
         if asset.is_deployed and not asset.fingerprint:
             asset = replace(asset, fingerprint=self._last_mark(asset_uid))
@@ -206,8 +211,12 @@ class Projects(Asking):
         self._draft(asset, release, xform)
         draft = {media.filename: media.md5 for media in self._draft_media(form_id)}
         for name, md5 in release.media.items():
-            if draft.get(name) != md5 and name in release.new_media:
+            if draft.get(name) == md5:
+                continue
+            if name in release.new_media:
                 self._upload(form_id, name, release.new_media[name])
+            elif md5 == OWN_LIST:  # a draft carries an earlier file over [c14b], which hides the server's own list
+                self.send("PATCH", self._form(form_id, "draft", "attachments", name), json={"dataset": True})
         draft = {media.filename: media.md5 for media in self._draft_media(form_id)}
         missing = sorted(name for name, md5 in release.media.items() if draft.get(name) != md5)
         if missing:
@@ -260,15 +269,16 @@ class Projects(Asking):
 
     def _fault(self, error: KoboRejected, release: Release) -> FormError:
         """What the server finds wrong with a form, in our words."""
-        message, hint = f"the server does not take it: {error.excerpt}", f"mend the form; {GOES_ON}"
+        message = f"the server does not take it: {error.excerpt}"
+        hint = "mend the form; what was published before is still live"
         if error.code == TYPE:
             message = f"a question of an earlier version had another type, and keeps it for ever: {error.excerpt}"
-            hint = f"give the question another name, or its earlier type; {GOES_ON}"
+            hint = "give the question another name, or its earlier type; what was published before is still live"
         elif error.code == USED:
             message = "a version of this name was published before"
-            hint = f"raise the version on the sheet settings; {GOES_ON}"
+            hint = "raise the version on the sheet settings; what was published before is still live"
         elif error.code == STRUCTURE:
-            message = f"a form of this id lies in the server's trash, or was changed there: {error.excerpt}"
+            message = "a form of this id lies in the server's trash"
             hint = "restore it there, or have it purged, then deploy again"
         return FormError(message, form=release.workbook[1], hint=hint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time
@@ -416,4 +417,9 @@ def _complaint(one: Mapping[str, Any], file: str) -> ConfigError:
         )
     message = str(one["msg"]).removeprefix("Value error, ")
     hint = "write it as 2025-02-11" if one["type"].startswith("date") else "correct the value"
-    return ConfigError(f"{one['input']!r}: {message}", file=file, key=key, hint=hint)
+    given = one["input"]
+    if isinstance(given, Mapping):  # a table: what it says would not be read, and may hold anything
+        return ConfigError(message, file=file, key=key, hint=hint)
+    # An address may bear a password.
+    shown = re.sub(r"//[^/@\s]*@", "//…@", given) if isinstance(given, str) else given
+    return ConfigError(f"{shown!r}: {message}", file=file, key=key, hint=hint)

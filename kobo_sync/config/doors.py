@@ -34,6 +34,18 @@ def _reachable(origin: str) -> str:
 Origin = Annotated[str, Field(pattern=r"^https?://[^/@\s\\?#]+$"), AfterValidator(_reachable)]
 
 
+def _origin_of(url: Any) -> Any:
+    """*url* as it is meant where somebody copied it with its end. Raises: ValueError for one with more in it."""
+    if not isinstance(url, str):
+        return url
+    origin = re.sub(r"(/v1)?/*$", "", url.strip())
+    if re.match(r"https?://[^/]+[/?#]", origin) or "@" in origin:
+        raise ValueError(
+            "this is more than the server's address: write https://central.example.org, and nothing behind it"
+        )
+    return origin
+
+
 class Server(Settings):
     """KoboToolbox's two hosts *kf* and *kc*, and projects to adopt (form_id = asset uid).
 
@@ -61,6 +73,9 @@ class Server(Settings):
     def _one_host(cls, data: Any) -> Any:
         """ODK Central has one address for all: programs, people and phones."""
         if isinstance(data, dict) and data.get("kind") == CENTRAL:
+            if data.get("kf") or data.get("kc"):
+                raise ValueError("kf and kc are KoboToolbox's: take them out, ODK Central has url alone")
+            data = {**data, "url": _origin_of(data.get("url"))}
             data = {**data, "kf": data.get("url") or "", "kc": data.get("url") or ""}
             for key, cure in (
                 ("url", "https://central.example.org"),

@@ -66,7 +66,7 @@ class WithServer:
     @property
     def adopted(self) -> dict[str, str]:
         """The projects that the config names, form_id → asset uid; none on a stand-in server."""
-        return {} if self.server else dict(self.config.server.assets)
+        return {} if self.server or self.is_central else dict(self.config.server.assets)
 
     def row_addresses(self, asset_uid: str, server_key: str) -> tuple[str, str, str]:
         """Where people see a row on the server, where they correct it, and the table that it stands in."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kobo_sync.errors import ConfigError, KoboRefused, KoboRejected
-from kobo_sync.form_server import FormServer, Release
+from kobo_sync.form_server import OWN_LIST, FormServer, Release
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.mission.mission import Mission
@@ -167,11 +167,13 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     form = mission.form(form_id)
     roster = mission.config.roster
     media = {}
+    published = {}
     absent = []
     for name in form.media:
         if roster and name == roster.file:
             if mission.is_central and roster.entities:
-                refuse_names_for_codes(mission, form)  # the list itself is no medium of the form
+                refuse_names_for_codes(mission, form)
+                published[name] = OWN_LIST  # phones get the server's own list under that name
             else:
                 media[name] = roster_csv(mission.participants().rows)
             continue
@@ -181,7 +183,7 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
             if name.lower().endswith(LISTS):  # without its lists a form opens on no phone
                 raise
             absent.append(name)
-    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent))
+    return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent), published)
 
 
 def _gather(
@@ -252,6 +254,8 @@ def _ask(client: FormServer, asset_uid: str, *, may_be_gone: bool) -> RemoteForm
     except KoboRejected as error:
         if error.status != 404:
             raise
+        if not may_be_gone and client.features.forms_have_own_ids:
+            raise  # it says what became of it
         if not may_be_gone:
             error.hint = (
                 f"give the account its rights on the project; if it was deleted, deploy --despite {GONE} makes it again"
@@ -355,7 +359,7 @@ def apply_action(
         xform=lambda: _compiled(local),
         is_new_form=action.act in ("create", "replace"),
         media=local.media_md5,
-        new_media={name: local.media[name] for name in action.new_media},
+        new_media={name: local.media[name] for name in action.new_media if name in local.media},
         stale_media=action.stale_media,
         mark=lambda uid, version, media: mark_of(
             mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=version, media_md5=media

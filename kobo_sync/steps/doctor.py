@@ -114,8 +114,9 @@ def _station(mission: Mission) -> Iterator[Examined]:
 def _config(mission: Mission) -> Iterator[Examined]:
     config = mission.config
     expected = sum(zone.target for zone in config.zones)
-    verdict = f"{len(config.zones)} zones, {len(config.forms)} forms"
-    yield Examined("config", f"{verdict}, {expected} persons expected" if expected else verdict)
+    n_zones, n_forms = len(config.zones), len(config.forms)
+    verdict = f"{n_zones} zones, {n_forms} forms"
+    yield Examined("config", f"{n_zones} zones, {n_forms} forms, {expected} persons expected" if expected else verdict)
     yield from _papers_of_no_role(config)
     if not config.mission.id:
         cure = f'write id = "{secrets.token_hex(4)}" under [mission], the same on every machine of this mission'
@@ -257,6 +258,8 @@ def _project(mission: Mission, client: FormServer, projects: Projects, form_id: 
             return Examined(what, verdict, "deploy it, or have its owner share it", severe=False)
         asset, _ = client.asset(uid)
     except (KoboRefused, KoboRejected) as error:
+        if client.features.forms_have_own_ids:
+            return Examined(what, f"this account cannot see it ({error.status})", error.hint or "run doctor again")
         share = f"let the owner share it with {username} (view submissions, change project)"
         return Examined(
             what, f"this account cannot see it ({error.status})", f"{share}; if it was deleted, deploy it again"
@@ -268,6 +271,8 @@ def _project(mission: Mission, client: FormServer, projects: Projects, form_id: 
         return Examined(
             what, f"another workspace deployed it: {whose}", "give this mission a code and an id of its own"
         )
+    if client.features.forms_have_own_ids:
+        return Examined(what, "it is there")  # its rights are the project's, told above
     lacking = [right for right in NEEDED_RIGHTS if asset.permissions and right not in asset.permissions]
     cure = f"let the project's owner give {username} the right {', '.join(lacking)}" if lacking else ""
     return Examined(what, "rights are complete" if not lacking else f"lacks {', '.join(lacking)}", cure)

@@ -109,7 +109,10 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
         raise ConfigError(message, file="USER", key="user", hint=hint)
     roster, config = mission.config.roster, mission.config.mission
     by_zone = bool(roster and roster.by_zone)
-    if by_zone and mission.config.zone(zone) is None:
+    if zone and mission.config.zone(zone) is None:
+        codes = ", ".join(item.code for item in mission.config.zones)
+        raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
+    if by_zone and not zone:
         codes = ", ".join(item.code for item in mission.config.zones)
         message = f"the phone {account} needs its zone: the list of participants goes to phones by zone"
         hint = f"give --zone, or the column zone: {codes}"

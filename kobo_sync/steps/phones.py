@@ -52,5 +52,6 @@ def server_of_phones(mission: Mission) -> FormServer:
 
 def _line(mission: Mission, phone: Phone) -> str:
     added = mission.local(phone.added)
-    used = mission.local(phone.last_used) if phone.last_used else ""
-    return f"{phone.name}: since {added}" + (f", last used {used}" if used else ", not used yet")
+    if phone.last_used:
+        return f"{phone.name}: since {added}, last used {mission.local(phone.last_used)}"
+    return f"{phone.name}: since {added}, not used yet"

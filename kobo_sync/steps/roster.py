@@ -11,7 +11,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.deploy import deploy, local_form
 from kobo_sync.steps.roster_guard import SHRINKS, judge
-from kobo_sync.steps.roster_list import is_entity_list, put_entity_list
+from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 
 
 def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = False) -> Report:
@@ -57,6 +57,8 @@ def _put(mission: Mission, findings: list[Finding], lines: list[str], *, force: 
     """Bring the entity list to the roster, unless it would lose many persons; returns the counts."""
     roster, server = mission.config.roster, mission.deployer()
     assert roster is not None
+    for form_id in roster.media_of:  # forms that would find nobody in it
+        refuse_names_for_codes(mission, mission.form(form_id))
     deployments = mission.store.deployments()
     shown_by = next((form_id for form_id in roster.media_of if form_id in deployments), "")
     if shown_by:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,8 @@ def revisions_of(store: Store, submission: str) -> list[Revision]:
         which = S.c.submission_id == int(submission)
     elif not uuid:
         return []
+    elif is_beginning(uuid.rstrip("…")):
+        which = S.c.root_uuid.startswith(uuid.rstrip("…"), autoescape=True)
     with store.read() as connection:
         rows = connection.execute(sa.select(S).where(which).order_by(S.c.form_id)).all()
         if not rows and uuid:
@@ -52,6 +55,9 @@ def revisions_of(store: Store, submission: str) -> list[Revision]:
             rows = connection.execute(sa.select(S).where(by_uuid).order_by(S.c.form_id)).all()
         bodies = RawPages(connection)
         return [revision for row in rows for revision in _revisions(connection, bodies, row)]
+
+
+is_beginning = re.compile(r"[0-9a-f]{8}").fullmatch  # what people are shown of a uuid
 
 
 def _revisions(connection: sa.Connection, bodies: RawPages, row: Any) -> Iterator[Revision]:

@@ -132,6 +132,10 @@ def row_of(listed: Listed, xml: bytes, fields: Fields, files_path: str, present:
     *files_path* is where the row's files lie, *present* their names where some that it names are not there yet.
     """
     instance = _instance(xml)
+    if (
+        instance.root.get("encrypted") == "yes"
+    ):  # nothing of it can be read: set aside, it is not taken for empty answers
+        raise KoboUnexpected("a submission is encrypted")
     files = file_names(xml, fields)
     row: dict[str, Any] = {
         "_id": listed.number,
