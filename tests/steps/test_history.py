@@ -136,6 +136,6 @@ def test_a_pull_explains_itself(field_team: Field) -> None:
     assert "nothing is held yet" in first and "no scan is needed" in first
     field_team.clock.forward(minutes=5)
     second = "\n".join(pull(field_team.mission, quick=True, explain=True).lines)
-    assert "quick: edits by meta/deprecatedID" in second and "quick was enough" in second
+    assert "  edited: 0 rows listed, 0 differ" in second and "quick was enough" in second
     field_team.clock.forward(hours=25)
     assert "more than 24 h ago" in "\n".join(pull(field_team.mission, quick=True, explain=True).lines)

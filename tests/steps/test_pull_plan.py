@@ -21,8 +21,7 @@ RECENT = NOW - timedelta(hours=3)
         (Known(True, True, NOW - timedelta(hours=25)), True, False, True, False, "more than 24 h"),
         (Known(True, True, RECENT), False, False, True, False, "usual way"),
         (Known(True, True, RECENT), True, True, True, True, "asked for"),
-        (Known(True, True, RECENT), True, False, False, False, "meta/deprecatedID"),
-        (Known(True, True, RECENT, "2025-02-11T00:00:00"), True, False, False, False, "modification date"),
+        (Known(True, True, RECENT), True, False, False, False, "the server's own questions"),
     ],
 )
 def test_each_plan_has_its_reason(
