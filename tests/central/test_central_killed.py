@@ -32,7 +32,7 @@ from kobo_sync.steps.pulling import attachments
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 
-STRIDE = 3  # of the points; all of them take minutes
+STRIDE = 6
 
 
 class Killed(BaseException):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import TOKEN, VISITES
 from playwright.sync_api import Browser, Page
-from test_browser import CUT, PICTURES, SIZES, _complaints, _signed_in, browser, pytestmark  # noqa: F401
+from test_browser import CUT, PICTURES, SHOWN, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from web_office import post
 from web_workshop import Workshop, upload, workbook
 
@@ -120,8 +120,7 @@ def test_a_server_is_tried_kept_and_its_projects_adopted_by_keyboard(newcomer: W
     page.context.close()
 
 
-@pytest.mark.parametrize("language", ["fr", "en", "ar"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "language"), SHOWN)
 def test_the_pages_of_forms_fit_and_axe_has_no_complaint(
     workshop: Workshop, browser: Browser, size: str, language: str  # noqa: F811
 ) -> None:  # fmt: skip

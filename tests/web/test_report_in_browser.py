@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Browser
-from test_browser import CUT, SIZES, _complaints, _signed_in, browser, pytestmark  # noqa: F401
+from test_browser import CUT, SHOWN, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from test_report_page import NAME, PAGE, made_once, place, upload, with_paragraph, without_a_block  # noqa: F401
 from web_office import Office
 
 FILE_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-@pytest.mark.parametrize("language", ["fr", "en", "ar"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "language"), SHOWN)
 def test_the_pages_fit_and_axe_has_no_complaint(
     office: Office, pages: str, browser: Browser, size: str, language: str  # noqa: F811
 ) -> None:  # fmt: skip

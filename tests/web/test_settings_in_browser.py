@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from test_browser import CHROMIUM, CUT, SIZES, _complaints, _signed_in
+from test_browser import CHROMIUM, CUT, SHOWN, _complaints, _signed_in
 from web_office import Office
 
 from kobo_sync.desk import schedules
@@ -37,8 +37,7 @@ def _looked_at(page: Page, name: str, size: str, language: str) -> None:
     assert _complaints(page) == [], name
 
 
-@pytest.mark.parametrize("language", ["fr", "en", "ar"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "language"), SHOWN)
 def test_every_page_fits_and_axe_has_no_complaint(
     office: Office, pages: str, browser: Browser, size: str, language: str
 ) -> None:
