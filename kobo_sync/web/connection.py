@@ -24,7 +24,8 @@ from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
 PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
 OWN = "own"
 MOST_AT_ONCE = 50  # projects
-_UID = re.compile(r"[^\x00-\x20\x7f<>\"]{1,250}")  # of KoboToolbox letters and digits, on ODK Central a form's own id
+_UID = re.compile(r"[A-Za-z0-9]{1,64}")
+_FORM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # by which ODK Central knows a form
 LOOKED_AT = 10  # of the newest adoptions
 
 
@@ -140,8 +141,8 @@ def projects() -> Answer:
 @administrators
 def adopt_projects() -> Answer:
     """Ask for the adoption of the projects that were ticked, one run each."""
-    uids = request.form.getlist("uid")
-    if len(uids) > MOST_AT_ONCE or not all(_UID.fullmatch(uid) for uid in uids):
+    uids, shape = request.form.getlist("uid"), _FORM_ID if site().mission.is_central else _UID
+    if len(uids) > MOST_AT_ONCE or not all(shape.fullmatch(uid) for uid in uids):
         abort(400)
     for uid in uids:
         schedules.wish(
