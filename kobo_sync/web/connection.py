@@ -22,6 +22,7 @@ from kobo_sync.web.synchronisations import newest_run_id, running_now
 from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
 
 PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
+EXAMPLES = ("https://kf.example.org", "https://kc.example.org")  # of a server of one's own: kf, kc
 OWN = "own"
 MOST_AT_ONCE = 50  # projects
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -97,6 +98,7 @@ def _page(
         "connection.html",
         given=given,
         presets=PUBLIC,
+        examples=EXAMPLES,
         own=OWN,
         preset=given.kf if given.kf in PUBLIC else OWN,
         examined=examined,
