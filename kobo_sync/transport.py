@@ -131,7 +131,7 @@ class Transport:
     """Requests of one account. Each thread has connections of its own; redirects are never followed.
 
     *authorization* is the header's value (``Token …``, ``Bearer …``), empty for none; `sign` changes it, a session's token being renewed.
-    *secret_name* is how people know what it was made of.
+    *when_unknown* is what to do where the server does not know the account.
 
     Only what is safe to repeat is retried: callers say so. *pace* is called before each request and waits for its turn.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
@@ -143,14 +143,14 @@ class Transport:
         *,
         timeout_s: float,
         retries: int,
-        secret_name: str = "KOBO_TOKEN",
+        when_unknown: str = "check KOBO_TOKEN",
         plain_http: bool = False,
         pace: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._authorization, self._secret_name = authorization, secret_name
+        self._authorization, self._when_unknown = authorization, when_unknown
         self._timeout_s, self._retries = timeout_s, retries
         self._plain_http, self._pace = plain_http, pace
         self.sleep, self._jitter, self._monotonic = sleep, jitter, monotonic
@@ -319,7 +319,7 @@ class Transport:
             message, wait_s = "the server cannot answer now", _retry_after(response)
             raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
         if status in (401, 403):
-            hint = f"check {self._secret_name}" if status == 401 else "give the account this right on the project"
+            hint = self._when_unknown if status == 401 else "give the account this right on the project"
             raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
         if 300 <= status < 400:
             raise KoboUnexpected(

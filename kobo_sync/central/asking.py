@@ -18,6 +18,7 @@ from kobo_sync.rows.bodies import parse_object
 from kobo_sync.transport import Answer, Transport
 
 T = TypeVar("T")
+CHECK_ACCOUNT = "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
 RENEWED = timedelta(minutes=10)  # before its end; a session lives 24 hours, whatever is asked in it [a04]
 NO_PASSWORDS = ("401.5", "404.1")  # where people sign in elsewhere there is no such door
 
@@ -58,7 +59,7 @@ class Asking:
             "",
             timeout_s=timeout_s,
             retries=retries,
-            secret_name="CENTRAL_EMAIL and CENTRAL_PASSWORD",
+            when_unknown=CHECK_ACCOUNT,
             plain_http=plain_http,
             pace=pace,
             sleep=sleep,
@@ -165,7 +166,7 @@ class Asking:
 
     def _refusal(self, error: KoboError) -> KoboRefused:
         status: int | None = 401  # of every form alike
-        message, hint = "the server refuses this account", "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
+        message, hint = "the server refuses this account", CHECK_ACCOUNT
         if error.code in NO_PASSWORDS:
             message = "people sign in to this server elsewhere (OpenID Connect): no program can"
             hint = "ask whoever runs it for a server, or a user, with e-mail and password"

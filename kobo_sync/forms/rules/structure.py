@@ -235,7 +235,7 @@ def reachable(subject: Subject) -> Iterator[Fault]:
             )
         elif _contradiction(text):
             message = f"{line.name!r} is never shown: one answer cannot be two things"
-            yield subject.at(line, "relevant"), message, "write or instead of and", "warning"
+            yield subject.at(line, "relevant"), message, "write `or` instead of `and`", "warning"
 
 
 def _contradiction(text: str) -> bool:
