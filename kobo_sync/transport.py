@@ -131,7 +131,7 @@ class Transport:
     """Requests of one account. Each thread has connections of its own; redirects are never followed.
 
     *authorization* is the header's value (``Token …``, ``Bearer …``), empty for none; `sign` changes it, a session's token being renewed.
-    *when_unknown* is what to do where the server does not know the account.
+    *when_unknown* is what to do where the server does not know the account, in place of looking at the token.
 
     Only what is safe to repeat is retried: callers say so. *pace* is called before each request and waits for its turn.
     Raises (every method): KoboUnreachable after the retries, KoboRefused, KoboRejected, KoboUnexpected.
@@ -143,7 +143,7 @@ class Transport:
         *,
         timeout_s: float,
         retries: int,
-        when_unknown: str = "check KOBO_TOKEN",
+        when_unknown: str = "",
         plain_http: bool = False,
         pace: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
@@ -319,7 +319,11 @@ class Transport:
             message, wait_s = "the server cannot answer now", _retry_after(response)
             raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
         if status in (401, 403):
-            hint = self._when_unknown if status == 401 else "give the account this right on the project"
+            hint = (
+                (self._when_unknown or "check KOBO_TOKEN")
+                if status == 401
+                else "give the account this right on the project"
+            )
             raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
         if 300 <= status < 400:
             raise KoboUnexpected(

@@ -166,7 +166,7 @@ class Asking:
 
     def _refusal(self, error: KoboError) -> KoboRefused:
         status: int | None = 401  # of every form alike
-        message, hint = "the server refuses this account", CHECK_ACCOUNT
+        message, hint = "the server refuses this account", "check CENTRAL_EMAIL and CENTRAL_PASSWORD in secrets.env"
         if error.code in NO_PASSWORDS:
             message = "people sign in to this server elsewhere (OpenID Connect): no program can"
             hint = "ask whoever runs it for a server, or a user, with e-mail and password"
