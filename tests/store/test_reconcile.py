@@ -42,7 +42,8 @@ def fill(store: Store, rows: Sequence[dict[str, Any]], set_aside: Sequence[int])
         connection.execute(schema.quarantine.delete())
         for row in rows:
             values = {
-                "form_id": "f", "root_uuid": row["root"], "submission_id": row["id"], "uuid": row["root"], "submitted_at": NOW,
+                "form_id": "f", "root_uuid": row["root"], "submission_id": row["id"], "server_key": str(row["id"]),
+                "uuid": row["root"], "submitted_at": NOW,
                 "submitted_by": "", "form_version": "", "validation": "", "validated_at": 0, "signature": row["signature"],
                 "raw_sha256": b"", "body_id": 1, "body_at": 0, "body_n": 0, "revision": 1, "first_seen_at": NOW, "changed_at": NOW,
                 "missed_at": NOW if row["missed"] else None, "gone_at": NOW if row["gone"] else None,
@@ -53,7 +54,7 @@ def fill(store: Store, rows: Sequence[dict[str, Any]], set_aside: Sequence[int])
             connection.execute(schema.quarantine.insert().values(aside))
 
 
-def expected(rows: Sequence[dict[str, Any]], listed: Sequence[LightRow]) -> tuple[list[int], dict[str, int], int]:
+def expected(rows: Sequence[dict[str, Any]], listed: Sequence[LightRow]) -> tuple[list[int], dict[str, str], int]:
     """Ids to read, absent rows, submissions listed: the definitions, word by word."""
     live = [row for row in rows if not row["gone"]]
     pairs = {(row.submission_id, row.root_uuid) for row in listed}
@@ -68,7 +69,7 @@ def expected(rows: Sequence[dict[str, Any]], listed: Sequence[LightRow]) -> tupl
         return any(row["id"] > seen.submission_id and (row["id"], row["root"]) in pairs for row in same)
 
     to_read = [seen.submission_id for seen in listed if not is_held(seen) and not is_double(seen)]
-    return to_read, {row["root"]: row["id"] for row in live if row["root"] not in roots}, len(roots)
+    return to_read, {row["root"]: str(row["id"]) for row in live if row["root"] not in roots}, len(roots)
 
 
 @pytest.mark.parametrize("many", [0, 10_000])
