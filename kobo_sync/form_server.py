@@ -50,7 +50,6 @@ class Release:
     new_media: Mapping[str, bytes]
     stale_media: Sequence[MediaFile]
     mark: Callable[[str, str, Mapping[str, str]], dict[str, str]]  # asset uid, version, media → the mark
-    may_break: bool = False  # a person has seen what it does to stored answers
 
 
 @dataclass(frozen=True)
@@ -81,13 +80,11 @@ class Features:
 
     name: str  # as people know it
     has_hooks: bool = True
-    has_row_numbers: bool = True  # people know its rows by number
     forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
     knows_phones: bool = False  # each by itself, with a secret of its own
     keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
     counts_doubles: bool = True  # a submission that is listed twice counts twice
     replaces_files: bool = False  # other bytes may come under a file's name
-    secret_names: Sequence[str] = ("KOBO_TOKEN",)
 
 
 class PhoneDoor(Protocol):
@@ -203,6 +200,10 @@ class FormServer(Protocol):
 
     def put_hook(self, asset_uid: str, endpoint: str, hook_uid: str = "") -> None:
         """Have the server call *endpoint* when submissions come."""
+        ...
+
+    def list_codes(self, name: str) -> set[str] | None:
+        """The codes on a list that the server keeps by itself; None where there is no such list."""
         ...
 
     def put_list(

@@ -36,6 +36,11 @@ def uuid_of(project: int, name: str, code: str) -> str:
 class EntityLists(Phones):
     """What the account may do with entity lists: a project manager's right."""
 
+    def list_codes(self, name: str) -> set[str] | None:
+        """The codes on the list; None where there is no such list."""
+        entities = self._entities(name)
+        return None if entities is None else {each.data[CODE] for each in entities.values() if each.data.get(CODE)}
+
     def put_list(
         self, name: str, rows: Sequence[Mapping[str, str]], *, by_zone: bool = False, dry_run: bool = False
     ) -> ListChange:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from kobo_sync.central.entity_lists import EntityLists
 from kobo_sync.central.wire import protocol
 from kobo_sync.central.wire.listing import (
-    EPOCH,
     Listed,
     Listing,
     file_names,
@@ -31,7 +30,6 @@ from kobo_sync.transport import Stream
 AT_ONCE = 4  # rows' XML, each a request of its own
 ROWS_PER_PAGE = 100  # so many are stored together: a kill costs no more than reading them again
 READS = 3  # a listing that does not add up is asked for again so often
-SINCE_EVER = EPOCH.replace(year=2000)
 
 
 class CentralServer(EntityLists):
@@ -43,13 +41,11 @@ class CentralServer(EntityLists):
     features = Features(
         "ODK Central",
         has_hooks=False,
-        has_row_numbers=False,
         forms_have_own_ids=True,
         knows_phones=True,
         keeps_lists=True,
         counts_doubles=False,
         replaces_files=True,
-        secret_names=("CENTRAL_EMAIL", "CENTRAL_PASSWORD"),
     )
 
     _form_id = ""
@@ -204,22 +200,20 @@ class CentralServer(EntityLists):
         groups = [listed[at : at + ROWS_PER_PAGE] for at in range(0, len(listed), ROWS_PER_PAGE)]
         with ThreadPoolExecutor(AT_ONCE, "row") as pool:
 
-            def begin(group: Sequence[Listed]) -> tuple[Sequence[Listed], list[Future[bytes | None]]]:
-                to_fetch = group
+            def begin(group: Sequence[Listed]) -> tuple[tuple[int, ...], list[Future[bytes | None]]]:
+                differ = {row.number for row in group}
                 if differing is not None:
-                    differ = set(differing([row.light() for row in group]))
-                    to_fetch = [row for row in group if row.number in differ]
-                return group, [pool.submit(self._row, asset_uid, row) for row in to_fetch]
+                    differ &= set(differing([row.light() for row in group]))
+                unchanged = tuple(row.number for row in group if row.number not in differ)
+                return unchanged, [pool.submit(self._row, asset_uid, row) for row in group if row.number in differ]
 
             try:
                 following = begin(groups[0]) if groups else None
                 for at in range(len(groups)):
                     assert following
-                    group, fetched = following
+                    unchanged, fetched = following
                     following = begin(groups[at + 1]) if at + 1 < len(groups) else None
                     rows = [(_number(raw), raw) for each in fetched if (raw := each.result()) is not None]
-                    numbers = {number for number, _ in rows}
-                    unchanged = tuple(row.number for row in group if row.number not in numbers)
                     page = Page(len(listed), tuple(sorted(rows)), unchanged=unchanged)
                     ahead(page)
                     yield page

@@ -38,19 +38,25 @@ class KoboServer(Projects):
 
     features = Features("KoboToolbox")
 
+    def list_codes(self, name: str) -> set[str] | None:
+        """None: lists are media of their forms here."""
+        return None
+
     def put_list(
         self, name: str, rows: Sequence[Mapping[str, str]], *, by_zone: bool = False, dry_run: bool = False
     ) -> ListChange:
-        """Nothing to put: lists are media of their forms here."""
-        raise NotImplementedError(self.features.name)
+        """Raises: KoboRejected: lists are media of their forms here."""
+        raise KoboRejected(
+            "this server keeps no lists by itself", hint="leave `roster.entities` out: the list goes with its forms"
+        )
 
     def phones(self) -> list[Phone]:
         """None: this server knows accounts."""
         return []
 
     def add_phone(self, name: str, zone: str = "") -> Phone:
-        """Nothing to add: this server knows accounts."""
-        raise NotImplementedError(self.features.name)
+        """Raises: KoboRejected: this server knows accounts."""
+        raise KoboRejected("this server knows accounts, not phones", hint="make the account there")
 
     def revoke_phone(self, key: str) -> None:
         """Nothing to revoke: this server knows accounts."""

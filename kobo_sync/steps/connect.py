@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kobo_sync.config.config import Config, parse_config
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.config.secret_lines import is_token, with_secrets
-from kobo_sync.config.setting_values import with_values
+from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import record_change
 from kobo_sync.errors import ConfigError, KoboError
 from kobo_sync.form_server import Examined

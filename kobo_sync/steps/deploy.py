@@ -145,11 +145,12 @@ def deploy(
         _adopt(mission, client, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         if to_do and is_entity_list(mission):
-            put_entity_list(mission, client)  # before the forms: a draft that finds the list is tied to it
+            _, told = put_entity_list(mission, client, despite)  # first: a draft that finds the list is tied to it
+            findings += [told] if told else []
         for done, action in enumerate(to_do):
             mission.progress("deploy", done, len(to_do))
             state = remote[action.form_id]
-            uid = apply_action(mission, client, local[action.form_id], state, action, may_break=HARMFUL in despite)
+            uid = apply_action(mission, client, local[action.form_id], state, action)
             published[action.form_id] = (uid, action.form_sha256)
         findings += _verify(mission, client, local, published)
         mission.progress("deploy", len(to_do), len(to_do))
@@ -345,9 +346,9 @@ def _adopt(mission: Mission, client: FormServer, unchanged: Iterable[tuple[Local
 
 
 def apply_action(
-    mission: Mission, client: FormServer, local: LocalForm, remote: RemoteForm, action: DeployAction, *, may_break: bool
+    mission: Mission, client: FormServer, local: LocalForm, remote: RemoteForm, action: DeployAction
 ) -> str:
-    """Carry out one action up to the publication; returns the asset uid. *may_break*: a person has seen what it does to answers.
+    """Carry out one action up to the publication; returns the asset uid.
 
     Each step can be cut short and the next run finishes it: what is begun is remembered first.
     """
@@ -364,7 +365,6 @@ def apply_action(
         mark=lambda uid, version, media: mark_of(
             mission, uid, form_id=action.form_id, sha256=action.form_sha256, version_id=version, media_md5=media
         ),
-        may_break=may_break,
     )
     return client.publish(
         remote.asset, release, lambda uid: _remember(mission, local, uid, action.form_sha256, "", done=False)

@@ -13,7 +13,7 @@ from typing import Any
 from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import with_forms
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.config.setting_values import with_values
+from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import changes
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.guessing import guess

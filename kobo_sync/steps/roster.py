@@ -10,7 +10,7 @@ from kobo_sync.errors import FormError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.deploy import deploy, local_form
-from kobo_sync.steps.roster_guard import SHRINKS, judge
+from kobo_sync.steps.roster_guard import SHRINKS
 from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 
 
@@ -59,15 +59,8 @@ def _put(mission: Mission, findings: list[Finding], lines: list[str], *, force: 
     assert roster is not None
     for form_id in roster.media_of:  # forms that would find nobody in it
         refuse_names_for_codes(mission, mission.form(form_id))
-    deployments = mission.store.deployments()
-    shown_by = next((form_id for form_id in roster.media_of if form_id in deployments), "")
-    if shown_by:
-        uids = {form_id: each.asset_uid for form_id, each in deployments.items()}
-        verdict = judge(mission, server, shown_by, uids, (SHRINKS,) if force else ())
-        findings += [verdict.finding] if verdict.finding else []
-        if not verdict.may_go:
-            return {"published": 0}
-    change = put_entity_list(mission, server, dry_run=dry_run)
+    change, told = put_entity_list(mission, server, (SHRINKS,) if force else (), dry_run=dry_run)
+    findings += [told] if told else []
     name = "entity list" + (" (dry run)" if dry_run else "")
     lines.append(f"{name}: {change.n_new} added, {change.n_changed} changed, {change.n_gone} taken out")
     return {"published": int(bool(change))}

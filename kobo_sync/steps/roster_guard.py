@@ -37,10 +37,24 @@ def judge(
     """
     roster = mission.config.roster
     assert roster is not None
-    codes = {row["name"] for row in mission.participants().rows}
     published = _codes_on_phones(client, assets[form_id], roster.file)
+    return judge_codes(mission, client, form_id, published, assets.get(roster.form, ""), despite)
+
+
+def judge_codes(
+    mission: Mission,
+    client: FormServer,
+    form_id: str,
+    published: set[str] | None,
+    registrations: str,
+    despite: Collection[str],
+) -> Verdict:
+    """The same of the codes that phones have (*published*, None when they cannot be had); *registrations* is their form's asset uid."""
+    roster = mission.config.roster
+    assert roster is not None
+    codes = {row["name"] for row in mission.participants().rows}
     lost = published - codes if published is not None else set()
-    behind = _behind(mission, client, roster.form, assets.get(roster.form, ""))
+    behind = _behind(mission, client, roster.form, registrations)
     if behind and (lost or published is None or not _is_fresh(mission, roster.form)):
         told = f"; {len(lost)} of the {len(published)} people on it are not here" if lost and published else ""
         return Verdict(

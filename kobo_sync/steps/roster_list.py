@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import FormError
 from kobo_sync.form_server import FormServer, ListChange
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Form
+from kobo_sync.model import Finding, Form
+from kobo_sync.steps.projects import Projects
+from kobo_sync.steps.roster_guard import judge_codes
 
 BY_CODE = "value=code"
 
@@ -19,12 +22,26 @@ def is_entity_list(mission: Mission) -> bool:
     return bool(roster and roster.entities and mission.is_central)
 
 
-def put_entity_list(mission: Mission, server: FormServer, *, dry_run: bool = False) -> ListChange:
-    """Bring the server's list to the roster. Raises: KoboError."""
+def put_entity_list(
+    mission: Mission, server: FormServer, despite: Collection[str] = (), *, dry_run: bool = False
+) -> tuple[ListChange, Finding | None]:
+    """Bring the server's list to the roster, as far as `roster_guard` lets it; what changed, and what is to be told of it.
+
+    A list that is not there yet is made whatever lies here: nobody can be lost from it. Raises: KoboError, ConfigError.
+    """
     roster = mission.config.roster
     assert roster is not None
+    name = _name(roster.file)
+    published = server.list_codes(name)
+    told = None
+    if published is not None:
+        uid = Projects(mission, server).uid(roster.form)
+        verdict = judge_codes(mission, server, roster.form, published, uid, despite)
+        told = verdict.finding
+        if not verdict.may_go:
+            return ListChange(0, 0, 0), told
     rows = mission.participants().rows
-    return server.put_list(_name(roster.file), rows, by_zone=roster.by_zone, dry_run=dry_run)
+    return server.put_list(name, rows, by_zone=roster.by_zone, dry_run=dry_run), told
 
 
 def refuse_names_for_codes(mission: Mission, form: Form) -> None:

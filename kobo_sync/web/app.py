@@ -153,7 +153,6 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
     app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(_speak)  # first of all: refusals are told in the browser's language too
-    app.before_request(lists.allow_a_file)  # before anything reads the request
     app.before_request(admit_files)
     csrf = CSRFProtect(app)
     app.before_request(_begin)

@@ -27,6 +27,7 @@ from kobo_sync.web.porter import LIST_BYTES
 from kobo_sync.web.setting_words import differences
 from kobo_sync.web.site import Answer, administrators, person, site
 from kobo_sync.web.texts import with_cure
+from kobo_sync.web.uploads import takes_files
 
 ROWS_PER_PAGE, NEW_ROWS = 50, 2
 DELIMITERS = {",": "CSV", ";": "CSV ;", "\t": "CSV ⇥"}
@@ -38,12 +39,6 @@ def add_to(app: Flask) -> None:
     app.add_url_rule("/reglages/listes/<name>/fichier", "put_list", put_list, methods=["POST"])
     app.add_url_rule("/reglages/listes/<name>/telecharger", "download_list", download_list)
     app.add_url_rule("/reglages/listes/<name>/apercu", "list_preview", list_preview, methods=["GET", "POST"])
-
-
-def allow_a_file() -> None:
-    """A list that is handed in may be larger than what other forms of these pages send."""
-    if request.endpoint == "put_list":
-        request.max_content_length = LIST_BYTES
 
 
 @administrators
@@ -64,6 +59,7 @@ def shown_list(name: str) -> Answer:
     return _to_preview(name, before, text)
 
 
+@takes_files(LIST_BYTES)
 @administrators
 def put_list(name: str) -> Answer:
     """A list handed in as a file: the page that shows what it changes."""

@@ -32,7 +32,7 @@ from kobo_sync.steps.pulling import attachments
 from kobo_sync.store import schema
 from kobo_sync.store.database import Store
 
-STRIDE = 6
+STRIDE = 3
 
 
 class Killed(BaseException):

@@ -27,7 +27,6 @@ MARK_KEY = "kobo_sync"
 PAGE = 500
 KEYS_PER_QUERY = 40  # nginx refuses request lines above 8 kB [w08, w08b]; long lists are slow as well
 NO_VERSION = "___"  # how a path names the version of a form that has none
-SIGN = "select=__id,__system,meta"
 OLDEST, OLD = (
     (2024, 3),
     (2025, 3),
