@@ -102,7 +102,8 @@ def deploy_command(
 
     What would lose or replace something is refused, each kind by a code of its own; --despite names it.
     """
-    from kobo_sync.steps.deploy import ARCHIVED, CHANGED, REFUSALS, deploy
+    from kobo_sync.steps.deploy import deploy
+    from kobo_sync.steps.deploy_plan import ARCHIVED, CHANGED, REFUSALS
 
     refuse_unknown_forms(mission, form_ids)
     for code in despite:

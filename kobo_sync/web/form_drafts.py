@@ -14,7 +14,7 @@ from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.catalogue import t
 from kobo_sync.model import Form
 from kobo_sync.steps import drafts
-from kobo_sync.steps.deploy import REFUSALS
+from kobo_sync.steps.deploy_plan import REFUSALS
 from kobo_sync.web.forms import state_of_form
 from kobo_sync.web.site import Answer, actors, administrators, person, site
 from kobo_sync.web.synchronisations import newest_run_id, running_now

@@ -14,7 +14,8 @@ from mirror_truth import mirror_state
 from kobo_sync.errors import KoboRejected
 from kobo_sync.model import Report
 from kobo_sync.phones.simulate import Sample, draw_answers, instance_xml
-from kobo_sync.steps.deploy import REFUSALS, deploy
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy_plan import REFUSALS
 
 PHOTO, OTHER = b"\x89PNG\r\n\x1a\nabc", b"\xff\xd8\xff\xe0def"
 VISIT = {"zone": "nord", "gps": "31.5 -5.1 1200 4"}

@@ -7,7 +7,8 @@ from pathlib import Path
 from conftest import PERSONNES, Field
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps.deploy import REFUSALS, deploy
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy_plan import REFUSALS
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.pull import pull
 

@@ -17,7 +17,8 @@ import pytest
 from conftest import PERSONNES, Field
 
 from kobo_sync.mission.mission import Mission
-from kobo_sync.steps.deploy import REFUSALS, deploy
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy_plan import REFUSALS
 from kobo_sync.steps.export import SHAPES, export
 from kobo_sync.steps.pull import pull
 

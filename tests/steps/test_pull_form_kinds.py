@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from conftest import Field
 
-from kobo_sync.steps.deploy import REFUSALS, deploy
+from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.deploy_plan import REFUSALS
 from kobo_sync.steps.pull import pull
 
 FORM = """
