@@ -17,8 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import shared_databases
+from werkzeug.security import generate_password_hash
 
 from kobo_sync.databases.engines import Address
+from kobo_sync.desk import accounts
 from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.database import Desk
 from kobo_sync.mission.mission import Mission, silent
@@ -210,6 +212,18 @@ class Field:
         return self.submit("personnes", given)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords of tests are kept at a sixteenth of the product's cost, which tests/desk/test_passwords.py shows."""
+
+    def scrypt(password: str) -> str:
+        return generate_password_hash(password, method="scrypt:2048:8:1")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_scrypt", scrypt)
+        yield
+
+
 def write_workspace(root: Path, mission: str = MISSION) -> Workspace:
     """A small mission's folder: two forms in Markdown, two zones."""
     for folder in ("config", "forms"):
@@ -249,7 +263,7 @@ def field_in(
 
         phone = Phone(running.url, "maha", PASSWORD)
         mission = reopen()
-        deploy(mission)
+        deploy(mission, validate=False)  # its two forms pass, as test_deploy shows: each time costs two starts of Java
         yield Field(
             mission, station, running.url, clock, phone, reopen, lambda: f"00000000-0000-4000-8000-{next(ids):012}"
         )
