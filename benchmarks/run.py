@@ -2,7 +2,8 @@
 
 Usage: ``python benchmarks/run.py [--quick] [--only PART ...] [--largest 1000000] [--peers PYTHON] [--again]``; `make bench` runs it, with the
 peers' own Python. Each measure is a line in ``.results/``, by commit: a run that was killed goes on with the parts that are not
-done; one that was finished starts anew, and so does every part with *--again*. *--quick* takes about 5 minutes, the whole half an hour.
+done; one that was finished starts anew, and so does every part with *--again*. *--quick* takes about 5 minutes, the whole half an hour:
+on a machine so slow that *--minutes* are over first, the longest parts are left to the next call.
 *--only* measures the parts of these names (``pull`` is every ``pull-…``), and leaves the others as they are. *--list* names the parts.
 """
 
@@ -65,6 +66,8 @@ def parts_of(data: Path, peers: str, *, quick: bool, largest: int) -> list[Part]
         turns = ("--runs", "1", "--scan-runs", "3") if size > 200_000 else ("--runs", "5") if size < 50_000 else runs
         words = ("pull.py", "curl", "--rows", str(size), *turns, *BOTH, *python)
         parts.append(Part(f"pull-{size}", f"Pull of {size:,} submissions", words, "pull"))
+    largest_pull = [part for part in parts if part.name == "pull-1000000"]
+    parts = [part for part in parts if part not in largest_pull]
     for size in sizes[:2]:
         words = ("pull.py", "growth", "--rows", str(size), *runs, *BOTH)
         parts.append(Part(f"changes-{size}", f"A quick pull after k edits, of {size:,} stored", words, "changes"))
@@ -79,14 +82,16 @@ def parts_of(data: Path, peers: str, *, quick: bool, largest: int) -> list[Part]
         parts.append(Part("peers", "Peers", words))
     for zones in (3, 30) if quick else (3, 30, 300):
         turns = ("--runs", "1" if quick else "3", "--cold-runs", "3" if zones < 30 and not quick else "1")
-        words = ("documents.py", "--zones", str(zones), "--naive-zones", "10" if quick else "30", *turns, *demo)
+        naive = "30" if zones == 30 and not quick else "10"  # its cost a zone is the same, however many there are
+        words = ("documents.py", "--zones", str(zones), "--naive-zones", naive, *turns, *demo)
         parts.append(Part(f"documents-{zones}", f"Deliverables of {zones} zones × 25 persons", words, "documents"))
     n = "10000" if quick else "100000"
     words = ("web.py", "--records", "--submissions", n, "--findings", n, "--rounds", "5" if quick else "20", *demo)
     parts.append(Part("pages", f"Pages, {int(n):,} submissions and as many findings", words))
     words = ("station.py", "--records", "--memory", "0", "--runs", "1" if quick else "3")
     parts.append(Part("station", "A room of 30 phones × 10 submissions with a photo of 200 kB", words))
-    return parts
+    hundreds = [part for part in parts if part.name == "documents-300"]
+    return [part for part in parts if part not in hundreds] + hundreds + largest_pull  # the longest last
 
 
 # ── what was measured so far ──
@@ -200,6 +205,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true", help="small sizes, about 5 minutes")
     asked.add_argument("--largest", type=int, default=1_000_000, help="rows of the largest pull")
+    asked.add_argument("--minutes", type=float, default=20, help="no part begins later; the same command goes on")
     asked.add_argument("--only", nargs="*", default=[], help="these parts alone: documents, pull-100000")
     asked.add_argument("--peers", default="", help="a Python that has the peers")
     asked.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
@@ -225,8 +231,12 @@ def main() -> None:
         records = [{"machine": machine(options.peers)}]
     keep(path, records)
     absent = {}
+    began = time.monotonic()
     for part in chosen:
         if part.name not in done:
+            if time.monotonic() - began > options.minutes * 60:
+                absent[part.title] = f"not measured: {options.minutes:g} minutes were over; the same command goes on"
+                continue
             print(f"{part.title} ({part.name})", flush=True)
             if reason := measure(part, path):
                 absent[part.title] = reason
