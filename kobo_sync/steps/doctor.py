@@ -234,7 +234,7 @@ def server(mission: Mission) -> Iterator[Examined]:
         return
     said = (
         f"{mission.kf} knows the account {username}"
-        if mission.is_central
+        if client.features.signs_in
         else f"{mission.kf} knows the token as {username}"
     )
     yield Examined("server", said)
