@@ -141,7 +141,8 @@ def _pull_form(work: Work) -> str:
         listed = work.client.count(work.asset_uid)
         reason = doubt(listed, mirror.cursor().n_live, cursor.doubles, mirror.n_set_aside(held_too=False))
         if not newest_is_there:
-            reason = f"complete scan: the newest row held, {cursor.last_id}, is no longer listed"
+            number = f", {cursor.last_id}," if work.client.features.numbers_rows else ""
+            reason = f"complete scan: the newest row held{number} is no longer listed"
         work.why.append(reason or f"quick was enough: the server lists {listed} rows, all accounted for")
         if reason:
             comparison = compare_all(work, cursor, plan)

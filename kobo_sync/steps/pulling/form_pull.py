@@ -81,7 +81,11 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     mission, mirror = work.mission, work.mirror
     overlap = timedelta(minutes=mission.config.pull.overlap_minutes)
     above = -1 if plan.restart else min(mirror.low_water(overlap), cursor.last_id - 1)
-    work.why.append(f"rows above id {above} are read ({cursor.last_id} was the last)")
+    work.why.append(
+        f"rows above id {above} are read ({cursor.last_id} was the last)"
+        if work.client.features.numbers_rows
+        else "rows that came since shortly before the newest one held are read"
+    )
     read, newest_is_there = 0, False
     limit = mission.config.pull.page_size
     since = None if plan.is_complete else _since(work, cursor)
