@@ -32,7 +32,7 @@ EXTRAS = frozenset({"cluster", "encrypt", "export", "keyring", "postgres", "s3"}
 ALLOWED = frozenset(
     {
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU"),
-        *("PSF-2.0", "Unlicense", "Zlib", "ZPL-2.1", "BlueOak-1.0.0", "BSL-1.0"),
+        *("PSF-2.0", "Unlicense", "Zlib", "ZPL-2.1", "Beerware", "BlueOak-1.0.0", "BSL-1.0"),
         *("LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-2.0"),
     }
 )
@@ -51,10 +51,11 @@ _WORDS = {  # how distributions without a licence expression call theirs
     "ZPL 2.1": "ZPL-2.1",
     "Zope Public License": "ZPL-2.1",
 }
-_READ = {
-    "pyxform": "BSD-2-Clause",
+_READ = {  # in their licence files: their metadata do not say
+    "jquery-touchswipe": "MIT OR GPL-2.0-only",
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",
-}  # in their licence files: their metadata do not say
+    "pyxform": "BSD-2-Clause",
+}
 
 
 def distributions() -> dict[str, importlib.metadata.Distribution]:
@@ -101,9 +102,10 @@ def licence_of(name: str, distribution: importlib.metadata.Distribution) -> str:
     return _WORDS.get(short) or " OR ".join(dict.fromkeys(names)) or _READ.get(name, "")
 
 
-def parts_of(expression: str) -> set[str]:
-    """The licences that an SPDX expression names."""
-    return set(re.split(r"\s+(?:AND|OR|WITH)\s+|[()\s]+", expression)) - {"", "AND", "OR", "WITH"}
+def is_allowed(expression: str) -> bool:
+    """Whether one of the alternatives of an SPDX expression names nothing but what is `ALLOWED`."""
+    choices = [re.findall(r"[\w.+-]+", choice) for choice in expression.strip("()").split(" OR ")]
+    return any(names and set(names) - {"AND"} <= ALLOWED for names in choices)
 
 
 def npm_packages() -> Iterator[tuple[str, str, str, str]]:
@@ -111,7 +113,8 @@ def npm_packages() -> Iterator[tuple[str, str, str, str]]:
     lock = json.loads((BROWSER / "source" / "package-lock.json").read_text("utf-8"))
     for path, each in sorted(lock["packages"].items()):
         if path and not each.get("dev") and not each.get("optional"):
-            yield path.rpartition("node_modules/")[2], each["version"], each.get("license", ""), each["integrity"]
+            name = path.rpartition("node_modules/")[2]
+            yield name, each["version"], each.get("license") or _READ.get(name, ""), each["integrity"]
 
 
 def bill() -> Bom:

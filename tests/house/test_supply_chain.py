@@ -6,30 +6,30 @@ import json
 import re
 
 import pytest
-from bill_of_materials import ALLOWED, REPO, as_json, distributions, licence_of, npm_packages, parts_of
+from bill_of_materials import REPO, as_json, distributions, is_allowed, licence_of, npm_packages
 
 
 def test_every_distribution_has_a_licence_that_is_allowed() -> None:
     licences = {name: licence_of(name, each) for name, each in distributions().items()}
     assert len(licences) > 50
-    assert {name: text for name, text in licences.items() if not parts_of(text)} == {}
-    assert {name: text for name, text in licences.items() if not parts_of(text) <= ALLOWED} == {}
+    assert {name: text for name, text in licences.items() if not is_allowed(text)} == {}
 
 
 def test_every_bundled_npm_package_has_one_too_and_its_text_lies_beside() -> None:
     packages = list(npm_packages())
-    assert packages and all(parts_of(licence) and parts_of(licence) <= ALLOWED for _, _, licence, _ in packages)
+    assert packages and [(name, licence) for name, _, licence, _ in packages if not is_allowed(licence)] == []
     assert all(integrity.startswith("sha512-") for *_, integrity in packages)
     assert "enketo-core" in (REPO / "kobo_sync/station/browser/static/licences.txt").read_text("utf-8")
 
 
 def test_what_is_installed_is_what_the_lock_names() -> None:
     lock = (REPO / "requirements.lock").read_text("utf-8")
-    pinned = dict(re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==([^ ;\\]+)", lock, re.MULTILINE))
-    pinned = {re.sub(r"[-_.]+", "-", name): version for name, version in pinned.items()}
+    pinned: dict[str, set[str]] = {}  # of some two, by the version of Python
+    for name, version in re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==([^ ;\\]+)", lock, re.MULTILINE):
+        pinned.setdefault(re.sub(r"[-_.]+", "-", name), set()).add(version)
     for name, each in distributions().items():
         if name in pinned:
-            assert pinned[name] == each.version, name
+            assert each.version in pinned[name], name
     assert {"flask", "pandas", "pyrage", "sqlalchemy"} <= pinned.keys()
 
 
