@@ -6,6 +6,7 @@ TRUST_KILLS of them in all, over the verbs; `make trust` sets 240.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -23,12 +24,12 @@ from mirror_truth import State, mirror_state
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import find
 
-KILLS = int(os.environ.get("TRUST_KILLS", "12"))
+KILLS = int(os.environ.get("TRUST_KILLS", "6"))
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 SCENES: dict[str, Sequence[Sequence[str]]] = {  # what is killed, in this order; each is run to its end afterwards
     "pull": (["pull"],),
     "check and build": (["check"], ["build"]),
-    "deliver and export": (["deliver"], ["export"]),
+    "deliver and export": (["deliver"], ["export", "xlsx"]),
     "run": (["run"],),
     "backup": (["backup", "--output", "BACKUPS"],),
     "deploy": (["deploy"],),
@@ -37,6 +38,7 @@ BEFORE: dict[str, Sequence[Sequence[str]]] = {
     "check and build": (["pull"],),
     "deliver and export": (["pull"], ["build"]),
     "backup": (["pull"], ["build"]),
+    "deploy": (["pull"],),
 }
 
 
@@ -85,7 +87,7 @@ def state_of(root: Path) -> tuple[State, dict[str, str], list[str]]:
     mission.close()
     out = root / "exports" / "out"
     files = {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(out)): hashlib.sha256(_without_moment(path)).hexdigest()
         for path in sorted(out.rglob("*"))
         if path.is_file()
     }
@@ -97,6 +99,12 @@ def state_of(root: Path) -> tuple[State, dict[str, str], list[str]]:
         if ".making-" in path.name or path.suffix == ".new"
     ]
     return state, files, halves
+
+
+def _without_moment(path: Path) -> bytes:
+    """The bytes; of a manifest the files it lists alone, for it says when the data were pulled."""
+    content = path.read_bytes()
+    return json.dumps(json.loads(content)["files"]).encode() if path.name == "MANIFEST.json" else content
 
 
 @pytest.mark.parametrize("scene", SCENES)
