@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import FormSettings
+from kobo_sync.config.file_names import TOOLS
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks, needless
 from kobo_sync.deliverables.live_values import identity_values
@@ -28,8 +29,7 @@ NAME = "training_kit"
 TITLE = later("Andragogical tools")
 SCOPE: Scope = "zone"
 CLASS: Class = "public"
-FOLDER = "outils-andragogiques"
-QUESTIONNAIRES = f"{FOLDER}/questionnaires"
+FOLDER, QUESTIONNAIRES = TOOLS, "questionnaires"
 
 
 class _Tool(NamedTuple):
@@ -46,14 +46,15 @@ _MOST_MADE = 64
 
 
 def build(facts: Facts) -> list[Document]:
-    """Every template of ``outils-andragogiques/`` that is about what the mission has filled, and each form on paper in its languages.
+    """Every template of the folder `TOOLS` that is about what the mission has filled, and each form on paper in its languages.
 
     A file that staff add to the templates' folder becomes a tool; one that is no Word file is passed on as it is.
     Raises: DocumentError for a template that is no Word file though it is called .docx.
     """
     documents = []
+    folder = FOLDER.of(facts.config)
     for path, template in sorted(facts.templates.items()):
-        if path.startswith(f"{FOLDER}/"):
+        if path.startswith(f"{folder}/"):
             if path.endswith(".docx"):
                 places = blocks_of(template, path)
                 if places and all(f"bloc:{place}" in needless(facts) for place in places):
@@ -68,7 +69,7 @@ def build(facts: Facts) -> list[Document]:
         for language in form.languages:
             content = _questionnaire(facts, form, settings, language, author)
             if content:
-                name = f"{QUESTIONNAIRES}/{form_id}-{language or 'x'}.docx"
+                name = f"{folder}/{QUESTIONNAIRES}/{form_id}-{language or 'x'}.docx"
                 documents.append(Document(name, content, CLASS))
     return documents
 

@@ -227,7 +227,9 @@ def test_the_column_of_labels_says_in_which_language_they_are() -> None:
                 for name, each in form.choices.items()
             }
             forms[form_id] = replace(form, choices=choices)
-        content = papers(replace(facts, forms=forms), "data_workbook")["donnees.xlsx"]
+        content = papers(replace(facts, forms=forms), "data_workbook")[
+            "donnees.xlsx" if language == "fr" else "data.xlsx"
+        ]
         book = openpyxl.load_workbook(io.BytesIO(content))
         (head,) = ([cell.value for cell in row] for row in book["satisfaction"].iter_rows(min_row=1, max_row=1))
         return {text for text in head if str(text).startswith(("Libellé", "Label", "التسمية"))}

@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from kobo_sync.analysis.quoting import Reader
+from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
 
 NOMINATIVE_PATHS = (
-    "**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", "enrolment/**/*", f"{ASIDE}/**/*", ".*.old/**/*", ".*.new/**/*",
+    *(f"**/*{ending}{below}" for ending in NOMINATIVE for below in ("*", "/**/*")),
+    "badges/**/*", "enrolment/**/*", f"{ASIDE}/**/*", ".*.old/**/*", ".*.new/**/*",
 )  # fmt: skip  # below exports/out/
 PREVIEWS = "previews"
-_OWN_FOLDERS = ("donnees",)  # below exports/out/: what `export` writes has no manifest
+_OWN_FOLDERS = tuple(DATA)  # below exports/out/: what `export` writes has no manifest
 _PEOPLES_FOLDERS = ("config", "forms/media", "exports/annexes", "exports/templates")
 _UNREADABLE = (".parquet",)
 _ZIPS = (".zip", ".docx", ".xlsx", ".docm", ".xlsm", ".odt", ".ods")
