@@ -26,9 +26,6 @@ def identity_values(facts: Facts) -> dict[str, str]:
     mission = facts.config.mission
     zones = [labels.zone(facts, zone.code) for zone in facts.config.zones]
     quota = sum(zone.target for zone in present.zones_of(facts))
-    themes: dict[str, str] = {}
-    for form_id in facts.config.forms_with_role("test"):
-        themes |= facts.config.forms[form_id].themes
     return {
         "mission": mission.document_title,
         "programme": mission.programme or typography.NOTHING,
@@ -37,7 +34,7 @@ def identity_values(facts: Facts) -> dict[str, str]:
         or typography.NOTHING,
         "groupes": typography.listing([labels.group(facts, group.code) for group in facts.config.groups])
         or typography.NOTHING,
-        "themes": typography.listing(list(themes.values())) or typography.NOTHING,
+        "themes": typography.listing(list(letterhead.themes(facts).values())) or typography.NOTHING,
         "zones": typography.listing(zones) or typography.NOTHING,
         "n_zones": typography.number(len(zones)),
         "zone": letterhead.place_name(facts),

@@ -63,11 +63,11 @@ def peoples(facts: Facts) -> list[str]:
     """What people wrote, and what the mission calls its things: longest first."""
     mission, texts = facts.config.mission, set[str]()
     texts |= {mission.title, mission.programme, *(each.name for each in facts.config.organisations)}
-    texts |= {f"{each.short}" for each in facts.config.groups}
+    texts |= {text for each in facts.config.groups for text in each.short.values()}
     for labelled in (*(each.label for each in facts.config.groups), *(each.label for each in facts.config.sessions)):
         texts |= set(labelled.values())
     for settings in facts.config.forms.values():
-        texts |= {*settings.themes.values(), *settings.fields.values()}
+        texts |= {*(text for each in settings.themes.values() for text in each.values()), *settings.fields.values()}
     for form in facts.forms.values():
         texts |= {form.title, form.form_id}
         for question in form.questions:
