@@ -10,7 +10,7 @@ from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.file_names import REPORT, FileName
 from kobo_sync.deliverables import letterhead, report_annexes
-from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.deliverables.live_values import conditions, live_values
 from kobo_sync.deliverables.report_blocks import (
     SUPERSEDED,
     acronyms_of_words,
@@ -110,7 +110,8 @@ def build(facts: Facts) -> list[Document]:
         letterhead.logos(facts),
         parts=report_parts(facts),
         from_words=from_words,
-        needless=needless(facts),
+        needless=needless(facts) | conditions(facts, hold=False),
+        conditions=conditions(facts, hold=True),
     )
     documents = []
     notes: tuple[Note, ...] = ()
