@@ -22,6 +22,7 @@ from kobo_sync.language import typography
 from kobo_sync.language.speaking import LANGUAGES, Code, spoken
 from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import CurrentMission, Mission
+from kobo_sync.workspace.folders import Workspace
 
 P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]
@@ -49,6 +50,11 @@ class Hall(ABC):
     @abstractmethod
     def language(self) -> Code:
         """What pages are told in to a browser that reads none of the program's languages."""
+
+    @property
+    @abstractmethod
+    def home(self) -> Workspace:
+        """The folder of the mission, or of the missions."""
 
     @abstractmethod
     def names_at_hand(self) -> list[str]:
@@ -81,6 +87,11 @@ class Site(Hall):
     def accounts(self) -> Desk:
         """The mission's own desk, or the federation's."""
         return self.federation.desk if self.federation else self.mission.desk
+
+    @property
+    def home(self) -> Workspace:
+        """The mission's own folder, or the federation's."""
+        return self.federation.home if self.federation else self.mission.workspace
 
     @property
     def settings(self) -> Service:
