@@ -18,11 +18,11 @@ from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
 from kobo_sync.forms.xlsform import read_form
+from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.init import is_starters
-from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
 NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER = (f"ADOPT{n:03}" for n in range(1, 6))
@@ -217,26 +217,27 @@ def _media(
 def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
     """Files first, settings last: a run that is cut short leaves settings that name none of them.
 
-    What would make the settings unreadable is not written. Raises: ConfigError, StoreError.
+    What would make the settings unreadable is not written. Raises: ConfigError, StoreError; Busy.
     """
     root = mission.workspace.root
-    settings = root / MISSION_FILE
-    text = with_forms(
-        read_text(settings, MISSION_FILE),
-        [entry_of(project.form_id, project.file, project.guess) for project in projects],
-        {project.form_id: project.asset.asset_uid for project in projects},
-    )
-    lists = lists_of_config(mission)
-    zones = _new_zones(mission, projects, text, lists, findings)
-    parse_config(text, lists | zones, {})
-    for project in projects:
-        write_atomic(root / "forms" / project.file, project.content)
-        for name, content in project.media.items():
-            write_atomic(root / "forms" / "media" / name, content)
-        findings += _differences(mission, project)
-    for file, list_text in zones.items():
-        write_atomic(root / file, list_text.encode())
-    write_atomic(settings, text.encode())
+    with alone(mission):
+        now = current_file(mission, MISSION_FILE)
+        text = with_forms(
+            now.text,
+            [entry_of(project.form_id, project.file, project.guess) for project in projects],
+            {project.form_id: project.asset.asset_uid for project in projects},
+        )
+        lists = lists_of_config(mission)
+        zones = _new_zones(mission, projects, text, lists, findings)
+        parse_config(text, lists | zones, {})
+        for project in projects:
+            write_atomic(root / "forms" / project.file, project.content)
+            for name, content in project.media.items():
+                write_atomic(root / "forms" / "media" / name, content)
+            findings += _differences(mission, project)
+        for file, list_text in zones.items():
+            write_atomic(root / file, list_text.encode())
+        rewrite(mission, now, text, by="kobo-sync adopt")
 
 
 def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
