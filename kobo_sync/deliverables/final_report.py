@@ -112,6 +112,7 @@ def build(facts: Facts) -> list[Document]:
         from_words=from_words,
         needless=needless(facts) | conditions(facts, hold=False),
         conditions=conditions(facts, hold=True),
+        mission=facts.config.mission.id or facts.config.mission.code,
     )
     documents = []
     notes: tuple[Note, ...] = ()

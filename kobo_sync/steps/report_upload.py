@@ -165,13 +165,22 @@ def _own_parts(mission: Mission, content: bytes) -> Parts:
             "this file is not the report that kobo-sync made: it has none of its marks",
             hint="take the report from this page, write in that one, and save it as .docx",
         )
-    here = _parts_here(mission)
-    if parts.title not in {typography.spaced(mission.config.mission.document_title), here.title if here else ""}:
+    if not _is_this_mission_s(mission, parts):
         raise ReportRefused(
             "this is the report of another mission",
             hint="take the report from this page, and write in that one",
         )
     return parts
+
+
+def _is_this_mission_s(mission: Mission, parts: Parts) -> bool:
+    """Whether a report is of this mission: by its id; where it says none, or the mission has none, by its title."""
+    own, here = mission.config.mission, _parts_here(mission)
+    if own.id and parts.mission == own.id:
+        return True
+    if parts.mission not in ("", own.code, here.mission if here else ""):
+        return False
+    return parts.title in {typography.spaced(own.document_title), here.title if here else ""}
 
 
 def _parts_here(mission: Mission) -> Parts | None:

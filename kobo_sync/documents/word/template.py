@@ -70,7 +70,7 @@ class Content:
     has not, and with them their sentences, and sections that have nothing else; what follows is numbered anew.
     *conditions* are the marks ``si:…`` that hold: they vanish, their paragraphs stay.
     *from_words* are blocks made from the words of the document itself (its acronyms), when all else stands.
-    *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
+    *mission* tells the document from that of another mission of the same title. *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
 
     values: Mapping[str, str]
@@ -82,6 +82,7 @@ class Content:
     from_words: Mapping[str, Callable[[str], Block]] = field(default_factory=dict)
     needless: frozenset[str] = frozenset()
     conditions: frozenset[str] = frozenset()
+    mission: str = ""
 
 
 @dataclass(frozen=True)
