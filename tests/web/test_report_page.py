@@ -121,7 +121,7 @@ def of_another_mission(content: bytes, mission: str, title: str = "") -> bytes:
 
 def test_the_report_of_another_mission_of_the_same_title_is_told_apart(office: Office) -> None:
     client, before = office.client("lea"), place(office).read_bytes()
-    refusal = "est celui d’une autre mission"
+    refusal = "c’est le rapport d’une autre mission"
     assert refusal in upload(client, of_another_mission(before, "another0"))
     assert refusal in upload(client, of_another_mission(before, "", "Une autre mission"))
     assert refusal not in upload(client, of_another_mission(before, ""))  # of an older program: its title tells
@@ -133,7 +133,7 @@ def test_a_mission_that_was_renamed_knows_its_report_by_the_id(office: Office) -
     own = mission.config.mission.id or mission.config.mission.code
     assert parts_of(before, NAME).mission == own  # type: ignore[union-attr]
     renamed = of_another_mission(before, own, "Un titre d’avant")
-    assert ("est celui d’une autre mission" in upload(client, renamed)) != bool(mission.config.mission.id)
+    assert ("c’est le rapport d’une autre mission" in upload(client, renamed)) != bool(mission.config.mission.id)
 
 
 def test_an_earlier_report_is_brought_back_by_the_same_way(office: Office) -> None:
