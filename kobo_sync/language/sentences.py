@@ -34,6 +34,8 @@ _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
 _QUOTED = re.compile(r"(['\"`«]).*(['\"`»])", re.S)
+_ITEM = r"[^\s,:;()“”«»\"'`=<>{}]+(?: [^\s,:;()“”«»\"'`=<>{}]+){0,4}"
+_LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})+")  # of names, short ones: no prose and no formula
 _JOINTS = {
     "fr": {": ": "\u00a0: ", "; ": "\u202f; ", " and ": " et "},
     "ar": {" → ": " ← ", " and ": " و", " : ": ": ", "; ": "؛ ", " ; ": "؛ ", ", ": "، ", " et ": " و"},
@@ -208,10 +210,16 @@ def _sentence(text: str, language: Code, depth: int, *, is_head: bool = False) -
         values = each.values(text)
         if values is not None:
             return "".join(
-                _translated(part, language, depth + 1) if is_value else part
+                _value(part, language, depth + 1) if is_value else part
                 for part, is_value in each.told(language, values)
             )
     return None
+
+
+def _value(text: str, language: Code, depth: int) -> str:
+    """A value of a sentence: its own sentences translated; a list of names is joined as *language* joins them."""
+    told = _translated(text, language, depth)
+    return told.replace(", ", _JOINTS[language].get(", ", ", ")) if _LIST.fullmatch(text) else told
 
 
 def _form(forms: Sequence[str], value: str, language: Code) -> str:

@@ -14,6 +14,7 @@ from kobo_sync.config.file_names import NOMINATIVE
 from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 from kobo_sync.model import Manifest
 from kobo_sync.web.previews import preview
@@ -259,7 +260,7 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
     return {
         **place,
         "as_of": manifest.as_of,
-        "n_submissions": f"≤ {sum(manifest.submissions.values())}",  # each form's is to the ten above
+        "n_submissions": f"≤ {typography.number(sum(manifest.submissions.values()))}",  # each form's is to the ten above
         "fingerprint": manifest.fingerprint,
         "preview": pdfs[0] if pdfs else None,
         "changes": next((path for path, maker in makers.items() if maker == "changes"), None),
