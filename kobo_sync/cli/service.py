@@ -39,13 +39,13 @@ _GENERATE = click.option("--generate", is_flag=True, help="Make a password and p
 def _service_of_all(federation: Federation, *, as_json: bool, **options: Any) -> None:
     from kobo_sync.cli.many import serve_many
 
-    with _announced(federation.home, lambda: federation.desk, "kobo-sync open --workspaces FOLDER") as shown:
+    with _announced(federation.home, lambda: federation.desk, of_many=True) as shown:
         serve_many(federation, listen, **options, shown=shown)
 
 
 @contextmanager
-def _announced(home: Workspace, desk: Callable[[], Desk], first: str) -> Iterator[Callable[[str], None]]:
-    """What is told the address of the pages in *home*: others find it until the end; *first* makes the first account."""
+def _announced(home: Workspace, desk: Callable[[], Desk], *, of_many: bool = False) -> Iterator[Callable[[str], None]]:
+    """What is told the address of the pages in *home*, where others find it until the end."""
     from contextlib import ExitStack, suppress
 
     from kobo_sync.cli.console import warn
@@ -57,7 +57,9 @@ def _announced(home: Workspace, desk: Callable[[], Desk], first: str) -> Iterato
         with suppress(Busy):  # a second service beside the first one
             closing.enter_context(showing(home))(url)
         if not accounts.users(desk()):
-            warn(f"  → no account yet: `{first}` makes the first one, in the browser")
+            warn(
+                f"  → no account yet: `kobo-sync open{' --workspaces FOLDER' * of_many}` makes the first one, in the browser"
+            )
 
     with ExitStack() as closing:
         yield shown
@@ -78,7 +80,7 @@ def service_command(mission: Mission, host: str | None, port: int | None, no_pag
 
     SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
     """
-    with _announced(mission.workspace, lambda: mission.desk, "kobo-sync open") as shown:
+    with _announced(mission.workspace, lambda: mission.desk) as shown:
         serve(mission, host, port, pages=not no_pages, jobs=not no_jobs, shown=shown)
 
 

@@ -249,7 +249,7 @@ def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding
             findings += _differences(mission, project)
         for file, list_text in zones.items():
             write_atomic(root / file, list_text.encode())
-        rewrite(mission, now, text, by="kobo-sync adopt")
+        rewrite(mission, now, text, by="adopt")
 
 
 def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:

@@ -20,6 +20,7 @@ from kobo_sync.model import Manifest
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.words import CLASSES
+from kobo_sync.workspace.encryption import SUFFIX
 from kobo_sync.workspace.manifests import MANIFEST, class_of_zip, manifest_of
 
 READERS_SEE = ("aggregate", "public")
@@ -234,8 +235,9 @@ def _manifest(place: str) -> Manifest:
 def _zips(place: str) -> list[File]:
     out = site().mission.workspace.out
     bundles = []
-    for suffix in ("", *NOMINATIVE):
-        path = out / f"{place}{suffix}.zip"
+    endings = ((each, ending) for each in NOMINATIVE for ending in ("", SUFFIX))
+    for suffix, ending in (("", ""), *endings):
+        path = out / f"{place}{suffix}.zip{ending}"
         if path.is_file():
             classification: str = "nominative" if suffix else class_of_zip(path)
             bundles.append(File(path.name, path.name, classification, path.stat().st_size))
