@@ -353,7 +353,7 @@ def _differences(mission: Mission, project: Project) -> list[Finding]:
         message = f"it speaks {', '.join(named)}; mission.languages are {', '.join(languages)}"
         hint = f"write its languages in mission.languages of {MISSION_FILE}, the first one first"
         findings.append(Finding(LANGUAGES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
-    asked = [*project.form.questions, *project.form.sections]
+    asked: list[Question | Section] = [*project.form.questions, *project.form.sections]
     unknown = [f"{each.name} ({each.kind})" for each in asked if not _is_known(each)]
     if unknown:
         shown = ", ".join(unknown[:_MOST_NAMED]) + (", …" if len(unknown) > _MOST_NAMED else "")

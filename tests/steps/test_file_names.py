@@ -44,7 +44,7 @@ def test_documents_in_another_language_have_its_names_and_none_of_before(
     for shape in ("csv", "geojson", "xlsx"):
         export(built.mission, shape)
         export(built.mission, shape, nominative=True)
-    assert {"nord/outils-andragogiques/1-plan-de-seance.docx", "nord-nominatif.zip", "donnees/lisez-moi.txt"} <= names(
+    assert {"nord/outils-andragogiques/6-texte-de-consentement.docx", "nord-nominatif.zip", "donnees/lisez-moi.txt"} <= names(
         built.out
     )
     report = built.out / "mission" / "rapport-final.docx"
@@ -69,7 +69,7 @@ def test_documents_in_another_language_have_its_names_and_none_of_before(
         "nord/attendance-list.pdf",
         "nord/zone-sheet.pdf",
         "nord/data.xlsx",
-        "nord/tools/1-session-plan.docx",
+        "nord/tools/6-consent-texts.docx",
         "nord/tools/questionnaires/personnes-fr.docx",
         "mission/final-report.docx",
         "mission/changes.docx",
