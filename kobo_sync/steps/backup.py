@@ -54,9 +54,7 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
     counts = {"files": copy.n_files, "bytes": n_bytes, "removed": len(removed)}
     lines = [f"{target}: {copy.n_files} files, {n_bytes} bytes", *(f"removed {name}" for name in removed)]
     if is_encrypted:
-        lines.append(
-            f"encrypted for {len(encryption.recipients)} recipients: without one of their keys it opens nothing"
-        )
+        lines.append(f"encrypted; recipients: {len(encryption.recipients)}; without a key of theirs it opens nothing")
     findings = []
     if mission.config.files.url:
         message = f"attached files are kept at {mission.config.files.url}: they are not in this backup"

@@ -348,7 +348,7 @@ def _at_rest(mission: Mission) -> Iterator[Examined]:
     settings = mission.config.encryption
     if settings.recipients:
         n = len(recipients_of(settings.recipients))
-        yield Examined("encryption", f"{n} recipients can open backups that are encrypted and nominative zips")
+        yield Examined("encryption", f"recipients of what is encrypted: {n}")
 
 
 def _classes(mission: Mission) -> Iterator[Examined]:

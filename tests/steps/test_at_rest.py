@@ -171,7 +171,7 @@ def test_doctor_says_whether_the_disk_is_encrypted_where_the_system_can_tell(hel
     expected = {True: "on an encrypted disk", False: "not encrypted", None: "cannot tell"}[
         is_encrypted(held.workspace.root)
     ]
-    assert expected in lines[0] and "1 recipients" in lines[1]
+    assert expected in lines[0] and "encrypted: 1" in lines[1]
 
 
 KEYRING = """
