@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from kobo_sync.analysis import labels
@@ -21,7 +21,7 @@ from kobo_sync.deliverables.report_blocks import (
     report_values,
 )
 from kobo_sync.documents.word import living, styles, writer
-from kobo_sync.documents.word.template import Content, Note
+from kobo_sync.documents.word.template import Block, Content, Note
 from kobo_sync.errors import DocumentError
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later
@@ -89,11 +89,10 @@ def build(facts: Facts) -> list[Document]:
     Raises: DocumentError when the template or the held file cannot be read.
     """
     zones = _zone_sets(facts)
-    from_words = {"sigles": partial(acronyms_of_words, facts)}
     path = PATH.of(facts.config)
     previous = facts.previous_files.get(PATH.among(facts.previous_files, facts.config))
     if facts.unchanged and previous is not None:
-        words_alone = Content({}, {}, facts.as_of, from_words=from_words)
+        words_alone = Content({}, {}, facts.as_of, from_words=_from_words(facts))
         living_report = living.reread(previous, words_alone, path)
         findings = (
             *_findings(facts, living_report.notes),
@@ -101,19 +100,7 @@ def build(facts: Facts) -> list[Document]:
             *_unexplained(facts, living_report),
         )
         return [Document(path, _coloured(facts, living_report), CLASS, findings), *_annexes(facts)]
-    blocks = report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()})
-    content = Content(
-        live_values(facts) | report_values(facts),
-        blocks,
-        facts.as_of,
-        not facts.final,
-        letterhead.logos(facts),
-        parts=report_parts(facts),
-        from_words=from_words,
-        needless=needless(facts) | conditions(facts, hold=False),
-        conditions=conditions(facts, hold=True),
-        mission=facts.config.mission.id or facts.config.mission.code,
-    )
+    content = _content(facts, zones)
     documents = []
     notes: tuple[Note, ...] = ()
     unexplained: list[Finding] = []
@@ -144,6 +131,26 @@ def build(facts: Facts) -> list[Document]:
     findings = (*_findings(facts, notes), *_completeness(facts, zones, blocks_there), *unexplained)
     first = documents[0]
     return [Document(first.path, first.content, CLASS, findings), *documents[1:], *_annexes(facts)]
+
+
+def _content(facts: Facts, zones: Mapping[str, Manifest]) -> Content:
+    """What fills the report; *zones* are the zones' own sets."""
+    return Content(
+        live_values(facts) | report_values(facts),
+        report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()}),
+        facts.as_of,
+        not facts.final,
+        letterhead.logos(facts),
+        parts=report_parts(facts),
+        from_words=_from_words(facts),
+        needless=needless(facts) | conditions(facts, hold=False),
+        conditions=conditions(facts, hold=True),
+        mission=facts.config.mission.id or facts.config.mission.code,
+    )
+
+
+def _from_words(facts: Facts) -> dict[str, Callable[[str], Block]]:
+    return {"sigles": partial(acronyms_of_words, facts)}
 
 
 def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
