@@ -30,7 +30,8 @@ def one_time_link(token: str) -> Answer:
     if link is None:
         abort(410)
     accounts.end_link_try(desk, address)
-    forget_door(hall().home)
+    if not link.username:
+        forget_door(hall().home)
     if request.method != "POST":
         return _page(link)
     password = request.form.get("password", "")
