@@ -44,9 +44,11 @@ def test_documents_in_another_language_have_its_names_and_none_of_before(
     for shape in ("csv", "geojson", "xlsx"):
         export(built.mission, shape)
         export(built.mission, shape, nominative=True)
-    assert {"nord/outils-andragogiques/6-texte-de-consentement.docx", "nord-nominatif.zip", "donnees/lisez-moi.txt"} <= names(
-        built.out
-    )
+    assert {
+        "nord/outils-andragogiques/6-texte-de-consentement.docx",
+        "nord-nominatif.zip",
+        "donnees/lisez-moi.txt",
+    } <= names(built.out)
     report = built.out / "mission" / "rapport-final.docx"
     document = open_docx(str(report))
     document.paragraphs[-1].add_run(" Written by the consultant.")
