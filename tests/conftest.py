@@ -214,7 +214,7 @@ class Field:
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> Iterator[None]:
-    """Passwords of tests are kept at a sixteenth of the product's cost, which tests/desk/test_passwords.py shows."""
+    """Passwords of tests are kept at a sixteenth of the product's cost, which tests/desk/test_kept_passwords.py shows."""
 
     def scrypt(password: str) -> str:
         return generate_password_hash(password, method="scrypt:2048:8:1")
