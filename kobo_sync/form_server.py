@@ -160,6 +160,10 @@ class FormServer(Protocol):
 
     # ── forms, their versions and media ──
 
+    def projects(self) -> list[tuple[int, str]]:
+        """Number and name of each project that the account sees, where a mission is one of them; none where each form is a project."""
+        ...
+
     def assets(self) -> list[Asset]:
         """Every form that the account sees."""
         ...

@@ -25,6 +25,14 @@ RATES = {
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
 MOST_CARDS = 4  # zones; more are a table
+# What the table of zones may be narrowed down to, and whether a zone is that, by what is shown of it and its open findings.
+REACHED, BELOW, EMPTY, TO_DEAL_WITH = "atteint", "en-cours", "vide", "constats"
+STATES = {
+    REACHED: (later("quota reached"), lambda zone, _: (zone["quota_share"] or 0) >= 1),
+    BELOW: (later("below the quota"), lambda zone, _: zone["quota_share"] is not None and zone["quota_share"] < 1),
+    EMPTY: (later("no data received"), lambda zone, _: not zone["as_of"]),
+    TO_DEAL_WITH: (later("findings to deal with"), lambda _, n_findings: n_findings > 0),
+}
 ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
 
@@ -48,16 +56,23 @@ def dashboard(code: str = "") -> Answer:
     if code and code not in [place["code"] for place in places]:
         abort(404)
     rows = places[1:] if len(places) > MOST_CARDS + 1 and not code else []
+    n_findings = _n_findings() if rows and person().may_act else {}
+    states = _states(rows)
+    state = request.args.get("etat", "") if request.args.get("etat") in states else ""
     chosen = [place for place in places if place["code"] == code] if code or rows else places
     return render_template(
         "dashboard.html",
         places=chosen,
         code=code,
-        rows=in_order(rows, request.args.get("tri", ""), request.args.get("nom", "")),
+        rows=in_order(
+            _those(rows, state, n_findings), request.args.get("tri", ""), request.args.get("nom", ""), n_findings
+        ),
         n_rows=len(rows),
         order=request.args.get("tri", ""),
-        wanted=request.args.get("nom", ""),
-        n_findings=_n_findings(),
+        part=request.args.get("nom", ""),
+        states=states,
+        state=state,
+        n_findings=n_findings,
         as_of=content["as_of"] if content else None,
         made_at=snapshot[2] if snapshot else None,
         next_at=min(hours.values(), default=None),
@@ -72,8 +87,8 @@ def dashboard(code: str = "") -> Answer:
     )
 
 
-def in_order(places: list[dict[str, Any]], order: str, part: str) -> list[dict[str, Any]]:
-    """Those whose name holds *part*, by name, or with *order* ``taux`` the least of their quota first.
+def in_order(places: list[dict[str, Any]], order: str, part: str, n_findings: dict[str, int]) -> list[dict[str, Any]]:
+    """Those whose name holds *part*, by name, or with *order* ``taux`` the least of their quota first, ``constats`` the most findings.
 
     By what is shown alone: an order by hidden numbers would tell them.
     """
@@ -82,7 +97,21 @@ def in_order(places: list[dict[str, Any]], order: str, part: str) -> list[dict[s
     named.sort(key=lambda each: each[0].casefold())
     if order == "taux":
         named.sort(key=lambda each: (each[1]["quota_share"] is None, each[1]["quota_share"] or 0))
+    elif order == "constats":
+        named.sort(key=lambda each: -n_findings.get(each[1]["code"], 0))
     return [place for _, place in named]
+
+
+def _states(zones: list[dict[str, Any]]) -> dict[str, str]:
+    """What *zones* may be narrowed down to: quotas where there are any, findings for those who deal with them."""
+    has_quota = any(zone["quota"] for zone in zones)
+    offered = {REACHED: has_quota, BELOW: has_quota, EMPTY: True, TO_DEAL_WITH: person().may_act}
+    return {code: STATES[code][0] for code, is_offered in offered.items() if is_offered}
+
+
+def _those(zones: list[dict[str, Any]], state: str, n_findings: dict[str, int]) -> list[dict[str, Any]]:
+    """The zones that are *state*; all without one."""
+    return [zone for zone in zones if not state or STATES[state][1](zone, n_findings.get(zone["code"], 0))]
 
 
 def _n_findings() -> dict[str, int]:
