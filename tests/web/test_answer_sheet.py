@@ -64,7 +64,7 @@ ANSWERS = {
 ROOT = "22222222-2222-4222-8222-000000000001"
 
 
-def _with_form(office: Office) -> Form:
+def with_form(office: Office) -> Form:
     """The mission asks this form too."""
     root = office.field.mission.workspace.root
     (root / "forms" / "foyers.md").write_text(FOYERS, "utf-8")
@@ -76,7 +76,8 @@ def _with_form(office: Office) -> Form:
     return office.field.mission.forms["foyers"]
 
 
-def _receive(office: Office, form: Form, **more: object) -> None:
+def receive(office: Office, form: Form, **more: object) -> None:
+    """Row 900 came, with *more* of the server's."""
     row = {"_id": 900, "_uuid": ROOT, "_submission_time": "2025-02-12T09:30:00", "_submitted_by": "agent7", **ANSWERS}
     mirror = Mirror(office.field.mission.store, form)
     mirror.prepare()
@@ -84,7 +85,7 @@ def _receive(office: Office, form: Form, **more: object) -> None:
 
 
 def test_groups_are_headings_and_each_repeat_is_one_table(office: Office) -> None:
-    _with_form(office)
+    with_form(office)
     questions = Questions(office.field.mission, ["foyers"])
     lieu, parcelle, culture, total = sheet(ANSWERS, questions, with_names=True)
     assert lieu.headings == ("Lieu",), "a group without a label is none"
@@ -101,11 +102,11 @@ def test_groups_are_headings_and_each_repeat_is_one_table(office: Office) -> Non
 
 
 def test_the_page_shows_tables_and_who_did_what_on_the_server(office: Office) -> None:
-    form = _with_form(office)
-    _receive(office, form)
+    form = with_form(office)
+    receive(office, form)
     office.field.clock.forward(hours=1)
     status = {"uid": "validation_status_approved", "by_whom": "maha", "timestamp": 1739360000}
-    _receive(office, form, _validation_status=status)
+    receive(office, form, _validation_status=status)
     text = office.client("nora").get(f"/lignes/foyers/{ROOT}").text
     assert "<bdi>Parcelle</bdi><bdi>Culture</bdi></h3>" in text and '<bdi dir="ltr">2.1</bdi>' in text
     assert "12/02/2025 10:30, par agent7" in text, "on the mission's clock"

@@ -6,12 +6,13 @@ import pytest
 from web_office import Office
 
 from kobo_sync.desk import worklist
-from kobo_sync.desk.database import Desk
 from kobo_sync.model import Finding
 
 
-def _sixty(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = office.field.mission.desk.snapshot("dashboard")
+def sixty(office: Office) -> None:
+    """The dashboard has that many zones, z00 to z59, named from the last to the first."""
+    desk = office.field.mission.desk
+    before = desk.snapshot("dashboard")
     assert before is not None
     content, fingerprint, made_at = before
     zones = []
@@ -19,15 +20,12 @@ def _sixty(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         published = content["zones"][0]["published"] | {"present": str(n), "quota_share": n / 60}
         one = content["zones"][0] | {"code": f"z{n:02}", "labels": {"fr": f"Zone d’essai {59 - n:02}"}}
         zones.append(one | {"quota_share": n / 60, "published": published})
-    many = (content | {"zones": zones}, fingerprint, made_at)
-    monkeypatch.setattr(Desk, "snapshot", lambda _desk, _name: many)
+    desk.put_snapshot("dashboard", content | {"zones": zones}, fingerprint, made_at)
 
 
 @pytest.mark.parametrize("username", ["maha", "rachid"])
-def test_sixty_zones_are_a_table_with_order_and_filter(
-    office: Office, username: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _sixty(office, monkeypatch)
+def test_sixty_zones_are_a_table_with_order_and_filter(office: Office, username: str) -> None:
+    sixty(office)
     client = office.client(username)
     text = client.get("/").text
     assert text.count('href="/zones/') == 60 and text.index("/zones/z59") < text.index("/zones/z00")
@@ -40,10 +38,8 @@ def test_sixty_zones_are_a_table_with_order_and_filter(
     assert client.get("/zones/nowhere").status_code == 404
 
 
-def test_zones_are_narrowed_by_their_state_and_sorted_by_what_is_to_be_done(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _sixty(office, monkeypatch)
+def test_zones_are_narrowed_by_their_state_and_sorted_by_what_is_to_be_done(office: Office) -> None:
+    sixty(office)
     findings = [
         Finding("DATA002", "warning", f"p {zone} {n}", "x", zone=zone, root_uuid=f"{zone}{n}")
         for zone, most in (("z07", 2), ("z20", 3))
