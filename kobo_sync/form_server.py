@@ -75,6 +75,14 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """An edit of a submission: when, and by which account or phone."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True)
 class Features:
     """What a kind of server has; what it lacks the job does otherwise, or tells."""
 
@@ -262,6 +270,10 @@ class FormServer(Protocol):
 
     def events(self, asset_uid: str, since: datetime) -> list[tuple[str, str]] | None:
         """(action, root uuid) of edits, validations and deletions since then; None where that cannot be asked."""
+        ...
+
+    def edits(self, asset_uid: str, server_key: str, root_uuid: str, since: datetime) -> list[Edit]:
+        """Who edited a submission, oldest first, as far as the server tells: those of its newest thousand events since then."""
         ...
 
     def light_pages(self, asset_uid: str) -> Iterator[Sequence[LightRow]]:

@@ -11,16 +11,20 @@ from kobo_sync.analysis.changes import changes
 from kobo_sync.desk import access_log
 from kobo_sync.desk.row_findings import findings_of_row
 from kobo_sync.desk.worklist import Item
+from kobo_sync.errors import ConfigError, KoboError
+from kobo_sync.form_server import Edit
 from kobo_sync.language.catalogue import later, t
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Submission
 from kobo_sync.rows.listing import parse_submission
+from kobo_sync.steps.row_edits import edits_of_row
 from kobo_sync.store.history import Revision, revisions_of
 from kobo_sync.store.row_files import RowFile, files_of_row
 from kobo_sync.web.answer_sheet import sheet
 from kobo_sync.web.compared_rows import Line, Questions, Row, row_of, side_by_side
 from kobo_sync.web.quality import STATES
 from kobo_sync.web.site import Answer, actors, person, site
+from kobo_sync.web.texts import with_cure
 from kobo_sync.web.words import SEVERITIES
 
 PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what a browser shows and no script hides in
@@ -103,8 +107,11 @@ def submission(form_id: str, root_uuid: str) -> Answer:
             *((each.rows[1].form_id, each.rows[1].root_uuid) for each in compared),
         ]:
             _log(f"rows/{form}/{root}")
+    edits, fault = _edits(form_id, root_uuid, newest.submitted_at) if "serveur" in request.args else (None, "")
     return render_template(
         "submission.html",
+        edits=edits,
+        fault=fault,
         form_id=form_id,
         row=row_of(mission, form_id, root_uuid, newest),
         is_deleted=is_deleted,
@@ -120,6 +127,14 @@ def submission(form_id: str, root_uuid: str) -> Answer:
         severities=SEVERITIES,
         states=STATES,
     )
+
+
+def _edits(form_id: str, root_uuid: str, since: datetime) -> tuple[list[Edit], str]:
+    """Who edited the row, as the server tells it now, and why it does not tell."""
+    try:
+        return edits_of_row(site().mission, form_id, root_uuid, since), ""
+    except (KoboError, ConfigError) as error:
+        return [], with_cure(error.message, error.hint)
 
 
 def _compared(

@@ -24,7 +24,7 @@ def test_staff_go_from_a_finding_to_both_rows_and_to_the_server(office: Office, 
     page.wait_for_url(f"{pages}/lignes/foyers/{ROOT}")
     table = page.locator("table:has(caption:text-is('Parcelle, Culture'))")
     assert table.locator("tbody tr").count() == 3 and "Eau – Puits" in table.inner_text()
-    assert [each.path for each in access_log.downloads(office.field.mission.desk)][0] == f"rows/foyers/{ROOT}"
+    assert access_log.downloads(office.field.mission.desk, 1)[0].path == f"rows/foyers/{ROOT}"
     page.click("text=même foyer")
     page.wait_for_url("**/qualite/*")
     page.context.close()

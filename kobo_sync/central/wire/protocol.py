@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kobo_sync.errors import KoboUnexpected
+from kobo_sync.form_server import Edit
 from kobo_sync.model import Asset, MediaFile, Validation
 from kobo_sync.rows.bodies import parse_object
 
@@ -185,6 +186,17 @@ def parse_projects(body: bytes) -> list[tuple[int, str]]:
     projects = parse_list(body)
     with known_shape():
         return [(int(project["id"]), str(project["name"])) for project in projects]
+
+
+def parse_edits(body: bytes) -> list[Edit]:
+    """The edits of a submission, oldest first, of its versions with their submitters [f32]: the first one is no edit. Raises: KoboUnexpected."""
+    versions = parse_list(body)
+    with known_shape():
+        edits = [
+            Edit(datetime.fromisoformat(each["createdAt"]), str((each.get("submitter") or {}).get("displayName") or ""))
+            for each in versions
+        ]
+    return sorted(edits, key=lambda edit: edit.at)[1:]
 
 
 def rights_of(verbs: frozenset[str]) -> frozenset[str]:
