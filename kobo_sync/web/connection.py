@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
@@ -14,6 +15,7 @@ from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.guessing import SURE_ENOUGH, guess
 from kobo_sync.language.catalogue import t
 from kobo_sync.steps import connect
+from kobo_sync.steps.adopt import SeenProject
 from kobo_sync.steps.init import server_for_phones
 from kobo_sync.web.form_drafts import in_one
 from kobo_sync.web.site import Answer, administrators, person, site
@@ -116,7 +118,7 @@ def _page(given: connect.Connection, **found: Any) -> Answer:
 def projects() -> Answer:
     """The projects that the account sees, and what the last adoptions took and guessed."""
     mission, fault = site().mission, ""
-    seen: list[Any] = []
+    seen: list[SeenProject] = []
     try:
         seen = connect.projects_there(mission)
     except KoboSyncError as error:
@@ -133,7 +135,7 @@ def projects() -> Answer:
         running=running,
         last=newest_run_id(),
         adoptions=[run for run in runs.last_runs(mission.desk, LOOKED_AT, job="adopt") if run.ended_at],
-        adopted=[_guessed(form_id) for form_id in mission.config.server.assets if form_id in mission.forms],
+        adopted=[_guessed(form_id) for form_id in _adopted(seen) if form_id in mission.forms],
         severities=SEVERITIES,
     )
 
@@ -154,6 +156,15 @@ def adopt_projects() -> Answer:
     else:
         flash(t("No project was ticked."), "error")
     return redirect(url_for("projects"))
+
+
+def _adopted(seen: Sequence[SeenProject]) -> list[str]:
+    """The forms that were taken from the server: those that the settings name, or where each is called there as here, those never deployed."""
+    mission = site().mission
+    if not mission.is_central:
+        return list(mission.adopted)
+    deployed = mission.store.deployments()
+    return [each.form_id for each in seen if each.form_id and each.form_id not in deployed]
 
 
 def _guessed(form_id: str) -> dict[str, Any]:

@@ -116,4 +116,5 @@ def test_the_forms_of_the_project_are_listed_and_adopted(on_central: ON_CENTRAL)
     workshop.carry_out_all()
     run = runs.last_runs(workshop.mission.desk, 1)[0]
     assert (run.job, run.status) == ("adopt", "done"), run.report
-    assert "ici comme personnes" in client.get("/serveur/projets").text
+    text = client.get("/serveur/projets").text
+    assert "ici comme personnes" in text and "sûr à 95" in text

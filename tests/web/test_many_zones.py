@@ -17,9 +17,14 @@ def sixty(office: Office) -> None:
     content, fingerprint, made_at = before
     zones = []
     for n in range(60):
-        published = content["zones"][0]["published"] | {"present": str(n), "quota_share": n / 60}
+        published = content["zones"][0]["published"] | {
+            "present": str(n),
+            "quota_share": n / 60,
+            "rates": {"satisfaction": ("≈", n / 60)},
+        }
         one = content["zones"][0] | {"code": f"z{n:02}", "labels": {"fr": f"Zone d’essai {59 - n:02}"}}
-        zones.append(one | {"quota_share": n / 60, "published": published})
+        rates = [{"name": "satisfaction", "sign": "", "value": n / 60}]
+        zones.append(one | {"quota_share": n / 60, "published": published, "rates": rates})
     desk.put_snapshot("dashboard", content | {"zones": zones}, fingerprint, made_at)
 
 
@@ -60,4 +65,5 @@ def test_zones_are_narrowed_by_their_state_and_sorted_by_what_is_to_be_done(offi
     reader = office.client("rachid").get("/?tri=constats&etat=constats").text
     assert reader.count('href="/zones/') == 60 and "à traiter" not in reader, (
         "findings are for those who deal with them"
+    assert 'aria-label="Satisfaction ≈ 50' in reader, "as the papers tell it"
     )
