@@ -162,7 +162,7 @@ def _adopted(seen: Sequence[SeenProject]) -> list[str]:
     """The forms that were taken from the server: those that the settings name, or where each is called there as here, those never deployed."""
     mission = site().mission
     if not mission.is_central:
-        return list(mission.adopted)
+        return list(mission.config.server.assets)
     deployed = mission.store.deployments()
     return [each.form_id for each in seen if each.form_id and each.form_id not in deployed]
 

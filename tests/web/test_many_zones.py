@@ -65,5 +65,5 @@ def test_zones_are_narrowed_by_their_state_and_sorted_by_what_is_to_be_done(offi
     reader = office.client("rachid").get("/?tri=constats&etat=constats").text
     assert reader.count('href="/zones/') == 60 and "à traiter" not in reader, (
         "findings are for those who deal with them"
-    assert 'aria-label="Satisfaction ≈ 50' in reader, "as the papers tell it"
     )
+    assert 'aria-label="Satisfaction ≈ 50' in reader, "as the papers tell it"
