@@ -68,6 +68,7 @@ def dashboard(code: str = "") -> Answer:
             _those(rows, state, n_findings), request.args.get("tri", ""), request.args.get("nom", ""), n_findings
         ),
         n_rows=len(rows),
+        has_rates=any(row["rates"] for row in rows),
         order=request.args.get("tri", ""),
         part=request.args.get("nom", ""),
         states=states,
