@@ -25,13 +25,12 @@ RATES = {
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
 MOST_CARDS = 4  # zones; more are a table
-# What the table of zones may be narrowed down to, and whether a zone is that, by what is shown of it and its open findings.
-REACHED, BELOW, EMPTY, TO_DEAL_WITH = "atteint", "en-cours", "vide", "constats"
+# What the table of zones may be narrowed down to.
 STATES = {
-    REACHED: (later("quota reached"), lambda zone, _: (zone["quota_share"] or 0) >= 1),
-    BELOW: (later("below the quota"), lambda zone, _: zone["quota_share"] is not None and zone["quota_share"] < 1),
-    EMPTY: (later("no data received"), lambda zone, _: not zone["as_of"]),
-    TO_DEAL_WITH: (later("findings to deal with"), lambda _, n_findings: n_findings > 0),
+    "atteint": later("quota reached"),
+    "en-cours": later("below the quota"),
+    "vide": later("no data received"),
+    "constats": later("findings to deal with"),
 }
 ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
@@ -65,7 +64,10 @@ def dashboard(code: str = "") -> Answer:
         places=chosen,
         code=code,
         rows=in_order(
-            _those(rows, state, n_findings), request.args.get("tri", ""), request.args.get("nom", ""), n_findings
+            [row for row in rows if _is_so(row, state, n_findings)],
+            request.args.get("tri", ""),
+            request.args.get("nom", ""),
+            n_findings,
         ),
         n_rows=len(rows),
         has_rates=any(row["rates"] for row in rows),
@@ -106,13 +108,20 @@ def in_order(places: list[dict[str, Any]], order: str, part: str, n_findings: di
 def _states(zones: list[dict[str, Any]]) -> dict[str, str]:
     """What *zones* may be narrowed down to: quotas where there are any, findings for those who deal with them."""
     has_quota = any(zone["quota"] for zone in zones)
-    offered = {REACHED: has_quota, BELOW: has_quota, EMPTY: True, TO_DEAL_WITH: person().may_act}
-    return {code: STATES[code][0] for code, is_offered in offered.items() if is_offered}
+    offered = {"atteint": has_quota, "en-cours": has_quota, "vide": True, "constats": person().may_act}
+    return {code: STATES[code] for code, is_offered in offered.items() if is_offered}
 
 
-def _those(zones: list[dict[str, Any]], state: str, n_findings: dict[str, int]) -> list[dict[str, Any]]:
-    """The zones that are *state*; all without one."""
-    return [zone for zone in zones if not state or STATES[state][1](zone, n_findings.get(zone["code"], 0))]
+def _is_so(zone: dict[str, Any], state: str, n_findings: dict[str, int]) -> bool:
+    """Whether a zone is *state*, by what is shown of it and its open findings; all are without one."""
+    share = zone["quota_share"]
+    if state == "atteint":
+        return share is not None and share >= 1
+    if state == "en-cours":
+        return share is not None and share < 1
+    if state == "vide":
+        return not zone["as_of"]
+    return state != "constats" or n_findings.get(zone["code"], 0) > 0
 
 
 def _n_findings() -> dict[str, int]:
