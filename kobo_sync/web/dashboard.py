@@ -32,6 +32,7 @@ STATES = {
     "vide": later("no data received"),
     "constats": later("findings to deal with"),
 }
+ORDERS = {"": later("Zone"), "taux": later("Quota"), "constats": later("to deal with")}  # of that table
 ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
 
@@ -72,6 +73,7 @@ def dashboard(code: str = "") -> Answer:
         n_rows=len(rows),
         has_rates=any(row["rates"] for row in rows),
         order=request.args.get("tri", ""),
+        orders={code: name for code, name in ORDERS.items() if person().may_act or code != "constats"},
         part=request.args.get("nom", ""),
         states=states,
         state=state,
