@@ -23,11 +23,8 @@ from kobo_sync.web.synchronisations import newest_run_id, running_now
 from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
 
 PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
-EXAMPLES = (
-    "https://kf.example.org",
-    "https://kc.example.org",
-    "https://central.example.org",
-)  # of a server of one's own: kf, kc, ODK Central
+# Of a server of one's own: kf, kc, ODK Central.
+EXAMPLES = ("https://kf.example.org", "https://kc.example.org", "https://central.example.org")
 OWN = "own"
 MOST_AT_ONCE = 50  # projects
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")

@@ -35,7 +35,7 @@ def test_a_consultant_goes_from_an_account_to_what_it_sent(office: Office, pages
     page.click("nav summary")
     page.click("nav >> text=Collecte")
     page.click("main table a:has-text('Personnes')")
-    page.click("section[aria-labelledby=senders] a:text-is('maha')")
+    page.click("section[aria-labelledby=senders] a:has-text('maha')")
     page.click("main table a >> nth=0")
     page.wait_for_url("**/lignes/personnes/*")
     assert "réservé" in page.inner_text("main") and "Collecte" in page.inner_text("nav summary")
