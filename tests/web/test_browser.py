@@ -131,13 +131,22 @@ def test_the_findings_are_on_paper(office: Office, pages: str, browser: Browser,
     """Part 8, B31: the list sat in a form that the print style hid."""
     page = _signed_in(browser, pages, "maha")
     item = worklist.page(office.field.mission.desk, states=()).items[0]
-    for path in ("/qualite", f"/qualite/{item.key}"):
+
+    def printed(path: str) -> str:
         page.goto(pages + path)
         page.pdf(path=str(tmp_path / "page.pdf"))
         text = subprocess.run(["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, check=True)
-        words = " ".join(text.stdout.decode().split())
+        return " ".join(text.stdout.decode().split())
+
+    for path in ("/qualite", f"/qualite/{item.key}"):
+        words = printed(path)
         assert item.rule in words and " ".join(translated(item.message, "fr").split()) in words, path
         assert "Fausse alerte" not in words and "Filtrer" not in words and "Se déconnecter" not in words
+    words = printed("/reglages")
+    assert "checks.exclude" in words and "Menu" not in words, "what is closed on the screen is content too"
+    sixty(office)
+    words = printed("/")
+    assert "Zone d’essai 00 1 / 3" in words and "Zone d’essai 59 1 / 3" in words and "Trier par" not in words
     page.context.close()
 
 
