@@ -146,7 +146,7 @@ def test_the_findings_are_on_paper(office: Office, pages: str, browser: Browser,
     assert "checks.exclude" in words and "Menu" not in words, "what is closed on the screen is content too"
     sixty(office)
     words = printed("/")
-    assert "Zone d’essai 00 1 / 3" in words and "Zone d’essai 59 1 / 3" in words and "Trier par" not in words
+    assert "Zone d’essai 00 1/3" in words and "Zone d’essai 59 1/3" in words and "Trier par" not in words
     page.context.close()
 
 
