@@ -108,7 +108,7 @@ def row_of(mission: Mission, form_id: str, root_uuid: str, submission: Submissio
 
 def number_of(mission: Mission, root_uuid: str, server_key: str) -> str:
     """What people know a row by: its number on the server, or how its id begins where rows have none."""
-    return f"{root_uuid[:8]}…" if mission.is_central else server_key
+    return server_key if mission.features.numbers_rows else f"{root_uuid[:8]}…"
 
 
 class Questions:
