@@ -48,7 +48,7 @@ def add_to(app: Flask) -> None:
 def connection() -> Answer:
     """The server as it is set, and whether its secrets are there."""
     server = site().mission.config.server
-    if site().mission.is_central:
+    if site().mission.features.signs_in:
         return _page(connect.to_central(server.url, server.project or 0))
     return _page(connect.to_kobo(server.kf, server.kc))
 
@@ -56,7 +56,7 @@ def connection() -> Answer:
 @administrators
 def try_connection() -> Answer:
     """Try what was typed, and keep it when asked to; a secret is neither shown nor kept in the browser."""
-    given = _central() if site().mission.is_central else _kobo()
+    given = _central() if site().mission.features.signs_in else _kobo()
     try:
         trial = connect.try_connection(site().mission, given)
         is_kept = request.form.get("act") == "keep"
@@ -140,7 +140,7 @@ def projects() -> Answer:
 @administrators
 def adopt_projects() -> Answer:
     """Ask for the adoption of the projects that were ticked, one run each."""
-    uids, shape = request.form.getlist("uid"), _FORM_ID if site().mission.is_central else _UID
+    uids, shape = request.form.getlist("uid"), _FORM_ID if site().mission.features.forms_have_own_ids else _UID
     if len(uids) > MOST_AT_ONCE or not all(shape.fullmatch(uid) for uid in uids):
         abort(400)
     for uid in uids:
@@ -158,7 +158,7 @@ def adopt_projects() -> Answer:
 def _adopted(seen: Sequence[SeenProject]) -> list[str]:
     """The forms that were taken from the server: those that the settings name, or where each is called there as here, those never deployed."""
     mission = site().mission
-    if not mission.is_central:
+    if not mission.features.forms_have_own_ids:
         return list(mission.config.server.assets)
     deployed = mission.store.deployments()
     return [each.form_id for each in seen if each.form_id and each.form_id not in deployed]
