@@ -52,10 +52,14 @@ def dashboard(code: str = "") -> Answer:
     settings = schedules.settings(mission.desk)
     content = snapshot[0] if snapshot else None
     places = [content["mission"], *content["zones"]] if content else []
-    places = [_exact(place) for place in places] if person().may_act else for_readers(places)
+    is_many = len(places) > MOST_CARDS + 1
+    if person().may_act:
+        places = [_exact(place, with_table=not is_many or place["code"] in ("", code)) for place in places]
+    else:
+        places = for_readers(places)
     if code and code not in [place["code"] for place in places]:
         abort(404)
-    rows = places[1:] if len(places) > MOST_CARDS + 1 and not code else []
+    rows = places[1:] if is_many and not code else []
     n_findings = _n_findings() if rows and person().may_act else {}
     states = _states(rows)
     state = request.args.get("etat", "") if request.args.get("etat") in states else ""
@@ -138,13 +142,13 @@ def _counts(place: dict[str, Any]) -> list[list[int]]:
     return [row if any(row[2] for row in counts) else row[:2] for row in counts]
 
 
-def _exact(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as those see it who work with its rows."""
-    counts = _counts(place)
+def _exact(place: dict[str, Any], *, with_table: bool) -> dict[str, Any]:
+    """A place as those see it who work with its rows; *with_table* with its groups, which a line of the table of zones has not."""
+    counts = _counts(place) if with_table else []
     return {
         **place,
         "asked": place.get("asked", ASKED),
-        **_table(place, counts, plain(counts)),
+        **(_table(place, counts, plain(counts)) if with_table else {}),
         "few_needs": False,
         **{f"shown_{name}": number(place[f"n_{name}"]) for name in NUMBERS},
     }
