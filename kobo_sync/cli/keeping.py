@@ -30,7 +30,7 @@ def backup_command(mission: Mission, output: Path | None, encrypt: bool | None) 
 @click.option("--force", is_flag=True, help="Replace the mission that is there; it is kept beside.")
 @click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="The file of a private key, for an encrypted backup.")  # fmt: skip
 def restore_command(archive: Path, workspace: Path, force: bool, key: Path | None) -> None:
-    """Put the backup ARCHIVE (a folder, or an encrypted file) back into an empty folder, whole or not."""
+    """Put the backup ARCHIVE back into an empty folder, whole or not."""
     from kobo_sync.cli.console import say
     from kobo_sync.mission.mission import utc_now
     from kobo_sync.steps.restore import restore

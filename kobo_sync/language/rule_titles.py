@@ -12,6 +12,7 @@ RULE_TITLES: Mapping[str, str] = {
     "ADOPT003": later("Adopted form's zones unknown here"),
     "ADOPT004": later("Adopted form's codes unknown here"),
     "ADOPT005": later("Languages of an adopted form"),
+    "ADOPT006": later("Adopted form's types unknown here"),
     "BACKUP001": later("Attached files not backed up"),
     "BADGE001": later("Badge to be looked at"),
     "BADGE002": later("Badge to be looked at"),
