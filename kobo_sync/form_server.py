@@ -75,6 +75,14 @@ class Examined:
     severe: bool = True
 
 
+@dataclass(frozen=True)
+class Edit:
+    """An edit of a submission: when, and by which account or phone."""
+
+    at: datetime
+    by: str
+
+
 class PhoneDoor(Protocol):
     """Where submissions go in as phones send them, and what is there of them already. No request is repeated here.
 
@@ -147,6 +155,10 @@ class FormServer(Protocol):
         ...
 
     # ── forms, their versions and media ──
+
+    def projects(self) -> list[tuple[int, str]]:
+        """Number and name of each project that the account sees, where a mission is one of them; none where each form is a project."""
+        ...
 
     def assets(self) -> list[Asset]:
         """Every form that the account sees."""
@@ -246,6 +258,10 @@ class FormServer(Protocol):
 
     def events(self, asset_uid: str, since: datetime) -> list[tuple[str, str]] | None:
         """(action, root uuid) of edits, validations and deletions since then; None where that cannot be asked."""
+        ...
+
+    def edits(self, asset_uid: str, server_key: str, root_uuid: str, since: datetime) -> list[Edit]:
+        """Who edited a submission, oldest first, as far as the server tells: those of its newest thousand events since then."""
         ...
 
     def light_pages(self, asset_uid: str) -> Iterator[Sequence[LightRow]]:

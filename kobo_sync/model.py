@@ -208,7 +208,7 @@ class Submission:
     """One row of ``data/``. *root_uuid* never changes; *uuid* changes at each edit; both without prefix.
 
     *answers* keeps Kobo's keys and shape (full paths, strings, repeats as lists), without the
-    server's own fields. *validation* is ``""`` when never set or cleared.
+    server's own fields. *validation* is ``""`` when never set or cleared; *validated_by* is empty where the server does not tell.
     """
 
     submission_id: int
@@ -222,6 +222,7 @@ class Submission:
     validated_at: int
     answers: Mapping[str, Any]
     attachments: tuple[Attachment, ...]
+    validated_by: str = ""
 
 
 # ── mission ─────────────────────────────────────────────────────────────────

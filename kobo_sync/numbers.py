@@ -79,6 +79,7 @@ def exact(value: float) -> Fraction:
     return near if is_near else Fraction(repr(float(value)))
 
 
+@lru_cache(maxsize=1 << 14)  # a page of many zones says the same few numbers thousands of times
 def half_away(value: float, digits: int = 0, times: int = 1) -> Decimal:
     """*value* × *times* to *digits* decimals, halves away from zero, from what the value stands for."""
     scaled = exact(value) * times * 10**digits

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from flask import Flask
@@ -25,6 +25,7 @@ from kobo_sync.web.porter import porter
 from kobo_sync.workspace.folders import Workspace
 
 if TYPE_CHECKING:
+    from central_office import Office
     from conftest import Field
 
 
@@ -119,3 +120,17 @@ def newcomer(field_team: Field, tmp_path: Path) -> Iterator[Workshop]:
     workspace = Workspace(folder, folder / ".kobo_sync", folder / "exports" / "out")
     with _opened(field_team, lambda: Mission(workspace, environ, field_team.clock), environ) as made:
         yield made
+
+
+@pytest.fixture
+def on_central(tmp_path: Path) -> Iterator[tuple[Workshop, Office]]:
+    """The small mission on a stand-in of ODK Central, with its two forms there; its account stands in config/secrets.env."""
+    from central_field import SECRETS, central_field_in
+
+    with central_field_in(tmp_path) as field:
+        secrets, environ = field.workspace.root / "config" / "secrets.env", {}  # type: tuple[Path, dict[str, str]]
+        secrets.write_text("# ours\n" + "".join(f"{name}={value}\n" for name, value in SECRETS.items()), "utf-8")
+        secrets.chmod(0o600)
+        of_field = cast("Field", field)
+        with _opened(of_field, lambda: Mission(field.workspace, environ, field.clock), environ) as made:
+            yield made, field.office

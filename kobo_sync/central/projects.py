@@ -90,6 +90,10 @@ class Projects(Asking):
 
     # ── forms, as they stand ──
 
+    def projects(self) -> list[tuple[int, str]]:
+        """Number and name of each project of the server that the account sees."""
+        return protocol.parse_projects(self.get(protocol.PROJECTS).body)
+
     def assets(self) -> list[Asset]:
         """Every form of the project [b18]; without our mark, which only a form by itself tells."""
         try:

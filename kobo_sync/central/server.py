@@ -22,7 +22,7 @@ from kobo_sync.central.wire.listing import (
 )
 from kobo_sync.central.wire.protocol import Fields
 from kobo_sync.errors import KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.form_server import Since
+from kobo_sync.form_server import Edit, Since
 from kobo_sync.model import Validation
 from kobo_sync.rows.listing import LightRow, Page, RowStatus
 from kobo_sync.server_kinds import ODK_CENTRAL
@@ -151,6 +151,11 @@ class CentralServer(EntityLists):
             where = protocol.among(server_keys[at : at + protocol.KEYS_PER_QUERY])
             light_rows += [row.light() for row in _distinct(self._list(asset_uid, where)) if not row.deleted_at]
         return light_rows
+
+    def edits(self, asset_uid: str, server_key: str, root_uuid: str, since: datetime) -> list[Edit]:
+        """Who edited a row, oldest first."""
+        path = protocol.form_path(self.project, asset_uid, "submissions", server_key, "versions")
+        return protocol.parse_edits(self.get(path, headers=protocol.EXTENDED).body)
 
     def exists(self, asset_uid: str, server_key: str, root_uuid: str = "") -> bool:
         """Whether the row is still there, asked by itself; a broken one is (500) [r05d]."""

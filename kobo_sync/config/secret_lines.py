@@ -13,6 +13,11 @@ def is_token(text: str) -> bool:
     return bool(_TOKEN.fullmatch(text)) and text == text.strip("\"'") and not text.startswith("#")
 
 
+def is_password(text: str) -> bool:
+    """Whether *text* can stand in the file as a password and is read there as it is: one line, without spaces or quotes around it."""
+    return 0 < len(text) <= 200 and text.isprintable() and text == text.strip().strip("\"'")
+
+
 def with_secrets(text: str, values: Mapping[str, str]) -> str:
     """The file's *text* with each of *values* at its name, where that stands or at the end; an empty one is no secret."""
     left, lines = dict(values), []

@@ -23,6 +23,10 @@ class Projects(Asking):
         body = self.get(protocol.asset_path(asset_uid)).body
         return protocol.parse_asset(body), protocol.parse_media(body)
 
+    def projects(self) -> list[tuple[int, str]]:
+        """None: here each form is a project."""
+        return []
+
     def assets(self) -> list[Asset]:
         """Every survey that the account sees."""
         assets: list[Asset] = []

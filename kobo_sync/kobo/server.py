@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.form_server import Examined, ListChange, Since
+from kobo_sync.form_server import Edit, Examined, ListChange, Since
 from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
 from kobo_sync.kobo.projects import Projects
 from kobo_sync.kobo.wire import protocol
@@ -213,6 +213,11 @@ class KoboServer(Projects):
             if len(page) < limit:
                 break
         return events
+
+    def edits(self, asset_uid: str, server_key: str, root_uuid: str, since: datetime) -> list[Edit]:
+        """Who edited a row, oldest first, of the project's newest thousand events since then; to ask needs ``manage_asset`` [m26]."""
+        path = protocol.history_path(asset_uid, since, protocol.PAGE_MAX, 0)
+        return protocol.parse_edits(self.get(path).body, root_uuid)[::-1]
 
     def exists(self, asset_uid: str, server_key: str, root_uuid: str = "") -> bool:
         """Whether the row is still there, asked by itself: 404 is the proof of a deletion.

@@ -337,6 +337,7 @@ def parse_submission(raw: bytes, form_id: str, question_keys: Collection[str] = 
             validated_at=int(status.get("timestamp") or 0),
             answers=answers,
             attachments=tuple(_attachment(item) for item in row.get("_attachments") or ()),
+            validated_by=str(status.get("by_whom") or ""),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__  # a message may quote

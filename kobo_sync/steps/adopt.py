@@ -78,6 +78,8 @@ class SeenProject:
 def seen_projects(mission: Mission) -> list[SeenProject]:
     """The projects that the account sees, by name. Raises: KoboError, ConfigError."""
     form_ids = {uid: form_id for form_id, uid in _uids(mission).items()}
+    if mission.features.forms_have_own_ids:
+        form_ids |= {form_id: form_id for form_id in mission.config.forms}
     assets = sorted(mission.reader().assets(), key=lambda asset: (folded(asset.name), asset.asset_uid))
     return [SeenProject(asset, form_ids.get(asset.asset_uid, "")) for asset in assets]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from kobo_sync.config.config import Config, parse_config
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
-from kobo_sync.config.secret_lines import is_token, with_secrets
+from kobo_sync.config.secret_lines import is_password, is_token, with_secrets
 from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import record_change
 from kobo_sync.errors import ConfigError, KoboError
@@ -21,54 +22,73 @@ from kobo_sync.steps.doctor import server
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
-KINDS = ("kobotoolbox",)
-TOKENS = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN")
+KOBO, CENTRAL = "kobotoolbox", "odk-central"
+TOKENS, ACCOUNT = ("KOBO_TOKEN", "KOBO_DEPLOY_TOKEN"), ("CENTRAL_EMAIL", "CENTRAL_PASSWORD")
+PROJECT = "server.project"
+SERVER = "server"  # what `doctor` says first: whether the server knows the account
+# Of each kind of server: the names of its secrets, and those without which another address is not kept.
+_SECRETS = {KOBO: (TOKENS, TOKENS[:1]), CENTRAL: (ACCOUNT, ACCOUNT)}
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A server as somebody gives it: *kind* of `KINDS`, its two addresses, and tokens; one that is empty stays as it is kept."""
+    """A server as somebody gives it: its *kind*, its *settings* by key, and *secrets* by name; one that is empty stays as it is kept."""
 
     kind: str
-    kf: str
-    kc: str
-    token: str = field(default="", repr=False)
-    deploy_token: str = field(default="", repr=False)
+    settings: Mapping[str, str | int]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def tokens(self) -> dict[str, str]:
-        """What was given, by the secret's name."""
-        return {name: value for name, value in zip(TOKENS, (self.token, self.deploy_token), strict=True) if value}
+    def given(self) -> dict[str, str]:
+        """The secrets that were given."""
+        return {name: value for name, value in self.secrets.items() if value}
 
 
-def try_connection(mission: Mission, connection: Connection) -> list[Examined]:
-    """What `doctor` says of that server and token; nothing is kept. Raises: ConfigError for what may not be tried or kept."""
+def to_kobo(kf: str, kc: str, token: str = "", deploy_token: str = "") -> Connection:
+    """KoboToolbox at its two addresses."""
+    secrets = dict(zip(TOKENS, (token, deploy_token), strict=True))
+    return Connection(KOBO, {"server.kf": kf, "server.kc": kc}, secrets)
+
+
+def to_central(url: str, project: int, email: str = "", password: str = "") -> Connection:
+    """A project of ODK Central, and a web user of it."""
+    secrets = dict(zip(ACCOUNT, (email, password), strict=True))
+    return Connection(CENTRAL, {"server.url": url, PROJECT: project}, secrets)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What `doctor` says of a server; *projects* (number, name) that the account may choose from; *is_known*: it may be kept.
+
+    The server knew the account, and the project where one is named: all else can be mended later.
+    """
+
+    examined: tuple[Examined, ...]
+    projects: tuple[tuple[int, str], ...]
+    is_known: bool
+
+
+def try_connection(mission: Mission, connection: Connection) -> Trial:
+    """What comes of asking that server with those secrets; nothing is kept. Raises: ConfigError for what may not be tried or kept."""
     config, environ = _as_kept(mission, connection)
+    projects: list[tuple[int, str]] = []
     with hasty(mission, config, environ) as asking:
         try:
-            return list(server(asking))
+            examined = list(server(asking))
         except KoboError as error:
-            return [Examined("server", error.message, error.hint or "try again")]
-
-
-def try_kept(mission: Mission) -> list[Examined]:
-    """What `doctor` says of the server as it is set."""
-    try:
-        with hasty(mission) as asking:
-            return list(server(asking))
-    except (KoboError, ConfigError) as error:
-        return [Examined("server", error.message, error.hint or "try again")]
-
-
-def is_known(examined: list[Examined]) -> bool:
-    """Whether the server knew the token: all else that was found can be mended later."""
-    return bool(examined) and not (examined[0].what == "server" and examined[0].cure)
+            examined = [Examined(SERVER, error.message, error.hint or "try again")]
+        at_fault = {each.what for each in examined if each.cure and each.severe}
+        if SERVER not in at_fault:
+            with suppress(KoboError):
+                projects = asking.reader().projects()
+    is_known = not at_fault & {SERVER, f"project {connection.settings.get(PROJECT)}"}
+    return Trial(tuple(examined), tuple(projects), is_known)
 
 
 def keep_connection(mission: Mission, connection: Connection, by: str) -> None:
-    """Write the addresses into the settings and the tokens into the file of secrets; all other lines stay.
+    """Write the addresses into the settings and the secrets into their file; all other lines stay.
 
-    A token is never written beside an address that it was not given for: where the address changes, those that are kept go first.
+    A secret is never written beside an address that it was not given for: where the address changes, those that are kept go first.
     Raises: ConfigError, StoreError; Busy.
     """
     with alone(mission):
@@ -76,15 +96,16 @@ def keep_connection(mission: Mission, connection: Connection, by: str) -> None:
         changed = _changed(mission, connection)
         if changed:
             now = current_file(mission, MISSION_FILE)
-            _put_secrets(mission, dict.fromkeys(TOKENS, ""))
+            if _is_elsewhere(changed):
+                _put_secrets(mission, dict.fromkeys(connection.secrets, ""))
             rewrite(mission, now, now.edited(changed), by=by)
-        if connection.tokens:
-            _put_secrets(mission, connection.tokens)
+        if connection.given:
+            _put_secrets(mission, connection.given)
             sha256 = current_file(mission, MISSION_FILE).sha256
             record_change(
                 mission.desk,
-                MISSION_FILE,  # as it is: that a token was given is noted, nothing of it is kept
-                tuple(connection.tokens),
+                MISSION_FILE,  # as it is: that a secret was given is noted, nothing of it is kept
+                tuple(connection.given),
                 by=by,
                 now=mission.clock(),
                 before_sha256=sha256,
@@ -98,20 +119,21 @@ def projects_there(mission: Mission) -> list[SeenProject]:
         return seen_projects(asking)
 
 
-def _changed(mission: Mission, connection: Connection) -> dict[str, str]:
+def _changed(mission: Mission, connection: Connection) -> dict[str, str | int]:
     now = mission.config.server
-    pairs = (("server.kf", now.kf, connection.kf), ("server.kc", now.kc, connection.kc))
-    return {key: new for key, old, new in pairs if new != old}
+    return {key: new for key, new in connection.settings.items() if new != getattr(now, key.removeprefix("server."))}
+
+
+def _is_elsewhere(changed: Collection[str]) -> bool:
+    """Whether secrets that were given for the server as it is would go to another one."""
+    return any(key != PROJECT for key in changed)
 
 
 def _as_kept(mission: Mission, connection: Connection) -> tuple[Config, Mapping[str, str]]:
     """The settings and secrets as they would be. Raises: ConfigError."""
-    for name, token in connection.tokens.items():
-        if not is_token(token):
-            hint = "copy it from the server once more (Account → Security → API key)"
-            raise ConfigError(
-                "this is no token: it has spaces or signs that none has", file=SECRETS_FILE, key=name, hint=hint
-            )
+    names, needed = _SECRETS[connection.kind]
+    for name, secret in connection.given.items():
+        _refuse_odd(name, secret)
         if mission.environ.get(name):
             hint = f"change {name} where this program is started, or take it out there"
             raise ConfigError(
@@ -121,20 +143,44 @@ def _as_kept(mission: Mission, connection: Connection) -> tuple[Config, Mapping[
                 hint=hint,
             )
     changed = _changed(mission, connection)
-    kept = [name for name in TOKENS if mission.environ.get(name)]
-    if changed and (kept or not connection.token):
+    is_elsewhere = _is_elsewhere(changed)
+    if is_elsewhere:
+        _refuse_kept_secrets(mission, connection, needed, next(iter(changed)))
+    text = with_values(read_text(mission.workspace.root / MISSION_FILE, MISSION_FILE), changed)
+    kept = mission.workspace.secrets()
+    secrets = {name: value for name, value in kept.items() if not (is_elsewhere and name in names)}
+    environ = {**mission.environ, **connection.given}
+    return parse_config(text, lists_of_config(mission), {**secrets, **environ}), environ
+
+
+def _refuse_odd(name: str, secret: str) -> None:
+    """Raises: ConfigError for what cannot be that secret, or cannot stand in the file."""
+    if name in TOKENS and not is_token(secret):
+        hint = "copy it from the server once more (Account → Security → API key)"
+        message = "this is no token: it has spaces or signs that none has"
+        raise ConfigError(message, file=SECRETS_FILE, key=name, hint=hint)
+    if name in ACCOUNT and not is_password(secret):
+        hint = "type it once more; a password with such signs is changed on the server first"
+        message = "this cannot be kept: it begins or ends with a space or a quote, or is longer than a line"
+        raise ConfigError(message, file=SECRETS_FILE, key=name, hint=hint)
+
+
+def _refuse_kept_secrets(mission: Mission, connection: Connection, needed: tuple[str, ...], key: str) -> None:
+    """Raises: ConfigError unless all *needed* secrets were given for the other address, which stands at *key*."""
+    fixed = [name for name in connection.secrets if mission.environ.get(name)]
+    if fixed:
+        hint = f"change {fixed[0]} where this program is started, and the address in {MISSION_FILE}"
+    elif not all(connection.secrets.get(name) for name in needed):
+        is_account = needed == ACCOUNT
         hint = (
-            f"change {kept[0]} where this program is started, and the address in {MISSION_FILE}"
-            if kept
+            "write the e-mail address and the password of that server too"
+            if is_account
             else "write the token of that server too"
         )
-        raise ConfigError(
-            "the token that is kept goes to no other address", file=MISSION_FILE, key=next(iter(changed)), hint=hint
-        )
-    text = with_values(read_text(mission.workspace.root / MISSION_FILE, MISSION_FILE), changed)
-    secrets = {name: value for name, value in mission.workspace.secrets().items() if not (changed and name in TOKENS)}
-    environ = {**mission.environ, **connection.tokens}
-    return parse_config(text, lists_of_config(mission), {**secrets, **environ}), environ
+    else:
+        return
+    message = "the token that is kept goes to no other address"
+    raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
 
 
 def _put_secrets(mission: Mission, values: Mapping[str, str]) -> None:

@@ -79,6 +79,13 @@ MENU = (
     ("settings", later("Settings")),
     ("accounts", later("Accounts")),
 )
+# Beside those that lie below a page of the menu: path → the page that leads there.
+_BELOW = {
+    "/zones/": "dashboard",
+    "/lignes/": "collection",
+    "/serveur": "forms",
+    "/telephones": "forms",
+}
 _MAY_OPEN: dict[str, Callable[[User], bool]] = {  # pages that not everybody may open
     "settings": lambda user: user.may_act,
     "accounts": lambda user: user.is_administrator,
@@ -223,13 +230,24 @@ def _menu(user: User | None) -> list[tuple[str, str]]:
     return [(name, title) for name, title in MENU if name not in shared and _MAY_OPEN.get(name, bool)(user)]
 
 
+def _menu_place(menu: list[tuple[str, str]]) -> str:
+    """The page of the menu that this page is, or lies below; empty for one that has no place there."""
+    path = request.path
+    for endpoint, _ in menu:
+        at = url_for(endpoint).removeprefix(request.script_root)
+        if path == at or (at != "/" and path.startswith(f"{at}/")):
+            return endpoint
+    return next((endpoint for start, endpoint in _BELOW.items() if path.startswith(start)), "")
+
+
 def _words() -> dict[str, object]:
     """What templates know of the mission; to a stranger, one of several is neither named nor told from none."""
     if site().federation and g.get("user") is None:
         return nameless()
-    mission = site().mission.config.mission
+    mission, menu = site().mission.config.mission, _menu(g.get("user"))
     return {
-        "menu": _menu(g.get("user")),
+        "menu": menu,
+        "menu_place": _menu_place(menu),
         "home": url_for("dashboard"),
         "home_name": t("Dashboard"),
         "missions_url": SHARED["missions"] if site().federation else "",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flask import Flask, abort, render_template
+from flask import Flask, abort, render_template, request
 
 from kobo_sync.analysis.populations import coarse
 from kobo_sync.store.form_status import form_statuses
-from kobo_sync.web.site import Answer, form_title, members, number, person, site
+from kobo_sync.store.sent_rows import rows_of_sender
+from kobo_sync.web.compared_rows import number_of
+from kobo_sync.web.site import Answer, actors, form_title, members, number, person, site
+from kobo_sync.web.submission import STATUSES
 
+PAGE = 50  # rows of an account
 WIDTH, HEIGHT, EDGE = 640, 420, 24
 
 
@@ -18,6 +22,7 @@ def add_to(app: Flask) -> None:
     """Add these pages."""
     app.add_url_rule("/collecte", "collection", collection)
     app.add_url_rule("/collecte/<form_id>", "collected_form", collected_form)
+    app.add_url_rule("/collecte/<form_id>/envois", "sent_rows", sent_rows)
 
 
 @members
@@ -57,6 +62,23 @@ def collected_form(form_id: str) -> Answer:
         most=max((each["n"] for each in days), default=0),
         zones={zone.code: zone.labels for zone in mission.config.zones},
         drawing=draw_map(form["points"]) if person().may_act else None,
+    )
+
+
+@actors
+def sent_rows(form_id: str) -> Answer:
+    """The rows of one account in a form, the newest first, each with its page."""
+    mission, account, after = site().mission, request.args.get("compte", ""), request.args.get("apres", "")
+    if form_id not in mission.forms or (after and not (after.isdecimal() and len(after) < 19)):
+        abort(404)
+    rows = rows_of_sender(mission.store, form_id, account, PAGE + 1, int(after) if after else None)
+    return render_template(
+        "sent_rows.html",
+        form_id=form_id,
+        account=account,
+        rows=[(row, number_of(mission, row.root_uuid, row.server_key)) for row in rows[:PAGE]],
+        statuses=STATUSES,
+        after=rows[PAGE - 1].submission_id if len(rows) > PAGE else None,
     )
 
 

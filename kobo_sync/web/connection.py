@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
@@ -11,10 +12,10 @@ from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.config.files import SECRETS_FILE
 from kobo_sync.desk import runs, schedules
 from kobo_sync.errors import KoboSyncError
-from kobo_sync.form_server import Examined
 from kobo_sync.forms.guessing import SURE_ENOUGH, guess
 from kobo_sync.language.catalogue import t
 from kobo_sync.steps import connect
+from kobo_sync.steps.adopt import SeenProject
 from kobo_sync.steps.init import server_for_phones
 from kobo_sync.web.form_drafts import in_one
 from kobo_sync.web.site import Answer, administrators, person, site
@@ -22,11 +23,13 @@ from kobo_sync.web.synchronisations import newest_run_id, running_now
 from kobo_sync.web.words import CHOICES, PROJECT_STATES, SEVERITIES
 
 PUBLIC = ("https://kf.kobotoolbox.org", "https://eu.kobotoolbox.org")
-EXAMPLES = ("https://kf.example.org", "https://kc.example.org")  # of a server of one's own: kf, kc
+# Of a server of one's own: kf, kc, ODK Central.
+EXAMPLES = ("https://kf.example.org", "https://kc.example.org", "https://central.example.org")
 OWN = "own"
 MOST_AT_ONCE = 50  # projects
 _UID = re.compile(r"[A-Za-z0-9]{1,64}")
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # by which ODK Central knows a form
+MOST_DIGITS = 10  # of a project's number
 LOOKED_AT = 10  # of the newest adoptions
 
 
@@ -43,71 +46,65 @@ def add_to(app: Flask) -> None:
 
 @administrators
 def connection() -> Answer:
-    """The server as it is set, and whether its tokens are there."""
+    """The server as it is set, and whether its secrets are there."""
     server = site().mission.config.server
-    if site().mission.is_central:
-        return _central_page(server.url, server.project)
-    return _page(connect.Connection(connect.KINDS[0], server.kf, server.kc))
+    if site().mission.features.signs_in:
+        return _page(connect.to_central(server.url, server.project or 0))
+    return _page(connect.to_kobo(server.kf, server.kc))
 
 
 @administrators
 def try_connection() -> Answer:
-    """Try what was typed, and keep it when asked to; a token is neither shown nor kept in the browser."""
-    mission = site().mission
-    if mission.is_central:
-        return _central_page(mission.config.server.url, mission.config.server.project, connect.try_kept(mission))
-    given = _given()
+    """Try what was typed, and keep it when asked to; a secret is neither shown nor kept in the browser."""
+    given = _central() if site().mission.features.signs_in else _kobo()
     try:
-        examined = connect.try_connection(site().mission, given)
+        trial = connect.try_connection(site().mission, given)
         is_kept = request.form.get("act") == "keep"
-        if is_kept and (connect.is_known(examined) or "despite" in request.form):
+        if is_kept and (trial.is_known or "despite" in request.form):
             connect.keep_connection(site().mission, given, person().username)
             site().wake()
-            flash(t("The server and the token are kept."))
+            flash(t("The server and the account are kept."))
             return redirect(url_for("connection"))
     except KoboSyncError as error:
         return _page(given, fault=in_one(error))
-    return _page(given, examined, was_to_be_kept=is_kept)
+    return _page(given, trial=trial, was_to_be_kept=is_kept)
 
 
-def _central_page(url: str, project: int | None, examined: list[Examined] | None = None) -> Answer:
-    """ODK Central's address and account as they are kept: they are changed where the program is installed."""
-    secret = site().mission.config.secret
-    names = [(name, bool(secret(name))) for name in ("CENTRAL_EMAIL", "CENTRAL_PASSWORD")]
-    return render_template(
-        "central_connection.html", url=url, project=project, names=names, examined=examined, secrets_file=SECRETS_FILE
-    )
-
-
-def _given() -> connect.Connection:
+def _kobo() -> connect.Connection:
     form = request.form
     kind, preset = form.get("kind", ""), form.get("preset", "")
-    if kind not in connect.KINDS or preset not in (*PUBLIC, OWN):
+    if kind != connect.KOBO or preset not in (*PUBLIC, OWN):
         abort(400)
     kf = form.get("kf", "").strip().rstrip("/") if preset == OWN else preset
     kc = form.get("kc", "").strip().rstrip("/") if preset == OWN else ""
     tokens = [form.get(name, "").strip() for name in ("token", "deploy_token")]
-    return connect.Connection(kind, kf, kc or server_for_phones(kf), *tokens)
+    return connect.to_kobo(kf, kc or server_for_phones(kf), *tokens)
 
 
-def _page(
-    given: connect.Connection, examined: list[Examined] | None = None, *, fault: str = "", was_to_be_kept: bool = False
-) -> Answer:
-    mission = site().mission
+def _central() -> connect.Connection:
+    form = request.form
+    if form.get("kind", "") != connect.CENTRAL:
+        abort(400)
+    url, project = form.get("url", "").strip().rstrip("/"), form.get("project", "").strip()
+    number = int(project) if project.isdecimal() and len(project) < MOST_DIGITS else 0
+    return connect.to_central(url, number, form.get("email", "").strip(), form.get("password", ""))
+
+
+def _page(given: connect.Connection, **found: Any) -> Answer:
+    """The server's page; *found*: a fault, or a trial and whether what was tried was to be kept."""
+    mission, settings = site().mission, given.settings
     return render_template(
-        "connection.html",
-        given=given,
+        "connection.html" if given.kind == connect.KOBO else "central_connection.html",
+        given={key.removeprefix("server."): value for key, value in settings.items()},
+        kind=given.kind,
         presets=PUBLIC,
         examples=EXAMPLES,
         own=OWN,
-        preset=given.kf if given.kf in PUBLIC else OWN,
-        examined=examined,
-        is_known=connect.is_known(examined or []),
-        was_to_be_kept=was_to_be_kept,
-        fault=fault,
-        kept=[name for name in connect.TOKENS if mission.config.secret(name)],
-        in_environment=[name for name in connect.TOKENS if mission.environ.get(name)],
+        preset=settings.get("server.kf") if settings.get("server.kf") in PUBLIC else OWN,
+        kept=[name for name in given.secrets if mission.config.secret(name)],
+        in_environment=[name for name in given.secrets if mission.environ.get(name)],
         secrets_file=SECRETS_FILE,
+        **{"trial": None, "was_to_be_kept": False, "fault": "", **found},
     )
 
 
@@ -118,7 +115,7 @@ def _page(
 def projects() -> Answer:
     """The projects that the account sees, and what the last adoptions took and guessed."""
     mission, fault = site().mission, ""
-    seen: list[Any] = []
+    seen: list[SeenProject] = []
     try:
         seen = connect.projects_there(mission)
     except KoboSyncError as error:
@@ -135,7 +132,7 @@ def projects() -> Answer:
         running=running,
         last=newest_run_id(),
         adoptions=[run for run in runs.last_runs(mission.desk, LOOKED_AT, job="adopt") if run.ended_at],
-        adopted=[_guessed(form_id) for form_id in mission.config.server.assets if form_id in mission.forms],
+        adopted=[_guessed(form_id) for form_id in _adopted(seen) if form_id in mission.forms],
         severities=SEVERITIES,
     )
 
@@ -143,7 +140,7 @@ def projects() -> Answer:
 @administrators
 def adopt_projects() -> Answer:
     """Ask for the adoption of the projects that were ticked, one run each."""
-    uids, shape = request.form.getlist("uid"), _FORM_ID if site().mission.is_central else _UID
+    uids, shape = request.form.getlist("uid"), _FORM_ID if site().mission.features.forms_have_own_ids else _UID
     if len(uids) > MOST_AT_ONCE or not all(shape.fullmatch(uid) for uid in uids):
         abort(400)
     for uid in uids:
@@ -156,6 +153,15 @@ def adopt_projects() -> Answer:
     else:
         flash(t("No project was ticked."), "error")
     return redirect(url_for("projects"))
+
+
+def _adopted(seen: Sequence[SeenProject]) -> list[str]:
+    """The forms that were taken from the server: those that the settings name, or where each is called there as here, those never deployed."""
+    mission = site().mission
+    if not mission.features.forms_have_own_ids:
+        return list(mission.config.server.assets)
+    deployed = mission.store.deployments()
+    return [each.form_id for each in seen if each.form_id and each.form_id not in deployed]
 
 
 def _guessed(form_id: str) -> dict[str, Any]:

@@ -25,6 +25,14 @@ RATES = {
 
 NUMBERS = ("present", "registered", "full_day", "refused", "needs")
 MOST_CARDS = 4  # zones; more are a table
+# What the table of zones may be narrowed down to.
+STATES = {
+    "atteint": later("quota reached"),
+    "en-cours": later("below the quota"),
+    "vide": later("no data received"),
+    "constats": later("findings to deal with"),
+}
+ORDERS = {"": later("Zone"), "taux": later("Quota"), "constats": later("to deal with")}  # of that table
 ASKED = (*NUMBERS, "sex")  # by a mission whose figures were worked out before they said so
 
 
@@ -44,20 +52,36 @@ def dashboard(code: str = "") -> Answer:
     settings = schedules.settings(mission.desk)
     content = snapshot[0] if snapshot else None
     places = [content["mission"], *content["zones"]] if content else []
-    places = [_exact(place) for place in places] if person().may_act else for_readers(places)
+    is_many = len(places) > MOST_CARDS + 1
+    if person().may_act:
+        places = [_exact(place, with_table=not is_many or place["code"] in ("", code)) for place in places]
+    else:
+        places = for_readers(places)
     if code and code not in [place["code"] for place in places]:
         abort(404)
-    rows = places[1:] if len(places) > MOST_CARDS + 1 and not code else []
+    rows = places[1:] if is_many and not code else []
+    n_findings = _n_findings() if rows and person().may_act else {}
+    states = _states(rows)
+    state = request.args.get("etat", "") if request.args.get("etat") in states else ""
     chosen = [place for place in places if place["code"] == code] if code or rows else places
     return render_template(
         "dashboard.html",
         places=chosen,
         code=code,
-        rows=in_order(rows, request.args.get("tri", ""), request.args.get("nom", "")),
+        rows=in_order(
+            [row for row in rows if _is_so(row, state, n_findings)],
+            request.args.get("tri", ""),
+            request.args.get("nom", ""),
+            n_findings,
+        ),
         n_rows=len(rows),
+        has_rates=any(row["rates"] for row in rows),
         order=request.args.get("tri", ""),
-        wanted=request.args.get("nom", ""),
-        n_findings=_n_findings(),
+        orders={code: name for code, name in ORDERS.items() if person().may_act or code != "constats"},
+        part=request.args.get("nom", ""),
+        states=states,
+        state=state,
+        n_findings=n_findings,
         as_of=content["as_of"] if content else None,
         made_at=snapshot[2] if snapshot else None,
         next_at=min(hours.values(), default=None),
@@ -72,8 +96,8 @@ def dashboard(code: str = "") -> Answer:
     )
 
 
-def in_order(places: list[dict[str, Any]], order: str, part: str) -> list[dict[str, Any]]:
-    """Those whose name holds *part*, by name, or with *order* ``taux`` the least of their quota first.
+def in_order(places: list[dict[str, Any]], order: str, part: str, n_findings: dict[str, int]) -> list[dict[str, Any]]:
+    """Those whose name holds *part*, by name, or with *order* ``taux`` the least of their quota first, ``constats`` the most findings.
 
     By what is shown alone: an order by hidden numbers would tell them.
     """
@@ -82,7 +106,28 @@ def in_order(places: list[dict[str, Any]], order: str, part: str) -> list[dict[s
     named.sort(key=lambda each: each[0].casefold())
     if order == "taux":
         named.sort(key=lambda each: (each[1]["quota_share"] is None, each[1]["quota_share"] or 0))
+    elif order == "constats":
+        named.sort(key=lambda each: -n_findings.get(each[1]["code"], 0))
     return [place for _, place in named]
+
+
+def _states(zones: list[dict[str, Any]]) -> dict[str, str]:
+    """What *zones* may be narrowed down to: quotas where there are any, findings for those who deal with them."""
+    has_quota = any(zone["quota"] for zone in zones)
+    offered = {"atteint": has_quota, "en-cours": has_quota, "vide": True, "constats": person().may_act}
+    return {code: STATES[code] for code, is_offered in offered.items() if is_offered}
+
+
+def _is_so(zone: dict[str, Any], state: str, n_findings: dict[str, int]) -> bool:
+    """Whether a zone is *state*, by what is shown of it and its open findings; all are without one."""
+    share = zone["quota_share"]
+    if state == "atteint":
+        return share is not None and share >= 1
+    if state == "en-cours":
+        return share is not None and share < 1
+    if state == "vide":
+        return not zone["as_of"]
+    return state != "constats" or n_findings.get(zone["code"], 0) > 0
 
 
 def _n_findings() -> dict[str, int]:
@@ -97,13 +142,13 @@ def _counts(place: dict[str, Any]) -> list[list[int]]:
     return [row if any(row[2] for row in counts) else row[:2] for row in counts]
 
 
-def _exact(place: dict[str, Any]) -> dict[str, Any]:
-    """A place as those see it who work with its rows."""
-    counts = _counts(place)
+def _exact(place: dict[str, Any], *, with_table: bool) -> dict[str, Any]:
+    """A place as those see it who work with its rows; *with_table* with its groups, which a line of the table of zones has not."""
+    counts = _counts(place) if with_table else []
     return {
         **place,
         "asked": place.get("asked", ASKED),
-        **_table(place, counts, plain(counts)),
+        **(_table(place, counts, plain(counts)) if with_table else {}),
         "few_needs": False,
         **{f"shown_{name}": number(place[f"n_{name}"]) for name in NUMBERS},
     }

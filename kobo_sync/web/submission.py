@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
 
 from kobo_sync.analysis.changes import changes
 from kobo_sync.desk import access_log
 from kobo_sync.desk.row_findings import findings_of_row
+from kobo_sync.desk.worklist import Item
+from kobo_sync.errors import ConfigError, KoboError
+from kobo_sync.form_server import Edit
 from kobo_sync.language.catalogue import later, t
+from kobo_sync.mission.mission import Mission
+from kobo_sync.model import Submission
 from kobo_sync.rows.listing import parse_submission
+from kobo_sync.steps.row_edits import edits_of_row
 from kobo_sync.store.history import Revision, revisions_of
 from kobo_sync.store.row_files import RowFile, files_of_row
-from kobo_sync.web.compared_rows import Line, Questions, side_by_side
+from kobo_sync.web.answer_sheet import sheet
+from kobo_sync.web.compared_rows import Line, Questions, Row, row_of, side_by_side
 from kobo_sync.web.quality import STATES
 from kobo_sync.web.site import Answer, actors, person, site
+from kobo_sync.web.texts import with_cure
 from kobo_sync.web.words import SEVERITIES
 
 PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")  # what a browser shows and no script hides in
+MOST_BESIDE = 3  # other rows
 REVISIONS = {
     "new": later("received"),
     "edited": later("edited"),
@@ -39,11 +48,26 @@ STATUSES = {
 
 @dataclass(frozen=True)
 class Change:
-    """A revision: what kind, when it was seen here, and a line (before, after) per answer that it changed."""
+    """A revision: what kind, when it was seen here, and a line (before, after) per answer that it changed.
+
+    *by* and *at*: who sent it or set the *status*, and when, where the server tells that.
+    """
 
     number: int
     kind: str
     seen_at: datetime
+    lines: tuple[Line, ...]
+    by: str = ""
+    at: datetime | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Another row that a finding compares this one with, this one first, and a line per question that one of them answers."""
+
+    finding: Item
+    rows: tuple[Row, ...]
     lines: tuple[Line, ...]
 
 
@@ -72,24 +96,61 @@ def submission(form_id: str, root_uuid: str) -> Answer:
     last = next((each for each in reversed(revisions) if each.raw), None)
     if last is None:
         abort(404)
-    (row,), lines = side_by_side(mission, [(form_id, root_uuid)], with_names=with_names, deleted_too=True)
+    newest = parse_submission(last.raw, form_id)
+    questions = Questions(mission, [form_id])
+    findings = findings_of_row(mission.desk, form_id, root_uuid)
+    is_deleted = not revisions[-1].raw
+    compared = [] if is_deleted else _compared(mission, (form_id, root_uuid), findings, with_names=with_names)
     if with_names:
-        _log(f"rows/{form_id}/{root_uuid}")
+        for form, root in [
+            (form_id, root_uuid),
+            *((each.rows[1].form_id, each.rows[1].root_uuid) for each in compared),
+        ]:
+            _log(f"rows/{form}/{root}")
+    edits, fault = _edits(form_id, root_uuid, newest.submitted_at) if "serveur" in request.args else (None, "")
     return render_template(
         "submission.html",
+        edits=edits,
+        fault=fault,
         form_id=form_id,
-        row=row,
-        is_deleted=not revisions[-1].raw,
-        status=STATUSES.get(parse_submission(last.raw, form_id).validation, ""),
-        lines=lines,
+        row=row_of(mission, form_id, root_uuid, newest),
+        is_deleted=is_deleted,
+        status=STATUSES.get(newest.validation, ""),
+        blocks=sheet(newest.answers, questions, with_names=with_names),
         files=files_of_row(mission.store, form_id, root_uuid),
         pictures=PICTURES,
-        findings=findings_of_row(mission.desk, form_id, root_uuid),
-        history=_history(revisions, Questions(mission, [form_id]), with_names=with_names),
+        findings=findings,
+        compared=compared,
+        history=_history(revisions, questions, with_names=with_names),
         revisions=REVISIONS,
+        statuses=STATUSES,
         severities=SEVERITIES,
         states=STATES,
     )
+
+
+def _edits(form_id: str, root_uuid: str, since: datetime) -> tuple[list[Edit], str]:
+    """Who edited the row, as the server tells it now, and why it does not tell."""
+    try:
+        return edits_of_row(site().mission, form_id, root_uuid, since), ""
+    except (KoboError, ConfigError) as error:
+        return [], with_cure(error.message, error.hint)
+
+
+def _compared(
+    mission: Mission, place: tuple[str, str], findings: tuple[Item, ...], *, with_names: bool
+) -> list[Comparison]:
+    """The row at *place* beside each other one that its findings name, at most `MOST_BESIDE` of them."""
+    beside: dict[tuple[str, str], Item] = {}
+    for item in findings:
+        form_id, _, root_uuid = item.other_row.partition("/")
+        for other in ((form_id, root_uuid), (item.form_id, item.root_uuid)):
+            if item.other_row and other != place:
+                beside.setdefault(other, item)
+    return [
+        Comparison(item, *side_by_side(mission, [place, other], with_names=with_names))
+        for other, item in list(beside.items())[:MOST_BESIDE]
+    ]
 
 
 @actors
@@ -128,17 +189,22 @@ def _log(path: str, sha256: str = "") -> None:
 
 def _history(revisions: list[Revision], questions: Questions, *, with_names: bool) -> list[Change]:
     """The newest first; the first revision changes nothing."""
-    history, before = [], None
+    history: list[Change] = []
+    before: Submission | None = None
     for revision in revisions:
-        now = parse_submission(revision.raw, revision.form_id).answers if revision.raw else None
-        is_change = before is not None and now is not None
-        changed: list[tuple[str, str, str]] = changes(before or {}, now or {}) if is_change else []
-        lines = []
-        for path, *texts in changed:
-            if not questions.is_hidden(path):
-                is_personal = questions.is_personal(path)
-                answers = () if is_personal and not with_names else tuple(questions.answer(path, x) for x in texts)
-                lines.append(Line(questions.label(path), answers, True, is_personal))
-        history.append(Change(revision.number, revision.kind, revision.seen_at, tuple(lines)))
-        before = now if now is not None else before
+        now = parse_submission(revision.raw, revision.form_id) if revision.raw else None
+        changed = changes(before.answers, now.answers) if before and now else []
+        lines = tuple(
+            questions.line(path, tuple(texts), with_names=with_names)
+            for path, *texts in changed
+            if not questions.is_hidden(path)
+        )
+        change = Change(revision.number, revision.kind, revision.seen_at, lines)
+        if now and now.validation != (before.validation if before else ""):
+            at = datetime.fromtimestamp(now.validated_at, UTC) if now.validated_at else None
+            change = replace(change, by=now.validated_by, at=at, status=STATUSES.get(now.validation, ""))
+        elif now and revision.kind == "new":
+            change = replace(change, by=now.submitted_by, at=now.submitted_at)
+        history.append(change)
+        before = now or before
     return history[::-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,16 @@ def test_an_edit_changes_the_signature_and_nothing_of_the_identity(place: Place,
     assert {root: row.server_key for root, row in after.items()} == {
         root: row.server_key for root, row in before.items()
     }
+
+
+def test_it_tells_who_edited_a_row(place: Place, filled: list[str]) -> None:
+    uid, (first, second) = place.uid("personnes"), keys(place, filled[:2])
+    since = place.mission.clock() - timedelta(days=1)
+    place.server.set_validations(uid, [second], "approved")  # no edit
+    place.edit(filled[0], {**PERSON, "code": "N0", "nom": "Autre"})
+    (edit,) = place.server.edits(uid, first, filled[0], since)
+    assert edit.by and edit.at > since
+    assert place.server.edits(uid, second, filled[1], since) == []
 
 
 def test_rows_are_there_until_they_are_deleted(place: Place, filled: list[str]) -> None:

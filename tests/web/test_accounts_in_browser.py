@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from test_browser import CUT, PICTURES, SIZES, _complaints, _signed_in, browser, pytestmark  # noqa: F401
+from test_browser import CUT, PICTURES, SHOWN, SIZES, Scheme, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from web_office import SENTENCE, Office
 
 from kobo_sync.desk import accounts, one_time_links, schema
@@ -23,14 +23,13 @@ def _look(page: Page, name: str, size: str, language: str) -> None:
     assert _complaints(page) == [], name
 
 
-@pytest.mark.parametrize("language", ["fr", "en", "ar"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_the_pages_fit_and_axe_has_no_complaint(
-    office: Office, pages: str, browser: Browser, size: str, language: str  # noqa: F811
+    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Scheme  # noqa: F811
 ) -> None:  # fmt: skip
     desk, now = office.field.mission.desk, office.field.clock()
     accounts.disable_user(desk, "rachid", now)
-    page = _signed_in(browser, pages, "amina", size, language)
+    page = _signed_in(browser, pages, "amina", size, language, scheme)
     page.goto(f"{pages}/comptes")
     for closed in page.query_selector_all("details:not([open]) > summary"):
         closed.click()
@@ -69,6 +68,9 @@ def test_by_keyboard_alone_a_person_gets_an_account_and_comes_in(
             page.keyboard.press("Tab")
         raise AssertionError(f"the keyboard does not reach {selector}")
 
+    if size == "phone":
+        go_to(".menu summary")
+        page.keyboard.press("Enter")
     go_to(".menu a[href='/comptes']")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{pages}/comptes")

@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from test_answer_sheet import ROOT, receive, with_form
+from test_many_zones import sixty
 from web_office import PAGES, SENTENCE, Office, made
 
 from kobo_sync.desk import runs, schedules, share_links, worklist
@@ -28,8 +30,15 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)"),
 ]
 SIZES = {"small": (320, 640), "phone": (375, 800), "desktop": (1280, 900)}
-# Each size and each language, the tightest screen in the two that need most room: longest words, and from right to left.
-SHOWN = [("small", "fr"), ("small", "ar"), ("phone", "en"), ("desktop", "ar")]
+Scheme = Literal["light", "dark"]
+# Each size, language and scheme, the tightest screen in the two languages that need most room: longest words, and from right to left.
+SHOWN: list[tuple[str, str, Scheme]] = [
+    ("small", "fr", "light"),
+    ("small", "ar", "dark"),
+    ("phone", "en", "dark"),
+    ("desktop", "ar", "light"),
+]
+DARK = (("desktop", "fr"), ("phone", "ar"))  # of the pages that are looked at in each size and each language
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What scrolls sideways within the page: a table of which a part is not to be seen. Part 8, B31.
 CUT = """[...document.querySelectorAll(".scroll, table, .menu ul, pre, .card")]
@@ -43,10 +52,17 @@ def browser(chromium: Browser) -> Browser:
     return chromium
 
 
-def _signed_in(browser: Browser, address: str, username: str, size: str = "desktop", language: str = "fr") -> Page:
+def _signed_in(
+    browser: Browser,
+    address: str,
+    username: str,
+    size: str = "desktop",
+    language: str = "fr",
+    scheme: Scheme = "light",
+) -> Page:
     width, height = SIZES[size]
     page = browser.new_context(
-        viewport={"width": width, "height": height}, locale="fr-FR", accept_downloads=True
+        viewport={"width": width, "height": height}, locale="fr-FR", accept_downloads=True, color_scheme=scheme
     ).new_page()
     page.goto(f"{address}/connexion")
     if language != "fr":
@@ -87,10 +103,13 @@ def test_every_page_fits_and_axe_has_no_complaint(
     schedules.set_paused(desk, "pull", True, "maha", now)
     share_links.share(desk, "nord/fiche-zone.pdf", "maha", now, now.replace(year=2030))
     key = worklist.page(desk, states=()).items[0].key
-    page = _signed_in(browser, pages, "maha", size, language)
+    page = _signed_in(browser, pages, "maha", size, language, "dark" if (size, language) in DARK else "light")
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    for path in (*PAGES, f"/synchronisations/{failed}", f"/qualite/{key}", "/absent"):
+    many = ("/?tri=constats", "/zones/z07")
+    for path in (*PAGES, f"/synchronisations/{failed}", f"/qualite/{key}", "/absent", *many):
+        if path == many[0]:
+            sixty(office)
         page.goto(pages + path)
         for closed in page.query_selector_all("details:not([open]) > summary"):
             closed.click()
@@ -112,13 +131,22 @@ def test_the_findings_are_on_paper(office: Office, pages: str, browser: Browser,
     """Part 8, B31: the list sat in a form that the print style hid."""
     page = _signed_in(browser, pages, "maha")
     item = worklist.page(office.field.mission.desk, states=()).items[0]
-    for path in ("/qualite", f"/qualite/{item.key}"):
+
+    def printed(path: str) -> str:
         page.goto(pages + path)
         page.pdf(path=str(tmp_path / "page.pdf"))
         text = subprocess.run(["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, check=True)
-        words = " ".join(text.stdout.decode().split())
+        return " ".join(text.stdout.decode().split())
+
+    for path in ("/qualite", f"/qualite/{item.key}"):
+        words = printed(path)
         assert item.rule in words and " ".join(translated(item.message, "fr").split()) in words, path
         assert "Fausse alerte" not in words and "Filtrer" not in words and "Se déconnecter" not in words
+    words = printed("/reglages")
+    assert "checks.exclude" in words and "Menu" not in words, "what is closed on the screen is content too"
+    sixty(office)
+    words = printed("/")
+    assert "Zone d’essai 00 1/3" in words and "Zone d’essai 59 1/3" in words and "Trier par" not in words
     page.context.close()
 
 
@@ -139,7 +167,10 @@ def test_the_sign_in_page_and_a_wrong_password(pages: str, browser: Browser) -> 
 def test_staff_start_a_run_see_it_live_and_pause_a_job(office: Office, pages: str, browser: Browser) -> None:
     desk = office.field.mission.desk
     page = _signed_in(browser, pages, "maha", "phone")
+    assert "Tableau de bord" in page.inner_text("nav summary"), "the closed menu says where one is"
+    page.click("nav summary")
     page.click("nav >> text=Synchronisations")
+    assert "Synchronisations" in page.inner_text("nav summary") and not page.is_visible(".menu ul")
     page.click("button:text-is('Relever')")
     assert "est demandé" in page.inner_text("[role=status]") and office.woken
     assert [wish.asked_by for wish in schedules.wishes(desk)] == ["maha"]
@@ -215,43 +246,40 @@ def test_the_keyboard_reaches_the_content_first(pages: str, browser: Browser) ->
     page.context.close()
 
 
-@pytest.mark.parametrize(("size", "language"), [("desktop", "fr"), ("phone", "ar")])
-def test_a_dark_screen_is_readable_and_paper_stays_light(
-    office: Office, pages: str, browser: Browser, size: str, language: str
-) -> None:
-    page = _signed_in(browser, pages, "maha", size, language)
-    page.emulate_media(color_scheme="dark")
-    item = worklist.page(office.field.mission.desk, states=()).items[0]
-    for path in (*PAGES, f"/qualite/{item.key}"):
-        page.goto(pages + path)
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 31)"
-        assert _complaints(page) == [], path
+def test_paper_stays_light_on_a_dark_screen(pages: str, browser: Browser) -> None:
+    page = _signed_in(browser, pages, "maha", scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 31)"
     page.emulate_media(color_scheme="dark", media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 39, 51)"
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("size", "language"), [("desktop", "en"), ("phone", "fr"), ("small", "ar")])
+@pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_a_submission_is_had_by_the_keyboard(
-    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Literal["light", "dark"]
+    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Scheme
 ) -> None:
+    """One with repeats within repeats, and a finding that names another row."""
+    receive(office, with_form(office))
     table = schema.submissions
     with office.field.mission.store.read() as connection:
-        row = connection.execute(sa.select(table).where(table.c.form_id == "personnes")).first()
-    assert row is not None
-    page = _signed_in(browser, pages, "maha", size, language)
-    page.emulate_media(color_scheme=scheme)
+        other = connection.execute(sa.select(table.c.root_uuid).where(table.c.form_id == "personnes")).scalars().first()
+    finding = Finding("DATA002", "warning", "p", "x", form_id="foyers", root_uuid=ROOT, other_row=f"personnes/{other}")
+    worklist.refresh(office.field.mission.desk, [finding], office.field.clock())
+    page = _signed_in(browser, pages, "nora", size, language, scheme)
     page.goto(f"{pages}/collecte")
     page.focus("#row")
-    page.keyboard.type(str(row.submission_id))
+    page.keyboard.type("900")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{pages}/lignes/personnes/{row.root_uuid}")
+    page.wait_for_url(f"{pages}/lignes/foyers/{ROOT}")
+    page.focus("main summary")
+    page.keyboard.press("Enter")
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0 and page.evaluate(CUT) == [] and _complaints(page) == []
     if PICTURES:
         page.screenshot(path=str(Path(PICTURES) / f"ligne-{size}-{language}-{scheme}.png"), full_page=True)
+    page.goto(f"{pages}/collecte/personnes/envois?compte=maha")
+    assert page.evaluate(CUT) == [] and _complaints(page) == []
     page.context.close()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import TOKEN, VISITES
 from playwright.sync_api import Browser, Page
-from test_browser import CUT, PICTURES, SHOWN, _complaints, _signed_in, browser, pytestmark  # noqa: F401
+from test_browser import CUT, PICTURES, SHOWN, Scheme, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from web_office import post
 from web_workshop import Workshop, upload, workbook
 
@@ -104,7 +104,7 @@ def test_a_server_is_tried_kept_and_its_projects_adopted_by_keyboard(newcomer: W
         page.keyboard.type(text)
     go_to("button[value=try]")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=Le serveur connaît le jeton")
+    page.wait_for_selector("text=Le serveur connaît le compte")
     assert page.input_value("#token") == "" and TOKEN not in page.content()
     go_to("#token")
     page.keyboard.type(TOKEN)
@@ -123,13 +123,13 @@ def test_a_server_is_tried_kept_and_its_projects_adopted_by_keyboard(newcomer: W
     page.context.close()
 
 
-@pytest.mark.parametrize(("size", "language"), SHOWN)
+@pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_the_pages_of_forms_fit_and_axe_has_no_complaint(
-    workshop: Workshop, browser: Browser, size: str, language: str  # noqa: F811
+    workshop: Workshop, browser: Browser, size: str, language: str, scheme: Scheme  # noqa: F811
 ) -> None:  # fmt: skip
     client, at = workshop.client(), "/formulaires/visites"
     upload(client, f"{at}/fichier", at, workbook(BROKEN))
-    page = _signed_in(browser, workshop.url, "amina", size, language)
+    page = _signed_in(browser, workshop.url, "amina", size, language, scheme)
 
     def look(path: str, name: str) -> None:
         page.goto(workshop.url + path)
@@ -160,4 +160,5 @@ def test_the_pages_of_forms_fit_and_axe_has_no_complaint(
     page.wait_for_selector("body[data-ready]", timeout=PATIENCE_MS)
     if PICTURES:
         page.screenshot(path=str(Path(PICTURES) / f"forms-trial-{size}-{language}.png"), full_page=True)
+    assert _complaints(page) == [], "trial"
     page.context.close()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
-from test_browser import CUT, SHOWN, _complaints, _signed_in, browser, pytestmark  # noqa: F401
+from test_browser import CUT, SHOWN, Scheme, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from test_report_page import NAME, PAGE, made_once, place, upload, with_paragraph, without_a_block  # noqa: F401
 from web_office import Office
+
+from kobo_sync.desk import schedules
 
 FILE_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-@pytest.mark.parametrize(("size", "language"), SHOWN)
+@pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_the_pages_fit_and_axe_has_no_complaint(
-    office: Office, pages: str, browser: Browser, size: str, language: str  # noqa: F811
+    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Scheme  # noqa: F811
 ) -> None:  # fmt: skip
     upload(office.client("lea"), without_a_block(place(office).read_bytes())[0])
-    page = _signed_in(browser, pages, "nora", size, language)
+    page = _signed_in(browser, pages, "nora", size, language, scheme)
     for path in (PAGE, "/livrables/imprimer", "/livrables"):
         page.goto(pages + path)
         page.wait_for_load_state("networkidle")
@@ -36,4 +40,22 @@ def test_a_report_goes_in_by_the_browser(office: Office, pages: str, browser: Br
     page.press("text=Le mettre à la place du rapport actuel", "Enter")
     page.wait_for_selector("text=Le rapport est en place")
     assert place(office).read_bytes() == edited
+    page.context.close()
+
+
+def test_a_consultant_prints_badges_and_delivers_finally(office: Office, pages: str, browser: Browser) -> None:  # noqa: F811
+    page = _signed_in(browser, pages, "nora")
+    page.goto(f"{pages}/livrables")
+    page.click("main a[href='/livrables/imprimer']")
+    with page.expect_download() as taken:
+        page.click("form[action$='badges.pdf'] button")
+    assert Path(taken.value.path()).read_bytes()[:4] == b"%PDF"
+    page.click(".crumb a")
+    page.click("text=Rapport final et livraison")
+    for box in page.query_selector_all("section[aria-labelledby=final-title] input[name=despite]"):
+        box.check()
+    page.click("section[aria-labelledby=final-title] button")
+    page.wait_for_selector("[role=status]")
+    wishes = schedules.wishes(office.field.mission.desk)
+    assert [(wish.job, wish.asked_by) for wish in wishes] == [("final", "nora")] and office.woken
     page.context.close()

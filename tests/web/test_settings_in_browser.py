@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from test_browser import CHROMIUM, CUT, SHOWN, _complaints, _signed_in
+from test_browser import CHROMIUM, CUT, SHOWN, Scheme, _complaints, _signed_in
 from web_office import Office
 
 from kobo_sync.desk import schedules
@@ -37,15 +37,15 @@ def _looked_at(page: Page, name: str, size: str, language: str) -> None:
     assert _complaints(page) == [], name
 
 
-@pytest.mark.parametrize(("size", "language"), SHOWN)
+@pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_every_page_fits_and_axe_has_no_complaint(
-    office: Office, pages: str, browser: Browser, size: str, language: str
+    office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Scheme
 ) -> None:
     path = office.field.mission.workspace.root / "config" / "mission.toml"
     session = '[[sessions]]\ncode = "matin"\nlabel = { fr = "Matin" }\nstarts = "09:00"\nends = "12:30"\n'
     path.write_text(path.read_text("utf-8") + session, "utf-8")
     schedules.set_expressions(office.field.mission.desk, "pull", ["every 30 min"], "maha", office.field.clock())
-    page = _signed_in(browser, pages, "amina", size, language)
+    page = _signed_in(browser, pages, "amina", size, language, scheme)
     for part in PARTS:
         page.goto(f"{pages}/reglages/modifier/{part}")
         _looked_at(page, part, size, language)

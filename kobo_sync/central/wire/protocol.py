@@ -15,11 +15,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kobo_sync.errors import KoboUnexpected
+from kobo_sync.form_server import Edit
 from kobo_sync.model import Asset, MediaFile, Validation
 from kobo_sync.rows.bodies import parse_object
 
 API = "/v1"
 SESSIONS, ME, VERSION_FILE = f"{API}/sessions", f"{API}/users/current", "/version.txt"
+PROJECTS = f"{API}/projects"
 EXTENDED = {"X-Extended-Metadata": "true"}  # verbs, counts, publish notes [b37b, m14]
 EXISTS = "409.3"  # something of that name, or this very thing, is there already
 NOTES = "X-Action-Notes"
@@ -66,7 +68,7 @@ RIGHTS = {
 
 def project_path(project: int, *parts: str) -> str:
     """The path of a project, or of something below it."""
-    return "/".join((f"{API}/projects/{project}", *(quoted(part) for part in parts)))
+    return "/".join((f"{PROJECTS}/{project}", *(quoted(part) for part in parts)))
 
 
 def quoted(text: str) -> str:
@@ -177,6 +179,24 @@ def parse_project(body: bytes) -> dict[str, Any]:
             "is_archived": bool(data.get("archived")),
             "is_encrypted": data["keyId"] is not None,
         }
+
+
+def parse_projects(body: bytes) -> list[tuple[int, str]]:
+    """Number and name of each project of a list [m11b]. Raises: KoboUnexpected."""
+    projects = parse_list(body)
+    with known_shape():
+        return [(int(project["id"]), str(project["name"])) for project in projects]
+
+
+def parse_edits(body: bytes) -> list[Edit]:
+    """The edits of a submission, oldest first, of its versions with their submitters [f32]: the first one is no edit. Raises: KoboUnexpected."""
+    versions = parse_list(body)
+    with known_shape():
+        edits = [
+            Edit(datetime.fromisoformat(each["createdAt"]), str((each.get("submitter") or {}).get("displayName") or ""))
+            for each in versions
+        ]
+    return sorted(edits, key=lambda edit: edit.at)[1:]
 
 
 def rights_of(verbs: frozenset[str]) -> frozenset[str]:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 from defusedxml.ElementTree import ParseError, fromstring
 
 from kobo_sync.errors import KoboUnexpected, excerpt_of
+from kobo_sync.form_server import Edit
 from kobo_sync.model import Asset, BlankForm, Hook, MediaFile, Validation
 from kobo_sync.rows.bodies import parse_object, take, unexpected
 
@@ -80,6 +81,17 @@ def history_path(asset_uid: str, since: datetime, limit: int, start: int) -> str
         f'date_created__gte:"{since:%Y-%m-%dT%H:%M:%SZ}" AND (action:"modify-submission" OR action:"delete-submission")'
     )
     return f"{asset_path(asset_uid, 'history')}?{urlencode({'q': query, 'limit': limit, 'start': start})}"
+
+
+def parse_edits(body: bytes, root_uuid: str) -> list[Edit]:
+    """The edits of one submission on a page of ``history/``, newest first: a validation names its status there [h39]. Raises: KoboUnexpected."""
+    edits, events = [], take(parse_object(body), "results")
+    with _known_shape():
+        for event in events:
+            about = (event.get("metadata") or {}).get("submission") or {}
+            if event["action"] == "modify-submission" and about.get("root_uuid") == root_uuid and "status" not in about:
+                edits.append(Edit(datetime.fromisoformat(event["date_created"]), str(event.get("username") or "")))
+    return edits
 
 
 def modified_since(moment: str) -> dict[str, Any]:

@@ -36,6 +36,17 @@ if (live) {
   window.setTimeout(look, 2000);
 }
 
+// On a phone the menu is one line that says where one is, until it is opened.
+const menu = document.querySelector(".menu details");
+if (menu) {
+  const phone = window.matchMedia("(max-width: 40rem)");
+  const fit = () => {
+    menu.open = !phone.matches;
+  };
+  phone.addEventListener("change", fit);
+  fit();
+}
+
 const all = document.querySelector("[data-check-all]");
 if (all) {
   all.addEventListener("change", () => {
