@@ -83,7 +83,7 @@ def _show(mission: Mission, url: str, *, in_browser: bool) -> None:
 
     path = "/connexion"
     if not one_time_links.has_administrator(mission.desk):
-        path = f"/acces/{one_time_links.make_link(mission.desk, one_time_links.FIRST, '', mission.clock())}"
+        path = f"/acces/{one_time_links.make_link(mission.desk, one_time_links.FIRST, mission.doer, mission.clock())}"
         warn("nobody administers the pages yet: the link makes that account, once, within an hour")
     address = (mission.config.service.public_url or url) + path
     say(f"the pages: {address}")

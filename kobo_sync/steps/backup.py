@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from kobo_sync.desk import journal
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
-from kobo_sync.workspace.archive import make_backup, remove_surplus
+from kobo_sync.workspace.archive import JOURNAL, make_backup, remove_surplus
 from kobo_sync.workspace.folders import BACKUPS
 
 
@@ -22,6 +23,7 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
     folder = output or (mission.workspace.root / settings.folder if settings.folder else None)
     folder = folder or mission.workspace.state_folder() / BACKUPS
     code = mission.config.mission.code
+    head = journal.head(mission.desk)  # read before: the copy has at least so much
     with TemporaryDirectory(prefix="copy-", dir=mission.workspace.state_folder()) as copies:
         copy = make_backup(
             mission.workspace,
@@ -30,6 +32,7 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
             started_at,
             lambda done, total: mission.progress("backup", done, total),
             copy_to_files(mission, Path(copies)),
+            {JOURNAL: str(head)},
         )
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
     counts = {"files": copy.n_files, "bytes": copy.n_bytes, "removed": len(removed)}

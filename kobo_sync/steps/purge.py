@@ -20,6 +20,7 @@ from kobo_sync.config.checks_and_keeping import Retention
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.databases.dialects import dialect_of
+from kobo_sync.desk import journal
 from kobo_sync.desk.erasure import mask_texts, masked_values
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
@@ -69,6 +70,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     erased = _erase(mission, settings, due, dry_run=True)
     if not dry_run:
         receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
+        journal.note(mission.desk, "erase", receipt.name, by=mission.doer, now=started_at)
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
             dialect_of(engine).vacuum(engine)
