@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, federation_in, in_workspace, in_workspaces, leave_with, verb
+from kobo_sync.cli.verb import (
+    FOLDER,
+    SEE_EXIT_CODES,
+    as_one_json,
+    cli,
+    federation_in,
+    in_workspace,
+    in_workspaces,
+    leave_with,
+    verb,
+)
 
 if TYPE_CHECKING:
     from kobo_sync.mission.mission import Mission
@@ -79,7 +89,9 @@ def purge_command(mission: Mission, dry_run: bool) -> Report:
 
 
 @cli.command(name="audit", epilog=SEE_EXIT_CODES)
-@click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC).")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC)."
+)
 @click.option("--by", default="", help="Entries of this account, or of this user at the command line.")
 @click.option("--act", "acts", multiple=True, help="Entries of this act: pull, look, download, change, …; repeatable.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many of the newest.")

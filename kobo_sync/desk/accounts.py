@@ -119,9 +119,7 @@ def _journal(connection: sa.Connection, username: str, change: str, by: str, now
     journal.append(connection, ACCOUNT, username, by=by, now=now, change=change, **details)
 
 
-def set_password(
-    desk: Desk, username: str, password: str, near: Sequence[str] = (), *, by: str, now: datetime
-) -> None:
+def set_password(desk: Desk, username: str, password: str, near: Sequence[str] = (), *, by: str, now: datetime) -> None:
     """Give an account another password, and sign its browsers out. Raises: AccountRefused; *near* as for `add_user`."""
     account = user(desk, username)
     hashed = hashed_password(password, [username, account.name if account else "", *near])
@@ -149,7 +147,15 @@ def change_user(
     values = {"role": role, "may_see_names": names, "name": name}
     rights = {"role": role, "names": None if names is None else "yes" if names else "no"}
     details = {key: text for key, text in rights.items() if text is not None}
-    _change(desk, username, {key: value for key, value in values.items() if value is not None}, "changed", by, now, **details)
+    _change(
+        desk,
+        username,
+        {key: value for key, value in values.items() if value is not None},
+        "changed",
+        by,
+        now,
+        **details,
+    )
     if role == "reader":
         revoke_all_of(desk, username, now)
 

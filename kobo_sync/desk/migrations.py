@@ -52,7 +52,7 @@ def _to_6(connection: sa.Connection) -> None:
     if not sa.inspect(connection).has_table("downloads"):
         return
     connection.exec_driver_sql(
-        "CREATE TABLE journal (number BIGINT NOT NULL, at VARCHAR(32) NOT NULL, \"by\" TEXT NOT NULL,"
+        'CREATE TABLE journal (number BIGINT NOT NULL, at VARCHAR(32) NOT NULL, "by" TEXT NOT NULL,'
         " act VARCHAR(32) NOT NULL, subject TEXT NOT NULL, details TEXT NOT NULL, sha256 VARCHAR(64) NOT NULL,"
         " PRIMARY KEY (number))"
     )

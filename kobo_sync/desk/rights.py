@@ -53,9 +53,7 @@ def bring_up_rights(desk: Desk) -> None:
             bring_up(RIGHTS, connection, "the federation's desk")
 
 
-def give(
-    desk: Desk, username: str, mission: str, role: AccountRole, *, names: bool, now: datetime, by: str
-) -> None:
+def give(desk: Desk, username: str, mission: str, role: AccountRole, *, names: bool, now: datetime, by: str) -> None:
     """Let the account *username* enter *mission* as *role*, in place of what it may there now; *by* does so. Raises: AccountRefused."""
     if accounts.user(desk, username) is None:
         raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
