@@ -72,6 +72,8 @@ def test_every_page_fits_and_axe_has_no_complaint(
     page.click("main form button")
     page.goto(f"{pages}/reglages/changements")
     _looked_at(page, "changes", size, language)
+    page.goto(f"{pages}/journal?verifier=1")
+    _looked_at(page, "journal", size, language)
     page.goto(f"{pages}/reglages")
     _looked_at(page, "start", size, language)
     page.context.close()
