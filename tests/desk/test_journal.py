@@ -22,7 +22,7 @@ from kobo_sync.desk.chain import seal
 from kobo_sync.desk.changes import record_change
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.erasure import mask_texts
-from kobo_sync.desk.journal import J, Break, Head
+from kobo_sync.desk.journal import Break, Head, J
 from kobo_sync.desk.runs import Order, start_run
 
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
