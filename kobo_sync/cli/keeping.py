@@ -88,6 +88,34 @@ def purge_command(mission: Mission, dry_run: bool) -> Report:
     return purge(mission, dry_run=dry_run)
 
 
+@verb(name="person")
+@click.argument("code")
+@click.option("--show", "is_show", is_flag=True, help="Write all that is held about them as one file to hand over.")
+@click.option("--erase", "is_erase", is_flag=True, help="Erase them from this workspace for good; documents are made anew without them.")  # fmt: skip
+@click.option("--upstream", is_flag=True, help="With --erase: delete their rows on the server too, and ask whether they are gone.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="With --show: the zip file to write.")
+@click.option("--yes", is_flag=True, help="Do not ask before erasing.")
+def person_command(
+    mission: Mission, code: str, is_show: bool, is_erase: bool, upstream: bool, output: Path | None, yes: bool
+) -> Report:
+    """Give a participant what is held about them, or erase them: CODE is theirs in the roster.
+
+    Killed, run it again: it goes on from there. A receipt without names stays in the state folder, an entry in the journal.
+    """
+    from kobo_sync.cli.tongue import told
+    from kobo_sync.mission.run_log import recorded
+    from kobo_sync.steps import person
+
+    if is_show == is_erase or (upstream and not is_erase) or (output and not is_show):
+        raise click.UsageError("give --show or --erase; --output goes with --show, --upstream with --erase")
+    if is_show:
+        return person.show(mission, code, output=output)
+    where = " and on the server" if upstream else ""
+    if not yes:
+        click.confirm(told(f"erase everything about {code} here{where}, for good?"), abort=True)
+    return recorded(mission, "person", lambda opened: person.erase_all(opened, code, upstream=upstream))
+
+
 @cli.command(name="audit", epilog=SEE_EXIT_CODES)
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC)."

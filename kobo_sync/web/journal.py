@@ -16,6 +16,7 @@ from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.steps.audit import heads_in_backups, verified
+from kobo_sync.steps.person import ERASE, SHOW, UPSTREAM
 from kobo_sync.steps.phones import REVOKE
 from kobo_sync.web.site import Answer, Site, administrators, hall
 from kobo_sync.web.words import ORIGINS
@@ -33,6 +34,9 @@ ACTS: Mapping[str, str] = {
     "sign_in": later("Sign-in"),
     "erase": later("Data erased for good"),
     REVOKE: later("Right of a phone ended"),
+    SHOW: later("All that is held about a person handed out"),
+    ERASE: later("Person erased"),
+    UPSTREAM: later("Rows deleted on the server"),
     "move": later("Move to another database"),
 }
 

@@ -7,13 +7,12 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from kobo_sync.analysis.quoting import Reader
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
@@ -36,6 +35,14 @@ _SPOKEN = re.compile(r'\b(?:descr|alt|title|name)="([^"]*)"')
 _MOST_BYTES = 200_000_000  # of a file that is looked into
 
 
+class Texts(Protocol):
+    """What takes people out of texts."""
+
+    def registered(self, text: str, /) -> str:
+        """*text* without them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Places:
     """*removed*: files that go, with the SHA-256 that a manifest knows of them; *named*: those that people made or edited, and that name somebody."""
@@ -44,15 +51,17 @@ class Places:
     named: tuple[Path, ...]
 
 
-def places_of(mission: Mission, reader: Reader) -> Places:
-    """Every file of the workspace that has to go, or that names somebody whom *reader* knows.
+def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> Places:
+    """Every file of the workspace that has to go but those to *keep*, or that names somebody whom *reader* knows.
 
     What was built goes where it names somebody or cannot be read: the next build and export make it anew. What people edited or put
     there stays, and is named.
     """
     workspace = mission.workspace
     digests = _digests(workspace)
-    removed = {path: digests.get(path, "") for path in (workspace.expected_roster, workspace.pseudonyms)}
+    removed = {
+        path: digests.get(path, "") for path in (workspace.expected_roster, workspace.pseudonyms) if path not in keep
+    }
     for pattern in NOMINATIVE_PATHS:
         removed |= {path: digests.get(path, "") for path in workspace.out.glob(pattern)}
     removed |= dict.fromkeys((workspace.state / PREVIEWS).glob("**/*"), "")
@@ -61,7 +70,7 @@ def places_of(mission: Mission, reader: Reader) -> Places:
         digest, is_own = digests.get(path), _is_own(path, workspace)
         if digest is not None and digest[:1] == "!":
             removed[path] = digest[1:]
-        elif _names_somebody(path, reader):
+        elif names_somebody(path, reader):
             content = path.read_bytes()
             if is_own or digest == hashlib.sha256(content).hexdigest():
                 removed[path] = digest or ""
@@ -69,7 +78,7 @@ def places_of(mission: Mission, reader: Reader) -> Places:
                 named.append(path)
     for folder in _PEOPLES_FOLDERS:
         files = sorted(path for path in (workspace.root / folder).rglob("*") if path.is_file())
-        named += [path for path in files if path.suffix not in (".toml", ".env") and _names_somebody(path, reader)]
+        named += [path for path in files if path.suffix not in (".toml", ".env") and names_somebody(path, reader)]
     there = {path: digest for path, digest in sorted(removed.items()) if path.is_file()}
     return Places(there, tuple(named))
 
@@ -116,7 +125,8 @@ def backups_of(mission: Mission) -> list[Path]:
 # ── read ────────────────────────────────────────────────────────────────────
 
 
-def _names_somebody(path: Path, reader: Reader) -> bool:
+def names_somebody(path: Path, reader: Texts) -> bool:
+    """Whether a text of the file names somebody whom *reader* knows; one that cannot be read may."""
     if path.suffix.lower() in _UNREADABLE:
         return True
     try:
