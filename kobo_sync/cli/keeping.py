@@ -116,6 +116,18 @@ def person_command(
     return recorded(mission, "person", lambda opened: person.erase_all(opened, code, upstream=upstream))
 
 
+@verb(name="register")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The Word file to write.")
+def register_command(mission: Mission, output: Path | None) -> Report:
+    """Write the register of processing that a law on personal data asks for.
+
+    Purposes, persons, data, recipients, retention, security and places, from the settings and the forms; in the documents' language.
+    """
+    from kobo_sync.steps.register import register
+
+    return register(mission, output=output)
+
+
 @cli.command(name="audit", epilog=SEE_EXIT_CODES)
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC)."

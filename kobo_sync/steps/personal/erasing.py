@@ -14,7 +14,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.personal.holdings import Holdings, Masks, change_of
 from kobo_sync.steps.purging.places import PREVIEWS, names_somebody, places_of, told_sets
 from kobo_sync.store.attachments import note_erased
-from kobo_sync.store.erased_rows import blank_set_aside, files_of_rows
+from kobo_sync.store.erased_rows import blank_set_aside, files_of_rows, set_aside_of
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.workspace.folders import DRAFTS, EARLIER
 from kobo_sync.workspace.writing import write_atomic
@@ -97,12 +97,19 @@ def _erase_rows(mission: Mission, held: Holdings, masks: Masks, erased: Erased) 
     for done, form_id in enumerate(order):
         mission.progress("person", done, len(order))
         form, roots = mission.forms[form_id], held.rows.get(form_id, set())
-        if numbers := held.set_aside.get(form_id):
-            with mission.store.begin() as connection:
-                blank_set_aside(connection, form_id, sorted(numbers))
+        with mission.store.begin() as connection:
+            aside = list(set_aside_of(connection, form_id))
+            named = [number for number, raw in aside if _names(masks, raw)]
+            blank_set_aside(connection, form_id, sorted(held.set_aside.get(form_id, set()) | set(named)))
         changed += Mirror(mission.store, form).erase(roots, change_of(mission, form, held, masks))
         erased.rows_by_form |= {form_id: len(roots)} if roots else {}
     erased.counts |= {"rows": sum(erased.rows_by_form.values()), "states": changed}
+
+
+def _names(masks: Masks, raw: bytes) -> bool:
+    """Whether a row that could not be understood names the person: it is taken whole, for nobody can say what is what in it."""
+    text = raw.decode("utf-8", "replace")
+    return masks(text) != text
 
 
 def scour(mission: Mission) -> None:
