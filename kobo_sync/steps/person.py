@@ -21,7 +21,7 @@ from kobo_sync.steps.personal.dossier import dossier
 from kobo_sync.steps.personal.erasing import Erased, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
 from kobo_sync.steps.purge import RECEIPTS
-from kobo_sync.steps.purging.places import backups_of, places_of
+from kobo_sync.steps.purging.places import backups_of, name_in, places_of
 from kobo_sync.store.erased_rows import shells_on_server
 from kobo_sync.workspace.private import private_folder
 from kobo_sync.workspace.writing import write_atomic
@@ -58,9 +58,10 @@ def show(mission: Mission, code: str, *, output: Path | None = None) -> Report:
 def dossier_of(mission: Mission, code: str) -> tuple[str, bytes, dict[str, int]]:
     """(name of the zip, its bytes, what is in it); noted in the journal first. Raises: NobodyThere, StoreError, ConfigError."""
     held = _held(mission, code)
-    named = places_of(mission, Masks(mission, held, _common(mission)), keep=())
-    root = mission.workspace.root
-    elsewhere = sorted(path.relative_to(root).as_posix() for path in (*named.removed, *named.named))
+    workspace = mission.workspace
+    keep = (workspace.pseudonyms, *(() if held.is_expected else (workspace.expected_roster,)))
+    named = places_of(mission, Masks(mission, held, _common(mission)), keep=keep)
+    elsewhere = sorted(name_in(workspace, path) for path in (*named.removed, *named.named))
     content, counts = dossier(mission, held, elsewhere)
     roots = ", ".join(sorted(held.root_uuids))
     journal.note(mission.desk, SHOW, roots, by=mission.doer, now=mission.clock())
@@ -104,16 +105,16 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
     return mission.report("person", started_at, erased.counts, findings, lines)
 
 
-def erase_all(mission: Mission, code: str, *, upstream: bool) -> Report:
+def erase_all(mission: Mission, code: str, *, upstream: bool, rebuild: bool = True) -> Report:
     """Erase the participant here, and with *upstream* on the server too: once erased here, that can also be done later.
 
     Raises: as `erase` and `erase_upstream`.
     """
     started_at = mission.clock()
     if not upstream:
-        return erase(mission, code)
+        return erase(mission, code, rebuild=rebuild)
     try:
-        here = erase(mission, code)
+        here = erase(mission, code, rebuild=rebuild)
     except NobodyThere:
         if not waits_upstream(mission):
             raise

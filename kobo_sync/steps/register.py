@@ -187,7 +187,8 @@ def _security(config: Config, mission: Mission) -> list[str]:
         t("State, files and documents with names can be read by the account of this program alone; secrets lie apart, in a file of that account's."),
         t("Pages ask for an account each, with a role, a password of at least 12 characters that is kept as a salted hash, and waits that grow with wrong ones.")
         + (" " + t("They are reached over an encrypted connection.") if is_https else ""),
-        t("Data for analysts are pseudonymised; of numbers those of less than {n} persons are not published.", n=config.privacy.smallest_group),
+        t(
+            "Data for analysts are pseudonymised: at least {n} persons share what such a file tells of one.", n=config.privacy.smallest_group),
         t("A journal says who did what when; each entry is bound to the one before it, so that a change of it shows."),
         t("Backups are compared with their hashes before they are put back."),
     ]  # fmt: skip

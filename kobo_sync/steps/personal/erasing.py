@@ -12,7 +12,7 @@ from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.desk.erasure import forget_rows, mask_texts, masked_values
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.personal.holdings import Holdings, Masks, change_of
-from kobo_sync.steps.purging.places import PREVIEWS, names_somebody, places_of, told_sets
+from kobo_sync.steps.purging.places import PREVIEWS, name_in, names_somebody, places_of, told_sets
 from kobo_sync.store.attachments import note_erased
 from kobo_sync.store.erased_rows import blank_set_aside, files_of_rows, set_aside_of
 from kobo_sync.store.mirror import Mirror
@@ -24,7 +24,7 @@ OWN_FOLDERS = (EARLIER, DRAFTS)  # below the state folder: what pages kept of fi
 
 @dataclass
 class Erased:
-    """How much went where; *documents* are the files that went, below the mission's folder, *left* those that people made."""
+    """How much went where; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
 
     counts: dict[str, int] = field(default_factory=dict)
     rows_by_form: dict[str, int] = field(default_factory=dict)
@@ -62,9 +62,9 @@ def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
         content = masked_values(json.loads(told.read_bytes()), masks)
         write_atomic(told, json.dumps(content, ensure_ascii=False).encode(), private=True)
     # A file may be called after the person: the receipt, which stays, must not say so.
-    names = [masks(path.relative_to(workspace.root).as_posix()) for path in removed]
-    erased.documents = tuple(sorted(names))
-    erased.left = tuple(sorted(masks(path.relative_to(workspace.root).as_posix()) for path in places.named))
+    issued = [path for path in removed if path.is_relative_to(workspace.out)]
+    erased.documents = tuple(sorted(masks(name_in(workspace, path)) for path in issued))
+    erased.left = tuple(sorted(masks(name_in(workspace, path)) for path in places.named))
     erased.counts["documents"] = len(removed)
 
 

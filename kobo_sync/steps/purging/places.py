@@ -108,6 +108,14 @@ def _files(path: Path) -> Mapping[str, Any]:
     return files if isinstance(files, dict) else {}
 
 
+def name_in(workspace: Workspace, path: Path) -> str:
+    """What people are told a file of the workspace is called: its path from the folder that it lies in."""
+    for folder in (workspace.out, workspace.state, workspace.root):
+        if path.is_relative_to(folder):
+            return str(path.relative_to(folder).as_posix())
+    return path.name
+
+
 def told_sets(workspace: Workspace) -> Path:
     """What the paper of changes was told last."""
     return workspace.state / TOLD
