@@ -74,6 +74,8 @@ def test_every_page_fits_and_axe_has_no_complaint(
     _looked_at(page, "changes", size, language)
     page.goto(f"{pages}/journal?verifier=1")
     _looked_at(page, "journal", size, language)
+    page.goto(f"{pages}/personnes")
+    _looked_at(page, "persons", size, language)
     page.goto(f"{pages}/reglages")
     _looked_at(page, "start", size, language)
     page.context.close()
