@@ -203,7 +203,7 @@ def _places(config: Config, mission: Mission) -> list[str]:
     if config.files.url:
         places.append((t("Attached files"), config.files.url))
     sentences = [
-        f"{what}{t(':')} {urlsplit(place).hostname or place} ({t('country: {blank}', blank=_BLANK)})"
+        t("{what}: {place} (country: {blank})", what=what, place=urlsplit(place).hostname or place, blank=_BLANK)
         for what, place in places
     ]
     return [*sentences, t("Transfers to another country, and what allows them: {blank}", blank=_BLANK)]
