@@ -94,6 +94,15 @@ def states(connection: sa.Connection, form_id: str) -> Iterator[tuple[str, Place
         yield root_uuid, place, bodies.row(place)
 
 
+def newest(connection: sa.Connection, form_id: str) -> Iterator[tuple[str, bytes]]:
+    """(root uuid, content) of every row of the form as it is now, or was before it was deleted."""
+    bodies = RawPages(connection)
+    columns = (S.c.root_uuid, S.c.body_id, S.c.body_at, S.c.body_n)
+    query = sa.select(*columns).where(S.c.form_id == form_id).order_by(S.c.body_id, S.c.body_at)
+    for root_uuid, body_id, at, n in connection.execute(query).all():
+        yield root_uuid, bodies.row((body_id, at, n))
+
+
 def erase(connection: sa.Connection, form_id: str, root_uuids: Collection[str], change: Change) -> int:
     """Leave shells of these submissions and *change* all others, in all their states; returns how many states changed.
 

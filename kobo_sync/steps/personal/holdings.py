@@ -17,7 +17,7 @@ from kobo_sync.language.speaking import speaking
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.model import Form
-from kobo_sync.store.erased_rows import Change, is_shell, set_aside_of, states
+from kobo_sync.store.erased_rows import Change, is_shell, newest, set_aside_of, states
 from kobo_sync.store.erasure import SYSTEM
 from kobo_sync.store.history import revisions_of
 
@@ -49,9 +49,9 @@ class Holdings:
 
 
 def holdings_of(mission: Mission, code: str) -> Holdings:
-    """Look through every state of every row, and the imported roster.
+    """Look through every row, and the imported roster.
 
-    A row without a code is theirs where it has their name, in their zone, and nobody else who is registered there bears it.
+    Whose a row is its newest state says: an earlier one may have named somebody by mistake. One without a code is theirs where it has their name, in their zone, and nobody else who is registered there bears it.
     Raises: StoreError.
     """
     held = Holdings(code)
@@ -76,7 +76,7 @@ def _bearers(mission: Mission, form_id: str) -> dict[tuple[str, str], set[str]]:
     fields = mission.config.forms[form_id].fields
     bearers: dict[tuple[str, str], set[str]] = {}
     with mission.store.read() as connection:
-        for _root, _place, raw in states(connection, form_id):
+        for _root, raw in newest(connection, form_id):
             row = None if is_shell(raw) else _parsed(raw)
             bare = _bare(row or {})
             for name in _zone_and_names(bare, fields):
@@ -104,21 +104,25 @@ def _look_through(
 ) -> None:
     asked, keys = asked_of_people(mission.config, form), person_questions(mission, form)
     own: list[Row] = []
+    mine = held.rows.setdefault(form_id, set())
     with mission.store.read() as connection:
-        for root_uuid, _place, raw in states(connection, form_id):
+        for root_uuid, raw in newest(connection, form_id):
             row = None if is_shell(raw) else _parsed(raw)
             if row is None:
                 continue
             if is_theirs(row, keys):
-                held.rows.setdefault(form_id, set()).add(root_uuid)
-                own += _flat(row)
+                mine.add(root_uuid)
             elif items := [item for item in _items(row) if _has_code(item, keys, held.code)]:
                 held.items.setdefault(form_id, set()).add(root_uuid)
                 own += items
+        for root_uuid, _place, raw in states(connection, form_id) if mine else ():
+            own += _flat(_parsed(raw) or {}) if root_uuid in mine and not is_shell(raw) else []
         told = re.compile(rf"(?<!\w){re.escape(held.code)}(?!\w)".encode())
         for number, raw in set_aside_of(connection, form_id):
             if told.search(raw):
                 held.set_aside.setdefault(form_id, set()).add(number)
+    if not mine:
+        del held.rows[form_id]
     held.people.append(gathered(asked, [_bare(row) for row in own]))
 
 
