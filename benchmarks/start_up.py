@@ -20,6 +20,8 @@ from pathlib import Path
 
 from records import emit
 
+# As the installed script starts it: completion asks by its name.
+ENTRY = "import sys; sys.argv[0] = 'kobo-sync'; from kobo_sync.__main__ import main; main()"
 COMPLETION = {"_KOBO_SYNC_COMPLETE": "bash_complete", "COMP_WORDS": "kobo-sync re", "COMP_CWORD": "1"}
 GOALS = {"--help": 5, "--version": 5, "completion": 5, "status": 10, "lint": 10}
 
@@ -39,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--records", action="store_true")
     options = parser.parse_args()
-    command = ["-m", "kobo_sync"]
+    command = ["-c", ENTRY]
     with tempfile.TemporaryDirectory() as name:
         mission = Path(name) / "mission"
         subprocess.run([sys.executable, *command, "init", str(mission)], check=True, capture_output=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from kobo_sync.model import Asset, BlankForm, DownloadedForm, Hook, MediaFile, Phone, Validation
+from kobo_sync.server_kinds import Features
 
 if TYPE_CHECKING:
     from kobo_sync.rows.listing import LightRow, Page, RowStatus
@@ -72,19 +73,6 @@ class Examined:
     verdict: str
     cure: str = ""
     severe: bool = True
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a kind of server has; what it lacks the job does otherwise, or tells."""
-
-    name: str  # as people know it
-    has_hooks: bool = True
-    forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
-    knows_phones: bool = False  # each by itself, with a secret of its own
-    keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
-    counts_doubles: bool = True  # a submission that is listed twice counts twice
-    replaces_files: bool = False  # other bytes may come under a file's name
 
 
 class PhoneDoor(Protocol):

@@ -6,6 +6,7 @@ import io
 import ipaddress
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,7 @@ BUSY_S = 5.0  # a gateway's error that comes sooner says that the server is away
 GOOD = range(200, 300)
 MOVED = (302, 303, 307, 308)
 NOT_MODIFIED = 304
+MOST_CAUSES = 8  # behind an error, one in the other
 Garbled: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # its stub calls it an instance
 RANGE_NOT_SATISFIABLE = 416
 
@@ -125,6 +127,28 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
+    """Why there was no whole answer, and what to do."""
+    cause: BaseException | None = error
+    for _ in range(MOST_CAUSES):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            message = f"the server's certificate cannot be trusted: {cause.verify_message}"
+            hint = "look at the address, at this machine's clock, and whether a Wi-Fi portal stands in between; else have the server's certificate renewed"
+            return message, hint
+        if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+            message, hint = "the address does not speak https", "look at the address and its port"
+            return message, hint
+        cause = _inner(cause) if cause else None
+    message = f"no whole answer ({type(error).__name__})"
+    return message, "check the address, the network and that the server is up"
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """What lies behind *error*: requests and urllib3 keep it as their reason, or as their only word."""
+    kept = (getattr(error, "reason", None), *error.args[:1], error.__cause__, error.__context__)
+    return next((each for each in kept if isinstance(each, BaseException)), None)
 
 
 class Transport:
@@ -232,12 +256,9 @@ class Transport:
             ) as response:
                 yield response
         except (requests.RequestException, HTTPError, OSError, Garbled) as error:
-            raise KoboUnreachable(
-                f"no whole answer ({type(error).__name__})",
-                method=method,
-                url=url.partition("?")[0],  # a query may hold answers
-                hint="check the address, the network and that the server is up",
-            ) from error
+            message, hint = _reason(error)
+            bare_url = url.partition("?")[0]  # a query may hold answers
+            raise KoboUnreachable(message, method=method, url=bare_url, hint=hint) from error
 
     def _read(self, response: requests.Response, deadline: float) -> tuple[bytes, bytes]:
         """The body, unpacked and as it came, within the limits: a slow drip or a gzip bomb is cut off."""

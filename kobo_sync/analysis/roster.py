@@ -114,5 +114,5 @@ def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str
 
 
 def _number(record: Mapping[Any, Any], config: Config) -> str:
-    """What people call the row: its number on KoboToolbox, the beginning of its uuid on ODK Central."""
-    return f"{str(record['root_uuid'])[:8]}…" if config.server.is_central else str(record["submission_id"])
+    """What people call the row: its number on the server, where that gives none the beginning of its uuid."""
+    return str(record["submission_id"]) if config.server.features.numbers_rows else f"{str(record['root_uuid'])[:8]}…"

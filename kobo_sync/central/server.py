@@ -22,9 +22,10 @@ from kobo_sync.central.wire.listing import (
 )
 from kobo_sync.central.wire.protocol import Fields
 from kobo_sync.errors import KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.form_server import Features, Since
+from kobo_sync.form_server import Since
 from kobo_sync.model import Validation
 from kobo_sync.rows.listing import LightRow, Page, RowStatus
+from kobo_sync.server_kinds import ODK_CENTRAL
 from kobo_sync.transport import Stream
 
 AT_ONCE = 4  # rows' XML, each a request of its own
@@ -38,15 +39,7 @@ class CentralServer(EntityLists):
     Rows are known by what listings of this run showed of them: `rows` takes the numbers that those gave.
     """
 
-    features = Features(
-        "ODK Central",
-        has_hooks=False,
-        forms_have_own_ids=True,
-        knows_phones=True,
-        keeps_lists=True,
-        counts_doubles=False,
-        replaces_files=True,
-    )
+    features = ODK_CENTRAL
 
     _form_id = ""
 

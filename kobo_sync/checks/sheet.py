@@ -131,9 +131,9 @@ class Sheet:
     @cached_property
     def ids(self) -> list[str]:
         """What people know the rows by: their numbers on the server, or where it gives none the beginnings of their uuids."""
-        if self.config.server.is_central:
-            return [f"{root[:8]}…" for root in self.roots]
-        return self.column("submission_id")
+        if self.config.server.features.numbers_rows:
+            return self.column("submission_id")
+        return [f"{root[:8]}…" for root in self.roots]
 
     @cached_property
     def places(self) -> dict[str, int]:

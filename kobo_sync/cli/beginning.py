@@ -58,7 +58,8 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option("--group", "groups", multiple=True, callback=_groups, metavar="NAME=N", help="A group and its persons per zone; once for each.")  # fmt: skip
 @click.option("--organisation", "organisations", multiple=True, help="Who signs; once for each.")
 @click.option("--timezone", help="The time zone, such as Africa/Casablanca.")
-@click.option("--server", "kf", help="The address of the KoboToolbox server.")
+@click.option("--server", "kf", help="The address of the KoboToolbox server, or of the project's page on ODK Central.")
+@click.option("--project", type=click.IntRange(1), help="The project's number, where --server is an ODK Central.")
 @click.option("--phones-server", "kc", help="Where phones send, for a server of your own.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing: what no option says is as the template has it.")
 def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any) -> None:
@@ -80,13 +81,17 @@ def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any)
         yes = True  # nothing is asked that would be refused
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         new = _asked(new, given)
-    if new.kf and not new.kc and not step.server_for_phones(new.kf):
+    if page := step.central_project(new.kf):
+        new = replace(new, kf=page[0], project=new.project or page[1])
+    if new.project and (not new.kf or new.kc):
+        raise click.UsageError("--project is of an ODK Central: give its address with --server, and no --phones-server")
+    if new.kf and not new.project and not new.kc and not step.server_for_phones(new.kf):
         raise click.UsageError(f"where phones of {new.kf} send is not known; name it with --phones-server")
     for name in step.init(folder, new):
         say(f"  {name}")
     if new.template == "empty":
         say(
-            f"next: write the token into {folder!s}/config/secrets.env (see secrets.env.example), then run kobo-sync adopt there"
+            f"next: write the account's secrets into {folder!s}/config/secrets.env (see secrets.env.example), then run kobo-sync adopt there"
         )
     else:
         say(f"next: edit {folder!s}/config/mission.toml, then run kobo-sync doctor there")
@@ -94,7 +99,7 @@ def init_command(folder: Path, zones_file: Path | None, yes: bool, **given: Any)
 
 def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
     """*new* with what was asked for at the keyboard; what was *given* is not asked."""
-    from kobo_sync.steps.init import server_for_phones, zones_file
+    from kobo_sync.steps.init import central_project, server_for_phones, zones_file
 
     answers: dict[str, Any] = {}
 
@@ -128,8 +133,8 @@ def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
         answers["organisations"] = _names(
             click.prompt(told("Organisations that sign, with commas between"), default="", show_default=False)
         )
-    kf = ask("kf", "KoboToolbox server", _PUBLIC)
-    if not given["kc"] and not server_for_phones(kf):
+    kf = ask("kf", "KoboToolbox server, or the address of the project's page on ODK Central", _PUBLIC)
+    if not given["kc"] and not given["project"] and not central_project(kf) and not server_for_phones(kf):
         ask("kc", "Address that phones send to", "")
     return replace(new, **{key: value for key, value in answers.items() if value})
 

@@ -29,24 +29,26 @@ if TYPE_CHECKING:
 
 @verb("backup", name="backup")
 @click.option("--output", type=FOLDER, help="Where to (default: backup.folder).")
-def backup_command(mission: Mission, output: Path | None) -> Report:
+@click.option("--encrypt/--no-encrypt", default=None, help="One file that only the recipients of [encryption] can open (default: encryption.backups).")  # fmt: skip
+def backup_command(mission: Mission, output: Path | None, encrypt: bool | None) -> Report:
     """Copy all that makes the mission, with hashes; thin out old copies."""
     from kobo_sync.steps.backup import backup
 
-    return backup(mission, output=output)
+    return backup(mission, output=output, encrypt=encrypt)
 
 
 @cli.command(name="restore", epilog=SEE_EXIT_CODES)
-@click.argument("archive", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.argument("archive", type=click.Path(exists=True, path_type=Path))
 @click.option("--workspace", type=FOLDER, default=Path(), help="Where to (default: this folder).")
 @click.option("--force", is_flag=True, help="Replace the mission that is there; it is kept beside.")
-def restore_command(archive: Path, workspace: Path, force: bool) -> None:
-    """Put the backup ARCHIVE back into an empty folder, whole or not."""
+@click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="The file of a private key, for an encrypted backup.")  # fmt: skip
+def restore_command(archive: Path, workspace: Path, force: bool, key: Path | None) -> None:
+    """Put the backup ARCHIVE (a folder, or an encrypted file) back into an empty folder, whole or not."""
     from kobo_sync.cli.console import say
     from kobo_sync.mission.mission import utc_now
     from kobo_sync.steps.restore import restore
 
-    for line in restore(archive, workspace, force=force, now=utc_now()):
+    for line in restore(archive, workspace, force=force, now=utc_now(), key=key):
         say(line)
 
 

@@ -35,6 +35,7 @@ TASKS = {  # module of this folder → the heading of its verbs in `--help`, in 
     "service": "Service",
     "worker": "Service",
     "keeping": "Keeping and erasing",
+    "keys": "Keeping and erasing",
 }
 EXIT_CODES = {
     0: "done",

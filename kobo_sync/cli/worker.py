@@ -161,8 +161,9 @@ def _work(missions: _Missions, concurrency: int, make: type) -> None:
     from kobo_sync.cli.signals import end_soon
     from kobo_sync.engine.worker import MissionPlace
 
+    are_many = len(missions.places) > 1
     places = {
-        key: MissionPlace(str(root), most_s, federation)
+        key: MissionPlace(str(root), most_s, federation, root.name if federation or are_many else "")
         for key, (root, most_s, federation) in sorted(missions.places.items())
     }
     worker = make(missions.url, places, concurrency, [sys.executable, "-c", _HAND, *sys.path], os.environ)

@@ -70,6 +70,34 @@ class Backup(Settings):
     weekly: int = Field(default=8, ge=0)
 
 
+class Encryption(Settings):
+    """Who can open what is encrypted: *recipients* are public keys (``age1…``, ``ssh-ed25519 …``).
+
+    *nominative*: nominative zips are encrypted as soon as there is a recipient. *backups*: every backup, those by the clock too.
+    """
+
+    recipients: list[str] = []
+    nominative: bool = True
+    backups: bool = False
+
+    @field_validator("recipients")
+    @classmethod
+    def _public(cls, recipients: list[str]) -> list[str]:
+        for place, each in enumerate(recipients, 1):
+            if "SECRET-KEY" in each.upper() or "PRIVATE KEY" in each.upper():
+                raise ValueError(
+                    f"entry {place} is a private key: take it out, make a new one, and write its public key"
+                )
+            if not each.startswith(("age1", "ssh-ed25519 ", "ssh-rsa ")):
+                raise ValueError(f"entry {place} is no public key: it begins with age1, ssh-ed25519 or ssh-rsa")
+        return recipients
+
+    @property
+    def seals_nominative(self) -> bool:
+        """Whether nominative zips are encrypted."""
+        return self.nominative and bool(self.recipients)
+
+
 class Files(Settings):
     """Where attached files are kept: nothing is the state folder, else a folder's path, or storage as ``s3://bucket/folder``.
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
-from kobo_sync.config.checks_and_keeping import Backup, Checks, Files, Retention, Settings
+from kobo_sync.config.checks_and_keeping import Backup, Checks, Encryption, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE
 from kobo_sync.config.mission import Code, Labels, Mission
@@ -194,6 +194,7 @@ class Config(Settings):
     zone_sheet: ZoneSheetSettings = ZoneSheetSettings()
     checks: Checks = Checks()
     backup: Backup = Backup()
+    encryption: Encryption = Encryption()
     privacy: Privacy = Privacy()
     retention: Retention | None = None
     zones: list[Zone] = []
@@ -418,7 +419,8 @@ def _complaint(one: Mapping[str, Any], file: str) -> ConfigError:
     message = str(one["msg"]).removeprefix("Value error, ")
     hint = "write it as 2025-02-11" if one["type"].startswith("date") else "correct the value"
     given = one["input"]
-    if isinstance(given, Mapping):  # a table: what it says would not be read, and may hold anything
+    # A table: what it says would not be read, and may hold anything. A key that is private may stand where a public one should.
+    if isinstance(given, Mapping) or key.startswith("encryption."):
         return ConfigError(message, file=file, key=key, hint=hint)
     # An address may bear a password.
     shown = re.sub(r"//[^/@\s]*@", "//…@", given) if isinstance(given, str) else given

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
+from kobo_sync.server_kinds import KOBOTOOLBOX, ODK_CENTRAL, Features
 
 if TYPE_CHECKING:
     from kobo_sync.config.config import Config
@@ -91,6 +92,11 @@ class Server(Settings):
     def is_central(self) -> bool:
         """Whether it is ODK Central."""
         return self.kind == CENTRAL
+
+    @property
+    def features(self) -> Features:
+        """What this kind of server has."""
+        return ODK_CENTRAL if self.is_central else KOBOTOOLBOX
 
 
 class OpenDoor(NamedTuple):

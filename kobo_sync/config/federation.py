@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 from kobo_sync.config.config import first_complaint
@@ -36,6 +36,15 @@ class FederationSettings(Settings):
 
     service: Service = Service()
     servers: dict[Origin, ServerLimits] = {}
+
+    @field_validator("servers")
+    @classmethod
+    def _one_spelling_each(cls, servers: dict[str, ServerLimits]) -> dict[str, ServerLimits]:
+        spellings: dict[str, str] = {}
+        for url in servers:
+            if (other := spellings.setdefault(server_key(url), url)) != url:
+                raise ValueError(f"{other} and {url} are one server: keep one of the two")
+        return servers
 
     def limits_of(self, kf: str) -> ServerLimits:
         """The limits of the server at *kf*, however its address is spelt."""

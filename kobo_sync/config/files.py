@@ -11,6 +11,7 @@ MISSION_FILE = "config/mission.toml"
 ZONES_FILE = "config/zones.csv"
 ENUMERATORS_FILE = "config/enumerators.csv"
 SECRETS_FILE = "config/secrets.env"
+IN_KEYRING = "keyring:"  # begins what stands there for a secret that lies in the operating system's keyring
 SECRET_NAMES = (
     "KOBO_TOKEN",
     "KOBO_DEPLOY_TOKEN",

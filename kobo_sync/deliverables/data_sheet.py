@@ -122,7 +122,7 @@ class DataSheet:
         for column in system_of(self.facts, self.name):
             if column not in self.table or (column in _UNSHOWN and not self.nominative):
                 continue
-            if column == "submission_id" and self.facts.config.server.is_central:
+            if column == "submission_id" and not self.facts.config.server.features.numbers_rows:
                 continue  # a number of our own: nobody knows the row by it there
             kind = _system_kind(column)
             if self.nominative or column not in _SERVERS:

@@ -49,7 +49,8 @@ UPDATE procrastinate_jobs job SET attempts = attempts + 1, worker_id = NULL, abo
     priority = job.priority - (CASE WHEN stalled.deaths %% %(after)s = 0 THEN 2 * %(click)s ELSE 0 END),
     status = (CASE WHEN is_double THEN 'aborted' ELSE 'todo' END)::procrastinate_job_status
 FROM stalled WHERE job.id = stalled.id
-RETURNING job.id, job.args->>'stage' AS stage, job.args->>'part' AS part, job.status::text AS status
+RETURNING job.id, job.queue_name AS mission, job.args->>'stage' AS stage, job.args->>'part' AS part,
+    job.status::text AS status
 """
 _MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s"
 _UNFINISHED = """
@@ -97,11 +98,15 @@ class _PutBackOnly(retry.BaseRetryStrategy):
 
 @dataclass(frozen=True)
 class MissionPlace:
-    """Where a mission lies on this machine, and how long one of its pieces may take; *federation*: the folder of many."""
+    """Where a mission lies on this machine, and how long one of its pieces may take; *federation*: the folder of many.
+
+    *name* is what lines of the log call it; empty for a worker of one mission.
+    """
 
     folder: str
     most_s: float
     federation: str = ""
+    name: str = ""
 
 
 class Worker:
@@ -199,16 +204,25 @@ class Worker:
         try:
             answer = await self._hands.carry_out(order, place.most_s)
         except HandDied as error:
-            log.error("%s %s: its process died", piece.stage, piece.part)
+            log.error("%s %s: its process died", piece.stage, piece.part, extra=self._about(piece))
             deaths = piece.own_deaths + 1
             if deaths >= MOST_OWN_DEATHS:
                 raise PieceFailed from error
             await connector.execute_query_async(query=_ONE_MORE_DEATH, job_id=job_id, deaths=deaths)
             raise PutBack(0) from error
         except OverTime as error:
-            log.error("%s %s: took longer than engine.most_hours, and was ended", piece.stage, piece.part)
+            log.error(
+                "%s %s: took longer than engine.most_hours, and was ended",
+                piece.stage,
+                piece.part,
+                extra=self._about(piece),
+            )
             raise PieceFailed from error
         await self._ended(context.app, piece, answer)
+
+    def _about(self, piece: Piece) -> dict[str, str]:
+        """What a line of the log is about."""
+        return {"job": piece.stage, "mission": self._missions[piece.mission].name}
 
     async def _let_others_first(self, app: App, piece: Piece, job_id: int) -> None:
         """Put back a piece whose siblings are unfinished, or that is younger than one which needs the mission for itself."""
@@ -222,7 +236,7 @@ class Worker:
 
     async def _ended(self, app: App, piece: Piece, answer: Mapping[str, Any]) -> None:
         outcome = answer["outcome"]
-        log.info("%s %s: %s", piece.stage, piece.part, outcome, extra={"job": piece.stage})
+        log.info("%s %s: %s", piece.stage, piece.part, outcome, extra=self._about(piece))
         if outcome in ("busy", "away"):
             raise PutBack(BUSY_S, first=piece.stage in ALONE)
         if outcome == "stopped" and not answer.get("over_time"):
@@ -278,5 +292,7 @@ class Worker:
             return not_ours
         values = {"dead_s": DEAD_S if everybody else 1e9, "lost": lost, "after": AFTER_OTHERS, "click": CLICK}
         for row in await app.connector.execute_query_all_async(query=_TAKE_BACK, **values):
-            log.warning("%s %s: its worker died: %s", row["stage"], row["part"] or "", row["status"])
+            place = self._missions.get(row["mission"])  # it may be a mission of that worker alone
+            about = {"job": row["stage"], "mission": place.name if place else row["mission"]}
+            log.warning("%s %s: its worker died: %s", row["stage"], row["part"] or "", row["status"], extra=about)
         return not_ours

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from kobo_sync.errors import KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable
-from kobo_sync.form_server import Examined, Features, ListChange, Since
+from kobo_sync.form_server import Examined, ListChange, Since
 from kobo_sync.kobo.paging import MIN_PAGE, PageSize, quick_turns, repeats
 from kobo_sync.kobo.projects import Projects
 from kobo_sync.kobo.wire import protocol
@@ -27,6 +27,7 @@ from kobo_sync.rows.listing import (
     parse_statuses,
     split_page,
 )
+from kobo_sync.server_kinds import KOBOTOOLBOX
 from kobo_sync.transport import Answer, Stream, is_slow
 
 READS = 3  # an answer that is no page (an error page, half a body) is asked for again so often
@@ -36,7 +37,7 @@ T = TypeVar("T")
 class KoboServer(Projects):
     """KoboToolbox, or a field station, as a `FormServer`: see `Asking` for the account."""
 
-    features = Features("KoboToolbox")
+    features = KOBOTOOLBOX
 
     def list_codes(self, name: str) -> set[str] | None:
         """None: lists are media of their forms here."""

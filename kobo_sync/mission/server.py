@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
 from kobo_sync.errors import ConfigError
+from kobo_sync.server_kinds import KOBOTOOLBOX, ODK_CENTRAL, Features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,11 @@ class WithServer:
     def is_central(self) -> bool:
         """Whether the server is ODK Central; a stand-in is KoboToolbox's."""
         return self.server is None and self.config.server.is_central
+
+    @property
+    def features(self) -> Features:
+        """What the server's kind has: known without asking it."""
+        return ODK_CENTRAL if self.is_central else KOBOTOOLBOX
 
     @property
     def at_once(self) -> int:

@@ -19,7 +19,7 @@ from kobo_sync.engine.pieces import piece_of
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import Mission
-from kobo_sync.service.logs import write_log
+from kobo_sync.service.logs import of_mission, write_log
 from kobo_sync.service.stages import Answer, carry_out
 from kobo_sync.workspace.folders import find
 from kobo_sync.workspace.secret_files import with_secret_files
@@ -43,7 +43,8 @@ def main() -> None:
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders, stopping), daemon=True).start()
     while True:
         order = orders.get()
-        answer = {**_carried_out(order, stopping).as_json(), "rss_mb": _rss_mb()}
+        with of_mission(Path(order["folder"]).name if order.get("federation") else ""):
+            answer = {**_carried_out(order, stopping).as_json(), "rss_mb": _rss_mb()}
         answers.write(json.dumps(answer).encode() + b"\n")
 
 

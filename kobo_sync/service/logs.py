@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -70,7 +71,8 @@ class Hiding(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line without secrets."""
-        mission = _MISSION.get()
+        record = copy(record)  # another handler's too
+        mission = getattr(record, "mission", "") or _MISSION.get()
         record.__dict__ |= {"mission": mission, "place": mission and f"{mission}: "}
         line = self._inner.format(record)
         for secret in self._secrets.values:

@@ -6,16 +6,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kobo_sync.desk import journal
+from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
-from kobo_sync.workspace.archive import JOURNAL, make_backup, remove_surplus
+from kobo_sync.workspace.archive import JOURNAL, backup_name, make_backup, remove_surplus, sweep
+from kobo_sync.workspace.encryption import ARCHIVE, encrypt_folder, recipients_of
 from kobo_sync.workspace.folders import BACKUPS
+from kobo_sync.workspace.private import FOLDER
+
+_COPIES = "copy-"  # of databases that lie elsewhere, and of what is to be encrypted
 
 
-def backup(mission: Mission, *, output: Path | None = None) -> Report:
+def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None = None) -> Report:
     """Make a backup in *output*, ``backup.folder`` or the state folder, and remove those beyond the days and weeks kept.
 
+    *encrypt* makes one file that only the recipients of ``[encryption]`` can open; None: as ``encryption.backups`` says.
     Raises: StoreError, ConfigError.
     """
     started_at = mission.clock()
@@ -23,20 +29,36 @@ def backup(mission: Mission, *, output: Path | None = None) -> Report:
     folder = output or (mission.workspace.root / settings.folder if settings.folder else None)
     folder = folder or mission.workspace.state_folder() / BACKUPS
     code = mission.config.mission.code
+    encryption = mission.config.encryption
+    is_encrypted = encryption.backups if encrypt is None else encrypt
+    if is_encrypted:
+        recipients_of(encryption.recipients)  # says what is wrong with them before anything is copied
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        sweep(folder, ".making-*")
+    sweep(mission.workspace.state_folder(), f"{_COPIES}*")
     head = journal.head(mission.desk)  # read before: the copy has at least so much
-    with TemporaryDirectory(prefix="copy-", dir=mission.workspace.state_folder()) as copies:
+    with TemporaryDirectory(prefix=_COPIES, dir=mission.workspace.state_folder()) as copies:
         copy = make_backup(
             mission.workspace,
-            folder,
+            Path(copies) / "whole" if is_encrypted else folder,
             code,
             started_at,
             lambda done, total: mission.progress("backup", done, total),
             copy_to_files(mission, Path(copies)),
             {JOURNAL: str(head)},
         )
+        target, n_bytes = copy.folder, copy.n_bytes
+        if is_encrypted:
+            target = folder / f"{backup_name(code, started_at)}{ARCHIVE}"
+            if target.exists():
+                raise StoreError(f"{target} is there already", hint="wait a second and try again")
+            n_bytes = encrypt_folder(copy.folder, target, encryption.recipients)
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
-    counts = {"files": copy.n_files, "bytes": copy.n_bytes, "removed": len(removed)}
-    lines = [f"{copy.folder}: {copy.n_files} files, {copy.n_bytes} bytes", *(f"removed {name}" for name in removed)]
+    counts = {"files": copy.n_files, "bytes": n_bytes, "removed": len(removed)}
+    lines = [f"{target}: {copy.n_files} files, {n_bytes} bytes", *(f"removed {name}" for name in removed)]
+    lines.append(f"the journal's head in it: {head}")
+    if is_encrypted:
+        lines.append(f"encrypted; recipients: {len(encryption.recipients)}; without a key of theirs it opens nothing")
     findings = []
     if mission.config.files.url:
         message = f"attached files are kept at {mission.config.files.url}: they are not in this backup"

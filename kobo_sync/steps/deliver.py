@@ -21,6 +21,7 @@ from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
 from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT, REPORT_PDF
+from kobo_sync.workspace.encryption import SUFFIX, encrypted
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
 from kobo_sync.workspace.writing import write_atomic
 
@@ -81,10 +82,24 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
             target = mission.workspace.out / f"{folder}{suffix}.zip"
             if not nominative:
                 findings += _apart_by_few(target, folder, built.manifest)
-            write_atomic(target, zip_bytes(built.manifest, chosen), private=nominative)
+            target = _write_zip(mission, target, zip_bytes(built.manifest, chosen), nominative=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
             n_zips += 1
     return mission.report("deliver", started_at, {"zips": n_zips}, findings, lines)
+
+
+def _write_zip(mission: Mission, target: Path, content: bytes, *, nominative: bool) -> Path:
+    """Write a zip, a nominative one for the recipients of ``[encryption]`` alone where there are any; returns where it lies."""
+    encryption = mission.config.encryption
+    sealed = target.with_name(f"{target.name}{SUFFIX}")
+    if nominative and encryption.seals_nominative:
+        write_atomic(sealed, encrypted(content, encryption.recipients), private=True)
+        target.unlink(missing_ok=True)  # one of before that anybody can open
+        return sealed
+    write_atomic(target, content, private=nominative)
+    if nominative:
+        sealed.unlink(missing_ok=True)
+    return target
 
 
 def _refuse_unfinished(manifest: Manifest | None, despite: Collection[str]) -> None:

@@ -124,7 +124,7 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     absent = []
     for name in form.media:
         if roster and name == roster.file:
-            if mission.is_central and roster.entities:
+            if roster.entities and mission.features.keeps_lists:
                 refuse_names_for_codes(mission, form)
                 published[name] = OWN_LIST  # phones get the server's own list under that name
             else:

@@ -31,6 +31,8 @@ from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.attachments import received_files
 from kobo_sync.store.database import Deployment
 from kobo_sync.workspace.attachment_files import away, is_away
+from kobo_sync.workspace.disk_encryption import is_encrypted
+from kobo_sync.workspace.encryption import recipients_of
 
 FREE_BYTES = 1_000_000_000
 CLOCK_S = 120
@@ -64,6 +66,7 @@ def doctor(mission: Mission) -> Report:
             _relay,
             _files,
             _queue,
+            _at_rest,
         ),
         1,
     ):
@@ -234,7 +237,7 @@ def server(mission: Mission) -> Iterator[Examined]:
         return
     said = (
         f"{mission.kf} knows the account {username}"
-        if mission.is_central
+        if client.features.signs_in
         else f"{mission.kf} knows the token as {username}"
     )
     yield Examined("server", said)
@@ -329,6 +332,23 @@ def _queue(mission: Mission) -> Iterator[Examined]:
     if state.n_deadly:
         cure = "look at the workers' logs, and at the memory of their machines"
         yield Examined("queue", f"with {state.n_deadly} that wait {AFTER_OTHERS} workers or more died", cure, False)
+
+
+def _at_rest(mission: Mission) -> Iterator[Examined]:
+    """Whether what is stored can be read by whoever takes the disk, a backup or a nominative zip. Raises: ConfigError."""
+    is_sealed = is_encrypted(mission.workspace.root)
+    if is_sealed is None:
+        yield Examined("encryption of the disk", "this system cannot tell")
+    elif is_sealed:
+        yield Examined("encryption of the disk", "the mission's folder lies on an encrypted disk")
+    else:
+        cure = "encrypt it (LUKS, FileVault, BitLocker), or keep the mission on one that is: names and signatures lie there"
+        verdict = "the mission's folder lies on a disk that is not encrypted, as far as this system shows"
+        yield Examined("encryption of the disk", verdict, cure, severe=False)
+    settings = mission.config.encryption
+    if settings.recipients:
+        n = len(recipients_of(settings.recipients))
+        yield Examined("encryption", f"recipients of what is encrypted: {n}")
 
 
 def _classes(mission: Mission) -> Iterator[Examined]:

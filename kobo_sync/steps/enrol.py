@@ -63,7 +63,7 @@ def enrol(
         sheets.append((account, person, password))
         zones[account] = own_zone or zone
     folder = output or mission.workspace.out / "enrolment"
-    if mission.is_central:
+    if mission.features.knows_phones:
         people_of_zones = [(account, person, zones[account]) for account, person, _ in sheets]
         return _enrolled(mission, started_at, people_of_zones, language, folder)
     return _written(mission, started_at, mission.kc, sheets, language, folder)
@@ -88,6 +88,10 @@ def _enrolled(
             languages=config.written_languages,
         )
     lines = _write(folder, files)
+    if any(zone for _, _, zone in people) and not _goes_by_zone(mission):
+        lines.append(
+            "the zones that were given have no effect: every phone gets the whole list; `roster.entities` and `roster.by_zone` give it by zone"
+        )
     lines.append(
         "each code is the phone's secret: whoever photographs it may submit; print them, then delete these files"
     )
@@ -107,8 +111,7 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
             "letters, digits and . @ + - _ only, 64 of them at the most",
         )
         raise ConfigError(message, file="USER", key="user", hint=hint)
-    roster, config = mission.config.roster, mission.config.mission
-    by_zone = bool(roster and roster.by_zone)
+    config, by_zone = mission.config.mission, _goes_by_zone(mission)
     if zone and mission.config.zone(zone) is None:
         codes = ", ".join(item.code for item in mission.config.zones)
         raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
@@ -122,9 +125,15 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
     return payload(settings(phone.server_url, "", project=project, language=language, metadata_username=account))
 
 
+def _goes_by_zone(mission: Mission) -> bool:
+    """Whether each phone gets the participants of its own zone."""
+    roster = mission.config.roster
+    return bool(roster and roster.by_zone)
+
+
 def _refuse_own_address(mission: Mission) -> None:
     if leads_here(mission.kc):
-        key = "server.url" if mission.is_central else "server.kc"
+        key = "server.url" if mission.features.has_one_address else "server.kc"
         hint = f"give [server] {key.partition('.')[2]} the address that phones reach, as http://192.168.1.10:{urlsplit(mission.kc).port or 80}"
         message = f"{mission.kc} is this machine's own address: a phone that scans it would speak to itself"
         raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)

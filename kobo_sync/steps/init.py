@@ -22,6 +22,7 @@ import tomlkit
 
 from kobo_sync.config.comments import with_comments
 from kobo_sync.config.config import parse_config
+from kobo_sync.config.doors import CENTRAL
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.config.lists import read_csv
 from kobo_sync.config.zones import is_reserved
@@ -49,7 +50,8 @@ class NewMission:
 
     *documents* is what its papers are written in, *languages* its forms', the first of them the phones' default. *zones*
     are names, or *zones_csv* is the text of a list; *groups* map a name to the persons expected per zone (None: the
-    starter's number). *kc* is where phones send, guessed for the public servers.
+    starter's number). *kf* is the server's address, and *project* the number of the project where it is ODK Central;
+    *kc* is where phones send, guessed for KoboToolbox's public servers.
     """
 
     template: Template = "training"
@@ -65,6 +67,7 @@ class NewMission:
     organisations: Sequence[str] = ()
     kf: str = ""
     kc: str = ""
+    project: int | None = None
 
     @property
     def form_languages(self) -> list[Code]:
@@ -134,6 +137,12 @@ def server_for_phones(kf: str) -> str:
     return re.sub(r"^(https?://)kf([.-])", r"\1kc\2", kf.rstrip("/")) if re.match(r"https?://kf[.-]", kf) else ""
 
 
+def central_project(address: str) -> tuple[str, int] | None:
+    """The server and the project's number of a project's page on ODK Central, as a browser shows its address; None for any other."""
+    page = re.fullmatch(r"(https?://[^/?#\s]+)/?#?/projects/([1-9]\d{0,8})(?:/.*)?", address.strip())
+    return (page[1], int(page[2])) if page else None
+
+
 def _contents(new: NewMission) -> dict[str, bytes]:
     """The starter's files by the path that they are to have in the mission's folder."""
     starter = resources.files("kobo_sync") / "starter"
@@ -182,7 +191,12 @@ def _settings(new: NewMission, starter: str, folder: str) -> str:
             quota.add(code, starters if n_expected is None else n_expected)
         quota.add(tomlkit.nl())
         document["quotas"]["default"] = quota
-    if new.kf:
+    if new.project:
+        server = tomlkit.table()
+        server.update({"kind": CENTRAL, "url": new.kf.rstrip("/"), "project": new.project})
+        server.add(tomlkit.nl())
+        document["server"] = server
+    elif new.kf:
         document["server"]["kf"] = new.kf.rstrip("/")
         document["server"]["kc"] = (new.kc or server_for_phones(new.kf)).rstrip("/")
     return tomlkit.dumps(document)

@@ -103,7 +103,7 @@ def mission_media(mission: Mission) -> dict[str, bytes]:
         except ConfigError:
             continue
     if config.roster:
-        is_list = config.roster.entities and config.server.is_central
+        is_list = config.roster.entities and config.server.features.keeps_lists
         media.setdefault(config.roster.file, entities_csv([PROBE]) if is_list else roster_csv([PROBE]))
     return media
 

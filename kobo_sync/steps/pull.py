@@ -13,7 +13,15 @@ from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.pulling.attachments import fetch_files, lives, replaced
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.deployed import lay_out_deployed
-from kobo_sync.steps.pulling.form_pull import Wish, Work, compare_all, find_changes, plan_of, read_new
+from kobo_sync.steps.pulling.form_pull import (
+    Wish,
+    Work,
+    compare_all,
+    find_changes,
+    is_still_empty,
+    plan_of,
+    read_new,
+)
 from kobo_sync.steps.pulling.one_form import one_form
 from kobo_sync.steps.pulling.plan import doubt
 from kobo_sync.steps.relay import relay_by_itself
@@ -115,10 +123,13 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
 
 
 def _pull_form(work: Work) -> str:
-    mirror, mission = work.mirror, work.mission
+    mirror = work.mirror
+    cursor = mirror.cursor()
+    if is_still_empty(work, cursor):
+        mirror.prepare()
+        return _told(work, *_finish(work, cursor, None))
     lay_out_deployed(work)
     mirror.prepare()
-    cursor = mirror.cursor()
     plan = plan_of(work, cursor)
     work.why += plan.reasons
     newest_is_there = read_new(work, cursor, plan)
@@ -130,7 +141,8 @@ def _pull_form(work: Work) -> str:
         listed = work.client.count(work.asset_uid)
         reason = doubt(listed, mirror.cursor().n_live, cursor.doubles, mirror.n_set_aside(held_too=False))
         if not newest_is_there:
-            reason = f"complete scan: the newest row held, {cursor.last_id}, is no longer listed"
+            number = f", {cursor.last_id}," if work.client.features.numbers_rows else ""
+            reason = f"complete scan: the newest row held{number} is no longer listed"
         work.why.append(reason or f"quick was enough: the server lists {listed} rows, all accounted for")
         if reason:
             comparison = compare_all(work, cursor, plan)
@@ -143,11 +155,17 @@ def _pull_form(work: Work) -> str:
         bury(work, absent, comparison.absent)
     server_n, n_live = _finish(work, cursor, comparison)
     work.findings += _oddities(work, comparison, server_n, n_live)
+    return _told(work, server_n, n_live)
+
+
+def _told(work: Work, server_n: int, n_live: int) -> str:
+    """The line of the report."""
+    mirror = work.mirror
     mirror.told()
     shown_counts = [f"{mirror.tally.counts[kind]} {kind}" for kind in SHOWN]
     shown_counts += [f"{mirror.tally.counts[f'files_{kind}']} files {kind}" for kind in ("stored", "missing")]
     sign = "=" if server_n == n_live else "≠"
-    mission.progress(work.form_id, n_live, n_live)
+    work.mission.progress(work.form_id, n_live, n_live)
     return f"{work.form_id}: server {server_n} {sign} local {n_live} · {' · '.join(shown_counts)}"
 
 

@@ -5,24 +5,45 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.desk import journal
 from kobo_sync.desk.database import Desk
-from kobo_sync.errors import StoreError
+from kobo_sync.errors import StoreError, disk_error
 from kobo_sync.mission.mission import operator
-from kobo_sync.workspace.archive import restore_backup
+from kobo_sync.workspace.archive import restore_backup, sweep
+from kobo_sync.workspace.encryption import decrypt_folder
 from kobo_sync.workspace.folders import STATE, Workspace
 
+_DECRYPTED = ".decrypted-"
 
-def restore(archive: Path, target: Path, *, force: bool, now: datetime) -> list[str]:
-    """Restore *archive* at *target*; returns what to tell. Raises: StoreError, and *target* is untouched then."""
+
+def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Path | None = None) -> list[str]:
+    """Restore *archive* at *target*; returns what to tell. *key* is the file of a private key, for one that is encrypted.
+
+    Raises: StoreError, ConfigError, and *target* is untouched then.
+    """
+    if archive.is_file():
+        beside = target.resolve().parent  # what is decrypted stays on the disk that it is for
+        try:
+            beside.mkdir(parents=True, exist_ok=True)
+            sweep(beside, f"{_DECRYPTED}*")
+            with TemporaryDirectory(prefix=_DECRYPTED, dir=beside) as folder:
+                decrypt_folder(archive, key, Path(folder))
+                return _restored(Path(folder), target, archive.name, force=force, now=now)
+        except OSError as error:
+            raise disk_error(error, beside) from error
+    return _restored(archive, target, archive.name, force=force, now=now)
+
+
+def _restored(archive: Path, target: Path, name: str, *, force: bool, now: datetime) -> list[str]:
     if force and (target / MISSION_FILE).is_file():
         with Workspace(target, target / STATE, target / "exports" / "out").exclusive():
             n_files, old = restore_backup(archive, target, force=True, now=now)
     else:
         n_files, old = restore_backup(archive, target, force=force, now=now)
-    _note(Workspace(target, target / STATE, target / "exports" / "out").desk_database, archive.name, now)
+    _note(Workspace(target, target / STATE, target / "exports" / "out").desk_database, name, now)
     lines = [f"{n_files} files restored to {target}, each as its hash says"]
     if old is not None:
         lines.append(f"the mission that was there lies in {old}")

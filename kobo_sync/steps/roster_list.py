@@ -19,7 +19,7 @@ BY_CODE = "value=code"
 def is_entity_list(mission: Mission) -> bool:
     """Whether the server keeps the roster as an entity list."""
     roster = mission.config.roster
-    return bool(roster and roster.entities and mission.is_central)
+    return bool(roster and roster.entities and mission.features.keeps_lists)
 
 
 def put_entity_list(

@@ -48,8 +48,7 @@ def _lines(mission: Mission) -> list[str]:
     moments = [holding.pulled_at for holding in holdings if holding.pulled_at]
     n_open = sum(n for state, n in worklist.counts(mission.desk).items() if state in worklist.OPEN)
     n_rows = sum(holding.n_live for holding in holdings)
-    names = ("CENTRAL_EMAIL", "CENTRAL_PASSWORD") if mission.is_central else ("KOBO_TOKEN",)
-    has_token = mission.is_own_station or all(map(config.secret, names))
+    has_token = mission.is_own_station or all(map(config.secret, mission.features.secrets))
     lines = [
         f"the mission “{config.mission.title}” in {mission.workspace.root!s}",
         _of_server(mission, has_token=has_token),
@@ -60,7 +59,7 @@ def _lines(mission: Mission) -> list[str]:
         f"the service runs; its pages are at {pages}" if pages else "the service does not run here",
     ]
     undeployed = config.forms.keys() - mission.store.deployments().keys() - mission.adopted.keys()
-    if mission.is_central and not has_token:
+    if mission.features.signs_in and not has_token:
         return [
             *lines,
             f"next: write CENTRAL_EMAIL=… and CENTRAL_PASSWORD=… into {SECRETS_FILE} (mode 600): a web user of the project",
@@ -69,7 +68,7 @@ def _lines(mission: Mission) -> list[str]:
 
 
 def _of_server(mission: Mission, *, has_token: bool) -> str:
-    if mission.is_central:
+    if mission.features.signs_in:
         return f"the server is {mission.kf}; the account is {'there' if has_token else 'missing'}"
     return f"the server is {mission.kf}; the token is {'there' if has_token else 'missing'}"
 

@@ -103,7 +103,7 @@ def _row(mission: Mission, form_id: str, root_uuid: str, submission: Submission 
     if submission is None:
         return Row(form_id, root_uuid)
     server_key = mission.store.server_keys(form_id, [root_uuid]).get(root_uuid, "")
-    number = f"{root_uuid[:8]}…" if mission.is_central else server_key
+    number = server_key if mission.features.numbers_rows else f"{root_uuid[:8]}…"
     row = (form_id, root_uuid, number, submission.submitted_at, submission.submitted_by)
     if deployment is None:
         return Row(*row)

@@ -19,6 +19,7 @@ from kobo_sync.steps.deliver import NOMINATIVE
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.words import CLASSES
+from kobo_sync.workspace.encryption import SUFFIX
 from kobo_sync.workspace.manifests import MANIFEST, class_of_zip, manifest_of
 
 READERS_SEE = ("aggregate", "public")
@@ -233,8 +234,8 @@ def _manifest(place: str) -> Manifest:
 def _zips(place: str) -> list[File]:
     out = site().mission.workspace.out
     bundles = []
-    for suffix in ("", NOMINATIVE):
-        path = out / f"{place}{suffix}.zip"
+    for suffix, ending in (("", ""), (NOMINATIVE, ""), (NOMINATIVE, SUFFIX)):
+        path = out / f"{place}{suffix}.zip{ending}"
         if path.is_file():
             classification: str = "nominative" if suffix else class_of_zip(path)
             bundles.append(File(path.name, path.name, classification, path.stat().st_size))

@@ -62,7 +62,7 @@ def forms() -> Answer:
         states=FORM_STATES,
         names=LANGUAGES,
         server=mission.kc,
-        is_central=mission.is_central,
+        knows_phones=mission.features.knows_phones,
         leads_here=leads_here(mission.kc),
     )
 

@@ -61,7 +61,7 @@ def revoke_phone() -> Answer:
 
 
 def _server() -> FormServer:
-    if not site().mission.is_central:
+    if not site().mission.features.knows_phones:
         abort(404)
     return server_of_phones(site().mission)
 

@@ -36,7 +36,7 @@ def printing() -> Answer:
     """What there is to print."""
     mission = site().mission
     forms = {form_id: tuple(filter(None, form.languages)) for form_id, form in mission.forms.items()}
-    accounts = {} if mission.is_central or leads_here(mission.kc) else enumerators(mission)
+    accounts = {} if mission.features.knows_phones or leads_here(mission.kc) else enumerators(mission)
     return render_template(
         "printing.html",
         zones=mission.config.zones,
@@ -45,7 +45,7 @@ def printing() -> Answer:
         forms=forms,
         names=LANGUAGES,
         accounts=accounts,
-        is_central=mission.is_central,
+        knows_phones=mission.features.knows_phones,
         leads_here=leads_here(mission.kc),
     )
 
@@ -76,7 +76,7 @@ def print_blank_badges() -> Answer:
 def print_account() -> Answer:
     """The page that sets a phone up for an account; its code holds no password."""
     mission, account = site().mission, request.args.get("compte", "")
-    if mission.is_central:
+    if mission.features.knows_phones:
         abort(404)
     try:
         page = account_sheet(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from kobo_sync.errors import StoreError, disk_error
+from kobo_sync.workspace.encryption import ARCHIVE
 from kobo_sync.workspace.folders import BACKUPS, DRAFTS, EARLIER, PSEUDONYMS, STATE, STATION_ACCOUNTS, Workspace
 from kobo_sync.workspace.private import FOLDER, private_file, tighten
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE, finish_restore, journal_of
@@ -55,15 +56,13 @@ def make_backup(
     Attachments are hard links where the disk allows: they never change. The folder appears under its name
     once all is written and flushed. Raises: StoreError.
     """
-    name = f"{mission}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    target = folder / name
+    target = folder / backup_name(mission, now)
     if target.exists():
         raise StoreError(f"{target} is there already", hint="wait a second and try again")
     staging = None
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        for stale in folder.glob(".making-*"):  # what a killed run left
-            shutil.rmtree(stale, ignore_errors=True)
+        sweep(folder, ".making-*")
         staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
         entries = _fill(workspace, staging, progress, databases or {})
         made_at = now.astimezone(UTC).isoformat()
@@ -78,6 +77,20 @@ def make_backup(
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
     return Backup(target, len(entries), sum(int(str(each["bytes"])) for each in entries.values()))
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Remove what a run that was killed left half made in *folder*."""
+    for stale in folder.glob(pattern):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            stale.unlink(missing_ok=True)
+
+
+def backup_name(mission: str, now: datetime) -> str:
+    """What a backup of that moment is called."""
+    return f"{mission}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _fill(
@@ -188,13 +201,21 @@ def surplus(names: Iterable[str], mission: str, *, daily: int, weekly: int) -> l
 
 def remove_surplus(folder: Path, mission: str, *, daily: int, weekly: int) -> list[str]:
     """Remove `surplus` backups from *folder*; returns their names."""
-    there = [path.name for path in folder.iterdir() if (path / MANIFEST).is_file()]
+    there = {path.name.removesuffix(ARCHIVE): path for path in folder.iterdir() if is_backup(path)}
     removed = surplus(there, mission, daily=daily, weekly=weekly)
     for name in removed:
-        dying = folder / f".making-{name}"  # half a removal must not look like a backup
-        (folder / name).replace(dying)
-        shutil.rmtree(dying, ignore_errors=True)
+        path = there[name]
+        dying = folder / f".making-{path.name}"  # half a removal must not look like a backup
+        path.replace(dying)
+        sweep(folder, dying.name)
     return removed
+
+
+def is_backup(path: Path) -> bool:
+    """Whether a whole backup lies there: a folder with its manifest, or an encrypted file."""
+    return (path / MANIFEST).is_file() or bool(
+        path.name.endswith(ARCHIVE) and NAME.fullmatch(path.name.removesuffix(ARCHIVE))
+    )
 
 
 # ── reading back ────────────────────────────────────────────────────────────

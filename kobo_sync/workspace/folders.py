@@ -21,6 +21,7 @@ from kobo_sync.model import Choice, Form, Manifest
 from kobo_sync.workspace.attachment_files import AttachmentFiles, FolderFiles
 from kobo_sync.workspace.earlier_files import EarlierFiles
 from kobo_sync.workspace.form_drafts import FormDrafts
+from kobo_sync.workspace.keyring import with_keyring
 from kobo_sync.workspace.locking import lock
 from kobo_sync.workspace.manifests import (
     MANIFEST,
@@ -179,7 +180,7 @@ class Workspace:
             raise ConfigError(
                 f"others may read it (mode {mode:o})", file=SECRETS_FILE, hint=f"run: chmod 600 {SECRETS_FILE}"
             )
-        return parse_secrets(read_text(path, SECRETS_FILE))
+        return with_keyring(parse_secrets(read_text(path, SECRETS_FILE)))
 
     def form_bytes(self, file: str) -> bytes:
         """The bytes of forms/*file*. Raises: ConfigError when it is missing."""

@@ -188,6 +188,13 @@ def test_a_sheet_for_each_phone_holds_its_secret_and_nobody_else_reads_it(
     assert payload(settings(phone.server_url, "", project="p"))
 
 
+def test_zones_that_have_no_effect_are_told(there: CentralField, reachable: None) -> None:
+    """Only `roster.by_zone` gives each phone the persons of its own zone."""
+    report = enrol(there.mission, user="tablette-1", zone="nord")
+    assert any("have no effect" in line and "`roster.by_zone`" in line for line in report.lines)
+    assert not any("have no effect" in line for line in enrol(there.mission, user="tablette-2").lines)
+
+
 def test_an_address_of_this_machine_reaches_no_phone(there: CentralField) -> None:
     with pytest.raises(ConfigError, match="this machine's own address"):
         enrol(there.mission, user="tablette-1")

@@ -69,6 +69,17 @@ def test_hundreds_of_rows_come_over_several_pages_and_nothing_new_costs_two_requ
     assert history(there.mission, "personnes") == []
 
 
+def test_a_form_without_a_row_is_asked_its_count_alone_until_one_comes(there: CentralField) -> None:
+    same_after(there, False)
+    there.forward(hours=3)
+    asked = there.asked(lambda: same_after(there, True))
+    for form_id in ("personnes", "visites"):
+        assert sum(f"/{form_id}" in path for _, path in asked) <= 2, asked
+    there.person()
+    same_after(there, True, new=1)
+    same_after(there, True)
+
+
 def test_edits_and_blanked_answers(there: CentralField, quick: bool) -> None:
     one, two = there.person("N1", note="à effacer", age=7), there.person("N2")
     same_after(there, False, new=2)

@@ -170,6 +170,24 @@ def test_a_broken_row_is_told_the_others_go_on_and_an_edit_repairs_it(
     assert not there.pull(quick=True).findings
 
 
+def test_an_encrypted_row_is_set_aside_and_never_taken_for_empty_answers(there: CentralField) -> None:
+    """Of a project that was encrypted after its first rows: the clear ones stay and come, and OData would give empty ones [k03, k09]."""
+    clear = there.person("N1")
+    assert there.pull().counts["new"] == 1
+    meta = "<orx:meta xmlns:orx='http://openrosa.org/xforms'><orx:instanceID>uuid:{}</orx:instanceID></orx:meta>"
+    key = "4f6c3f0e-0000-4000-8000-000000000001"
+    xml = (
+        '<data id="personnes" version="1" encrypted="yes" xmlns="http://www.opendatakit.org/xforms/encrypted">'
+        f"<base64EncryptedKey>AAAA</base64EncryptedKey>{meta.format(key)}"
+        "<encryptedXmlFile>submission.xml.enc</encryptedXmlFile></data>"
+    )
+    there.office.submit("personnes", xml.encode())
+    for quick in (True, False):
+        report = there.pull(quick=quick)
+        assert "PULL007" in rules(report) and not report.counts.get("new")
+        assert list(mirror_truth(there.mission, "personnes")) == [clear.root_id.removeprefix("uuid:")]
+
+
 def test_a_row_that_answers_500_for_ever_is_set_aside(there: CentralField) -> None:
     good, bad = there.person("N1"), there.person("N2")
     fault = Fault(f"submissions/{bad.root_id.replace(':', '%3A')}.xml", "error", times=-1)

@@ -29,6 +29,10 @@ def test_a_server_s_limits_hold_for_each_spelling_of_its_address() -> None:
         ('[servers."https://kf.example.org"]\nper_hour = 3\n', "unknown key"),
         ('[servers."https://kf.example.org:99999"]\n', "servers.https://kf.example.org:99999"),
         ('[servers."http://[::1"]\n', "no server's address"),
+        (
+            '[servers."https://kf.example.org"]\nat_once = 1\n[servers."https://KF.example.org:443"]\nat_once = 2\n',
+            "https://kf.example.org and https://KF.example.org:443 are one server",
+        ),
         ('[service]\npublic_url = "ftp://x"\n', "service.public_url"),
     ],
 )

@@ -341,6 +341,7 @@ def test_one_worker_for_a_folder_of_missions_leaves_aside_what_it_cannot_work_on
     until(lambda: _idle(queue), 60, "it is done")
     log = processes.log("worker")
     assert "lone is left aside: " in log and "torn is left aside: " in log and TOKEN not in log
+    assert "nord: pull personnes: done" in log
     mission = mission_of(find(folder / "nord"))
     assert [run.status for run in runs.last_runs(mission.desk) if run.job == "pull"] == ["done"]
     mission.close()

@@ -117,6 +117,7 @@ def test_the_folders_are_those_of_the_package_and_few() -> None:
         "lazy",
         "numbers",
         "plug_ins",
+        "server_kinds",
         "serving",
         "transport",
     }

@@ -130,6 +130,11 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
         (["--starts-on", "2026-03-05", "--ends-on", "2026-03-01"], "before starts_on"),
         (["--timezone", "Mars/Olympus"], "is no time zone"),
         (["--server", "https://kobo.example.org"], "--phones-server"),
+        (["--project", "4"], "give its address with --server"),
+        (
+            ["--server", "https://central.example.org/#/projects/4", "--phones-server", "https://x.org"],
+            "--project is of",
+        ),
         (["--group", "Women=many"], "is no number of persons"),
         (["--zones-file", "no-such.csv"], "no-such.csv"),
         (["--zone", " "], "one of the names is empty"),
@@ -142,6 +147,24 @@ def test_what_makes_no_mission_is_refused_and_nothing_is_written(
     done = CliRunner().invoke(cli, ["init", str(tmp_path / "m"), *arguments])
     assert done.exit_code != 0 and message in f"{done.output} {done.exception}"
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("template", ["training", "survey", "distribution", "empty"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        ["--server", "https://central.example.org/", "--project", "12"],
+        ["--server", "https://central.example.org/#/projects/12/forms"],
+    ],
+    ids=["number", "page"],
+)
+def test_a_mission_of_odk_central_is_begun_by_its_project_s_page(
+    template: str, server: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(cli, ["init", str(tmp_path / "m"), "--yes", "--template", template, *server])
+    assert done.exit_code == 0, done.output
+    settings = opened(tmp_path / "m").config.server
+    assert (settings.kind, settings.url, settings.project) == ("odk-central", "https://central.example.org", 12)
 
 
 def test_where_phones_send_is_known_for_the_public_servers_and_those_called_alike() -> None:

@@ -371,6 +371,8 @@ def test_the_log_names_the_mission_and_hides_what_is_secret_in_any(together: Tog
     with of_mission("nord"):
         assert line.format(record) == "nord: ••• and •••"
     assert line.format(record) == "••• and •••"
+    record.mission = "sud"  # as a worker's lines say it, which is at work on several at once
+    assert line.format(record) == "sud: ••• and •••"
     assert Hiding(logging.Formatter("%(message)s"), Secrets(["abc"])).format(record).startswith("token-of-sud")
 
 

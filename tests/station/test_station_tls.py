@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 import requests
+from loopback import answer, loopback_server
 from station_bench import Bench, new_station
 
-from kobo_sync.errors import StoreError
+from kobo_sync.errors import KoboUnreachable, StoreError
 from kobo_sync.serving import CONNECTIONS, Listening
 from kobo_sync.station import serve
 from kobo_sync.station.certificate import Credential, new_authority, new_certificate, server_context
 from kobo_sync.steps.station_certificate import AUTHORITY, FOLDER, STATION, station_certificate
+from kobo_sync.transport import Transport
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # a certificate is held against the machine's clock
 HERE = ["127.0.0.1", "localhost", "192.168.1.5"]
@@ -72,6 +74,22 @@ def test_who_does_not_trust_it_or_speaks_no_tls_gets_nothing(secure: tuple[Bench
         with pytest.raises(requests.ConnectionError):
             stranger.get(f"http://127.0.0.1:{running.port}/formList", timeout=20)
     assert field.rows()["count"] == 0  # the station goes on
+
+
+def test_our_client_says_what_is_wrong_with_an_address(secure: tuple[Bench, Listening, Path]) -> None:
+    """A certificate that nobody vouches for, and a port that speaks no TLS: told as what they are, with the cure."""
+    field, _, _ = secure
+    told = []
+    with loopback_server(lambda handler, _n: answer(handler, 200, b"{}")) as (plain, _):
+        for url in (field.url, plain.replace("http://", "https://")):
+            client = Transport("", timeout_s=20, retries=1)
+            with pytest.raises(KoboUnreachable) as refused:
+                client.send("GET", f"{url}/formList?answer=secret")
+            client.close()
+            told.append(refused.value)
+    assert "certificate cannot be trusted" in told[0].message and "clock" in told[0].hint
+    assert "does not speak https" in told[1].message and "port" in told[1].hint
+    assert not any("secret" in str(each) for each in told)
 
 
 @pytest.mark.parametrize("begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n"])

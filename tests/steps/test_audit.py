@@ -54,16 +54,16 @@ def test_a_backup_keeps_the_head_and_a_cut_is_found_by_it(field_team: Field) -> 
     assert _verified(mission) == [("AUDIT003", "error")]
 
 
-def test_a_backup_that_is_put_back_has_its_journal_which_says_so(field_team: Field) -> None:
+def test_a_backup_that_is_put_back_has_its_journal_which_says_so(field_team: Field, tmp_path: Path) -> None:
     mission, clock = field_team.mission, field_team.clock
-    recorded(mission, "backup", backup)
-    (older,) = (mission.workspace.state / "backups").iterdir()
+    recorded(mission, "backup", lambda opened: backup(opened, output=tmp_path / "elsewhere"))
+    (older,) = (tmp_path / "elsewhere").iterdir()
     head = journal.head(mission.desk)
     recorded(mission, "pull", pull)
-    clock.now += clock.now.resolution * 2_000_000
+    clock.forward(seconds=2)
     recorded(mission, "backup", backup)
     mission.close()
-    clock.now += clock.now.resolution * 2_000_000
+    clock.forward(seconds=2)
     restore(older, mission.workspace.root, force=True, now=clock.now)
     back = Mission(find(mission.workspace.root), mission.environ, clock, server=mission.server)
     (told,) = journal.entries(back.desk, acts=["restore"])

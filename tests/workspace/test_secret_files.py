@@ -65,3 +65,19 @@ def test_the_command_reads_it(tmp_path: Path, workspace: Workspace) -> None:
     command = [sys.executable, "-m", "kobo_sync", "status", "--workspace", str(workspace.root)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
     assert done.returncode == 3 and "KOBO_TOKEN_FILE" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_credentials_of_systemd_need_no_variable(tmp_path: Path) -> None:
+    """`LoadCredential=kobo_token:…` makes a folder of files, which only the service can read."""
+    (tmp_path / "kobo_token").write_text("of systemd\n", "utf-8")
+    (tmp_path / "smtp_password__nord").write_text("of one mission\n", "utf-8")
+    (tmp_path / "other-thing").write_bytes(b"\xff")
+    given = with_secret_files({"CREDENTIALS_DIRECTORY": str(tmp_path), "SMTP_PASSWORD": "own"})
+    assert (given["KOBO_TOKEN"], given["SMTP_PASSWORD__NORD"], given["SMTP_PASSWORD"]) == (
+        "of systemd",
+        "of one mission",
+        "own",
+    )
+    assert with_secret_files({"CREDENTIALS_DIRECTORY": str(tmp_path), "KOBO_TOKEN": "own"})["KOBO_TOKEN"] == "own"
+    with pytest.raises(ConfigError, match="CREDENTIALS_DIRECTORY"):
+        with_secret_files({"CREDENTIALS_DIRECTORY": str(tmp_path / "gone")})

@@ -62,6 +62,17 @@ def plan_of(work: Work, cursor: Cursor) -> PullPlan:
     return plan_pull(before, work.began, quick=work.wish.quick, full=work.wish.full, complete_hours=hours)
 
 
+def is_still_empty(work: Work, cursor: Cursor) -> bool:
+    """Whether a form that was read to its end without a row has none still: a quick pull need ask no more than the count."""
+    same = (cursor.asset_uid, cursor.server) == (work.asset_uid, work.mission.server_id)
+    is_empty = cursor.reconciled_at is not None and cursor.last_id < 0 and cursor.n_live == 0
+    if not (is_empty and same and work.wish.quick and not work.wish.full and not work.mirror.n_set_aside()):
+        return False
+    listed = work.client.count(work.asset_uid)
+    work.why.append(f"no row was there before; the server lists {listed}")
+    return listed == 0
+
+
 def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     """The rows above the cursor, and a stretch below it: a row may become visible late.
 
@@ -70,7 +81,11 @@ def read_new(work: Work, cursor: Cursor, plan: PullPlan) -> bool:
     mission, mirror = work.mission, work.mirror
     overlap = timedelta(minutes=mission.config.pull.overlap_minutes)
     above = -1 if plan.restart else min(mirror.low_water(overlap), cursor.last_id - 1)
-    work.why.append(f"rows above id {above} are read ({cursor.last_id} was the last)")
+    work.why.append(
+        f"rows above id {above} are read ({cursor.last_id} was the last)"
+        if work.client.features.numbers_rows
+        else "rows that came since shortly before the newest one held are read"
+    )
     read, newest_is_there = 0, False
     limit = mission.config.pull.page_size
     since = None if plan.is_complete else _since(work, cursor)
