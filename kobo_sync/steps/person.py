@@ -18,11 +18,12 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.personal.dossier import dossier
-from kobo_sync.steps.personal.erasing import Erased, erase_everywhere, scour, unfinished
+from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
 from kobo_sync.steps.purge import RECEIPTS
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of
 from kobo_sync.store.erased_rows import shells_on_server
+from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.private import private_folder
 from kobo_sync.workspace.writing import write_atomic
 
@@ -80,23 +81,28 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
     held = holdings_of(mission, _checked(code))
     if not held and not begun:
         raise _nobody(code)
+    is_built = bool(begun) or any(mission.workspace.out.glob(f"*/{MANIFEST}"))
     erased, receipts = Erased(), begun
     if held:
-        receipt = _receipt(
-            folder, mission, started_at, Erased(), None
-        )  # before: a run that dies has said what it was at
-        journal.note(mission.desk, ERASE, receipt.name, by=mission.doer, now=started_at)
-        erased = erase_everywhere(mission, held, _common(mission))
-        _receipt(folder, mission, started_at, erased, None)
-        receipts = [*begun, receipt]
+        receipts = [
+            *begun,
+            _receipt(folder, mission, started_at, erased),
+        ]  # before: a run that dies has said what it was at
+        journal.note(mission.desk, ERASE, receipts[-1].name, by=mission.doer, now=started_at)
+        try:
+            erase_everywhere(mission, held, _common(mission), erased)
+        finally:
+            _receipt(folder, mission, started_at, erased)
     scour(mission)
     lines = [f"{what}: {n} erased" for what, n in erased.counts.items() if what != "states"]
     findings = _elsewhere(mission, erased, held)
-    if rebuild and erased.documents:
+    if rebuild and is_built:
         for report in (build(mission), deliver(mission)):
             findings += report.findings
         lines.append("documents and archives made anew, without this person")
-    lines += [f"to be issued again: {name}" for name in erased.documents]
+    lines += [
+        f"to be issued again: {name}" for name in sorted({name for path in receipts for name in documents_in(path)})
+    ]
     ended_at = mission.clock()
     for path in receipts:
         content = json.loads(path.read_bytes())
@@ -197,12 +203,12 @@ def _common(mission: Mission) -> frozenset[str]:
     return common_words(Facts(mission.config, None, None, mission.forms, {}, lambda _root, _name: None, lists))
 
 
-def _receipt(folder: Path, mission: Mission, began_at: datetime, erased: Erased, ended_at: datetime | None) -> Path:
-    """What was erased: counts, forms and files, no name, no code."""
+def _receipt(folder: Path, mission: Mission, began_at: datetime, erased: Erased) -> Path:
+    """Write what is erased: counts, forms and files, no name, no code; that it ended is written by who ends it."""
     content = {
         "mission": mission.config.mission.code,
         "began_at": _text(began_at),
-        "ended_at": _text(ended_at) if ended_at else None,
+        "ended_at": None,
         "what": "a person, at their request",
         "counts": erased.counts,
         "rows": erased.rows_by_form,

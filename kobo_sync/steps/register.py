@@ -19,7 +19,7 @@ from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.model import Form, Report
 from kobo_sync.workspace.writing import write_atomic
 
-NAME = "registre-des-traitements.docx"  # below exports/out/
+NAME = "registre.docx"  # below exports/out/
 _BLANK = "…………………………………………"
 _PURPOSES: Mapping[str, str] = {
     "registration": later("to know who takes part, to invite and to tell participants apart"),

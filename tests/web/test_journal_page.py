@@ -23,7 +23,7 @@ def test_it_tells_who_did_what_and_keeps_to_the_filters(office: Office) -> None:
     assert "fiche-zone.pdf" not in amina.get("/journal?par=maha").text.partition("<tbody>")[2]
     assert amina.get("/journal?depuis=2030-01-01").status_code == 200
     assert "fiche-zone.pdf" not in amina.get("/journal?depuis=2030-01-01").text
-    for odd in ("depuis=x", "avant=x", "avant=-7", "avant=" + "9" * 40, "par=x", "acte=%ff"):
+    for odd in ("depuis=x", "avant=x", "avant=-7", "avant=" + "9" * 40, "par=x", "acte=x"):
         assert amina.get(f"/journal?{odd}").status_code == 200, odd
 
 

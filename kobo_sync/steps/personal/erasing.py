@@ -32,13 +32,12 @@ class Erased:
     left: tuple[str, ...] = ()
 
 
-def erase_everywhere(mission: Mission, held: Holdings, common: frozenset[str]) -> Erased:
+def erase_everywhere(mission: Mission, held: Holdings, common: frozenset[str], erased: Erased) -> None:
     """Take the person out of every place of this workspace; the registrations, by which they are known, go last.
 
-    Raises: StoreError, ConfigError, FormError.
+    What was done is told in *erased*, as far as it came. Raises: StoreError, ConfigError, FormError.
     """
     masks = Masks(mission, held, common)
-    erased = Erased()
     _erase_documents(mission, masks, erased)
     mission.workspace.cache.clear()
     erased.counts["findings"] = forget_rows(mission.desk, held.root_uuids)
@@ -46,7 +45,6 @@ def erase_everywhere(mission: Mission, held: Holdings, common: frozenset[str]) -
     erased.counts["roster"] = _erase_from_roster(mission, held)
     erased.counts["files"] = _erase_files(mission, held)
     _erase_rows(mission, held, masks, erased)
-    return erased
 
 
 def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
@@ -54,6 +52,11 @@ def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
     places = places_of(mission, masks, keep=(workspace.expected_roster, workspace.pseudonyms))
     mine = [path for name in OWN_FOLDERS for path in (workspace.state / name).rglob("*") if path.is_file()]
     removed = [*places.removed, *(path for path in mine if names_somebody(path, masks))]
+    issued = [path for path in removed if path.is_relative_to(workspace.out)]
+    # A file may be called after the person: the receipt, which stays, must not say so.
+    erased.documents = tuple(sorted(masks(name_in(workspace, path)) for path in issued))
+    erased.left = tuple(sorted(masks(name_in(workspace, path)) for path in places.named))
+    erased.counts["documents"] = len(removed)
     for path in removed:
         path.unlink(missing_ok=True)
     shutil.rmtree(workspace.state / PREVIEWS, ignore_errors=True)
@@ -61,11 +64,6 @@ def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
     if told.is_file():
         content = masked_values(json.loads(told.read_bytes()), masks)
         write_atomic(told, json.dumps(content, ensure_ascii=False).encode(), private=True)
-    # A file may be called after the person: the receipt, which stays, must not say so.
-    issued = [path for path in removed if path.is_relative_to(workspace.out)]
-    erased.documents = tuple(sorted(masks(name_in(workspace, path)) for path in issued))
-    erased.left = tuple(sorted(masks(name_in(workspace, path)) for path in places.named))
-    erased.counts["documents"] = len(removed)
 
 
 def _erase_from_roster(mission: Mission, held: Holdings) -> int:
@@ -116,6 +114,12 @@ def scour(mission: Mission) -> None:
     """Write the databases anew, so that what was deleted cannot be read from the disk. Raises: StoreError."""
     for engine in (mission.store.engine, mission.desk.engine):
         dialect_of(engine).vacuum(engine)
+
+
+def documents_in(receipt: Path) -> list[str]:
+    """The documents that an erasure took away, as its receipt has them."""
+    documents = _content(receipt).get("documents")
+    return [str(name) for name in documents] if isinstance(documents, list) else []
 
 
 def unfinished(folder: Path) -> list[Path]:
