@@ -20,6 +20,7 @@ from kobo_sync.steps.deliver import deliver
 from kobo_sync.steps.personal.dossier import dossier
 from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
+from kobo_sync.steps.projects import Projects, uid_or_finding
 from kobo_sync.steps.purge import RECEIPTS
 from kobo_sync.steps.purging.places import backups_of, name_in, places_of
 from kobo_sync.store.erased_rows import shells_on_server
@@ -139,15 +140,16 @@ def erase_upstream(mission: Mission) -> Report:
     started_at = mission.clock()
     client = mission.deployer()
     counts: Counter[str] = Counter()
-    findings, lines = [], []
-    deployments = mission.store.deployments()
+    findings: list[Finding] = []
+    lines: list[str] = []
+    projects = Projects(mission, client)
     for form_id in mission.config.forms:
         with mission.store.read() as connection:
             keys = shells_on_server(connection, form_id)
-        deployment = deployments.get(form_id)
-        if not keys or deployment is None:
+        uid = uid_or_finding(projects, form_id, findings) if keys else ""
+        if not uid:
             continue
-        uid, left = deployment.asset_uid, []
+        left: list[str] = []
         for root_uuid, key in sorted(keys.items()):
             client.delete_submission(uid, key)
             left += [key] if client.exists(uid, key, root_uuid) else []

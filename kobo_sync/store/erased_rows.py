@@ -137,7 +137,7 @@ def _write(connection: sa.Connection, form_id: str, new: Mapping[Place, bytes]) 
 
 
 def _places(connection: sa.Connection, form_id: str) -> dict[Place, str]:
-    places = {}
+    places: dict[Place, str] = {}
     for T in (S, R):
         columns = (T.c.body_id, T.c.body_at, T.c.body_n, T.c.root_uuid)
         query = sa.select(*columns).where(T.c.form_id == form_id, T.c.body_id.is_not(None))
