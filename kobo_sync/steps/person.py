@@ -96,7 +96,7 @@ def erase(mission: Mission, code: str, *, rebuild: bool = True) -> Report:
             _receipt(folder, mission, started_at, erased)
     scour(mission)
     lines = [f"{what}: {n} erased" for what, n in erased.counts.items() if what != "states"]
-    findings = _elsewhere(mission, erased, held)
+    findings = _elsewhere(mission, erased)
     if rebuild and is_built:
         for report in (build(mission), deliver(mission)):
             findings += report.findings
@@ -230,7 +230,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def _elsewhere(mission: Mission, erased: Erased, held: Holdings) -> list[Finding]:
+def _elsewhere(mission: Mission, erased: Erased) -> list[Finding]:
     """Where this program does not reach: each told with what to do."""
     places = [("phones", "sent forms stay on them: Collect, menu, delete saved forms")]
     if n := waits_upstream(mission):
@@ -254,8 +254,8 @@ def _elsewhere(mission: Mission, erased: Erased, held: Holdings) -> list[Finding
     findings += [
         Finding("PERSON004", "warning", path, "the file names the person who was erased", hint) for path in erased.left
     ]
-    for form_id, roots in held.items.items():
-        message = f"{len(roots)} rows of others named this person in a list: taken out here"
-        hint = "take it out on the server too: an edit there would bring it back"
+    for form_id, n in erased.others.items():
+        message = f"{n} rows of others named this person: taken out here"
+        hint = "take it out on the server too: an edit there, or a mirror read from nothing, would bring it back"
         findings.append(Finding("PERSON005", "warning", form_id, message, hint, form_id=form_id))
     return findings

@@ -26,6 +26,7 @@ from kobo_sync.steps.personal import erasing
 from kobo_sync.steps.pull import pull, rebuild
 from kobo_sync.steps.purging.places import texts_in
 from kobo_sync.store import schema
+from kobo_sync.store.history import revisions_of
 
 HERS = re.compile(rb"qwortalub|zzyxien|vexilmarg|61239988|129988|0661 23 99 88|06 61 23 99|nor-01\b")
 PHOTO = b"\xff\xd8\xff\xe0" + b"of her alone" * 40
@@ -121,7 +122,8 @@ def _again(team: Field, mission: Mission) -> None:
 
 def test_a_mirror_read_from_nothing_does_not_have_them_either(team: Field) -> None:
     mission = lived(team)
-    erase(mission, "NOR-01")
+    report = erase(mission, "NOR-01")
+    assert {each.where for each in report.findings if each.rule == "PERSON005"} == {"avis", "route"}  # others' words
     others = codes(mission)
     with mission.store.begin() as connection:
         for table in (schema.submissions, schema.revisions, schema.cursors, schema.attachments, schema.bodies):
@@ -129,7 +131,10 @@ def test_a_mirror_read_from_nothing_does_not_have_them_either(team: Field) -> No
     rebuild(mission)
     report = pull(mission)
     assert report.counts["new"] > 5 and not report.has_errors and codes(mission) == others
-    assert not found(mission.workspace.root)
+    (shell,) = (each.raw for each in revisions_of(mission.store, "00000000-0000-4000-8000-000000000001"))
+    assert json.loads(shell)["_erased"] and "nom" not in json.loads(shell)
+    with pytest.raises(NobodyThere):
+        show(mission, "NOR-01")
 
 
 def test_upstream_they_are_deleted_proved_and_the_counts_agree(team: Field) -> None:

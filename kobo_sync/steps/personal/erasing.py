@@ -24,10 +24,11 @@ OWN_FOLDERS = (EARLIER, DRAFTS)  # below the state folder: what pages kept of fi
 
 @dataclass
 class Erased:
-    """How much went where; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
+    """How much went where; *others*: form → how many rows of others named the person; *documents* are the files below exports/out/ that went, *left* those that people made and that name the person."""
 
     counts: dict[str, int] = field(default_factory=dict)
     rows_by_form: dict[str, int] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
     documents: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -99,7 +100,9 @@ def _erase_rows(mission: Mission, held: Holdings, masks: Masks, erased: Erased) 
             aside = list(set_aside_of(connection, form_id))
             named = [number for number, raw in aside if _names(masks, raw)]
             blank_set_aside(connection, form_id, sorted(held.set_aside.get(form_id, set()) | set(named)))
-        changed += Mirror(mission.store, form).erase(roots, change_of(mission, form, held, masks))
+        others: set[str] = set()
+        changed += Mirror(mission.store, form).erase(roots, change_of(mission, form, held, masks, others))
+        erased.others |= {form_id: len(others)} if others else {}
         erased.rows_by_form |= {form_id: len(roots)} if roots else {}
     erased.counts |= {"rows": sum(erased.rows_by_form.values()), "states": changed}
 

@@ -200,8 +200,11 @@ class Masks:
         return self._name_mask if meaning.normal_name(text) in self._whole else self._code.sub(self._code_mask, text)
 
 
-def change_of(mission: Mission, form: Form, held: Holdings, masks: Masks) -> Change:
-    """What is kept of the rows that are not theirs: their items are taken out of repeats, and they out of every text."""
+def change_of(mission: Mission, form: Form, held: Holdings, masks: Masks, named: set[str]) -> Change:
+    """What is kept of the rows that are not theirs: their items are taken out of repeats, and they out of every text.
+
+    The root uuids of rows that named them are added to *named*.
+    """
     keys = person_questions(mission, form)
     naming = {each.name for each in classes_of_mission(mission)[form.form_id].values() if each.privacy == "nominative"}
 
@@ -218,11 +221,12 @@ def change_of(mission: Mission, form: Form, held: Holdings, masks: Masks) -> Cha
                 clean[key] = masks.of_others(value) if name in naming else masks(value)
         return clean
 
-    def change(_root_uuid: str, raw: bytes) -> bytes:
+    def change(root_uuid: str, raw: bytes) -> bytes:
         row = None if is_shell(raw) else _parsed(raw)
         clean = without(row) if row is not None else None
         if clean is None or clean == row:
             return raw
+        named.add(root_uuid)
         return json.dumps(clean, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
     return change
