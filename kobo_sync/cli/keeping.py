@@ -43,7 +43,7 @@ def backup_command(mission: Mission, output: Path | None, encrypt: bool | None) 
 @click.option("--force", is_flag=True, help="Replace the mission that is there; it is kept beside.")
 @click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="The file of a private key, for an encrypted backup.")  # fmt: skip
 def restore_command(archive: Path, workspace: Path, force: bool, key: Path | None) -> None:
-    """Put the backup ARCHIVE (a folder, or an encrypted file) back into an empty folder, whole or not."""
+    """Put the backup ARCHIVE back into an empty folder, whole or not."""
     from kobo_sync.cli.console import say
     from kobo_sync.mission.mission import utc_now
     from kobo_sync.steps.restore import restore
@@ -100,9 +100,9 @@ def purge_command(mission: Mission, dry_run: bool) -> Report:
 def person_command(
     mission: Mission, code: str, is_show: bool, is_erase: bool, upstream: bool, output: Path | None, yes: bool
 ) -> Report:
-    """Give a participant what is held about them, or erase them: CODE is theirs in the roster.
+    """Give a participant all that is held about them, or erase them.
 
-    Killed, run it again: it goes on from there. A receipt without names stays in the state folder, an entry in the journal.
+    CODE is theirs in the roster. Killed, run it again: it goes on from there. A receipt without names stays in the state folder, an entry in the journal.
     """
     from kobo_sync.cli.tongue import told
     from kobo_sync.mission.run_log import recorded
@@ -121,7 +121,7 @@ def person_command(
 @verb(name="register")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The Word file to write.")
 def register_command(mission: Mission, output: Path | None) -> Report:
-    """Write the register of processing that a law on personal data asks for.
+    """Write the register of processing that a law on data asks for.
 
     Purposes, persons, data, recipients, retention, security and places, from the settings and the forms; in the documents' language.
     """
@@ -146,7 +146,7 @@ def register_command(mission: Mission, output: Path | None) -> Report:
 def audit_command(
     workspace: Path | None, workspaces: Path | None, as_json: bool, verify: bool, is_head: bool, **asked: Any
 ) -> None:
-    """Tell who did what and when; --verify proves that the journal is as it was written.
+    """Tell who did what and when; prove that the journal is as written.
 
     With --workspaces: the journal of the accounts that the missions share.
     """

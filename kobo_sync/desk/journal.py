@@ -54,9 +54,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Break:
-    """Where the chain does not hold. *kind*: ``missing`` entries first to last, or ``unfit``: *first* does not continue the one before,
+    """Where the chain does not hold.
 
-    as do not those up to *last*; ``cut``: *where* knew of an entry *first* that is not there, or another one.
+    *kind* is ``missing``: entries *first* to *last* are not there; ``unfit``: *first* does not continue the one before, nor do those up
+    to *last*; ``cut``: *where* has kept an entry *first* that is not there, or is another one.
     """
 
     kind: str

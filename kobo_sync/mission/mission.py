@@ -78,9 +78,8 @@ class Mission(WithServer):
     server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
     stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
     host: str = field(default_factory=socket.gethostname)
-    doer: str = field(
-        default_factory=operator
-    )  # whom the journal names for what is done now: a run's is who asked for it
+    # Whom the journal names for what is done now: who is at the command line, or who asked for the run that is at work.
+    doer: str = field(default_factory=operator)
     most_at_once: int = 64  # of this server's pulls, as those who serve many missions allow
     form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
     zone_answers: dict[str, Answers] = field(default_factory=dict)  # form_id → what its rows were seen to say

@@ -220,6 +220,9 @@ def test_in_several_missions_accounts_are_those_of_all_and_rights_of_each(pages:
     data = {"password": NEW, "again": NEW, "csrf_token": token_in(person, link)}
     assert person.post(link, data=data).status_code == 302
     assert person.get("/m/sud/").status_code == 200
+    told = chief.get("/journal").text  # of the accounts in common; each mission has one of its own
+    assert ">lea<" in told and "mission=sud" in told and staff.get("/journal").status_code == 403
+    assert chief.get("/m/nord/journal").status_code == 200
 
 
 def test_a_mission_s_own_administrator_does_not_change_the_accounts_of_all(pages: Pages) -> None:  # noqa: F811
