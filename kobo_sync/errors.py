@@ -23,9 +23,9 @@ import json
 import re
 import traceback
 from collections.abc import Sequence
+from html import unescape  # of xml.sax there is one too, which loads all of urllib
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import unescape
 
 if TYPE_CHECKING:
     from kobo_sync.model import Finding

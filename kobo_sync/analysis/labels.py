@@ -41,8 +41,9 @@ def group(facts: Facts, code: str, *, short: bool = False) -> str:
         return shown(facts, code) or t(UNKNOWN)
     languages = facts.config.mission.label_languages
     own = settings.label.get(languages[0], "")
-    is_foreign = bool(own) and bool(ARABIC.search(own)) != bool(ARABIC.search(settings.short))
-    return (settings.short if short and not is_foreign else "") or pick(settings.label, languages, settings.name)
+    name = pick(settings.short, languages, "") if short else ""
+    is_foreign = bool(own) and bool(ARABIC.search(own)) != bool(ARABIC.search(name))
+    return ("" if is_foreign else name) or pick(settings.label, languages, settings.name)
 
 
 def zone(facts: Facts, code: str) -> str:

@@ -37,7 +37,9 @@ def read_roster(content: bytes, filename: str, config: Config) -> tuple[list[dic
     rows = _rows(content, filename)
     columns = _columns(rows, filename)
     zones = {name_key(text): zone.code for zone in config.zones for text in (zone.code, *zone.labels.values())}
-    groups = {name_key(text): g.code for g in config.groups for text in (g.code, g.short, *g.label.values()) if text}
+    groups = {
+        name_key(text): g.code for g in config.groups for text in (g.code, *g.short.values(), *g.label.values()) if text
+    }
     people: list[dict[str, str]] = []
     findings: list[Finding] = []
     rows_by_code: dict[str, int] = {}

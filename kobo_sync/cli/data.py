@@ -37,7 +37,9 @@ def history_command(mission: Mission, submission: str) -> Report:
 
 @verb("export", name="export")
 @click.argument("shape", type=click.Choice(["csv", "xlsx", "parquet", "sav", "dta", "geojson"]))
-@click.option("--output", type=FOLDER, help="Where to write (default: exports/out/donnees).")
+@click.option(
+    "--output", type=FOLDER, help="Where to write (default: exports/out/data; donnees where documents are in French)."
+)
 @click.option("--nominative", is_flag=True, help="Keep names, phones and positions; this is logged.")
 def export_command(mission: Mission, shape: str, output: Path | None, nominative: bool) -> Report:
     """Write the data for analysts, pseudonymised, with a codebook."""

@@ -18,8 +18,9 @@ def serve_many(
     port: int | None,
     no_pages: bool,
     no_jobs: bool,
+    shown: Callable[[str], None],
 ) -> None:
-    """Serve all missions until a signal comes; *listen* opens the port. Raises: ConfigError, StoreError: where the federation itself is at fault."""
+    """Serve all missions until a signal comes; *listen* opens the port, *shown* is told the pages' address. Raises: ConfigError, StoreError: where the federation itself is at fault."""
     from contextlib import ExitStack
 
     from kobo_sync.cli.console import warn
@@ -27,7 +28,6 @@ def serve_many(
     from kobo_sync.cli.timezones import check_rules
     from kobo_sync.config.federation import FEDERATION_FILE
     from kobo_sync.config.files import SECRET_NAMES
-    from kobo_sync.desk import accounts
     from kobo_sync.mission.federation import SHARED_SECRETS
     from kobo_sync.service.logs import Secrets, write_log
     from kobo_sync.service.missions import Missions
@@ -44,7 +44,6 @@ def serve_many(
     with ExitStack() as closing:
         missions = Missions(federation, secrets, jobs=not no_jobs)
         closing.callback(missions.stop)
-        is_new = not accounts.users(federation.desk)
         missions.start()
         if not no_pages:
             pages = ManyMissions(missions)
@@ -52,8 +51,7 @@ def serve_many(
             where, at = host or settings.host, settings.port if port is None else port
             listening = closing.enter_context(listen(pages, pages.porter, where, at, FEDERATION_FILE))
             warn(f"pages: {listening.url}")
-            if is_new:
-                warn("  → no account yet: kobo-sync user add NAME --role administrator --workspaces FOLDER")
+            shown(listening.url)
         stop.wait()
         stop.end_soon()
         warn("stopping at the next safe point")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kobo_sync.mission.mission import Mission
     from kobo_sync.model import AccountRole
     from kobo_sync.serving import Listening, Porter
+    from kobo_sync.workspace.folders import Workspace
 
 MOST_BYTES = 64 * 1024 * 1024  # the porter says how much of it each page takes
 THREADS = 8
@@ -38,7 +39,30 @@ _GENERATE = click.option("--generate", is_flag=True, help="Make a password and p
 def _service_of_all(federation: Federation, *, as_json: bool, **options: Any) -> None:
     from kobo_sync.cli.many import serve_many
 
-    serve_many(federation, listen, **options)
+    with _announced(federation.home, lambda: federation.desk, of_many=True) as shown:
+        serve_many(federation, listen, **options, shown=shown)
+
+
+@contextmanager
+def _announced(home: Workspace, desk: Callable[[], Desk], *, of_many: bool = False) -> Iterator[Callable[[str], None]]:
+    """What is told the address of the pages in *home*, where others find it until the end."""
+    from contextlib import ExitStack, suppress
+
+    from kobo_sync.cli.console import warn
+    from kobo_sync.desk import accounts
+    from kobo_sync.errors import Busy
+    from kobo_sync.workspace.showing import showing
+
+    def shown(url: str) -> None:
+        with suppress(Busy):  # a second service beside the first one
+            closing.enter_context(showing(home))(url)
+        if not accounts.users(desk()):
+            warn(
+                f"  → no account yet: `kobo-sync open{' --workspaces FOLDER' * of_many}` makes the first one, in the browser"
+            )
+
+    with ExitStack() as closing:
+        yield shown
 
 
 @verb(name="service", over_all=_service_of_all)
@@ -56,20 +80,7 @@ def service_command(mission: Mission, host: str | None, port: int | None, no_pag
 
     SIGTERM and Ctrl-C stop a job at work at its next safe point; what was received is stored.
     """
-    from contextlib import ExitStack, suppress
-
-    from kobo_sync.cli.console import warn
-    from kobo_sync.desk import accounts
-    from kobo_sync.errors import Busy
-    from kobo_sync.workspace.showing import showing
-
-    def shown(url: str) -> None:
-        with suppress(Busy):  # a second service beside the first one
-            closing.enter_context(showing(mission.workspace))(url)
-        if not accounts.users(mission.desk):
-            warn("  → no account yet: `kobo-sync open` makes the first one, in the browser")
-
-    with ExitStack() as closing:
+    with _announced(mission.workspace, lambda: mission.desk) as shown:
         serve(mission, host, port, pages=not no_pages, jobs=not no_jobs, shown=shown)
 
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Encryption, Files, Retention, Settings
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE
-from kobo_sync.config.mission import Code, Labels, Mission
+from kobo_sync.config.mission import Code, Labels, Mission, Text
 from kobo_sync.config.privacy import Privacy, named_questions
 from kobo_sync.config.report import FileName, ReportSettings
 from kobo_sync.config.service import Engine, Notices, Schedule, Service
@@ -52,11 +52,11 @@ class Session(Settings):
 
 
 class Group(Settings):
-    """A group of participants; *short* is for table headers."""
+    """A group of participants; *short*, in one language or by language, is for table headers."""
 
     code: Code
     label: Labels
-    short: str = ""
+    short: Text = {}
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ class FormSettings(Settings):
     likert: list[str] = []
     open_questions: list[str] = []
     items: dict[str, TestItem] = {}
-    themes: dict[str, str] = {}
+    themes: dict[str, Text] = {}
 
     @property
     def proof(self) -> Proof:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
 from kobo_sync.config.languages import language_code
@@ -15,6 +15,8 @@ from kobo_sync.language.speaking import LANGUAGES, Digits, Language, first_spoke
 from kobo_sync.language.speaking import Code as LanguageCode
 
 Labels = dict[str, str]
+# A text for all languages (under an empty code), or one by language.
+Text = Annotated[Labels, BeforeValidator(lambda value: {"": value} if isinstance(value, str) else value)]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
 

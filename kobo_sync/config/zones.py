@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.config.lists import labels_of, read_csv
 from kobo_sync.errors import ConfigError
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from kobo_sync.config.config import Config
 
 # What else lies in exports/out/ under a name of its own.
-OURS = ("mission", "donnees", "questionnaires", "badges", "enrolment", "templates", "annexes")
-_OURS_BEGINNING, _NOMINATIVE = "as-of-", "-nominatif"
+OURS = ("mission", *DATA, "questionnaires", "badges", "enrolment", "templates", "annexes")
+_OURS_BEGINNING = "as-of-"
 _OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])", re.I)
 _DAYS = ("days", "training_on")  # the columns that say when; the second is the older name, of one day
 _DAYS_HINT = "write days as 2025-02-11 2025-02-12, or from the first to the last as 2025-02-11..2025-02-13"
@@ -145,8 +146,8 @@ def _check_code(code: str, row: int, rows_by_folder: dict[str, int]) -> None:
         )
     elif folder in OURS or folder.startswith(_OURS_BEGINNING):
         reason, cure = f"{code!r} is the name of a folder of the program's own", "give the zone another code"
-    elif folder.endswith(_NOMINATIVE):
-        reason, cure = f"{code!r} ends as nominative archives do", f"write it without {_NOMINATIVE}"
+    elif ending := next((each for each in NOMINATIVE if folder.endswith(each)), ""):
+        reason, cure = f"{code!r} ends as nominative archives do", f"write it without {ending}"
     elif _OF_WINDOWS.fullmatch(code):
         reason, cure = (
             f"{code!r} is a device on Windows, where no folder can be called so",

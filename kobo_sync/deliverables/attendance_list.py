@@ -14,6 +14,7 @@ from kobo_sync.analysis import half_days, labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.half_days import HalfDay
 from kobo_sync.config.config import Role, Session
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import letterhead
 from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf.attendance_sheet import AttendanceSheet, SignedTable, attendance_sheet
@@ -27,8 +28,8 @@ TITLE = later("Attendance list")
 SCOPE: Scope = "zone"
 CLASS: Class = "nominative"
 ROLES: tuple[Role, ...] = ("attendance",)
-PATH = "liste-presence.docx"
-PDF_PATH = "liste-presence.pdf"
+PATH = FileName("liste-presence.docx", "attendance-list.docx")
+PDF_PATH = FileName("liste-presence.pdf", "attendance-list.pdf")
 
 BLANK_ROWS = 2
 _NOT_COUNTED = {  # what is set aside, by whether presence is signed
@@ -109,8 +110,8 @@ def build(facts: Facts) -> list[Document]:
         logos=letterhead.page_logos(facts),
     )
     return [
-        letterhead.close_paper(facts, document, PATH, CLASS),
-        Document(PDF_PATH, attendance_sheet(sheet), CLASS),
+        letterhead.close_paper(facts, document, PATH.of(facts.config), CLASS),
+        Document(PDF_PATH.of(facts.config), attendance_sheet(sheet), CLASS),
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.live_values import ANSWERED
 from kobo_sync.documents.word import writer
@@ -19,7 +20,7 @@ from kobo_sync.model import Class, Document, Manifest
 NAME = "changes"
 TITLE = later("What changed")
 CLASS: Class = "internal"
-PATH = "changements.docx"
+PATH = FileName("changements.docx", "changes.docx")
 
 _NAMES = {
     "presents": later("Persons present"),
@@ -92,7 +93,7 @@ def changes_paper(facts: Facts, changes: Sequence[Change]) -> Document:
                 if same
                 else t("Answers changed, but no published figure did."),
             )
-    return letterhead.close_paper(facts, document, PATH, CLASS)
+    return letterhead.close_paper(facts, document, PATH.of(facts.config), CLASS)
 
 
 def differs(before: Manifest, now: Manifest) -> bool:

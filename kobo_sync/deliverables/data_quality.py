@@ -12,6 +12,7 @@ from kobo_sync.analysis.learning import learning
 from kobo_sync.analysis.quoting import shown
 from kobo_sync.analysis.receipts import REASONS, Receipt, receipts
 from kobo_sync.checks.enumerators import statistics
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.pseudonyms import ENOUGH, groups
 from kobo_sync.deliverables.treatment import classes_of
@@ -26,7 +27,7 @@ NAME = "data_quality"
 TITLE = later("Data quality")
 SCOPE: Scope = "zone"
 CLASS: Class = "internal"
-PATH = "qualite-donnees.docx"
+PATH = FileName("qualite-donnees.docx", "data-quality.docx")
 
 _SEVERITIES = {"error": later("Error"), "warning": later("To be checked"), "info": later("Information")}
 _MOST_FINDINGS = 200
@@ -57,7 +58,7 @@ def build(facts: Facts) -> list[Document]:
     _enumerators(document, facts)
     _personal(document, facts)
     _provenance(document, facts)
-    return [letterhead.close_paper(facts, document, PATH, CLASS)]
+    return [letterhead.close_paper(facts, document, PATH.of(facts.config), CLASS)]
 
 
 def _states() -> dict[str, str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import letterhead, pseudonyms
 from kobo_sync.deliverables.data_sheet import RETIRED, DataSheet, Told, lists_people
 from kobo_sync.documents.spreadsheets import excel
@@ -19,7 +20,7 @@ NAME = "data_workbook"
 TITLE = later("Data")
 SCOPE: Scope = "zone"
 CLASS: Class = "pseudonymised"
-PATH = "donnees.xlsx"
+PATH = FileName("donnees.xlsx", "data.xlsx")
 
 _CODES, _KEYS = later("Codes"), later("Keys")  # names of sheets
 _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
@@ -27,7 +28,7 @@ _NO_CHOICE_KINDS = frozenset(("note", "start", "end", "today", "calculate"))
 
 def build(facts: Facts) -> list[Document]:
     """The workbook. Columns that name somebody are left out; persons and rows have codes of these files alone."""
-    return [Document(PATH, data_workbook(facts), CLASS)]
+    return [Document(PATH.of(facts.config), data_workbook(facts), CLASS)]
 
 
 def data_workbook(facts: Facts, *, nominative: bool = False) -> bytes:

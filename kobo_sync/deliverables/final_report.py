@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.by_zone import zone_views
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.file_names import REPORT, FileName
 from kobo_sync.deliverables import letterhead, report_annexes
-from kobo_sync.deliverables.live_values import live_values
+from kobo_sync.deliverables.live_values import conditions, live_values
 from kobo_sync.deliverables.report_blocks import (
     SUPERSEDED,
     acronyms_of_words,
@@ -20,7 +21,7 @@ from kobo_sync.deliverables.report_blocks import (
     report_values,
 )
 from kobo_sync.documents.word import living, styles, writer
-from kobo_sync.documents.word.template import Content, Note
+from kobo_sync.documents.word.template import Block, Content, Note
 from kobo_sync.errors import DocumentError
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later
@@ -30,9 +31,8 @@ NAME = "final_report"
 TITLE = later("Final report")
 SCOPE: Scope = "mission"
 CLASS: Class = "aggregate"
-PATH = "rapport-final.docx"
-FRESH_PATH = "rapport-final-neuf.docx"
-TEMPLATE = "rapport-final.docx"
+PATH, PDF_PATH = REPORT, FileName("rapport-final.pdf", "final-report.pdf")
+FRESH_PATH = FileName("rapport-final-neuf.docx", "final-report-new.docx")
 
 # What each note of the living report means to people: rule, severity, message, cure.
 _SAID: dict[str, tuple[str, Severity, str, str]] = {
@@ -40,19 +40,19 @@ _SAID: dict[str, tuple[str, Severity, str, str]] = {
         "REPORT001",
         "error",
         "the template names “{what}”, which does not exist",
-        "correct the name in exports/templates/{template}; docs/operations.md lists them",
+        "correct the name in exports/templates/{path}; docs/operations.md lists them",
     ),
     "malformed": (
         "REPORT001",
         "error",
         "braces that make no name: “{what}”",
-        "write {{{{name}}}}, {{{{bloc:name}}}} or {{{{texte:name|hint}}}} in exports/templates/{template}",
+        "write {{{{name}}}}, {{{{bloc:name}}}} or {{{{texte:name|hint}}}} in exports/templates/{path}",
     ),
     "misplaced": (
         "REPORT001",
         "error",
         "“{what}” must stand alone in a paragraph of the text",
-        "put it alone in its paragraph, outside heads and feet of pages, in exports/templates/{template}",
+        "put it alone in its paragraph, outside heads and feet of pages, in exports/templates/{path}",
     ),
     "empty": ("REPORT002", "warning", "“{what}” is not written: {where}", "write in {path}, then build again"),
     "kept": (
@@ -89,69 +89,84 @@ def build(facts: Facts) -> list[Document]:
     Raises: DocumentError when the template or the held file cannot be read.
     """
     zones = _zone_sets(facts)
-    from_words = {"sigles": partial(acronyms_of_words, facts)}
-    if facts.unchanged and PATH in facts.previous_files:
-        words_alone = Content({}, {}, facts.as_of, from_words=from_words)
-        living_report = living.reread(facts.previous_files[PATH], words_alone, PATH)
+    path = PATH.of(facts.config)
+    previous = facts.previous_files.get(PATH.among(facts.previous_files, facts.config))
+    if facts.unchanged and previous is not None:
+        words_alone = Content({}, {}, facts.as_of, from_words=_from_words(facts))
+        living_report = living.reread(previous, words_alone, path)
         findings = (
-            *_findings(living_report.notes),
+            *_findings(facts, living_report.notes),
             *_completeness(facts, zones, living_report.blocks),
             *_unexplained(facts, living_report),
         )
-        return [Document(PATH, _coloured(facts, living_report), CLASS, findings), *_annexes(facts)]
-    blocks = report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()})
-    content = Content(
-        live_values(facts) | report_values(facts),
-        blocks,
-        facts.as_of,
-        not facts.final,
-        letterhead.logos(facts),
-        parts=report_parts(facts),
-        from_words=from_words,
-        needless=needless(facts),
-    )
-    previous = facts.previous_files.get(PATH)
+        return [Document(path, _coloured(facts, living_report), CLASS, findings), *_annexes(facts)]
+    content = _content(facts, zones)
     documents = []
     notes: tuple[Note, ...] = ()
     unexplained: list[Finding] = []
     blocks_there: frozenset[str] = frozenset()
     if previous is not None:
-        living_report = living.rebuild(previous, content, PATH)
+        living_report = living.rebuild(previous, content, path)
         blocks_there = living_report.blocks
         unexplained = _unexplained(facts, living_report)
-        documents.append(Document(PATH, _coloured(facts, living_report), CLASS))
+        documents.append(Document(path, _coloured(facts, living_report), CLASS))
         notes = living_report.notes
     if previous is None or facts.fresh:
-        template = facts.templates.get(TEMPLATE)
+        template = facts.templates.get(path)
         if template is None:
             raise DocumentError(
-                f"the template {TEMPLATE} is missing", hint=f"put it in exports/templates/{TEMPLATE}, or install again"
+                f"the template {path} is missing", hint=f"put it in exports/templates/{path}, or install again"
             )
-        living_report = living.begin(template, content, TEMPLATE)
+        living_report = living.begin(template, content, path)
         blocks_there = blocks_there or living_report.blocks
         if previous is None:
             unexplained = _unexplained(facts, living_report)
-        documents.append(Document(PATH if previous is None else FRESH_PATH, _coloured(facts, living_report), CLASS))
+        place = path if previous is None else FRESH_PATH.of(facts.config)
+        documents.append(Document(place, _coloured(facts, living_report), CLASS))
         notes = (
             (*notes, *living_report.notes)
             if previous is None
             else (*notes, *(n for n in living_report.notes if n.kind in ("unknown", "malformed", "misplaced")))
         )
-    findings = (*_findings(notes), *_completeness(facts, zones, blocks_there), *unexplained)
+    findings = (*_findings(facts, notes), *_completeness(facts, zones, blocks_there), *unexplained)
     first = documents[0]
     return [Document(first.path, first.content, CLASS, findings), *documents[1:], *_annexes(facts)]
+
+
+def _content(facts: Facts, zones: Mapping[str, Manifest]) -> Content:
+    """What fills the report; *zones* are the zones' own sets."""
+    return Content(
+        live_values(facts) | report_values(facts),
+        report_blocks(facts, {code: zone_manifest.figures for code, zone_manifest in zones.items()}),
+        facts.as_of,
+        not facts.final,
+        letterhead.logos(facts),
+        parts=report_parts(facts),
+        from_words=_from_words(facts),
+        needless=needless(facts) | conditions(facts, hold=False),
+        conditions=conditions(facts, hold=True),
+        mission=facts.config.mission.id or facts.config.mission.code,
+    )
+
+
+def _from_words(facts: Facts) -> dict[str, Callable[[str], Block]]:
+    return {"sigles": partial(acronyms_of_words, facts)}
 
 
 def _unexplained(facts: Facts, living_report: living.Living) -> list[Finding]:
     """A finding for the acronyms that people wrote in the report and that its list does not explain."""
     if "sigles" not in living_report.blocks:  # without a list there is nothing to add to
         return []
-    unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH))
+    unknown = report_annexes.unexplained(facts, living.prose(living_report.content, PATH.of(facts.config)))
     if not unknown:
         return []
     message = f"the report uses acronyms that its list does not explain: {', '.join(unknown)}"
     hint = 'add them to [report.acronyms] of config/mission.toml, like CLD = "local development committee"'
-    return [Finding("REPORT010", "info", f"mission/{PATH}", message, hint)]
+    return [Finding("REPORT010", "info", _place(facts), message, hint)]
+
+
+def _place(facts: Facts) -> str:
+    return f"mission/{PATH.of(facts.config)}"
 
 
 def look_ahead(facts: Facts) -> None:
@@ -175,13 +190,13 @@ def _coloured(facts: Facts, living_report: living.Living) -> bytes:
     )
 
 
-def _findings(notes: tuple[Note, ...]) -> list[Finding]:
-    findings = []
+def _findings(facts: Facts, notes: tuple[Note, ...]) -> list[Finding]:
+    findings, path = [], PATH.of(facts.config)
     for note in notes:
         if note.kind in _SAID and not (note.kind == "absent" and note.what in SUPERSEDED):
             rule, severity, message, hint = _SAID[note.kind]
-            words = {"what": note.what, "where": note.where, "path": PATH, "template": TEMPLATE}
-            place = f"{TEMPLATE}, {note.where}" if rule == "REPORT001" else f"mission/{PATH}"
+            words = {"what": note.what, "where": note.where, "path": path}
+            place = f"{path}, {note.where}" if rule == "REPORT001" else _place(facts)
             findings.append(Finding(rule, severity, place, message.format(**words), hint.format(**words)))
     return list(dict.fromkeys(findings))
 
@@ -211,19 +226,19 @@ def _completeness(facts: Facts, zones: Mapping[str, Manifest], blocks: frozenset
         else:
             continue
         hint = "fetch the data (kobo-sync pull), or give the reason in the report"
-        findings.append(Finding("REPORT003", "warning", f"mission/{PATH}", message, hint, zone=code))
+        findings.append(Finding("REPORT003", "warning", _place(facts), message, hint, zone=code))
     terms = report_annexes.terms_file(facts)
     if "termes_de_reference" in blocks and not terms:
         message = "the terms of reference are not annexed to the report"
         hint = "put them as text in exports/annexes/termes-de-reference.txt (or .docx)"
-        findings.append(Finding("REPORT011", "warning", f"mission/{PATH}", message, hint))
+        findings.append(Finding("REPORT011", "warning", _place(facts), message, hint))
     for name in expected_annexes(facts):
         if name not in facts.annexes:
             findings.append(
                 Finding(
                     "REPORT004",
                     "warning",
-                    f"mission/{PATH}",
+                    _place(facts),
                     f"the annex “{name}” is missing",
                     f"put it in exports/annexes/{name}",
                 )

@@ -183,10 +183,7 @@ def _clock(minutes: int | None) -> str:
 
 
 def _theme_names(facts: Facts) -> list[str]:
-    theme_names: dict[str, str] = {}
-    for form_id in letterhead.forms_of(facts, "test"):
-        theme_names |= facts.config.forms[form_id].themes
-    return list(theme_names.values())
+    return list(letterhead.themes(facts).values())
 
 
 def _themes(document: WordDocument, facts: Facts) -> None:

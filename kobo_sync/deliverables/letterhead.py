@@ -209,12 +209,16 @@ def distinct(texts: Iterable[str]) -> list[str]:
     return list(n_by_key.values())
 
 
+def themes(facts: Facts) -> dict[str, str]:
+    """The label of each theme of the tests, by its code: in the documents' language, else in the one that there is."""
+    languages = facts.config.mission.label_languages
+    tests = [facts.config.forms[form_id] for form_id in facts.config.forms_with_role("test")]
+    return {code: labels.pick(texts, languages, code) for form in tests for code, texts in form.themes.items()}
+
+
 def theme(facts: Facts, code: str) -> str:
     """A test theme's label; the code itself when the config does not know it."""
-    for form_id in facts.config.forms_with_role("test"):
-        if code in facts.config.forms[form_id].themes:
-            return facts.config.forms[form_id].themes[code]
-    return code
+    return themes(facts).get(code, code)
 
 
 def logos(facts: Facts) -> list[writer.Picture]:

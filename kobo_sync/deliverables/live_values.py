@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.chosen import counted_forms, counted_rows
@@ -13,6 +15,7 @@ from kobo_sync.analysis.published import printed_change
 from kobo_sync.analysis.published_answers import printed_advice
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.roadmap import road_map
+from kobo_sync.config.config import Role
 from kobo_sync.deliverables import figures, letterhead, sentences
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
@@ -21,14 +24,28 @@ ANSWERED = "repondants:"  # before a form's id: how many answers the zone sheet'
 _FIRST = 3
 
 
+_CONDITIONS: Mapping[str, Role] = {
+    "si:presence": "attendance",
+    "si:test": "test",
+    "si:satisfaction": "satisfaction",
+    "si:besoins": "needs",
+    "si:groupe_de_discussion": "focus_group",
+    "si:feuille_de_route": "road_map",
+}
+
+
+def conditions(facts: Facts, *, hold: bool) -> frozenset[str]:
+    """The marks of templates that ask whether the mission has a form of a role, or sessions: those that *hold*, or the others."""
+    config = facts.config
+    there = {mark: config.has_role(role) for mark, role in _CONDITIONS.items()} | {"si:seances": bool(config.sessions)}
+    return frozenset(mark for mark, is_there in there.items() if is_there == hold)
+
+
 def identity_values(facts: Facts) -> dict[str, str]:
     """Who, where, when: known before any data are. Where no quota is set, how many are expected is a line to write on."""
     mission = facts.config.mission
     zones = [labels.zone(facts, zone.code) for zone in facts.config.zones]
     quota = sum(zone.target for zone in present.zones_of(facts))
-    themes: dict[str, str] = {}
-    for form_id in facts.config.forms_with_role("test"):
-        themes |= facts.config.forms[form_id].themes
     return {
         "mission": mission.document_title,
         "programme": mission.programme or typography.NOTHING,
@@ -37,7 +54,7 @@ def identity_values(facts: Facts) -> dict[str, str]:
         or typography.NOTHING,
         "groupes": typography.listing([labels.group(facts, group.code) for group in facts.config.groups])
         or typography.NOTHING,
-        "themes": typography.listing(list(themes.values())) or typography.NOTHING,
+        "themes": typography.listing(list(letterhead.themes(facts).values())) or typography.NOTHING,
         "zones": typography.listing(zones) or typography.NOTHING,
         "n_zones": typography.number(len(zones)),
         "zone": letterhead.place_name(facts),

@@ -14,6 +14,7 @@ from kobo_sync.analysis.publication import people_heard
 from kobo_sync.analysis.published_needs import RANKS_FROM, PrintedNeeds, printed_needs
 from kobo_sync.analysis.suppression import THRESHOLD, publishable
 from kobo_sync.config.config import Role
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import figures, letterhead, result_sheets, sentences
 from kobo_sync.documents import pictures
 from kobo_sync.documents.pdf import charts
@@ -27,8 +28,8 @@ TITLE = later("Priority needs")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 ROLES: tuple[Role, ...] = ("needs", "focus_group")
-PATH = "besoins-prioritaires.docx"
-WORKBOOK_PATH = "besoins-prioritaires.xlsx"
+PATH = FileName("besoins-prioritaires.docx", "priority-needs.docx")
+WORKBOOK_PATH = FileName("besoins-prioritaires.xlsx", "priority-needs.xlsx")
 
 _FIGURE_CM = 16.8
 _IN_CHART = 12
@@ -78,11 +79,13 @@ def build(facts: Facts) -> list[Document]:
         (t("agreements"), focus.agreements),
         (t("disagreements"), focus.disagreements),
     ]
-    findings = letterhead.review_findings(facts, PATH, [*columns, (t("quotations"), focus.quotations)])
-    paper = letterhead.close_paper(facts, document, PATH, CLASS, findings)
+    path = PATH.of(facts.config)
+    findings = letterhead.review_findings(facts, path, [*columns, (t("quotations"), focus.quotations)])
+    paper = letterhead.close_paper(facts, document, path, CLASS, findings)
     if not ranks:
         return [paper]
-    return [paper, Document(WORKBOOK_PATH, result_sheets.needs_workbook(facts, form_ids), CLASS)]
+    workbook = result_sheets.needs_workbook(facts, form_ids)
+    return [paper, Document(WORKBOOK_PATH.of(facts.config), workbook, CLASS)]
 
 
 def compares_groups(facts: Facts) -> bool:

@@ -151,11 +151,11 @@ def _decoded(content: bytes) -> str:
 def acronyms(facts: Facts) -> dict[str, str]:
     """What each acronym that the mission explains stands for; a group's short name stands for its label."""
     groups = {
-        group.short: labels.group(facts, group.code)
+        name: labels.group(facts, group.code)
         for group in facts.config.groups
-        if group.short.isupper()
-        and " " not in group.short
-        and len(group.short) > 1  # « A » is a letter, as in « Zone A »
+        if (name := labels.group(facts, group.code, short=True)).isupper()
+        and " " not in name
+        and len(name) > 1  # « A » is a letter, as in « Zone A »
     }
     ours = {t(name): t(meaning) for name, meaning in _ACRONYMS.items()}
     return {**ours, **groups, **facts.config.report.acronyms}

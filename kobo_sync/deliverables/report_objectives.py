@@ -113,11 +113,8 @@ def _opinion(facts: Facts) -> str:
 
 
 def _test(facts: Facts) -> str:
-    themes: dict[str, str] = {}
-    items = 0
-    for form_id in facts.config.forms_with_role("test"):
-        themes |= facts.config.forms[form_id].themes
-        items += len(facts.config.forms[form_id].items)
+    themes = letterhead.themes(facts)
+    items = sum(len(facts.config.forms[form_id].items) for form_id in facts.config.forms_with_role("test"))
     about = f" ({typography.listing(list(themes.values()))})" if themes else ""
     text = (
         tn(

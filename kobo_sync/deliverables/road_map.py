@@ -13,6 +13,7 @@ from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.roadmap import Action, RoadMap, closed_codes, road_map
 from kobo_sync.config.config import Role
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import letterhead, sentences
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.documents.word import writer
@@ -26,8 +27,8 @@ TITLE = later("Road map")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
 ROLES: tuple[Role, ...] = ("road_map",)
-PATH = "feuille-de-route.docx"
-WORKBOOK_PATH = "feuille-de-route.xlsx"
+PATH = FileName("feuille-de-route.docx", "road-map.docx")
+WORKBOOK_PATH = FileName("feuille-de-route.xlsx", "road-map.xlsx")
 
 _HEAD = (
     later("No."),
@@ -67,7 +68,10 @@ def build(facts: Facts) -> list[Document]:
         colour=letterhead.colour(facts),
         comments=letterhead.provenance(facts, form_ids),
     )
-    return [letterhead.close_paper(facts, document, PATH, CLASS), Document(WORKBOOK_PATH, workbook, CLASS)]
+    return [
+        letterhead.close_paper(facts, document, PATH.of(facts.config), CLASS),
+        Document(WORKBOOK_PATH.of(facts.config), workbook, CLASS),
+    ]
 
 
 # ── the paper ───────────────────────────────────────────────────────────────

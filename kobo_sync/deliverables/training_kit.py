@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import FormSettings
+from kobo_sync.config.file_names import TOOLS
 from kobo_sync.deliverables import letterhead
 from kobo_sync.deliverables.kit_blocks import kit_blocks, needless
-from kobo_sync.deliverables.live_values import identity_values
+from kobo_sync.deliverables.live_values import conditions, identity_values
 from kobo_sync.documents.pdf.pages import Logo
 from kobo_sync.documents.word import writer
 from kobo_sync.documents.word.questionnaire import questionnaire_docx
-from kobo_sync.documents.word.template import Content, Note, blocks_of, filled
+from kobo_sync.documents.word.template import Content, Note, blocks_of, filled, marks_of_title
 from kobo_sync.forms.paper import paper
 from kobo_sync.forms.sheets import Book
 from kobo_sync.forms.wording import mission_line
@@ -28,8 +29,7 @@ NAME = "training_kit"
 TITLE = later("Andragogical tools")
 SCOPE: Scope = "zone"
 CLASS: Class = "public"
-FOLDER = "outils-andragogiques"
-QUESTIONNAIRES = f"{FOLDER}/questionnaires"
+FOLDER, QUESTIONNAIRES = TOOLS, "questionnaires"
 
 
 class _Tool(NamedTuple):
@@ -46,18 +46,21 @@ _MOST_MADE = 64
 
 
 def build(facts: Facts) -> list[Document]:
-    """Every template of ``outils-andragogiques/`` that is about what the mission has filled, and each form on paper in its languages.
+    """Every template of the folder `TOOLS` that is about what the mission has filled, and each form on paper in its languages.
 
     A file that staff add to the templates' folder becomes a tool; one that is no Word file is passed on as it is.
     Raises: DocumentError for a template that is no Word file though it is called .docx.
     """
     documents = []
+    folder = FOLDER.of(facts.config)
     for path, template in sorted(facts.templates.items()):
-        if path.startswith(f"{FOLDER}/"):
+        if path.startswith(f"{folder}/"):
             if path.endswith(".docx"):
-                places = blocks_of(template, path)
-                if places and all(f"bloc:{place}" in needless(facts) for place in places):
+                places, lacking = blocks_of(template, path), needless(facts)
+                if places and all(f"bloc:{place}" in lacking for place in places):
                     continue  # all that it would show is of what the mission has not
+                if conditions(facts, hold=False) & marks_of_title(template, path):
+                    continue
                 tool = _tool(facts, path, template)
                 documents.append(Document(path, tool.content, CLASS, _findings(path, tool.notes)))
             else:
@@ -68,7 +71,7 @@ def build(facts: Facts) -> list[Document]:
         for language in form.languages:
             content = _questionnaire(facts, form, settings, language, author)
             if content:
-                name = f"{QUESTIONNAIRES}/{form_id}-{language or 'x'}.docx"
+                name = f"{folder}/{QUESTIONNAIRES}/{form_id}-{language or 'x'}.docx"
                 documents.append(Document(name, content, CLASS))
     return documents
 
@@ -93,7 +96,13 @@ def _tool(facts: Facts, path: str, template: bytes) -> _Tool:
     for tool in _made.get(key, ()):
         if all(values.get(name) == text for name, text in tool.shown.items()):
             return tool
-    content = Content(values, kit_blocks(facts), logos=letterhead.logos(facts), needless=needless(facts))
+    content = Content(
+        values,
+        kit_blocks(facts),
+        logos=letterhead.logos(facts),
+        needless=needless(facts) | conditions(facts, hold=False),
+        conditions=conditions(facts, hold=True),
+    )
     document = filled(template, content, path, live=False)
     filled_in = writer.coloured(writer.to_bytes(document.document, None), letterhead.colour(facts))
     tool = _Tool(filled_in, tuple(document.notes), {name: values[name] for name in document.shown})

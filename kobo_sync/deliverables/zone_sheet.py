@@ -13,6 +13,7 @@ from kobo_sync.analysis.published_answers import printed_scales
 from kobo_sync.analysis.published_needs import PrintedNeeds, printed_needs
 from kobo_sync.analysis.roadmap import RoadMap, road_map
 from kobo_sync.analysis.suppression import THRESHOLD
+from kobo_sync.config.file_names import FileName
 from kobo_sync.deliverables import chosen_questions, letterhead, sentences
 from kobo_sync.documents.pdf.zone_sheet import ZoneSheet
 from kobo_sync.documents.pdf.zone_sheet import zone_sheet as set_sheet
@@ -24,7 +25,7 @@ NAME = "zone_sheet"
 TITLE = later("Zone sheet")
 SCOPE: Scope = "zone"
 CLASS: Class = "aggregate"
-PATH = "fiche-zone.pdf"
+PATH = FileName("fiche-zone.pdf", "zone-sheet.pdf")
 
 _NEEDS, _ACTIONS, _FIGURES = 6, 5, 5
 _LONGEST = 90
@@ -71,7 +72,7 @@ def build(facts: Facts) -> list[Document]:
             "actions": typography.spaced(t("No data: no action was received.")),
         },
     )
-    return [Document(PATH, set_sheet(sheet), CLASS)]
+    return [Document(PATH.of(facts.config), set_sheet(sheet), CLASS)]
 
 
 class _Asks:

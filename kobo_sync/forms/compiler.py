@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from kobo_sync.errors import FormError
+from kobo_sync.forms.complaints import in_our_words, lines_of
 from kobo_sync.forms.headers import SELECTS, TYPE_ALIASES
 from kobo_sync.forms.kobo_types import written_out
 from kobo_sync.forms.sheets import Book, read_book
@@ -21,9 +22,7 @@ from kobo_sync.model import Finding, Form
 COMPILE_RULE = "FORM000"
 _ROW = re.compile(r"\[row : (\d+)\]")
 _SHEET = re.compile(r"'(survey|choices|settings|entities|external_choices)' sheet")
-_NOISE = re.compile(r"ODK Validate Errors|Result: Invalid|The following files|XForm is invalid|Error\(s\) in|\$\{tmp")
-_JAVA_OBJECT = re.compile(r",? ?(Bad node: )?(org|java)\.[\w.]+@[0-9a-f]+")
-_TOKEN = re.compile(r"\$\{([^}]+)\}")
+_TOKEN = re.compile(r"\$\{([^}]+)\}|survey element named '([^']+)'")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ def compile_form(content: bytes, filename: str, *, validate: bool) -> Compiled:
             hint="install default-jre-headless, or compile without Validate",
         ) from error
     except (PyXFormError, ODKValidateError) as error:
-        findings = _complaints(str(error), getattr(error, "context", {}), form, filename, numbers)
+        speaker = "ODK Validate" if isinstance(error, ODKValidateError) else "pyxform"
+        findings = _complaints(str(error), speaker, getattr(error, "context", {}), form, filename, numbers)
         raise FormError(
             findings[0].message, form=findings[0].where, findings=findings, hint=findings[0].hint
         ) from error
@@ -108,31 +108,29 @@ def _as_rows(book: Book) -> dict[str, list[dict[str, str]]]:
 
 
 def _complaints(
-    text: str, context: Mapping[str, Any], form: Form, filename: str, numbers: Mapping[str, Sequence[int]]
+    text: str,
+    speaker: str,
+    context: Mapping[str, Any],
+    form: Form,
+    filename: str,
+    numbers: Mapping[str, Sequence[int]],
 ) -> list[Finding]:
-    """One finding per line of pyxform's or Validate's answer; a question's name leads to its row.
+    """One finding per complaint of *speaker*, pyxform or Validate, whose answer is *text*; a question's name leads to its row.
 
     *numbers* are the rows' places in the workbook, by sheet, where pyxform was given others than it holds.
     """
-    # Validate's own frame, and what changes from run to run (temporary file, Java object), say nothing.
-    lines = [_JAVA_OBJECT.sub("", line).strip().lstrip(">: ").strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not _NOISE.match(line)]
     findings = []
-    for line in dict.fromkeys(lines or ["pyxform gave no reason"]):
+    for line in lines_of(text):
         row, sheet = _ROW.search(line), _SHEET.search(line)
         number = row[1] if row else str(context.get("row", "") or "")
         place = sheet[1] if sheet else str(context.get("sheet", "") or ("survey" if number else ""))
         if number and place in numbers and 2 <= int(number) < len(numbers[place]) + 2:
             number = str(numbers[place][int(number) - 2])
         name = _TOKEN.search(line)
-        question = form.question(name[1]) if name and not number else None
+        question = form.question(name[1] or name[2]) if name and not number else None
         if question:
             number, place = str(question.sheet_row), "survey"
         where = ", ".join([filename, *([f"sheet {place}"] if place else []), *([f"row {number}"] if number else [])])
-        message = _ROW.sub("", line).strip()
-        findings.append(
-            Finding(
-                COMPILE_RULE, "error", where, message, "correct the workbook, then lint it again", form_id=form.form_id
-            )
-        )
+        message, hint = in_our_words(_ROW.sub("", line).strip(), speaker)
+        findings.append(Finding(COMPILE_RULE, "error", where, message, hint, form_id=form.form_id))
     return findings

@@ -93,6 +93,11 @@ def form_of(book: Book, content: bytes, filename: str) -> Form:
     return replace(form, is_anonymous=is_anonymous(form))
 
 
+def is_encrypted(book: Book) -> bool:
+    """Whether phones encrypt what they send, so that a server can hand out ciphertext only."""
+    return bool(_settings(book).get("public_key"))
+
+
 @dataclass
 class _Walked:
     questions: list[Question] = field(default_factory=list)
@@ -109,7 +114,7 @@ def _walk(survey: Sheet) -> _Walked:
         kind = survey_type(cells.get("type", ""))
         if is_disabled(cells):
             continue
-        if kind.kind in ("end_group", "end_repeat"):
+        if kind.kind.startswith("end_"):
             if stack:
                 stack.pop()
             continue

@@ -67,6 +67,10 @@ class EasternArabic(Arabic):
     thousands = "٬"
     percent_sign = "٪"
 
+    def numerals(self, text: str) -> str:
+        """``١٢٣``."""
+        return text.translate(_EASTERN)
+
     def number(self, value: float | None, digits: int = 0, *, times: int = 1) -> str:
         """``١٬٢٣٤٫٥``."""
         return super().number(value, digits, times=times).translate(_EASTERN)

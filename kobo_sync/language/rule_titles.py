@@ -12,6 +12,7 @@ RULE_TITLES: Mapping[str, str] = {
     "ADOPT003": later("Adopted form's zones unknown here"),
     "ADOPT004": later("Adopted form's codes unknown here"),
     "ADOPT005": later("Languages of an adopted form"),
+    "ADOPT006": later("Adopted form's types unknown here"),
     "AUDIT001": later("Journal with entries missing"),
     "AUDIT002": later("Journal that was changed"),
     "AUDIT003": later("Journal that was cut off or replaced"),

@@ -34,6 +34,9 @@ _STOP = re.compile(
     r" → | ?: | ?; | · |, | \("
 )  # of these: what never stands in a sentence's first value, unless in quotes
 _QUOTED = re.compile(r"(['\"`«]).*(['\"`»])", re.S)
+_ITEM = re.compile(
+    r"[^\s,:;()“”«»\"'`=<>{}]+(?: [^\s,:;()“”«»\"'`=<>{}]+){0,4}"
+)  # of a list: a name, no prose and no formula
 _JOINTS = {
     "fr": {": ": "\u00a0: ", "; ": "\u202f; ", " and ": " et "},
     "ar": {" → ": " ← ", " and ": " و", " : ": ": ", "; ": "؛ ", " ; ": "؛ ", ", ": "، ", " et ": " و"},
@@ -107,12 +110,14 @@ def _translated(text: str, language: Code, depth: int) -> str:
     starts = [0]
     for part in parts:
         starts.append(starts[-1] + len(part))
-    told, at, is_known, joint = "", 0, False, ""
+    told, at, is_known, is_item, joint = "", 0, False, False, ""
     while at < len(parts):
         end, known = _longest(text, starts, at, language, depth)
-        piece = text[starts[at] : starts[end + 1]] if known is None else known
-        told += (_JOINTS[language].get(joint, joint) if is_known or known is not None else joint) + piece
-        is_known, joint = known is not None, parts[end + 1] if end + 1 < len(parts) else ""
+        piece = text[starts[at] : starts[end + 1]]
+        goes_on = bool(depth and _ITEM.fullmatch(piece))
+        is_ours = is_known or known is not None or (joint == ", " and is_item and goes_on)
+        told += (_JOINTS[language].get(joint, joint) if is_ours else joint) + (piece if known is None else known)
+        is_known, is_item, joint = known is not None, goes_on, parts[end + 1] if end + 1 < len(parts) else ""
         at = end + 2
     return told
 

@@ -45,6 +45,10 @@ class Style(ABC):
     def span(self, first: date, last: date) -> str:
         """From a day to another, or one day when both are equal."""
 
+    def numerals(self, text: str) -> str:
+        """*text* with its digits as the language writes them."""
+        return text
+
     def number(self, value: float | None, digits: int = 0, *, times: int = 1) -> str:
         """*value* × *times* with *digits* decimals; « – » for None. Halves go away from zero: see `numbers.exact`."""
         if value is None or value != value:

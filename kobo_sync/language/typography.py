@@ -36,6 +36,11 @@ def spaced(text: str) -> str:
     return _style().spaced(text)
 
 
+def numerals(text: str) -> str:
+    """*text*, which is of ours, with its digits as the language writes them."""
+    return _style().numerals(text)
+
+
 def number(value: float | None, digits: int = 0, *, times: int = 1) -> str:
     """*value* × *times* with *digits* decimals; « – » for None.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -78,6 +79,20 @@ def earlier_file(mission: Mission, path: str, sha256: str) -> FileState | None:
     return None if content is None else FileState(path, sha256, _text(content, path))
 
 
+def alone(mission: Mission) -> AbstractContextManager[None]:
+    """Be the one who changes files of config/: over processes, until the end of the block. Raises: Busy."""
+    return mission.workspace.exclusive(LOCK, "somebody else is saving settings")
+
+
+def rewrite(mission: Mission, now: FileState, text: str, *, by: str) -> None:
+    """Put *text* in place of the file *now*, which the caller read while being `alone`; kept, noted and undoable as every change.
+
+    Raises: ConfigError for what cannot be so; StoreError.
+    """
+    if text != now.text:
+        _write(mission, now, text, tuple(changed(now.values, replace(now, text=text).values)), by)
+
+
 def change_file(
     mission: Mission,
     before: FileState,
@@ -93,7 +108,7 @@ def change_file(
     configuration is read before anything is written; killed anywhere, the same call again ends it.
     Raises: ConfigError for what cannot be so; Busy; StoreError.
     """
-    with mission.workspace.exclusive(LOCK, "somebody else is saving settings"):
+    with alone(mission):
         now = current_file(mission, before.path)
         theirs, as_seen = now.values, (seen or now).values
         holding = {key: choice for key, choice in (chosen or {}).items() if theirs.get(key) == as_seen.get(key)}
@@ -112,7 +127,7 @@ def take_back(mission: Mission, change: Change, *, by: str) -> tuple[str, ...]:
 
     Raises: ConfigError when later changes touched them, or the result cannot be so; Busy; StoreError.
     """
-    with mission.workspace.exclusive(LOCK, "somebody else is saving settings"):
+    with alone(mission):
         now = current_file(mission, change.path)
         before, after = states_of(mission, change)
         theirs, was, became = now.values, before.values, after.values

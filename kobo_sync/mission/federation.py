@@ -32,13 +32,13 @@ SCHEMA = "federation_kobo_desk"  # in the database that STORE_URL names; no miss
 
 
 class Federation:
-    """The missions whose folders lie in *root*. Raises: ConfigError when *root* is no folder, or its settings are at fault."""
+    """The missions whose folders lie in *root*; *home* is that folder with what they share. Raises: ConfigError when *root* is no folder, or its settings are at fault."""
 
     def __init__(self, root: Path, environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> None:
         self.root, self.environ, self.clock = root.resolve(), environ, clock
         if not self.root.is_dir():
             raise ConfigError("there is no such folder", file=str(root), hint="give --workspaces the missions' folder")
-        self._workspace = Workspace(self.root, self.root / STATE, self.root)
+        self.home = Workspace(self.root, self.root / STATE, self.root)
         self._users: dict[tuple[object, ...], str] = {}  # a schema on a server → the mission that works in it
         _ = self.settings
 
@@ -47,12 +47,12 @@ class Federation:
         """The settings that all missions share; read once. Raises: ConfigError."""
         from kobo_sync.config.federation import FEDERATION_FILE, parse_federation
 
-        return parse_federation(self._workspace.optional_text(FEDERATION_FILE))
+        return parse_federation(self.home.optional_text(FEDERATION_FILE))
 
     @cached_property
     def secrets(self) -> dict[str, str]:
         """The federation's own secrets; the environment wins. No mission is given one of them. Raises: ConfigError."""
-        given = self._workspace.secrets() | {name: value for name, value in self.environ.items() if value}
+        given = self.home.secrets() | {name: value for name, value in self.environ.items() if value}
         return {name: given[name] for name in SHARED_SECRETS if given.get(name)}
 
     @cached_property
@@ -64,7 +64,7 @@ class Federation:
 
         named = [("DESK_URL", ""), ("STORE_URL", SCHEMA)]
         addresses = [Address(self.secrets[key], schema, key) for key, schema in named if key in self.secrets]
-        desk = open_desk(addresses[0] if addresses else self._workspace.desk_database)
+        desk = open_desk(addresses[0] if addresses else self.home.desk_database)
         bring_up_rights(desk)
         return desk
 

@@ -16,16 +16,21 @@ from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
+from kobo_sync.forms.compiler import known_types
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
-from kobo_sync.forms.xlsform import read_form
+from kobo_sync.forms.sheets import read_book
+from kobo_sync.forms.xlsform import form_of, is_encrypted
+from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
-from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Report
+from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.init import is_starters
-from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
-NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER = (f"ADOPT{n:03}" for n in range(1, 6))
+NOT_TAKEN, NO_MEDIUM, ZONES_DIFFER, CODES_DIFFER, LANGUAGES_DIFFER, UNKNOWN_TYPES = (
+    f"ADOPT{n:03}" for n in range(1, 7)
+)
+_MOST_NAMED = 10
 _FORM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[\w][\w .-]{0,99}")  # of a file in forms/media/
 
@@ -148,7 +153,14 @@ def _read(
     """The project with its media, beside those *taken* before; a medium that does not come is a finding. Raises: FormError, KoboError."""
     content = client.workbook(asset.asset_uid)
     slug = folded(asset.name)[:64].encode("ascii", "ignore").decode().strip("_") or asset.asset_uid
-    form = read_form(content, f"{slug}.xlsx")
+    book = read_book(content, f"{slug}.xlsx")
+    form = form_of(book, content, f"{slug}.xlsx")
+    if is_encrypted(book):
+        raise FormError(
+            "the form is encrypted: what it collects cannot be read",
+            form=asset.name,
+            hint="take another project: encryption cannot be taken back",
+        )
     if not _FORM_ID.fullmatch(form.form_id):
         raise FormError(
             f"the form id {form.form_id!r} cannot be a key of the settings",
@@ -217,26 +229,27 @@ def _media(
 def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
     """Files first, settings last: a run that is cut short leaves settings that name none of them.
 
-    What would make the settings unreadable is not written. Raises: ConfigError, StoreError.
+    What would make the settings unreadable is not written. Raises: ConfigError, StoreError; Busy.
     """
     root = mission.workspace.root
-    settings = root / MISSION_FILE
-    text = with_forms(
-        read_text(settings, MISSION_FILE),
-        [entry_of(project.form_id, project.file, project.guess) for project in projects],
-        {project.form_id: project.asset.asset_uid for project in projects},
-    )
-    lists = lists_of_config(mission)
-    zones = _new_zones(mission, projects, text, lists, findings)
-    parse_config(text, lists | zones, {})
-    for project in projects:
-        write_atomic(root / "forms" / project.file, project.content)
-        for name, content in project.media.items():
-            write_atomic(root / "forms" / "media" / name, content)
-        findings += _differences(mission, project)
-    for file, list_text in zones.items():
-        write_atomic(root / file, list_text.encode())
-    write_atomic(settings, text.encode())
+    with alone(mission):
+        now = current_file(mission, MISSION_FILE)
+        text = with_forms(
+            now.text,
+            [entry_of(project.form_id, project.file, project.guess) for project in projects],
+            {project.form_id: project.asset.asset_uid for project in projects},
+        )
+        lists = lists_of_config(mission)
+        zones = _new_zones(mission, projects, text, lists, findings)
+        parse_config(text, lists | zones, {})
+        for project in projects:
+            write_atomic(root / "forms" / project.file, project.content)
+            for name, content in project.media.items():
+                write_atomic(root / "forms" / "media" / name, content)
+            findings += _differences(mission, project)
+        for file, list_text in zones.items():
+            write_atomic(root / file, list_text.encode())
+        rewrite(mission, now, text, by="adopt")
 
 
 def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
@@ -326,13 +339,27 @@ def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:
 
 
 def _differences(mission: Mission, project: Project) -> list[Finding]:
-    """A finding for each question whose answers are none of the codes that ``[codes]`` knows, and for languages that the mission has not."""
+    """A finding for each question whose answers are none of the codes that ``[codes]`` knows; for languages that the mission has not,
+    and for types of questions that this program does not know.
+    """
     codes, languages = mission.config.codes, mission.config.mission.languages
     findings = []
-    if project.form.languages and not set(project.form.languages) & set(languages):
-        message = f"it speaks {', '.join(project.form.languages)}; mission.languages are {', '.join(languages)}"
+    named = [language for language in project.form.languages if language]
+    if not named:
+        message = "its texts do not say which language they are in: all documents show them as they are"
+        hint = "to have it in several languages, name them on the server (label::English (en), …), and adopt it anew"
+        findings.append(Finding(LANGUAGES_DIFFER, "info", project.form_id, message, hint, form_id=project.form_id))
+    elif not set(named) & set(languages):
+        message = f"it speaks {', '.join(named)}; mission.languages are {', '.join(languages)}"
         hint = f"write its languages in mission.languages of {MISSION_FILE}, the first one first"
         findings.append(Finding(LANGUAGES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
+    asked: list[Question | Section] = [*project.form.questions, *project.form.sections]
+    unknown = [f"{each.name} ({each.kind})" for each in asked if not _is_known(each)]
+    if unknown:
+        shown = ", ".join(unknown[:_MOST_NAMED]) + (", …" if len(unknown) > _MOST_NAMED else "")
+        message = f"it has what this program does not know: {shown}"
+        hint = "what is answered there is received, and leaves in nominative exports alone unless [privacy.classes] says otherwise; the form cannot be deployed from here"
+        findings.append(Finding(UNKNOWN_TYPES, "warning", project.form_id, message, hint, form_id=project.form_id))
     for meaning, known in (
         ("sex", (codes.female, codes.male)),
         ("consent", (codes.yes,)),
@@ -345,3 +372,8 @@ def _differences(mission: Mission, project: Project) -> list[Finding]:
             hint = f"write this form's codes in [codes] of {MISSION_FILE}, or these answers count as nothing"
             findings.append(Finding(CODES_DIFFER, "warning", project.form_id, message, hint, form_id=project.form_id))
     return findings
+
+
+def _is_known(asked: Question | Section) -> bool:
+    """Whether the program knows that type of question or section."""
+    return (asked.kind if isinstance(asked, Question) else f"begin_{asked.kind}") in known_types()

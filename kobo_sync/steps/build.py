@@ -33,7 +33,6 @@ from kobo_sync.steps.analyse import figures_of, then_figures
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes
 
 MISSION_FOLDER = "mission"
-REPORT_PDF = "rapport-final.pdf"
 NOT_BUILT = "BUILD003"
 _MANY = 8  # zones made anew in one run
 
@@ -230,21 +229,23 @@ class _Run:
         documents = _documents(names, facts, findings)
         if untold:
             documents.append((changes.NAME, changes.changes_paper(facts, [changes.Change(*each) for each in untold])))
-        elif changes.PATH in previous.files:
-            documents.append((changes.NAME, Document(changes.PATH, previous.files[changes.PATH](), changes.CLASS)))
-        report = next((document for _, document in documents if document.path == final_report.PATH), None)
+        elif path := changes.PATH.among(previous.files, facts.config):
+            told_last = Document(changes.PATH.of(facts.config), previous.files[path](), changes.CLASS)
+            documents.append((changes.NAME, told_last))
+        report_path = final_report.PATH.of(facts.config)
+        report = next((document for _, document in documents if document.path == report_path), None)
         if report is None and (pdf or fresh):
             raise _no_report("config/mission.toml", 'add "final_report"')
         if report is not None:
             made_pdf = _report_pdf(previous, report, pdf)
             if made_pdf is not None:
                 documents.append(("final_report", made_pdf))
-            elif REPORT_PDF in previous.files:
-                findings.append(_late_pdf())
+            elif path := final_report.PDF_PATH.among(previous.files, facts.config):
+                findings.append(_late_pdf(path))
         figures = before.figures if before and is_same else live_values(facts)
         manifest = manifest_of_set(facts, documents, inputs_hash, figures, findings)
         self.findings += [
-            *_put(self.mission, MISSION_FOLDER, previous, documents, manifest, living=(final_report.PATH,)),
+            *_put(self.mission, MISSION_FOLDER, previous, documents, manifest, living=tuple(final_report.PATH)),
             *findings,
         ]
         if untold:
@@ -363,28 +364,24 @@ def manifest_of_set(
 
 def _report_pdf(previous: PreviousSet, report: Document, as_pdf: bool) -> Document | None:
     """The report's PDF: the one there is while the report is the same, a new one when it is *as_pdf*, else none."""
-    from kobo_sync.deliverables import final_report
-
-    is_ours = REPORT_PDF in previous.listed
-    is_same = (
-        REPORT_PDF in previous.files
-        and previous.digest(final_report.PATH) == hashlib.sha256(report.content).hexdigest()
-    )
+    path = f"{report.path.removesuffix('.docx')}.pdf"
+    is_ours = path in previous.listed
+    is_same = path in previous.files and previous.digest(report.path) == hashlib.sha256(report.content).hexdigest()
     if is_same and is_ours and not as_pdf:
-        return Document(REPORT_PDF, previous.files[REPORT_PDF](), report.classification)
+        return Document(path, previous.files[path](), report.classification)
     if not as_pdf:
         return None
     from kobo_sync.documents.word.living import flattened
 
     draft = flattened(report.content, hints=True)  # what is still to be written stays in sight
-    return Document(REPORT_PDF, libreoffice.pdfs({REPORT_PDF: draft})[REPORT_PDF], report.classification)
+    return Document(path, libreoffice.pdfs({path: draft})[path], report.classification)
 
 
-def _late_pdf() -> Finding:
+def _late_pdf(path: str) -> Finding:
     return Finding(
         "REPORT009",
         "info",
-        f"{MISSION_FOLDER}/{REPORT_PDF}",
+        f"{MISSION_FOLDER}/{path}",
         "the report has changed: its old PDF is taken away",
         "`kobo-sync build --pdf` makes a new one",
     )

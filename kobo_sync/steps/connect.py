@@ -12,10 +12,11 @@ from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import record_change
 from kobo_sync.errors import ConfigError, KoboError
 from kobo_sync.form_server import Examined
+from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.hasty import hasty
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.adopt import SeenProject, seen_projects
-from kobo_sync.steps.changed_files import lists_of_config, put_file
+from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.doctor import server
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
@@ -68,26 +69,27 @@ def keep_connection(mission: Mission, connection: Connection, by: str) -> None:
     """Write the addresses into the settings and the tokens into the file of secrets; all other lines stay.
 
     A token is never written beside an address that it was not given for: where the address changes, those that are kept go first.
-    Raises: ConfigError, StoreError.
+    Raises: ConfigError, StoreError; Busy.
     """
-    _as_kept(mission, connection)
-    text = read_text(mission.workspace.root / MISSION_FILE, MISSION_FILE)
-    changed = _changed(mission, connection)
-    if changed:
-        _put_secrets(mission, dict.fromkeys(TOKENS, ""))
-        put_file(mission, MISSION_FILE, with_values(text, changed).encode(), tuple(changed), by)
-    if connection.tokens:
-        _put_secrets(mission, connection.tokens)
-        sha256 = mission.workspace.earlier_files.keep((mission.workspace.root / MISSION_FILE).read_bytes())
-        record_change(
-            mission.desk,
-            MISSION_FILE,  # as it is: that a token was given is noted, nothing of it is kept
-            tuple(connection.tokens),
-            by=by,
-            now=mission.clock(),
-            before_sha256=sha256,
-            after_sha256=sha256,
-        )
+    with alone(mission):
+        _as_kept(mission, connection)
+        changed = _changed(mission, connection)
+        if changed:
+            now = current_file(mission, MISSION_FILE)
+            _put_secrets(mission, dict.fromkeys(TOKENS, ""))
+            rewrite(mission, now, now.edited(changed), by=by)
+        if connection.tokens:
+            _put_secrets(mission, connection.tokens)
+            sha256 = current_file(mission, MISSION_FILE).sha256
+            record_change(
+                mission.desk,
+                MISSION_FILE,  # as it is: that a token was given is noted, nothing of it is kept
+                tuple(connection.tokens),
+                by=by,
+                now=mission.clock(),
+                before_sha256=sha256,
+                after_sha256=sha256,
+            )
 
 
 def projects_there(mission: Mission) -> list[SeenProject]:

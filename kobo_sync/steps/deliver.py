@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.file_names import NOMINATIVE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.word.living import flattened
 from kobo_sync.documents.word.watermark import without_mark
@@ -20,13 +21,12 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.own_modules import let_import_own_modules
 from kobo_sync.model import Finding, Manifest, ManifestFile, Report
 from kobo_sync.steps import libreoffice
-from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT, REPORT_PDF
+from kobo_sync.steps.build import MISSION_FOLDER, NOT_BUILT
 from kobo_sync.workspace.encryption import SUFFIX, encrypted
 from kobo_sync.workspace.manifests import MANIFEST, PreviousSet, manifest_bytes, manifest_of
-from kobo_sync.workspace.writing import write_atomic
+from kobo_sync.workspace.writing import remove, write_atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # same files, same bytes
-NOMINATIVE = "-nominatif"
 UNFINISHED = ("REPORT002", "REPORT003", "REPORT004")  # an empty slot, a zone without data, an annex that is missing
 MOST_SHOWN = 5
 
@@ -67,10 +67,10 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
             lines.append(f"{folder}: not zipped")
             continue
         files = {name: built.files[name]() for name in built.listed}
-        findings += [_edited(folder, name) for name in files if built.is_edited(name) and name != final_report.PATH]
+        findings += [_edited(folder, name) for name in files if built.is_edited(name) and name not in final_report.PATH]
         if final:
             findings += _finished(now, folder, built, files)
-        for suffix, nominative in (("", False), (NOMINATIVE, True)):
+        for suffix, nominative in (("", False), (NOMINATIVE.of(mission.config), True)):
             chosen = {
                 name: content
                 for name, content in files.items()
@@ -85,6 +85,9 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
             target = _write_zip(mission, target, zip_bytes(built.manifest, chosen), nominative=nominative)
             lines.append(f"{target.name}: {len(chosen)} files")
             n_zips += 1
+        for ending in set(NOMINATIVE) - {NOMINATIVE.of(mission.config)}:  # as it was called in another language
+            for sealed in ("", SUFFIX):
+                remove(mission.workspace.out / f"{folder}{ending}.zip{sealed}")
     return mission.report("deliver", started_at, {"zips": n_zips}, findings, lines)
 
 
@@ -178,13 +181,15 @@ def _finished(now: _Now, folder: str, built: PreviousSet, files: dict[str, bytes
     pdfs = [name for name in files if name.endswith(".pdf") and not name.startswith("annexes/")]
     edited = [name for name in pdfs if built.is_edited(name)]
     findings += [_still_draft(folder, name) for name in edited]
-    if folder == MISSION_FOLDER and final_report.PATH in files and REPORT_PDF not in edited:
+    report_path = next((name for name in final_report.PATH if name in files), "")
+    report_pdf = f"{report_path.removesuffix('.docx')}.pdf"
+    if folder == MISSION_FOLDER and report_path and report_pdf not in edited:
         if libreoffice.installed():
-            files[REPORT_PDF] = libreoffice.pdfs({REPORT_PDF: flattened(files[final_report.PATH])})[REPORT_PDF]
+            files |= libreoffice.pdfs({report_pdf: flattened(files[report_path])})
         else:
-            files.pop(REPORT_PDF, None)  # one that says draft
-            findings.append(_no_pdf())
-    fresh = [name for name in pdfs if name not in edited and name != REPORT_PDF]
+            files.pop(report_pdf, None)  # one that says draft
+            findings.append(_no_pdf(report_pdf))
+    fresh = [name for name in pdfs if name not in edited and name != report_pdf]
     makers = dict.fromkeys(built.listed[name].maker for name in fresh)
     files.update({name: content for name, content in _remade(now, folder, makers).items() if name in fresh})
     return findings
@@ -248,11 +253,11 @@ def _apart_by_few(target: Path, folder: str, now: Manifest) -> list[Finding]:
     ]
 
 
-def _no_pdf() -> Finding:
+def _no_pdf(path: str) -> Finding:
     return Finding(
         "DELIVER003",
         "warning",
-        f"{MISSION_FOLDER}/{REPORT_PDF}",
+        f"{MISSION_FOLDER}/{path}",
         "the final report goes without its PDF: LibreOffice is not installed",
         "install LibreOffice (Debian: apt install libreoffice-writer-nogui), or save the report as PDF in Word",
     )

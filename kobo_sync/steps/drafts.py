@@ -13,11 +13,11 @@ from typing import Any
 from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import with_forms
 from kobo_sync.config.files import MISSION_FILE
-from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import changes
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.forms.guessing import guess
 from kobo_sync.forms.xlsform import read_form
+from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.hasty import hasty
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Form
@@ -27,7 +27,6 @@ from kobo_sync.steps.diff import described, judged_against_deployed
 from kobo_sync.steps.lint import judge, mission_media
 from kobo_sync.steps.projects import Projects
 from kobo_sync.workspace.form_drafts import Draft
-from kobo_sync.workspace.reading import read_text
 
 OTHER_FORM = "DRAFT001"
 WORKBOOKS = (".xlsx", ".xls")
@@ -247,17 +246,17 @@ def _take_workbook(mission: Mission, draft: Draft, by: str) -> None:
     target = settings.file if settings else f"{draft.form_id}{suffix}"
     if PurePath(target).suffix.lower() != suffix:
         target = f"{draft.form_id}{suffix}"
-    path = mission.workspace.root / MISSION_FILE
-    text = toml = read_text(path, MISSION_FILE)
-    if settings is None:
-        toml = with_forms(text, [entry_of(draft.form_id, target, guess(form_of_draft(mission, draft)))], {})
-    elif target != settings.file:
-        toml = with_values(text, {f"forms.{draft.form_id}.file": target})
-    if toml != text:
-        parse_config(toml, lists_of_config(mission), {})
-    put_file(mission, f"forms/{target}", content, (draft.form_id,), by)
-    if toml != text:
-        put_file(mission, MISSION_FILE, toml.encode(), (f"forms.{draft.form_id}",), by)
+    with alone(mission):
+        now = current_file(mission, MISSION_FILE)
+        toml = now.text
+        if settings is None:
+            toml = with_forms(toml, [entry_of(draft.form_id, target, guess(form_of_draft(mission, draft)))], {})
+        elif target != settings.file:
+            toml = now.edited({f"forms.{draft.form_id}.file": target})
+        if toml != now.text:
+            parse_config(toml, lists_of_config(mission), {})
+        put_file(mission, f"forms/{target}", content, (draft.form_id,), by)
+        rewrite(mission, now, toml, by=by)
     if settings and target != settings.file:
         put_file(mission, f"forms/{settings.file}", None, (draft.form_id,), by)
 

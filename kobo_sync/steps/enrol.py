@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kobo_sync.config.config import Config
+from kobo_sync.analysis.labels import pick
+from kobo_sync.config.config import Config, Group
 from kobo_sync.config.doors import leads_here
+from kobo_sync.config.file_names import FileName
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.config.lists import read_csv
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
@@ -24,6 +26,7 @@ from kobo_sync.steps.phones import server_of_phones
 from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
+BLANK, _NOWHERE = FileName("vierges", "blank"), FileName("sans-zone", "without-zone")  # in the file names of badges
 _USER = re.compile(r"[\w.@+-]{1,64}")
 
 
@@ -213,7 +216,7 @@ def badge_sheets(mission: Mission, *, zone: str = "", n_blank: int = 0, output: 
         raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
     sheets = (
         {
-            f"badges-{item.code}-vierges.pdf": blank_badges(item, n_blank)
+            f"badges-{item.code}-{BLANK.of(config)}.pdf": blank_badges(item, n_blank)
             for item in config.zones
             if zone in ("", item.code)
         }
@@ -251,6 +254,10 @@ def zone_badges(mission: Mission, zone: str, n_blank: int = 0) -> bytes | None:
     return badges_pdf(badges, title=mission.config.mission.title) if badges else None
 
 
+def _short(group: Group, config: Config) -> str:
+    return pick(group.short, config.mission.label_languages, group.name)
+
+
 def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: str) -> dict[str, list[Badge]]:
     """The badges of each zone's participants, by file name, sorted by code; *rows* as the roster gives them."""
     sheets: dict[str, list[Badge]] = {}
@@ -260,9 +267,9 @@ def participant_sheets(rows: Sequence[Mapping[str, str]], config: Config, zone: 
         label = row["label"].removesuffix(f"({row['name']})").strip()
         latin, _, arabic = label.partition(" / ") if not is_arabic(label) or " / " in label else ("", "", label)
         group, place = config.group(row["group"]), config.zone(row["zone"])
-        lines = [place.name if place else row["zone"], (group.short or group.name) if group else row["group"]]
+        lines = [place.name if place else row["zone"], _short(group, config) if group else row["group"]]
         badge = Badge(row["name"], latin if latin != row["name"] else "", arabic, " · ".join(filter(None, lines)))
-        file = re.sub(r"[^\w-]+", "_", row["zone"]) or "sans-zone"
+        file = re.sub(r"[^\w-]+", "_", row["zone"]) or _NOWHERE.of(config)
         sheets.setdefault(f"badges-{file}.pdf", []).append(badge)
     return sheets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import logging
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.file_names import DATA, NOMINATIVE, FileName
 from kobo_sync.deliverables.data_sheet import lists_people
 from kobo_sync.deliverables.data_workbook import (
     codebook_sheet,
@@ -32,14 +34,16 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.store.tables.layout import free_name
 from kobo_sync.workspace.private import private_folder
-from kobo_sync.workspace.writing import write_atomic
+from kobo_sync.workspace.writing import remove, write_atomic
 
 log = logging.getLogger("kobo_sync")
 SHAPES = ("csv", "xlsx", "parquet", "sav", "dta", "geojson")
-FOLDER = "donnees"
+_WORKBOOK, _DRAWINGS = FileName("donnees.xlsx", "data.xlsx"), FileName("donnees.geojson", "data.geojson")
+_KEYS, _READ_ME = FileName("cles", "keys"), FileName("lisez-moi.txt", "read-me.txt")
+_NAMED = (*_WORKBOOK, *_DRAWINGS, *_READ_ME, *(f"{name}.csv" for name in _KEYS))
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
 _LONGEST_PART = 100  # of a line of the log
-_ROUNDED = later("donnees.geojson – positions are rounded to about a kilometre.")
+_ROUNDED = later("{file} – positions are rounded to about a kilometre.")
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
 
@@ -59,11 +63,14 @@ def export(
         files = _files(facts, shape, nominative)
     if nominative:
         _note_who_asked(mission, facts, shape, files, asked_by)
-    folder = output or mission.workspace.out / (f"{FOLDER}-nominatif" if nominative else FOLDER)
+    ending = NOMINATIVE.of(mission.config) if nominative else ""
+    folder = output or mission.workspace.out / f"{DATA.of(mission.config)}{ending}"
     if nominative and output is None:
         private_folder(folder)
     for name, content in files.items():
         write_atomic(folder / name, content, private=nominative)
+    if output is None:
+        _remove_earlier(mission, files, nominative)
     findings = []
     if nominative:
         log.warning("export: %d nominative files written to %s", len(files), folder)
@@ -79,6 +86,17 @@ def export(
     rows = sum(len(table) for table in facts.tables.values())
     lines = [f"{folder / name}: {len(content)} bytes" for name, content in sorted(files.items())]
     return mission.report("export", started_at, {"files": len(files), "rows": rows}, findings, lines)
+
+
+def _remove_earlier(mission: Mission, names: Collection[str], nominative: bool) -> None:
+    """Take away what exports left while documents were in another language; what people put there stays."""
+    for data, ending in zip(DATA, NOMINATIVE, strict=True):
+        folder = mission.workspace.out / f"{data}{ending if nominative else ''}"
+        if data != DATA.of(mission.config) and folder.is_dir():
+            for name in (*names, *_NAMED):
+                remove(folder / name)
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
 
 
 def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[str, bytes], asked_by: str) -> None:
@@ -97,7 +115,7 @@ def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[s
 
 def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     if shape == "xlsx":
-        return {"donnees.xlsx": data_workbook(facts, nominative=nominative)}
+        return {_WORKBOOK.of(facts.config): data_workbook(facts, nominative=nominative)}
     if shape == "geojson":
         return _geojson(facts, nominative=nominative)
     sheets, told = data_sheets(facts, nominative=nominative)
@@ -113,9 +131,9 @@ def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:
     used_names = {sheet.name.lower() for sheet in sheets}  # a form may be called so
     files[f"{free_name('codes', used_names)}.csv"] = tabular.csv_bytes(codebook_sheet(facts, sheets))
     if nominative:
-        files[f"{free_name('cles', used_names)}.csv"] = tabular.csv_bytes(keys_sheet(facts))
+        files[f"{free_name(_KEYS.of(facts.config), used_names)}.csv"] = tabular.csv_bytes(keys_sheet(facts))
     lines = [*read_me_lines(facts, told, nominative=nominative), *([] if nominative else steps_lines(told))]
-    files["lisez-moi.txt"] = ("\n".join(lines) + "\n").encode("utf-8-sig")
+    files[_READ_ME.of(facts.config)] = ("\n".join(lines) + "\n").encode("utf-8-sig")
     return files
 
 
@@ -133,10 +151,14 @@ def _geojson(facts: Facts, *, nominative: bool) -> dict[str, bytes]:
         drawings.append(tabular.geometries(sheet, drawn, _EXACT if nominative else _ABOUT_A_KILOMETRE))
         places = {name for name, q in questions.items() if q is not None and q.kind in PLACES and not nominative}
         shown.append(_without(sheet, places))
-    files = {"donnees.geojson": tabular.geojson_bytes(shown, drawings)}
+    files = {_DRAWINGS.of(facts.config): tabular.geojson_bytes(shown, drawings)}
     if not nominative:
-        lines = [*read_me_lines(facts, told, nominative=False), *steps_lines(told), t(_ROUNDED)]
-        files["lisez-moi.txt"] = ("\n".join(lines) + "\n").encode("utf-8-sig")
+        lines = [
+            *read_me_lines(facts, told, nominative=False),
+            *steps_lines(told),
+            t(_ROUNDED, file=_DRAWINGS.of(facts.config)),
+        ]
+        files[_READ_ME.of(facts.config)] = ("\n".join(lines) + "\n").encode("utf-8-sig")
     return files
 
 

@@ -22,7 +22,9 @@ from kobo_sync.model import Report
 from kobo_sync.steps.build import MISSION_FOLDER
 from kobo_sync.workspace.writing import write_atomic
 
-FILE = f"exports/out/{MISSION_FOLDER}/{final_report.PATH}"  # as the changes name it, wherever it lies
+FILE = (
+    f"exports/out/{MISSION_FOLDER}/{final_report.PATH.french}"  # as the changes name it, wherever and however it lies
+)
 _WAITING = f"waiting:{FILE}"  # as they name one that was brought and has not taken its place: no file has this name
 _LOCK = "report.lock"
 MOST_SHOWN = 5  # earlier reports, and changes that are looked through for what others wrote
@@ -91,13 +93,19 @@ def bring(mission: Mission, file: str, content: bytes, by: str) -> None:
     _wait(mission, file[-100:], content, by)
 
 
+def name_of(mission: Mission) -> str:
+    """What the report here is called: as the last build did, in whichever language."""
+    there = (name for name in final_report.PATH if (mission.workspace.out / MISSION_FOLDER / name).is_file())
+    return final_report.PATH.among(set(there), mission.config) or final_report.PATH.of(mission.config)
+
+
 def bring_back(mission: Mission, sha256: str, by: str) -> None:
     """Let an earlier report wait, as if it had been brought. Raises: ReportRefused, StoreError."""
     is_ours = any(sha256 in (each.before_sha256, each.after_sha256) for each in changes(mission.desk, path=FILE))
     content = mission.workspace.earlier_files.get(sha256) if is_ours else None
     if content is None:
         raise ReportRefused("this version is no longer kept", hint="restore a backup, or upload the file again")
-    _wait(mission, final_report.PATH, content, by)
+    _wait(mission, name_of(mission), content, by)
 
 
 def waiting(mission: Mission) -> Waiting | None:
@@ -149,7 +157,7 @@ def _own_parts(mission: Mission, content: bytes) -> Parts:
     if size:
         raise ReportRefused(f"the file is too large to be read: {size}", hint="make the pictures in it smaller")
     try:
-        parts = parts_of(content, final_report.PATH) if content.startswith(b"PK") else None
+        parts = parts_of(content, name_of(mission)) if content.startswith(b"PK") else None
     except DocumentError as error:
         raise ReportRefused(error.message, hint="open it in Word, save it as .docx and upload it again") from error
     if parts is None:
@@ -157,8 +165,7 @@ def _own_parts(mission: Mission, content: bytes) -> Parts:
             "this file is not the report that kobo-sync made: it has none of its marks",
             hint="take the report from this page, write in that one, and save it as .docx",
         )
-    here = _parts_here(mission)
-    if parts.title not in {typography.spaced(mission.config.mission.document_title), here.title if here else ""}:
+    if not _is_this_mission_s(mission, parts):
         raise ReportRefused(
             "this is the report of another mission",
             hint="take the report from this page, and write in that one",
@@ -166,11 +173,21 @@ def _own_parts(mission: Mission, content: bytes) -> Parts:
     return parts
 
 
+def _is_this_mission_s(mission: Mission, parts: Parts) -> bool:
+    """Whether a report is of this mission: by its id; where it says none, or the mission has none, by its title."""
+    own, here = mission.config.mission, _parts_here(mission)
+    if own.id and parts.mission == own.id:
+        return True
+    if parts.mission not in ("", own.code, here.mission if here else ""):
+        return False
+    return parts.title in {typography.spaced(own.document_title), here.title if here else ""}
+
+
 def _parts_here(mission: Mission) -> Parts | None:
     """The parts of the report here; None where there is none, or one that no build can patch."""
     content = _content_here(mission)
     try:
-        return parts_of(content, final_report.PATH) if content is not None else None
+        return parts_of(content, name_of(mission)) if content is not None else None
     except DocumentError:
         return None
 
@@ -189,7 +206,7 @@ def _lost(mission: Mission, by: str, here: Parts, brought: Parts) -> Iterator[tu
 def _paragraphs(mission: Mission, sha256: str) -> Sequence[str]:
     content = mission.workspace.earlier_files.get(sha256) if sha256 else None
     try:
-        parts = parts_of(content, final_report.PATH) if content else None
+        parts = parts_of(content, name_of(mission)) if content else None
     except DocumentError:
         return ()
     return parts.paragraphs if parts else ()
@@ -261,7 +278,7 @@ def _kept(mission: Mission, sha256: str) -> bytes:
 
 
 def _place(mission: Mission) -> Path:
-    return mission.workspace.out / MISSION_FOLDER / final_report.PATH
+    return mission.workspace.out / MISSION_FOLDER / name_of(mission)
 
 
 def _content_here(mission: Mission) -> bytes | None:

@@ -63,6 +63,7 @@ def _create(connection: sa.Connection) -> None:
     schema.metadata.create_all(connection)
     if connection.dialect.name == "postgresql":
         make_functions(connection)
+        connection.exec_driver_sql("CREATE INDEX attachments_wanted ON attachments (form_id) WHERE sha256 IS NULL")
         # What is in it is packed already.
         connection.exec_driver_sql("ALTER TABLE bodies ALTER COLUMN packed SET STORAGE EXTERNAL")
 

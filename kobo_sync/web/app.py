@@ -22,7 +22,7 @@ from kobo_sync.desk.row_findings import n_to_deal_with
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.language.sentences import rule_title, setting_label, translated
-from kobo_sync.language.speaking import NAMES, speak, spoken
+from kobo_sync.language.speaking import NAMES, Language, speak, spoken
 from kobo_sync.mission.mission import random_uuid
 from kobo_sync.web import (
     accounts,
@@ -172,7 +172,8 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
 def _speak() -> None:
     g.spoken_before = spoken()
     if request.endpoint not in MACHINES:
-        speak(browser_language(current_app.extensions["kobo_sync"].language))
+        hall = current_app.extensions["kobo_sync"]
+        speak(Language(browser_language(hall.language), hall.digits))
 
 
 def _fall_silent(_error: BaseException | None) -> None:

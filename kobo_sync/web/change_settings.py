@@ -252,7 +252,7 @@ def _note(name: str) -> str:
 
 def _head(group: str) -> str:
     found = site().mission.config.group(group)
-    return (found.short or label(found.label, group)) if found else t("In all")
+    return (label(found.short) or label(found.label, group)) if found else t("In all")
 
 
 def _zone(code: str) -> str:

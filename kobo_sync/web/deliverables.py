@@ -10,12 +10,13 @@ from typing import Any
 from flask import Flask, Response, abort, flash, redirect, render_template, request, url_for
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from kobo_sync.config.file_names import NOMINATIVE
 from kobo_sync.desk import access_log, share_links
 from kobo_sync.desk.accounts import User
 from kobo_sync.errors import KoboSyncError
+from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 from kobo_sync.model import Manifest
-from kobo_sync.steps.deliver import NOMINATIVE
 from kobo_sync.web.previews import preview
 from kobo_sync.web.site import Answer, actors, members, person, site
 from kobo_sync.web.words import CLASSES
@@ -234,7 +235,8 @@ def _manifest(place: str) -> Manifest:
 def _zips(place: str) -> list[File]:
     out = site().mission.workspace.out
     bundles = []
-    for suffix, ending in (("", ""), (NOMINATIVE, ""), (NOMINATIVE, SUFFIX)):
+    endings = ((each, ending) for each in NOMINATIVE for ending in ("", SUFFIX))
+    for suffix, ending in (("", ""), *endings):
         path = out / f"{place}{suffix}.zip{ending}"
         if path.is_file():
             classification: str = "nominative" if suffix else class_of_zip(path)
@@ -250,8 +252,9 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
         for name, entry in sorted(manifest.files.items())
     ]
     visible = [file for file in files if file.may_be_seen_by(viewer)]
-    pdfs = [file for file in visible if file.name in ("fiche-zone.pdf", "rapport-final.pdf")]
     main = [file for file in visible if "/" not in file.name]
+    makers = {file.path: manifest.files[file.name].maker for file in main}
+    pdfs = [path for path, maker in makers.items() if path.endswith(".pdf") and maker in ("zone_sheet", "final_report")]
     folders: dict[str, list[File]] = {}
     for file in visible:
         if "/" in file.name:
@@ -259,10 +262,10 @@ def _card(place: dict[str, Any]) -> dict[str, Any]:
     return {
         **place,
         "as_of": manifest.as_of,
-        "n_submissions": f"≤ {sum(manifest.submissions.values())}",  # each form's is to the ten above
+        "n_submissions": f"≤ {typography.number(sum(manifest.submissions.values()))}",  # each form's is to the ten above
         "fingerprint": manifest.fingerprint,
-        "preview": pdfs[0].path if pdfs else None,
-        "changes": next((file.path for file in visible if file.name.startswith("changements")), None),
+        "preview": pdfs[0] if pdfs else None,
+        "changes": next((path for path, maker in makers.items() if maker == "changes"), None),
         "files": main,
         "folders": folders,
         "zips": [file for file in _zips(code) if file.may_be_seen_by(viewer)],

@@ -37,6 +37,7 @@ from kobo_sync.web.porter import porter
 from kobo_sync.web.site import PERSON, Answer, Hall, Site, here, load_person, members, person
 from kobo_sync.web.texts import translate
 from kobo_sync.web.words import ROLES
+from kobo_sync.workspace.folders import Workspace
 
 MOST_OPEN = 24  # missions whose pages are kept open: more are opened again when somebody asks for them
 FAULT = "kobo_sync.fault"  # in the environ: why the mission that was asked for cannot be shown
@@ -60,6 +61,11 @@ class Front(Hall):
     def accounts(self) -> Desk:
         """The federation's desk."""
         return self.missions.federation.desk
+
+    @property
+    def home(self) -> Workspace:
+        """The folder of the missions."""
+        return self.missions.federation.home
 
     @property
     def settings(self) -> Service:

@@ -13,6 +13,7 @@ from kobo_sync.desk.one_time_links import LinkEnded, OneTimeLink
 from kobo_sync.language.catalogue import t
 from kobo_sync.web.site import Answer, hall
 from kobo_sync.web.texts import translate
+from kobo_sync.workspace.showing import forget_door
 
 
 def add_to(app: Flask) -> None:
@@ -29,6 +30,8 @@ def one_time_link(token: str) -> Answer:
     if link is None:
         abort(410)
     accounts.end_link_try(desk, address)
+    if not link.username:
+        forget_door(hall().home)
     if request.method != "POST":
         return _page(link)
     password = request.form.get("password", "")

@@ -10,7 +10,7 @@ from kobo_sync.config.doors import leads_here
 from kobo_sync.desk import access_log
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.model import Class
-from kobo_sync.steps.enrol import account_sheet, zone_badges
+from kobo_sync.steps.enrol import BLANK, account_sheet, zone_badges
 from kobo_sync.steps.field_station import enumerators
 from kobo_sync.steps.print import papers_of
 from kobo_sync.web.deliverables import File, sent
@@ -69,7 +69,9 @@ def print_blank_badges() -> Answer:
     zone, n = request.args.get("zone", ""), request.args.get("n", 0, type=int)
     if not 1 <= n <= MOST_BADGES:
         abort(400)
-    return _handed_out(f"badges-{zone}-vierges.pdf", zone_badges(site().mission, zone, n), "internal")
+    return _handed_out(
+        f"badges-{zone}-{BLANK.of(site().mission.config)}.pdf", zone_badges(site().mission, zone, n), "internal"
+    )
 
 
 @actors

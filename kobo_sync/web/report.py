@@ -22,7 +22,6 @@ from kobo_sync.web.texts import with_cure
 from kobo_sync.web.uploads import MOST_FILE, MOST_UPLOAD, takes_files
 from kobo_sync.web.words import SEVERITIES
 
-REPORT = "rapport-final.docx"
 KINDS = {  # of living parts: what one is called, and what comes of it when it is missing
     "block": (later("Computed block"), later("it will not be in the report any more, and no update brings it back.")),
     "slot": (later("Place to write"), later("whether it is written is not watched any more.")),
@@ -83,7 +82,7 @@ def report() -> Answer:
         fault = with_cure(error.message, error.hint)
     return render_template(
         "report.html",
-        file=find_file(f"{MISSION}/{REPORT}"),
+        file=find_file(f"{MISSION}/{report_upload.name_of(mission)}"),
         waiting=waiting,
         verdict=verdict,
         fault=fault,
@@ -111,7 +110,7 @@ def _delivery() -> dict[str, Any]:
         "checklist": CHECKLIST,
         "despite": DESPITE,
         "is_built": built.manifest is not None and built.complete,
-        "is_newer": built.is_edited(REPORT),
+        "is_newer": built.is_edited(report_upload.name_of(mission)),
         "order": order,
         "run": run if order and run and run.ended_at and run.started_at >= order.at else None,
         "running": running,
@@ -176,7 +175,7 @@ def deliver_finally() -> Answer:
     mission, despite = site().mission, request.form.getlist("despite")
     if not set(despite) <= set(UNFINISHED):
         abort(400)
-    if mission.workspace.previous_set(MISSION).is_edited(REPORT):
+    if mission.workspace.previous_set(MISSION).is_edited(report_upload.name_of(mission)):
         flash(t("Make the documents first: the report was edited since."), "error")
         return redirect(url_for("report"))
     username, now = person().username, site().clock()

@@ -121,7 +121,7 @@ def part_of(name: str, config: Config, values: Values, page: int = 1) -> Part:
         hours = (Field("starts", "hour"), Field("ends", "hour"), Field("days", "wholes"))
         return Part(rows=(RowFields("sessions", (Field("code"), *_labels(config, values, "sessions"), *hours)),))
     if name == "quotas":
-        groups = RowFields("groups", (Field("code"), Field("short"), *_labels(config, values, "groups")))
+        groups = RowFields("groups", (Field("code"), *_short(config, values), *_labels(config, values, "groups")))
         sexes = tuple(Field(f"quotas.sexes.{code}", "whole") for code in (config.codes.female, config.codes.male))
         return Part(sexes, (groups,), _quotas(config, values, page))
     if name == "avis":
@@ -193,6 +193,16 @@ def given_of(part: Part, values: Values) -> dict[str, str]:
 def _labels(config: Config, values: Values, key: str) -> tuple[Field, ...]:
     written = [language for row in values.get(key) or [] for language in row.get("label", {})]
     return tuple(Field(f"label.{code}") for code in dict.fromkeys([*config.mission.languages, *written]))
+
+
+def _short(config: Config, values: Values) -> tuple[Field, ...]:
+    """The groups' short name, or names by language; none where the file has it now so, now so: a field is one of the two."""
+    written = [row["short"] for row in values.get("groups") or [] if "short" in row]
+    by_language = [each for each in written if isinstance(each, dict)]
+    if not by_language:
+        return (Field("short"),)
+    codes = dict.fromkeys([*config.mission.languages, *(code for each in by_language for code in each)])
+    return tuple(Field(f"short.{code}") for code in codes) if len(by_language) == len(written) else ()
 
 
 def _quotas(config: Config, values: Values, page: int) -> Grid:

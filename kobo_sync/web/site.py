@@ -19,9 +19,10 @@ from kobo_sync.desk import accounts, rights
 from kobo_sync.desk.accounts import User
 from kobo_sync.desk.database import Desk
 from kobo_sync.language import typography
-from kobo_sync.language.speaking import LANGUAGES, Code, spoken
+from kobo_sync.language.speaking import LANGUAGES, Code, Digits, spoken
 from kobo_sync.mission.federation import Federation
 from kobo_sync.mission.mission import CurrentMission, Mission
+from kobo_sync.workspace.folders import Workspace
 
 P = ParamSpec("P")
 Answer = str | Response | tuple[str, int]
@@ -49,6 +50,16 @@ class Hall(ABC):
     @abstractmethod
     def language(self) -> Code:
         """What pages are told in to a browser that reads none of the program's languages."""
+
+    @property
+    def digits(self) -> Digits:
+        """Those that Arabic pages are written with."""
+        return "latin"
+
+    @property
+    @abstractmethod
+    def home(self) -> Workspace:
+        """The folder of the mission, or of the missions."""
 
     @abstractmethod
     def names_at_hand(self) -> list[str]:
@@ -83,6 +94,11 @@ class Site(Hall):
         return self.federation.desk if self.federation else self.mission.desk
 
     @property
+    def home(self) -> Workspace:
+        """The mission's own folder, or the federation's."""
+        return self.federation.home if self.federation else self.mission.workspace
+
+    @property
     def settings(self) -> Service:
         """The mission's own settings, or the federation's."""
         return self.federation.settings.service if self.federation else self.mission.config.service
@@ -90,8 +106,15 @@ class Site(Hall):
     @property
     def language(self) -> Code:
         """The documents'; the program's first to a stranger, who must not tell a mission among several from none."""
-        is_stranger = self.federation is not None and not request.environ.get(PERSON)
-        return LANGUAGES[0] if is_stranger else self.mission.config.mission.document_language.code
+        return LANGUAGES[0] if self._is_asked_by_stranger() else self.mission.config.mission.document_language.code
+
+    @property
+    def digits(self) -> Digits:
+        """The documents'; to a stranger as `language`."""
+        return "latin" if self._is_asked_by_stranger() else self.mission.config.mission.digits
+
+    def _is_asked_by_stranger(self) -> bool:
+        return self.federation is not None and not request.environ.get(PERSON)
 
     def names_at_hand(self) -> list[str]:
         """Words of the mission."""
@@ -207,7 +230,7 @@ def moment(value: datetime | str | None, timezone: str = "") -> str:
         return "–"
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     there = moment.astimezone(ZoneInfo(timezone)) if timezone else local(moment)
-    return f"{typography.short_day(there)} {there:%H:%M}"
+    return typography.numerals(f"{typography.short_day(there)} {there:%H:%M}")
 
 
 def day(value: date | str | None) -> str:

@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import request, session
 
+from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
 from kobo_sync.language.sentences import translated
 from kobo_sync.language.speaking import LANGUAGES, RIGHT_TO_LEFT, Code, first_spoken, spoken
@@ -17,6 +18,9 @@ from kobo_sync.language.speaking import LANGUAGES, RIGHT_TO_LEFT, Code, first_sp
 _LATIN = re.compile(
     r"((?:[`'\"\[]?[._]*[A-Za-z/][!-~]*[\w/`'\"*\]]|[A-Za-z])(?: (?:[A-Za-z/\[=<>'\"-][!-~]*[\w/`'\"*\]]|[=A-Za-z]))*)"
 )
+
+
+_NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)*(?![\w/-])")  # no part of a name, a code or a day
 
 
 def browser_language(otherwise: Code) -> Code:
@@ -49,6 +53,7 @@ def translate(text: str) -> Html:
     if code not in RIGHT_TO_LEFT or shown == text:
         return Html(f"<bdi>{escape(shown)}</bdi>")
     parts = [escape(part) for part in _LATIN.split(shown)]  # text, Latin, text, …
+    parts[::2] = [_NUMBER.sub(lambda number: typography.numerals(number[0]), part) for part in parts[::2]]
     parts[1::2] = [f'<bdi dir="ltr">{part}</bdi>' for part in parts[1::2]]
     return Html(f'<bdi dir="rtl">{"".join(parts)}</bdi>')
 

@@ -200,9 +200,9 @@ def in_words(expression: str) -> str:
     if interval:
         return tn(*UNITS[interval[2]], int(interval[1]))
     if within:
-        return tn(*WITHIN, int(within[1]), first=within[2], last=within[3])
+        return tn(*WITHIN, int(within[1]), first=typography.numerals(within[2]), last=typography.numerals(within[3]))
     if daily:
-        hours = t(", ").join(f"{int(hour):02}:{int(daily[1]):02}" for hour in daily[2].split(","))
+        hours = t(", ").join(typography.numerals(f"{int(hour):02}:{int(daily[1]):02}") for hour in daily[2].split(","))
         if daily[3] == "*":
             return t("every day at {hours}", hours=hours)
         return t("every {day} at {hours}", day=t(DAYS[int(daily[3])]), hours=hours)

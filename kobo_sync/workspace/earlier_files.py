@@ -30,5 +30,9 @@ class EarlierFiles:
         content = path.read_bytes() if path and path.is_file() else None
         return content if content is not None and hashlib.sha256(content).hexdigest() == sha256 else None
 
+    def paths(self) -> list[Path]:
+        """Where each of them lies, sorted."""
+        return sorted(path for path in self.folder.glob("*/*") if _SHA256.fullmatch(path.name) and path.is_file())
+
     def _path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / sha256

@@ -363,7 +363,7 @@ class Workspace:
             raise disk_error(error, self.out / name) from error
 
     def told_sets(self) -> dict[str, Manifest]:
-        """Folder → its manifest as `changements.docx` last told of it; empty when nothing was told, or not readably."""
+        """Folder → its manifest as the paper of changes last told of it; empty when nothing was told, or not readably."""
         try:
             return sets_of((self.state / TOLD).read_bytes())
         except OSError:

@@ -1,15 +1,16 @@
-"""Which process shows a mission's pages, and at which address: told by a lock that ends with it."""
+"""Which process shows the pages of a mission, or of a folder of them, and at which address: told by a lock that ends with it."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 from collections.abc import Callable, Iterator
 
 from kobo_sync.errors import Busy
 from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.writing import write_atomic
 
-_LOCK, _ADDRESS = "pages.lock", "pages.address"
+_LOCK, _ADDRESS, _DOOR = "pages.lock", "pages.address", "open.html"
 
 
 @contextlib.contextmanager
@@ -18,8 +19,10 @@ def showing(workspace: Workspace) -> Iterator[Callable[[str], None]]:
     address = workspace.state_folder() / _ADDRESS
     with workspace.exclusive(_LOCK, "another process shows the pages of this mission"):
         address.unlink(missing_ok=True)
+        forget_door(workspace)
         yield lambda url: write_atomic(address, f"{url}\n".encode("ascii"), private=True)
         address.unlink(missing_ok=True)
+        forget_door(workspace)
 
 
 def shown_at(workspace: Workspace) -> str:
@@ -33,3 +36,25 @@ def shown_at(workspace: Workspace) -> str:
         with contextlib.suppress(OSError):
             return (workspace.state / _ADDRESS).read_text("ascii").strip()
     return ""
+
+
+def door_to(workspace: Workspace, address: str) -> str:
+    """The address of a page of this machine's, for its owner's eyes alone, that leads to *address*.
+
+    A browser is told by its command line where to go, which everybody on the machine may read: a secret does not stand there.
+    Raises: StoreError.
+    """
+    url = html.escape(address)
+    page = (
+        '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>kobo-sync</title>'
+        f'<meta http-equiv="refresh" content="0; url={url}"><a href="{url}">kobo-sync</a>\n'
+    )
+    path = workspace.state_folder() / _DOOR
+    write_atomic(path, page.encode(), private=True)
+    return path.resolve().as_uri()
+
+
+def forget_door(workspace: Workspace) -> None:
+    """Take that page away: somebody came through it, or it leads nowhere any more."""
+    with contextlib.suppress(OSError):
+        (workspace.state / _DOOR).unlink(missing_ok=True)

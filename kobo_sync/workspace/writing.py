@@ -1,4 +1,4 @@
-"""Files written whole, flushed to disk, or not at all."""
+"""Files written whole, flushed to disk, or not at all; and taken away."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ def write_atomic(path: Path, content: bytes, *, private: bool = False) -> None:
     finally:  # also when the verb is ended by a signal meanwhile
         if temporary:
             temporary.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Take the file *path* away, if there is one. Raises: StoreError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(error, path) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 from conftest import Field
+from federated import write_mission
 
 from kobo_sync.steps.init import LAUNCHERS, NewMission, init
 from kobo_sync.steps.pull import pull
@@ -169,13 +170,88 @@ def test_two_at_once_share_one_service_and_both_links_are_good(workspace: Worksp
             process.communicate(timeout=60)
 
 
-def test_the_browser_is_given_the_address(workspace: Workspace, tmp_path: Path) -> None:
+def _browser(tmp_path: Path) -> tuple[Path, Path]:
+    """A browser that says what it is given, and where it says that."""
     fifo, browser = tmp_path / "asked", tmp_path / "browser"
     os.mkfifo(fifo)
     browser.write_text(f'#!/bin/sh\necho "$1" > {fifo}\n', "utf-8")
     browser.chmod(0o755)
+    return browser, fifo
+
+
+def _leads_to(url: str) -> tuple[Path, str]:
+    """The page of this machine's at *url*, and the address that it leads to."""
+    page = Path(url.removeprefix("file://"))
+    assert url == page.as_uri() and page.stat().st_mode & 0o777 == 0o600
+    return page, page.read_text("utf-8").partition("0; url=")[2].partition('"')[0]
+
+
+def test_the_browser_is_led_to_the_address_and_no_command_line_tells_the_secret(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    browser, fifo = _browser(tmp_path)
     with _open(workspace.root, "--port", "0", BROWSER=str(browser)) as (_process, address):
-        assert fifo.read_text("utf-8").strip() == address
+        given = fifo.read_text("utf-8").strip()
+        page, leads_to = _leads_to(given)
+        assert leads_to == address and address.rpartition("/")[2] not in given
+        lines = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _is_there(path))
+        assert address.rpartition("/")[2].encode() not in lines
+        assert requests.get(re.sub("/acces/.*", "/acces/wrong", address), timeout=20).status_code == 410
+        assert page.exists()
+        assert requests.get(address, timeout=20).status_code == 200
+        assert not page.exists()
+        again = _run(workspace.root, "open", "--no-browser", KOBO_SYNC_LANG="en")
+        assert "/acces/" in again.stdout and not page.exists()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.read_bytes() is not None
+    except OSError:  # ended meanwhile
+        return False
+
+
+def test_the_page_goes_with_its_service_and_one_of_a_killed_service_with_the_next(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    browser, fifo = _browser(tmp_path)
+    with _open(workspace.root, "--port", "0", BROWSER=str(browser)):
+        page, _ = _leads_to(fifo.read_text("utf-8").strip())
+    assert not page.exists()
+    page.write_text("of a killed one", "utf-8")
+    with showing(workspace):
+        assert not page.exists()
+
+
+def test_where_somebody_administers_the_pages_the_browser_is_given_their_address(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    given = "--password-stdin", "--role", "administrator"
+    command = [sys.executable, "-m", "kobo_sync", "user", "add", "driss", *given]
+    subprocess.run(command, cwd=workspace.root, input=SENTENCE, text=True, check=True, timeout=60)
+    browser, fifo = _browser(tmp_path)
+    with _open(workspace.root, "--port", "0", BROWSER=str(browser)) as (_process, address):
+        assert fifo.read_text("utf-8").strip() == address and address.endswith("/connexion")
+
+
+# ── open, for the missions of a folder ──
+
+
+def test_open_leads_to_the_pages_of_many_missions(tmp_path: Path) -> None:
+    folder = tmp_path / "missions"
+    for name in ("nord", "sud"):
+        write_mission(folder, name)
+    words = ("--workspaces", str(folder), "--no-browser")
+    with _open(tmp_path, *words, "--port", "0") as (_process, address):
+        visitor = requests.Session()
+        data = {"username": "driss", "name": "Driss", "password": SENTENCE, "again": SENTENCE}
+        page = visitor.get(address, timeout=20)
+        listed = visitor.post(address, data={**data, "csrf_token": _token_of(page)}, timeout=20)
+        assert listed.status_code == 200 and "/m/nord/" in listed.text and "/m/sud/" in listed.text
+        again = _run(tmp_path, "open", *words, KOBO_SYNC_LANG="en")
+        assert again.stdout.strip() == "the pages: " + re.sub("/acces/.*", "/connexion", address)
+    done = _run(tmp_path, "open", *words, "--workspace", str(folder / "nord"), KOBO_SYNC_LANG="en")
+    assert done.returncode == 2 and "not both" in done.stderr
 
 
 def test_a_port_that_is_taken_is_a_message_with_its_cure(workspace: Workspace) -> None:

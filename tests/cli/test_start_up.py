@@ -51,6 +51,20 @@ def test_status_loads_neither_forms_nor_tables(workspace: Workspace) -> None:
     assert _loaded("status", "--workspace", str(workspace.root)) & HEAVY <= {"sqlalchemy", "pydantic", "rich"}
 
 
+def test_the_command_alone_loads_what_it_shows(workspace: Workspace) -> None:
+    """Part 11: a server's client, for one letter of HTML, and a dialect of databases that the mission does not have, took a tenth of its time."""
+    command = [sys.executable, "-X", "importtime", "-m", "kobo_sync"]
+    done = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert {"kobo_sync.steps.whereabouts", "sqlalchemy.dialects.sqlite"} <= loaded
+    heavy = HEAVY - {"sqlalchemy", "pydantic"} | {
+        "urllib.request",
+        "sqlalchemy.dialects.postgresql",
+        "kobo_sync.kobo.server",
+    }
+    assert not loaded & heavy
+
+
 def test_completion_loads_nothing_heavy() -> None:
     environ = {"_KOBO_SYNC_COMPLETE": "bash_complete", "COMP_WORDS": "kobo-sync re", "COMP_CWORD": "1"}
     assert not _loaded(**environ) & HEAVY

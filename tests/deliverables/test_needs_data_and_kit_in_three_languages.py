@@ -63,11 +63,11 @@ def peoples(facts: Facts) -> list[str]:
     """What people wrote, and what the mission calls its things: longest first."""
     mission, texts = facts.config.mission, set[str]()
     texts |= {mission.title, mission.programme, *(each.name for each in facts.config.organisations)}
-    texts |= {f"{each.short}" for each in facts.config.groups}
+    texts |= {text for each in facts.config.groups for text in each.short.values()}
     for labelled in (*(each.label for each in facts.config.groups), *(each.label for each in facts.config.sessions)):
         texts |= set(labelled.values())
     for settings in facts.config.forms.values():
-        texts |= {*settings.themes.values(), *settings.fields.values()}
+        texts |= {*(text for each in settings.themes.values() for text in each.values()), *settings.fields.values()}
     for form in facts.forms.values():
         texts |= {form.title, form.form_id}
         for question in form.questions:
@@ -227,7 +227,9 @@ def test_the_column_of_labels_says_in_which_language_they_are() -> None:
                 for name, each in form.choices.items()
             }
             forms[form_id] = replace(form, choices=choices)
-        content = papers(replace(facts, forms=forms), "data_workbook")["donnees.xlsx"]
+        content = papers(replace(facts, forms=forms), "data_workbook")[
+            "donnees.xlsx" if language == "fr" else "data.xlsx"
+        ]
         book = openpyxl.load_workbook(io.BytesIO(content))
         (head,) = ([cell.value for cell in row] for row in book["satisfaction"].iter_rows(min_row=1, max_row=1))
         return {text for text in head if str(text).startswith(("Libellé", "Label", "التسمية"))}

@@ -167,7 +167,7 @@ def test_its_tables_are_numbered_through_and_no_block_is_taken_for_changed_by_ha
     none = told_in(settled(mission_facts(0, 0), "", FORMS), language)
     many = told_in(settled(mission_facts(60, 25), "", FORMS), language)
     first = word("final_report", none)
-    again = word("final_report", replace(many, previous_files={"rapport-final.docx": first.content}))
+    again = word("final_report", replace(many, previous_files={first.path: first.content}))
     assert not [finding for finding in again.findings if finding.rule in ("REPORT005", "REPORT006")]
     for document in (first, again):
         numbers = [

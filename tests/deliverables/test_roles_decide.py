@@ -105,7 +105,7 @@ def text_of(document: Document) -> str:
 
 def computed(facts: Facts) -> dict[str, str]:
     """The text of each paper but those that are the forms themselves, printed or as rows, or staff's own prose; hints to write it are not of it."""
-    ours = ("donnees", "questionnaires", "qualite", "outils-andragogiques")
+    ours = ("data.xlsx", "questionnaires", "data-quality", "tools/")
     texts = {d.path: text_of(d) for d in papers(facts) if not any(part in d.path for part in ours)}
     return {path: "\n".join(line for line in text.splitlines() if "✍" not in line) for path, text in texts.items()}
 
@@ -135,7 +135,7 @@ def test_a_role_that_the_mission_has_not_leaves_no_figure(role: str) -> None:
 
 @pytest.mark.parametrize("role", FORMS)
 def test_chapters_and_annexes_are_numbered_without_what_is_left_out(role: str) -> None:
-    text = computed(facts_of(toml_without(role)))["rapport-final.docx"]
+    text = computed(facts_of(toml_without(role)))["final-report.docx"]
     heads = [line for line in text.splitlines() if re.match(r"(?:\d+\. |\d+\.\d+ |Annex \d+\. )[A-Z]", line)]
     chapters = list(dict.fromkeys(int(m[1]) for line in heads if (m := re.match(r"(\d+)\. ", line))))
     annexes = list(dict.fromkeys(int(m[1]) for line in heads if (m := re.match(r"Annex (\d+)\. ", line))))
@@ -152,9 +152,9 @@ def test_forms_of_no_role_make_a_mission_of_data_alone() -> None:
     facts = facts_of(toml)
     assert not facts.config.groups and not facts.config.sessions
     made = {d.path for d in papers(facts)}
-    assert {"donnees.xlsx", "qualite-donnees.docx", "rapport-final.docx"} <= made
-    assert not {"liste-presence.docx", "evaluations.docx", "besoins-prioritaires.docx", "feuille-de-route.docx"} & made
-    text = computed(facts)["rapport-final.docx"]
+    assert {"data.xlsx", "data-quality.docx", "final-report.docx"} <= made
+    assert not {"attendance-list.docx", "evaluations.docx", "priority-needs.docx", "road-map.docx"} & made
+    text = computed(facts)["final-report.docx"]
     ours = "\n".join(
         line for line in text.splitlines() if line not in ("Presence", "Test", "Satisfaction")
     )  # the forms' own names
@@ -184,7 +184,7 @@ def test_any_number_of_groups(n: int) -> None:
     facts = facts_of(groups_toml(n))
     texts = computed(facts)
     everything = "\n".join(texts.values())
-    assert "25" in texts["liste-presence.docx"]
+    assert "25" in texts["attendance-list.docx"]
     if n == 0:
         assert not re.search(r"\bgroups?\b(?! of)", re.sub(r"(?i)focus groups?|control group", "", everything), re.I), [
             line for line in everything.splitlines() if re.search(r"\bgroups?\b", line, re.I)
@@ -192,9 +192,9 @@ def test_any_number_of_groups(n: int) -> None:
         assert not re.search(r"quota\b|\brate\b(?! above)", re.sub(r"(?i)response rate", "", everything), re.I)
     if n < 2:
         assert not re.search(r"common priorit|agreement between|Kendall", everything, re.I)
-        assert "Borda" in texts["besoins-prioritaires.docx"] and "known group" not in everything
+        assert "Borda" in texts["priority-needs.docx"] and "known group" not in everything
     if n == 12:
-        assert "Groupe g8" in texts["liste-presence.docx"]
+        assert "Groupe g8" in texts["attendance-list.docx"]
 
 
 def test_a_mission_that_asks_no_sex_says_nothing_of_women_and_men() -> None:

@@ -23,6 +23,7 @@ WHOLLY = (
     "errors.py",
     "forms/chosen.py",
     "forms/compare.py",
+    "forms/complaints.py",
     "forms/rules/",
     "forms/sheets.py",
     "forms/unpacking.py",

@@ -106,6 +106,11 @@ COMPOSED = [
     ),
     ("  quick: changes by the server's own questions", None, "  قراءة سريعة: التغييرات حسب أسئلة الخادم نفسه"),
     ("what people wrote: it stays (as it is), whole",) * 3,
+    (
+        "there is no zone 'ouest' → the zones are: nord, Aït Bazza, sud",
+        "il n’y a pas de zone 'ouest' → les zones sont : nord, Aït Bazza, sud",
+        "لا توجد منطقة 'ouest' ← المناطق هي: nord، Aït Bazza، sud",
+    ),
 ]
 
 

@@ -222,7 +222,7 @@ def every_row_arrives_and_the_two_of_no_zone_are_told(survey: Survey) -> None:
 
 def each_zone_has_its_rows_whatever_they_call_it(survey: Survey) -> None:
     for zone in ("north", "south", "east"):
-        book = openpyxl.load_workbook(survey.out / zone / "donnees.xlsx")
+        book = openpyxl.load_workbook(survey.out / zone / "data.xlsx")
         rows = list(book["households"].iter_rows(values_only=True))
         head = next(at for at, row in enumerate(rows) if "community" in row)
         column = rows[head].index("community")
@@ -235,7 +235,7 @@ def the_sheet_says_what_a_recount_says(survey: Survey) -> None:
     for zone in ("north", "south", "east"):
         households = survey.agreed(zone)
         n = len(households)
-        said = " ".join(sheet_text(survey.out / zone / "fiche-zone.pdf").split())
+        said = " ".join(sheet_text(survey.out / zone / "zone-sheet.pdf").split())
         assert f"n = {n}" in said
         sources = Counter(h["water_source"] for h in households)
         for code, label in {"1": "Piped water", "2": "Protected well", "3": "River or spring"}.items():
@@ -261,10 +261,10 @@ def percent(k: int, n: int) -> str:
 def what_one_household_alone_answers_is_not_told(survey: Survey) -> None:
     assert survey.households[25]["n_rooms"] == 9  # the only one
     (zone,) = {COMMUNITIES[survey.households[25]["community"]]}
-    said = sheet_text(survey.out / zone / "fiche-zone.pdf")
+    said = sheet_text(survey.out / zone / "zone-sheet.pdf")
     assert re.search(r"≥\s*4\b", said)
     (zone,) = {COMMUNITIES[survey.households[33]["community"]]}  # the only one with rain water
-    line = next(line for line in sheet_text(survey.out / zone / "fiche-zone.pdf").splitlines() if "Rain water" in line)
+    line = next(line for line in sheet_text(survey.out / zone / "zone-sheet.pdf").splitlines() if "Rain water" in line)
     assert "Rain water" in line and not re.search(r"Rain water\s+\d", line)
 
 
@@ -280,7 +280,7 @@ def no_paper_speaks_french_or_of_training(survey: Survey) -> None:
                 assert not TRAINING.findall(text), (path.name, name, TRAINING.findall(text))
                 papers += 1
     assert papers >= 6
-    quality = survey.out / "north" / "qualite-donnees.docx"
+    quality = survey.out / "north" / "data-quality.docx"
     text = texts_of(quality.read_bytes(), quality.name)
     assert not FRENCH.findall(text), FRENCH.findall(text)
     assert not TRAINING.findall(text), TRAINING.findall(text)

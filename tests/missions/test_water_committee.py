@@ -153,7 +153,7 @@ def test_no_finding_speaks_of_what_the_mission_has_not(told: tuple[Field, dict[s
 
 def test_the_attendance_list_shows_who_is_marked_present(told: tuple[Field, dict[str, Report], int]) -> None:
     field, _, _ = told
-    content = (field.mission.workspace.out / "keur_soce" / "liste-presence.docx").read_bytes()
+    content = (field.mission.workspace.out / "keur_soce" / "attendance-list.docx").read_bytes()
     tables = open_docx(io.BytesIO(content)).tables
     rows = next([[c.text for c in row.cells] for row in t.rows] for t in tables if t.rows[0].cells[0].text == "No.")
     assert rows[0] == [
@@ -163,7 +163,7 @@ def test_the_attendance_list_shows_who_is_marked_present(told: tuple[Field, dict
     assert [row[4:].count("present") for row in rows[1:]] == [4] * 7 + [2] * 3 + [0] * 2
     groups = next([[c.text for c in row.cells] for row in t.rows] for t in tables if t.rows[0].cells[-1].text == "Rate")
     assert [row[-3:] for row in groups[1:]] == [["6", "–", "–"], ["4", "–", "–"], ["10", "12", "83%"]]
-    text = papers(field)["keur_soce/liste-presence.docx"]
+    text = papers(field)["keur_soce/attendance-list.docx"]
     assert "10 persons present, 7 of them at all sessions; 2 registered persons absent." in text
     assert "11 h over 2 days" in text and "Present" in text
 
@@ -173,13 +173,13 @@ def test_papers_are_english_and_speak_of_nothing_else(told: tuple[Field, dict[st
     made = papers(field)
     names = {path.partition("/")[2] for path in made}
     assert {
-        "liste-presence.docx",
-        "liste-presence.pdf",
+        "attendance-list.docx",
+        "attendance-list.pdf",
         "evaluations.docx",
-        "donnees.xlsx",
-        "qualite-donnees.docx",
+        "data.xlsx",
+        "data-quality.docx",
     } <= names
-    assert "besoins-prioritaires.docx" not in names and "mission/rapport-final.docx" in made
+    assert "priority-needs.docx" not in names and "mission/final-report.docx" in made
     for path, text in made.items():
         if "-wo." not in path:
             kept = [line for line in text.splitlines() if not line.startswith(("✍", PRIVACY, CERTIFIED))]
@@ -190,7 +190,7 @@ def test_papers_are_english_and_speak_of_nothing_else(told: tuple[Field, dict[st
 
 def test_the_report_says_what_the_days_were(told: tuple[Field, dict[str, Report], int]) -> None:
     field, _, _ = told
-    text = papers(field)["mission/rapport-final.docx"]
+    text = papers(field)["mission/final-report.docx"]
     assert "18 persons were present at least one half-day, for 22 planned places (82%" in text
     assert "12 persons were present at all sessions." in text
     assert "11–12 February 2025" in text or "11 to 12 February 2025" in text
@@ -201,7 +201,7 @@ def test_the_report_says_what_the_days_were(told: tuple[Field, dict[str, Report]
 def test_the_archives_hold_what_the_manifests_say(told: tuple[Field, dict[str, Report], int]) -> None:
     field, _, _ = told
     for zone in ZONES:
-        for name in (f"{zone}.zip", f"{zone}-nominatif.zip"):
+        for name in (f"{zone}.zip", f"{zone}-nominative.zip"):
             with zipfile.ZipFile(field.mission.workspace.out / name) as archive:
                 assert set(json.loads(archive.read("MANIFEST.json"))["files"]) == set(archive.namelist()) - {
                     "MANIFEST.json"

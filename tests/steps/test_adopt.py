@@ -11,13 +11,18 @@ from click.testing import CliRunner
 from conftest import TOKEN, Field
 
 from kobo_sync.cli.verbs import cli
-from kobo_sync.errors import ConfigError
+from kobo_sync.desk.changes import changes
+from kobo_sync.errors import Busy, ConfigError
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.kobo.server import KoboServer
+from kobo_sync.mission.config_files import alone, take_back
 from kobo_sync.mission.mission import Mission
+from kobo_sync.phones.simulate import instance_xml
 from kobo_sync.steps.adopt import adopt, projects_of_account
+from kobo_sync.steps.build import build
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.diff import diff
+from kobo_sync.steps.export import export
 from kobo_sync.steps.init import init
 from kobo_sync.steps.pull import pull
 from kobo_sync.workspace.folders import find
@@ -162,3 +167,103 @@ def test_the_command_prints_one_json_object(field_team: Field, elsewhere: str, f
         cli, ["adopt", elsewhere, "--json", "--workspace", str(root)], env={"KOBO_TOKEN": TOKEN}, catch_exceptions=False
     )
     assert set(json.loads(done.stdout)) == {"adopt", "pull"}
+
+
+NO_LANGUAGE = """
+| survey |
+|        | type              | name  | label  |
+|        | select_one roof   | roof  | Roof   |
+|        | begin_group       | home  | Home   |
+|        | text              | walls | Walls  |
+|        | end_group         |       |        |
+|        | text              | scan  | A scan |
+| choices |
+|        | list_name | name | label |
+|        | roof      | w    | Wood  |
+|        | roof      | t    | Tin   |
+| settings |
+|        | form_title | form_id | version |
+|        | Houses     | houses  | 1       |
+"""
+
+
+def made_elsewhere(field: Field, form: str, name: str) -> str:
+    """The uid of a project that somebody made by hand, with one answer to each question."""
+    client = KoboServer(field.url, field.url, TOKEN)
+    content, filename = as_workbook(form.encode(), f"{name}.md")
+    uid = client.import_form(content, filename, name=name)
+    client.deploy(client.asset(uid)[0])
+    client.close()
+    offered = next(each for each in field.phone.forms() if each.asset_uid == uid)
+    answers = {"roof": "w", "home/walls": "clay", "scan": "deep"}
+    field.phone.send(instance_xml(field.phone.xform(offered), answers, instance_id=field.new_id()), {})
+    return uid
+
+
+def exported(mission: Mission, form_id: str, *, nominative: bool = False) -> str:
+    export(mission, "csv", nominative=nominative)
+    folder = "donnees-nominatif" if nominative else "donnees"
+    return (mission.workspace.out / folder / f"{form_id}.csv").read_text("utf-8-sig")
+
+
+def test_a_form_that_names_no_language_is_taken_and_told(field_team: Field, fresh: Mission) -> None:
+    uid = made_elsewhere(field_team, NO_LANGUAGE, "houses")
+    report = adopt(fresh, [uid])
+    (told,) = [finding for finding in report.findings if finding.rule == "ADOPT005"]
+    assert told.severity == "info" and "do not say which language" in told.message and "label::" in told.hint
+    mission = reopened(fresh.workspace.root)
+    pull(mission, form_ids=["houses"])
+    text = exported(mission, "houses")
+    assert "clay" in text and "Wood" in text
+
+
+def test_what_the_program_does_not_know_is_told_mirrored_and_exported(
+    field_team: Field, fresh: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is newer than this program: types of questions and of sections that nobody here has heard of."""
+    uid = made_elsewhere(field_team, NO_LANGUAGE, "houses")
+    newer = NO_LANGUAGE.replace("| text              | scan ", "| hologram          | scan ")
+    newer = newer.replace("begin_group ", "begin_chamber ").replace("end_group ", "end_chamber ")
+    workbook, _ = as_workbook(newer.encode(), "houses.md")
+    monkeypatch.setattr(KoboServer, "workbook", lambda self, asset_uid: workbook)
+    report = adopt(fresh, [uid])
+    (told,) = [finding for finding in report.findings if finding.rule == "ADOPT006"]
+    assert told.severity == "warning" and "scan (hologram), home (chamber)" in told.message
+    mission = reopened(fresh.workspace.root)
+    assert [question.path for question in mission.forms["houses"].questions] == ["roof", "home/walls", "scan"]
+    assert not [finding for finding in pull(mission, form_ids=["houses"]).findings if finding.severity == "error"]
+    assert "clay" in exported(mission, "houses") and "deep" not in exported(mission, "houses")
+    assert "deep" in exported(mission, "houses", nominative=True)
+    assert not [finding for finding in build(mission).findings if finding.rule == "BUILD003"]
+    assert deploy(mission, form_ids=["houses"]).lines[0].startswith("houses: skip")
+
+
+def test_an_encrypted_project_is_not_taken(
+    field_team: Field, elsewhere: str, fresh: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = REGISTRATION.replace("| version |", "| version | public_key |").replace(
+        "| 3       |", "| 3       | MIIBIjANBg |"
+    )
+    workbook, _ = as_workbook(locked.encode(), "camps.md")
+    monkeypatch.setattr(KoboServer, "workbook", lambda self, asset_uid: workbook)
+    report = adopt(fresh, [elsewhere])
+    (told,) = report.findings
+    assert told.rule == "ADOPT001" and "encrypted" in told.message and report.counts["projects"] == 0
+
+
+def test_an_adoption_is_noted_among_the_changes_and_can_be_taken_back(elsewhere: str, fresh: Mission) -> None:
+    before = (fresh.workspace.root / "config" / "mission.toml").read_text("utf-8")
+    adopt(fresh, [elsewhere])
+    mission = reopened(fresh.workspace.root)
+    (change,) = changes(mission.desk, path="config/mission.toml")
+    assert change.by == "adopt" and "server.assets.registration_of_camps" in change.keys
+    take_back(mission, change, by="amina")
+    assert (fresh.workspace.root / "config" / "mission.toml").read_text("utf-8") == before
+
+
+def test_nobody_adopts_while_settings_are_being_saved(elsewhere: str, fresh: Mission) -> None:
+    before = (fresh.workspace.root / "config" / "mission.toml").read_bytes()
+    with alone(fresh), pytest.raises(Busy, match="saving settings"):
+        adopt(fresh, [elsewhere])
+    assert (fresh.workspace.root / "config" / "mission.toml").read_bytes() == before
+    assert not (fresh.workspace.root / "forms" / "registration_of_camps.xlsx").exists()

@@ -188,10 +188,10 @@ def test_twelve_villages_with_long_names_and_few_forms(tmp_path: Path) -> None:
         for path in [path for path in out.rglob("*") if path.is_file()]:
             found = OURS.search(texts(path.read_bytes(), path.name))
             assert found is None, (path, found)
-            if "nominatif" not in path.name and not path.name.startswith("liste-presence"):
+            if "nominative" not in path.name and not path.name.startswith("attendance-list"):
                 assert "Person3" not in texts(path.read_bytes(), path.name), path
-        sheet = texts((out / "v00" / "fiche-zone.pdf").read_bytes(), "fiche-zone.pdf")
-        assert "upper valley" in sheet and len(pypdfium2.PdfDocument(out / "v00" / "fiche-zone.pdf")) == 1
+        sheet = texts((out / "v00" / "zone-sheet.pdf").read_bytes(), "zone-sheet.pdf")
+        assert "upper valley" in sheet and len(pypdfium2.PdfDocument(out / "v00" / "zone-sheet.pdf")) == 1
 
 
 def test_a_mission_with_one_zone_one_form_and_no_more(tmp_path: Path) -> None:

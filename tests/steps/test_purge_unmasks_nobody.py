@@ -99,6 +99,22 @@ MARKS = re.compile(rb"qwortalub|zzyxien|vexilmarg|61239988|61239977|129988|0661 
 SAID = "Zzyxien Qwortalub et M. VEXILMARG, 06 61 23 99 88, AB129988, merci zzyxienqwortalub"
 
 
+# What pages kept: a list and a report that name somebody, and settings.
+EARLIER = (
+    f"code,label_fr\nx,{SAID}\n".encode(),
+    b"user,name\nsalma,Salma X\n",
+    b"\xd0\xcf\x11\xe0old",
+    SETTINGS.encode(),
+)
+
+
+def zipped(text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", f"<w:p><w:t>{text}</w:t></w:p>")
+    return out.getvalue()
+
+
 @pytest.fixture
 def team(tmp_path: Path) -> Iterator[Field]:
     with field_in(tmp_path, written) as field:
@@ -178,6 +194,8 @@ def filled(team: Field) -> Mission:
     (out / "badges" / "b.pdf").write_text(SAID)
     (state / "previews").mkdir()
     (state / "previews" / "p.png").write_text(SAID)
+    for content in (*EARLIER, zipped(SAID)):
+        mission.workspace.earlier_files.keep(content)
     mission.workspace.expected_roster.write_text(json.dumps([{"name": "N9", "label": "Zzyxien Qwortalub"}]))
     # A paper of an older program, in which nothing was masked.
     manifest = json.loads((out / "nord" / "MANIFEST.json").read_bytes())
@@ -324,3 +342,21 @@ def test_what_people_edited_or_put_there_is_named_not_removed(team: Field) -> No
         (backups,) = (f.where for f in report.findings if f.where.startswith("backups"))
         assert "essai-20250211T110000Z" in backups
     assert (out / "nord" / "notes.txt").is_file()
+
+
+def test_of_what_pages_kept_settings_alone_outlive_the_names(team: Field) -> None:
+    """Part 11: earlier lists of enumerators, lists and reports that name somebody, and what cannot be read, go."""
+    mission = filled(team)
+    kept, draft = mission.workspace.earlier_files, mission.workspace.form_drafts.folder / "avis" / "media" / "gens.csv"
+    draft.parent.mkdir(parents=True)
+    draft.write_text(SAID)
+    before = {path.name for path in kept.paths()}
+    team.clock.forward(days=190)
+    purge(mission, dry_run=True)
+    assert {path.name for path in kept.paths()} == before
+    report = purge(mission)
+    assert {path.read_bytes() for path in kept.paths()} == {SETTINGS.encode()}
+    assert "drafts/avis/media/gens.csv" in {finding.where for finding in report.findings if finding.rule == "PURGE002"}
+    receipt = json.loads(next((mission.workspace.state / "receipts").glob("*.json")).read_bytes())
+    gone = [name for name in receipt["documents"] if name.startswith("earlier/")]
+    assert len(gone) == 4 and all(receipt["documents"][name] == name.rpartition("/")[2] for name in gone)

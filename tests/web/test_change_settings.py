@@ -129,7 +129,7 @@ def test_groups_and_half_days_are_added_changed_and_removed(office: Office) -> N
     fields = {"groups.2.code": "c", "groups.2.label.fr": "Groupe C", "groups.0.short": "GA"}
     assert save(client, "quotas", **fields).status_code == 302
     groups = office.field.reopen().config.groups
-    assert [(each.code, each.short) for each in groups] == [("a", "GA"), ("b", ""), ("c", "")]
+    assert [(each.code, each.short) for each in groups] == [("a", {"": "GA"}), ("b", {}), ("c", {})]
     answer = save(client, "quotas", **{"groups.1.gone": "on"})
     assert answer.status_code == 400 and "quotas.default.b" in unescape(answer.text)  # its quota is still there
     assert save(client, "quotas", **{"groups.1.gone": "on", "quotas.default.b": ""}).status_code == 302
@@ -430,3 +430,19 @@ def test_other_lists_and_enumerators(office: Office) -> None:
 def test_the_list_as_a_spreadsheet_opens_it(office: Office) -> None:
     answer = office.client("amina").get(f"{ZONES}/telecharger")
     assert answer.data.startswith(b"\xef\xbb\xbfcode,") and "zones.csv" in answer.headers["Content-Disposition"]
+
+
+def test_short_names_by_language_are_changed_each_in_its_field(office: Office) -> None:
+    client, text = office.client("amina"), config(office).read_text("utf-8")
+    changed = text.replace('code = "a"', 'code = "a"\nshort = { fr = "GA", en = "AG" }')
+    assert changed != text
+    config(office).write_text(changed, "utf-8")
+    office.field.reopen()
+    assert save(client, "quotas", **{"groups.0.short.en": "Grp A"}).status_code == 302
+    assert office.field.reopen().config.groups[0].short == {"fr": "GA", "en": "Grp A"}
+    mixed = config(office).read_text("utf-8").replace('code = "b"', 'code = "b"\nshort = "GB"')
+    config(office).write_text(mixed, "utf-8")
+    assert save(client, "quotas", **{"groups.0.label.fr": "Groupe premier"}).status_code == 302
+    groups = office.field.reopen().config.groups
+    assert [each.short for each in groups] == [{"fr": "GA", "en": "Grp A"}, {"": "GB"}]
+    assert groups[0].label["fr"] == "Groupe premier"

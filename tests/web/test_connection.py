@@ -11,6 +11,7 @@ from web_workshop import Workshop
 
 from kobo_sync.config.secret_lines import is_token, with_secrets
 from kobo_sync.desk import changes, runs
+from kobo_sync.mission.config_files import alone, take_back
 
 
 def _given(newcomer: Workshop, **more: str) -> dict[str, str]:
@@ -132,3 +133,19 @@ def test_secrets_are_changed_line_by_line() -> None:
     assert with_secrets(text, {"KOBO_TOKEN": "new"}) == "# head\nKOBO_TOKEN=new\n\nHOOK_SECRET=h\n"
     assert with_secrets("", {"KOBO_TOKEN": "new", "KOBO_DEPLOY_TOKEN": ""}) == "KOBO_TOKEN=new\n"
     assert is_token("a" * 40) and not is_token("a b") and not is_token('"a"') and not is_token("") and not is_token("é")
+
+
+def test_while_somebody_saves_settings_nothing_of_a_connection_is_written(newcomer: Workshop) -> None:
+    client = newcomer.client()
+    post(client, "/serveur/essayer", "/serveur", **_given(newcomer))
+    before = _toml(newcomer).read_bytes(), _secrets(newcomer).read_bytes()
+    moved = _given(newcomer, kf="https://127.0.0.1:9", kc="https://127.0.0.1:9", token="n" * 40, despite="on")
+    with alone(newcomer.mission):
+        answer = post(client, "/serveur/essayer", "/serveur", **moved)
+    assert 'role="alert"' in answer.text
+    assert (_toml(newcomer).read_bytes(), _secrets(newcomer).read_bytes()) == before
+    assert post(client, "/serveur/essayer", "/serveur", **moved).status_code == 302
+    change = changes.changes(newcomer.mission.desk, path="config/mission.toml")[1]
+    assert change.keys == ("server.kf", "server.kc")
+    assert take_back(newcomer.mission, change, by="amina") == ("server.kf", "server.kc")
+    assert newcomer.field.url in _toml(newcomer).read_text("utf-8")

@@ -14,7 +14,7 @@ from web_office import Office, post
 from kobo_sync.desk import runs, share_links, worklist
 from kobo_sync.desk.runs import Order
 from kobo_sync.language.catalogue import DOMAINS, texts_of
-from kobo_sync.language.speaking import LANGUAGES, NAMES, Code, speaking, spoken
+from kobo_sync.language.speaking import LANGUAGES, NAMES, Code, Language, speaking, spoken
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.model import Report
 from kobo_sync.steps.doctor import doctor
@@ -166,3 +166,24 @@ def test_templates_have_no_text_outside_the_catalogue() -> None:
             flags=re.S,
         )
         assert re.findall(r"[^\W\d_]{2,}", bare) == [], path.name
+
+
+def test_arabic_pages_are_written_with_the_digits_of_the_settings(office: Office) -> None:
+    """Part 11, A5: hours, days, numbers, and those in what the program says; codes, addresses and other languages keep theirs."""
+    path = office.field.mission.workspace.root / "config" / "mission.toml"
+    path.write_text(path.read_text("utf-8").replace("[mission]\n", '[mission]\ndigits = "arabic"\n', 1), "utf-8")
+    client = office.client("rachid")
+    seen = {}
+    for language in ("ar", "fr"):
+        with client.session_transaction() as kept:
+            kept["language"] = language
+        seen[language] = {page: _words(client.get(page).text) for page in ("/", "/synchronisations", "/collecte")}
+    eastern = re.compile("[٠-٩]")
+    assert all(eastern.search(text) for text in seen["ar"].values())
+    assert not any(eastern.search(text) for text in seen["fr"].values())
+    assert [hour for text in seen["ar"].values() for hour in re.findall(r"[0-9]{2}:[0-9]{2}", text)] == [], "hours too"
+    with speaking(Language("ar", "arabic")):
+        assert "NOR-03" in translate("config/zones.csv, row 3, code: 'NOR-03' cannot be a code")
+        assert "٣" in translate("config/zones.csv, row 3, code: 'NOR-03' cannot be a code")
+    with speaking("ar"):
+        assert not eastern.search(translate("config/zones.csv, row 3, code: 'NOR-03' cannot be a code"))

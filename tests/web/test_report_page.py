@@ -18,6 +18,7 @@ from web_office import Office, post, token_of
 from kobo_sync.desk import access_log, changes, runs, schedules
 from kobo_sync.desk.runs import Order
 from kobo_sync.documents.word.report_parts import parts_of
+from kobo_sync.documents.word.report_state import put_state, read_state
 from kobo_sync.errors import DocumentError
 from kobo_sync.mission.mission import CurrentMission, Mission
 from kobo_sync.mission.run_log import recorded
@@ -104,6 +105,35 @@ def test_an_edited_report_is_checked_takes_its_place_and_is_what_the_next_build_
     built = parts_of(place(office).read_bytes(), NAME)
     assert built and "Ce que la consultante a écrit." in built.paragraphs
     assert "modifié depuis" not in client.get(PAGE).text
+
+
+def of_another_mission(content: bytes, mission: str, title: str = "") -> bytes:
+    """The report as a mission of that id would have made it, under the same title or another; empty: as an older program did."""
+    document = open_docx(io.BytesIO(content))
+    state = read_state(document)
+    assert state and state.mission
+    state.mission = mission
+    state.values["mission"] = title or state.values["mission"]
+    put_state(document, state)
+    document.save(out := io.BytesIO())
+    return out.getvalue()
+
+
+def test_the_report_of_another_mission_of_the_same_title_is_told_apart(office: Office) -> None:
+    client, before = office.client("lea"), place(office).read_bytes()
+    refusal = "c’est le rapport d’une autre mission"
+    assert refusal in upload(client, of_another_mission(before, "another0"))
+    assert refusal in upload(client, of_another_mission(before, "", "Une autre mission"))
+    assert refusal not in upload(client, of_another_mission(before, ""))  # of an older program: its title tells
+
+
+def test_a_mission_that_was_renamed_knows_its_report_by_the_id(office: Office) -> None:
+    client, before = office.client("lea"), place(office).read_bytes()
+    mission = office.field.mission
+    own = mission.config.mission.id or mission.config.mission.code
+    assert parts_of(before, NAME).mission == own  # type: ignore[union-attr]
+    renamed = of_another_mission(before, own, "Un titre d’avant")
+    assert ("c’est le rapport d’une autre mission" in upload(client, renamed)) != bool(mission.config.mission.id)
 
 
 def test_an_earlier_report_is_brought_back_by_the_same_way(office: Office) -> None:

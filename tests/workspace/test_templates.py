@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docx import Document as open_docx
 
+from kobo_sync.config.file_names import REPORT
 from kobo_sync.language.speaking import LANGUAGES
 from kobo_sync.steps.init import init
 from kobo_sync.workspace.folders import find
@@ -35,11 +36,23 @@ def test_what_the_mission_wrote_goes_before_what_is_packaged_wherever_it_lies() 
     assert in_language(PACKAGED, own, "fr")["rapport.docx"] == b"ours"
 
 
+def test_a_template_may_be_called_in_either_language_and_the_document_is_called_in_its_own() -> None:
+    french, english = "outils-andragogiques/1-plan-de-seance.docx", "tools/1-session-plan.docx"
+    packaged = {french: b"fr", f"en/{french}": b"en", "rapport-final.docx": b"fr"}
+    assert in_language(packaged, {}, "en") == {english: b"en", "final-report.docx": b"fr"}
+    assert in_language(packaged, {english: b"ours"}, "fr") == {french: b"ours", "rapport-final.docx": b"fr"}
+    assert in_language(packaged, {"ar/tools/1-session-plan.docx": b"ours"}, "ar")[english] == b"ours"
+    own = {"final-report.docx": b"in English", "rapport-final.docx": b"in French"}
+    assert in_language(packaged, own, "en")["final-report.docx"] == b"in English"
+    assert in_language(packaged, own, "fr")["rapport-final.docx"] == b"in French"
+    assert in_language(packaged, {"outils-andragogiques/conte.docx": b"ours"}, "en")["tools/conte.docx"] == b"ours"
+
+
 def test_a_new_mission_has_the_report_of_its_language(tmp_path: Path) -> None:
     init(tmp_path / "mission")
     workspace = find(tmp_path / "mission")
     titles = {
-        language: open_docx(io.BytesIO(workspace.templates(language)["rapport-final.docx"])).paragraphs[0].text
+        language: open_docx(io.BytesIO(workspace.templates(language)[REPORT.in_language(language)])).paragraphs[0].text
         for language in LANGUAGES
     }
     assert titles == {

@@ -50,7 +50,9 @@ def begin(template: bytes, content: Content, name: str) -> Living:
         watermark.mark(document.document)
     blocks = {**content.blocks, **{key: block_of("") for key, block_of in content.from_words.items()}}
     prints = _prints_of({key: block for key, block in blocks.items() if key in document.placed})
-    state = State({key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints)
+    state = State(
+        {key: prints[key] for key in sorted(document.placed)}, dict(content.values), document.hints, content.mission
+    )
     _reword(document.document, content, state)
     _settle(document.document)
     put_state(document.document, state)
@@ -80,6 +82,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     if (
         has_all_values
         and not old_values
+        and state.mission == content.mission
         and all(state.blocks[key][1] == everything for key, (_, everything) in hashes.items())
         and not _is_reworded(document, content, state)
     ):
@@ -98,6 +101,7 @@ def rebuild(previous: bytes, content: Content, name: str) -> Living:
     _settle(document)
     _date_comments(document, content)
     state.values |= dict(content.values)
+    state.mission = content.mission
     put_state(document, state)
     return Living(saved(document), (*notes, *_empty_slots(document, state)), True, frozenset(state.blocks))
 

@@ -19,11 +19,12 @@ from kobo_sync.errors import DocumentError
 class Parts:
     """The living parts of a report, each by its key with the words that people see of it.
 
-    *title* is the mission's, as the machine last wrote it. *by_hand* are the keys of blocks in which somebody typed; *paragraphs* what people
+    *title* is the mission's, as the machine last wrote it, *mission* its id (empty in reports of older programs). *by_hand* are the keys of blocks in which somebody typed; *paragraphs* what people
     wrote, in the order of the text, without the numbers that the machine fills in.
     """
 
     title: str
+    mission: str
     blocks: Mapping[str, str]
     slots: Mapping[str, str]
     numbers: Mapping[str, str]
@@ -51,6 +52,7 @@ def _parts(document: WordDocument, state: State) -> Parts:
     fields = {name for root in live_fields.roots(document) for name in live_fields.names(root)}
     return Parts(
         state.values.get("mission", ""),
+        state.mission,
         {key: _title(elements) or key for key, elements in blocks.items()},
         {key: state.hints[key].removeprefix(TO_WRITE) for key in slots},
         {key: value for key, value in sorted(state.values.items()) if key in fields},

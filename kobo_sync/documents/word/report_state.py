@@ -25,11 +25,12 @@ _PROPS = (
 
 @dataclass
 class State:
-    """What the machine last wrote: per block the hashes of its words and of everything, values, hints of slots."""
+    """What the machine last wrote: per block the hashes of its words and of everything, values, hints of slots; for which *mission*."""
 
     blocks: dict[str, tuple[str, str]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
+    mission: str = ""
 
 
 def read_state(document: WordDocument) -> State | None:
@@ -40,7 +41,7 @@ def read_state(document: WordDocument) -> State | None:
     try:
         state = json.loads("".join(etree.fromstring(part.blob).itertext()))
         blocks = {key: (words, everything) for key, (words, everything) in state["blocks"].items()}
-        return State(blocks, dict(state["values"]), dict(state["hints"]))
+        return State(blocks, dict(state["values"]), dict(state["hints"]), str(state.get("mission", "")))
     except (ValueError, KeyError, TypeError, AttributeError, etree.XMLSyntaxError):
         return None
 
@@ -48,7 +49,7 @@ def read_state(document: WordDocument) -> State | None:
 def put_state(document: WordDocument, state: State) -> None:
     """Keeps *state* in the file."""
     root = etree.Element(f"{{{_STATE}}}state", nsmap={None: _STATE})
-    state_json = {"blocks": state.blocks, "values": state.values, "hints": state.hints}
+    state_json = {"blocks": state.blocks, "values": state.values, "hints": state.hints, "mission": state.mission}
     root.text = json.dumps(state_json, ensure_ascii=True, sort_keys=True)
     blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
     part = _state_part(document)

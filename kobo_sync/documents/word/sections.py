@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from docx.document import Document as WordDocument
 
 from kobo_sync.documents.word import islands
+from kobo_sync.documents.word.styles import heading_level
 from kobo_sync.documents.word.wordml import W
 
 _CHAPTER = re.compile(r"(\d+)(\.\s)")
@@ -23,18 +25,21 @@ def close_up(document: WordDocument, bared: Sequence[Any]) -> None:
 
     A document of which no heading goes keeps its numbers, whatever they are.
     """
+    level_of = partial(heading_level, document)
     candidates = {id(heading) for heading in bared if heading is not None}
     removed = False
     for heading in reversed(list(document.element.body.iterchildren(f"{W}p"))):
-        level = _level(heading)
+        level = level_of(heading)
         if not level or id(heading) not in candidates:
             continue
-        below = _own(heading)
+        below = _own(heading, level_of)
         follower = below[-1].getnext() if below else heading.getnext()
-        has_sections = follower is not None and 0 < level < _level(follower)
+        has_sections = follower is not None and 0 < level < level_of(follower)
         if has_sections or any(not _is_blank(element) for element in below):
             continue
-        above = next((each for each in heading.itersiblings(f"{W}p", preceding=True) if 0 < _level(each) < level), None)
+        above = next(
+            (each for each in heading.itersiblings(f"{W}p", preceding=True) if 0 < level_of(each) < level), None
+        )
         candidates |= {id(above)} if above is not None else set()
         for element in (*below, heading):
             element.getparent().remove(element)
@@ -43,19 +48,11 @@ def close_up(document: WordDocument, bared: Sequence[Any]) -> None:
         _renumber(document)
 
 
-def _level(element: Any) -> int:
-    """A heading's level; 0 for anything else."""
-    style = element.find(f"{W}pPr/{W}pStyle") if element.tag == f"{W}p" else None
-    name = "" if style is None else str(style.get(f"{W}val"))
-    match = re.fullmatch(r"(?:heading|titre)\s*(\d)", name, re.I)
-    return int(match[1]) if match else 0
-
-
-def _own(heading: Any) -> list[Any]:
+def _own(heading: Any, level_of: Callable[[Any], int]) -> list[Any]:
     """What stands below *heading*, up to the next heading of any level or the end of the document."""
     below = []
     for element in heading.itersiblings():
-        if _level(element) or element.tag == f"{W}sectPr":
+        if level_of(element) or element.tag == f"{W}sectPr":
             break
         below.append(element)
     return below
@@ -70,7 +67,7 @@ def _is_blank(element: Any) -> bool:
 def _renumber(document: WordDocument) -> None:
     counts: Counter[str] = Counter()
     for heading in document.element.body.iterchildren(f"{W}p"):
-        if not _level(heading):
+        if not heading_level(document, heading):
             continue
         text = islands.plain(heading)
         if match := _SECTION.match(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,6 +23,7 @@ CELL_SIZE = 9.0  # points
 CELLS = {CELL_SIZE: "Cellule", 8.5: "Cellule serrée"}  # by size: a table's cell says only what differs from its style
 _LOCALES = {"fr": "fr-FR", "en": "en-GB", "ar": "ar-MA"}
 _ids: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # of each open document
+_levels: WeakKeyDictionary[Any, dict[str, int]] = WeakKeyDictionary()
 # What Word takes when a font is not installed; every Windows has these.
 _SUBSTITUTES = {ARABIC_FONT: "Sakkal Majalla", TIFINAGH_FONT: "Ebrima"}
 
@@ -63,6 +65,20 @@ def style_id(document: WordDocument, name: str) -> str:
             if called is not None:
                 ids[str(called.get(f"{W}val")).lower()] = str(style.get(f"{W}styleId"))
     return ids.get(key, "")
+
+
+def heading_level(document: WordDocument, element: Any) -> int:
+    """The level of *element* as a heading, by the name of its style, which is the same in the Word of every language; else 0."""
+    style = element.find(f"{W}pPr/{W}pStyle") if element.tag == f"{W}p" else None
+    if style is None:
+        return 0
+    called, levels = str(style.get(f"{W}val")), _levels.setdefault(document.part, {})
+    if called not in levels:
+        names = (each.find(f"{W}name") for each in document.styles.element if each.get(f"{W}styleId") == called)
+        name = next((str(each.get(f"{W}val")) for each in names if each is not None), called)
+        level = re.fullmatch(r"(?:heading|titre)\s*(\d)", name, re.I)
+        levels[called] = int(level[1]) if level else 0
+    return levels[called]
 
 
 def complete(document: WordDocument) -> None:

@@ -1,6 +1,7 @@
 """Word templates as staff write them: ``{{bloc:…}}``, ``{{texte:…|…}}`` and ``{{…}}`` become islands, slots and live numbers.
 
-``{{partie:…}}`` stands for several paragraphs, such as a slot per zone; ``{{sommaire}}`` for the table of contents.
+``{{partie:…}}`` stands for several paragraphs, such as a slot per zone; ``{{sommaire}}`` for the table of contents. A paragraph
+with ``{{si:…}}`` is for missions that have what it names.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ class Content:
 
     What is *needless* is left out: marks as a template has them (``bloc:acquis``, ``texte:acquis``, ``groupes``) of what the mission
     has not, and with them their sentences, and sections that have nothing else; what follows is numbered anew.
+    *conditions* are the marks ``si:…`` that hold: they vanish, their paragraphs stay.
     *from_words* are blocks made from the words of the document itself (its acronyms), when all else stands.
-    *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
+    *mission* tells the document from that of another mission of the same title. *when* (the data's time) dates what is generated; *draft* puts the mark behind the pages; *logos* open the first.
     """
 
     values: Mapping[str, str]
@@ -79,6 +81,8 @@ class Content:
     parts: Mapping[str, Sequence[Piece]] = field(default_factory=dict)
     from_words: Mapping[str, Callable[[str], Block]] = field(default_factory=dict)
     needless: frozenset[str] = frozenset()
+    conditions: frozenset[str] = frozenset()
+    mission: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def filled(template: bytes, content: Content, name: str, *, live: bool) -> Fille
     headings: list[Any] = [None]
     for number, paragraph in enumerate(list(document.element.body.iter(f"{W}p")), 1):
         text = islands.plain(paragraph)
-        if _is_heading(document, paragraph):
+        if styles.heading_level(document, paragraph):
             heading = text
             headings.append(paragraph)
         if any(_name(mark) in content.needless for mark in _MARK.finditer(text)):
@@ -159,6 +163,8 @@ def _paragraph(result: Filled, paragraph: Any, text: str, content: Content, wher
         _slot(result, paragraph, rest, where, live)
     elif kind.strip() == PART and rest.strip() in content.parts:
         _part(result, paragraph, content.parts[rest.strip()], content, where, live)
+    elif mark and _name(mark) in content.conditions:
+        _drop(paragraph)
     elif mark and mark[1] == CONTENTS:
         _clear(paragraph)
         paragraph.extend(contents.placeholder())
@@ -176,6 +182,12 @@ def blocks_of(template: bytes, name: str) -> frozenset[str]:
     paragraphs = opened(template, name).element.body.iter(f"{W}p")
     marks = (_name(mark) for paragraph in paragraphs for mark in _MARK.finditer(islands.plain(paragraph)))
     return frozenset(mark.partition(":")[2] for mark in marks if mark.startswith(f"{islands.BLOCK}:"))
+
+
+def marks_of_title(template: bytes, name: str) -> frozenset[str]:
+    """The marks in the first line of *template*, as `Content.needless` has them. Raises: DocumentError when it is no Word file."""
+    lines = (islands.plain(paragraph) for paragraph in opened(template, name).element.body.iter(f"{W}p"))
+    return frozenset(map(_name, _MARK.finditer(next((line for line in lines if line.strip()), ""))))
 
 
 def _part(result: Filled, paragraph: Any, pieces: Sequence[Piece], content: Content, where: str, live: bool) -> None:
@@ -247,6 +259,9 @@ def _sentence(result: Filled, paragraph: Any, text: str, content: Content, where
     _explode(paragraph)
     for mark in reversed(list(_MARK.finditer(text))):
         name = mark[1]
+        if _name(mark) in content.conditions:
+            _put_value(paragraph, mark.start(), mark.end(), name, "", live=False)
+            continue
         if name not in content.values:
             kind, _, key = (part.strip() for part in name.partition(":"))
             blocks = {**content.blocks, **content.from_words}
@@ -338,14 +353,10 @@ def _drop(paragraph: Any) -> None:
     parent.remove(paragraph)
 
 
-def _is_heading(document: WordDocument, paragraph: Any) -> bool:
-    style = paragraph.find(f"{W}pPr/{W}pStyle")
-    return style is not None and str(style.get(f"{W}val")).lower().startswith(("heading", "titre"))
-
-
 def _place(number: int, heading: str, text: str) -> str:
-    under = f", sous « {_short(heading)} »" if heading and heading != text else ""
-    return f"paragraphe {number}{under} : « {_short(text)} »"
+    if not heading or heading == text:
+        return t("paragraph {n}: “{text}”", n=number, text=_short(text))
+    return t("paragraph {n}, under “{heading}”: “{text}”", n=number, heading=_short(heading), text=_short(text))
 
 
 def _short(text: str) -> str:

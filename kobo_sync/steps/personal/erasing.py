@@ -12,14 +12,11 @@ from kobo_sync.databases.dialects import dialect_of
 from kobo_sync.desk.erasure import forget_rows, mask_texts, masked_values
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.personal.holdings import Holdings, Masks, change_of
-from kobo_sync.steps.purging.places import PREVIEWS, name_in, names_somebody, places_of, told_sets
+from kobo_sync.steps.purging.places import PREVIEWS, name_in, places_of, told_sets
 from kobo_sync.store.attachments import note_erased
 from kobo_sync.store.erased_rows import blank_set_aside, files_of_rows, set_aside_of
 from kobo_sync.store.mirror import Mirror
-from kobo_sync.workspace.folders import DRAFTS, EARLIER
 from kobo_sync.workspace.writing import write_atomic
-
-OWN_FOLDERS = (EARLIER, DRAFTS)  # below the state folder: what pages kept of files as they were, and drafts
 
 
 @dataclass
@@ -51,14 +48,12 @@ def erase_everywhere(mission: Mission, held: Holdings, common: frozenset[str], e
 def _erase_documents(mission: Mission, masks: Masks, erased: Erased) -> None:
     workspace = mission.workspace
     places = places_of(mission, masks, keep=(workspace.expected_roster, workspace.pseudonyms))
-    mine = [path for name in OWN_FOLDERS for path in (workspace.state / name).rglob("*") if path.is_file()]
-    removed = [*places.removed, *(path for path in mine if names_somebody(path, masks))]
-    issued = [path for path in removed if path.is_relative_to(workspace.out)]
+    issued = [path for path in places.removed if path.is_relative_to(workspace.out)]
     # A file may be called after the person: the receipt, which stays, must not say so.
     erased.documents = tuple(sorted(masks(name_in(workspace, path)) for path in issued))
     erased.left = tuple(sorted(masks(name_in(workspace, path)) for path in places.named))
-    erased.counts["documents"] = len(removed)
-    for path in removed:
+    erased.counts["documents"] = len(places.removed)
+    for path in places.removed:
         path.unlink(missing_ok=True)
     shutil.rmtree(workspace.state / PREVIEWS, ignore_errors=True)
     told = told_sets(workspace)

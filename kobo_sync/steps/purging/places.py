@@ -13,16 +13,18 @@ from html import unescape
 from pathlib import Path
 from typing import Any, Protocol
 
+from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
 from kobo_sync.workspace.manifests import MANIFEST
 from kobo_sync.workspace.restoring import ASIDE_BY_RESTORE
 
 NOMINATIVE_PATHS = (
-    "**/*-nominatif*", "**/*-nominatif/**/*", "badges/**/*", "enrolment/**/*", f"{ASIDE}/**/*", ".*.old/**/*", ".*.new/**/*",
+    *(f"**/*{ending}{below}" for ending in NOMINATIVE for below in ("*", "/**/*")),
+    "badges/**/*", "enrolment/**/*", f"{ASIDE}/**/*", ".*.old/**/*", ".*.new/**/*",
 )  # fmt: skip  # below exports/out/
 PREVIEWS = "previews"
-_OWN_FOLDERS = ("donnees",)  # below exports/out/: what `export` writes has no manifest
+_OWN_FOLDERS = tuple(DATA)  # below exports/out/: what `export` writes has no manifest
 _PEOPLES_FOLDERS = ("config", "forms/media", "exports/annexes", "exports/templates")
 _UNREADABLE = (".parquet",)
 _ZIPS = (".zip", ".docx", ".xlsx", ".docm", ".xlsm", ".odt", ".ods")
@@ -32,6 +34,8 @@ _NO_TEXT = re.compile(
 _PARAGRAPH_ENDS = re.compile(r"</(?:w:p|si|c|row|a:p|dc:\w+|cp:\w+|text:p|p|td|li|h\d)>|<w:br/>|<w:tab/>")
 _TAG = re.compile(r"<[^>]*>")
 _SPOKEN = re.compile(r'\b(?:descr|alt|title|name)="([^"]*)"')
+_STARTS = {b"PK": ".zip", b"%PDF": ".pdf"}
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # .xls: its texts cannot be told from the rest
 _MOST_BYTES = 200_000_000  # of a file that is looked into
 
 
@@ -65,12 +69,13 @@ def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> 
     for pattern in NOMINATIVE_PATHS:
         removed |= {path: digests.get(path, "") for path in workspace.out.glob(pattern)}
     removed |= dict.fromkeys((workspace.state / PREVIEWS).glob("**/*"), "")
+    removed |= {path: path.name for path in workspace.earlier_files.paths() if _is_of_people(path, reader)}
     named: list[Path] = []
     for path in sorted(path for path in workspace.out.rglob("*") if path.is_file() and path not in removed):
         digest, is_own = digests.get(path), _is_own(path, workspace)
         if digest is not None and digest[:1] == "!":
             removed[path] = digest[1:]
-        elif names_somebody(path, reader):
+        elif _names_somebody(path, reader):
             content = path.read_bytes()
             if is_own or digest == hashlib.sha256(content).hexdigest():
                 removed[path] = digest or ""
@@ -78,7 +83,12 @@ def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> 
                 named.append(path)
     for folder in _PEOPLES_FOLDERS:
         files = sorted(path for path in (workspace.root / folder).rglob("*") if path.is_file())
-        named += [path for path in files if path.suffix not in (".toml", ".env") and names_somebody(path, reader)]
+        named += [path for path in files if path.suffix not in (".toml", ".env") and _names_somebody(path, reader)]
+    named += [
+        path
+        for path in sorted(workspace.form_drafts.folder.rglob("*"))
+        if path.is_file() and _names_somebody(path, reader)
+    ]
     there = {path: digest for path, digest in sorted(removed.items()) if path.is_file()}
     return Places(there, tuple(named))
 
@@ -133,8 +143,21 @@ def backups_of(mission: Mission) -> list[Path]:
 # ── read ────────────────────────────────────────────────────────────────────
 
 
-def names_somebody(path: Path, reader: Texts) -> bool:
-    """Whether a text of the file names somebody whom *reader* knows; one that cannot be read may."""
+def _is_of_people(earlier: Path, reader: Texts) -> bool:
+    """Whether a file that a page kept names somebody, or is a list of enumerators: what it was is seen by how it begins."""
+    try:
+        with earlier.open("rb") as file:
+            head = file.read(1000)
+    except OSError:
+        return True
+    columns = head.decode("utf-8-sig", "replace").partition("\n")[0].strip().split(",")
+    if head.startswith(_OLD_WORKBOOK) or "user" in columns:
+        return True
+    ending = next((ending for start, ending in _STARTS.items() if head.startswith(start)), ".txt")
+    return _names_somebody(earlier, reader, f"earlier{ending}")
+
+
+def _names_somebody(path: Path, reader: Texts, name: str = "") -> bool:
     if path.suffix.lower() in _UNREADABLE:
         return True
     try:
@@ -143,7 +166,7 @@ def names_somebody(path: Path, reader: Texts) -> bool:
         content = path.read_bytes()
     except OSError:
         return True
-    return any(reader.registered(text) != text for text in texts_in(path.name, content))
+    return any(reader.registered(text) != text for text in texts_in(name or path.name, content))
 
 
 def texts_in(name: str, content: bytes) -> Iterator[str]:
