@@ -78,7 +78,7 @@ def fill(demo: Path, folder: Path, n_submissions: int, n_findings: int) -> Works
     worklist.refresh(mission.desk, found, NOW)
     for _ in range(500):
         runs.end_run(mission.desk, runs.start_run(mission.desk, "pull", Order(), NOW, "here", 1), NOW, "done", {})
-    accounts.add_user(mission.desk, "banc", "Banc", "staff", SENTENCE, names=True, now=NOW)
+    accounts.add_user(mission.desk, "banc", "Banc", "staff", SENTENCE, names=True, now=NOW, by="")
     mission.close()
     return workspace
 

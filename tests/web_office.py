@@ -102,7 +102,9 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mission = field.reopen()
         recorded(mission, "run", run)
         for username, role, names in PEOPLE:
-            accounts.add_user(mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock())
+            accounts.add_user(
+                mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock(), by=""
+            )
     return folder / "mission"
 
 

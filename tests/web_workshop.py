@@ -80,7 +80,9 @@ def _opened(field: Field, open_one: Callable[[], Mission], environ: dict[str, st
 
     mission = open_kept()
     for username, role, names in PEOPLE:
-        accounts.add_user(mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock())
+        accounts.add_user(
+            mission.desk, username, username.title(), role, SENTENCE, names=names, now=field.clock(), by=""
+        )
     service = Service(open_kept, field.clock)
     app = create_app(Site(CurrentMission(open_kept), field.clock, service.wake))
     with Listening(app, most_bytes=MOST_BYTES, porter=porter(app)) as listening:

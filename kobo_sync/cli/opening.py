@@ -109,10 +109,11 @@ def _answers(url: str) -> bool:
 def _show(house: _House, url: str, *, in_browser: bool) -> None:
     from kobo_sync.cli.console import say, warn
     from kobo_sync.desk import one_time_links
+    from kobo_sync.mission.mission import operator
 
     path, is_first = "/connexion", not one_time_links.has_administrator(house.desk)
     if is_first:
-        path = f"/acces/{one_time_links.make_link(house.desk, one_time_links.FIRST, '', house.clock())}"
+        path = f"/acces/{one_time_links.make_link(house.desk, one_time_links.FIRST, operator(), house.clock())}"
         warn("nobody administers the pages yet: the link makes that account, once, within an hour")
     address = (house.public_url or url) + path
     say(f"the pages: {address}")

@@ -91,24 +91,28 @@ def user_group() -> None:
 
 @dataclass(frozen=True)
 class _Office:
-    """Where accounts are kept: *near* are names that are tried first as passwords; *federation* where there are many missions."""
+    """Where accounts are kept: *near* are names that are tried first as passwords, *by* is who is at the command line.
+
+    *federation* is there where there are many missions.
+    """
 
     desk: Desk
     clock: Callable[[], datetime]
     near: list[str]
+    by: str
     federation: Federation | None = None
 
 
 @contextmanager
 def _office(workspace: Path | None, workspaces: Path | None, missions: tuple[str, ...] = ()) -> Iterator[_Office]:
     from kobo_sync.config.passwords import names_of
-    from kobo_sync.mission.mission import open_mission
+    from kobo_sync.mission.mission import open_mission, operator
 
     if workspaces is None:
         if missions:
             raise click.UsageError("--mission names one of the missions in --workspaces")
         with open_mission(workspace) as mission:
-            yield _Office(mission.desk, mission.clock, list(names_of(mission.config)))
+            yield _Office(mission.desk, mission.clock, list(names_of(mission.config)), mission.doer)
         return
     with federation_in(workspace, workspaces) as federation:
         names = federation.names()
@@ -116,7 +120,7 @@ def _office(workspace: Path | None, workspaces: Path | None, missions: tuple[str
             if name not in names:
                 there = ", ".join(names) or "none"
                 raise click.BadParameter(f"there is no mission {name!r}; there are: {there}", param_hint="--mission")
-        yield _Office(federation.desk, federation.clock, names, federation)
+        yield _Office(federation.desk, federation.clock, names, operator(), federation)
 
 
 @user_group.command(name="add")
@@ -158,10 +162,11 @@ def add_command(
             password,
             names=see_names,
             now=office.clock(),
+            by=office.by,
             near=office.near,
         )
         for mission in missions:
-            rights.give(office.desk, username, mission, role, names=names)
+            rights.give(office.desk, username, mission, role, names=names, now=office.clock(), by=office.by)
     say(f"account {username} ({role}{_where(missions)}) made")
 
 
@@ -183,7 +188,8 @@ def password_command(
     from kobo_sync.desk import accounts
 
     with _office(workspace, workspaces) as office:
-        accounts.set_password(office.desk, username, _password(password_stdin, generate), office.near)
+        password = _password(password_stdin, generate)
+        accounts.set_password(office.desk, username, password, office.near, by=office.by, now=office.clock())
     say(f"the password of {username} is changed")
 
 
@@ -218,23 +224,26 @@ def change_command(
         raise click.UsageError("--no-role needs --workspaces, and no --role beside it")
     with _office(workspace, workspaces, missions) as office:
         for mission in missions:
-            _change_right(office.desk, username, mission, role, names, is_withdrawn=changes["no_role"])
+            _change_right(office, username, mission, role, names, is_withdrawn=changes["no_role"])
         everywhere = None if missions else cast("AccountRole", rights.NO_ROLE) if changes["no_role"] else role
         shown = None if missions else names
         if everywhere is not None or shown is not None or name is not None:
-            accounts.change_user(office.desk, username, role=everywhere, names=shown, name=name, now=office.clock())
+            given: dict[str, Any] = {"role": everywhere, "names": shown, "name": name}
+            accounts.change_user(office.desk, username, **given, now=office.clock(), by=office.by)
         if is_open is not None:
-            accounts.disable_user(office.desk, username, None if is_open else office.clock())
+            act = accounts.open_user if is_open else accounts.close_user
+            act(office.desk, username, office.clock(), office.by)
     say(f"account {username} changed")
 
 
 def _change_right(
-    desk: Desk, username: str, mission: str, role: AccountRole | None, names: bool | None, *, is_withdrawn: bool
+    office: _Office, username: str, mission: str, role: AccountRole | None, names: bool | None, *, is_withdrawn: bool
 ) -> None:
     from kobo_sync.desk import accounts, rights
 
+    desk = office.desk
     if is_withdrawn:
-        if not rights.withdraw(desk, username, mission):
+        if not rights.withdraw(desk, username, mission, now=office.clock(), by=office.by):
             raise accounts.AccountRefused(
                 f"{username} has no right of its own in {mission}", hint="`user list` shows them"
             )
@@ -245,7 +254,8 @@ def _change_right(
     kept_role, kept_names = before or (role, False)
     given = role or kept_role
     assert given
-    rights.give(desk, username, mission, given, names=kept_names if names is None else names)
+    shown = kept_names if names is None else names
+    rights.give(desk, username, mission, given, names=shown, now=office.clock(), by=office.by)
 
 
 @user_group.command(name="list")

@@ -150,7 +150,9 @@ def verb(
                 return
             with Bars(shown=not as_json) as bars, open_mission(workspace, bars.show) as mission:
                 report = (
-                    _recorded(mission, step, lambda opened: act(opened, **options)) if step else act(mission, **options)
+                    _recorded(mission, step, lambda opened: act(opened, **options), is_dry=bool(options.get("dry_run")))
+                    if step
+                    else act(mission, **options)
                 )
             if report is not None:
                 leave_with(report, as_json=as_json)
@@ -197,7 +199,8 @@ def refuse_unknown_forms(mission: Mission, form_ids: tuple[str, ...]) -> None:
             raise click.BadParameter(f"there is no form {form_id!r}; the forms are: {names}", param_hint="FORM_IDS")
 
 
-def _recorded(mission: Mission, step: str, act: Callable[[Mission], Report]) -> Report:
+def _recorded(mission: Mission, step: str, act: Callable[[Mission], Report], *, is_dry: bool) -> Report:
+    from kobo_sync.desk.runs import Order
     from kobo_sync.mission.run_log import recorded
 
-    return recorded(mission, step, act)
+    return recorded(mission, step, act, Order(is_dry=is_dry))

@@ -15,7 +15,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from kobo_sync.config.passwords import guessed_first
-from kobo_sync.desk import schema
+from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk, insert_once, put
 from kobo_sync.desk.share_links import revoke_all_of
 from kobo_sync.errors import KoboSyncError
@@ -29,6 +29,7 @@ LONGEST_WAIT_S = 120.0
 FORGOTTEN = timedelta(hours=1)  # after so long without a wrong password all is as before
 
 U, S, A, L = schema.users, schema.sessions, schema.attempts, schema.one_time_links
+ACCOUNT = "account"  # what the journal calls every change of one
 STAFF: tuple[AccountRole, ...] = ("administrator", "staff")  # who may see nominative files without more ado
 
 
@@ -77,9 +78,10 @@ def add_user(
     *,
     names: bool,
     now: datetime,
+    by: str,
     near: Sequence[str] = (),
 ) -> None:
-    """Make an account. Raises: AccountRefused for a name that is taken or none, or a weak password.
+    """Make an account; *by* is who does so, here and below. Raises: AccountRefused for a name that is taken or none, or a weak password.
 
     *near* are names of the mission, which are tried first as passwords. Without a password nobody signs in until one is set.
     """
@@ -87,11 +89,19 @@ def add_user(
         _scrypt(secrets.token_urlsafe(32)) if password is None else hashed_password(password, [username, name, *near])
     )
     with desk.begin() as connection:
-        insert_user(connection, username, name, role, hashed, names=names, now=now)
+        insert_user(connection, username, name, role, hashed, names=names, now=now, by=by)
 
 
 def insert_user(
-    connection: sa.Connection, username: str, name: str, role: AccountRole, hashed: str, *, names: bool, now: datetime
+    connection: sa.Connection,
+    username: str,
+    name: str,
+    role: AccountRole,
+    hashed: str,
+    *,
+    names: bool,
+    now: datetime,
+    by: str,
 ) -> None:
     """Add the account with a password of `hashed_password`. Raises: AccountRefused for a name that is taken or none."""
     if not USERNAME.fullmatch(username):
@@ -102,12 +112,18 @@ def insert_user(
     values |= {"password": hashed, "created_at": now}
     if not insert_once(connection, U, {"username": username, **values}):
         raise AccountRefused(f"there is an account {username} already", hint="take another name")
+    _journal(connection, username, "added", by, now, role=role, names="yes" if values["may_see_names"] else "no")
 
 
-def set_password(desk: Desk, username: str, password: str, near: Sequence[str] = ()) -> None:
+def _journal(connection: sa.Connection, username: str, change: str, by: str, now: datetime, **details: str) -> None:
+    journal.append(connection, ACCOUNT, username, by=by, now=now, change=change, **details)
+
+
+def set_password(desk: Desk, username: str, password: str, near: Sequence[str] = (), *, by: str, now: datetime) -> None:
     """Give an account another password, and sign its browsers out. Raises: AccountRefused; *near* as for `add_user`."""
     account = user(desk, username)
-    _change(desk, username, {"password": hashed_password(password, [username, account.name if account else "", *near])})
+    hashed = hashed_password(password, [username, account.name if account else "", *near])
+    _change(desk, username, {"password": hashed}, "password", by, now)
     end_links_of(desk, username)
     sign_out_everywhere(desk, username)
 
@@ -119,7 +135,8 @@ def change_user(
     role: AccountRole | None = None,
     names: bool | None = None,
     name: str | None = None,
-    now: datetime | None = None,
+    now: datetime,
+    by: str,
 ) -> None:
     """Change role, name, or whether nominative files may be seen, which staff may unless told otherwise. Raises: AccountRefused.
 
@@ -128,18 +145,34 @@ def change_user(
     if role in STAFF and names is None:
         names = True
     values = {"role": role, "may_see_names": names, "name": name}
-    _change(desk, username, {key: value for key, value in values.items() if value is not None})
+    rights = {"role": role, "names": None if names is None else "yes" if names else "no"}
+    details = {key: text for key, text in rights.items() if text is not None}
+    _change(
+        desk,
+        username,
+        {key: value for key, value in values.items() if value is not None},
+        "changed",
+        by,
+        now,
+        **details,
+    )
     if role == "reader":
         revoke_all_of(desk, username, now)
 
 
-def disable_user(desk: Desk, username: str, now: datetime | None) -> None:
-    """Close an account (None opens it again), sign its browsers out and end its share links. Raises: AccountRefused."""
-    _change(desk, username, {"disabled_at": now})
+def close_user(desk: Desk, username: str, now: datetime, by: str) -> None:
+    """Close an account, sign its browsers out and end its share links. Raises: AccountRefused."""
+    _change(desk, username, {"disabled_at": now}, "closed", by, now)
     end_links_of(desk, username)
     sign_out_everywhere(desk, username)
-    if now is not None:
-        revoke_all_of(desk, username, now)
+    revoke_all_of(desk, username, now)
+
+
+def open_user(desk: Desk, username: str, now: datetime, by: str) -> None:
+    """Open a closed account again. Raises: AccountRefused."""
+    _change(desk, username, {"disabled_at": None}, "opened", by, now)
+    end_links_of(desk, username)
+    sign_out_everywhere(desk, username)
 
 
 def end_links_of(desk: Desk, username: str) -> None:
@@ -167,7 +200,9 @@ def administrators(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(U.c.username).where(open_ones)))
 
 
-def _change(desk: Desk, username: str, values: dict[str, object]) -> None:
+def _change(
+    desk: Desk, username: str, values: dict[str, object], change: str, by: str, now: datetime, **details: str
+) -> None:
     is_taken_away = values.get("role", "administrator") != "administrator" or values.get("disabled_at") is not None
     with desk.begin() as connection:
         if is_taken_away and administrators(connection) == [username]:
@@ -176,6 +211,7 @@ def _change(desk: Desk, username: str, values: dict[str, object]) -> None:
             )
         if not connection.execute(U.update().where(U.c.username == username).values(**values)).rowcount:
             raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
+        _journal(connection, username, change, by, now, **details)
 
 
 def hashed_password(password: str, near: Sequence[str]) -> str:
@@ -246,6 +282,7 @@ def begin_session(connection: sa.Connection, username: str, now: datetime) -> st
     token = secrets.token_urlsafe(32)
     values = {"token_sha256": digest_of(token), "username": username, "began_at": now, "seen_at": now}
     connection.execute(S.insert().values(**values))
+    journal.append(connection, "sign_in", by=username, now=now)
     return token
 
 

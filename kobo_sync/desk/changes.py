@@ -9,10 +9,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from kobo_sync.desk import schema
+from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk
 
 C = schema.changes
+CHANGE = "change"
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,15 @@ def record_change(
     after_sha256: str,
     undoes: int | None = None,
 ) -> int:
-    """Note a change; returns its id."""
+    """Note a change, in the journal too; returns its id. Keys of lists may name people: there they stand here alone."""
     values = {"at": now, "by": by, "path": path, "keys": json.dumps(list(keys)), "undoes": undoes}
     values |= {"before_sha256": before_sha256, "after_sha256": after_sha256}
     with desk.begin() as connection:
         key = connection.execute(C.insert().values(**values)).inserted_primary_key
+        about = {"change": str(key[0] if key else 0)}
+        if path == MISSION_FILE or before_sha256 == after_sha256:  # settings, or the codes that an order overrides
+            about["keys"] = ", ".join(keys)
+        journal.append(connection, CHANGE, path, by=by, now=now, **about)
     return int(key[0]) if key else 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 
 import sqlalchemy as sa
 
 from kobo_sync.databases.versions import Versioned
 from kobo_sync.desk import schema
+from kobo_sync.desk.chain import NOTHING_BEFORE, seal
 
 
 def _to_2(connection: sa.Connection) -> None:
@@ -45,6 +47,29 @@ def _to_5(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE newer_holds RENAME TO holds")
 
 
+def _to_6(connection: sa.Connection) -> None:
+    """Who took which file becomes the first part of the journal, in its order; the chain holds from here on."""
+    if not sa.inspect(connection).has_table("downloads"):
+        return
+    connection.exec_driver_sql(
+        'CREATE TABLE journal (number BIGINT NOT NULL, at VARCHAR(32) NOT NULL, "by" TEXT NOT NULL,'
+        " act VARCHAR(32) NOT NULL, subject TEXT NOT NULL, details TEXT NOT NULL, sha256 VARCHAR(64) NOT NULL,"
+        " PRIMARY KEY (number))"
+    )
+    rows = connection.exec_driver_sql(
+        "SELECT at, username, share_id, path, classification, sha256 FROM downloads ORDER BY download_id"
+    ).all()
+    insert = sa.text("INSERT INTO journal VALUES (:number, :at, :by, :act, :subject, :details, :sha256)")
+    before = NOTHING_BEFORE
+    for number, (at, username, share_id, path, classification, file_sha256) in enumerate(rows, 1):
+        by, act = username or f"(link {share_id})", "look" if path.startswith(("rows/", "qualite/")) else "download"
+        details = json.dumps({"class": classification, "sha256": file_sha256}, ensure_ascii=False)
+        before = seal(before, number, at, by, act, path, details)
+        values = {"number": number, "at": at, "by": by, "act": act, "subject": path}
+        connection.execute(insert, {**values, "details": details, "sha256": before})
+    connection.exec_driver_sql("DROP TABLE downloads")
+
+
 def fact(connection: sa.Connection, name: str) -> str | None:
     """What the desk remembers under *name*."""
     query = sa.select(schema.facts.c.value).where(schema.facts.c.name == name)
@@ -74,5 +99,5 @@ DESK = Versioned(
     read=_version,
     record=lambda connection, version: _put_fact(connection, "schema_version", str(version)),
     create=_create,
-    steps={2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5},
+    steps={2: _to_2, 3: _to_3, 4: _to_4, 5: _to_5, 6: _to_6},
 )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from kobo_sync.desk import accounts, schema
+from kobo_sync.desk import accounts, journal, schema
 from kobo_sync.desk.accounts import AccountRefused
 from kobo_sync.desk.database import Desk
 from kobo_sync.errors import KoboSyncError
@@ -37,7 +37,7 @@ def make_link(desk: Desk, username: str, by: str, now: datetime) -> str:
     """A link's token, shown this once; earlier links for *username* end, unless it is `FIRST`. Raises: AccountRefused for no, or a closed, account."""
     token = secrets.token_urlsafe(32)
     expires_at = now + (LIFE if username else FIRST_LIFE)
-    values = {"token_sha256": accounts.digest_of(token), "username": username, "made_by": by}
+    values = {"token_sha256": accounts.digest_of(token), "username": username, "made_by": by[:64]}
     if username:
         account = accounts.user(desk, username)
         if account is None or account.disabled_at:
@@ -47,6 +47,7 @@ def make_link(desk: Desk, username: str, by: str, now: datetime) -> str:
             connection.execute(L.delete().where((L.c.username == username) & L.c.used_at.is_(None)))
         connection.execute(L.delete().where(L.c.expires_at < now))
         connection.execute(L.insert().values(**values, made_at=now, expires_at=expires_at))
+        journal.append(connection, accounts.ACCOUNT, username, by=by, now=now, change="link")
     return token
 
 
@@ -75,6 +76,7 @@ def choose_password(desk: Desk, token: str, password: str, now: datetime, near: 
             raise LinkEnded("this link makes an account")
         connection.execute(U.update().where(U.c.username == username).values(password=hashed))
         connection.execute(S.delete().where(S.c.username == username))
+        journal.append(connection, accounts.ACCOUNT, username, by=username, now=now, change="password")
         return accounts.begin_session(connection, username, now)
 
 
@@ -89,7 +91,7 @@ def make_first_account(
     with desk.begin() as connection:
         if _use(connection, token, now) != FIRST:
             raise LinkEnded("this link is for another account")
-        accounts.insert_user(connection, username, name, "administrator", hashed, names=True, now=now)
+        accounts.insert_user(connection, username, name, "administrator", hashed, names=True, now=now, by=username)
         return accounts.begin_session(connection, username, now)
 
 

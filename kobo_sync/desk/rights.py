@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 import sqlalchemy as sa
 
 from kobo_sync.databases.versions import Versioned, bring_up, is_current
-from kobo_sync.desk import accounts, schema
+from kobo_sync.desk import accounts, journal, schema
 from kobo_sync.desk.accounts import AccountRefused, User
 from kobo_sync.desk.database import Desk, put
 from kobo_sync.desk.migrations import fact
@@ -52,20 +53,26 @@ def bring_up_rights(desk: Desk) -> None:
             bring_up(RIGHTS, connection, "the federation's desk")
 
 
-def give(desk: Desk, username: str, mission: str, role: AccountRole, *, names: bool) -> None:
-    """Let the account *username* enter *mission* as *role*, in place of what it may there now. Raises: AccountRefused."""
+def give(desk: Desk, username: str, mission: str, role: AccountRole, *, names: bool, now: datetime, by: str) -> None:
+    """Let the account *username* enter *mission* as *role*, in place of what it may there now; *by* does so. Raises: AccountRefused."""
     if accounts.user(desk, username) is None:
         raise AccountRefused(f"there is no account {username}", hint="`kobo-sync user list` names them")
     values = {"role": role, "may_see_names": names or role in accounts.STAFF}
     with desk.begin() as connection:
         put(connection, rights, {"username": username, "mission": mission}, values)
+        about = {"mission": mission, "role": role, "names": "yes" if values["may_see_names"] else "no"}
+        journal.append(connection, accounts.ACCOUNT, username, by=by, now=now, change="right", **about)
 
 
-def withdraw(desk: Desk, username: str, mission: str) -> bool:
-    """End what *username* may in *mission* by a right of its own; False when it had none."""
+def withdraw(desk: Desk, username: str, mission: str, *, now: datetime, by: str) -> bool:
+    """End what *username* may in *mission* by a right of its own, as *by* wishes; False when it had none."""
     mine = (rights.c.username == username) & (rights.c.mission == mission)
     with desk.begin() as connection:
-        return bool(connection.execute(rights.delete().where(mine)).rowcount)
+        is_ended = bool(connection.execute(rights.delete().where(mine)).rowcount)
+        if is_ended:
+            about = {"change": "right withdrawn", "mission": mission}
+            journal.append(connection, accounts.ACCOUNT, username, by=by, now=now, **about)
+    return is_ended
 
 
 def rights_of(desk: Desk, username: str) -> Mapping[str, tuple[AccountRole, bool]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kobo_sync.desk import schema
+from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk, insert_once, put
 from kobo_sync.desk.processes import state_of
 from kobo_sync.errors import Busy
@@ -59,6 +59,7 @@ class Order:
     asked_by: str = ""
     slot: str | None = None
     slot_at: datetime | None = None
+    is_dry: bool = False  # it only says what it would do
 
 
 class SlotTaken(Exception):
@@ -68,15 +69,18 @@ class SlotTaken(Exception):
 # ── the ledger ──────────────────────────────────────────────────────────────
 
 
-def start_run(desk: Desk, job: str, order: Order, now: datetime, host: str, pid: int) -> int:
-    """Record that a run began; returns its run_id.
+def start_run(desk: Desk, job: str, order: Order, now: datetime, host: str, pid: int, by: str | None = None) -> int:
+    """Record that a run began, and in the journal that *by* began it (None: it is a piece of one); returns its run_id.
 
     The caller holds the lease, so a row that still says running belongs to a process that died: it
     becomes *lost*. Raises: SlotTaken when the slot was run before.
     """
     with desk.begin() as connection:
         _lose(connection, now)
-        return _insert(connection, job, order, now, "running", host, pid)
+        run_id = _insert(connection, job, order, now, "running", host, pid)
+        if by is not None:
+            journal.append(connection, job, f"run {run_id}", by=by, now=now, **_dry(order))
+    return run_id
 
 
 def note_missed(desk: Desk, job: str, order: Order, now: datetime, host: str) -> None:
@@ -86,11 +90,16 @@ def note_missed(desk: Desk, job: str, order: Order, now: datetime, host: str) ->
         connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now))
 
 
-def note_handed_over(desk: Desk, job: str, order: Order, now: datetime, host: str) -> None:
-    """Record that a job was put into the queue of the workers, whose runs are recorded by themselves. Raises: SlotTaken."""
+def note_handed_over(desk: Desk, job: str, order: Order, now: datetime, host: str, by: str) -> None:
+    """Record that *by* had a job put into the queue of the workers, whose runs are recorded by themselves. Raises: SlotTaken."""
     with desk.begin() as connection:
         run_id = _insert(connection, job, order, now, "queued", host, 0)
         connection.execute(R.update().where(R.c.run_id == run_id).values(ended_at=now))
+        journal.append(connection, job, f"run {run_id}", by=by, now=now)
+
+
+def _dry(order: Order) -> dict[str, str]:
+    return {"dry_run": "yes"} if order.is_dry else {}
 
 
 def _insert(connection: sa.Connection, job: str, order: Order, now: datetime, status: str, host: str, pid: int) -> int:

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from kobo_sync.desk import schema
+from kobo_sync.desk import journal, schema
+from kobo_sync.desk.changes import CHANGE
 from kobo_sync.desk.database import Desk, insert_once, put
 from kobo_sync.desk.runs import Order
 
@@ -71,6 +72,8 @@ def set_expressions(desk: Desk, job: str, expressions: Sequence[str] | None, by:
     }
     with desk.begin() as connection:
         put(connection, S, {"job": job}, values)
+        hours = "as in the config" if expressions is None else "; ".join(expressions)
+        journal.append(connection, CHANGE, f"schedule:{job}", by=by, now=now, hours=hours)
 
 
 def set_paused(desk: Desk, job: str, paused: bool, by: str, now: datetime) -> None:
@@ -80,6 +83,7 @@ def set_paused(desk: Desk, job: str, paused: bool, by: str, now: datetime) -> No
     values = {"expressions": expressions_json, "paused": paused, "changed_by": by, "changed_at": now}
     with desk.begin() as connection:
         put(connection, S, {"job": job}, values)
+        journal.append(connection, CHANGE, f"schedule:{job}", by=by, now=now, paused="yes" if paused else "no")
 
 
 def wish(desk: Desk, job: str, *, form_id: str = "", origin: str, asked_by: str = "", now: datetime) -> bool:

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 
 from kobo_sync.store.schema import Utc
 
-VERSION = 5  # every change of a table raises it, with a step in `migrations`
+VERSION = 6  # every change of a table raises it, with a step in `migrations`
 
 metadata = MetaData()
 
@@ -136,18 +136,17 @@ shares = Table(  # links to one deliverable for people without an account
     Column("revoked_by", String(64), nullable=False),
 )
 
-downloads = Table(  # who took which file when
-    "downloads",
+journal = Table(  # who did what when; each entry's hash covers the one before it (`chain`), and none is ever changed
+    "journal",
     metadata,
-    Column("download_id", Integer, primary_key=True, autoincrement=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # from 1, without a gap
     Column("at", Utc, nullable=False),
-    Column("username", String(64), nullable=False),  # empty for a share link
-    Column("share_id", String(32), nullable=False),
-    Column("path", String(255), nullable=False),
-    Column("classification", String(16), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("act", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),  # JSON, or empty
     Column("sha256", String(64), nullable=False),
 )
-Index("downloads_by_path", downloads.c.path, downloads.c.download_id)
 
 notices = Table(  # one row per event that was, or will be, told by mail: an event is told once
     "notices",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from kobo_sync.desk import schema
+from kobo_sync.desk import journal, schema
 from kobo_sync.desk.database import Desk
 
 H = schema.shares
@@ -53,6 +53,8 @@ def share(desk: Desk, path: str, by: str, now: datetime, expires_at: datetime) -
                 revoked_by="",
             )
         )
+        until = journal.kept_moment(expires_at)
+        journal.append(connection, "share", path, by=by, now=now, link=link.share_id, until=until)
     return link
 
 
@@ -73,13 +75,16 @@ def revoke(desk: Desk, share_id: str, by: str, now: datetime) -> bool:
     """End a link; False when there is none that is open."""
     mine = (H.c.share_id == share_id) & H.c.revoked_at.is_(None)
     with desk.begin() as connection:
-        return bool(connection.execute(H.update().where(mine).values(revoked_at=now, revoked_by=by)).rowcount)
+        is_ended = bool(connection.execute(H.update().where(mine).values(revoked_at=now, revoked_by=by)).rowcount)
+        if is_ended:
+            journal.append(connection, "unshare", by=by, now=now, link=share_id)
+    return is_ended
 
 
-def revoke_all_of(desk: Desk, username: str, now: datetime | None = None) -> int:
-    """End the open links that *username* made, at *now* or else at once; returns how many."""
+def revoke_all_of(desk: Desk, username: str, now: datetime) -> int:
+    """End the open links that *username* made; returns how many."""
     mine = (H.c.created_by == username) & H.c.revoked_at.is_(None)
-    ended = {"revoked_at": now or datetime.now(UTC), "revoked_by": username}
+    ended = {"revoked_at": now, "revoked_by": username}
     with desk.begin() as connection:
         return int(connection.execute(H.update().where(mine).values(**ended)).rowcount)
 

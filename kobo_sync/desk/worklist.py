@@ -158,7 +158,7 @@ def refresh(desk: Desk, findings: Iterable[Finding], now: datetime) -> Tally:
         for (before, state, is_found), keys in moves.items():
             _move(connection, keys, before, state, is_found, now)
         if added or reworded or moves:
-            _recount(connection)
+            recount(connection)
         if len(added) > MOST:  # so that the planner knows which index is the narrow one
             connection.exec_driver_sql("ANALYZE findings")
         n_open = _n_open(connection)
@@ -410,7 +410,8 @@ def _facet(connection: sa.Connection, name: str, filters: Mapping[str, Sequence[
     return {value: int(n) for n, value in connection.execute(query).all() if n}
 
 
-def _recount(connection: sa.Connection) -> None:
+def recount(connection: sa.Connection) -> None:
+    """Count every item anew."""
     names = [column.name for column in _C.columns if column.name != "n"]
     columns = [_I.c[name] for name in names]
     connection.execute(_C.delete())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import socket
@@ -48,6 +49,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def system_user() -> str:
+    """The system's name for whoever runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # an account without a name, as containers have
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "?"
+
+
+def operator() -> str:
+    """Who is at this machine's command line, as ``user@machine``: no account is called so."""
+    return f"{system_user()}@{socket.gethostname()}"
+
+
 def random_uuid() -> str:
     """A fresh random uuid."""
     return str(uuid.uuid4())
@@ -64,6 +78,8 @@ class Mission(WithServer):
     server: tuple[str, str] | None = None  # (kf, kc) in place of the config's: the demo's station
     stop: Callable[[], bool] = lambda: False  # whether the run should end at the next safe point
     host: str = field(default_factory=socket.gethostname)
+    # Whom the journal names for what is done now: who is at the command line, or who asked for the run that is at work.
+    doer: str = field(default_factory=operator)
     most_at_once: int = 64  # of this server's pulls, as those who serve many missions allow
     form_faults: dict[str, FormError] = field(default_factory=dict)  # form_id → what is wrong with its workbook
     zone_answers: dict[str, Answers] = field(default_factory=dict)  # form_id → what its rows were seen to say

@@ -89,6 +89,11 @@ def end_dead_runs(mission: Mission, watch: runs.LeaseWatch | None = None) -> int
         return 0
 
 
+def who(mission: Mission, order: Order) -> str:
+    """Who the journal says began a run: an account, who is at the command line, or what is no person."""
+    return order.asked_by or (mission.doer if order.origin == "command" else f"({order.origin})")
+
+
 @contextmanager
 def _at_work(mission: Mission, job: str, order: Order) -> Iterator[_Tracker]:
     holder, pid = holder_name(random_uuid()), os.getpid()
@@ -103,15 +108,17 @@ def _at_work(mission: Mission, job: str, order: Order) -> Iterator[_Tracker]:
 
 @contextmanager
 def _tracked(mission: Mission, job: str, order: Order, holder: str, lease: str = runs.LEASE) -> Iterator[_Tracker]:
-    progress = mission.progress
+    progress, doer = mission.progress, mission.doer
     try:
-        run_id = runs.start_run(mission.desk, job, order, mission.clock(), mission.host, os.getpid())
+        mission.doer = who(mission, order)
+        by = mission.doer if lease == runs.LEASE else None
+        run_id = runs.start_run(mission.desk, job, order, mission.clock(), mission.host, os.getpid(), by)
         tracker = _Tracker(mission, holder, run_id, lease)
         mission.progress = tracker.show
         with tracker:
             yield tracker
     finally:
-        mission.progress = progress
+        mission.progress, mission.doer = progress, doer
 
 
 class _Tracker:

@@ -34,6 +34,7 @@ TITLES = {
     "report": later("Report brought back"),
     "digest": later("Summary of the week by mail"),
     "purge": later("Erasure of personal data"),
+    "person": later("Erasure of a person"),
     "backup": later("Backup"),
     "adopt": later("Adoption of projects of the server"),
     "doctor": later("Diagnosis"),

@@ -38,7 +38,7 @@ _STATUS = {
 }
 SERVER_FIELDS = frozenset(
     "_id _uuid _attachments _status _geolocation _submission_time _validation_status _submitted_by _tags _notes "
-    "_xform_id_string _supplementalDetails _server_key _signature formhub/uuid __version__ meta/instanceID meta/rootUuid "
+    "_xform_id_string _supplementalDetails _server_key _signature _erased formhub/uuid __version__ meta/instanceID meta/rootUuid "
     "meta/deprecatedID meta/instanceName".split()
 ) | {MODIFIED}
 # Of these, what the phone writes: a form may have a question there.

@@ -17,7 +17,7 @@ from kobo_sync.desk.schedules import Wish
 from kobo_sync.engine.queue import Queue, queue_of
 from kobo_sync.errors import Busy, KoboSyncError, RunStopped, StoreError
 from kobo_sync.mission.mission import CurrentMission, Mission
-from kobo_sync.mission.run_log import end_dead_runs, recorded
+from kobo_sync.mission.run_log import end_dead_runs, recorded, who
 from kobo_sync.notices.messages import after_run, send_waiting, tell_of_interruptions
 from kobo_sync.service.hours import hours, next_runs
 from kobo_sync.service.jobs import JOBS
@@ -247,7 +247,7 @@ class Service:
         try:
             n = queue.defer(first_pieces(mission.config, job, order, form_id, now, mission.at_once))
             log.info("%s: handed to the workers, %d pieces", job, n, extra={"job": job})
-            runs.note_handed_over(mission.desk, job, order, now, mission.host)
+            runs.note_handed_over(mission.desk, job, order, now, mission.host, who(mission, order))
         except SlotTaken:
             return True
         except KoboSyncError as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from kobo_sync.desk import journal
 from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.move import copy_to_files
-from kobo_sync.workspace.archive import backup_name, make_backup, remove_surplus, sweep
+from kobo_sync.workspace.archive import JOURNAL, backup_name, make_backup, remove_surplus, sweep
 from kobo_sync.workspace.encryption import ARCHIVE, encrypt_folder, recipients_of
 from kobo_sync.workspace.folders import BACKUPS
 from kobo_sync.workspace.private import FOLDER
@@ -35,6 +36,7 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         sweep(folder, ".making-*")
     sweep(mission.workspace.state_folder(), f"{_COPIES}*")
+    head = journal.head(mission.desk)  # read before: the copy has at least so much
     with TemporaryDirectory(prefix=_COPIES, dir=mission.workspace.state_folder()) as copies:
         copy = make_backup(
             mission.workspace,
@@ -43,6 +45,7 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
             started_at,
             lambda done, total: mission.progress("backup", done, total),
             copy_to_files(mission, Path(copies)),
+            {JOURNAL: str(head)},
         )
         target, n_bytes = copy.folder, copy.n_bytes
         if is_encrypted:
@@ -53,6 +56,7 @@ def backup(mission: Mission, *, output: Path | None = None, encrypt: bool | None
     removed = remove_surplus(folder, code, daily=settings.daily, weekly=settings.weekly)
     counts = {"files": copy.n_files, "bytes": n_bytes, "removed": len(removed)}
     lines = [f"{target}: {copy.n_files} files, {n_bytes} bytes", *(f"removed {name}" for name in removed)]
+    lines.append(f"the journal's head in it: {head}")
     if is_encrypted:
         lines.append(f"encrypted; recipients: {len(encryption.recipients)}; without a key of theirs it opens nothing")
     findings = []

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from kobo_sync.desk import journal
 from kobo_sync.errors import ConfigError, KoboRefused, KoboRejected
 from kobo_sync.form_server import OWN_LIST, FormServer, Release
 from kobo_sync.forms.media import roster_csv
@@ -300,6 +301,8 @@ def _verify(
                 mark = mark_of(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
                 client.write_fingerprint(uid, mark)
                 _remember(mission, local[form_id], uid, sha256, version, done=True)
+                about = {"project": uid, "version": version, "form_sha256": sha256}
+                journal.note(mission.desk, "deploy", form_id, by=mission.doer, now=mission.clock(), **about)
             elif attempt == VERIFY_TRIES // 2:
                 client.publish_again(uid)
         if not waiting:

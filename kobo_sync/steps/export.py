@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import importlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -44,7 +42,7 @@ _WORKBOOK, _DRAWINGS = FileName("donnees.xlsx", "data.xlsx"), FileName("donnees.
 _KEYS, _READ_ME = FileName("cles", "keys"), FileName("lisez-moi.txt", "read-me.txt")
 _NAMED = (*_WORKBOOK, *_DRAWINGS, *_READ_ME, *(f"{name}.csv" for name in _KEYS))
 _SAV_DATE = slice(92, 109)  # of the file's header: when it was written
-_LONGEST_USER, _LONGEST_PART = 64, 100  # of the log
+_LONGEST_PART = 100  # of a line of the log
 _ROUNDED = later("{file} – positions are rounded to about a kilometre.")
 _ABOUT_A_KILOMETRE, _EXACT = 2, 7  # digits of a coordinate
 _DRAWN = {"geotrace": "LineString", "start-geotrace": "LineString", "geoshape": "Polygon", "start-geoshape": "Polygon"}
@@ -105,7 +103,7 @@ def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[s
     digest = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()
     codes = ", ".join(zone.code for zone in facts.config.zones)
     zones = codes if len(codes) <= _LONGEST_PART else f"all {len(facts.config.zones)} zones"
-    who = (asked_by or f"{_user()}@{mission.host}")[:_LONGEST_USER]
+    who = asked_by or mission.doer
     lines = [""]
     for form_id in facts.config.forms:  # the log's lines are short, a mission may have many forms
         longer = f"{lines[-1]}, {form_id}".removeprefix(", ")
@@ -113,13 +111,6 @@ def _note_who_asked(mission: Mission, facts: Facts, shape: str, files: Mapping[s
     for forms in lines:
         what = f"export {shape} · {forms} · {zones}"
         access_log.log_download(mission.desk, what, "nominative", digest, mission.clock(), username=who)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # an account without a name, as containers have
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "?"
 
 
 def _files(facts: Facts, shape: str, nominative: bool) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from kobo_sync.databases import moving
 from kobo_sync.databases.engines import Address
 from kobo_sync.databases.versions import Versioned
-from kobo_sync.desk import runs
+from kobo_sync.desk import journal, runs
 from kobo_sync.desk import schema as desk_schema
 from kobo_sync.desk.database import Desk
 from kobo_sync.desk.migrations import DESK
@@ -84,6 +84,8 @@ def move(mission: Mission, *, to: Direction) -> Report:
             lines += _derive(mission, pair) if isinstance(pair.source, Store) else ()
         for pair in pairs:
             _close_behind(pair, to, started_at.isoformat())
+            if isinstance(pair.target, Desk):
+                journal.note(pair.target, "move", f"to {to}", by=mission.doer, now=mission.clock())
     lines.append("set STORE_URL on every machine" if to == "server" else "take STORE_URL out of config/secrets.env")
     return mission.report("move", started_at, counts, [], lines)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.desk import journal
 from kobo_sync.errors import ConfigError
 from kobo_sync.form_server import FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Phone, Report
+
+REVOKE = "revoke_phone"  # as the journal calls it
 
 
 def phones(mission: Mission, *, revoke: Sequence[str] = ()) -> Report:
@@ -29,6 +32,7 @@ def phones(mission: Mission, *, revoke: Sequence[str] = ()) -> Report:
     for phone in there:
         if phone.name in revoke:
             server.revoke_phone(phone.key)
+            journal.note(mission.desk, REVOKE, phone.key, by=mission.doer, now=mission.clock())
             lines.append(f"{phone.name}: revoked; what it sent stays")
         else:
             lines.append(_line(mission, phone))

@@ -20,6 +20,7 @@ from kobo_sync.config.checks_and_keeping import Retention
 from kobo_sync.config.config import Config
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.databases.dialects import dialect_of
+from kobo_sync.desk import journal
 from kobo_sync.desk.erasure import mask_texts, masked_values
 from kobo_sync.desk.worklist import forget_notes
 from kobo_sync.errors import ConfigError
@@ -27,13 +28,12 @@ from kobo_sync.forms import classes
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check, classes_of_mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.purging.places import backups_of, places_of, told_sets
+from kobo_sync.steps.purging.places import backups_of, name_in, places_of, told_sets
 from kobo_sync.steps.purging.texts import mask_of, reader_of_rows
 from kobo_sync.store.attachments import note_erased, received_files
 from kobo_sync.store.erasure import Judge, files_of, names_in, redact
 from kobo_sync.store.mirror import Mirror
 from kobo_sync.workspace.attachment_files import away, is_away
-from kobo_sync.workspace.folders import Workspace
 from kobo_sync.workspace.writing import write_atomic
 
 RECEIPTS = "receipts"
@@ -69,6 +69,7 @@ def purge(mission: Mission, *, dry_run: bool = False) -> Report:
     erased = _erase(mission, settings, due, dry_run=True)
     if not dry_run:
         receipt = _receipt(mission, started_at, due, erased)  # before: a run that dies has said what it was at
+        journal.note(mission.desk, "erase", receipt.name, by=mission.doer, now=started_at)
         _erase(mission, settings, due, dry_run=False)
         for engine in (mission.store.engine, mission.desk.engine):
             dialect_of(engine).vacuum(engine)
@@ -237,15 +238,8 @@ def _documents(mission: Mission, reader: Reader, *, dry_run: bool) -> dict[str, 
             path.unlink(missing_ok=True)
         for path in (workspace.expected_roster, workspace.pseudonyms):
             mission.share(path)
-    removed = {_named(path, workspace): digest for path, digest in places.removed.items()}
-    return {"documents": removed, "left": [_named(path, workspace) for path in places.named]}
-
-
-def _named(path: Path, workspace: Workspace) -> str:
-    for folder in (workspace.out, workspace.state, workspace.root):
-        if path.is_relative_to(folder):
-            return str(path.relative_to(folder).as_posix())
-    return path.name
+    removed = {name_in(workspace, path): digest for path, digest in places.removed.items()}
+    return {"documents": removed, "left": [name_in(workspace, path) for path in places.named]}
 
 
 def _receipt(

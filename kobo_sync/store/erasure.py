@@ -62,11 +62,11 @@ def redact(store: Store, form_id: str, goes: Judge, mask: Mask = _as_it_is, *, d
             n_answers, n_states = n_answers + n, n_states + bool(n)
             batch.append((place, clean))
             if len(batch) == ROWS_PER_BODY and not dry_run:
-                new_places |= _stored(connection, batch)
+                new_places |= stored(connection, batch)
                 batch = []
         if not dry_run:
-            new_places |= _stored(connection, batch)
-            _point(connection, form_id, new_places)
+            new_places |= stored(connection, batch)
+            point(connection, form_id, new_places)
         n_odd, n_odd_answers = _odd_rows(connection, form_id, goes, mask, dry_run=dry_run)
         n_rows = int(connection.execute(sa.select(sa.func.count()).where(S.c.form_id == form_id)).scalar_one())
     return Erased(n_rows + n_odd, n_states + n_odd, n_answers + n_odd_answers, digest.hexdigest())
@@ -121,7 +121,8 @@ def _places(connection: sa.Connection, form_id: str) -> set[Place]:
     return {(body_id, at, n) for query in columns for body_id, at, n in connection.execute(query).all()}
 
 
-def _stored(connection: sa.Connection, batch: list[tuple[Place, bytes]]) -> dict[Place, Place]:
+def stored(connection: sa.Connection, batch: list[tuple[Place, bytes]]) -> dict[Place, Place]:
+    """Keep the new content of places; returns where it lies now."""
     new = keep(connection, [raw for _, raw in batch])
     return dict(zip((place for place, _ in batch), new, strict=True))
 
@@ -129,7 +130,7 @@ def _stored(connection: sa.Connection, batch: list[tuple[Place, bytes]]) -> dict
 _MOVED = "FROM moved WHERE moved.body_id = {0}.body_id AND moved.body_at = {0}.body_at"
 
 
-def _point(connection: sa.Connection, form_id: str, new_places: dict[Place, Place]) -> None:
+def point(connection: sa.Connection, form_id: str, new_places: dict[Place, Place]) -> None:
     """Let rows and revisions say where their content lies now, and remove the bodies that nothing uses any more."""
     dialect = dialect_of(connection)
     names = ("body_id", "body_at", "new_id", "new_at", "new_n")

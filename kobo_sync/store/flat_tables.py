@@ -15,6 +15,7 @@ from kobo_sync.rows.listing import Page
 from kobo_sync.store import bulk_load, schema
 from kobo_sync.store.database import Store
 from kobo_sync.store.derive_worker import DeriveWorker, spare_processor
+from kobo_sync.store.erased_rows import is_shell
 from kobo_sync.store.labels import write_labels
 from kobo_sync.store.raw_pages import RawPages
 from kobo_sync.store.reading import stored_parts
@@ -221,8 +222,11 @@ class Flat:
         )
         for some in connection.execute(places).partitions(BATCH):
             for place in some:
+                raw = bodies.row((place[0], place[1], place[2]))
+                if is_shell(raw):
+                    continue
                 try:
-                    yield self.decode(bodies.row((place[0], place[1], place[2])))
+                    yield self.decode(raw)
                 except KoboUnexpected:
                     continue  # counted when it was read
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -16,7 +16,7 @@ from kobo_sync.errors import KoboUnexpected, StoreError
 from kobo_sync.model import Form
 from kobo_sync.rows.listing import LightRow, Page, parse_head
 from kobo_sync.rows.typed import head_column, head_columns
-from kobo_sync.store import bulk_load
+from kobo_sync.store import bulk_load, erased_rows
 from kobo_sync.store.attachments import list_files
 from kobo_sync.store.database import Store, is_about_the_file
 from kobo_sync.store.derive_worker import WORTH
@@ -62,6 +62,7 @@ class Mirror:
         self._flat = Flat(store, form, self.tally)
         self._untold = Untold(form.form_id, self.tally)
         self._unflushed = 0
+        self._erased: frozenset[str] | None = None  # read when the first page comes: nothing is erased beside a pull
 
     def close(self) -> None:
         """End what helped with a first reading; the store stays open."""
@@ -130,13 +131,19 @@ class Mirror:
 
     def ahead(self, page: Page) -> None:
         """Say which page comes after the one being written, from any thread: it may be derived meanwhile."""
-        self._flat.ahead(page)
+        if not self._erased:  # else the page may be written otherwise than it came
+            self._flat.ahead(page)
 
     def write_page(self, page: Page, now: datetime, *, advance: bool) -> None:
         """Store a page's rows, and with *advance* the cursor behind them: together or not at all.
 
         A page without *advance* holds rows that a complete scan asked for, by id.
         """
+        if self._erased is None:
+            with self.store.read() as connection:
+                self._erased = erased_rows.erased(connection)
+        if self._erased:
+            page = erased_rows.without_erased(page, self.form.form_id, self._erased)
         if page.rows:
             try:
                 with _no_collector():
@@ -238,7 +245,7 @@ class Mirror:
                 list_files(connection, self.form.form_id, listed, stale)
 
     def _read(self, raw: bytes, digest: bytes) -> Row:
-        if not self._derive:
+        if not self._derive or erased_rows.is_shell(raw):
             return Row(parse_head(raw), raw, digest)
         submission = self._flat.decode(raw)
         return Row(submission.head if isinstance(submission, Placed) else parse_head(raw), raw, digest, submission)
@@ -256,6 +263,20 @@ class Mirror:
         if loads and self._derive and page.count >= WORTH:
             self._flat.get_help()
         return loads
+
+    # ── erasure ──
+
+    def erase(self, root_uuids: Collection[str], change: erased_rows.Change) -> int:
+        """Leave nothing of these submissions but their shells, for good, and *change* what others say; returns how many states changed.
+
+        The file must be vacuumed afterwards. Raises: StoreError.
+        """
+        with self._begin() as connection:
+            self._settle(connection)
+            n = erased_rows.erase(connection, self.form.form_id, root_uuids, change)
+            self._flat.rebuild(connection)
+        self._erased = None
+        return n
 
     # ── reconcile ──
 

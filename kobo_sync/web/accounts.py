@@ -47,11 +47,16 @@ def change_account(act: str) -> Answer:
     return _page(**shown)
 
 
+def _signed() -> dict[str, Any]:
+    """Who changes an account, and when."""
+    return {"now": hall().clock(), "by": person().username}
+
+
 def _add(username: str) -> dict[str, Any]:
     desk, role = hall().accounts, _role("role")
     name, names = request.form.get("name", "").strip()[:255], "names" in request.form
     everywhere = cast(AccountRole, rights.NO_ROLE) if role is None else role
-    accounts.add_user(desk, username, name, everywhere, None, names=names, now=hall().clock())
+    accounts.add_user(desk, username, name, everywhere, None, names=names, **_signed())
     return _link(username)
 
 
@@ -65,24 +70,24 @@ def _change(username: str) -> str:
         role=everywhere,
         names=names or role in accounts.STAFF,
         name=name or username,
-        now=hall().clock(),
+        **_signed(),
     )
     for mission in hall().mission_names():
         right = _role(f"role:{mission}")
         if right:
-            rights.give(desk, username, mission, right, names=f"names:{mission}" in request.form)
+            rights.give(desk, username, mission, right, names=f"names:{mission}" in request.form, **_signed())
         else:
-            rights.withdraw(desk, username, mission)
+            rights.withdraw(desk, username, mission, **_signed())
     return t("Account {name} changed.", name=username)
 
 
 def _close(username: str) -> str:
-    accounts.disable_user(hall().accounts, username, hall().clock())
+    accounts.close_user(hall().accounts, username, **_signed())
     return t("Account {name} closed: its browsers are signed out, its links have ended.", name=username)
 
 
 def _open(username: str) -> str:
-    accounts.disable_user(hall().accounts, username, None)
+    accounts.open_user(hall().accounts, username, **_signed())
     return t("Account {name} opened.", name=username)
 
 

@@ -36,8 +36,10 @@ from kobo_sync.web import (
     form_drafts,
     form_previews,
     forms,
+    journal,
     lists,
     one_time_link,
+    persons,
     phones,
     printing,
     quality,
@@ -112,7 +114,7 @@ def create_app(site: Site) -> Flask:
     of_documents = (deliverables, report, printing)
     for pages in (dashboard, collection, quality, submission, synchronisations, *of_documents, *of_forms):
         pages.add_to(app)
-    for pages in (settings, change_settings, lists, changes):
+    for pages in (settings, change_settings, lists, changes, journal, persons):
         pages.add_to(app)
     doors.add_to(app, csrf)
     if site.federation:

@@ -30,7 +30,7 @@ from kobo_sync.notices.messages import TITLES
 from kobo_sync.service.logs import of_mission
 from kobo_sync.service.missions import Member, Missions
 from kobo_sync.serving import Admission, is_malformed
-from kobo_sync.web import accounts, one_time_link, sign_in
+from kobo_sync.web import accounts, journal, one_time_link, sign_in
 from kobo_sync.web.app import bare_app, behind_proxies, create_app, nameless
 from kobo_sync.web.doors import HOOK_BYTES, age_s, figures, may_measure, unready
 from kobo_sync.web.porter import porter
@@ -210,7 +210,7 @@ def _parts(environ: dict[str, Any]) -> tuple[str, str]:
 
 def add_to(app: Flask, csrf: CSRFProtect) -> None:
     """Add the pages that the missions have in common."""
-    for pages in (sign_in, one_time_link, accounts):
+    for pages in (sign_in, one_time_link, accounts, journal):
         pages.add_to(app)
     app.add_url_rule("/", "start", start)
     app.add_url_rule("/missions", "missions", missions)

@@ -7,14 +7,15 @@ from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
+from kobo_sync.desk import journal
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.form_server import FormServer
 from kobo_sync.language.catalogue import t
 from kobo_sync.language.speaking import spoken
 from kobo_sync.steps.enrol import enrol_phone
-from kobo_sync.steps.phones import server_of_phones
-from kobo_sync.web.site import Answer, site, staff
+from kobo_sync.steps.phones import REVOKE, server_of_phones
+from kobo_sync.web.site import Answer, person, site, staff
 from kobo_sync.web.texts import translate
 
 
@@ -52,6 +53,7 @@ def revoke_phone() -> Answer:
         phone = next((each for each in server.phones() if each.key == key), None)
         if phone:
             server.revoke_phone(key)
+            journal.note(site().mission.desk, REVOKE, key, by=person().username, now=site().clock())
             flash(t("The phone {name} can send nothing more; what it sent stays.", name=phone.name))
     except KoboSyncError as error:
         return _page(refusal=_sentence(error)), 400

@@ -95,7 +95,8 @@ def account() -> Answer:
             flash(_refusal("old", checked.wait_s), "error")
             return render_template("account.html", roles=ROLES), 429 if checked.wait_s else 400
         try:
-            accounts.set_password(desk, user.username, request.form.get("new", ""), hall().names_at_hand())
+            new, near = request.form.get("new", ""), hall().names_at_hand()
+            accounts.set_password(desk, user.username, new, near, by=user.username, now=now)
         except accounts.AccountRefused:
             flash(
                 t(

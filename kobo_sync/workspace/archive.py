@@ -25,7 +25,7 @@ from kobo_sync.workspace.writing import write_atomic
 MANIFEST = "MANIFEST.json"
 SECRETS = "config/secrets.env"
 NAME = re.compile(r"(?P<mission>.+)-(?P<at>\d{8}T\d{6}Z)")
-CHUNK = 1 << 20
+JOURNAL = "journal"  # in the manifest: the journal's head as it was
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,12 @@ def make_backup(
     now: datetime,
     progress: Callable[[int, int], None],
     databases: Mapping[str, Path] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Backup:
     """A new backup in *folder*: databases by SQLite's own online copy, the rest as it lies; the token stays out.
 
-    *databases* are files that stand for those of the state folder, by name: copies of what lies elsewhere.
+    *databases* are files that stand for those of the state folder, by name: copies of what lies elsewhere. *about* goes
+    into the manifest as it is.
 
     The key of the pseudonyms goes in, beside the names that it stands for: all of a backup is its owner's only.
 
@@ -63,7 +65,8 @@ def make_backup(
         sweep(folder, ".making-*")
         staging = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
         entries = _fill(workspace, staging, progress, databases or {})
-        manifest = {"mission": mission, "made_at": now.astimezone(UTC).isoformat(), "files": entries}
+        made_at = now.astimezone(UTC).isoformat()
+        manifest = {"mission": mission, "made_at": made_at, **(about or {}), "files": entries}
         write_atomic(
             staging / MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode(), private=True
         )
@@ -270,6 +273,19 @@ def read_manifest(archive: Path) -> dict[str, str]:
         if pure.is_absolute() or ".." in pure.parts or "\\" in path or not pure.parts:
             raise StoreError(f"{archive} is no backup of ours: it names {path!r}", hint="do not restore it")
     return digests
+
+
+def journal_heads(folder: Path, mission: str) -> dict[str, str]:
+    """Backup of *mission* in *folder* → the journal's head that it has kept; those that kept none are left out."""
+    heads = {}
+    for path in sorted(folder.glob(f"*/{MANIFEST}")):
+        try:
+            manifest = json.loads(path.read_bytes())
+            if manifest["mission"] == mission and JOURNAL in manifest:
+                heads[path.parent.name] = str(manifest[JOURNAL])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no backup, or one that is damaged: `restore` says so
+    return heads
 
 
 def _private(archive: Path) -> set[str]:

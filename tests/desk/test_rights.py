@@ -20,13 +20,13 @@ SENTENCE = "une phrase assez longue"
 def shared(desk: Desk) -> Desk:
     rights.bring_up_rights(desk)
     for username, role in (("maha", "staff"), ("lea", rights.NO_ROLE), ("rachid", "reader")):
-        accounts.add_user(desk, username, "", role, SENTENCE, names=False, now=NOW)  # type: ignore[arg-type]
+        accounts.add_user(desk, username, "", role, SENTENCE, names=False, now=NOW, by="")  # type: ignore[arg-type]
     return desk
 
 
 def test_rights_hold_in_their_mission_alone(shared: Desk) -> None:
-    rights.give(shared, "lea", "nord", "consultant", names=True)
-    rights.give(shared, "rachid", "sud", "staff", names=False)
+    rights.give(shared, "lea", "nord", "consultant", names=True, now=NOW, by="amina")
+    rights.give(shared, "rachid", "sud", "staff", names=False, now=NOW, by="amina")
     people = {each.username: each for each in accounts.users(shared)}
 
     def seen(username: str, mission: str) -> tuple[str, bool] | None:
@@ -38,13 +38,15 @@ def test_rights_hold_in_their_mission_alone(shared: Desk) -> None:
     assert seen("maha", "nord") == ("staff", True)
     assert [user.username for user in rights.users_of(shared, "nord")] == ["lea", "maha", "rachid"]
     assert [user.username for user in rights.users_of(shared, "sud")] == ["maha", "rachid"]
-    assert rights.withdraw(shared, "lea", "nord") and not rights.withdraw(shared, "lea", "nord")
+    assert rights.withdraw(shared, "lea", "nord", now=NOW, by="amina") and not rights.withdraw(
+        shared, "lea", "nord", now=NOW, by="amina"
+    )
     assert seen("lea", "nord") is None
 
 
 def test_a_right_is_an_account_s(shared: Desk) -> None:
     with pytest.raises(AccountRefused, match="no account nobody"):
-        rights.give(shared, "nobody", "nord", "staff", names=False)
+        rights.give(shared, "nobody", "nord", "staff", names=False, now=NOW, by="amina")
 
 
 def test_a_newer_program_s_rights_are_refused_unharmed(shared: Desk) -> None:

@@ -97,7 +97,7 @@ def test_every_setting_and_every_code_is_in_the_operations_guide() -> None:
     for path in (ROOT / "kobo_sync").rglob("*.py"):
         codes |= set(
             re.findall(
-                r'"((?:DATA|PULL|DEPLOY|BUILD|REPORT|DELIVER|EXPORT|ROSTER|BACKUP|PURGE)\d{3})"',
+                r'"((?:AUDIT|DATA|PULL|DEPLOY|BUILD|REPORT|DELIVER|EXPORT|ROSTER|BACKUP|PERSON|PURGE)\d{3})"',
                 path.read_text("utf-8"),
             )
         )

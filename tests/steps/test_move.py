@@ -44,7 +44,7 @@ def moving_team(field_team: Field, postgres: str) -> Iterator[tuple[Field, str]]
     recorded(mission, "pull", pull)
     check(mission)
     accounts.add_user(
-        mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock()
+        mission.desk, "maha", "Maha", "staff", "une phrase bien longue 7", names=True, now=mission.clock(), by=""
     )
     mission.close()
     yield field_team, postgres

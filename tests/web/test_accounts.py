@@ -96,11 +96,11 @@ def _choose_blind(office: Office, link: str) -> Any:
 def test_a_link_ends_with_the_account_or_another_password(office: Office, how: str) -> None:
     link, desk, now = _link(office, "lea"), office.field.mission.desk, office.field.clock()
     if how == "closed":
-        accounts.disable_user(desk, "lea", now)
+        accounts.close_user(desk, "lea", now, "amina")
         assert _act(office.client("amina"), "lien", username="lea").status_code == 400
-        accounts.disable_user(desk, "lea", None)
+        accounts.open_user(desk, "lea", now, "amina")
     else:
-        accounts.set_password(desk, "lea", "deux chèvres et un puits")
+        accounts.set_password(desk, "lea", "deux chèvres et un puits", by="lea", now=now)
     assert office.client().get(link).status_code == 410
 
 
@@ -162,11 +162,11 @@ def test_the_last_administrator_stays(office: Office) -> None:
         refused = _act(client, act, username="amina", role="staff")
         assert refused.status_code == 400 and "dernier compte d’administration" in refused.text
     with pytest.raises(AccountRefused, match="last administrator"):  # nor by command
-        accounts.change_user(desk, "amina", role="reader")
-    accounts.change_user(desk, "maha", role="administrator")
-    accounts.disable_user(desk, "maha", now)
+        accounts.change_user(desk, "amina", role="reader", now=now, by="amina")
+    accounts.change_user(desk, "maha", role="administrator", now=now, by="amina")
+    accounts.close_user(desk, "maha", now, "amina")
     assert _act(client, "fermer", username="amina").status_code == 400  # a closed one is none
-    accounts.disable_user(desk, "maha", None)
+    accounts.open_user(desk, "maha", now, "amina")
     assert _act(client, "changer", username="amina", name="Amina", role="staff").status_code == 302
     assert client.get("/comptes").status_code == 403
 
@@ -204,7 +204,7 @@ def test_with_a_public_address_the_link_is_whole_and_has_a_code_for_phones(offic
 
 def test_in_several_missions_accounts_are_those_of_all_and_rights_of_each(pages: Pages) -> None:  # noqa: F811
     desk, clock = pages.together.federation().desk, pages.together.clock
-    accounts.add_user(desk, "amina", "Amina", "administrator", SENTENCE, names=False, now=clock())
+    accounts.add_user(desk, "amina", "Amina", "administrator", SENTENCE, names=False, now=clock(), by="")
     staff, chief = pages.browser("maha"), pages.browser("amina")
     assert staff.get("/comptes").status_code == 403 and 'href="/comptes"' not in staff.get("/missions").text
     assert 'href="/comptes"' in chief.get("/missions").text and chief.get("/m/nord/comptes").status_code == 404
@@ -220,10 +220,13 @@ def test_in_several_missions_accounts_are_those_of_all_and_rights_of_each(pages:
     data = {"password": NEW, "again": NEW, "csrf_token": token_in(person, link)}
     assert person.post(link, data=data).status_code == 302
     assert person.get("/m/sud/").status_code == 200
+    told = chief.get("/journal").text  # of the accounts in common; each mission has one of its own
+    assert ">lea<" in told and "mission=sud" in told and staff.get("/journal").status_code == 403
+    assert chief.get("/m/nord/journal").status_code == 200
 
 
 def test_a_mission_s_own_administrator_does_not_change_the_accounts_of_all(pages: Pages) -> None:  # noqa: F811
-    desk = pages.together.federation().desk
-    rights.give(desk, "lea", "nord", "administrator", names=False)
+    desk, now = pages.together.federation().desk, pages.together.clock()
+    rights.give(desk, "lea", "nord", "administrator", names=False, now=now, by="amina")
     lea = pages.browser("lea")
     assert lea.get("/m/nord/").status_code == 200 and lea.get("/comptes").status_code == 403

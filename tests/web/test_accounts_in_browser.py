@@ -28,7 +28,7 @@ def test_the_pages_fit_and_axe_has_no_complaint(
     office: Office, pages: str, browser: Browser, size: str, language: str, scheme: Scheme  # noqa: F811
 ) -> None:  # fmt: skip
     desk, now = office.field.mission.desk, office.field.clock()
-    accounts.disable_user(desk, "rachid", now)
+    accounts.close_user(desk, "rachid", now, "amina")
     page = _signed_in(browser, pages, "amina", size, language, scheme)
     page.goto(f"{pages}/comptes")
     for closed in page.query_selector_all("details:not([open]) > summary"):

@@ -201,7 +201,7 @@ def test_a_copied_cookie_is_worth_nothing_after_signing_out(office: Office) -> N
 
 def test_a_closed_account_is_out_at_once(office: Office) -> None:
     client = office.client("lea")
-    accounts.disable_user(office.field.mission.desk, "lea", office.field.clock())
+    accounts.close_user(office.field.mission.desk, "lea", office.field.clock(), "amina")
     assert client.get("/").status_code == 302
 
 

@@ -70,10 +70,10 @@ def pages(made_once: Path, tmp_path: Path) -> Iterator[Pages]:
     for username in ("maha", "lea", "karim", "rachid", "personne"):
         role = "staff" if username == "maha" else rights.NO_ROLE
         accounts.add_user(
-            federation.desk, username, username.title(), role, SENTENCE, names=False, now=together.clock()
+            federation.desk, username, username.title(), role, SENTENCE, names=False, now=together.clock(), by=""
         )  # type: ignore[arg-type]
     for username, mission, given in RIGHTS:
-        rights.give(federation.desk, username, mission, given, names=False)
+        rights.give(federation.desk, username, mission, given, names=False, now=together.clock(), by="")
     made = Pages(together, together.start(jobs=False))
     yield made
     made.app.close()
@@ -134,9 +134,9 @@ def test_a_right_is_one_of_its_mission_and_ends_at_once(pages: Pages) -> None:
     desk = pages.missions.federation.desk
     assert client.get("/m/nord/").status_code == 200
     assert client.get("/m/nord/reglages").status_code == 403
-    rights.give(desk, "rachid", "nord", "staff", names=False)
+    rights.give(desk, "rachid", "nord", "staff", names=False, now=pages.together.clock(), by="maha")
     assert client.get("/m/nord/reglages").status_code == 200
-    rights.withdraw(desk, "rachid", "nord")
+    rights.withdraw(desk, "rachid", "nord", now=pages.together.clock(), by="maha")
     assert client.get("/m/nord/").status_code == 404
 
 
@@ -176,7 +176,7 @@ def test_a_link_opens_the_file_of_its_own_mission_alone(pages: Pages) -> None:
     taken = stranger.get(address)
     assert taken.status_code == 200
     assert stranger.get(address.replace("nord", "sud")).status_code == 410
-    rights.withdraw(pages.missions.federation.desk, "lea", "nord")
+    rights.withdraw(pages.missions.federation.desk, "lea", "nord", now=pages.together.clock(), by="maha")
     assert stranger.get(address).status_code == 410
 
 
@@ -231,7 +231,9 @@ def test_behind_a_proxy_on_this_machine_nobody_is_taken_for_this_machine(pages: 
 def test_a_mission_at_fault_says_why_to_those_who_can_mend_it(pages: Pages) -> None:
     page = pages.browser("maha").get("/m/casse/")
     assert page.status_code == 503 and "TOML" in page.text
-    rights.give(pages.missions.federation.desk, "rachid", "casse", "reader", names=False)
+    rights.give(
+        pages.missions.federation.desk, "rachid", "casse", "reader", names=False, now=pages.together.clock(), by="maha"
+    )
     page = pages.browser("rachid").get("/m/casse/")
     assert page.status_code == 503 and "TOML" not in page.text
     toml = pages.together.root / "casse" / "config" / "mission.toml"

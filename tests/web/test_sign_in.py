@@ -107,9 +107,9 @@ def test_the_passwords_that_are_tried_first_are_refused_wherever_one_is_set(offi
     """Part 7, B9: on the pages and by command; words in French, English, Arabic, names at hand, keys in a row."""
     desk, now = office.field.mission.desk, office.field.clock()
     with pytest.raises(AccountRefused, match="easy to guess"):
-        accounts.add_user(desk, "nouvelle", "Nora Benali", "reader", password, names=False, now=now)
+        accounts.add_user(desk, "nouvelle", "Nora Benali", "reader", password, names=False, now=now, by="")
     client = office.client("nora")
-    accounts.change_user(desk, "nora", name="Nora Benali")
+    accounts.change_user(desk, "nora", name="Nora Benali", now=now, by="amina")
     refused: Any = post(client, "/compte", "/compte", old=SENTENCE, new=password)
     assert refused.status_code == 400
     assert accounts.check(desk, "nora", SENTENCE, "127.0.0.1", now).user is not None
@@ -128,13 +128,13 @@ def test_the_links_of_who_may_share_no_more_are_closed(office: Office, how: str)
     assert office.client().get(link).status_code == 200
     desk, now = office.field.mission.desk, office.field.clock()
     if how == "closed":
-        accounts.disable_user(desk, "lea", now)
+        accounts.close_user(desk, "lea", now, "amina")
     else:
-        accounts.change_user(desk, "lea", role="reader", now=now)
+        accounts.change_user(desk, "lea", role="reader", now=now, by="amina")
     assert office.client().get(link).status_code == 410
     assert all(share.revoked_at for share in share_links.shares(desk))
-    accounts.disable_user(desk, "lea", None)
-    accounts.change_user(desk, "lea", role="consultant")
+    accounts.open_user(desk, "lea", now, "amina")
+    accounts.change_user(desk, "lea", role="consultant", now=now, by="amina")
     assert office.client().get(link).status_code == 410  # nor do they open again
 
 

@@ -7,13 +7,12 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from kobo_sync.analysis.quoting import Reader
 from kobo_sync.config.file_names import DATA, NOMINATIVE
 from kobo_sync.mission.mission import Mission
 from kobo_sync.workspace.folders import ASIDE, BACKUPS, TOLD, Workspace
@@ -40,6 +39,14 @@ _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # .xls: its texts cannot be told from the r
 _MOST_BYTES = 200_000_000  # of a file that is looked into
 
 
+class Texts(Protocol):
+    """What takes people out of texts."""
+
+    def registered(self, text: str, /) -> str:
+        """*text* without them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Places:
     """*removed*: files that go, with the SHA-256 that a manifest knows of them; *named*: those that people made or edited, and that name somebody."""
@@ -48,15 +55,17 @@ class Places:
     named: tuple[Path, ...]
 
 
-def places_of(mission: Mission, reader: Reader) -> Places:
-    """Every file of the workspace that has to go, or that names somebody whom *reader* knows.
+def places_of(mission: Mission, reader: Texts, *, keep: Sequence[Path] = ()) -> Places:
+    """Every file of the workspace that has to go but those to *keep*, or that names somebody whom *reader* knows.
 
     What was built goes where it names somebody or cannot be read: the next build and export make it anew. What people edited or put
     there stays, and is named.
     """
     workspace = mission.workspace
     digests = _digests(workspace)
-    removed = {path: digests.get(path, "") for path in (workspace.expected_roster, workspace.pseudonyms)}
+    removed = {
+        path: digests.get(path, "") for path in (workspace.expected_roster, workspace.pseudonyms) if path not in keep
+    }
     for pattern in NOMINATIVE_PATHS:
         removed |= {path: digests.get(path, "") for path in workspace.out.glob(pattern)}
     removed |= dict.fromkeys((workspace.state / PREVIEWS).glob("**/*"), "")
@@ -109,6 +118,14 @@ def _files(path: Path) -> Mapping[str, Any]:
     return files if isinstance(files, dict) else {}
 
 
+def name_in(workspace: Workspace, path: Path) -> str:
+    """What people are told a file of the workspace is called: its path from the folder that it lies in."""
+    for folder in (workspace.out, workspace.state, workspace.root):
+        if path.is_relative_to(folder):
+            return str(path.relative_to(folder).as_posix())
+    return path.name
+
+
 def told_sets(workspace: Workspace) -> Path:
     """What the paper of changes was told last."""
     return workspace.state / TOLD
@@ -126,7 +143,7 @@ def backups_of(mission: Mission) -> list[Path]:
 # ── read ────────────────────────────────────────────────────────────────────
 
 
-def _is_of_people(earlier: Path, reader: Reader) -> bool:
+def _is_of_people(earlier: Path, reader: Texts) -> bool:
     """Whether a file that a page kept names somebody, or is a list of enumerators: what it was is seen by how it begins."""
     try:
         with earlier.open("rb") as file:
@@ -140,7 +157,7 @@ def _is_of_people(earlier: Path, reader: Reader) -> bool:
     return _names_somebody(earlier, reader, f"earlier{ending}")
 
 
-def _names_somebody(path: Path, reader: Reader, name: str = "") -> bool:
+def _names_somebody(path: Path, reader: Texts, name: str = "") -> bool:
     if path.suffix.lower() in _UNREADABLE:
         return True
     try:

@@ -1,0 +1,115 @@
+"""The journal through a mission's life: runs, backups, a restored backup, the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Field
+
+from kobo_sync.desk import journal
+from kobo_sync.mission.mission import Mission, operator
+from kobo_sync.mission.run_log import recorded
+from kobo_sync.steps.audit import HeadRefused, head_of, heads_in_backups, verified
+from kobo_sync.steps.backup import backup
+from kobo_sync.steps.pull import pull
+from kobo_sync.steps.purge import purge
+from kobo_sync.steps.restore import restore
+from kobo_sync.workspace.folders import find
+
+
+def _verified(mission: Mission) -> list[tuple[str, str]]:
+    report = verified(mission.desk, heads_in_backups(mission), mission.clock)
+    return [(each.rule, each.severity) for each in report.findings]
+
+
+def _audit(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "NO_COLOR": "1", "KOBO_SYNC_LANG": "en", "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "kobo_sync", "audit", "--workspace", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+
+
+def test_runs_name_who_began_them_and_the_line_of_a_command_names_the_systems_user(field_team: Field) -> None:
+    mission = field_team.mission
+    recorded(mission, "pull", pull)
+    entry = journal.entries(mission.desk, acts=["pull"])[0]
+    assert entry.by == mission.doer == operator() and "@" in entry.by
+    deployed = journal.entries(mission.desk, acts=["deploy"])
+    assert {each.subject for each in deployed} >= {"personnes", "visites"}
+
+
+def test_a_backup_keeps_the_head_and_a_cut_is_found_by_it(field_team: Field) -> None:
+    mission = field_team.mission
+    recorded(mission, "pull", pull)
+    recorded(mission, "backup", backup)
+    (head,) = heads_in_backups(mission).values()
+    assert head == journal.head(mission.desk) and _verified(mission) == []
+    with mission.desk.begin() as connection:
+        connection.execute(journal.J.delete().where(journal.J.c.number == head.number))
+    assert _verified(mission) == [("AUDIT003", "error")]
+
+
+def test_a_backup_that_is_put_back_has_its_journal_which_says_so(field_team: Field, tmp_path: Path) -> None:
+    mission, clock = field_team.mission, field_team.clock
+    recorded(mission, "backup", lambda opened: backup(opened, output=tmp_path / "elsewhere"))
+    (older,) = (tmp_path / "elsewhere").iterdir()
+    head = journal.head(mission.desk)
+    recorded(mission, "pull", pull)
+    clock.forward(seconds=2)
+    recorded(mission, "backup", backup)
+    mission.close()
+    clock.forward(seconds=2)
+    restore(older, mission.workspace.root, force=True, now=clock.now)
+    back = Mission(find(mission.workspace.root), mission.environ, clock, server=mission.server)
+    (told,) = journal.entries(back.desk, acts=["restore"])
+    assert (told.subject, told.by) == (older.name, operator()) and told.number == head.number + 1
+    assert _verified(back) == [("AUDIT003", "warning")]  # the backup made of the journal that was replaced
+    back.close()
+
+
+def test_a_purge_is_told_and_alters_nothing(field_team: Field) -> None:
+    mission = field_team.mission
+    recorded(mission, "pull", pull)
+    head = journal.head(mission.desk)
+    mission.close()
+    toml = mission.workspace.root / "config" / "mission.toml"
+    toml.write_text(toml.read_text("utf-8") + "\n[retention]\npersonal_months = 0\n", "utf-8")
+    mission = field_team.reopen()
+    field_team.clock.now = field_team.clock.now.replace(year=field_team.clock.now.year + 1)
+    recorded(mission, "purge", purge)
+    (erased,) = journal.entries(mission.desk, acts=["erase"])
+    assert (mission.workspace.state / "receipts" / erased.subject).is_file()
+    assert not list(journal.breaks(mission.desk, {"before": head}))
+
+
+def test_the_command_lists_filters_verifies_and_exits_1_where_it_breaks(field_team: Field) -> None:
+    mission = field_team.mission
+    recorded(mission, "pull", pull)
+    root, head = mission.workspace.root, journal.head(mission.desk)
+    listed = _audit(root, "--act", "pull")
+    assert listed.returncode == 0 and operator() in listed.stdout and "run " in listed.stdout
+    assert len(listed.stdout.splitlines()) == 1
+    entries: Any = json.loads(_audit(root, "--json", "--limit", "1").stdout)
+    assert [(each["act"], each["sha256"]) for each in entries] == [("pull", head.sha256)]
+    assert _audit(root, "--head").stdout.strip() == str(head)
+    whole = _audit(root, "--verify", "--expect", str(head))
+    assert whole.returncode == 0 and "nothing of it was changed" in whole.stdout
+    with mission.desk.begin() as connection:
+        connection.execute(journal.J.update().where(journal.J.c.number == 1).values(by="maha"))
+    broken = _audit(root, "--verify")
+    assert broken.returncode == 1 and "AUDIT002" in broken.stderr and "→" in broken.stderr
+    refused = _audit(root, "--verify", "--expect", "7:abc")
+    assert refused.returncode == 2 and "no head of a journal" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_a_head_is_read_as_it_was_printed_or_refused() -> None:
+    text = "12:" + "0f" * 32
+    assert str(head_of(f" {text}\n")) == text
+    for wrong in ("", "12", "x:" + "0f" * 32, "12:" + "0F" * 32, "12:0f"):
+        with pytest.raises(HeadRefused):
+            head_of(wrong)
