@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ def peak_mb(pid: int | str = "self") -> float:
 
 def children() -> list[int]:
     """The processes that this one started and that live."""
-    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    pids = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            pids += [int(pid) for pid in (task / "children").read_text().split()]
+    return pids
 
 
 def whole_process(command: Sequence[str], **options: Any) -> dict[str, float]:
