@@ -20,6 +20,7 @@ class Features:
     keeps_lists: bool = False  # by themselves, so that a change of theirs needs no new version of a form
     counts_doubles: bool = True  # a submission that is listed twice counts twice
     replaces_files: bool = False  # other bytes may come under a file's name
+    trash_days: int = 0  # how long what is deleted can be brought back
 
 
 KOBOTOOLBOX = Features("KoboToolbox", ("KOBO_TOKEN",))  # a field station as well
@@ -35,4 +36,5 @@ ODK_CENTRAL = Features(
     keeps_lists=True,
     counts_doubles=False,
     replaces_files=True,
+    trash_days=30,
 )

@@ -165,8 +165,8 @@ def erase_upstream(mission: Mission) -> Report:
             findings.append(
                 Finding("PERSON003", "error", form_id, message, "delete them there by hand", form_id=form_id)
             )
-    if mission.is_central and counts["deleted"]:
-        hint = "Central keeps what is deleted for 30 days in its trash, then erases it"
+    if (days := mission.features.trash_days) and counts["deleted"]:
+        hint = f"{mission.features.name} keeps what is deleted for {days} days in its trash, then erases it"
         findings.append(Finding("PERSON002", "info", "the server", "what was erased here may still lie there", hint))
     return mission.report(
         "person", started_at, dict(counts), findings, lines or ["nothing that was erased here is on the server"]
