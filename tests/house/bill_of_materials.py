@@ -54,6 +54,7 @@ _WORDS = {  # how distributions without a licence expression call theirs
 _READ = {  # in their licence files: their metadata do not say
     "jquery-touchswipe": "MIT OR GPL-2.0-only",
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",
+    "pyrage": "MIT",
     "pyxform": "BSD-2-Clause",
 }
 
