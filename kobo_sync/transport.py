@@ -142,7 +142,8 @@ def _reason(error: BaseException) -> tuple[str, str]:
             return message, hint
         cause = _inner(cause) if cause else None
     message = f"no whole answer ({type(error).__name__})"
-    return message, "check the address, the network and that the server is up"
+    hint = "check the address, the network and that the server is up"
+    return message, hint
 
 
 def _inner(error: BaseException) -> BaseException | None:
