@@ -74,7 +74,7 @@ def test_by_keyboard_alone_a_person_gets_an_account_and_comes_in(
     go_to(".menu a[href='/comptes']")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{pages}/comptes")
-    go_to("details summary")
+    go_to("main details summary")  # not the menu
     page.keyboard.press("Enter")
     go_to("#new-username")
     page.keyboard.type("zineb")
