@@ -377,7 +377,15 @@ def _wrong_quotas(config: Config) -> Iterator[_Complaint]:
 
 def _wrong_days(config: Config) -> Iterator[_Complaint]:
     """Sessions of a day that a zone has not."""
+    codes = [session.code for session in config.sessions]
     for at, session in enumerate(config.sessions):
+        if session.code in codes[:at]:
+            yield (
+                f"sessions.{at}.code",
+                (f"{session.code!r} is the code of two sessions", "give each a code of its own"),
+            )
+        if session.starts and session.ends and session.ends <= session.starts:
+            yield f"sessions.{at}.ends", ("the session ends before it starts", "correct one of the two hours")
         for zone in config.zones:
             if session.days and max(session.days) > len(zone.days):
                 hint = f"give the zone its days in {ZONES_FILE}, column days, or correct the session's days"

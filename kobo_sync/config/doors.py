@@ -59,7 +59,7 @@ class Server(Settings):
 
     kind: Literal["kobotoolbox", "odk-central"] = "kobotoolbox"
     url: Origin | Literal[""] = ""
-    project: int | None = Field(default=None, ge=1)
+    project: int | None = Field(default=None, ge=1, le=2_147_483_647)
     kf: Origin
     kc: Origin
     assets: dict[str, str] = {}

@@ -13,5 +13,7 @@ NOTHING_BEFORE = "0" * 64  # what the first entry continues
 
 def seal(before: str, number: int, at: str, by: str, act: str, subject: str, details: str) -> str:
     """The SHA-256 of an entry; *before* is that of the entry before it, *at* and *details* are as the database keeps them."""
-    said = json.dumps([before, number, at, by, act, subject, details], ensure_ascii=True, separators=(",", ":"))
+    fields = [before, number, at, by, act, subject, details]
+    # `default`: a field that somebody changed to bytes is none of ours, and fits nothing.
+    said = json.dumps(fields, ensure_ascii=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(said.encode("ascii")).hexdigest()

@@ -23,6 +23,7 @@ from kobo_sync.desk.database import Desk
 J = schema.journal
 LOCK = "journal"
 ROWS_AT_ONCE = 5_000
+NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of an entry whose own cannot be read: `breaks` tells
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def entries(
     before: int | None = None,
 ) -> list[Entry]:
     """The newest entries first: of *since* or later, by *by*, of one of *acts*, with a smaller number than *before*; None: all."""
-    query = sa.select(J).order_by(J.c.number.desc()).limit(limit)
+    query = sa.select(*_as_kept()).order_by(J.c.number.desc()).limit(limit)
     if since is not None:
         query = query.where(J.c.at >= since)
     if by:
@@ -167,9 +168,14 @@ def breaks(desk: Desk, heads: Mapping[str, Head]) -> Iterator[Break]:
             yield from (Break("cut", at, at, where) for where, _ in awaited[at])
 
 
+def _as_kept() -> list[sa.ColumnElement[Any]]:
+    """The journal's columns, the moment as it is kept: one that somebody changed to no moment can be looked at all the same."""
+    return [sa.type_coerce(column, sa.Text()).label("at") if column.name == "at" else column for column in J.c]
+
+
 def _rows(connection: sa.Connection) -> Iterator[Any]:
     """The entries in their order, their moments as they are kept."""
-    columns = [sa.type_coerce(column, sa.Text()).label("at") if column.name == "at" else column for column in J.c]
+    columns = _as_kept()
     last: int | None = None
     while True:
         query = sa.select(*columns).order_by(J.c.number).limit(ROWS_AT_ONCE)
@@ -184,5 +190,9 @@ def _entry(row: Any) -> Entry:
     try:
         details = json.loads(row.details) if row.details else {}
     except ValueError:  # changed by somebody: `breaks` tells
-        details = {"": row.details}
-    return Entry(row.number, row.at, row.by, row.act, row.subject, details, row.sha256)
+        details = {"": str(row.details)}
+    try:
+        at = datetime.fromisoformat(row.at)
+    except (TypeError, ValueError):
+        at = NO_MOMENT
+    return Entry(row.number, at, row.by, row.act, row.subject, details, row.sha256)

@@ -104,6 +104,7 @@ RULE_TITLES: Mapping[str, str] = {
     "PULL014": later("Characters not kept"),
     "PULL015": later("Received files lost"),
     "PULL016": later("Place of attached files missing"),
+    "PULL017": later("Form that is no longer seen"),
     "PERSON001": later("File about a person"),
     "PERSON002": later("Another place that may hold the person"),
     "PERSON003": later("Rows still on the server"),

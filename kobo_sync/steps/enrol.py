@@ -14,6 +14,7 @@ from kobo_sync.config.doors import leads_here
 from kobo_sync.config.file_names import FileName
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.config.lists import read_csv
+from kobo_sync.desk import journal
 from kobo_sync.documents.pdf.badges import Badge, badges_pdf, enrolment_pdf, has_room
 from kobo_sync.documents.pdf.barcodes import qr_png
 from kobo_sync.documents.script import is_arabic
@@ -26,6 +27,7 @@ from kobo_sync.steps.phones import server_of_phones
 from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
+ENROL = "enrol_phone"  # as the journal calls it
 BLANK, _NOWHERE = FileName("vierges", "blank"), FileName("sans-zone", "without-zone")  # in the file names of badges
 _USER = re.compile(r"[\w.@+-]{1,64}")
 
@@ -124,6 +126,9 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
         hint = f"give --zone, or the column zone: {codes}"
         raise ConfigError(message, file=MISSION_FILE, key="roster.by_zone", hint=hint)
     phone = server_of_phones(mission).add_phone(account, zone if by_zone else "")
+    journal.note(
+        mission.desk, ENROL, account, by=mission.doer, now=mission.clock(), **({"zone": zone} if by_zone else {})
+    )
     project = config.programme or config.title
     return payload(settings(phone.server_url, "", project=project, language=language, metadata_username=account))
 

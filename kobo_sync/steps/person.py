@@ -189,7 +189,10 @@ def _checked(code: str) -> str:
 
 
 def _nobody(code: str) -> NobodyThere:
-    return NobodyThere(f"nothing is held about {code}", hint="write the code as the roster has it, with its capitals")
+    return NobodyThere(
+        "nothing is held about a participant of that code",
+        hint="write the code as the roster has it, with its capitals",
+    )
 
 
 def _held(mission: Mission, code: str) -> Holdings:

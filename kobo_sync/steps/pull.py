@@ -81,6 +81,7 @@ def pull(
         if not asset_uid:
             is_told = len(findings) > n_findings
             lines.append(f"{form_id}: not pulled" if is_told else projects.absence(form_id))
+            findings += [] if is_told else _no_longer_seen(mission, form_id)
             continue
         tally = Tally()
         with one_form(form_id, findings, lines, "not pulled", lambda: lives(client)):
@@ -117,6 +118,14 @@ def rebuild(mission: Mission, *, form_ids: Sequence[str] = ()) -> Report:
             lines.append(f"{form_id}: tables derived again from {n} submissions")
             findings += _misshapen(mirror)
     return mission.report("pull", started_at, counts, findings, lines)
+
+
+def _no_longer_seen(mission: Mission, form_id: str) -> list[Finding]:
+    """A form of which rows are held, and that the account sees no more: another project is named, or a right was taken away."""
+    n_live = sum(holding.n_live for holding in mission.store.holdings([form_id]))
+    message = f"{n_live} submissions are held, and the account no longer sees the form on the server"
+    hint = "look at the server's address and project in config/mission.toml, and at the account's rights; nothing here is lost"
+    return [Finding("PULL017", "error", form_id, message, hint, form_id=form_id)] if n_live else []
 
 
 # ── one form ──

@@ -16,6 +16,7 @@ from kobo_sync.language.catalogue import later, t
 from kobo_sync.model import Report
 from kobo_sync.notices.messages import TITLES
 from kobo_sync.steps.audit import heads_in_backups, verified
+from kobo_sync.steps.enrol import ENROL
 from kobo_sync.steps.person import ERASE, SHOW, UPSTREAM
 from kobo_sync.steps.phones import REVOKE
 from kobo_sync.web.site import Answer, Site, administrators, hall
@@ -33,6 +34,7 @@ ACTS: Mapping[str, str] = {
     "account": later("Change of an account"),
     "sign_in": later("Sign-in"),
     "erase": later("Data erased for good"),
+    ENROL: later("Phone enrolled"),
     REVOKE: later("Right of a phone ended"),
     SHOW: later("All that is held about a person handed out"),
     ERASE: later("Person erased"),

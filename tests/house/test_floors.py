@@ -181,7 +181,9 @@ def test_pure_folders_are_pure(module: str) -> None:
     assert not impure, f"{module}: {impure}"
 
 
-@pytest.mark.parametrize("folder", ["analysis", "checks", "deliverables", "documents", "notices", "steps", "store", "web"])
+@pytest.mark.parametrize(
+    "folder", ["analysis", "checks", "deliverables", "documents", "notices", "steps", "store", "web"]
+)
 def test_what_a_server_has_is_asked_and_never_which_it_is(folder: str) -> None:
     """Part 12, 1: they know neither KoboToolbox nor ODK Central, but what their kinds have (`server_kinds`)."""
     asking = [path.name for path in (PACKAGE / folder).rglob("*.py") if "is_central" in path.read_text("utf-8")]
