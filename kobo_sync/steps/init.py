@@ -28,7 +28,7 @@ from kobo_sync.config.lists import read_csv
 from kobo_sync.config.zones import is_reserved
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.tailoring import tailored
-from kobo_sync.language.catalogue import t
+from kobo_sync.language.catalogue import later, t
 from kobo_sync.language.speaking import LANGUAGES, Code, speaking
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
@@ -39,6 +39,13 @@ LAUNCHERS = {"linux": "kobo-sync.desktop", "darwin": "kobo-sync.command", "win32
 RENAMED = {"gitignore": ".gitignore"}  # a real .gitignore would hide files from the package
 STARTER_ZONES = (frozenset({"zone_a", "zone_b"}), frozenset({"site_a", "site_b"}))
 _SERVERS = {"kf.kobotoolbox.org": "https://kc.kobotoolbox.org", "eu.kobotoolbox.org": "https://kc-eu.kobotoolbox.org"}
+_TITLES: Mapping[Template, str] = {  # what a mission is called until somebody writes its own: it stands in documents
+    "training": later("My mission"),
+    "survey": later("My survey"),
+    "distribution": later("My distribution"),
+    "empty": later("My mission"),
+}
+_ORGANISATION = later("My organisation")
 _COMMENTED = (MISSION_FILE, "config/secrets.env.example", "config/demo.toml")
 _GUIDE = re.compile(r"docs/guide\.(\w+)\.md")
 _ABOUT_EXPORTS = "exports/README.md"
@@ -173,6 +180,10 @@ def _settings(new: NewMission, starter: str, folder: str) -> str:
     _keep_languages(document, [*new.form_languages, new.documents])
     mission = document["mission"]
     mission["languages"], mission["documents"] = list(new.form_languages), new.documents
+    with speaking(new.documents):
+        mission["title"] = t(_TITLES[new.template])
+        for organisation in document["organisations"]:
+            organisation["name"] = t(_ORGANISATION)
     for key in ("title", "timezone"):
         if value := getattr(new, key):
             mission[key] = value

@@ -102,6 +102,17 @@ def test_zones_groups_and_dates_of_ones_own(tmp_path: Path) -> None:
     assert [each.findings for each in lint_mission(mission)] == [()] * 3
 
 
+@pytest.mark.parametrize("template", ["training", "survey", "distribution", "empty"])
+def test_a_mission_in_another_language_has_no_french_name(template: Template, tmp_path: Path) -> None:
+    for language in ("en", "ar"):
+        init(tmp_path / language, NewMission(template=template, documents=language))
+        config = opened(tmp_path / language).config
+        names = [config.mission.title, *(each.name for each in config.organisations)]
+        assert not any(name.startswith(("Ma ", "Mon ")) for name in names), names
+    init(tmp_path / "fr", NewMission(template=template))
+    assert opened(tmp_path / "fr").config.organisations[0].name == "Mon organisation"
+
+
 def test_sixty_zones_get_codes_and_prefixes_that_all_differ(tmp_path: Path) -> None:
     init(tmp_path / "m", NewMission(zones=[f"Douar de l’Oued n° {n}" for n in range(60)]))
     zones = opened(tmp_path / "m").config.zones
