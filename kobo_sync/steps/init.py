@@ -98,7 +98,8 @@ def init(folder: Path, new: NewMission | None = None) -> list[str]:
     contents = _contents(new)
     if MISSION_FILE not in contents:
         raise ConfigError("the starter is incomplete", file=MISSION_FILE, hint="install kobo-sync again")
-    contents[ZONES_FILE] = (new.zones_csv or _zones(new, contents[ZONES_FILE].decode())).encode()
+    starter = contents[ZONES_FILE].decode()
+    contents[ZONES_FILE] = (_with_prefixes(new.zones_csv, starter) if new.zones_csv else _zones(new, starter)).encode()
     contents[MISSION_FILE] = _settings(new, contents[MISSION_FILE].decode(), folder.resolve().name).encode()
     lists = {name: content.decode() for name, content in contents.items() if name.endswith(".csv")}
     settings = contents[MISSION_FILE].decode()
@@ -263,6 +264,26 @@ def _zones(new: NewMission, starter: str) -> str:
     writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+    return out.getvalue()
+
+
+def _with_prefixes(zones_csv: str, starter: str) -> str:
+    """A list of zones that somebody has, as it is; where the starter's forms make codes of a zone's prefix, and it lacks some, with them."""
+    rows = read_csv(zones_csv, ZONES_FILE, required=("code",))
+    if "prefix" not in starter.partition("\n")[0].split(",") or all(row.get("prefix", "").strip() for row in rows):
+        return zones_csv
+    drawn = _prefixes([row["code"] for row in rows])
+    taken = {row["prefix"] for row in rows if row.get("prefix", "").strip()}
+    free = iter(each for each in (*drawn, *_prefixes([f"z{n}" for n in range(len(rows) * 2)])) if each not in taken)
+    columns = [*dict.fromkeys([*rows[0], "prefix"])]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row, own in zip(rows, drawn, strict=True):
+        if not row.get("prefix", "").strip():
+            row["prefix"] = own if own not in taken else next(free)
+            taken.add(row["prefix"])
+        writer.writerow(row)
     return out.getvalue()
 
 

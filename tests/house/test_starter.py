@@ -18,6 +18,7 @@ from kobo_sync.config.comments import comments_of, with_comments
 from kobo_sync.errors import ConfigError
 from kobo_sync.language.speaking import LANGUAGES, Code
 from kobo_sync.mission.mission import Mission
+from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.init import TEMPLATES, NewMission, Template, init, server_for_phones
 from kobo_sync.steps.lint import lint_mission
 from kobo_sync.workspace.folders import find
@@ -100,6 +101,18 @@ def test_zones_groups_and_dates_of_ones_own(tmp_path: Path) -> None:
     assert [choice.name for choice in form.choices["groupe"]] == ["women_s_committees", "men"]
     assert (form.title, form.default_language) == ("Registration of participants", "en")
     assert [each.findings for each in lint_mission(mission)] == [()] * 3
+
+
+def test_zones_of_a_list_get_the_prefixes_that_it_lacks(tmp_path: Path) -> None:
+    """Without them two zones would give their participants the same codes."""
+    text = "code,label_fr,prefix\nnord,Nord,\nnordest,Nord-est,NOR\nsud,Sud,\n"
+    init(tmp_path / "m", NewMission(zones_csv=text))
+    mission = opened(tmp_path / "m")
+    prefixes = [zone.extra["prefix"] for zone in mission.config.zones]
+    assert prefixes[1] == "NOR" and len(set(prefixes)) == 3 and all(prefixes)
+    path = tmp_path / "m" / "config" / "zones.csv"
+    path.write_text(path.read_text("utf-8").replace("NOR", ""), "utf-8")
+    assert any("get the same codes" in line for line in doctor(opened(tmp_path / "m")).lines)
 
 
 @pytest.mark.parametrize("template", ["training", "survey", "distribution", "empty"])
