@@ -92,7 +92,7 @@ def strays(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def in_zone(field: Field, code: str) -> list[object]:
-    content = (field.mission.workspace.out / code / "donnees.xlsx").read_bytes()
+    content = (field.mission.workspace.out / code / "data.xlsx").read_bytes()
     return sorted(rows(content, "visits", "rooms"))  # type: ignore[type-var]
 
 
@@ -135,7 +135,7 @@ def test_the_first_item_of_a_repeat_that_answers_tells_the_zone(tmp_path: Path, 
         ]
         build(field.mission)
         assert in_zone(field, "north") == [1, 3] and in_zone(field, "south") == [2]
-        content = (field.mission.workspace.out / "south" / "donnees.xlsx").read_bytes()
+        content = (field.mission.workspace.out / "south" / "data.xlsx").read_bytes()
         assert rows(content, "visits__plots", "n_trees") == [2, 2]
 
 
@@ -154,11 +154,11 @@ def test_a_survey_of_no_zones_is_told_as_a_whole(tmp_path: Path, database: str, 
             assert not report.has_errors, report.findings
         out = field.mission.workspace.out
         assert sorted(path.name for path in (out / "mission").iterdir() if path.suffix != ".json") == [
-            "donnees.xlsx",
-            "fiche-zone.pdf",
-            "qualite-donnees.docx",
+            "data-quality.docx",
+            "data.xlsx",
+            "zone-sheet.pdf",
         ]
-        sheet = ["pdftotext", str(out / "mission" / "fiche-zone.pdf"), "-"]
+        sheet = ["pdftotext", str(out / "mission" / "zone-sheet.pdf"), "-"]
         page = subprocess.run(sheet, capture_output=True, text=True, check=True).stdout
         assert "Summary" in page and "n = 12" in page.replace("\u00a0", " ") and "zone" not in page.lower()
         assert [path.name for path in sorted(out.glob("*.zip"))] == ["mission.zip"]
