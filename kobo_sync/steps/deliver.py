@@ -97,11 +97,11 @@ def _write_zip(mission: Mission, target: Path, content: bytes, *, nominative: bo
     sealed = target.with_name(f"{target.name}{SUFFIX}")
     if nominative and encryption.seals_nominative:
         write_atomic(sealed, encrypted(content, encryption.recipients), private=True)
-        target.unlink(missing_ok=True)  # one of before that anybody can open
+        remove(target)  # one of before that anybody can open
         return sealed
     write_atomic(target, content, private=nominative)
     if nominative:
-        sealed.unlink(missing_ok=True)
+        remove(sealed)
     return target
 
 

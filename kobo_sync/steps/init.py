@@ -10,7 +10,7 @@ import secrets
 import string
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib import resources
@@ -272,18 +272,14 @@ def _with_prefixes(zones_csv: str, starter: str) -> str:
     rows = read_csv(zones_csv, ZONES_FILE, required=("code",))
     if "prefix" not in starter.partition("\n")[0].split(",") or all(row.get("prefix", "").strip() for row in rows):
         return zones_csv
-    drawn = _prefixes([row["code"] for row in rows])
-    taken = {row["prefix"] for row in rows if row.get("prefix", "").strip()}
-    free = iter(each for each in (*drawn, *_prefixes([f"z{n}" for n in range(len(rows) * 2)])) if each not in taken)
-    columns = [*dict.fromkeys([*rows[0], "prefix"])]
+    lacking = [row for row in rows if not row.get("prefix", "").strip()]
+    taken = {row["prefix"].strip() for row in rows if row not in lacking}
+    for row, own in zip(lacking, _prefixes([row["code"] for row in lacking], taken), strict=True):
+        row["prefix"] = own
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(out, list(dict.fromkeys([*rows[0], "prefix"])), restval="", lineterminator="\n")
     writer.writeheader()
-    for row, own in zip(rows, drawn, strict=True):
-        if not row.get("prefix", "").strip():
-            row["prefix"] = own if own not in taken else next(free)
-            taken.add(row["prefix"])
-        writer.writerow(row)
+    writer.writerows(rows)
     return out.getvalue()
 
 
@@ -296,13 +292,16 @@ def _codes(names: Sequence[str], kind: str) -> list[str]:
     return codes
 
 
-def _prefixes(codes: Sequence[str]) -> list[str]:
-    """The letters that a zone's participant codes begin with (``BER-07``): three of its code, or other letters where another has them."""
+def _prefixes(codes: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """The letters that a zone's participant codes begin with (``BER-07``): three of its code, or others where those are *taken*; four past thousands."""
     prefixes: list[str] = []
+    used = set(taken)
     for code in codes:
         letters = re.sub(r"[^A-Z]", "", code.upper()).ljust(3, "X")
-        others = (f"{letters[0]}{a}{b}" for a, b in itertools.product(string.ascii_uppercase, repeat=2))
-        prefixes.append(next(each for each in (letters[:3], *others) if each not in prefixes))
+        others = ("".join(each) for n in (2, 3) for each in itertools.product(string.ascii_uppercase, repeat=n))
+        choices = itertools.chain([letters[:3]], (f"{letters[0]}{other}" for other in others))
+        prefixes.append(next(each for each in choices if each not in used))
+        used.add(prefixes[-1])
     return prefixes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,6 @@ from kobo_sync.workspace.archive import restore_backup, sweep
 from kobo_sync.workspace.encryption import decrypt_folder
 from kobo_sync.workspace.folders import STATE, Workspace
 
-_DECRYPTED = ".decrypted-"
-
 
 def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Path | None = None) -> list[str]:
     """Restore *archive* at *target*; returns what to tell. *key* is the file of a private key, for one that is encrypted.
@@ -28,8 +27,9 @@ def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Pat
         beside = target.resolve().parent  # what is decrypted stays on the disk that it is for
         try:
             beside.mkdir(parents=True, exist_ok=True)
-            sweep(beside, f"{_DECRYPTED}*")
-            with TemporaryDirectory(prefix=_DECRYPTED, dir=beside) as folder:
+            decrypted = f".{target.resolve().name}.decrypted-"  # this target's own: others may be restored beside it
+            sweep(beside, f"{glob.escape(decrypted)}*")
+            with TemporaryDirectory(prefix=decrypted, dir=beside) as folder:
                 decrypt_folder(archive, key, Path(folder))
                 return _restored(Path(folder), target, archive.name, force=force, now=now)
         except OSError as error:

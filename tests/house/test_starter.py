@@ -110,6 +110,9 @@ def test_zones_of_a_list_get_the_prefixes_that_it_lacks(tmp_path: Path) -> None:
     mission = opened(tmp_path / "m")
     prefixes = [zone.extra["prefix"] for zone in mission.config.zones]
     assert prefixes[1] == "NOR" and len(set(prefixes)) == 3 and all(prefixes)
+    many = "code,label_fr\n" + "".join(f"zone{n},Zone {n}\n" for n in range(1500))
+    init(tmp_path / "many", NewMission(zones_csv=many))
+    assert len({zone.extra["prefix"] for zone in opened(tmp_path / "many").config.zones}) == 1500
     path = tmp_path / "m" / "config" / "zones.csv"
     path.write_text(path.read_text("utf-8").replace("NOR", ""), "utf-8")
     assert any("get the same codes" in line for line in doctor(opened(tmp_path / "m")).lines)

@@ -70,9 +70,9 @@ def test_an_encrypted_backup_is_opened_by_its_key_alone_and_is_the_mission(
         with pytest.raises(StoreError) as refused:
             restore(file, tmp_path / "back", force=False, now=held.clock(), key=wrong)
         assert cure in f"{refused.value.message} {refused.value.hint}"
-        assert not (tmp_path / "back").exists() and not list(tmp_path.glob(".decrypted-*"))
+        assert not (tmp_path / "back").exists() and not list(tmp_path.glob(".*.decrypted-*"))
     restore(file, tmp_path / "back", force=False, now=held.clock(), key=key[0])
-    assert not list(tmp_path.glob(".decrypted-*"))
+    assert not list(tmp_path.glob(".*.decrypted-*"))
     plain = backup(held, output=tmp_path / "plain", encrypt=False)
     restore(Path(plain.lines[0].split(":")[0]), tmp_path / "back too", force=False, now=held.clock())
     one, other = (
@@ -100,7 +100,7 @@ def test_an_encrypted_backup_that_was_harmed_is_refused_and_nothing_is_put(
     file.write_bytes(content)
     with pytest.raises(StoreError, match="cannot be opened"):
         restore(file, tmp_path / "back", force=False, now=held.clock(), key=key[0])
-    assert not (tmp_path / "back").exists() and not list(tmp_path.glob(".decrypted-*"))
+    assert not (tmp_path / "back").exists() and not list(tmp_path.glob(".*.decrypted-*"))
 
 
 def test_backups_by_the_clock_are_encrypted_where_the_config_says_so_and_thinned_out(
