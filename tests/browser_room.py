@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -232,10 +233,24 @@ def playwright() -> Iterator[Playwright]:
         yield made
 
 
+def _until_loaded(act: Callable[..., None]) -> Callable[..., None]:
+    """A click or a key that waits until the page that it led to has its style sheets: Chromium measures it without, until then."""
+
+    @wraps(act)
+    def acted(page: Page, selector: str, *arguments: Any, **options: Any) -> None:
+        act(page, selector, *arguments, **options)
+        page.wait_for_load_state()
+
+    return acted
+
+
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-    yield opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Page, "click", _until_loaded(Page.click))
+        patch.setattr(Page, "press", _until_loaded(Page.press))
+        yield opened
     opened.close()
 
 
