@@ -1,11 +1,15 @@
-"""Values that an object works out when they are first asked for; no object waits for another's.
+"""What is worked out, or loaded, when it is first asked for.
 
-Python 3.11 keeps one lock for a property of all objects of a class: of two missions in one process the second waited while the
+``cached_property``: no object waits for another's. Python 3.11 keeps one lock for a property of all objects of a class: of two missions in one process the second waited while the
 first asked a slow server for the same thing. Later versions have no lock, and are taken as they are.
+
+``np``, ``pd``: numpy and pandas take as long to load as a check, or a build of what is unchanged, takes for all else, and neither
+needs them.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,4 +31,22 @@ else:
             return values[self.attrname]
 
 
-__all__ = ["cached_property"]
+class _Module:
+    """A module that is loaded at the first question."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(importlib.import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+else:
+    np, pd = _Module("numpy"), _Module("pandas")
+
+__all__ = ["cached_property", "np", "pd"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.persons import registered_in
 from kobo_sync.analysis.row_zones import row_zones, says_zone
+from kobo_sync.lazy import np, pd
 from kobo_sync.model import Zone
 
-_Places = Mapping[str, npt.NDArray[np.intp]]  # zone → row numbers, in order
-_NOTHING = np.array([], dtype=np.intp)
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_Places: TypeAlias = "Mapping[str, npt.NDArray[np.intp]]"  # zone → row numbers, in order
 
 
 class ZoneTables(Mapping[str, pd.DataFrame]):
@@ -28,7 +28,7 @@ class ZoneTables(Mapping[str, pd.DataFrame]):
 
     def rows(self, name: str) -> npt.NDArray[np.intp]:
         """The row numbers of the zone in the mission's table *name*."""
-        return self._places.get(name, {}).get(self._zone, _NOTHING)
+        return self._places.get(name, {}).get(self._zone, np.array([], dtype=np.intp))
 
     def roots(self, name: str) -> list[str]:
         """The root uuids of the zone's rows of table *name*."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
@@ -17,6 +14,7 @@ from kobo_sync.analysis.suppression import THRESHOLD, hidden, publishable
 from kobo_sync.config.zone_sheet import ShownAs
 from kobo_sync.forms.chosen import Chosen, chosen_questions
 from kobo_sync.forms.classes import classes, lists_of
+from kobo_sync.lazy import np, pd
 
 SPREAD_FROM = 10  # answers: of fewer, a median and its ends would tell each one's
 MOST_BARS = 8

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from kobo_sync.analysis import meaning
 from kobo_sync.config.config import Config
+from kobo_sync.lazy import np, pd
 from kobo_sync.model import Form
 from kobo_sync.numbers import day_of
 
-Days = npt.NDArray[np.datetime64]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Days: TypeAlias = "npt.NDArray[np.datetime64]"
 NIGHT_ENDS = timedelta(hours=4)  # what a phone notes after midnight belongs to the day before
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_over_runs
+from kobo_sync.lazy import pd
 
 
 @dataclass(frozen=True)

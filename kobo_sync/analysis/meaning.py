@@ -6,18 +6,18 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_by_zone, memo_in_process, memo_over_runs
 from kobo_sync.analysis.names import name_key
 from kobo_sync.analysis.row_zones import row_zones, says_zone
 from kobo_sync.config.config import FormSettings, Role
+from kobo_sync.lazy import np, pd
 from kobo_sync.numbers import number_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 SYSTEM = ("form_id", "root_uuid", "submission_id", "submitted_at", "submitted_by", "form_version", "validation")
 _MOMENT = "submitted_at"  # to sort by alone: no object per row
@@ -226,9 +226,11 @@ def sort_key(*parts: object) -> str:
 
 def is_missing(value: object) -> bool:
     """Whether *value* is None, NA, NaN or blank text."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return True
-    return (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, float):
+        return value != value
+    return value is None or value is pd.NA or value is pd.NaT
 
 
 def text(value: object) -> str:

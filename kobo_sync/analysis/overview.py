@@ -8,9 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
-
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import labels
 from kobo_sync.analysis.chosen import results
@@ -22,6 +19,7 @@ from kobo_sync.analysis.published import response_rate
 from kobo_sync.analysis.published_needs import printed_needs
 from kobo_sync.analysis.row_zones import says_zone
 from kobo_sync.config.config import Role
+from kobo_sync.lazy import np, pd
 from kobo_sync.numbers import half_away
 
 TOP_NEEDS = 5

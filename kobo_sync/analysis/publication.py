@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
@@ -14,6 +12,7 @@ from kobo_sync.analysis.focus import focus_groups
 from kobo_sync.analysis.memo import memo_by_zone, memo_over_runs
 from kobo_sync.analysis.populations import What, numbers_by_zone, told
 from kobo_sync.analysis.suppression import Mask, hidden, hidden_over_zones, publishable, shown
+from kobo_sync.lazy import np
 
 UNKNOWN = ""  # the row or column of those with another code or none, where there are any
 

@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from kobo_sync.analysis import attendance as present
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
@@ -25,6 +23,7 @@ from kobo_sync.analysis.populations import (
 )
 from kobo_sync.analysis.shares import FEW
 from kobo_sync.analysis.suppression import THRESHOLD, pinned, publishable
+from kobo_sync.lazy import np
 from kobo_sync.model import ELSEWHERE
 
 _RATED = ("severity", "households", "feasibility")

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process, memo_over_runs
 from kobo_sync.analysis.quoting import shown
+from kobo_sync.lazy import np
 from kobo_sync.numbers import day_of
 
 if TYPE_CHECKING:

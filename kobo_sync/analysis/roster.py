@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from kobo_sync.analysis.names import is_likely_same, name_key, sound_key
 from kobo_sync.config.config import Config
+from kobo_sync.lazy import pd
 from kobo_sync.model import Finding
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pandas as pd
-
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.forms.zone_answers import ZoneReader, zone_reader
+from kobo_sync.lazy import pd
 
 
 @memo_in_process

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from kobo_sync.lazy import np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 THRESHOLD = 3
 _MOST_UNKNOWN = 400
 
-Mask = npt.NDArray[np.bool_]
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 
 def publishable(n: int) -> bool:

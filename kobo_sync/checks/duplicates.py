@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_by_zone
 from kobo_sync.analysis.names import is_likely_same, name_key, phone_key, sound_key
 from kobo_sync.checks.sheet import Sheet, registrations
 from kobo_sync.checks.sheet import sheet as sheet_of
+from kobo_sync.lazy import np
 from kobo_sync.model import Finding
 
 CODE = "DATA002"

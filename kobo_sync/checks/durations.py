@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, sheets
+from kobo_sync.lazy import np
 from kobo_sync.model import Finding
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CODE = "DATA012"
 TITLE = "Interview too short or too long"

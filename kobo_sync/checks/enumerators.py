@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from kobo_sync.analysis.enumerators import Work, unlike_others, works
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.durations import minutes
 from kobo_sync.checks.sheet import Sheet, digest, sheets
+from kobo_sync.lazy import np
 from kobo_sync.model import Finding
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CODE = "DATA022"
 TITLE = "Enumerator unlike the others"
-_ROW = np.dtype([("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")])
+_ROW = [("id", "i8"), ("who", "i8"), ("day", "M8[D]"), ("minutes", "f8"), ("missing", "f8")]
 SAID = {
     "fast": "their interviews are {:.0f} times shorter than the others'",
     "slow": "their interviews are {:.0f} times longer than the others'",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import time
 
-import numpy as np
-
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import sheets
+from kobo_sync.lazy import np
 from kobo_sync.model import Finding
 
 CODE = "DATA013"

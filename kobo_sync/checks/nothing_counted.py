@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-import numpy as np
-import pandas as pd
-
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.needs import ballot, needs
@@ -16,6 +13,7 @@ from kobo_sync.analysis.satisfaction import scale_codes
 from kobo_sync.checks.sheet import Mask, Sheet, digest, sheets
 from kobo_sync.config.config import Role
 from kobo_sync.config.files import MISSION_FILE
+from kobo_sync.lazy import np, pd
 from kobo_sync.model import Finding, Severity
 
 CODE = "DATA025"

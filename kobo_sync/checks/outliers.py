@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
 from kobo_sync.forms.personal import counts, folded
+from kobo_sync.lazy import np, pd
 from kobo_sync.model import Finding, Question
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CODE = "DATA016"
 TITLE = "Numeric outlier"

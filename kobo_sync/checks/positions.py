@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
+from kobo_sync.lazy import np, pd
 from kobo_sync.model import Finding, Zone
 from kobo_sync.numbers import number_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CODE = "DATA014"
 TITLE = "GPS outside the zone's radius"

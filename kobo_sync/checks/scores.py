@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.checks.sheet import Sheet, numbers, sheets, texts
+from kobo_sync.lazy import np
 from kobo_sync.model import Finding
 
 CODE = "DATA019"

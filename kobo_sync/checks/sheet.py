@@ -5,11 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.days import RowDays, local_days, row_days
@@ -18,10 +14,13 @@ from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.analysis.row_zones import reader_of, zones_in
 from kobo_sync.config.config import Config, FormSettings, Role
 from kobo_sync.forms.zone_answers import ZoneReader
-from kobo_sync.lazy import cached_property
+from kobo_sync.lazy import cached_property, np, pd
 from kobo_sync.model import Finding, Form, Severity
 
-Mask = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from docx.document import Document as WordDocument
 
 from kobo_sync.analysis import attendance as present
@@ -21,6 +20,7 @@ from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tc, tn
 from kobo_sync.language.sentences import translated
 from kobo_sync.language.speaking import spoken
+from kobo_sync.lazy import pd
 from kobo_sync.model import Class, Document, Finding, Scope
 
 NAME = "data_quality"

@@ -8,8 +8,6 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from kobo_sync.analysis import labels, meaning, quoting
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
@@ -26,6 +24,7 @@ from kobo_sync.deliverables.treatment import (
 )
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language.catalogue import later, t
+from kobo_sync.lazy import pd
 from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import free_name
 

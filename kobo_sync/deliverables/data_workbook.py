@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from kobo_sync.analysis import labels, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.file_names import FileName
@@ -14,6 +12,7 @@ from kobo_sync.deliverables.data_sheet import RETIRED, DataSheet, Told, lists_pe
 from kobo_sync.documents.spreadsheets import excel
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import later, t, tn
+from kobo_sync.lazy import pd
 from kobo_sync.model import Class, Document, Question, Scope
 
 NAME = "data_workbook"

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from kobo_sync.analysis import attendance, meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.deliverables.treatment import Treatment, treatments
+from kobo_sync.lazy import pd
 
 Subject = tuple[str, str]  # whose rows are compared with each other (empty: persons by their code), and who of them
 ENOUGH = 3  # persons or rows that show the same, for nobody to be told from them

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import pandas as pd
-
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.memo import memo_in_process
 from kobo_sync.forms.classes import MOMENTS, PLACES, TRAITS, Asked, classes, lists_of, uses
 from kobo_sync.forms.personal import names_person, names_trait
+from kobo_sync.lazy import pd
 from kobo_sync.model import Question
 from kobo_sync.store.tables.layout import REPEAT_SYSTEM, SYSTEM, flat_tables
 

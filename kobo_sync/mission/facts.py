@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 
-import pandas as pd
-
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.analysis.people import Names, asked_of_people, common_words, names_in, names_of, together
 from kobo_sync.analysis.persons import held_once, keys_seen, registered, registered_in
 from kobo_sync.forms.sheets import Book
-from kobo_sync.lazy import cached_property
+from kobo_sync.lazy import cached_property, pd
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.question_classes import check
 from kobo_sync.mission.tables import KeptTables, Tables

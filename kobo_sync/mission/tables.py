@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from kobo_sync.analysis.memo import note
+from kobo_sync.lazy import pd
 from kobo_sync.mission.mission import Mission
 from kobo_sync.mission.zone_columns import answers_of
 from kobo_sync.store.reading import EVERYWHERE, Where
@@ -18,7 +17,7 @@ from kobo_sync.workspace.result_cache import AnalysisCache, ResultCache, digest
 _Cells = dict[str, list[Any]]
 
 
-class Tables(Mapping[str, pd.DataFrame]):
+class Tables(Mapping[str, "pd.DataFrame"]):
     """The flat tables of the mission, or of some of its *zones*; of *only* some questions, where they are given.
 
     *memory* is what earlier runs found in them, where that is known.

@@ -17,8 +17,6 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from kobo_sync.analysis import meaning
 from kobo_sync.analysis.attendance import Attendance, attendance
 from kobo_sync.analysis.facts import Facts
@@ -29,6 +27,7 @@ from kobo_sync.config.config import Config, Session
 from kobo_sync.forms.media import roster_csv
 from kobo_sync.language.sentences import rule_title, translated
 from kobo_sync.language.speaking import LANGUAGES
+from kobo_sync.lazy import pd
 from kobo_sync.mission.facts import gather_facts
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone

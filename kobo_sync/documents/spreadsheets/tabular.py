@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-import pandas as pd
-
 from kobo_sync.documents.script import clean
 from kobo_sync.documents.spreadsheets.excel import Figure, Kind, Sheet, Value
 from kobo_sync.errors import DocumentError
+from kobo_sync.lazy import pd
 
 Geometry = dict[str, Any]
 # What a spreadsheet may take for a formula, spaces and apostrophes before it included; not numbers, phones or a dash alone.
