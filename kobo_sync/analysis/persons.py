@@ -13,7 +13,7 @@ A person is one wherever they come:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from kobo_sync.lazy import cached_property
 
 _OWN_TEXTS = ("key", "zone", "code", "home")
 TRAITS = (*meaning.IDENTITY, "age_band", "function")
+_PLACES = {trait: at for at, trait in enumerate(TRAITS)}
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,35 @@ def registrations_by_zone(facts: Facts) -> Mapping[str, tuple[tuple[meaning.Orde
     return {zone: tuple(mine) for zone, mine in zones.items()}
 
 
+class _Traits(Mapping[str, str]):
+    """The `TRAITS` of one of many persons, in a fifth of a dictionary's memory."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = tuple(texts)
+
+    def __getitem__(self, trait: str) -> str:
+        return self._texts[_PLACES[trait]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TRAITS)
+
+    def __len__(self) -> int:
+        return len(TRAITS)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 def held_once(people: Mapping[str, Person]) -> Mapping[str, Person]:
-    """*people*, fresh ones that nobody else has yet, with texts and traits that several share as one object: a mission has many persons."""
+    """*people*, fresh ones that nobody else has yet, with texts that several share as one object: a mission has many persons."""
     texts: dict[str, str] = {}
     nothing: dict[str, Signature] = {}
     for key, person in people.items():
         texts[key] = key
         one = {name: texts.setdefault(text, text) for name in _OWN_TEXTS if (text := getattr(person, name)) is not None}
-        traits = {texts.setdefault(trait, trait): texts.setdefault(text, text) for trait, text in person.traits.items()}
+        traits = _Traits(texts.setdefault(text, text) for text in map(person.traits.__getitem__, TRAITS))
         for name, value in {**one, "traits": traits, **({} if person.signatures else {"signatures": nothing})}.items():
             object.__setattr__(person, name, value)
     return people
@@ -320,9 +342,8 @@ def _registered_elsewhere(person: Person, bearers: Mapping[str, list[Person]]) -
 
 def in_zone(person: Person, zone: str) -> Person:
     """A person as the list of *zone* has them."""
-    if zone == person.zone:
-        return person
-    return replace(person, zone=zone, registered=False)
+    here = person.registered and zone == person.zone
+    return replace(person, zone=zone, registered=here, traits=dict(person.traits))
 
 
 def fuller(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

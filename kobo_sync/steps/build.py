@@ -339,6 +339,8 @@ def manifest_of_set(
     A set that lacks a document which could not be made has no hash of its inputs: the next build tries again.
     """
     failures = [finding for finding in findings if finding.rule == NOT_BUILT]
+    # The mission's list of zones in the manifest of each of 1,500 would be a tenth of all memory.
+    without = ("provenance", "zones") if facts.zone else ("provenance",)
     in_order = sorted(documents, key=lambda pair: pair[1].path)
     return Manifest(
         mission=facts.config.mission.code,
@@ -348,7 +350,7 @@ def manifest_of_set(
         inputs_hash="" if failures else inputs_hash,
         submissions={form_id: coarse(n) for form_id, n in facts.counts.items()},
         form_versions=facts.form_versions,
-        figures={name: text for name, text in figures.items() if name != "provenance"},
+        figures={name: text for name, text in figures.items() if name not in without},
         findings=(*(finding for _, document in in_order for finding in document.findings), *failures),
         files={
             document.path: ManifestFile(
