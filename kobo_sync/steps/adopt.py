@@ -14,7 +14,7 @@ from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
-from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
+from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
 from kobo_sync.forms.compiler import known_types
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
@@ -24,6 +24,7 @@ from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
 from kobo_sync.steps.changed_files import lists_of_config
+from kobo_sync.steps.form_faults import CURE, is_of_one_form
 from kobo_sync.steps.init import is_starters
 from kobo_sync.workspace.writing import write_atomic
 
@@ -113,10 +114,15 @@ def adopt(mission: Mission, names: Sequence[str]) -> Report:
     findings: list[Finding] = []
     projects: list[Project] = []
     for asset in assets.values():
+        where = f"{asset.name} ({asset.asset_uid})"
         try:
             projects.append(_read(mission, client, asset, projects, findings))
+        except KoboError as error:
+            if not is_of_one_form(error, client):
+                raise
+            findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint or CURE))
         except FormError as error:
-            findings.append(Finding(NOT_TAKEN, "error", f"{asset.name} ({asset.asset_uid})", error.message, error.hint))
+            findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint))
     if projects:
         _write(mission, projects, findings)
     lines = [line for project in projects for line in _described(project)]

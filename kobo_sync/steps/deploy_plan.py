@@ -10,6 +10,7 @@ from typing import Literal
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.model import Asset, Form, MediaFile
 from kobo_sync.steps.deployment_mark import media_digest
+from kobo_sync.steps.elsewhere import ELSEWHERE
 from kobo_sync.steps.roster_guard import SHRINKS
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
@@ -22,6 +23,8 @@ REFUSALS = {  # rule → what to see to before it is overridden
     OTHERS: "ask whose workspace that is; on another machine of this mission copy its config/ (mission.id)",
     DOUBLED: "deploy with the account that owns the projects",
     SHRINKS: "look whether their registrations were deleted on purpose",
+    ELSEWHERE: "write the earlier address or project back, or make a workspace of its own for this one (`kobo-sync init`); the same "
+    "submissions at a new address are recognised by `kobo-sync pull`; if both are to lie here together",
 }
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.form_faults import lives
 from kobo_sync.steps.projects import Projects, uid_or_finding
-from kobo_sync.steps.pulling.attachments import fetch_files, lives, replaced
+from kobo_sync.steps.pulling.attachments import fetch_files, replaced
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import (

@@ -150,6 +150,7 @@ DESPITE = {  # what comes of overriding a refusal of `deploy`
     "DEPLOY008": later("Another workspace deployed this project: its form is replaced by the one that lies here."),
     "DEPLOY009": later("A second project may be made beside the one that this account cannot change."),
     "DEPLOY011": later("People are taken off the list that phones show."),
+    "DEPLOY012": later("The form goes to another project than the one that the submissions here came from."),
 }
 SEVERITIES = {"error": later("error"), "warning": later("to be checked"), "info": later("information")}
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole
