@@ -58,7 +58,7 @@ COUNTS = {
 }
 PURPOSES = {  # what each job of the clock does
     "run": later("All jobs in a row: pull, search for faults, make the documents, prepare the archives."),
-    "relay": later("Sends to KoboToolbox what the field station has received, as soon as there is a network."),
+    "relay": later("Sends to the server what the field station has received, as soon as there is a network."),
     "pull": later("Fetches what is new or changed on the server, files included."),
     "reconcile": later(
         "Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."
