@@ -96,7 +96,7 @@ def of_its_server(mission: Mission, findings: Sequence[Finding]) -> tuple[Findin
     """Those of *findings* that hold on the mission's kind of server."""
     from kobo_sync.forms.rules.kobo import OF_KOBOTOOLBOX
 
-    return tuple(each for each in findings if not (mission.is_central and each.rule in OF_KOBOTOOLBOX))
+    return tuple(each for each in findings if mission.features.compiles_forms or each.rule not in OF_KOBOTOOLBOX)
 
 
 def mission_media(mission: Mission) -> dict[str, bytes]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from kobo_sync.documents.script import clean
 from kobo_sync.documents.spreadsheets.excel import Figure, Kind, Sheet, Value
 from kobo_sync.errors import DocumentError
+from kobo_sync.language.clean_text import clean
 
 Geometry = dict[str, Any]
 # What a spreadsheet may take for a formula, spaces and apostrophes before it included; not numbers, phones or a dash alone.
