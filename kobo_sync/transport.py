@@ -341,9 +341,9 @@ class Transport:
             message, wait_s = "the server cannot answer now", _retry_after(response)
             raise KoboUnreachable(message, retry_after_s=wait_s, excerpt=reason, hint=again, **where)
         if status in (401, 403):
-            hint = "give the account this right on the project"
-            if status == 401:
-                hint = self._when_unknown or "check KOBO_TOKEN"
+            hint = "check KOBO_TOKEN" if status == 401 else "give the account this right on the project"
+            if status == 401 and self._when_unknown:
+                hint = self._when_unknown
             raise KoboRefused("the server refuses this account", excerpt=reason, hint=hint, **where)
         if 300 <= status < 400:
             raise KoboUnexpected(

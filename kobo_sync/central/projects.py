@@ -242,6 +242,8 @@ class Projects(Asking):
             self.send("POST", path, headers=mark, retry=False)
         except KoboRejected as error:
             raise self._fault(error, release) from error
+        if asset is not None and asset.is_deployed and not asset.is_active:
+            self.send("PATCH", self._form(form_id), json={"state": "open"})  # publishing leaves a closed form closed
         return form_id
 
     def publish_again(self, asset_uid: str) -> None:

@@ -17,7 +17,7 @@ Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
 CHANGED, ARCHIVED, HARMFUL, GONE, OTHERS, DOUBLED = (f"DEPLOY{n:03}" for n in (1, 5, 6, 7, 8, 9))
 REFUSALS = {  # rule → what to see to before it is overridden
     CHANGED: "look at it on the server: what was changed there is replaced",
-    ARCHIVED: "ask whoever archived it: phones get it again",
+    ARCHIVED: "ask whoever archived or closed it: phones get it again",
     HARMFUL: "read what it would do to the answers, above",
     GONE: "make sure that it was deleted: it is made again, empty",
     OTHERS: "ask whose workspace that is; on another machine of this mission copy its config/ (mission.id)",
@@ -123,7 +123,7 @@ def plan_deploy(
     if media_only and not ours:
         return DeployAction("refuse", form_id, "it was not deployed from here yet", rule=CHANGED)
     if asset.is_deployed and not asset.is_active and ARCHIVED not in despite:
-        return DeployAction("refuse", form_id, "it was archived on the server", rule=ARCHIVED)
+        return DeployAction("refuse", form_id, "it was archived or closed on the server", rule=ARCHIVED)
     if not ours or mark.get("sha256") != live or touched:
         return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new, form_sha256=here)
     if stale or new:
@@ -134,7 +134,7 @@ def plan_deploy(
     elif not asset.is_deployed or asset.version_id != asset.deployed_version:
         reason = "the newest version is not deployed"
     elif not asset.is_active:
-        reason = "archived"
+        reason = "archived or closed"
     if reason:
         return DeployAction("publish", form_id, reason, form_sha256=live)
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)

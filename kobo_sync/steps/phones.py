@@ -84,7 +84,7 @@ def server_of_phones(mission: Mission) -> FormServer:
 
 def _line(mission: Mission, phone: Phone) -> str:
     added = mission.local(phone.added)
-    zone = f", zone {phone.zone}" if phone.zone else ", no zone" if goes_by_zone(mission) else ""
+    name = f"{phone.name} ({phone.zone or '–'})" if phone.zone or goes_by_zone(mission) else phone.name
     if phone.last_used:
-        return f"{phone.name}: since {added}, last used {mission.local(phone.last_used)}{zone}"
-    return f"{phone.name}: since {added}, not used yet{zone}"
+        return f"{name}: since {added}, last used {mission.local(phone.last_used)}"
+    return f"{name}: since {added}, not used yet"

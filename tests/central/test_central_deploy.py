@@ -305,6 +305,9 @@ def test_a_closed_form_is_not_opened_again_by_itself(there: CentralField) -> Non
     rewrite(there, "Zone    ", "La zone ")
     assert rules(deploy(there.reopen(), validate=False)) == ["DEPLOY005"]
     assert len(versions(there)) == 1
+    report = deploy(there.reopen(), validate=False, despite=["DEPLOY005"])
+    assert not report.findings and there.office.form("personnes").state == "open"
+    assert len(versions(there)) == 2
 
 
 def test_a_viewer_deploys_nothing(there: CentralField) -> None:
