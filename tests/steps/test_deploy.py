@@ -212,6 +212,22 @@ def test_a_project_deleted_on_the_server_is_made_again_only_when_asked_by_name(f
     assert field_team.reopen().store.deployments()["personnes"].asset_uid != uid
 
 
+def test_another_server_gets_no_form_while_rows_of_the_first_are_here(field_team: Field) -> None:
+    """Nor does the same one under another name, until a pull has seen that it is the same."""
+    field_team.person("N1")
+    pull(field_team.mission)
+    settings = field_team.mission.workspace.root / "config" / "mission.toml"
+    settings.write_text(settings.read_text("utf-8").replace("127.0.0.1", "localhost"), "utf-8")
+    moved = field_team.reopen()
+    if moved.server is not None:  # a stand-in's address is not the settings'
+        moved.server = tuple(address.replace("127.0.0.1", "localhost") for address in moved.server)  # type: ignore[assignment]
+    report = deploy(moved)
+    assert [each.rule for each in report.findings] == ["DEPLOY012", "DEPLOY012"]
+    assert "127.0.0.1" in report.findings[0].message and "localhost" in report.findings[0].message
+    assert not pull(moved).findings
+    assert _acts(moved) == ["skip", "media"]  # with the person who has registered
+
+
 MATRIX = """
 | survey |                    |        |                      |                   |
 |        | type               | name   | label::Français (fr) | kobo--matrix_list |
