@@ -163,13 +163,17 @@ class DownloadedForm:
 
 @dataclass(frozen=True)
 class Phone:
-    """A phone that a server knows by itself. *server_url* is its own address there, which is its secret: whoever has it may submit."""
+    """A phone that a server knows by itself. *server_url* is its own address there, which is its secret: whoever has it may submit.
+
+    *zone* is that of the rows that it gets of lists by zone; without one it gets none of them.
+    """
 
     key: str
     name: str
     added_at: str
     last_used_at: str
     server_url: str = field(repr=False)
+    zone: str = ""
 
     @property
     def added(self) -> datetime:

@@ -14,6 +14,7 @@ class Features:
     signs_in: bool = False  # a program does so with an e-mail and a password, in place of a token
     has_one_address: bool = False  # for programs, people and phones alike
     has_hooks: bool = True
+    compiles_forms: bool = True  # by a pyxform of its own, which refuses and drops what others take
     forms_have_own_ids: bool = False  # a form is called there what its XLSForm calls it
     numbers_rows: bool = True  # people know a row by a number of the server's
     knows_phones: bool = False  # each by itself, with a secret of its own
@@ -30,6 +31,7 @@ ODK_CENTRAL = Features(
     signs_in=True,
     has_one_address=True,
     has_hooks=False,
+    compiles_forms=False,
     forms_have_own_ids=True,
     numbers_rows=False,
     knows_phones=True,

@@ -139,7 +139,8 @@ def _app_users(project: Project) -> list[Actor]:
 
 def _shown_phone(user: Actor) -> Json:
     answer = {"projectId": user.project, **user.api(), "token": user.token}
-    return answer | ({"createdBy": office().admin.api(), "lastUsed": None, "properties": None} if extended() else {})
+    more = {"createdBy": office().admin.api(), "lastUsed": None, "properties": dict(user.properties) or None}
+    return answer | (more if extended() else {})
 
 
 @routes.get("/projects/<p>/app-users")
@@ -164,6 +165,30 @@ def _app_user(project: Project, number: int) -> Actor:
     if user is None:
         raise not_found()
     return user
+
+
+@routes.patch("/projects/<p>/app-users/<int:number>")
+def change_app_user(p: str, number: int) -> Json:
+    project = project_of(p, "field_key.create")
+    user = _app_user(project, number)
+    if not office().knows_zones:
+        raise not_found()
+    for name, value in body().get("properties", {}).items():
+        if name not in project.actor_properties:
+            raise not_found()
+        user.properties[name] = value
+    return _shown_phone(user)
+
+
+@routes.post("/projects/<p>/actor-properties")
+def create_actor_property(p: str) -> Json:
+    project, name = project_of(p, "project.update"), body().get("name")
+    if not office().knows_zones:
+        raise not_found()
+    if name in project.actor_properties:
+        raise exists_already(["name", "projectId"], [name, str(project.id)], "actor_properties")
+    project.actor_properties.append(name)
+    return success()
 
 
 @routes.delete("/projects/<p>/app-users/<int:number>")

@@ -33,7 +33,13 @@ def phones_csv(project: Project, name: str) -> File | None:
     if dataset is None:
         return None
     properties = list(dataset.properties)
-    rows = [[e.uuid, e.label, e.version, *(e.data.get(one, "") for one in properties)] for e in dataset.live]
+    rules = (dataset.access_filter or {}).get("rules", []) if actor().token else []
+    shown = [
+        e
+        for e in dataset.live
+        if all(e.data.get(rule["datasetProperty"]) == actor().properties.get(rule["actorProperty"]) for rule in rules)
+    ]
+    rows = [[e.uuid, e.label, e.version, *(e.data.get(one, "") for one in properties)] for e in shown]
     return File(_csv(["name", "label", "__version", *properties], rows), "text/csv; charset=utf-8")
 
 
@@ -64,6 +70,7 @@ def _shown_dataset(dataset: Dataset) -> Json:
         "draftLinkedForms": linked["draftLinkedForms"],
         "draftSourceForms": [],
         "properties": properties,
+        **({"accessFilter": dataset.access_filter} if office().knows_zones else {}),
     }
 
 
@@ -106,6 +113,14 @@ def create_dataset(p: str) -> Json:
 @routes.get("/<d>")
 def one_dataset(p: str, d: str) -> Json:
     return _shown_dataset(_dataset(p, d, "dataset.read"))
+
+
+@routes.patch("/<d>")
+def change_dataset(p: str, d: str) -> Json:
+    dataset = _dataset(p, d, "dataset.update")
+    if office().knows_zones and "accessFilter" in body():
+        dataset.access_filter = body()["accessFilter"]
+    return _shown_dataset(dataset)
 
 
 @routes.post("/<d>/properties")

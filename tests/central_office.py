@@ -48,6 +48,7 @@ class Office:
         self.domain = "https://central.example.org"  # what its links say, never the Host header
         self.version_text = VERSION_TEXT
         self.sso = False
+        self.knows_zones = False  # properties of app users and lists that go by them: from v2026.2 on
         self.on_storage = False  # files lie in a storage like S3: 307
         self.skew = timedelta()  # of the server's clock, Date header and all
         self.faults: list[Fault] = []

@@ -51,6 +51,7 @@ class Actor:
     project: int = 0
     token: str = ""
     deleted_at: datetime | None = None
+    properties: dict[str, str] = field(default_factory=dict)  # of an app user
     last_login: datetime | None = None
 
     def api(self) -> Json:
@@ -222,6 +223,7 @@ class Dataset:
     project: int
     created_at: datetime
     properties: dict[str, datetime] = field(default_factory=dict)
+    access_filter: Json | None = None
     entities: dict[str, Entity] = field(default_factory=dict)
 
     @property
@@ -241,6 +243,7 @@ class Project:
     updated_at: datetime | None = None
     forms: list[Form] = field(default_factory=list)
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    actor_properties: list[str] = field(default_factory=list)
     assigned: set[int] = field(default_factory=set)
     actee: str = field(default_factory=lambda: str(uuid.uuid4()))
 

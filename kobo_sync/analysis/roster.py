@@ -8,8 +8,11 @@ from typing import Any
 
 from kobo_sync.analysis.names import is_likely_same, name_key, sound_key
 from kobo_sync.config.config import Config
+from kobo_sync.language.clean_text import clean
 from kobo_sync.lazy import pd
 from kobo_sync.model import Finding
+
+_SHOWN = 5  # pairs that a finding names; the others are counted
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
             continue
         first_rows[code] = number
         latin = " ".join(part for part in (said("family_name"), said("given_name")) if part)
-        label = " / ".join(part for part in (latin, said("name_ar")) if part) or code
+        label = clean(" / ".join(part for part in (latin, said("name_ar")) if part)).strip() or code
         rows.append(
             {
                 "name": code,
@@ -64,7 +67,7 @@ def plan_roster(registrations: pd.DataFrame, config: Config, expected: Sequence[
         people.append((code, latin, said("name_ar"), said("zone"), where))
     for row in expected:
         if row["name"] not in first_rows:
-            rows.append(row)
+            rows.append({**row, "label": clean(row["label"])})
             latin, _, arabic = row["label"].removesuffix(f" ({row['name']})").partition(" / ")
             people.append((row["name"], latin, arabic, row["zone"], f"imported roster, {row['name']}"))
     rows.sort(key=lambda row: (row["zone"], row["name"]))
@@ -88,10 +91,11 @@ def _left_out(form_id: str, record: Mapping[Any, Any], number: str, zone: str, c
 
 
 def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str) -> Iterator[Finding]:
-    """A finding per pair of one zone that sounds like one person; it names codes, never persons.
+    """One finding of all pairs of one zone that sound like one person, with the first of them; it names codes, never persons.
 
     Only persons with a name of the same sound are compared: a large roster has few of them.
     """
+    pairs: list[tuple[str, str, str, str]] = []  # two codes, zone, where the later stands
     alike: dict[tuple[str, str], list[int]] = {}
     for at, (code, latin, arabic, zone, where) in enumerate(people):
         keys = {(zone, key(name)) for name in (latin, arabic) if name for key in (name_key, sound_key)}
@@ -101,15 +105,20 @@ def _likely_twins(people: Sequence[tuple[str, str, str, str, str]], form_id: str
         for other, other_latin, other_arabic, _, _ in (people[place] for place in earlier):
             spellings = ((latin, other_latin), (arabic, other_arabic), (latin, other_arabic), (arabic, other_latin))
             if any(is_likely_same(one, two) for one, two in spellings):
-                yield Finding(
-                    "ROSTER002",
-                    "warning",
-                    where,
-                    f"{code} and {other} may be one person: their names sound alike",
-                    "compare the two registrations; delete one on the server if it is a repetition",
-                    zone=zone,
-                    form_id=form_id,
-                )
+                pairs.append((code, other, zone, where))
+    if not pairs:
+        return
+    hint = "compare the two registrations; delete one on the server if it is a repetition"
+    if len(pairs) == 1:
+        ((code, other, zone, where),) = pairs
+        message = f"{code} and {other} may be one person: their names sound alike"
+        yield Finding("ROSTER002", "warning", where, message, hint, zone=zone, form_id=form_id)
+        return
+    shown = ", ".join(f"{code} = {other}" for code, other, _, _ in pairs[:_SHOWN]) + (
+        ", …" if len(pairs) > _SHOWN else ""
+    )
+    message = f"{len(pairs)} pairs of participants may be one person each, their names sound alike: {shown}"
+    yield Finding("ROSTER002", "warning", form_id, message, hint, form_id=form_id)
 
 
 def _number(record: Mapping[Any, Any], config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kobo_sync.central.projects import Projects
@@ -37,6 +38,7 @@ class Phones(Projects):
             self.define_zone()
             path = protocol.project_path(self.project, "app-users", phone.key)
             self.send("PATCH", path, json={"properties": {"zone": zone}})
+            phone = replace(phone, zone=zone)
         return phone
 
     def define_zone(self) -> None:
@@ -67,4 +69,5 @@ class Phones(Projects):
                 added_at=str(row["createdAt"]),
                 last_used_at=str(row.get("lastUsed") or ""),
                 server_url=f"{self.url}{protocol.API}/key/{token}/projects/{self.project}",
+                zone=str((row.get("properties") or {}).get("zone") or ""),
             )

@@ -24,6 +24,7 @@ NEEDED_VERBS = (
     "submission.update",
     "field_key.create",
 )  # to pull, deploy, hold, enrol
+IN_TRASH = "it was deleted on the server: restore it there (Project → Forms → trash), within 30 days"
 STRUCTURE, TYPE, USED = "400.16", "400.17", "409.6"
 
 
@@ -107,12 +108,7 @@ class Projects(Asking):
 
     def asset(self, asset_uid: str) -> tuple[Asset, list[MediaFile]]:
         """A form with our mark, and its published media. Raises: KoboRejected with what became of it when it is not there."""
-        try:
-            form = parse_object(self.get(self._form(asset_uid), headers=protocol.EXTENDED).body)
-        except KoboRejected as error:
-            if error.status == 404 and self._is_in_trash(asset_uid):
-                error.hint = "it was deleted on the server: restore it there (Project → Forms → trash), within 30 days"
-            raise
+        form = self._described(asset_uid)
         if form.get("keyId") is not None:
             raise KoboUnexpected(
                 "the form is encrypted: what it collects cannot be read",
@@ -124,6 +120,16 @@ class Projects(Asking):
             asset = replace(asset, fingerprint=self._last_mark(asset_uid))
         media = protocol.parse_media(self.get(self._form(asset_uid, "attachments")).body) if asset.is_deployed else []
         return asset, media
+
+    def _described(self, form_id: str) -> dict[str, Any]:
+        """What the server tells of a form. Raises: KoboRejected with what became of it when it is not there."""
+        try:
+            described: dict[str, Any] = parse_object(self.get(self._form(form_id), headers=protocol.EXTENDED).body)
+            return described
+        except KoboRejected as error:
+            if error.status == 404 and self._is_in_trash(form_id):
+                error.hint = IN_TRASH
+            raise
 
     def _last_mark(self, form_id: str) -> dict[str, str]:
         """Our mark of the newest version that has one: what was published since without it was changed there."""
@@ -140,7 +146,7 @@ class Projects(Asking):
 
     def workbook(self, asset_uid: str) -> bytes:
         """The published form as an XLSForm: as it was uploaded, where it was one, else written out of its XForm."""
-        form = parse_object(self.get(self._form(asset_uid), headers=protocol.EXTENDED).body)
+        form = self._described(asset_uid)
         if form.get("excelContentType"):
             return self.get(f"{self._form(asset_uid)}.xlsx", headers={"Accept": "*/*"}).body
         xform = self.get(f"{self._form(asset_uid)}.xml", headers={"Accept": "*/*"}).body
@@ -236,6 +242,8 @@ class Projects(Asking):
             self.send("POST", path, headers=mark, retry=False)
         except KoboRejected as error:
             raise self._fault(error, release) from error
+        if asset is not None and asset.is_deployed and not asset.is_active:
+            self.send("PATCH", self._form(form_id), json={"state": "open"})  # publishing leaves a closed form closed
         return form_id
 
     def publish_again(self, asset_uid: str) -> None:
@@ -282,8 +290,7 @@ class Projects(Asking):
             message = "a version of this name was published before"
             hint = "raise the version on the sheet settings; what was published before is still live"
         elif error.code == STRUCTURE:
-            message = "a form of this id lies in the server's trash"
-            hint = "restore it there, or have it purged, then deploy again"
+            message, hint = "a form of this id lies in the server's trash", IN_TRASH
         return FormError(message, form=release.workbook[1], hint=hint)
 
 

@@ -274,12 +274,13 @@ class CentralServer(EntityLists):
     # ── what is changed ──
 
     def delete_submission(self, asset_uid: str, server_key: str) -> None:
-        """Delete a row; one that is gone already is no fault."""
+        """Delete a row; one that is gone already is no fault, but a form in the trash has its rows there."""
         try:
             self.send("DELETE", protocol.form_path(self.project, asset_uid, "submissions", server_key))
         except KoboRejected as error:
             if error.status != 404:
                 raise
+            self._described(asset_uid)
 
     def statuses(self, asset_uid: str, server_keys: Sequence[str]) -> dict[str, RowStatus]:
         """The review state of those among these rows that the server has now; who set it stands in the row's audits [h06]."""

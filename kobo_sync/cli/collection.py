@@ -107,13 +107,13 @@ def phones_command(mission: Mission, revoke: tuple[str, ...]) -> Report:
 @verb(name="relay")
 @click.argument("form_ids", nargs=-1)
 @click.option("--again", is_flag=True, help="Try once more what the server refused.")
-@click.option("--readdress", default="", metavar="FORM", help="First write what was filled before the station was paired for the form on KoboToolbox.")  # fmt: skip
+@click.option("--readdress", default="", metavar="FORM", help="First write what was filled before the station was paired for the form on the server.")  # fmt: skip
 @click.option("--forget", is_flag=True, help="Erase here what is relayed; post nothing.")
 @click.option("--dry-run", is_flag=True, help="Say what would be posted, or erased; do nothing.")
 def relay_command(
     mission: Mission, form_ids: tuple[str, ...], again: bool, readdress: str, forget: bool, dry_run: bool
 ) -> Report:
-    """Bring to KoboToolbox what the field station received.
+    """Bring to the server what the field station received.
 
     Each submission once, in order, with its files, byte for byte; run it again as often as you like. The ledger says how
     far it is: stored = relayed + refused + waiting. The station may go on serving, and so may pulls and builds.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import click
 
 from kobo_sync.cli.tongue import colon, language, told
+from kobo_sync.language.clean_text import clean
 from kobo_sync.model import Finding, Report
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -18,12 +19,12 @@ COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 def say(text: str) -> None:
     """Print a line, in the run's language."""
-    click.echo(told(text))
+    click.echo(_shown(text))
 
 
 def warn(text: str) -> None:
     """Print a line to the error stream, in the run's language."""
-    click.echo(told(text), err=True)
+    click.echo(_shown(text), err=True)
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
@@ -48,20 +49,20 @@ def print_finding(finding: Finding) -> None:
     origin = ", ".join(filter(None, (finding.zone, finding.enumerator, told(finding.state))))
     about = f" ({origin})" if origin and finding.why else ""  # of a data check: who sent it from where, and its state
     severity = _coloured(told(finding.severity), COLOURS[finding.severity])
-    place = f"{severity} {finding.rule} {told(finding.where)}{about}{colon()}"
-    click.echo(f"{place} {told(finding.message)}", err=True)
+    place = f"{severity} {finding.rule} {_shown(finding.where)}{about}{colon()}"
+    click.echo(f"{place} {_shown(finding.message)}", err=True)
     if finding.why:
         warn(f"  {finding.why}")
     if finding.hint:
-        click.echo(f"  → {told(finding.hint)}", err=True)
+        click.echo(f"  → {_shown(finding.hint)}", err=True)
 
 
 def print_error(message: str, hint: str) -> None:
     """Print why a verb failed, and the cure, to the error stream."""
     mark = _coloured(f"{told('error')}{colon()}", "red")
-    click.echo(f"{mark} {told(message)}", err=True)
+    click.echo(f"{mark} {_shown(message)}", err=True)
     if hint:
-        click.echo(f"  → {told(hint)}", err=True)
+        click.echo(f"  → {_shown(hint)}", err=True)
 
 
 def print_usage(error: click.ClickException) -> None:
@@ -97,6 +98,11 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _shown(text: str) -> str:
+    """*text* in the run's language; what somebody typed in it neither turns the line nor commands the terminal."""
+    return told(clean(text))
 
 
 def _coloured(text: str, colour: str) -> str:

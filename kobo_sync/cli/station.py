@@ -54,7 +54,7 @@ class Wish:
 def station_group(context: click.Context, /, workspace: Path | None, data: Path | None, **options: object) -> None:
     """Serve phones, browsers and this product without the Internet.
 
-    Inside a mission its forms are before the phones at once, as they lie in forms/, or as KoboToolbox has them after
+    Inside a mission its forms are before the phones at once, as they lie in forms/, or as the server has them after
     `station pair`. Each enumerator of config/enumerators.csv has an account (else enqueteur1, enqueteur2, …); accounts,
     passwords and the PIN of browser forms lie in .kobo_sync/station-accounts.json, what is received in
     .kobo_sync/station.sqlite. The screen for the room is /salle, browser forms are below /f/. Without a mission, or with
@@ -80,10 +80,10 @@ def station_group(context: click.Context, /, workspace: Path | None, data: Path 
 @as_one_json
 @click.pass_context
 def pair_command(context: click.Context, form_ids: tuple[str, ...], workspace: Path | None, as_json: bool) -> None:
-    """Have the station serve the forms that KoboToolbox has deployed, byte for byte.
+    """Have the station serve the forms that the server has deployed, byte for byte.
 
     Do it while there is the Internet, and again after a deployment: what was collected stays. What phones then send is
-    what KoboToolbox expects, and `relay` brings it there.
+    what the server expects, and `relay` brings it there.
     """
     from kobo_sync.cli.progress import Bars
     from kobo_sync.cli.verb import refuse_unknown_forms
@@ -98,7 +98,7 @@ def pair_command(context: click.Context, form_ids: tuple[str, ...], workspace: P
                 "the server is this workspace's own station: there is nothing to pair it with",
                 file="config/mission.toml",
                 key="server.kf",
-                hint="write KoboToolbox's address there; the station needs no address in the config",
+                hint="write the address of KoboToolbox there, or ODK Central's (server.kind); the station needs no address in the config",
             )
         accounts = station_accounts(mission.workspace.state, enumerators(mission))
         station = _station(
@@ -236,8 +236,8 @@ def _further_account(mission: Mission, user: str) -> list[Account]:
         reason = f"the password of phones has {len(password)} characters; at least {MIN_STATION_PASSWORD}"
     elif why := guessed_first(password, [user, *names_of(mission.config)]):
         reason = f"the password of phones is easy to guess: {why}"
-    elif password in (mission.config.secret("KOBO_TOKEN"), mission.config.secret("KOBO_DEPLOY_TOKEN")):
-        reason = "the password of phones is the token of the server as well"
+    elif password in [mission.config.secret(name) for name in (*mission.features.secrets, "KOBO_DEPLOY_TOKEN")]:
+        reason = "the password of phones is the secret of the server as well"
     if reason:
         hint = "write there three or four words that do not belong together: phones keep it, nobody types it twice"
         raise ConfigError(reason, file="config/secrets.env", key="STATION_PASSWORD", hint=hint)

@@ -101,7 +101,7 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="kobo-sync")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Forms to KoboToolbox, submissions to a local mirror, deliverables per zone.
+    """Forms to KoboToolbox or ODK Central, submissions to a local mirror, deliverables per zone.
 
     A mission is a folder with config/, forms/ and exports/; run the verbs inside it, or name it with
     --workspace. Without a verb: where one is, and what comes next. The usual order: doctor, deploy, then run (or service, which runs by the clock).

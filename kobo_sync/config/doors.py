@@ -152,8 +152,16 @@ def is_plain(url: str) -> bool:
 def open_doors(config: Config) -> Iterator[OpenDoor]:
     """The settings of *config* that would show a secret, those that are allowed by name among them."""
     server, smtp = config.server, config.notices.smtp
+    if server.is_central and is_plain(server.url):
+        yield OpenDoor(
+            "server.url",
+            f"the e-mail address and the password would go over plain http to {urlsplit(server.url).hostname}, for all on the way to read",
+            "write https://. Or set server.plain_http = true, if you own every wire to it",
+            server.plain_http,
+        )
     at_station = not is_plain(server.kf)  # phones reach a station over the Wi-Fi, this program over its own machine
-    for key, url in (("kf", server.kf), ("kc", "" if at_station and _is_http(server.kf) else server.kc)):
+    addresses = (("kf", server.kf), ("kc", "" if at_station and _is_http(server.kf) else server.kc))
+    for key, url in addresses if not server.is_central else ():
         if is_plain(url):
             yield OpenDoor(
                 f"server.{key}",

@@ -1,4 +1,4 @@
-"""Which writing a text is in, and text that XML can hold."""
+"""Which writing a text is in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,6 @@ _PIECES = re.compile(
     rf"([{ARABIC}](?:[{ARABIC}\s\d،؛؟.,:()%–-]*[{ARABIC}])?[؟،؛.]?|[\u2d30-\u2d7f]+(?:[\s,.;:!?-]+[\u2d30-\u2d7f]+)*)"
 )
 _ANY_ARABIC = re.compile("[\u0600-\u08ff\ufb50-\ufefc]")
-# Controls, lone surrogates and non-characters break the XML; bidi controls would redirect a neighbour's text.
-_FORBIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200f\u202a-\u202e\u2066-\u2069]"
-    r"|\u200e(?![+\u2212][\d\u0660-\u0669])"  # before a signed number it is ours, and harmless
-)
-
-
-def clean(text: str) -> str:
-    """*text* without the characters that XML refuses or that turn the direction of what follows."""
-    return _FORBIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def pieces(text: str) -> list[tuple[Script, str]]:

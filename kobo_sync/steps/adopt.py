@@ -14,7 +14,7 @@ from kobo_sync.analysis.meaning import MEANINGS
 from kobo_sync.config.config import parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
-from kobo_sync.errors import ConfigError, FormError, KoboRefused, KoboRejected
+from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected
 from kobo_sync.form_server import FormServer
 from kobo_sync.forms.compiler import known_types
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
@@ -24,6 +24,7 @@ from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
 from kobo_sync.steps.changed_files import lists_of_config
+from kobo_sync.steps.form_faults import CURE, is_of_one_form
 from kobo_sync.steps.init import is_starters
 from kobo_sync.workspace.writing import write_atomic
 
@@ -95,8 +96,13 @@ def projects_of_account(mission: Mission) -> Report:
         )
     counts = {"projects": len(lines)}
     if lines:
-        lines.append("take one with `kobo-sync adopt UID` or its name")
-    return mission.report("adopt", started_at, counts, [], lines or ["the account sees no project"])
+        lines.append(
+            "take one with `kobo-sync adopt FORM_ID` or its name"
+            if mission.features.forms_have_own_ids
+            else "take one with `kobo-sync adopt UID` or its name"
+        )
+    nothing = "the project has no form" if mission.features.forms_have_own_ids else "the account sees no project"
+    return mission.report("adopt", started_at, counts, [], lines or [nothing])
 
 
 def adopt(mission: Mission, names: Sequence[str]) -> Report:
@@ -109,14 +115,22 @@ def adopt(mission: Mission, names: Sequence[str]) -> Report:
     """
     started_at, client = mission.clock(), mission.reader()
     seen = client.assets()
-    assets = {asset.asset_uid: asset for asset in (_named(name, seen) for name in names)}
+    assets = {
+        asset.asset_uid: asset
+        for asset in (_named(name, seen, has_own_ids=client.features.forms_have_own_ids) for name in names)
+    }
     findings: list[Finding] = []
     projects: list[Project] = []
     for asset in assets.values():
+        where = f"{asset.name} ({asset.asset_uid})"
         try:
             projects.append(_read(mission, client, asset, projects, findings))
+        except KoboError as error:
+            if not is_of_one_form(error, client):
+                raise
+            findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint or CURE))
         except FormError as error:
-            findings.append(Finding(NOT_TAKEN, "error", f"{asset.name} ({asset.asset_uid})", error.message, error.hint))
+            findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint))
     if projects:
         _write(mission, projects, findings)
     lines = [line for project in projects for line in _described(project)]
@@ -129,19 +143,22 @@ def _uids(mission: Mission) -> dict[str, str]:
     return remembered | mission.adopted
 
 
-def _named(name: str, assets: Sequence[Asset]) -> Asset:
-    """The project of that uid, else of that name. Raises: ConfigError."""
+def _named(name: str, assets: Sequence[Asset], *, has_own_ids: bool) -> Asset:
+    """The project of that uid, else of that name; *has_own_ids*: the server calls it by its form id. Raises: ConfigError."""
     matching = [asset for asset in assets if asset.asset_uid == name] or [
         asset for asset in assets if folded(asset.name) == folded(name)
     ]
     if len(matching) > 1:
         uids = " and ".join(asset.asset_uid for asset in matching)
-        raise ConfigError(f"{len(matching)} projects are called so: {uids}", file=name, hint="name one by its uid")
+        hint = "name one by its form id" if has_own_ids else "name one by its uid"
+        raise ConfigError(f"{len(matching)} projects are called so: {uids}", file=name, hint=hint)
     if not matching:
         raise ConfigError(
-            "the account sees no such project",
+            "there is no such form in the project" if has_own_ids else "the account sees no such project",
             file=name,
-            hint="`kobo-sync adopt` lists those that it sees; have the owner share it",
+            hint="`kobo-sync adopt` lists those that there are"
+            if has_own_ids
+            else "`kobo-sync adopt` lists those that it sees; have the owner share it",
         )
     return matching[0]
 
@@ -173,7 +190,9 @@ def _read(
         raise FormError(
             f"the mission has a form {form.form_id!r} already",
             form=asset.name,
-            hint=f"if it is the same, name its project in [server.assets] of {MISSION_FILE}; else take that form out first",
+            hint="if it is the same, nothing is to be done: `kobo-sync pull` reads it; else take that form out of the mission first"
+            if client.features.forms_have_own_ids
+            else f"if it is the same, name its project in [server.assets] of {MISSION_FILE}; else take that form out first",
         )
     forms = mission.workspace.root / "forms"
     if _lies_there(forms / f"{form.form_id}.xlsx", content):
@@ -218,7 +237,7 @@ def _media(
                 content = None
         if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != each.md5:
             message = f"its file {each.filename} could not be read as phones get it"
-            hint = "download it on the server (the project's media) and put it in forms/media/"
+            hint = "download it on the server (its media files) and put it in forms/media/"
             findings.append(Finding(NO_MEDIUM, "warning", form_id, message, hint, form_id=form_id))
         else:
             media[each.filename] = content

@@ -16,8 +16,10 @@ from kobo_sync.mission.findings import findings_by_zone, with_states
 from kobo_sync.mission.freshness import forms_behind, note_checked
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.projects import find_assets
 
+NOT_WRITTEN = "CHECK003"
 BATCH = 100  # rows whose status is changed at once: a killed run leaves no more in doubt
 
 
@@ -50,9 +52,10 @@ def check(mission: Mission, *, write_back: bool = False, dry_run: bool = False) 
     if n_alarms:
         counts["false_alarms"] = n_alarms
         lines.append(f"{n_alarms} false alarms are not shown")
+    faults: list[Finding] = []
     if write_back:
-        lines += _write_back(mission, facts, counts, dry_run=dry_run)
-    return mission.report("check", started_at, counts, [*facts.findings, *_told_behind(behind)], lines)
+        lines += _write_back(mission, facts, counts, faults, dry_run=dry_run)
+    return mission.report("check", started_at, counts, [*facts.findings, *_told_behind(behind), *faults], lines)
 
 
 def _told_behind(form_ids: Sequence[str]) -> Iterator[Finding]:
@@ -98,7 +101,10 @@ def _evidence(findings: Sequence[Finding]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run: bool) -> list[str]:
+def _write_back(
+    mission: Mission, facts: Facts, counts: Counter[str], faults: list[Finding], *, dry_run: bool
+) -> list[str]:
+    """Put rows on hold and release them; forms that the server does not give are told in *faults*. Returns lines for people."""
     client = mission.deployer()
     due = due_holds(facts)
     placed = {form_id: holds_of(mission.desk, form_id) for form_id in facts.forms}
@@ -107,15 +113,16 @@ def _write_back(mission: Mission, facts: Facts, counts: Counter[str], *, dry_run
     counts.update({"held": 0, "released": 0, "left": 0})
     if concerned:
         me = client.me()
-        for form_id, asset_uid in find_assets(mission, client, concerned).items():
-            server_keys = mission.store.server_keys(form_id, [hold.root_uuid for hold in due.get(form_id, ())])
-            wishes = [replace(hold, server_key=server_keys[hold.root_uuid]) for hold in due.get(form_id, ())]
-            asked = sorted({hold.server_key for hold in (*wishes, *placed[form_id])})
-            plan = plan_holds(wishes, placed[form_id], client.statuses(asset_uid, asked), me)
-            lines += _said(plan)
-            counts.update({"held": len(plan.place), "released": len(plan.release), "left": len(plan.left)})
-            if not dry_run:
-                _apply(mission, client, asset_uid, plan)
+        for form_id, asset_uid in find_assets(mission, client, concerned, findings=faults).items():
+            with one_at_a_time(form_id, NOT_WRITTEN, faults, client):
+                server_keys = mission.store.server_keys(form_id, [hold.root_uuid for hold in due.get(form_id, ())])
+                wishes = [replace(hold, server_key=server_keys[hold.root_uuid]) for hold in due.get(form_id, ())]
+                asked = sorted({hold.server_key for hold in (*wishes, *placed[form_id])})
+                plan = plan_holds(wishes, placed[form_id], client.statuses(asset_uid, asked), me)
+                if not dry_run:
+                    _apply(mission, client, asset_uid, plan)
+                lines += _said(plan)
+                counts.update({"held": len(plan.place), "released": len(plan.release), "left": len(plan.left)})
     verb = "would be put" if dry_run else "put"
     return [
         *lines,

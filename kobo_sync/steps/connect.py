@@ -179,7 +179,7 @@ def _refuse_kept_secrets(mission: Mission, connection: Connection, needed: tuple
         )
     else:
         return
-    message = "the token that is kept goes to no other address"
+    message = "the secret that is kept goes to no other address"
     raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
 
 

@@ -26,6 +26,8 @@ from kobo_sync.steps.deploy_plan import (
 )
 from kobo_sync.steps.deployment_mark import mark_of, signature
 from kobo_sync.steps.diff import harm_of_replacing
+from kobo_sync.steps.elsewhere import ELSEWHERE, rows_from_elsewhere
+from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
 from kobo_sync.steps.projects import Projects
@@ -35,6 +37,7 @@ from kobo_sync.store.database import Deployment
 
 VERIFY_TRIES = 12  # media reach phones by a task of the server's, usually at once [c32]
 LISTS = (".csv", ".xml", ".geojson")
+NOT_DEPLOYED = "DEPLOY013"
 
 
 def deploy(
@@ -52,30 +55,25 @@ def deploy(
     must not publish a workbook that somebody is still editing. What is refused (`REFUSALS`) is done all the same when
     *despite* names its rule. *validate*: ODK Validate judges as well, which needs Java.
 
-    A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent.
+    A form that the rules, pyxform or ODK Validate find in error stops everything before anything is sent; one that the server
+    does not give or take is a finding, and the others go on.
     Raises: FormError, ConfigError, KoboError.
     """
     started_at = mission.clock()
     client = mission.deployer()
     local = {form_id: local_form(mission, form_id) for form_id in form_ids or mission.config.forms}
+    origin = "" if ELSEWHERE in despite else rows_from_elsewhere(mission)
+    if origin:  # nothing is asked there: it may be a stranger's
+        refused = [DeployAction("refuse", form_id, origin, rule=ELSEWHERE) for form_id in local]
+        refusals, lines = _told(refused)
+        return mission.report("deploy", started_at, _counts(refused), refusals, lines)
     projects = Projects(mission, client)
-    remote = _gather(mission, client, projects, local, despite)
-    findings = _spare_rosters(mission, client, projects, local, remote, despite)
-    owner = (mission.config.mission.code, mission.config.mission.id)
-    actions = [
-        plan_deploy(local[form_id], remote[form_id], owner, despite=despite, media_only=media_only) for form_id in local
-    ]
-    actions = [_not_doubled(action, projects, despite) for action in actions]
-    harm: list[Finding] = []
-    if HARMFUL not in despite:
-        actions = [_spared(mission, action, remote[action.form_id].asset, harm) for action in actions]
+    findings: list[Finding] = []
+    remote, actions = _planned(mission, client, projects, local, despite, findings, media_only=media_only)
     findings += [_without_pictures(each) for each in local.values() if each.absent]
-    findings += harm + [_refusal(action) for action in actions if action.act == "refuse"]
-    lines = [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
-    counts = {
-        act: sum(action.act == act for action in actions)
-        for act in ("create", "replace", "media", "publish", "skip", "refuse")
-    }
+    refusals, lines = _told(actions)
+    lines += [f"{form_id}: not deployed" for form_id in form_ids or mission.config.forms if form_id not in local]
+    findings += refusals
     published: dict[str, tuple[str, str]] = {}
     if not dry_run:
         changed = [action.form_id for action in actions if action.act in ("create", "replace")]
@@ -84,13 +82,54 @@ def deploy(
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         findings += _publish(mission, client, to_do, local, remote, published, despite)
         findings += _verify(mission, client, local, published)
+        lines += [f"{action.form_id}: not deployed" for action in to_do if action.form_id not in published]
         mission.progress("deploy", len(to_do), len(to_do))
     if not media_only:
         hooked = {form_id: state.asset.asset_uid for form_id, state in remote.items() if state.asset}
         hooked |= {form_id: uid for form_id, (uid, _) in published.items()}
-        hook_lines, refused = put_hooks(mission, client, hooked, dry_run=dry_run)
-        lines, findings = lines + hook_lines, findings + refused
-    return mission.report("deploy", started_at, counts, findings, lines)
+        hook_lines, hook_findings = put_hooks(mission, client, hooked, dry_run=dry_run)
+        lines, findings = lines + hook_lines, findings + hook_findings
+    return mission.report("deploy", started_at, _counts(actions), findings, lines)
+
+
+def _counts(actions: Sequence[DeployAction]) -> dict[str, int]:
+    acts = ("create", "replace", "media", "publish", "skip", "refuse")
+    return {act: sum(action.act == act for action in actions) for act in acts}
+
+
+def _told(actions: Sequence[DeployAction]) -> tuple[list[Finding], list[str]]:
+    """A finding for each refusal, and a line for each action."""
+    refusals = [_refusal(action) for action in actions if action.act == "refuse"]
+    return refusals, [f"{action.form_id}: {action.act} ({action.reason})" for action in actions]
+
+
+def _planned(
+    mission: Mission,
+    client: FormServer,
+    projects: Projects,
+    local: dict[str, LocalForm],
+    despite: Collection[str],
+    findings: list[Finding],
+    *,
+    media_only: bool,
+) -> tuple[dict[str, RemoteForm], list[DeployAction]]:
+    """What the server has of each form, and what to do with it; forms that cannot be asked about are taken out of *local*."""
+    owner = (mission.config.mission.code, mission.config.mission.id)
+    remembered = mission.store.deployments()
+    remote: dict[str, RemoteForm] = {}
+    actions: dict[str, DeployAction] = {}
+    for form_id in list(local):
+        with one_at_a_time(form_id, NOT_DEPLOYED, findings, client):
+            there = _gather(client, projects.uid(form_id), remembered.get(form_id), despite)
+            spared = _spare_roster(mission, client, projects, local[form_id], there, despite, findings)
+            action = plan_deploy(spared, there, owner, despite=despite, media_only=media_only)
+            action = _not_doubled(action, projects, despite)
+            if HARMFUL not in despite:
+                action = _spared(mission, action, there.asset, findings)
+            local[form_id], remote[form_id], actions[form_id] = spared, there, action
+            continue
+        del local[form_id]
+    return remote, list(actions.values())
 
 
 def _publish(
@@ -109,8 +148,9 @@ def _publish(
         findings += [told] if told else []
     for done, action in enumerate(to_do):
         mission.progress("deploy", done, len(to_do))
-        uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
-        published[action.form_id] = (uid, action.form_sha256)
+        with one_at_a_time(action.form_id, NOT_DEPLOYED, findings, client):
+            uid = apply_action(mission, client, local[action.form_id], remote[action.form_id], action)
+            published[action.form_id] = (uid, action.form_sha256)
     return findings
 
 
@@ -139,43 +179,33 @@ def local_form(mission: Mission, form_id: str) -> LocalForm:
     return LocalForm(form, settings.file, mission.workspace.form_bytes(settings.file), media, tuple(absent), published)
 
 
-def _gather(
-    mission: Mission, client: FormServer, projects: Projects, form_ids: Iterable[str], despite: Collection[str]
-) -> dict[str, RemoteForm]:
-    """What the server has of each form."""
-    remembered = mission.store.deployments()
-    remote = {}
-    for form_id in form_ids:
-        last, uid = remembered.get(form_id), projects.uid(form_id)
-        unfinished = bool(last and last.deployed_at is None and last.asset_uid == uid)
-        remote[form_id] = _ask(client, uid, may_be_gone=unfinished or GONE in despite) if uid else RemoteForm()
-        remote[form_id] = replace(remote[form_id], unfinished=unfinished)
-    return remote
+def _gather(client: FormServer, uid: str, last: Deployment | None, despite: Collection[str]) -> RemoteForm:
+    """What the server has of a form."""
+    unfinished = bool(last and last.deployed_at is None and last.asset_uid == uid)
+    remote = _ask(client, uid, may_be_gone=unfinished or GONE in despite) if uid else RemoteForm()
+    return replace(remote, unfinished=unfinished)
 
 
-def _spare_rosters(
+def _spare_roster(
     mission: Mission,
     client: FormServer,
     projects: Projects,
-    local: dict[str, LocalForm],
-    remote: Mapping[str, RemoteForm],
+    form: LocalForm,
+    remote: RemoteForm,
     despite: Collection[str],
-) -> list[Finding]:
-    """Let the list of participants stay as phones have it, in *local*, where ours must not replace it; returns why."""
-    roster = mission.config.roster
-    findings = []
-    for form_id, form in local.items() if roster else ():
-        assert roster is not None
-        on_phones = {media.filename: media.md5 for media in remote[form_id].media}.get(roster.file)
-        asset = remote[form_id].asset
-        if asset is None or on_phones is None or form.media_md5.get(roster.file, on_phones) == on_phones:
-            continue
-        assets = {roster.form: projects.uid(roster.form), form_id: asset.asset_uid}
-        verdict = judge(mission, client, form_id, assets, despite)
-        if not verdict.may_go:
-            local[form_id] = replace(form, published={roster.file: on_phones})
-        findings += [verdict.finding] if verdict.finding else []
-    return findings
+    findings: list[Finding],
+) -> LocalForm:
+    """*form*, whose list of participants stays as phones have it where ours must not replace it; *findings* gets why."""
+    roster, asset, form_id = mission.config.roster, remote.asset, form.form.form_id
+    if roster is None or asset is None:
+        return form
+    on_phones = {media.filename: media.md5 for media in remote.media}.get(roster.file)
+    if on_phones is None or form.media_md5.get(roster.file, on_phones) == on_phones:
+        return form
+    assets = {roster.form: projects.uid(roster.form), form_id: asset.asset_uid}
+    verdict = judge(mission, client, form_id, assets, despite)
+    findings += [verdict.finding] if verdict.finding else []
+    return form if verdict.may_go else replace(form, published={roster.file: on_phones})
 
 
 def _not_doubled(action: DeployAction, projects: Projects, despite: Collection[str]) -> DeployAction:
@@ -290,25 +320,36 @@ def _verify(
     missing is deployed once more.
     """
     waiting: dict[str, list[str]] = {form_id: [] for form_id in published}
+    findings: list[Finding] = []
     for attempt in range(VERIFY_TRIES):
         for form_id in list(waiting):
-            (uid, sha256), md5s = published[form_id], local[form_id].media_md5
-            manifest = client.manifest(uid)
-            waiting[form_id] = sorted(name for name, md5 in md5s.items() if (manifest or {}).get(name) != md5)
-            if manifest is not None and not waiting[form_id]:
-                del waiting[form_id]
-                version = client.asset(uid)[0].version_id
-                mark = mark_of(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
-                client.write_fingerprint(uid, mark)
-                _remember(mission, local[form_id], uid, sha256, version, done=True)
-                about = {"project": uid, "version": version, "form_sha256": sha256}
-                journal.note(mission.desk, "deploy", form_id, by=mission.doer, now=mission.clock(), **about)
-            elif attempt == VERIFY_TRIES // 2:
-                client.publish_again(uid)
+            del waiting[form_id]
+            with one_at_a_time(form_id, NOT_DEPLOYED, findings, client):
+                missing = _missing_on_phones(mission, client, local[form_id], *published[form_id])
+                if missing:
+                    waiting[form_id] = missing
+                if missing and attempt == VERIFY_TRIES // 2:
+                    client.publish_again(published[form_id][0])
         if not waiting:
             break
         client.pause(min(5.0, 0.1 * 2**attempt))
-    return [_not_published(form_id, missing or ["the form itself"]) for form_id, missing in waiting.items()]
+    return findings + [_not_published(form_id, missing) for form_id, missing in waiting.items()]
+
+
+def _missing_on_phones(mission: Mission, client: FormServer, local: LocalForm, uid: str, sha256: str) -> list[str]:
+    """What phones do not get yet of a form; where nothing is missing it is marked as done, there and here."""
+    form_id, md5s = local.form.form_id, local.media_md5
+    manifest = client.manifest(uid)
+    missing = sorted(name for name, md5 in md5s.items() if (manifest or {}).get(name) != md5)
+    if manifest is None or missing:
+        return missing or ["the form itself"]
+    version = client.asset(uid)[0].version_id
+    mark = mark_of(mission, uid, form_id=form_id, sha256=sha256, version_id=version, media_md5=md5s)
+    client.write_fingerprint(uid, mark)
+    _remember(mission, local, uid, sha256, version, done=True)
+    about = {"project": uid, "version": version, "form_sha256": sha256}
+    journal.note(mission.desk, "deploy", form_id, by=mission.doer, now=mission.clock(), **about)
+    return []
 
 
 def _remember(mission: Mission, local: LocalForm, asset_uid: str, sha256: str, version_id: str, *, done: bool) -> None:

@@ -10,18 +10,21 @@ from typing import Literal
 from kobo_sync.forms.sheets import as_workbook, cells_sha256
 from kobo_sync.model import Asset, Form, MediaFile
 from kobo_sync.steps.deployment_mark import media_digest
+from kobo_sync.steps.elsewhere import ELSEWHERE
 from kobo_sync.steps.roster_guard import SHRINKS
 
 Act = Literal["create", "replace", "media", "publish", "skip", "refuse"]
 CHANGED, ARCHIVED, HARMFUL, GONE, OTHERS, DOUBLED = (f"DEPLOY{n:03}" for n in (1, 5, 6, 7, 8, 9))
 REFUSALS = {  # rule → what to see to before it is overridden
     CHANGED: "look at it on the server: what was changed there is replaced",
-    ARCHIVED: "ask whoever archived it: phones get it again",
+    ARCHIVED: "ask whoever archived or closed it: phones get it again",
     HARMFUL: "read what it would do to the answers, above",
     GONE: "make sure that it was deleted: it is made again, empty",
     OTHERS: "ask whose workspace that is; on another machine of this mission copy its config/ (mission.id)",
     DOUBLED: "deploy with the account that owns the projects",
     SHRINKS: "look whether their registrations were deleted on purpose",
+    ELSEWHERE: "write the earlier address or project back, or make a workspace of its own for this one (`kobo-sync init`); the same "
+    "submissions at a new address are recognised by `kobo-sync pull`; if both are to lie here together",
 }
 
 
@@ -120,7 +123,7 @@ def plan_deploy(
     if media_only and not ours:
         return DeployAction("refuse", form_id, "it was not deployed from here yet", rule=CHANGED)
     if asset.is_deployed and not asset.is_active and ARCHIVED not in despite:
-        return DeployAction("refuse", form_id, "it was archived on the server", rule=ARCHIVED)
+        return DeployAction("refuse", form_id, "it was archived or closed on the server", rule=ARCHIVED)
     if not ours or mark.get("sha256") != live or touched:
         return DeployAction("replace", form_id, "the form differs" if ours else "adopted", stale, new, form_sha256=here)
     if stale or new:
@@ -131,7 +134,7 @@ def plan_deploy(
     elif not asset.is_deployed or asset.version_id != asset.deployed_version:
         reason = "the newest version is not deployed"
     elif not asset.is_active:
-        reason = "archived"
+        reason = "archived or closed"
     if reason:
         return DeployAction("publish", form_id, reason, form_sha256=live)
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)

@@ -10,8 +10,10 @@ from kobo_sync.forms.compare import Change, compare
 from kobo_sync.forms.xlsform import read_form
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Finding, Form, Report
-from kobo_sync.steps.projects import deployed_form, find_assets
+from kobo_sync.steps.form_faults import one_at_a_time
+from kobo_sync.steps.projects import Projects, deployed_form
 
+NOT_COMPARED = "DIFF003"
 CURES = {
     "removed": "keep the question and hide it: relevant = false()",
     "renamed": "keep the old name; change the label instead",
@@ -24,7 +26,8 @@ CURES = {
 def diff(mission: Mission, *, form_ids: Sequence[str] = (), against: Path | None = None) -> Report:
     """What would change if each form were deployed, and how many stored answers each change touches.
 
-    *against* is another workbook of the same form, in place of the deployed one.
+    *against* is another workbook of the same form, in place of the deployed one. A form that the server does not give is a finding,
+    and the others are compared.
     Raises: FormError, ConfigError, KoboError.
     """
     started_at = mission.clock()
@@ -33,18 +36,30 @@ def diff(mission: Mission, *, form_ids: Sequence[str] = (), against: Path | None
         raise ConfigError(
             "--against compares one form", file=str(against), hint="name the form: kobo-sync diff FORM --against FILE"
         )
-    assets = {} if against else find_assets(mission, mission.deployer(), ids)
     findings: list[Finding] = []
     lines: list[str] = []
-    for form_id in ids:
-        old = _read(against) if against else _deployed(mission, form_id, assets.get(form_id, ""))
-        if old is None:
-            lines.append(f"{form_id}: not on the server yet")
-            continue
-        changes = compare(old, mission.form(form_id))
-        lines += [f"{form_id}: {line}" for line in described(changes)] or [f"{form_id}: no difference"]
-        findings += harm(mission, mission.form(form_id), old, changes)
-    return mission.report("diff", started_at, {"lines": len(lines), "harmful": len(findings)}, findings, lines)
+    if against:
+        _compare(mission, ids[0], _read(against), findings, lines)
+    else:
+        client = mission.deployer()
+        projects = Projects(mission, client)
+        for form_id in ids:
+            with one_at_a_time(form_id, NOT_COMPARED, findings, client):
+                uid = projects.uid(form_id)
+                old = deployed_form(mission, form_id, uid) if uid else None
+                _compare(mission, form_id, old, findings, lines)
+    n_harmful = sum(finding.rule != NOT_COMPARED for finding in findings)
+    return mission.report("diff", started_at, {"lines": len(lines), "harmful": n_harmful}, findings, lines)
+
+
+def _compare(mission: Mission, form_id: str, old: Form | None, findings: list[Finding], lines: list[str]) -> None:
+    """The form here against *old*, None when the server has none: into *lines*, and into *findings* what touches answers."""
+    if old is None:
+        lines.append(f"{form_id}: not on the server yet")
+        return
+    changes = compare(old, mission.form(form_id))
+    lines += [f"{form_id}: {line}" for line in described(changes)] or [f"{form_id}: no difference"]
+    findings += harm(mission, mission.form(form_id), old, changes)
 
 
 def described(changes: Iterable[Change]) -> list[str]:
@@ -115,10 +130,6 @@ def judged_against_deployed(mission: Mission, new: Form, asset: Asset) -> tuple[
             )
         )
     return changes, findings
-
-
-def _deployed(mission: Mission, form_id: str, asset_uid: str) -> Form | None:
-    return deployed_form(mission, form_id, asset_uid) if asset_uid else None
 
 
 def _read(path: Path) -> Form:

@@ -26,6 +26,7 @@ from kobo_sync.model import Finding, Report
 from kobo_sync.steps.databases import databases, mirror_is_current
 from kobo_sync.steps.engine_status import engine_state
 from kobo_sync.steps.lint import class_lines
+from kobo_sync.steps.phones import goes_by_zone, of_no_zone, without_zone
 from kobo_sync.steps.projects import Projects, is_copy, is_of
 from kobo_sync.steps.relay import ledger, summary, sums
 from kobo_sync.store.attachments import received_files
@@ -253,6 +254,22 @@ def server(mission: Mission) -> Iterator[Examined]:
     projects = Projects(mission, client, _remembered(mission))
     for form_id in mission.config.forms:
         yield _project(mission, client, projects, form_id, username)
+    yield from _phones(mission, client)
+
+
+def _phones(mission: Mission, client: FormServer) -> Iterator[Examined]:
+    """Phones that would show an empty list, where the list goes by zone; nothing is said where it does not."""
+    if not (client.features.knows_phones and goes_by_zone(mission)):
+        return
+    try:
+        there = client.phones()
+    except KoboError as error:
+        yield Examined("phones", f"they cannot be listed ({error.status or error.message})", error.hint, severe=False)
+        return
+    for finding in of_no_zone(mission, there):
+        yield Examined("phones", finding.message, finding.hint, severe=False)
+    if there and not without_zone(mission, there):
+        yield Examined("phones", f"{len(there)} phones, each with its zone")
 
 
 def _project(mission: Mission, client: FormServer, projects: Projects, form_id: str, username: str) -> Examined:
@@ -262,7 +279,8 @@ def _project(mission: Mission, client: FormServer, projects: Projects, form_id: 
         uid = projects.uid(form_id)
         if not uid:
             verdict = projects.absence(form_id).removeprefix(f"{form_id}: ")
-            return Examined(what, verdict, "deploy it, or have its owner share it", severe=False)
+            cure = "deploy it" if client.features.forms_have_own_ids else "deploy it, or have its owner share it"
+            return Examined(what, verdict, cure, severe=False)
         asset, _ = client.asset(uid)
     except (KoboRefused, KoboRejected) as error:
         if client.features.forms_have_own_ids:

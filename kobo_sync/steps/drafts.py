@@ -24,7 +24,7 @@ from kobo_sync.model import Finding, Form
 from kobo_sync.steps.adopt import entry_of
 from kobo_sync.steps.changed_files import lists_of_config, put_file
 from kobo_sync.steps.diff import described, judged_against_deployed
-from kobo_sync.steps.lint import judge, mission_media
+from kobo_sync.steps.lint import judge, mission_media, of_its_server
 from kobo_sync.steps.projects import Projects
 from kobo_sync.workspace.form_drafts import Draft
 
@@ -169,7 +169,7 @@ def examine(mission: Mission, draft: Draft) -> Verdict:
         key={name: item.answer for name, item in settings.items.items()} if settings else None,
         deploying=True,
     )
-    verdict = Verdict((*_other_form(draft, content, file), *judged.findings))
+    verdict = Verdict((*_other_form(draft, content, file), *of_its_server(mission, judged.findings)))
     try:
         verdict = _compared(mission, draft, verdict)
     except KoboSyncError as error:

@@ -23,7 +23,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report, Zone
 from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.steps.field_station import enumerators, station_accounts
-from kobo_sync.steps.phones import server_of_phones
+from kobo_sync.steps.phones import goes_by_zone, of_no_zone, server_of_phones
 from kobo_sync.workspace.writing import write_atomic
 
 PASSWORD = "COLLECT_PASSWORD"
@@ -62,9 +62,7 @@ def enrol(
     for account, person, own_zone in _accounts(people) if people else [(user, name, "")]:
         if not _USER.fullmatch(account):
             where = people.name if people else "USER"
-            raise ConfigError(
-                f"{account!r} is no account's name", file=where, key="user", hint="write it as on KoboToolbox"
-            )
+            raise ConfigError(f"{account!r} is no account's name", file=where, key="user", hint=_name_cure(mission))
         sheets.append((account, person, password))
         zones[account] = own_zone or zone
     folder = output or mission.workspace.out / "enrolment"
@@ -93,14 +91,15 @@ def _enrolled(
             languages=config.written_languages,
         )
     lines = _write(folder, files)
-    if any(zone for _, _, zone in people) and not _goes_by_zone(mission):
+    if any(zone for _, _, zone in people) and not goes_by_zone(mission):
         lines.append(
             "the zones that were given have no effect: every phone gets the whole list; `roster.entities` and `roster.by_zone` give it by zone"
         )
     lines.append(
         "each code is the phone's secret: whoever photographs it may submit; print them, then delete these files"
     )
-    return mission.report("enrol", started_at, {"enumerators": len(people)}, [], lines)
+    findings = list(of_no_zone(mission, mission.deployer().phones())) if goes_by_zone(mission) else []
+    return mission.report("enrol", started_at, {"enumerators": len(people)}, findings, lines)
 
 
 def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> str:
@@ -113,10 +112,10 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
     if not _USER.fullmatch(account):
         message, hint = (
             f"{account!r} cannot be a phone's name",
-            "letters, digits and . @ + - _ only, 64 of them at the most",
+            _name_cure(mission),
         )
         raise ConfigError(message, file="USER", key="user", hint=hint)
-    config, by_zone = mission.config.mission, _goes_by_zone(mission)
+    config, by_zone = mission.config.mission, goes_by_zone(mission)
     if zone and mission.config.zone(zone) is None:
         codes = ", ".join(item.code for item in mission.config.zones)
         raise ConfigError(f"there is no zone {zone!r}", file=ZONES_FILE, key="--zone", hint=f"the zones are: {codes}")
@@ -133,10 +132,10 @@ def enrol_phone(mission: Mission, account: str, zone: str, *, language: str) -> 
     return payload(settings(phone.server_url, "", project=project, language=language, metadata_username=account))
 
 
-def _goes_by_zone(mission: Mission) -> bool:
-    """Whether each phone gets the participants of its own zone."""
-    roster = mission.config.roster
-    return bool(roster and roster.by_zone)
+def _name_cure(mission: Mission) -> str:
+    if mission.features.knows_phones:
+        return "letters, digits and . @ + - _ only, 64 of them at the most"
+    return f"write it as on {mission.features.name}"
 
 
 def _refuse_own_address(mission: Mission) -> None:
@@ -169,7 +168,7 @@ def account_sheet(mission: Mission, account: str, name: str, language: str) -> b
     """
     _refuse_own_address(mission)
     if not _USER.fullmatch(account):
-        message, hint = f"{account!r} is no account's name", "write it as on KoboToolbox"
+        message, hint = f"{account!r} is no account's name", _name_cure(mission)
         raise ConfigError(message, file="USER", key="user", hint=hint)
     return _sheet(mission, mission.kc, (account, name, ""), language)[1]
 

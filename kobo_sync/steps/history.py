@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kobo_sync.analysis.changes import changes
+from kobo_sync.language.clean_text import clean
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report, Submission
 from kobo_sync.rows.listing import parse_submission
@@ -23,7 +24,8 @@ def history(mission: Mission, submission: str) -> Report:
         if not revision.raw:
             continue
         now = parse_submission(revision.raw, revision.form_id)
-        lines += [f"  {path}: {old} → {new}" for path, old, new in changes(_content(before), _content(now))]
+        # What people typed may turn the direction of the line, or command a terminal.
+        lines += [clean(f"  {path}: {old} → {new}") for path, old, new in changes(_content(before), _content(now))]
         before = now
     if not revisions:
         lines.append(f"no submission {submission} is held")

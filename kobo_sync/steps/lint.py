@@ -88,7 +88,15 @@ def _judged(mission: Mission, form_id: str, media: Mapping[str, bytes], *, valid
     content, cache = mission.workspace.form_bytes(settings.file), mission.workspace.state / "lint"
     consents = {settings.fields[meaning] for meaning in ("consent",) if meaning in settings.fields}
     key = {name: item.answer for name, item in settings.items.items()}
-    return judge(content, settings.file, media, cache, validate=validate, consents=consents, key=key, deploying=True)
+    judged = judge(content, settings.file, media, cache, validate=validate, consents=consents, key=key, deploying=True)
+    return replace(judged, findings=of_its_server(mission, judged.findings))
+
+
+def of_its_server(mission: Mission, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Those of *findings* that hold on the mission's kind of server."""
+    from kobo_sync.forms.rules.kobo import OF_KOBOTOOLBOX
+
+    return tuple(each for each in findings if mission.features.compiles_forms or each.rule not in OF_KOBOTOOLBOX)
 
 
 def mission_media(mission: Mission) -> dict[str, bytes]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kobo_sync.databases.inspection import read_only
-from kobo_sync.errors import ConfigError, KoboRefused, KoboSyncError, KoboUnreachable
+from kobo_sync.errors import ConfigError, KoboError, KoboSyncError
 from kobo_sync.form_server import FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, BlankForm, Finding, Report
 from kobo_sync.station import Station
 from kobo_sync.station.accounts import ADMINISTRATION
 from kobo_sync.station.pairing import PairedForm, Pairing, pair, pairings
+from kobo_sync.steps.form_faults import is_of_one_form
 from kobo_sync.steps.projects import Projects, uid_or_finding
 
 PAIR = "PAIR001"
@@ -46,7 +47,7 @@ def pair_station(mission: Mission, station: Station, *, form_ids: Sequence[str] 
             outcome = pair(station, _downloaded(mission, client, form_id, uid, offered), mission.kc, ADMINISTRATION)
         except KoboSyncError as error:
             # No server, or a token that is wrong for every form alike, ends it; a right that lacks is one form's.
-            if isinstance(error, KoboUnreachable) or (isinstance(error, KoboRefused) and error.status != 403):
+            if isinstance(error, KoboError) and not is_of_one_form(error, client):
                 raise
             counts["failed"] += 1
             hint = error.hint or "try again; what was paired before is still served"

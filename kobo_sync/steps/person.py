@@ -17,6 +17,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
+from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.personal.dossier import dossier
 from kobo_sync.steps.personal.erasing import Erased, documents_in, erase_everywhere, scour, unfinished
 from kobo_sync.steps.personal.holdings import Holdings, Masks, holdings_of
@@ -31,6 +32,7 @@ from kobo_sync.workspace.writing import write_atomic
 FOLDER = "personnes-nominatif"  # below exports/out/
 SHOW, ERASE, UPSTREAM = "person_shown", "person_erased", "rows_deleted"  # as the journal calls them
 LONGEST_CODE = 64
+NOT_ERASED = "PERSON003"
 
 
 class NobodyThere(KoboSyncError):
@@ -149,10 +151,12 @@ def erase_upstream(mission: Mission) -> Report:
         uid = uid_or_finding(projects, form_id, findings) if keys else ""
         if not uid:
             continue
-        left: list[str] = []
-        for root_uuid, key in sorted(keys.items()):
-            client.delete_submission(uid, key)
-            left += [key] if client.exists(uid, key, root_uuid) else []
+        left = sorted(keys.values())
+        with one_at_a_time(form_id, NOT_ERASED, findings, client):
+            for root_uuid, key in sorted(keys.items()):
+                client.delete_submission(uid, key)
+                if not client.exists(uid, key, root_uuid):
+                    left.remove(key)
         counts["deleted"] += len(keys) - len(left)
         journal.note(
             mission.desk, UPSTREAM, ", ".join(sorted(keys)), by=mission.doer, now=mission.clock(), form=form_id
@@ -163,7 +167,7 @@ def erase_upstream(mission: Mission) -> Report:
         if left:
             message = f"{len(left)} rows are still on the server: {', '.join(left[:5])}"
             findings.append(
-                Finding("PERSON003", "error", form_id, message, "delete them there by hand", form_id=form_id)
+                Finding(NOT_ERASED, "error", form_id, message, "delete them there by hand", form_id=form_id)
             )
     if (days := mission.features.trash_days) and counts["deleted"]:
         hint = f"{mission.features.name} keeps what is deleted for {days} days in its trash, then erases it"

@@ -57,7 +57,12 @@ class Projects:
 
     @cached_property
     def foreign(self) -> list[Asset]:
-        """Those of `visible` that the account may not change; where the server does not say, those of other owners."""
+        """Those of `visible` that the account may not change; where the server does not say, those of other owners.
+
+        None where forms have their own ids: a second one of an id cannot be made there.
+        """
+        if self._client.features.forms_have_own_ids:
+            return []
         unclear = any(not asset.permissions for asset in self.visible)
         me = self._client.me() if unclear else ""
         return [
@@ -68,6 +73,8 @@ class Projects:
 
     def absence(self, form_id: str) -> str:
         """Why *form_id* has no project here, and what to do, as people read it."""
+        if self._client.features.forms_have_own_ids:
+            return f"{form_id}: not in the project on the server yet (kobo-sync deploy publishes it)"
         n = len({asset.fingerprint.get("form_id") for asset in self.visible})
         if n:
             return (

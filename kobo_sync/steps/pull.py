@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from kobo_sync.errors import StoreError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
+from kobo_sync.steps.form_faults import lives
 from kobo_sync.steps.projects import Projects, uid_or_finding
-from kobo_sync.steps.pulling.attachments import fetch_files, lives, replaced
+from kobo_sync.steps.pulling.attachments import fetch_files, replaced
 from kobo_sync.steps.pulling.deletions import believed_absent, bury
 from kobo_sync.steps.pulling.deployed import lay_out_deployed
 from kobo_sync.steps.pulling.form_pull import (
@@ -44,6 +45,7 @@ from kobo_sync.store.submissions import Cursor, Tally
 from kobo_sync.workspace.attachment_files import away, is_away
 
 SHOWN_FILES = 5  # of those that could not be had; the others are counted
+_ABSENT = ("PULL002", "PULL009")  # rows that are no longer listed, and stay
 SHOWN = ("new", "edited", "validated", "restored", "deleted")
 
 
@@ -280,7 +282,7 @@ def _finish(work: Work, cursor: Cursor, comparison: Comparison | None) -> tuple[
             "last_id": comparison.last_id,
             "modified": comparison.modified,
         }
-        if not any(finding.rule in ("PULL002", "PULL009") for finding in work.findings):
+        if not any(finding.rule in _ABSENT for finding in work.findings):
             asset = work.client.asset(work.asset_uid)[0]
             values |= {"owner": asset.owner, "rights": json.dumps(sorted(asset.permissions))}
         else:
@@ -300,7 +302,9 @@ def _oddities(work: Work, comparison: Comparison | None, server_n: int, n_live: 
                 "error",
                 form_id,
                 f"the server holds {server_n} submissions, the mirror {n_live}",
-                "run `kobo-sync pull` again; rows may have arrived meanwhile",
+                "see to PULL002 or PULL009 beside this, which says why"
+                if any(finding.rule in _ABSENT for finding in work.findings)
+                else "run `kobo-sync pull` again; rows may have arrived meanwhile",
                 form_id=form_id,
             )
         )

@@ -54,7 +54,7 @@ def relay(mission: Mission, wish: Wish = Wish()) -> Report:
         n_again = outbox.put_back(addresses) if wish.again else 0
         lines = [f"{n_again} refused submissions are tried again"] if wish.again else []
         posting, away = _post(mission, outbox, wish, addresses)
-        findings = _findings(outbox, names, posting, only_new=wish.by_itself)
+        findings = _findings(outbox, names, posting, mission.features.name, only_new=wish.by_itself)
         if away is not None:
             if posting is None or (not posting.n_sent and not wish.by_itself):
                 raise _unreachable(outbox, away)
@@ -101,7 +101,7 @@ def readdress(mission: Mission, form_id: str, *, dry_run: bool = False) -> Repor
     with _at_work(mission) as outbox:
         target = next((each for each in _paired(mission, outbox).values() if each.form_id == form_id), None)
         if target is None:
-            message = f"the station is not paired with KoboToolbox for {form_id!r}"
+            message = f"the station is not paired with {mission.features.name} for {form_id!r}"
             raise ConfigError(message, file=MISSION_FILE, key="server.kc", hint="run: kobo-sync station pair")
         findings: list[Finding] = []
         n = 0
@@ -136,9 +136,9 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
             n = outbox.n_whole()
             return mission.report("relay", started_at, {"forgotten": n}, [], [f"{n} submissions would be erased here"])
         gone = {uid: n for uid, n in outbox.relayed_to().items() if not _is_there(mission, uid)}
-        findings = [lost(names.get(uid, uid), uid, n) for uid, n in sorted(gone.items())]
+        findings = [lost(names.get(uid, uid), uid, n, mission.features.name) for uid, n in sorted(gone.items())]
         n, n_files = outbox.forget(mission.clock(), spared=gone)
-        lines = [f"{n} submissions and {n_files} files are erased here: KoboToolbox has them"]
+        lines = [f"{n} submissions and {n_files} files are erased here: {mission.features.name} has them"]
         if not outbox.shrink():
             lines.append("the station reads its file just now: run this once more when it is stopped, to free the room")
         totals = outbox.totals()
@@ -202,7 +202,7 @@ def _post(
     """Post what waits; with it what ended the run early, None when it went to the end."""
     until = outbox.asked_to_wait_until()
     if until is not None and mission.clock() < until:
-        message = f"KoboToolbox asked not to be asked before {mission.local(until)}"
+        message = f"{mission.features.name} asked not to be asked before {mission.local(until)}"
         return None, KoboUnreachable(message, hint="the next relay after that goes on")
     with closing(mission.submission_door()) as door:
         n_left = sum(total.n_waiting for total in outbox.totals())
@@ -248,20 +248,24 @@ def _dry_run(mission: Mission, outbox: Outbox, addresses: Sequence[str], started
 # ── what is told ──
 
 
-def _findings(outbox: Outbox, names: dict[str, str], posting: Posting | None, *, only_new: bool) -> list[Finding]:
-    """What was refused, at some time or (*only_new*) now, and what cannot go before the station is paired."""
+def _findings(
+    outbox: Outbox, names: dict[str, str], posting: Posting | None, server: str, *, only_new: bool
+) -> list[Finding]:
+    """What the *server* of that name refused, at some time or (*only_new*) now, and what cannot go before the station is paired."""
     refused = [
         record
         for record in outbox.refused()
         if not only_new or (posting is not None and record.record_id in posting.refused)
     ]
-    findings = [refusal(record, _name(names, record), outbox.n_waiting_for(record)) for record in refused]
+    findings = [refusal(record, _name(names, record), outbox.n_waiting_for(record), server) for record in refused]
     by_form: dict[str, int] = {}
     for address, n in (posting.unpaired if posting else {}).items():
         form_id = names.get(address, address)
         by_form[form_id] = by_form.get(form_id, 0) + n
     paired = {each.form_id for each in posting.paired.values()} if posting else set()
-    return findings + [unpaired(form_id, n, is_paired=form_id in paired) for form_id, n in sorted(by_form.items())]
+    return findings + [
+        unpaired(form_id, n, server, is_paired=form_id in paired) for form_id, n in sorted(by_form.items())
+    ]
 
 
 def _name(names: dict[str, str], record: Record) -> str:

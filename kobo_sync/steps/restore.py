@@ -48,7 +48,9 @@ def _restored(archive: Path, target: Path, name: str, *, force: bool, now: datet
     if old is not None:
         lines.append(f"the mission that was there lies in {old}")
     else:
-        lines.append("write the token to config/secrets.env: backups never hold it")
+        lines.append(
+            "write the server's secrets to config/secrets.env (config/secrets.env.example names them): backups never hold any"
+        )
     return lines
 
 

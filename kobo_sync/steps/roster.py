@@ -9,7 +9,8 @@ from kobo_sync.analysis.roster_sheet import read_roster
 from kobo_sync.errors import FormError
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
-from kobo_sync.steps.deploy import deploy, local_form
+from kobo_sync.steps.deploy import NOT_DEPLOYED, deploy, local_form
+from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.roster_guard import SHRINKS
 from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 
@@ -28,19 +29,21 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
     if roster and roster.media_of and is_entity_list(mission):
         counts |= _put(mission, findings, lines, force=force, dry_run=dry_run)
     elif roster and roster.media_of:
-        deployments = mission.store.deployments()
+        deployments, client = mission.store.deployments(), mission.deployer()
         due: list[str] = []
         waiting: list[str] = []
         for form_id in roster.media_of:
             deployment = deployments.get(form_id)
             if deployment is None or deployment.deployed_at is None:
                 continue  # `deploy` publishes it with the form
-            # What the server has, not what this machine remembers: another one may have published since.
-            on_server = {media.filename: media.md5 for media in mission.deployer().asset(deployment.asset_uid)[1]}
-            if on_server.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
-                continue
-            young = mission.clock() - deployment.deployed_at < timedelta(minutes=roster.min_minutes_between_deployments)
-            (waiting if young and not force else due).append(form_id)
+            with one_at_a_time(form_id, NOT_DEPLOYED, findings, client):
+                # What the server has, not what this machine remembers: another one may have published since.
+                on_server = {media.filename: media.md5 for media in client.asset(deployment.asset_uid)[1]}
+                if on_server.get(roster.file) == local_form(mission, form_id).media_md5.get(roster.file):
+                    continue
+                age = mission.clock() - deployment.deployed_at
+                young = age < timedelta(minutes=roster.min_minutes_between_deployments)
+                (waiting if young and not force else due).append(form_id)
         if due:
             report = deploy(mission, form_ids=due, media_only=True, dry_run=dry_run)
             findings += report.findings

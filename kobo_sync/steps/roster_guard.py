@@ -12,6 +12,7 @@ from kobo_sync.errors import KoboError
 from kobo_sync.form_server import FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding
+from kobo_sync.steps.form_faults import is_of_one_form
 from kobo_sync.store.reconcile import n_unlike
 
 BEHIND, SHRINKS = "DEPLOY010", "DEPLOY011"
@@ -54,7 +55,7 @@ def judge_codes(
     assert roster is not None
     codes = {row["name"] for row in mission.participants().rows}
     lost = published - codes if published is not None else set()
-    behind = _behind(mission, client, roster.form, registrations)
+    behind = _behind(mission, client, roster.form, registrations, is_losing=bool(lost))
     if behind and (lost or published is None or not _is_fresh(mission, roster.form)):
         told = f"; {len(lost)} of the {len(published)} people on it are not here" if lost and published else ""
         return Verdict(
@@ -93,12 +94,21 @@ def _codes_on_phones(client: FormServer, asset_uid: str, file: str) -> set[str] 
     } - {""}
 
 
-def _behind(mission: Mission, client: FormServer, form_id: str, asset_uid: str) -> str:
-    """What the mirror lacks of the registrations; empty when it holds all, or there are none on the server."""
-    if not asset_uid:
-        return ""
+def _behind(mission: Mission, client: FormServer, form_id: str, asset_uid: str, *, is_losing: bool) -> str:
+    """What the mirror lacks of the registrations; empty when it holds all, or there are none on the server.
+
+    A form that is not seen there, in the trash perhaps, tells of none: *is_losing* a list that has people by other means.
+    """
     (holding,) = mission.store.holdings([form_id])
-    listed = [row for page in client.light_pages(asset_uid) for row in page]
+    if not asset_uid:
+        is_unknown = is_losing and holding.reconciled_at is None
+        return "the registrations are not seen on the server, and were never pulled here" if is_unknown else ""
+    try:
+        listed = [row for page in client.light_pages(asset_uid) for row in page]
+    except KoboError as error:
+        if not is_of_one_form(error, client):
+            raise
+        return "the registrations on the server cannot be read"
     if listed and holding.reconciled_at is None:
         return f"the {len(listed)} registrations on the server were never pulled here completely"
     here = holding.n_live + holding.n_quarantined

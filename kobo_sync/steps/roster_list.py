@@ -10,6 +10,7 @@ from kobo_sync.errors import FormError
 from kobo_sync.form_server import FormServer, ListChange
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Form
+from kobo_sync.steps.elsewhere import ELSEWHERE, rows_from_elsewhere
 from kobo_sync.steps.projects import Projects
 from kobo_sync.steps.roster_guard import judge_codes
 
@@ -27,8 +28,14 @@ def put_entity_list(
 ) -> tuple[ListChange, Finding | None]:
     """Bring the server's list to the roster, as far as `roster_guard` lets it; what changed, and what is to be told of it.
 
-    A list that is not there yet is made whatever lies here: nobody can be lost from it. Raises: KoboError, ConfigError.
+    A list that is not there yet is made whatever lies here: nobody can be lost from it; but names that came from another server or
+    project never go to this one unless *despite* says so. Raises: KoboError, ConfigError.
     """
+    origin = "" if ELSEWHERE in despite else rows_from_elsewhere(mission)
+    if origin:
+        message = f"the list of participants is not sent: {origin}"
+        hint = f"look at `kobo-sync deploy`, which says what to do (`--despite {ELSEWHERE}` sends it all the same)"
+        return ListChange(0, 0, 0), Finding(ELSEWHERE, "error", MISSION_FILE, message, hint)
     roster = mission.config.roster
     assert roster is not None
     name = _name(roster.file)

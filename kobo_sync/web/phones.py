@@ -14,7 +14,7 @@ from kobo_sync.form_server import FormServer
 from kobo_sync.language.catalogue import t
 from kobo_sync.language.speaking import spoken
 from kobo_sync.steps.enrol import enrol_phone
-from kobo_sync.steps.phones import REVOKE, server_of_phones
+from kobo_sync.steps.phones import REVOKE, goes_by_zone, server_of_phones, without_zone
 from kobo_sync.web.site import Answer, person, site, staff
 from kobo_sync.web.texts import translate
 
@@ -72,12 +72,13 @@ def _page(*, refusal: str = "", **more: Any) -> str:
         there = _server().phones()
     except KoboSyncError as error:
         there, refusal = [], refusal or _sentence(error)
-    roster = mission.config.roster
     return render_template(
         "phones.html",
         phones=there,
         refusal=refusal,
-        zones=mission.config.zones if roster and roster.by_zone else (),
+        zones=mission.config.zones if goes_by_zone(mission) else (),
+        zone_names={zone.code: zone.name for zone in mission.config.zones},
+        without_zone=set(without_zone(mission, there)),
         **{"given": {}, **more},
     )
 

@@ -58,7 +58,7 @@ COUNTS = {
 }
 PURPOSES = {  # what each job of the clock does
     "run": later("All jobs in a row: pull, search for faults, make the documents, prepare the archives."),
-    "relay": later("Sends to KoboToolbox what the field station has received, as soon as there is a network."),
+    "relay": later("Sends to the server what the field station has received, as soon as there is a network."),
     "pull": later("Fetches what is new or changed on the server, files included."),
     "reconcile": later(
         "Reads all of the server’s answers again: finds those that were deleted there, and proves that nothing is missing here."
@@ -150,6 +150,7 @@ DESPITE = {  # what comes of overriding a refusal of `deploy`
     "DEPLOY008": later("Another workspace deployed this project: its form is replaced by the one that lies here."),
     "DEPLOY009": later("A second project may be made beside the one that this account cannot change."),
     "DEPLOY011": later("People are taken off the list that phones show."),
+    "DEPLOY012": later("The form goes to another project than the one that the submissions here came from."),
 }
 SEVERITIES = {"error": later("error"), "warning": later("to be checked"), "info": later("information")}
 SHARES = ("pull.max_gone_share", "notices.endangered_below")  # settings that are parts of a whole

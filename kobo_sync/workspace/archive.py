@@ -25,6 +25,13 @@ from kobo_sync.workspace.writing import write_atomic
 MANIFEST = "MANIFEST.json"
 SECRETS = "config/secrets.env"
 NAME = re.compile(r"(?P<mission>.+)-(?P<at>\d{8}T\d{6}Z)")
+BESIDE = (
+    ".gitignore",
+    "kobo-sync.*",
+    "docs/*.md",
+    "docs/*.service",
+)  # what `init` writes beside settings, forms and templates
+MEDIA = "forms/media"
 JOURNAL = "journal"  # in the manifest: the journal's head as it was
 
 
@@ -114,6 +121,8 @@ def _fill(
             shutil.copyfile(source, private_file(path))
         is_private = relative.startswith(f"{STATE}/") or not source.stat().st_mode & 0o077
         entries[relative] = {"sha256": _digest(path), "bytes": path.stat().st_size, "private": int(is_private)}
+        if source.stat().st_mode & 0o100 and not is_private:
+            entries[relative]["program"] = 1  # what a double click starts
     progress(len(files), len(files))
     return dict(sorted(entries.items()))
 
@@ -128,6 +137,7 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
                 yield relative, path
     for path in sorted(workspace.root.glob("*.py")):  # a mission's own checks and deliverables
         yield path.name, path
+    yield from _beside(workspace.root)
     for path in (workspace.expected_roster, workspace.pseudonyms, workspace.state / STATION_ACCOUNTS):
         if path.is_file():
             yield f"{STATE}/{path.name}", path
@@ -136,6 +146,14 @@ def _sources(workspace: Workspace) -> Iterator[tuple[str, Path]]:
             inner = path.relative_to(workspace.state)
             if inner.parts[:2] != ("attachments", "parts"):
                 yield f"{STATE}/{PurePosixPath(inner)}", path
+
+
+def _beside(root: Path) -> Iterator[tuple[str, Path]]:
+    """(path in the mission's folder, file) of the guides, the launcher and what git is to leave out."""
+    for pattern in BESIDE:
+        for path in sorted(root.glob(pattern)):
+            if path.is_file() and not path.is_symlink():
+                yield str(PurePosixPath(path.relative_to(root))), path
 
 
 def _files(folder: Path) -> list[Path]:
@@ -239,6 +257,7 @@ def restore_backup(archive: Path, target: Path, *, force: bool, now: datetime) -
     try:
         shutil.rmtree(staging, ignore_errors=True)
         _unpack(archive, staging, digests, _private(archive))
+        (staging / MEDIA).mkdir(parents=True, exist_ok=True)  # a folder without a file stands in no backup
         if occupied:
             _take_over(target, staging)
             write_atomic(journal_of(target), old.name.encode(), private=True)  # from here on it is finished, or undone
@@ -296,6 +315,7 @@ def _private(archive: Path) -> set[str]:
 
 def _unpack(archive: Path, staging: Path, digests: Mapping[str, str], private: Collection[str]) -> None:
     staging.mkdir(parents=True, mode=0o700)
+    files = json.loads((archive / MANIFEST).read_bytes())["files"]
     for relative, sha256 in sorted(digests.items()):
         source, path = archive / relative, staging / relative
         if not source.is_file() or source.is_symlink():
@@ -304,6 +324,8 @@ def _unpack(archive: Path, staging: Path, digests: Mapping[str, str], private: C
         shutil.copyfile(source, private_file(path) if relative in private else path)
         if _digest(path) != sha256:
             raise _damaged(archive, staging, f"{relative} is not what was backed up")
+        if files[relative].get("program"):
+            path.chmod(0o755)
     for folder in (path for path in staging.rglob("*") if path.is_dir()):
         inside = [str(PurePosixPath(path.relative_to(staging))) for path in folder.rglob("*") if path.is_file()]
         folder.chmod(FOLDER if set(inside) <= set(private) else 0o755)
@@ -316,10 +338,14 @@ def _damaged(archive: Path, staging: Path, reason: str) -> StoreError:
 
 
 def _take_over(target: Path, staging: Path) -> None:
-    """What a backup never holds and a mission needs: its secrets; and, where an older backup lacks it, the key of the pseudonyms."""
+    """What a backup never holds and a mission needs: its secrets; and what an older backup lacks: the key of the pseudonyms, guides, launcher."""
     key = staging / STATE / PSEUDONYMS
     if not key.exists() and (target / STATE / PSEUDONYMS).is_file():
         shutil.copyfile(target / STATE / PSEUDONYMS, private_file(key))
+    for relative, path in _beside(target):
+        if not (staging / relative).exists():
+            (staging / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, staging / relative)
     with suppress(FileNotFoundError):
         (staging / SECRETS).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(target / SECRETS, staging / SECRETS)

@@ -17,7 +17,7 @@ from conftest import MISSION, PERSONNES, VISITES
 
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.server import CentralServer
-from kobo_sync.errors import FormError, KoboRejected
+from kobo_sync.errors import FormError, KoboRejected, KoboUnreachable
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Report
@@ -221,23 +221,63 @@ def test_a_removed_question_with_answers_is_refused_until_a_person_says_so(there
 
 def test_a_type_that_changed_is_the_servers_no_and_phones_keep_the_old_form(there: CentralField) -> None:
     rewrite(there, "| text                           | note ", "| integer                        | note ")
-    with pytest.raises(FormError, match="another type") as refusal:
-        deploy(there.reopen(), validate=False)
-    assert "another name" in refusal.value.hint and refusal.value.exit_code == 4
-    assert len(versions(there)) == 1
+    rewrite(there, "Zone    ", "La zone ", "forms/visites.md")
+    report = deploy(there.reopen(), validate=False)
+    assert [(each.rule, each.form_id) for each in report.findings] == [("DEPLOY013", "personnes")]
+    assert "another type" in report.findings[0].message and "another name" in report.findings[0].hint
+    assert len(versions(there)) == 1 and "personnes: not deployed" in report.lines
+    assert len(versions(there, "visites")) == 2  # the other form went on
     rewrite(there, "| integer                        | note ", "| text                           | note ")
     assert acts(there) == ["skip", "skip"]
 
 
 def test_a_form_id_that_lies_in_the_trash(there: CentralField, tmp_path: Path) -> None:
+    there.person()
+    there.pull()
     there.office.form("personnes").deleted_at = there.office.now()
-    with pytest.raises(Exception, match="404") as gone:
-        deploy(there.reopen(), validate=False)
-    assert "DEPLOY007" in gone.value.hint or "trash" in gone.value.hint  # type: ignore[attr-defined]
-    with pytest.raises(FormError, match="trash") as refusal:
-        deploy(there.reopen(tmp_path / "second"), validate=False)
-    assert "restore" in refusal.value.hint
+    rewrite(there, "Zone    ", "La zone ", "forms/visites.md")
+    compared = diff(there.reopen())
+    assert [(each.rule, each.form_id) for each in compared.findings] == [("DIFF003", "personnes")]
+    assert any(line.startswith("visites: ") and "no difference" not in line for line in compared.lines)
+    deployed = deploy(there.reopen(), validate=False)
+    assert [(each.rule, each.form_id) for each in deployed.findings] == [("DEPLOY013", "personnes")]
+    assert len(versions(there, "visites")) == 2 and "personnes: not deployed" in deployed.lines
+    elsewhere = deploy(there.reopen(tmp_path / "second"), validate=False)
+    assert rules(elsewhere) == ["DEPLOY010", "DEPLOY013"]  # nor does a mirror without registrations empty the list
+    pulled = there.pull()
+    reports = (compared, deployed, elsewhere, pulled)
+    cures = {each.hint for report in reports for each in report.findings if each.form_id == "personnes"}
+    assert len(cures) == 1 and "restore it there" in cures.pop()  # one cure, whoever asks
     assert len([form for form in there.office.projects[1].forms if not form.deleted_at]) == 1
+
+
+def test_a_form_that_the_server_cannot_give_stops_no_other(there: CentralField) -> None:
+    rewrite(there, "Zone    ", "La zone ")
+    rewrite(there, "Zone    ", "La zone ", "forms/visites.md")
+    there.office.faults.append(Fault(r"forms/personnes(\.xml|$)", "error", times=-1))
+    assert [(each.rule, each.form_id) for each in diff(there.reopen()).findings] == [("DIFF003", "personnes")]
+    report = deploy(there.reopen(), validate=False)
+    assert [(each.rule, each.form_id) for each in report.findings] == [("DEPLOY013", "personnes")]
+    assert report.findings[0].hint and len(versions(there, "visites")) == 2 and len(versions(there)) == 1
+    there.office.faults[:] = [Fault("/v1/", "error", times=-1)]
+    for step in (diff, deploy):
+        with pytest.raises(KoboUnreachable):  # no server at all concerns every form
+            step(there.reopen())
+
+
+def test_a_list_waits_where_registrations_cannot_be_read_and_other_forms_go_on(there: CentralField) -> None:
+    there.person()
+    there.pull()
+    there.forward(hours=1)
+    persons = there.office.form("personnes")
+    persons.deleted_at = there.office.now()
+    report = refresh_roster(there.reopen(), force=True)
+    assert rules(report) == ["DEPLOY010"] and "cannot be read" in report.findings[0].message
+    persons.deleted_at = None
+    there.office.form("visites").deleted_at = there.office.now()
+    report = refresh_roster(there.reopen(), force=True)
+    assert [(each.rule, each.form_id) for each in report.findings] == [("DEPLOY013", "visites")]
+    assert "restore it there" in report.findings[0].hint
 
 
 def test_the_mark_of_another_workspace_is_respected(there: CentralField, tmp_path: Path) -> None:
@@ -265,15 +305,18 @@ def test_a_closed_form_is_not_opened_again_by_itself(there: CentralField) -> Non
     rewrite(there, "Zone    ", "La zone ")
     assert rules(deploy(there.reopen(), validate=False)) == ["DEPLOY005"]
     assert len(versions(there)) == 1
+    report = deploy(there.reopen(), validate=False, despite=["DEPLOY005"])
+    assert not report.findings and there.office.form("personnes").state == "open"
+    assert len(versions(there)) == 2
 
 
 def test_a_viewer_deploys_nothing(there: CentralField) -> None:
     there.office.add_user("viewer@example.org", "a long secret", "viewer")
     rewrite(there, "Zone    ", "La zone ")
     mission = there.reopen(CENTRAL_EMAIL="viewer@example.org", CENTRAL_PASSWORD="a long secret")
-    with pytest.raises(Exception, match="403"):
-        deploy(mission, validate=False, despite=["DEPLOY001"])
-    assert len(versions(there)) == 1
+    report = deploy(mission, validate=False, despite=["DEPLOY001"])
+    assert "DEPLOY013" in rules(report) and all(each.hint for each in report.findings)
+    assert any("403" in each.message for each in report.findings) and len(versions(there)) == 1
 
 
 # ── a form made in the browser ──

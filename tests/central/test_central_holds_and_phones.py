@@ -15,12 +15,14 @@ import requests
 from central_field import PERSON, CentralField, assert_same, central_field_in
 from central_office import Fault
 from central_state import Row
+from conftest import MISSION
 
 from kobo_sync.desk.holds import holds_of
-from kobo_sync.errors import ConfigError, KoboRefused
+from kobo_sync.errors import ConfigError
 from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.steps import enrol as enrolling
 from kobo_sync.steps.check import check
+from kobo_sync.steps.doctor import doctor
 from kobo_sync.steps.enrol import enrol
 from kobo_sync.steps.phones import phones
 
@@ -121,9 +123,11 @@ def test_a_write_back_that_is_cut_short_is_repeated(there: CentralField, twin: R
 def test_a_viewer_puts_nothing_on_hold(there: CentralField, twin: Row) -> None:
     there.office.add_user("viewer@example.org", "a long secret", "viewer")
     there.mission = there.reopen(CENTRAL_EMAIL="viewer@example.org", CENTRAL_PASSWORD="a long secret")
-    with pytest.raises(KoboRefused):
-        written_back(there)
-    assert twin.review is None
+    report = check(there.mission, write_back=True)
+    assert [(each.form_id, "403" in each.message) for each in report.findings if each.rule == "CHECK003"] == [
+        ("personnes", True)
+    ]
+    assert report.counts["held"] == 0 and twin.review is None
 
 
 # ── phones ──
@@ -193,6 +197,31 @@ def test_zones_that_have_no_effect_are_told(there: CentralField, reachable: None
     report = enrol(there.mission, user="tablette-1", zone="nord")
     assert any("have no effect" in line and "`roster.by_zone`" in line for line in report.lines)
     assert not any("have no effect" in line for line in enrol(there.mission, user="tablette-2").lines)
+
+
+BY_ZONE = MISSION.replace("[roster]\n", "[roster]\nentities = true\nby_zone = true\n")
+
+
+def test_phones_without_a_zone_are_told_wherever_phones_are_looked_at(tmp_path: Path, reachable: None) -> None:
+    """Of a list by zone they get no row at all, and show an empty list without a word."""
+    with central_field_in(tmp_path, text=BY_ZONE) as there:
+        there.office.knows_zones = True
+        mission, server = there.mission, there.mission.deployer()
+        people = [{"name": "N1", "label": "Awa", "zone": "nord"}, {"name": "S1", "label": "Idir", "zone": "sud"}]
+        early = server.add_phone("tablette-0")  # before lists went by zone
+        server.put_list("participants", people, by_zone=True)
+        assert phones(mission).findings[0].rule == "PHONE001" and "tablette-0" in phones(mission).findings[0].message
+        report = enrol(mission, user="tablette-1", zone="nord")
+        assert [(each.rule, "1 phones" in each.message) for each in report.findings] == [("PHONE001", True)]
+        told = [each for each in doctor(mission).findings if each.where == "phones"]
+        assert told and told[0].severity == "warning" and "enrol NAME --zone" in told[0].hint
+        lines = phones(mission).lines
+        assert lines[0].startswith("tablette-0 (–): since") and lines[1].startswith("tablette-1 (nord): since")
+        again = server.add_phone("tablette-0", "sud")
+        assert again.server_url == early.server_url and again.zone == "sud"  # the same code
+        assert not phones(mission).findings and "✓ phones: 2 phones, each with its zone" in doctor(mission).lines
+        server.add_phone("tablette-1", "a-zone-of-before")
+        assert "tablette-1" in phones(mission).findings[0].message
 
 
 def test_an_address_of_this_machine_reaches_no_phone(there: CentralField) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import Field
 
 from kobo_sync.steps.pull import pull

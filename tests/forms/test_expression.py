@@ -44,5 +44,12 @@ def test_what_it_does_not_know_it_says(expression: str) -> None:
         evaluate(expression, KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(float("nan"), "NaN"), (float("inf"), "Infinity"), (float("-inf"), "-Infinity"), (2.0, "2")]
+)
+def test_numbers_that_are_none_have_a_text(value: float, text: str) -> None:
+    assert text_of(value) == text
+
+
 def test_truth_is_xpath_s() -> None:
     assert not is_true("") and is_true("0") and not is_true(0.0) and not is_true(float("nan"))

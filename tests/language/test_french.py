@@ -6,8 +6,9 @@ from datetime import date, time
 
 import pytest
 
-from kobo_sync.documents.script import clean, is_arabic, pieces
+from kobo_sync.documents.script import is_arabic, pieces
 from kobo_sync.language import typography
+from kobo_sync.language.clean_text import clean
 
 NB, NN = "\u00a0", "\u202f"
 

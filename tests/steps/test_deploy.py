@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import PERSONNES, Field
 
-from kobo_sync.errors import ConfigError, FormError, KoboRejected, KoboUnreachable
+from kobo_sync.errors import ConfigError, FormError, KoboUnreachable
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.pull import pull
@@ -201,12 +201,31 @@ def test_a_workbook_saved_again_unchanged_is_no_change(field_team: Field) -> Non
 def test_a_project_deleted_on_the_server_is_made_again_only_when_asked_by_name(field_team: Field) -> None:
     uid = field_team.uid("personnes")
     field_team.mission.deployer()._send("DELETE", f"{field_team.url}/api/v2/assets/{uid}/")
-    with pytest.raises(KoboRejected) as refusal:
-        deploy(field_team.reopen())
-    assert "--despite DEPLOY007" in refusal.value.hint
+    path = field_team.mission.workspace.root / "forms" / "visites.md"
+    path.write_text(path.read_text("utf-8").replace("| Zone  ", "| La zone "), "utf-8")
+    report = deploy(field_team.reopen())
+    assert [(each.rule, each.form_id) for each in report.findings] == [("DEPLOY013", "personnes")]
+    assert "--despite DEPLOY007" in report.findings[0].hint
+    assert report.counts["replace"] == 1  # the other form went on
     assert deploy(field_team.reopen(), form_ids=["personnes"], despite=["DEPLOY007"]).counts["create"] == 1
     assert _acts(field_team.reopen()) == ["skip", "skip"]
     assert field_team.reopen().store.deployments()["personnes"].asset_uid != uid
+
+
+def test_another_server_gets_no_form_while_rows_of_the_first_are_here(field_team: Field) -> None:
+    """Nor does the same one under another name, until a pull has seen that it is the same."""
+    field_team.person("N1")
+    pull(field_team.mission)
+    settings = field_team.mission.workspace.root / "config" / "mission.toml"
+    settings.write_text(settings.read_text("utf-8").replace("127.0.0.1", "localhost"), "utf-8")
+    moved = field_team.reopen()
+    if moved.server is not None:  # a stand-in's address is not the settings'
+        moved.server = tuple(address.replace("127.0.0.1", "localhost") for address in moved.server)  # type: ignore[assignment]
+    report = deploy(moved)
+    assert [each.rule for each in report.findings] == ["DEPLOY012", "DEPLOY012"]
+    assert "127.0.0.1" in report.findings[0].message and "localhost" in report.findings[0].message
+    assert not pull(moved).findings
+    assert _acts(moved) == ["skip", "media"]  # with the person who has registered
 
 
 MATRIX = """

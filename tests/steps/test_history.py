@@ -49,6 +49,17 @@ def test_history_tells_each_change_of_each_answer(field_team: Field) -> None:
     assert history(field_team.mission, "unknown").lines == ("no submission unknown is held",)
 
 
+def test_what_people_typed_neither_turns_a_line_nor_commands_the_terminal(field_team: Field) -> None:
+    first = field_team.submit("personnes", {**GIVEN, "nom": "Awa\u202e\u2067 Tazi", "note": "a\x9bb"})
+    pull(field_team.mission)
+    lines = "".join(history(field_team.mission, first).lines)
+    assert "nom: — → Awa Tazi" in lines and "note: — → ab" in lines
+    shown = CliRunner().invoke(
+        cli, ["history", "\u202eabc\x1b[31m", "--workspace", str(field_team.mission.workspace.root)]
+    )
+    assert "no submission abc[31m is held" in shown.output
+
+
 def test_any_day_can_be_seen_again(field_team: Field) -> None:
     _three_days(field_team)
 

@@ -23,13 +23,14 @@ from kobo_sync.desk import runs, schedules
 from kobo_sync.desk.database import open_desk
 from kobo_sync.desk.worklist import page, set_state
 from kobo_sync.errors import ConfigError, StoreError
-from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.mission import Mission, open_mission
 from kobo_sync.mission.run_log import recorded
 from kobo_sync.steps import purge as purge_step
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
 from kobo_sync.steps.check import check
 from kobo_sync.steps.history import history
+from kobo_sync.steps.init import init
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.purge import months_after, purge, what_is_due
 from kobo_sync.steps.restore import restore
@@ -88,6 +89,37 @@ def test_a_backup_restored_elsewhere_is_the_same_mission(team: Field, tmp_path: 
     assert mirror_state(other) == mirror_state(team.mission)
     assert pull(other).counts.get("new", 0) == 0 and check(other).counts["new"] == 0
     other.close()
+
+
+def test_a_mission_restored_is_as_usable_as_the_one_that_init_wrote(tmp_path: Path) -> None:
+    """Guides, launcher, .gitignore and the empty folder for pictures come back too, each with its rights."""
+
+    def contents(root: Path) -> dict[str, tuple[str, int]]:
+        paths = [path for path in root.rglob("*") if ".kobo_sync" not in path.parts]
+        return {
+            str(path.relative_to(root)): (path.read_text("latin-1") if path.is_file() else "", path.stat().st_mode)
+            for path in paths
+        }
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    init(first)
+    (first / ".gitignore").write_text("mine\n", "utf-8")
+    with open_mission(first) as mission:
+        backup(mission, output=tmp_path / "backups")
+    (made,) = (tmp_path / "backups").iterdir()
+    restore(made, second, force=False, now=datetime(2026, 11, 30, tzinfo=UTC))
+    assert contents(second) == contents(first)
+    assert {".gitignore", "docs/guide.fr.md", "docs/operations.md", "kobo-sync.desktop", "forms/media"} <= contents(
+        second
+    ).keys()
+    assert (second / "kobo-sync.desktop").stat().st_mode & 0o111 == 0o111
+    manifest = json.loads((made / archive.MANIFEST).read_bytes())  # a backup of before these were in it
+    manifest["files"] = {
+        name: each for name, each in manifest["files"].items() if not name.startswith((".git", "docs", "kobo"))
+    }
+    (made / archive.MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    restore(made, second, force=True, now=datetime(2026, 11, 30, 1, tzinfo=UTC))
+    assert contents(second) == contents(first)  # what was there stays
 
 
 def test_a_damaged_backup_restores_nothing(team: Field, tmp_path: Path) -> None:

@@ -97,6 +97,27 @@ def test_likely_twins_are_reported_by_code_and_kept(field_team: Field) -> None:
     )
 
 
+def test_many_likely_twins_are_one_finding_with_the_first_of_them(field_team: Field) -> None:
+    for n in range(1, 5):
+        field_team.person(f"NOR-{n:02}", nom="Mohamed Tazi")
+    pull(field_team.mission)
+    plan = field_team.mission.participants()
+    (finding,) = plan.findings
+    assert len(plan.rows) == 4 and finding.rule == "ROSTER002" and finding.where == "personnes"
+    assert finding.message.startswith("6 pairs of participants") and "Tazi" not in finding.message
+    assert finding.message.endswith(
+        "NOR-02 = NOR-01, NOR-03 = NOR-01, NOR-03 = NOR-02, NOR-04 = NOR-01, NOR-04 = NOR-02, …"
+    )
+
+
+def test_what_turns_the_direction_of_a_text_is_in_no_label(field_team: Field, tmp_path: Path) -> None:
+    field_team.person("NOR-01", nom="Awa\u202e\u2066 Tazi\u200f")
+    pull(field_team.mission)
+    import_roster(field_team.mission, _sheet(tmp_path, [HEADER, ["S1", "El\u202d Amrani", "Idir", "", "sud", "a", ""]]))
+    labels = [row["label"] for row in field_team.mission.participants().rows]
+    assert labels == ["Awa Tazi (NOR-01)", "El Amrani Idir (S1)"]
+
+
 def test_the_roster_never_publishes_a_form_that_is_being_edited(field_team: Field) -> None:
     root = field_team.mission.workspace.root
     deployed = field_team.mission.store.deployments()["visites"].form_sha256

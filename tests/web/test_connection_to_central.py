@@ -118,3 +118,20 @@ def test_the_forms_of_the_project_are_listed_and_adopted(on_central: ON_CENTRAL)
     assert (run.job, run.status) == ("adopt", "done"), run.report
     text = client.get("/serveur/projets").text
     assert "ici comme personnes" in text and "sûr à 95" in text
+
+
+def test_the_page_of_phones_shows_each_ones_zone_and_tells_of_those_without(on_central: ON_CENTRAL) -> None:
+    workshop, office = on_central
+    office.phone("tablette-1").properties["zone"] = "nord"
+    office.phone("tablette-2")
+    assert (
+        "Zone" in workshop.client().get("/telephones").text
+        and "liste vide" not in workshop.client().get("/telephones").text
+    )
+    path = workshop.root / "config" / "mission.toml"
+    text = path.read_text("utf-8").replace("[roster]\n", "[roster]\nentities = true\nby_zone = true\n")
+    path.write_text(text, "utf-8")
+    page = workshop.client().get("/telephones").text
+    first, second = page[page.index("tablette-1") : page.index("tablette-2")], page[page.index("tablette-2") :]
+    assert "<bdi>Nord" in first and "liste vide" not in first
+    assert "liste vide" in second

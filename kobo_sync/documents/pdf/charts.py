@@ -12,9 +12,9 @@ from typing import Any, ParamSpec
 from kobo_sync.documents.colours import BLUE, ramp, tint
 from kobo_sync.documents.pdf.pages import DIRECTIONS, HATCHES, say
 from kobo_sync.documents.pdf.typeset import png
-from kobo_sync.documents.script import clean
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
+from kobo_sync.language.clean_text import clean
 from kobo_sync.language.speaking import spoken
 
 _MOST_DRAWN = 16

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kobo_sync.documents.script import clean, is_arabic, is_straight
+from kobo_sync.documents.script import is_arabic, is_straight
 from kobo_sync.language.catalogue import t
+from kobo_sync.language.clean_text import clean
 
 Logo = tuple[str, bytes]  # the text that stands for it, and the picture
 

@@ -16,8 +16,9 @@ from xlsxwriter.utility import xl_col_to_name
 
 from kobo_sync.documents.colours import tint
 from kobo_sync.documents.legend import legend
-from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.documents.script import is_arabic
 from kobo_sync.language.catalogue import later, t
+from kobo_sync.language.clean_text import clean
 from kobo_sync.language.speaking import spoken
 
 Kind = Literal[

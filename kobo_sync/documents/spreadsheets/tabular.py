@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from kobo_sync.documents.script import clean
 from kobo_sync.documents.spreadsheets.excel import Figure, Kind, Sheet, Value
 from kobo_sync.errors import DocumentError
+from kobo_sync.language.clean_text import clean
 from kobo_sync.lazy import pd
 
 Geometry = dict[str, Any]

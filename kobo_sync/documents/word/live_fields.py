@@ -12,8 +12,8 @@ from docx.opc.packuri import PackURI
 from docx.opc.part import Part, XmlPart
 from lxml import etree
 
-from kobo_sync.documents.script import clean
 from kobo_sync.documents.word.wordml import W
+from kobo_sync.language.clean_text import clean
 
 _FIELD = re.compile(r'^\s*DOCPROPERTY\s+"?([\w.-]+)"?')
 _CUSTOM = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties"

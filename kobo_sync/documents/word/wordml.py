@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 from docx.oxml import parse_xml
 from lxml import etree
 
-from kobo_sync.documents.script import clean, pieces, reads_left_to_right
+from kobo_sync.documents.script import pieces, reads_left_to_right
+from kobo_sync.language.clean_text import clean
 from kobo_sync.language.speaking import spoken
 
 LATIN_FONT = "Calibri"

@@ -18,7 +18,7 @@ from docx.oxml.shape import CT_Inline
 from docx.shared import Cm
 
 from kobo_sync.documents.legend import legend
-from kobo_sync.documents.script import clean, is_arabic
+from kobo_sync.documents.script import is_arabic
 from kobo_sync.documents.word.package import saved, unzipped, zipped
 from kobo_sync.documents.word.styles import CELL_SIZE, CELLS, blank, locale, style_id
 from kobo_sync.documents.word.wordml import (
@@ -43,6 +43,7 @@ from kobo_sync.documents.word.wordml import (
 from kobo_sync.documents.word.wordml import paragraph as paragraph_xml
 from kobo_sync.language import typography
 from kobo_sync.language.catalogue import t
+from kobo_sync.language.clean_text import clean
 from kobo_sync.language.speaking import spoken
 
 AFTER_TABLE = "Après tableau"

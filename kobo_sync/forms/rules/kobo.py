@@ -79,6 +79,10 @@ def lone_signature(subject: Subject) -> Iterator[Fault]:
             )
 
 
+# What no other server refuses or drops.
+OF_KOBOTOOLBOX = frozenset({"FORM063", "FORM064", "FORM066", "FORM068"})
+
+
 @rule("FORM063", "error", "loss")
 def one_trigger(subject: Subject) -> Iterator[Fault]:
     """trigger names one question (KoboToolbox drops several without a word)."""
@@ -166,7 +170,7 @@ def unsupported_features(subject: Subject) -> Iterator[Fault]:
 def no_encryption(subject: Subject) -> Iterator[Fault]:
     """The form is not encrypted: KoboToolbox could then hand out ciphertext only."""
     if subject.settings.cells.get("public_key"):
-        message = "an encrypted form gives no data through KoboToolbox"
+        message = "an encrypted form gives no data that can be read here"
         yield subject.at(subject.settings, "public_key"), message, "remove the key; rely on access rights and TLS"
 
 

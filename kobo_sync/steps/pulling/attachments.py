@@ -7,12 +7,12 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kobo_sync.errors import KoboError, KoboRefused, KoboRejected, KoboUnexpected, KoboUnreachable, StoreError
 from kobo_sync.form_server import FormServer
+from kobo_sync.steps.form_faults import lives
 from kobo_sync.store.attachments import ReceivedFile, WantedFile, sniff
 from kobo_sync.transport import Stream
 from kobo_sync.workspace.attachment_files import AttachmentFiles
@@ -92,14 +92,6 @@ def replaced(client: FormServer, place: AttachmentFiles, files: Sequence[Receive
         for file, is_replaced in zip(files, pool.map(is_other, files), strict=True):
             if is_replaced:
                 yield file
-
-
-def lives(client: FormServer) -> bool:
-    """Whether the server answers a plain question."""
-    with suppress(KoboError):
-        client.me()
-        return True
-    return False
 
 
 def _fetch(client: FormServer, parts: Path, place: AttachmentFiles, file: WantedFile) -> Fetched:

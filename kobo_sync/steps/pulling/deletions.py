@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.steps.pulling.form_pull import ASKED_ALONE, FEW, Work
 from kobo_sync.store.reconcile import Comparison
 from kobo_sync.store.submissions import Cursor
@@ -27,6 +28,8 @@ def believed_absent(work: Work, cursor: Cursor, comparison: Comparison) -> list[
         cure = (
             f"if {work.asset_uid} is not the project meant, name the right one under server.assets; what is held stays"
         )
+        if work.client.features.forms_have_own_ids:
+            cure = f"if that is not the one meant, write the earlier server.url and server.project back into {MISSION_FILE}; what is held stays"
     if reason:
         work.find("PULL009", f"{len(absent)} rows are no longer listed, but {reason}", cure, is_error=True)
     elif not accept and len(absent) > FEW and len(absent) > n_held * share:
