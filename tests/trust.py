@@ -102,6 +102,8 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "Doors": (
+        Row("every route of the pages × role × method; forged forms", ("tests/web/test_doors.py",)),
+        Row("every route of the station × who and from where × method", ("tests/station/test_station_doors_table.py",)),
         Row(
             "every page and verb by role",
             ("tests/web/test_pages.py", "tests/web/test_pages_of_missions.py", "tests/desk/test_rights.py"),
