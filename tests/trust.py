@@ -1,6 +1,6 @@
 """`make trust`: what the product promises of faults, strangers, doors, leaks and rights, shown by real processes; one row a promise.
 
-Usage: ``python tests/trust.py [--only WORD …] [--kills 240] [--cases 320] [--list]``. Each row runs its tests and prints how many cases passed;
+Usage: ``python tests/trust.py [--only WORD …] [--kills 240] [--cases 320] [--seeds 3] [--list]``. Each row runs its tests and prints how many cases passed;
 the program ends with 1 when one falls short, and 0 only when every row was run and held. *--kills* are random kills of the command in all,
 *--cases* spoilt inputs for each of some thirty readers.
 """
@@ -117,6 +117,10 @@ TABLES: dict[str, tuple[Row, ...]] = {
             "no marked answer leaves in any shape; secrets and state are the owner's", ("tests/steps/test_privacy.py",)
         ),
         Row(
+            "whole lives of missions: nobody is named, no secret lies about; erased and purged to the last byte",
+            ("tests/story/test_whole_life.py", "tests/story/test_nobody_is_named.py"),
+        ),
+        Row(
             "numbers of few persons cannot be recovered", ("tests/analysis", "tests/steps/test_purge_unmasks_nobody.py")
         ),
         Row(
@@ -168,9 +172,11 @@ def main() -> None:
     asked.add_argument("--only", nargs="*", default=[], help="rows whose promise or table has one of these words")
     asked.add_argument("--kills", type=int, default=240)
     asked.add_argument("--cases", type=int, default=320)
+    asked.add_argument("--seeds", type=int, default=3, help="lives of each mission in which leaks are looked for")
     asked.add_argument("--list", action="store_true", help="name the rows, and run nothing")
     options = asked.parse_args()
-    environ = {**os.environ, "TRUST_KILLS": str(options.kills), "TRUST_CASES": str(options.cases)}
+    counts = {"TRUST_KILLS": options.kills, "TRUST_CASES": options.cases, "TRUST_SEEDS": options.seeds}
+    environ = {**os.environ, **{name: str(n) for name, n in counts.items()}}
     n_short = n_cases = 0
     for table, rows in TABLES.items():
         chosen = [
