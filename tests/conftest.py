@@ -246,7 +246,8 @@ def field_in(
 ) -> Iterator[Field]:
     """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
     workspace = write(folder / "mission")
-    clock, uids, uuids, ids = Clock(), count(1), count(1), count(1)
+    first = 1000 if station_file else 1  # a file that is there has the lower ones
+    clock, uids, uuids, ids = Clock(), count(first), count(first), count(first)
     station = Station(
         station_file or folder / "station.sqlite",
         accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],

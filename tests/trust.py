@@ -86,7 +86,10 @@ TABLES: dict[str, tuple[Row, ...]] = {
             "servers that fail, drip, lie, redirect (ODK Central)",
             ("tests/central/test_central_faults.py", "tests/central/test_central_pull_odd.py"),
         ),
-        Row("schemas of every version brought up, newer ones refused unharmed", ("tests/house/test_schemas.py",)),
+        Row(
+            "schemas of every version brought up, newer ones refused unharmed",
+            ("tests/house/test_schemas.py", "tests/steps/test_upgrade.py"),
+        ),
         Row(
             "the mirror follows whatever happens on the server",
             ("tests/steps/test_mirror_scenarios.py", "tests/steps/test_pull_interleaved.py"),
