@@ -76,6 +76,10 @@ TABLES: dict[str, tuple[Row, ...]] = {
             "service: cut short, clock set back, two at once",
             ("tests/service/test_service.py", "tests/service/test_missions.py"),
         ),
+        Row(
+            "damaged databases, wrong clocks and certificates, old backups, a restore or purge beside others",
+            ("tests/steps/test_faults_at_rest.py", "tests/config/test_timetable.py"),
+        ),
         Row("several machines see one truth", ("tests/steps/test_several_machines.py",)),
         Row("read-only and full disks", ("tests/deploy/test_read_only.py", "tests/cli/test_failures.py")),
         Row(

@@ -133,11 +133,12 @@ class Life:
 
     field: Field
     people: list[Marked]
+    stranger: Marked  # on pictures of nobody in particular
     root: Path
     said: list[str] = field(default_factory=list)
 
     def pattern(self, people: Sequence[Marked] = ()) -> re.Pattern[str]:
-        return re.compile("|".join(person.pattern() for person in people or self.people))
+        return re.compile("|".join(person.pattern() for person in people or [*self.people, self.stranger]))
 
     def do(self, name: str, step: Callable[[Mission], Any]) -> Mission:
         """A verb as the command and the service carry it out, in the run log."""
@@ -189,7 +190,7 @@ def _answers(
         if question.kind == "geopoint":
             return f"{person.latitude} -{person.longitude} 0 5"
         if question.kind == "image" and meaning != "signature":
-            files[f"{question.name}.jpg"] = (photo_of(person), "image/jpeg")
+            files[f"{question.name}.jpg"] = (photo_of(person if is_theirs else life.stranger), "image/jpeg")
             return f"{question.name}.jpg"
         if question.kind != "text" or question.calculation or question.path not in asked:
             return ...
@@ -206,7 +207,9 @@ def _answers(
             given.setdefault(question.repeat.rpartition("/")[2], [{}])[0][question.name] = value
         else:
             given[question.name] = value
-    return given, files
+    names = {question.name for question in form.questions}
+    own = {"mode_code": "badge", "badge": person.code}  # where the form works the code out by itself
+    return {**{name: value for name, value in own.items() if name in names}, **given}, files
 
 
 @contextmanager
@@ -220,7 +223,8 @@ def lived(name: str, seed: int, folder: Path, post: tuple[Path, int]) -> Iterato
         toml = root / "config" / "mission.toml"
         toml.write_text(re.sub(r'(?m)^(k[fc]) = "[^"]*"', rf'\1 = "{field.url}"', toml.read_text("utf-8")), "utf-8")
         field.mission = field.reopen()
-        draw, life = random.Random(f"{name} {seed}"), Life(field, [], root)
+        draw = random.Random(f"{name} {seed}")
+        life = Life(field, [], invented(seed, "", draw), root)
         zones = field.mission.config.zones[:2]
         for zone, n in product(zones, range(1, N_PERSONS + 1)):
             person = invented(seed, f"{zone.extra.get('prefix') or zone.code[:3].upper()}-{n:02}", draw)
