@@ -135,6 +135,15 @@ TABLES: dict[str, tuple[Row, ...]] = {
             ("tests/steps/test_at_rest.py", "tests/workspace/test_secret_files.py"),
         ),
     ),
+    "Rights of persons": (
+        Row(
+            "held, shown, erased here and upstream; the register; the journal",
+            (
+                *("tests/steps/test_person.py", "tests/web/test_persons_page.py", "tests/steps/test_register.py"),
+                *("tests/steps/test_audit.py", "tests/desk/test_journal.py", "tests/web/test_journal_page.py"),
+            ),
+        ),
+    ),
     "Supply chain": (
         Row("licences, lock, bill of materials", ("tests/house/test_supply_chain.py", "tests/house/test_release.py")),
     ),
