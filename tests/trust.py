@@ -193,13 +193,14 @@ def main() -> None:
     options = asked.parse_args()
     counts = {"TRUST_KILLS": options.kills, "TRUST_CASES": options.cases, "TRUST_SEEDS": options.seeds}
     environ = {**os.environ, **{name: str(n) for name, n in counts.items()}}
-    n_short = n_cases = 0
+    n_short = n_cases = n_rows = 0
     for table, rows in TABLES.items():
         chosen = [
             row
             for row in rows
             if not options.only or any(w.lower() in f"{table} {row.promise}".lower() for w in options.only)
         ]
+        n_rows += len(chosen)
         if chosen:
             print(f"\n{table}\n", flush=True)
         for row in chosen:
@@ -218,7 +219,7 @@ def main() -> None:
             )
     if not options.list:
         print(f"\n{n_cases} cases, {n_short} rows fall short")
-    raise SystemExit(1 if n_short else 0)
+    raise SystemExit(1 if n_short or not n_rows else 0)
 
 
 if __name__ == "__main__":
