@@ -242,11 +242,13 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @contextmanager
 def field_in(
-    folder: Path, write: Callable[[Path], Workspace] = write_workspace, station_file: Path | None = None
+    folder: Path,
+    write: Callable[[Path], Workspace] = write_workspace,
+    station_file: Path | None = None,
+    first: int = 1,
 ) -> Iterator[Field]:
-    """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
+    """The small mission in *folder* (or what *write* puts there), deployed on a station of its own, whose ids count from *first* on."""
     workspace = write(folder / "mission")
-    first = 1000 if station_file else 1  # a file that is there has the lower ones
     clock, uids, uuids, ids = Clock(), count(first), count(first), count(first)
     station = Station(
         station_file or folder / "station.sqlite",

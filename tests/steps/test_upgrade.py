@@ -33,6 +33,7 @@ from kobo_sync.workspace.folders import Workspace, find
 
 pytestmark = pytest.mark.one_database
 RELEASED = sorted(path.name.removesuffix(".tar.xz") for path in (Path(__file__).parent / "released").iterdir())
+FIRST = 1000  # ids of the station: what lies there has lower ones
 PEOPLE = ["NOR-00", "NOR-01", "NOR-02"]
 
 
@@ -47,7 +48,7 @@ def unpacked(name: str, folder: Path) -> Workspace:
 def released(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Field]:
     """The workspace as that version left it, and its server."""
     unpacked(request.param, tmp_path)
-    with field_in(tmp_path, find, tmp_path / "station.sqlite") as field:
+    with field_in(tmp_path, find, tmp_path / "station.sqlite", FIRST) as field:
         yield field
 
 
@@ -101,7 +102,7 @@ def test_the_trial_s_mirror_is_refused_unharmed_with_a_cure_that_works(tmp_path:
     mission.close()
     assert "move the file away" in refusal.value.hint and workspace.database.read_bytes() == before
     workspace.database.rename(tmp_path / "away.sqlite")
-    with field_in(tmp_path / "old", find, tmp_path / "old" / "station.sqlite") as field:
+    with field_in(tmp_path / "old", find, tmp_path / "old" / "station.sqlite", FIRST) as field:
         assert not pull(field.mission).has_errors and people(field.mission) == PEOPLE
 
 
