@@ -242,11 +242,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @contextmanager
 def field_in(
-    folder: Path, write: Callable[[Path], Workspace] = write_workspace, station_file: Path | None = None
+    folder: Path,
+    write: Callable[[Path], Workspace] = write_workspace,
+    station_file: Path | None = None,
+    first: int = 1,
 ) -> Iterator[Field]:
-    """The small mission in *folder* (or what *write* puts there), deployed on a station of its own."""
+    """The small mission in *folder* (or what *write* puts there), deployed on a station of its own, whose ids count from *first* on."""
     workspace = write(folder / "mission")
-    clock, uids, uuids, ids = Clock(), count(1), count(1), count(1)
+    clock, uids, uuids, ids = Clock(), count(first), count(first), count(first)
     station = Station(
         station_file or folder / "station.sqlite",
         accounts=[Account("maha", PASSWORD, TOKEN), Account("lecteur", PASSWORD, READER_TOKEN)],

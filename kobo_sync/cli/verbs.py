@@ -64,7 +64,7 @@ def main() -> None:
         print_usage(error)
         sys.exit(error.exit_code if isinstance(error, click.UsageError) else 2)
     except (click.Abort, KeyboardInterrupt, EOFError) as error:
-        _interrupted(error.__cause__ or error)
+        _interrupted(error.__cause__ or (error.__context__ if isinstance(error, click.Abort) else None) or error)
     except KoboSyncError as error:
         _failed(error)
     except OSError as error:
@@ -100,7 +100,9 @@ def _interrupted(cause: BaseException) -> NoReturn:
     from kobo_sync.cli.console import print_error
 
     if isinstance(cause, EOFError):
-        print_error("a question had no answer: the input ended", "answer it, or see --help for an option that does")
+        print_error(
+            "a question had no answer: the input ended", "answer it, or give --yes, or what else --help names for it"
+        )
         sys.exit(2)
     by_ctrl_c = not isinstance(cause, Terminated)
     print_error(

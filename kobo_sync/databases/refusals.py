@@ -16,7 +16,13 @@ _CURES = {
     "locked": "another program holds the file (a SQL tool?): close it, then run again",
     "malformed": "restore a backup: `kobo-sync restore --help`",
     "not a database": "restore a backup: `kobo-sync restore --help`",
+    "no such (table|column)": "somebody changed the tables by another program: restore a backup (`kobo-sync restore --help`)",
 }
+_MIRROR_DAMAGED = (
+    "restore a backup (`kobo-sync restore --help`), or move the file away and run `kobo-sync pull`: "
+    "all that the server holds comes back"
+)
+_MIRROR = "mirror.sqlite"
 _NOT_OPENED = ("unable to open", "readonly")
 _AGAIN = "another program was at work on the same rows: run again; nothing that was stored is lost"
 _AWAY = (
@@ -34,6 +40,8 @@ _OF_SERVER = {  # PostgreSQL's codes, or how they begin
     "25006": "this is a copy that only reads: give the address of the server that writes",
     "2BP01": "somebody made a view of their own on these tables: drop it, then run again",
     "55P03": _AGAIN,
+    "42P01": "somebody changed the tables by another program: let the database's administrator bring back a backup",
+    "42703": "somebody changed the tables by another program: let the database's administrator bring back a backup",
     "40": _AGAIN,
     "08": _AWAY,
     "57P": _AWAY,
@@ -58,6 +66,8 @@ def refusal(name: str, reason: str, path: str | None, code: str | None = None) -
     cure = cure or next((cure for word, cure in cures.items() if re.search(word, reason)), "")
     if not cure and file and any(word in reason for word in _NOT_OPENED):
         cure = _cure_of_file(file)
+    if file and file.name == _MIRROR and re.search("malformed|not a database|no such", reason):
+        cure = _MIRROR_DAMAGED
     place = f"{name} ({file})" if file else name
     return StoreError(
         f"{place} refuses: {reason}",

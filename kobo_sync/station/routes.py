@@ -113,7 +113,6 @@ _API: tuple[tuple[Any, ...], ...] = (
     (f"{_A}attachments/<attachment_uid>/", rows.delete_attachment, ("DELETE",)),
 )
 _PHONES: tuple[tuple[str, View, Sequence[str]], ...] = (
-    ("/certificate.crt", about.authority, _READ),
     ("/formList", openrosa.form_list, _READ),
     ("/submission", openrosa.submission, ("POST", "HEAD")),
     ("/forms/<int:pk>/form.xml", openrosa.form_xml, _READ),
@@ -124,6 +123,7 @@ _ALL = (
     *(Route(*each) for each in _API),
     *(Route(path, view, (*_READ, "POST"), (), is_room=True) for path, view in room.VIEWS),
     *(Route(path, view, (*_READ, "POST"), ()) for path, view in browser.ROUTES),
+    Route("/certificate.crt", about.authority, _READ, (), is_phone=True),
     *(Route(path, view, methods, (), is_phone=True) for path, view, methods in _PHONES),
     *(Route(f"/<user>{path}", view, methods, (), is_phone=True) for path, view, methods in _PHONES),
 )

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from kobo_sync.config.config import Config, parse_config
-from kobo_sync.config.files import MISSION_FILE, SECRETS_FILE
+from kobo_sync.config.config import Config, parse_config, parse_secrets
+from kobo_sync.config.files import IN_KEYRING, MISSION_FILE, SECRETS_FILE
 from kobo_sync.config.secret_lines import is_password, is_token, with_secrets
 from kobo_sync.config.toml_values import with_values
 from kobo_sync.desk.changes import record_change
@@ -19,6 +19,7 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.adopt import SeenProject, seen_projects
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.doctor import server
+from kobo_sync.workspace.keyring import put_in_keyring
 from kobo_sync.workspace.reading import read_text
 from kobo_sync.workspace.writing import write_atomic
 
@@ -93,14 +94,16 @@ def keep_connection(mission: Mission, connection: Connection, by: str) -> None:
     """
     with alone(mission):
         _as_kept(mission, connection)
-        changed = _changed(mission, connection)
+        changed, places = _changed(mission, connection), _places_in_keyring(mission)
         if changed:
             now = current_file(mission, MISSION_FILE)
             if _is_elsewhere(changed):
-                _put_secrets(mission, dict.fromkeys(connection.secrets, ""))
+                _write_secrets(mission, dict.fromkeys(connection.secrets, ""))
             rewrite(mission, now, now.edited(changed), by=by)
         if connection.given:
-            _put_secrets(mission, connection.given)
+            for name in connection.given.keys() & places.keys():
+                put_in_keyring(name, places[name], connection.given[name])
+            _write_secrets(mission, {**connection.given, **{n: p for n, p in places.items() if n in connection.given}})
             sha256 = current_file(mission, MISSION_FILE).sha256
             record_change(
                 mission.desk,
@@ -183,7 +186,13 @@ def _refuse_kept_secrets(mission: Mission, connection: Connection, needed: tuple
     raise ConfigError(message, file=MISSION_FILE, key=key, hint=hint)
 
 
-def _put_secrets(mission: Mission, values: Mapping[str, str]) -> None:
+def _places_in_keyring(mission: Mission) -> dict[str, str]:
+    """The secrets that lie in the system's keyring, by name: what is typed anew goes there too. Raises: ConfigError."""
+    lines = parse_secrets(mission.workspace.optional_text(SECRETS_FILE))
+    return {name: value for name, value in lines.items() if value.startswith(IN_KEYRING)}
+
+
+def _write_secrets(mission: Mission, values: Mapping[str, str]) -> None:
     text = mission.workspace.optional_text(SECRETS_FILE)
     changed = with_secrets(text, values)
     if changed.strip() != text.strip():

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from docx.document import Document as WordDocument
 
 from kobo_sync.config.config import Config
+from kobo_sync.config.file_names import FileName
 from kobo_sync.documents.word import writer
 from kobo_sync.forms.classes import Asked
 from kobo_sync.language.catalogue import later, t, tn
@@ -19,7 +20,7 @@ from kobo_sync.mission.question_classes import classes_of_mission
 from kobo_sync.model import Form, Report
 from kobo_sync.workspace.writing import write_atomic
 
-NAME = "registre.docx"  # below exports/out/
+NAME = FileName("registre.docx", "register.docx")  # below exports/out/
 _BLANK = "…………………………………………"
 _PURPOSES: Mapping[str, str] = {
     "registration": later("to know who takes part, to invite and to tell participants apart"),
@@ -55,7 +56,7 @@ def register(mission: Mission, *, output: Path | None = None) -> Report:
     classes = classes_of_mission(mission)
     with speaking(mission.config.mission.document_language):
         content = _document(mission.config, mission.forms, classes, mission)
-    path = output or mission.workspace.out / NAME
+    path = output or mission.workspace.out / NAME.of(mission.config)
     write_atomic(path, content)
     n = sum(
         asked.privacy != "ordinary" for each in classes.values() for asked in each.values() if asked.kind != "server"
@@ -191,6 +192,7 @@ def _security(config: Config, mission: Mission) -> list[str]:
             "Data for analysts are pseudonymised: at least {n} persons share what such a file tells of one.", n=config.privacy.smallest_group),
         t("A journal says who did what when; each entry is bound to the one before it, so that a change of it shows."),
         t("Backups are compared with their hashes before they are put back."),
+        *([t("Archives with names, and backups made with `--encrypt`, are encrypted (age) for the keys that the settings name.")] if config.encryption.recipients else []),
     ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from kobo_sync.mission.mission import operator
 from kobo_sync.workspace.archive import restore_backup, sweep
 from kobo_sync.workspace.encryption import decrypt_folder
 from kobo_sync.workspace.folders import STATE, Workspace
+from kobo_sync.workspace.showing import not_shown
 
 
 def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Path | None = None) -> list[str]:
@@ -39,7 +40,8 @@ def restore(archive: Path, target: Path, *, force: bool, now: datetime, key: Pat
 
 def _restored(archive: Path, target: Path, name: str, *, force: bool, now: datetime) -> list[str]:
     if force and (target / MISSION_FILE).is_file():
-        with Workspace(target, target / STATE, target / "exports" / "out").exclusive():
+        there = Workspace(target, target / STATE, target / "exports" / "out")
+        with not_shown(there), there.exclusive():
             n_files, old = restore_backup(archive, target, force=True, now=now)
     else:
         n_files, old = restore_backup(archive, target, force=force, now=now)

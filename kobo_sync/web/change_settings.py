@@ -48,7 +48,7 @@ def change_settings(part: str) -> Answer:
     if part not in PARTS:
         abort(404)
     now = current_file(site().mission, MISSION_FILE)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(part, now)
     before = earlier_file(site().mission, MISSION_FILE, request.form.get("before", ""))
     if before is None or not before.text:

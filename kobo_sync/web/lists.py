@@ -45,7 +45,7 @@ def add_to(app: Flask) -> None:
 def shown_list(name: str) -> Answer:
     """The rows of a list in a form; sent back, the page that shows what it changes."""
     path = _path(name)
-    if request.method == "GET":
+    if request.method != "POST":
         return _table(current_file(site().mission, path))
     before = earlier_file(site().mission, path, request.form.get("before", ""))
     if before is None:
@@ -95,7 +95,7 @@ def list_preview(name: str) -> Answer:
     if before is None or mine is None:
         flash(t("This form is out of date: it is shown anew, nothing was changed."), "error")
         return redirect(url_for("shown_list", name=name))
-    if request.method == "GET":
+    if request.method != "POST":
         return _preview(before, mine)
     if _rows_of_zones(before, mine) and "sure" not in request.form:
         return _preview(before, mine, [t("Submissions name a zone that is to be removed: confirm that first.")]), 400

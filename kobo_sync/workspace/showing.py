@@ -25,6 +25,21 @@ def showing(workspace: Workspace) -> Iterator[Callable[[str], None]]:
         forget_door(workspace)
 
 
+@contextlib.contextmanager
+def not_shown(workspace: Workspace) -> Iterator[None]:
+    """Let nobody show the pages meanwhile: a service keeps files open, and would go on writing into those put aside. Raises: Busy."""
+    try:
+        with workspace.exclusive(_LOCK):
+            yield
+    except Busy as error:
+        if not (workspace.state / _ADDRESS).is_file():
+            raise
+        raise Busy(
+            "the service is running on this mission: it would go on with the files that are put aside",
+            hint="stop the service, restore, then start it again",
+        ) from error
+
+
 def shown_at(workspace: Workspace) -> str:
     """The address of the pages, as long as a process shows them; else empty. Raises: StoreError."""
     if not (workspace.state / _LOCK).is_file():

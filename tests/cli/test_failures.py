@@ -106,6 +106,18 @@ def test_a_verb_that_is_ended_says_so_and_leaves_no_run_at_work(
     desk.close()
 
 
+@pytest.mark.parametrize("words", [("person", "NOR-01", "--erase"), ("user", "add", "lea", "--role", "reader")])
+def test_a_question_that_nobody_answers_is_no_ctrl_c(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """As from cron: the input has ended, and nothing was done."""
+    root = write_workspace(tmp_path / "mission").root
+    command = [sys.executable, "-m", "kobo_sync", *words, "--workspace", str(root)]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=ENVIRON
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "the input ended" in ended.stderr and "--yes" in ended.stderr and "Ctrl-C" not in ended.stderr
+
+
 def test_a_reader_that_has_enough_is_no_failure(tmp_path: Path) -> None:
     root = write_workspace(tmp_path / "mission").root
     line = f"{sys.executable} -m kobo_sync --help | true; echo ${{PIPESTATUS[0]}}"

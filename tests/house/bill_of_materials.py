@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
@@ -109,6 +109,11 @@ def is_allowed(expression: str) -> bool:
     return any(names and set(names) - {"AND"} <= ALLOWED for names in choices)
 
 
+def _chosen(expression: str) -> str:
+    """The alternative that we take."""
+    return next(each for each in expression.strip("()").split(" OR ") if is_allowed(each))
+
+
 def npm_packages() -> Iterator[tuple[str, str, str, str]]:
     """(name, version, licence, hash as npm writes it) of what is bundled into the browser's form; tools that build it aside."""
     lock = json.loads((BROWSER / "source" / "package-lock.json").read_text("utf-8"))
@@ -129,9 +134,12 @@ def bill() -> Bom:
         bom_ref="kobo-sync",
         licenses=[LicenseFactory().make_from_string("Apache-2.0")],
     )
+    locked = locked_hashes()
     for name, distribution in distributions().items():
         purl = PackageURL("pypi", None, name, distribution.version)
-        bom.components.add(_library(name, distribution.version, licence_of(name, distribution), purl))
+        library = _library(name, distribution.version, licence_of(name, distribution), purl)
+        library.external_references.add(_files_of(name, distribution.version, locked.get(name, ())))
+        bom.components.add(library)
     for name, version, licence, integrity in npm_packages():
         scope, _, bare = name.rpartition("/")
         component = _library(name, version, licence, PackageURL("npm", scope or None, bare, version))
@@ -142,11 +150,37 @@ def bill() -> Bom:
     for path in sorted((BROWSER / "static").iterdir()):
         relative = path.relative_to(REPO).as_posix()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        file = Component(name=relative, type=ComponentType.FILE, bom_ref=f"file:{relative}")
+        # Ours and Enketo's are under the same licence; the script bundles the packages above.
+        parts = {"Apache-2.0", *(_chosen(licence) for *_, licence, _ in npm_packages() if path.suffix == ".js")}
+        licences = [LicenseFactory().make_from_string(" AND ".join(sorted(parts)))]
+        file = Component(name=relative, type=ComponentType.FILE, bom_ref=f"file:{relative}", licenses=licences)
         file.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=digest))
         bom.components.add(file)
     bom.register_dependency(product, bom.components)
     return bom
+
+
+def locked_hashes() -> dict[str, tuple[str, ...]]:
+    """Name → the SHA-256 of each file that may be installed of it, as the locks pin them."""
+    hashes: dict[str, tuple[str, ...]] = {}
+    for lock in (
+        REPO / "tests" / "compat" / "analysts.lock",
+        REPO / "docs" / "deploy" / "requirements.lock",
+        REPO / "requirements.lock",
+    ):
+        for entry in re.split(r"\n(?=\S)", lock.read_text("utf-8")):
+            if found := re.match(r"([\w.-]+)(?:\[[^]]*\])?==", entry):
+                name = re.sub(r"[-_.]+", "-", found[1]).lower()
+                hashes[name] = tuple(sorted(re.findall(r"sha256:([0-9a-f]{64})", entry)))
+    return hashes
+
+
+def _files_of(name: str, version: str, hashes: tuple[str, ...]) -> ExternalReference:
+    return ExternalReference(
+        type=ExternalReferenceType.DISTRIBUTION,
+        url=XsUri(f"https://pypi.org/project/{name}/{version}/"),
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in hashes],
+    )
 
 
 def _library(name: str, version: str, licence: str, purl: PackageURL) -> Component:

@@ -43,3 +43,14 @@ def test_the_bill_is_whole_and_the_same_each_time() -> None:
     assert all(each.get("hashes") for each in document["components"] if each["type"] == "file")
     with pytest.raises(KeyError):
         document["metadata"]["timestamp"]
+
+
+def test_every_component_has_its_licence_and_its_hashes() -> None:
+    components = json.loads(as_json())["components"]
+    without = [
+        each["name"]
+        for each in components
+        if not each.get("licenses")
+        or not (each.get("hashes") or any(ref.get("hashes") for ref in each.get("externalReferences", ())))
+    ]
+    assert without == [] and len(components) > 100

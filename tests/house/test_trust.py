@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,26 @@ def test_a_test_that_fails_or_is_missing_makes_its_row_fall_short(tmp_path: Path
     (tmp_path / "none.ini").write_text("", "utf-8")
     outcome = trust.run(row, {"PATH": "/usr/bin:/bin"})
     assert (outcome.n_passed, outcome.n_failed, outcome.holds) == (1, 1, False)
+
+
+@pytest.mark.parametrize(("passes", "word", "code"), [(True, "one", 0), (False, "one", 1), (True, "no such row", 1)])
+def test_the_program_ends_with_one_unless_all_that_was_asked_for_held(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    passes: bool,
+    word: str,
+    code: int,
+) -> None:
+    (tmp_path / "none.ini").write_text("", "utf-8")
+    (tmp_path / "test_one.py").write_text(f"def test_a(): assert {passes}\n", "utf-8")
+    row = trust.Row("one", (str(tmp_path / "test_one.py"), "-c", str(tmp_path / "none.ini")))
+    monkeypatch.setattr(trust, "TABLES", {"Table": (row,)})
+    monkeypatch.setattr(sys, "argv", ["trust.py", "--only", word])
+    with pytest.raises(SystemExit) as ended:
+        trust.main()
+    assert ended.value.code == code
+    assert ("1 passed, 0 failed" in capfd.readouterr().out) is (code == 0)
 
 
 def test_every_test_that_security_md_names_is_there() -> None:

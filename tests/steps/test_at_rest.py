@@ -17,6 +17,7 @@ from conftest import ATTENDED, Field
 from kobo_sync.cli.verbs import cli
 from kobo_sync.errors import ConfigError, StoreError
 from kobo_sync.mission.mission import Mission
+from kobo_sync.steps import connect
 from kobo_sync.steps.backup import backup
 from kobo_sync.steps.build import build
 from kobo_sync.steps.deliver import deliver
@@ -212,6 +213,16 @@ def test_a_secret_moves_into_the_keyring_and_is_used_from_there(
     assert secrets.read_text("utf-8").splitlines()[1] == "SMTP_PASSWORD=other"
     assert "token" not in secrets.read_text("utf-8").lower().partition("=")[2].partition("-kobo_")[0]
     assert field_team.mission.workspace.secrets()["KOBO_TOKEN"] == "new-secret"
+    lines = secrets.read_text("utf-8")
+    url = field_team.url
+    typed = connect.to_kobo(url, url, "t" * 40, "")
+    mission = Mission(field_team.mission.workspace, {}, field_team.clock)
+    connect.keep_connection(mission, typed, "amina")  # as from a page
+    mission.close()
+    assert secrets.read_text("utf-8").splitlines()[0] == lines.splitlines()[0] and "t" * 40 not in secrets.read_text(
+        "utf-8"
+    )
+    assert field_team.mission.workspace.secrets()["KOBO_TOKEN"] == "t" * 40
     (tmp_path / "kept.json").unlink()
     with pytest.raises(ConfigError, match="has nothing at") as refused:
         field_team.mission.workspace.secrets()

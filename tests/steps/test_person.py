@@ -188,3 +188,17 @@ def test_the_receipt_has_counts_and_no_name_and_others_keep_what_is_theirs(team:
     table = mission.store.read_table(mission.tables["personnes"][0])
     assert list(table.loc[table["code"] == "NOR-05", "nom"]) == ["Qwortalub"]  # her own answer to who she is
     assert not list(journal.breaks(mission.desk, {}))
+
+
+def test_items_about_them_in_others_repeats_are_erased(team: Field) -> None:
+    """Her name as an item of a repeat, in the row of a visit to somebody else."""
+    mission = lived(team)
+    items = [{"prenom": "Zzyxien Qwortalub"}, {"prenom": "Autrement"}]
+    team.submit("visites", {"zone": "nord", "personne": "NOR-02", "membre": items})
+    pull(mission)
+    erase(mission, "NOR-01")
+    (repeat,) = (each for each in mission.tables["visites"] if each.repeat)
+    assert not any("Zzyxien" in str(cell) for cell in mission.store.read_table(repeat)["prenom"])
+    assert "Autrement" in set(mission.store.read_table(repeat)["prenom"])
+    mission.close()
+    assert not found(mission.workspace.root)

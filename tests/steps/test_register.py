@@ -46,3 +46,20 @@ def test_it_is_in_the_language_of_the_documents(field_team: Field, tmp_path: Pat
 
 def test_without_terms_it_says_that_none_is_set(field_team: Field, tmp_path: Path) -> None:
     assert "Aucun réglage ne dit encore combien de temps" in _text(field_team, tmp_path, ATTENDED)
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("fr", "registre.docx"), ("en", "register.docx"), ("ar", "register.docx")]
+)
+def test_its_file_is_called_in_the_language_of_the_documents(field_team: Field, language: str, name: str) -> None:
+    field_team.mission.close()
+    settings = ATTENDED.replace('timezone = "', f'documents = "{language}"\ntimezone = "')
+    (field_team.mission.workspace.root / "config" / "mission.toml").write_text(settings, "utf-8")
+    register(field_team.reopen())
+    assert (field_team.mission.workspace.out / name).is_file()
+
+
+def test_it_says_that_archives_are_encrypted_where_they_are(field_team: Field, tmp_path: Path) -> None:
+    recipient = '\n[encryption]\nrecipients = ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]\n'
+    assert "chiffr" in _text(field_team, tmp_path, ATTENDED + recipient)
+    assert "chiffr" not in _text(field_team, tmp_path, ATTENDED)
