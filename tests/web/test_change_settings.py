@@ -391,7 +391,25 @@ def test_rows_of_the_table_are_added_changed_and_removed(office: Office) -> None
     )
     assert confirm(client, preview).status_code == 302
     text = config(office, "zones.csv").read_text("utf-8")
-    assert text == "code,label_fr,label_ar,prefix\nnord,Grand Nord,الشمال,NOR\nest,Est,,\n"
+    assert text == "code,label_fr,label_ar,prefix\nnord,Grand Nord,الشمال,NOR\nest,Est,,EST\n"
+
+
+def test_zones_get_letters_of_their_own_in_the_preview_and_shared_ones_are_told(office: Office) -> None:
+    client = office.client("amina")
+    preview = hand_in(client, b"code,label_fr,prefix\nnord,Nord,NOR\nsud,Sud,NOR\nnorima,Norima,\n")
+    text = unescape(client.get(preview.location).text)
+    assert "partagent les lettres NOR" in text and "nord, sud" in text and "norima" in text
+    assert confirm(client, preview).status_code == 302
+    zones = {zone.code: zone.extra["prefix"] for zone in office.field.reopen().config.zones}
+    assert zones == {"nord": "NOR", "sud": "NOR", "norima": "NAA"}
+    preview = hand_in(client, b"code,label_fr\nnord,Nord\nsud,Sud\nnorima,Norima\nouest,Ouest\n")
+    text = unescape(client.get(preview.location).text)
+    assert "ont été données à : ouest" in text.replace("\u00a0", " ") and "OUE" in text
+
+
+def test_a_file_whose_quote_swallows_rows_is_refused_with_its_row(office: Office) -> None:
+    answer = hand_in(office.client("amina"), b'code,label_fr\nnord,Nord\nsud,"Sud\nest,Est\n')
+    assert answer.status_code == 400 and "ligne 3" in unescape(answer.text) and "guillemet" in unescape(answer.text)
 
 
 def test_a_list_edited_by_hand_between_preview_and_save(office: Office) -> None:
