@@ -45,7 +45,7 @@ def test_the_repository_mission_reads_as_written() -> None:
         ('kf = "http://127.0.0.1:1"', 'kf = "https://[kobo"', "config/mission.toml, server.kf", "no server's address"),
         ("[server]", "[server", "config/mission.toml", "not valid TOML"),
         ("[codes]", "[quotas.zones.ouest]\na = 1\n[codes]", "config/mission.toml, quotas.zones.ouest", "no such zone"),
-        ('file = "personnes.md"', 'file = "../personnes.md"', "config/mission.toml, forms.personnes.file", "match"),
+        ('file = "personnes.md"', 'file = "../personnes.md"', "config/mission.toml, forms.personnes.file", "cannot be a file’s name"),
         ("[codes]", '[schedule]\nrun = ["hourly"]\n[codes]', "config/mission.toml, schedule.run", "five fields"),
         ('role = "registration"', 'role = "king"', "config/mission.toml, forms.personnes.role", "king"),
     ],
