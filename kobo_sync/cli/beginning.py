@@ -120,7 +120,9 @@ def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
     if first:
         _day(answers, given, "ends_on", "Last day (YYYY-MM-DD)", first)
     if not given["zones"] and not new.zones_csv:
-        text = click.prompt(told("Zones: names with commas between, or a CSV file or workbook"), default="", show_default=False)
+        text = click.prompt(
+            told("Zones: names with commas between, or a CSV file or workbook"), default="", show_default=False
+        )
         if text.strip().lower().endswith((".csv", ".xlsx", ".xls")):
             answers["zones_csv"] = zones_file(Path(text.strip()).expanduser())
         else:

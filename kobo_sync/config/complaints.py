@@ -16,7 +16,7 @@ from kobo_sync.errors import ConfigError
 _OF_PATTERNS = {
     CODE: ("that cannot be a code", "write letters without accents, digits, - and _, a letter or digit first"),
     ADDRESS: ("that is no mail address", "write it as name@example.org, one for each line"),
-    FILE_NAME: ("that cannot be a file’s name", "write a name without folders, such as logo.png"),
+    FILE_NAME: ("that cannot name a file", "write a name without folders, such as logo.png"),
 }
 _NOT_SO = ("that is not written as it must be", "docs/operations.md explains each key")
 _BY_KIND = {  # the beginning of pydantic's name of a fault

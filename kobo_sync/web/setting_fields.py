@@ -155,7 +155,9 @@ def rows_given(rows: RowFields, before: list[dict[str, Any]], given: Given) -> l
     found = []
     for at in row_numbers(rows, given):
         code = given.get(f"{rows.key}.{at}", "")
-        own = before[at] if at < len(before) else {}  # two rows of one code, of a file edited by hand, are told apart by place
+        own = (
+            before[at] if at < len(before) else {}
+        )  # two rows of one code, of a file edited by hand, are told apart by place
         row = _nested_copy(own if own and str(own.get(rows.columns[0].key)) == code else known.get(code, {}))
         for column in rows.columns:
             *tables, name = column.key.split(".")
