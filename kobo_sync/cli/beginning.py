@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kobo_sync.cli.tongue import language, told
-from kobo_sync.cli.verb import SEE_EXIT_CODES, cli
+from kobo_sync.cli.verb import SEE_EXIT_CODES, Day, cli
 
 if TYPE_CHECKING:
     from kobo_sync.steps.init import NewMission
 
 _TEMPLATES, _LANGUAGES = ("training", "survey", "distribution", "empty"), ("fr", "en", "ar")
-_DAY = click.DateTime(["%Y-%m-%d"])
+_DAY = Day(["%Y-%m-%d"])
 _PUBLIC = "https://kf.kobotoolbox.org"
 
 
