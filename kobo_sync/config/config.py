@@ -240,6 +240,11 @@ class Config(Settings):
         return all(form.role in SURVEY_ROLES for form in self.forms.values())
 
     @property
+    def has_trainer(self) -> bool:
+        """Whether somebody trains: a trainer is named, or there are half-days or tests of what was learnt."""
+        return bool(self.mission.trainer or self.sessions or self.has_role("test"))
+
+    @property
     def at_once(self) -> int:
         """How many pulls of the server, and missions at it, work side by side: ``server.at_once``, or under its older name."""
         is_named = "at_once" in self.server.model_fields_set
