@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kobo_sync.cli.tongue import language, told
-from kobo_sync.cli.verb import SEE_EXIT_CODES, cli
+from kobo_sync.cli.verb import SEE_EXIT_CODES, Day, cli
 
 if TYPE_CHECKING:
     from kobo_sync.steps.init import NewMission
 
 _TEMPLATES, _LANGUAGES = ("training", "survey", "distribution", "empty"), ("fr", "en", "ar")
-_DAY = click.DateTime(["%Y-%m-%d"])
+_DAY = Day(["%Y-%m-%d"])
 _PUBLIC = "https://kf.kobotoolbox.org"
 
 
@@ -53,7 +53,7 @@ def _groups(_context: click.Context, _option: click.Parameter, values: Sequence[
 @click.option(
     "--zones-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The zones as a CSV file: code, label_<language>, …",
+    help="The zones as a CSV file or a workbook: code, label_<language>, …",
 )
 @click.option("--group", "groups", multiple=True, callback=_groups, metavar="NAME=N", help="A group and its persons per zone; once for each.")  # fmt: skip
 @click.option("--organisation", "organisations", multiple=True, help="Who signs; once for each.")
@@ -120,8 +120,10 @@ def _asked(new: NewMission, given: Mapping[str, Any]) -> NewMission:
     if first:
         _day(answers, given, "ends_on", "Last day (YYYY-MM-DD)", first)
     if not given["zones"] and not new.zones_csv:
-        text = click.prompt(told("Zones: names with commas between, or a CSV file"), default="", show_default=False)
-        if text.strip().lower().endswith(".csv"):
+        text = click.prompt(
+            told("Zones: names with commas between, or a CSV file or workbook"), default="", show_default=False
+        )
+        if text.strip().lower().endswith((".csv", ".xlsx", ".xls")):
             answers["zones_csv"] = zones_file(Path(text.strip()).expanduser())
         else:
             answers["zones"] = _names(text)

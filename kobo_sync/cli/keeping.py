@@ -13,6 +13,7 @@ import click
 from kobo_sync.cli.verb import (
     FOLDER,
     SEE_EXIT_CODES,
+    Day,
     as_one_json,
     cli,
     federation_in,
@@ -131,9 +132,7 @@ def register_command(mission: Mission, output: Path | None) -> Report:
 
 
 @cli.command(name="audit", epilog=SEE_EXIT_CODES)
-@click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC)."
-)
+@click.option("--since", type=Day(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Entries of this day or later (UTC).")
 @click.option("--by", default="", help="Entries of this account, or of this user at the command line.")
 @click.option("--act", "acts", multiple=True, help="Entries of this act: pull, look, download, change, …; repeatable.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many of the newest.")

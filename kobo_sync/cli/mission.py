@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kobo_sync.cli.tongue import language
+from kobo_sync.cli.tongue import language, told
 from kobo_sync.cli.verb import FOLDER, SEE_EXIT_CODES, as_one_json, cli, in_workspace, verb
 
 if TYPE_CHECKING:
@@ -98,6 +98,26 @@ def status_command(mission: Mission) -> Report:
     return status(mission)
 
 
+_STAGES = {  # of the demo, as they are told; its report has them by these keys
+    "deploy": "forms deployed",
+    "registrations": "people registered by phone",
+    "first pull": "registrations pulled",
+    "roster": "list of participants published",
+    "station pair": "station paired with the server",
+    "room_day": "the first zone’s day, in browsers without the Internet",
+    "room_interviews": "the first zone’s interviews, in browsers without the Internet",
+    "relay": "what the station received relayed",
+    "training days": "the other zones’ days, by phone",
+    "interviews": "the other zones’ interviews, by phone",
+    "run": "everything pulled, checked and put into documents",
+    "pull": "submissions pulled",
+    "check": "data checked",
+    "analyse": "figures worked out",
+    "build": "documents built",
+    "deliver": "archives made",
+}
+
+
 @cli.command(name="demo", epilog=SEE_EXIT_CODES)
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same files.")
 @click.option(
@@ -110,7 +130,7 @@ def status_command(mission: Mission) -> Report:
 def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Show the whole product on invented data.
 
-    A station, phones, three training days, a pull, checks, deliverables; your own data are left alone.
+    A station, phones, the days of the mission, a pull, checks, deliverables; your own data are left alone.
     """
     from kobo_sync.cli.console import print_report, say, summary
     from kobo_sync.cli.progress import Bars
@@ -124,8 +144,8 @@ def demo_command(seed: int, output: Path | None, workspace: Path | None, as_json
 
     def done(name: str, seconds: float, report: Report | None) -> None:
         if not as_json:
-            took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 10
-            say(f"{took}{name}{summary(report)}")
+            took = f"{seconds:6.1f} s  " if not name.startswith(" ") else " " * 12
+            click.echo(f"{took}{told(_STAGES.get(name.strip(), name))}{summary(report)}")
 
     with Bars(shown=not as_json) as bars:
         report = demo(root, target, seed, progress=bars.show if not as_json else silent, done=done)

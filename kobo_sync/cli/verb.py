@@ -62,6 +62,18 @@ def _first_line(command: click.Command) -> str:
     return (command.help or "").partition("\n")[0]
 
 
+class Day(click.DateTime):
+    """A day as people type it, or a moment where *formats* have hours; what is none is told with an example."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The moment that *value* says. Raises: click.BadParameter."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            message = f"{value!r} is no day; write it as 2025-02-11"
+            raise click.BadParameter(message, ctx=ctx, param=param) from error
+
+
 class Group(click.Group):
     """A verb that has verbs of its own, each listed with the whole first line of its help."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+Months = Annotated[int, Field(ge=1, le=1200)]  # none would erase what phones still send on the last day
 Range = Annotated[tuple[float, float], Field(description="lowest, highest")]
 
 
@@ -116,7 +117,7 @@ class Retention(Settings):
     of these forms.
     """
 
-    files_months: int | None = Field(default=None, ge=0)
-    personal_months: int | None = Field(default=None, ge=0)
-    answers_months: dict[str, Annotated[int, Field(ge=0)]] = {}
+    files_months: Months | None = None
+    personal_months: Months | None = None
+    answers_months: dict[str, Months] = {}
     personal: list[str] = []

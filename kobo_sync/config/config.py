@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from kobo_sync.config.checks_and_keeping import Backup, Checks, Encryption, Files, Retention, Settings
+from kobo_sync.config.complaints import first_complaint
 from kobo_sync.config.doors import Server, open_doors
 from kobo_sync.config.files import MISSION_FILE, SECRET_NAMES, SECRETS_FILE, ZONES_FILE
 from kobo_sync.config.mission import Code, Labels, Mission, Text
@@ -64,7 +64,7 @@ class Group(Settings):
         return next(iter(self.label.values()), self.code)
 
 
-Expected = Annotated[int, Field(ge=0)]  # persons
+Expected = Annotated[int, Field(ge=0, le=1_000_000)]  # persons
 
 
 Split = Annotated[dict[str, Expected], BeforeValidator(lambda value: {"": value} if type(value) is int else value)]
@@ -240,6 +240,11 @@ class Config(Settings):
         return all(form.role in SURVEY_ROLES for form in self.forms.values())
 
     @property
+    def has_trainer(self) -> bool:
+        """Whether somebody trains: a trainer is named, or there are half-days or tests of what was learnt."""
+        return bool(self.mission.trainer or self.sessions or self.has_role("test"))
+
+    @property
     def at_once(self) -> int:
         """How many pulls of the server, and missions at it, work side by side: ``server.at_once``, or under its older name."""
         is_named = "at_once" in self.server.model_fields_set
@@ -353,8 +358,11 @@ _Complaint = tuple[str, tuple[str, str]]  # the key; what is wrong, and the cure
 
 
 def _wrong_quotas(config: Config) -> Iterator[_Complaint]:
-    """Quotas of zones, groups and sexes that there are not."""
+    """Quotas of zones, groups and sexes that there are not; groups that one code names."""
     quotas, groups, zones = config.quotas, [group.code for group in config.groups], [z.code for z in config.zones]
+    for at, code in enumerate(groups):
+        if code in groups[:at]:
+            yield f"groups.{at}.code", (f"{code!r} is the code of two groups", "give each a code of its own")
     for code in quotas.zones:
         if code not in zones:
             hint = f"{ZONES_FILE} has: {', '.join(sorted(zones))}"
@@ -405,31 +413,3 @@ def _wrong_proofs(config: Config) -> Iterator[_Complaint]:
         if form.presence_by and asked and not form.fields.get(asked):
             hint = f"name in forms.{form_id}.fields the question that carries “{asked}”, or take presence_by out"
             yield f"forms.{form_id}.fields.{asked}", (f"the key is missing: presence_by is {form.proof}", hint)
-
-
-def first_complaint(error: ValidationError, file: str) -> ConfigError:
-    """The first of pydantic's complaints, as one sentence with its key in *file*; never the value of a secret. The rest are its `others`."""
-    found: list[Any] = error.errors(include_url=False)
-    # A misspelt key is also a missing one: its own name helps more.
-    first, *others = [_complaint(one, file) for one in sorted(found, key=lambda one: one["type"] != "extra_forbidden")]
-    first.others = tuple(others)
-    return first
-
-
-def _complaint(one: Mapping[str, Any], file: str) -> ConfigError:
-    key = ".".join(str(part) for part in one["loc"] if part not in ("", "[key]"))
-    if one["type"] == "extra_forbidden":
-        return ConfigError("unknown key", file=file, key=key, hint="check its spelling, or remove it")
-    if one["type"] == "missing":
-        return ConfigError(
-            "the key is missing", file=file, key=key, hint="add it; docs/operations.md explains each key"
-        )
-    message = str(one["msg"]).removeprefix("Value error, ")
-    hint = "write it as 2025-02-11" if one["type"].startswith("date") else "correct the value"
-    given = one["input"]
-    # A table: what it says would not be read, and may hold anything. A key that is private may stand where a public one should.
-    if isinstance(given, Mapping) or key.startswith("encryption."):
-        return ConfigError(message, file=file, key=key, hint=hint)
-    # An address may bear a password.
-    shown = re.sub(r"//[^/@\s]*@", "//…@", given) if isinstance(given, str) else given
-    return ConfigError(f"{shown!r}: {message}", file=file, key=key, hint=hint)

@@ -28,8 +28,13 @@ class FormEntry:
     doubts: Sequence[str] = ()
 
 
-def with_forms(text: str, entries: Sequence[FormEntry], assets: Mapping[str, str]) -> str:
-    """The settings *text* with *entries* added to ``[forms]`` and *assets* (form_id → asset uid) to ``[server.assets]``.
+def with_forms(
+    text: str,
+    entries: Sequence[FormEntry],
+    assets: Mapping[str, str],
+    codes: Mapping[str, tuple[str | list[str], str]] | None = None,
+) -> str:
+    """The settings *text* with *entries* added to ``[forms]``, *assets* (form_id → asset uid) to ``[server.assets]``, *codes* (key → value, comment) put in ``[codes]``.
 
     Raises: ConfigError when the file is no TOML, or names one of the forms already.
     """
@@ -52,6 +57,8 @@ def with_forms(text: str, entries: Sequence[FormEntry], assets: Mapping[str, str
     server_assets = _table(_table(document, "server"), "assets")
     for form_id, uid in assets.items():
         server_assets[form_id] = uid
+    for key, (value, comment) in (codes or {}).items():
+        _table(document, "codes")[key] = tomlkit.item(value).comment(comment)
     return tomlkit.dumps(document)
 
 

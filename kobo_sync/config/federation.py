@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 
 from kobo_sync.config.checks_and_keeping import Settings
-from kobo_sync.config.config import first_complaint
+from kobo_sync.config.complaints import first_complaint
 from kobo_sync.config.doors import Origin
 from kobo_sync.config.files import SECRET_NAMES
 from kobo_sync.config.service import Service

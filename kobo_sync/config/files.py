@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from itertools import count
 
 from kobo_sync.errors import ConfigError
 
@@ -30,12 +31,21 @@ SECRET_NAMES = (
 )
 
 
-def check_readable(rows: Iterator[list[str]], file: str) -> None:
-    """Raises: ConfigError when a cell has 130,000 characters: a quote that is never closed."""
-    n_read = 0
-    try:
-        for _ in rows:
-            n_read += 1
-    except csv.Error as error:
-        place = f"row {n_read + 1}"
-        raise ConfigError(f"cannot be read: {error}", file=file, key=place, hint="close the quotes there") from error
+def check_readable(text: str, delimiter: str, file: str) -> None:
+    """Raises: ConfigError naming the row of a CSV text whose quotes are opened and never closed, or closed rows below.
+
+    A quote within a cell that ends in its own line stays: it swallows nothing.
+    """
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    for row in count(1):
+        n_lines = reader.line_num
+        try:
+            next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "expected after" in str(error) and reader.line_num == n_lines + 1:
+                continue
+            message = "a quotation mark is opened there and not closed: the cell would swallow the rows below"
+            hint = "close the quotes there"
+            raise ConfigError(message, file=file, key=f"row {row}", hint=hint) from error

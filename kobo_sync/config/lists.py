@@ -18,7 +18,7 @@ def read_csv(text: str, file: str, *, required: tuple[str, ...], may_be_empty: b
     """
     clean = text.lstrip("\ufeff")
     first_line, delimiter = clean.partition("\n")[0], delimiter_of(clean)
-    check_readable(csv.reader(io.StringIO(clean), delimiter=delimiter), file)
+    check_readable(clean, delimiter, file)
     reader = csv.DictReader(io.StringIO(clean), delimiter=delimiter)
     header = [(name or "").strip() for name in reader.fieldnames or []]
     for column in required:

@@ -17,7 +17,9 @@ from kobo_sync.language.speaking import Code as LanguageCode
 Labels = dict[str, str]
 # A text for all languages (under an empty code), or one by language.
 Text = Annotated[Labels, BeforeValidator(lambda value: {"": value} if isinstance(value, str) else value)]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+CODE = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Code = Annotated[str, Field(pattern=CODE, max_length=64)]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]  # of a mission: any other is a slip of the pen
 
 
 class Mission(Settings):
@@ -37,8 +39,8 @@ class Mission(Settings):
     documents: LanguageCode | None = None
     digits: Digits = "latin"
     timezone: str = "UTC"
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
 
     @property
     def document_language(self) -> Language:

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from kobo_sync.config.checks_and_keeping import Settings
 
-FileName = Annotated[str, Field(pattern=r"^[\w][\w .-]*$", max_length=100)]
+FILE_NAME = r"^[\w][\w .-]*$"
+FileName = Annotated[str, Field(pattern=FILE_NAME, max_length=100)]
 # What may stand as evidence of an objective: each is computed from the forms of one role.
 Evidence = Literal["attendance", "test", "satisfaction", "needs", "dialogue", "focus_groups", "road_map", "smart"]
 

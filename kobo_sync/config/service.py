@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, time
+from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from kobo_sync.config.checks_and_keeping import Settings
 
 JOB_NAMES = ("run", "relay", "pull", "reconcile", "check", "build", "deliver", "digest", "purge", "backup")
-Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$", max_length=254)]
+ADDRESS = r"^[^@\s,;<>]+@[^@\s,;<>]+$"
+Address = Annotated[str, Field(pattern=ADDRESS, max_length=254)]
 
 
 class Schedule(Settings):
@@ -31,16 +32,16 @@ class Schedule(Settings):
     purge: list[str] = []
     backup: list[str] = []
     jitter_s: float = Field(default=20, ge=0, le=3600)
-    grace_minutes: float = Field(default=720, ge=1)
+    grace_minutes: float = Field(default=720, ge=1, le=60 * 24 * 366)
 
     @field_validator(*JOB_NAMES)
     @classmethod
     def _readable(cls, value: list[str]) -> list[str]:
-        from kobo_sync.config.timetable import trigger  # a verb without a schedule does not wait for it
+        from kobo_sync.config.timetable import checked  # a verb without a schedule does not wait for it
 
         for expression in value:
             try:
-                trigger(expression, UTC)
+                checked(expression)
             except ValueError as error:
                 raise ValueError(
                     f"{expression!r} is no schedule ({error}); write '0 6 * * *' (every day at six) or 'every 15 min'"

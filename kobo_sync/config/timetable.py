@@ -19,6 +19,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 INTERVAL = re.compile(r"every (\d+) (s|min|h|d)")
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_NO_FIELD = {  # of cron, in its order
+    "minute": "{text} is no minute: write 0-59, or */15",
+    "hour": "{text} is no hour: write 0-23, or */2",
+    "day": "{text} is no day of the month: write 1-31",
+    "month": "{text} is no month: write 1-12",
+    "day_of_week": "{text} is no day of the week: write 0-7 or sun-sat",
+}
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (2, 60, 60 * 26, 60 * 24 * 8, 60 * 24 * 370))
 
@@ -46,7 +53,19 @@ def trigger(expression: str, zone: tzinfo) -> BaseTrigger:
     if len(fields) != 5:
         raise ValueError("neither five fields, as cron has, nor 'every N min'")
     minute, hour, day, month, weekday = fields
-    return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=zone)
+    try:
+        named = {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": _weekdays(weekday)}
+        return CronTrigger(**named, timezone=zone)
+    except ValueError as error:
+        raise ValueError(_wrong_field(fields)) from error
+
+
+def checked(expression: str) -> BaseTrigger:
+    """The trigger of *expression*, which comes at some time. Raises: ValueError saying what is wrong with it."""
+    rule = trigger(expression, UTC)
+    if rule.get_next_fire_time(None, EPOCH) is None:
+        raise ValueError("no month has such a day: it would never come")
+    return rule
 
 
 def slots(expression: str, after: datetime, until: datetime, zone: tzinfo) -> Iterator[Slot]:
@@ -91,6 +110,16 @@ def delay(mission: str, job: str, slot: Slot, jitter_s: float) -> timedelta:
     return timedelta(seconds=jitter_s * int.from_bytes(drawn[:4], "big") / 2**32)
 
 
+def _wrong_field(fields: Sequence[str]) -> str:
+    """What is wrong with the first of five *fields* that means nothing."""
+    for name, text in zip(_NO_FIELD, fields, strict=True):
+        try:
+            CronTrigger(**{name: _weekdays(text) if name == "day_of_week" else text})
+        except ValueError:
+            return _NO_FIELD[name].format(text=repr(text))
+    return "neither five fields, as cron has, nor 'every N min'"
+
+
 def _weekdays(field: str) -> str:
     """A cron weekday field by names: APScheduler counts from Monday = 0, cron from Sunday = 0."""
     if field == "*":
@@ -113,4 +142,4 @@ def _weekday(text: str) -> int:
         return WEEKDAYS.index(text)
     if text.isdecimal() and int(text) <= 7:
         return int(text)
-    raise ValueError(f"{text!r} is no day of the week: write 0-7 or sun-sat")
+    raise ValueError(text)

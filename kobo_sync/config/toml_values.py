@@ -189,11 +189,16 @@ def _put_rows(document: Any, table: Any, name: str, rows: Sequence[Mapping[str, 
             _keep_comments_behind(document, array[at])
             del array[at]
     for at, row in enumerate(rows):
-        if at < len(array) and _name(array[at]) == _name(row):
+        before, others = [_name(each) for each in array[at:]], [_name(each) for each in rows[at:]]
+        is_renamed = bool(before) and before[0] not in others and _name(row) not in before
+        if before and (before[0] == _name(row) or is_renamed):
             _fill(array[at], row)
         else:
             array.insert(at, _new_row(row))
             _set_apart(document, array[at])
+    for at in reversed(range(len(rows), len(array))):  # those whose name another one has too
+        _keep_comments_behind(document, array[at])
+        del array[at]
 
 
 def _new_row(row: Mapping[str, Any]) -> Table:

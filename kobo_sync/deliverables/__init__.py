@@ -16,6 +16,7 @@ from typing import get_args
 from kobo_sync import plug_ins
 from kobo_sync.analysis.facts import Facts
 from kobo_sync.config.config import Role
+from kobo_sync.config.file_names import FileName
 from kobo_sync.config.files import MISSION_FILE
 from kobo_sync.errors import ConfigError
 from kobo_sync.language.speaking import speaking
@@ -26,7 +27,7 @@ from kobo_sync.model import Class, Document, Scope
 class Deliverable:
     """A deliverable ready to build; *title* in English, *scope* says whether *build* wants one zone's facts.
 
-    *roles*: what it tells of; in a mission without a form of any of them *build* makes nothing.
+    *roles*: what it tells of; in a mission without a form of any of them *build* makes nothing. *file_names*: what its files are called by language.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Deliverable:
     classification: Class
     build: Callable[[Facts], list[Document]]
     roles: tuple[Role, ...] = ()
+    file_names: tuple[FileName, ...] = ()
 
 
 def deliverable(name: str) -> Deliverable:
@@ -72,7 +74,8 @@ def _checked(name: str, module: ModuleType) -> Deliverable:
             raise _refusal(name, f"has {field} = {getattr(module, field)!r}, which is none of {', '.join(allowed)}")
     roles: tuple[Role, ...] = getattr(module, "ROLES", ())
     build = _in_its_language(module.build, roles)
-    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, build, roles)
+    file_names = tuple(each for each in vars(module).values() if isinstance(each, FileName))
+    return Deliverable(module.NAME, module.TITLE, module.SCOPE, module.CLASS, build, roles, file_names)
 
 
 def _in_its_language(

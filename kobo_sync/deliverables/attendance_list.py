@@ -49,6 +49,7 @@ _NOT_COUNTED = {  # what is set aside, by whether presence is signed
 _MOST_COLUMNS = 4  # half-days side by side
 _HEADING = later("Sign-in sheet")
 _CERTIFIED = (later("Certified correct by the trainer"), later("Approved by the organiser"))
+_CERTIFIED_ELSEWHERE = (later("Certified correct by the person in charge"), _CERTIFIED[1])  # where nobody trains
 _DECLARED = later_n(
     "{n} attendance declared without a signature, the form asks for none",
     "{n} attendances declared without a signature, the form asks for none",
@@ -103,7 +104,7 @@ def build(facts: Facts) -> list[Document]:
         ],
         remarks=typography.spaced(_remarks(facts, listed)),
         totals=totals,
-        certification=(t(_CERTIFIED[0]), t(_CERTIFIED[1])),
+        certification=_certified(facts),
         protection=typography.spaced(_protection(facts)),
         draft=not facts.final,
         colour=letterhead.colour(facts),
@@ -145,13 +146,19 @@ def masked_phone(text: str) -> str:
     return typography.NBSP.join((digits[:2], "••", "••", "••", digits[-2:]))
 
 
+def _certified(facts: Facts) -> tuple[str, str]:
+    """Above the two signatures at the end."""
+    trained, approved = _CERTIFIED if facts.config.has_trainer else _CERTIFIED_ELSEWHERE
+    return t(trained), t(approved)
+
+
 def _heading_grid(facts: Facts) -> list[tuple[str, str]]:
     return [
         (t("Activity"), letterhead.action(facts)),
         (t("Date"), letterhead.held_on(facts)),
         (t("Place"), letterhead.place(facts)),
         *([(t("Hours"), _all_hours(facts))] if facts.config.sessions else []),
-        (t("Trainer"), facts.config.mission.trainer or _DOTS),
+        *([(t("Trainer"), facts.config.mission.trainer or _DOTS)] if facts.config.has_trainer else []),
         (t("Organisers"), letterhead.organisers(facts)),
     ]
 
@@ -415,7 +422,7 @@ def _total_row(
 
 def _certification(document: WordDocument, facts: Facts) -> None:
     blank = t("Name, date and signature:")
-    rows = [[writer.Cell("\n\n".join((t(line), blank))) for line in _CERTIFIED]]
+    rows = [[writer.Cell("\n\n".join((line, blank))) for line in _certified(facts)]]
     content = writer.Table((), rows, [_PAGE_CM / 2] * 2, alt=t("Certification and approval"), row_cm=2.0, size=9.5)
     writer.table(document, content)
 

@@ -97,7 +97,7 @@ def _received(document: WordDocument, facts: Facts) -> None:
     head = [t("Form"), tc("submissions", "Received"), tc("submissions", "Refusals"), tc("submissions", "Set aside")]
     head += [tc("submissions", "Used"), *_statuses().values(), t("Version")]
     caption = t("Submissions by form: received = refusals + set aside + used; and their validation statuses")
-    widths = [3.0, 1.5, 1.3, 1.7, 1.7, 2.0, 1.7, 2.0, 2.1]
+    widths = [2.5, 1.7, 1.7, 1.7, 1.7, 2.0, 1.6, 2.0, 2.1]
     writer.table(document, writer.Table(head, rows, widths, caption=caption, right=tuple(range(1, 8)), size=8.5))
     words = {
         "approved": tc("submissions", "approved"),

@@ -130,7 +130,7 @@ def needless(facts: Facts) -> frozenset[str]:
         "bloc:mesures": has("test", "satisfaction") or compares,
         "bloc:zones": bool(config.zones),
         "groupes": bool(config.groups),
-        "formateur": bool(config.mission.trainer or config.sessions or has("attendance", "test")),
+        "formateur": config.has_trainer,
     }
     return frozenset(mark for mark, is_there in there.items() if not is_there)
 

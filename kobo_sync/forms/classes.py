@@ -378,7 +378,12 @@ def check_names(config: Config, forms: Mapping[str, Form], retired: Mapping[str,
                 key="privacy.keep",
                 hint="remove it; `kobo-sync export --nominative` has names",
             )
-    for key, form_id, question in named_questions(settings, config.retention):
+    check_questions(config, forms, retired)
+
+
+def check_questions(config: Config, forms: Mapping[str, Form], retired: Mapping[str, Iterable[str]]) -> None:
+    """Refuse questions that ``[privacy]`` and ``[retention]`` name and no form has, or of which both say another thing. Raises: ConfigError."""
+    for key, form_id, question in named_questions(config.privacy, config.retention):
         form = forms.get(form_id)
         names = {each for q in form.questions for each in (q.name, q.path)} if form else set()
         names |= set(retired.get(form_id, ()))
@@ -386,8 +391,8 @@ def check_names(config: Config, forms: Mapping[str, Form], retired: Mapping[str,
             hint = "write form_id.question, or form_id.path/of/question, as the workbook calls it; or remove the entry"
             raise ConfigError(f"{question!r} is no question of {form_id}", file=MISSION_FILE, key=key, hint=hint)
     for name in config.retention.personal if config.retention else ():
-        if settings.classes.get(name, "nominative") != "nominative":
-            message = f"{name} is {settings.classes[name]} here and personal under [retention]"
+        if config.privacy.classes.get(name, "nominative") != "nominative":
+            message = f"{name} is {config.privacy.classes[name]} here and personal under [retention]"
             hint = "remove one of the two"
             raise ConfigError(message, file=MISSION_FILE, key="privacy.classes", hint=hint)
 

@@ -28,7 +28,7 @@ _CHOSEN, _TEXT, _NUMBER = (
 )
 _WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "zone": ((*_CHOSEN, "text"), "zone zones zona area site village district commune localite location المنطقة منطقه"),
-    "consent": (_CHOSEN, "consentement consent consentimiento accord agree موافقة الموافقة"),
+    "consent": (_CHOSEN, "consentement consent consentez consentimiento accord acceptez accepte agree accept acepta موافقة الموافقة توافق توافقون توافقين"),
     "photo_consent": (_CHOSEN, "accord_photo photo_consent consentement_photo photo_agreement"),
     "person": ((*_TEXT, *_CHOSEN, "barcode"), "code_participant participant participant_id participant_code person_id id_personne codigo المشارك"),
     "family_name": (_TEXT, "nom nom_famille family_name last_name surname apellido apellidos النسب"),
@@ -117,10 +117,13 @@ def guess(form: Form) -> Guess:
 
 def _best(form: Form, meaning: str) -> tuple[str, float] | None:
     kinds, words = _WORDS[meaning]
+    consent = (
+        _WORDS["consent"][1].split() if meaning == "present" else []
+    )  # « acceptez-vous d’être présent … » asks no presence
     scored = [
         (_score(question, words.split()), -number, question.name)
         for number, question in enumerate(form.questions)
-        if question.kind in kinds
+        if question.kind in kinds and not _score(question, consent)
     ]
     score, _, name = max(scored, default=(0.0, 0, ""))
     return (name, score) if score else None

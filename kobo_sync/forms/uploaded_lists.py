@@ -58,7 +58,7 @@ def uploaded_list(content: bytes, file: str, current: Rows) -> UploadedList:
 def _with_known_columns(text: str, known: tuple[str, ...], file: str) -> str:
     """*text* with the columns' names as the list has them: « Code » is code."""
     delimiter = delimiter_of(text)
-    check_readable(csv.reader(io.StringIO(text), delimiter=delimiter), file)
+    check_readable(text, delimiter, file)
     header, *rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     names = {name.casefold(): name for name in known}
     out = io.StringIO()

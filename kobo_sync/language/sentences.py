@@ -26,6 +26,7 @@ _FORMS = re.compile(r"\[(\d+):([^\[\]]*\|[^\[\]]*)\]")  # of a word, by how many
 # What errors are put together with: the place before, the cure behind, what the server said in brackets, lists.
 _JOINT = re.compile(r"( → | ?: | ?; | · |, | \(| and (?=\d)| et (?=[^\W\d]))")
 _MARKED = re.compile(r"([\s✓✗!]*)(.*?)(\s*)", re.S)  # the mark of a diagnosis, or the blanks of a line of a log, before
+_VERBATIM = re.compile(r" \((?:pyxform|ODK Validate): “[^”]*”\)")  # another tool's words, which stay as they are
 _DECIMAL, _UNIT = (
     re.compile(r"\d+\.\d+"),
     re.compile(r"\s(?:[GM]o|min|غيغابايت|ميغابايت|دقيقة)\b"),
@@ -47,6 +48,11 @@ def translated(text: str, language: Code) -> str:
     """*text*, which is English, in *language* as far as the catalogue knows its sentences; the rest as it is."""
     if language not in LANGUAGES:
         return text
+    if quote := _VERBATIM.search(text):
+        behind = text[quote.end() :]
+        joint = parting[0] if (parting := _JOINT.match(behind)) else ""
+        rest = translated(behind[len(joint) :], language)
+        return translated(text[: quote.start()], language) + quote[0] + _JOINTS[language].get(joint, joint) + rest
     mark, body, end = _MARKED.fullmatch(text).groups()  # type: ignore[union-attr]  # all of it may be empty
     return mark + _translated(body, language, 0) + end
 

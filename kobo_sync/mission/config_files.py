@@ -18,6 +18,7 @@ from kobo_sync.desk.changes import Change, changes, record_change
 from kobo_sync.errors import ConfigError, disk_error
 from kobo_sync.forms.media import list_csv
 from kobo_sync.mission.mission import Mission
+from kobo_sync.mission.question_classes import check_retention
 from kobo_sync.workspace.reading import MOST_TEXT, plain_bytes
 from kobo_sync.workspace.writing import write_atomic
 
@@ -163,7 +164,9 @@ def check_text(mission: Mission, path: str, text: str) -> Config:
     config = mission.workspace.config(mission.environ, {path: text})
     if path == ENUMERATORS_FILE and text.strip():
         named_enumerators(text)
-    elif path not in (MISSION_FILE, ENUMERATORS_FILE):
+    elif path == MISSION_FILE:
+        check_retention(mission, config)
+    else:
         name = path.removeprefix("config/")
         is_shown = any(question.file_name == name for form in mission.forms.values() for question in form.questions)
         rows = rows_of(text, path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kobo_sync.config.config import Config
 from kobo_sync.forms.chosen import chosen_questions
-from kobo_sync.forms.classes import Asked, check_names, classes, lists_of
+from kobo_sync.forms.classes import Asked, check_names, check_questions, classes, lists_of
 from kobo_sync.mission.mission import Mission
 
 
@@ -20,10 +21,20 @@ def check(mission: Mission) -> None:
 
     Raises: ConfigError, StoreError.
     """
-    retired = {
+    check_names(mission.config, mission.forms, _retired(mission))
+    if mission.config.zone_sheet.questions:
+        chosen_questions(mission.config, mission.forms, classes_of_mission(mission))
+
+
+def check_retention(mission: Mission, config: Config) -> None:
+    """Refuse `check`'s questions of a *config* that the mission is to have, where it names some to be erased. Raises: ConfigError, StoreError."""
+    if config.retention and config.retention.personal:
+        check_questions(config, mission.forms, _retired(mission))
+
+
+def _retired(mission: Mission) -> dict[str, set[str]]:
+    """form_id → names of the columns that the mirror holds, those of earlier versions too."""
+    return {
         form_id: {name for table in tables for column in table.columns for name in (column.name, column.question)}
         for form_id, tables in mission.tables.items()
     }
-    check_names(mission.config, mission.forms, retired)
-    if mission.config.zone_sheet.questions:
-        chosen_questions(mission.config, mission.forms, classes_of_mission(mission))

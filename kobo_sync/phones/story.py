@@ -156,7 +156,7 @@ class Story:
     # ── the training days ──
 
     def training_days(self) -> list[Visit]:
-        """Attendance, tests, satisfaction, needs, focus groups and road map of every zone, then corrections."""
+        """Attendance, tests, satisfaction, needs, focus groups, road map and other forms of every zone, then corrections."""
         visits: list[Visit] = []
         for zone in self.config.zones:
             people = [person for person in self.people if person.zone is zone]
@@ -166,6 +166,7 @@ class Story:
             visits += self._satisfaction(zone, present)
             visits += self._needs(zone, present)
             visits += self._others(zone)
+            visits += self._surveys(zone, present)
         visits.sort(key=lambda visit: (visit.at, visit.key))
         return visits + self._corrections(visits)
 
@@ -330,6 +331,14 @@ class Story:
                 fields.get("actions", "actions"): actions
             }
             yield Visit(f"{form_id}-{zone.code}", form_id, self._at(self._last_day(zone), time(16, 15)), inputs)
+
+    def _surveys(self, zone: Zone, people: Sequence[Person]) -> Iterator[Visit]:
+        """An interview with each of *people* by every form of no role, what it asks drawn by chance."""
+        for form_id in self.config.forms_with_role("other"):
+            for n, person in enumerate(people):
+                inputs = {**self._identity(person), "zone": zone.code, "consent": self.config.codes.yes}
+                at = self._at(self._day(zone), time(9, 30), minutes=12 * n)
+                yield Visit(f"{form_id}-{zone.code}-{n:02}", form_id, at, self.named(form_id, inputs))
 
     def _need_lists(self) -> list[Sequence[Choice]]:
         names = [self.config.forms[form_id].catalogue for form_id in self.config.forms_with_role("needs")]

@@ -7,11 +7,11 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kobo_sync.analysis.meaning import MEANINGS
-from kobo_sync.config.config import parse_config
+from kobo_sync.config.config import Config, parse_config
 from kobo_sync.config.editing import FormEntry, with_forms
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
 from kobo_sync.errors import ConfigError, FormError, KoboError, KoboRefused, KoboRejected
@@ -20,9 +20,12 @@ from kobo_sync.forms.compiler import known_types
 from kobo_sync.forms.guessing import SURE_ENOUGH, Guess, folded, guess
 from kobo_sync.forms.sheets import read_book
 from kobo_sync.forms.xlsform import form_of, is_encrypted
+from kobo_sync.language.sentences import translated
+from kobo_sync.language.speaking import Code as LanguageCode
 from kobo_sync.mission.config_files import alone, current_file, rewrite
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, Choice, Finding, Form, MediaFile, Question, Report, Section
+from kobo_sync.steps.adopt_codes import Codes, doubtful_codes, new_codes
 from kobo_sync.steps.changed_files import lists_of_config
 from kobo_sync.steps.form_faults import CURE, is_of_one_form
 from kobo_sync.steps.init import is_starters
@@ -90,10 +93,14 @@ def projects_of_account(mission: Mission) -> Report:
     started_at = mission.clock()
     lines = []
     for seen in seen_projects(mission):
+        n = seen.asset.n_submissions
+        told = {
+            "deployed": f"deployed, {n} submissions",
+            "archived": f"archived, {n} submissions",
+            "draft": "a draft that was never deployed",
+        }[seen.state]
         here = f", here as {seen.form_id}" if seen.form_id else ""
-        lines.append(
-            f"{seen.asset.asset_uid}  {seen.asset.name}: {seen.state}, {seen.asset.n_submissions} submissions{here}"
-        )
+        lines.append(f"{seen.asset.asset_uid}  {seen.asset.name}: {told}{here}")
     counts = {"projects": len(lines)}
     if lines:
         lines.append(
@@ -131,9 +138,11 @@ def adopt(mission: Mission, names: Sequence[str]) -> Report:
             findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint or CURE))
         except FormError as error:
             findings.append(Finding(NOT_TAKEN, "error", where, error.message, error.hint))
-    if projects:
-        _write(mission, projects, findings)
+    codes = _write(mission, projects, findings) if projects else {}
     lines = [line for project in projects for line in _described(project)]
+    if codes:
+        written = ", ".join(f"{key} = {code}" for key, (code, _) in codes.items())
+        lines.append(f"guessed in [codes] of {MISSION_FILE}: {written}; look whether the forms mean that")
     counts = {"projects": len(projects), "media": sum(len(project.media) for project in projects)}
     return mission.report("adopt", started_at, counts, findings, lines)
 
@@ -247,34 +256,62 @@ def _media(
 # ── write ──
 
 
-def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> None:
-    """Files first, settings last: a run that is cut short leaves settings that name none of them.
+def _write(mission: Mission, projects: Sequence[Project], findings: list[Finding]) -> Codes:
+    """Files first, settings last: a run that is cut short leaves settings that name none of them. Returns what was put in ``[codes]``.
 
     What would make the settings unreadable is not written. Raises: ConfigError, StoreError; Busy.
     """
     root = mission.workspace.root
     with alone(mission):
         now = current_file(mission, MISSION_FILE)
-        text = with_forms(
-            now.text,
-            [entry_of(project.form_id, project.file, project.guess) for project in projects],
-            {project.form_id: project.asset.asset_uid for project in projects},
-        )
+        entries = _entries(mission, projects)
+        codes = new_codes(mission, [(each.form, entry.fields) for each, entry in zip(projects, entries, strict=True)])
         lists = lists_of_config(mission)
+        text = _settings(mission, projects, entries, now.text, codes)
         zones = _new_zones(mission, projects, text, lists, findings)
-        parse_config(text, lists | zones, {})
+        try:
+            config = parse_config(text, lists | zones, {})
+        except ConfigError:  # quotas of a sex, say, that has another code now
+            text, codes = _settings(mission, projects, entries, now.text, {}), {}
+            config = parse_config(text, lists | zones, {})
         for project in projects:
             write_atomic(root / "forms" / project.file, project.content)
             for name, content in project.media.items():
                 write_atomic(root / "forms" / "media" / name, content)
-            findings += _differences(mission, project)
+            findings += _differences(config, project)
         for file, list_text in zones.items():
             write_atomic(root / file, list_text.encode())
         rewrite(mission, now, text, by="adopt")
+    return codes
 
 
-def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
-    """The settings of a form that is new here: what was guessed surely enough, and as comments what was not."""
+def _entries(mission: Mission, projects: Sequence[Project]) -> list[FormEntry]:
+    language = mission.config.mission.document_language.code
+    return [entry_of(project.form_id, project.file, project.guess, language) for project in projects]
+
+
+def _settings(
+    mission: Mission, projects: Sequence[Project], entries: Sequence[FormEntry], text: str, codes: Codes
+) -> str:
+    """The settings *text* with the *entries* of *projects*, and *codes*; the guesses' comments in the documents' language."""
+    language = mission.config.mission.document_language.code
+    forms = []
+    for project, entry in zip(projects, entries, strict=True):
+        doubts = [
+            f'[codes] {key} = "{code}"  ({_share(confidence, language)})'
+            for key, (code, confidence) in doubtful_codes(mission, project.form, entry.fields, codes).items()
+        ]
+        forms.append(replace(entry, doubts=[*entry.doubts, *doubts]))
+    uids = {project.form_id: project.asset.asset_uid for project in projects}
+    values = {
+        key: ([code] if key == "present" else code, _share(confidence, language))
+        for key, (code, confidence) in codes.items()
+    }
+    return with_forms(text, forms, uids, values)
+
+
+def entry_of(form_id: str, file: str, guessed: Guess, language: LanguageCode) -> FormEntry:
+    """The settings of a form that is new here: what was guessed surely enough, and as comments, in *language*, what was not."""
     role = guessed.role if guessed.confidence >= SURE_ENOUGH else "other"
     meanings = MEANINGS.get(guessed.role, ("zone", "consent"))
     fields = {
@@ -282,13 +319,15 @@ def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
         for name in meanings
         if name in guessed.fields and guessed.fields[name][1] >= SURE_ENOUGH
     }
-    comments = {name: _share(guessed.fields[name][1]) for name in fields}
+    comments = {name: _share(guessed.fields[name][1], language) for name in fields}
     if role != "other":
-        comments["role"] = _share(guessed.confidence)
+        comments["role"] = _share(guessed.confidence, language)
     doubts = []
     if role == "other" and guessed.role != "other":
-        doubts.append(f'role = "{guessed.role}" perhaps ({_share(guessed.confidence)}): write it above if it is')
-    doubts += [f'{name} = ""  (no question was recognised)' for name in meanings if name not in fields]
+        perhaps = translated(f"perhaps, {guessed.confidence:.0%} sure: write it above if it is", language)
+        doubts.append(f'role = "{guessed.role}"  ({perhaps})')
+    unknown = translated("no question was recognised", language)
+    doubts += [f'{name} = ""  ({unknown})' for name in meanings if name not in fields]
     is_rated = role == "satisfaction"
     return FormEntry(
         form_id,
@@ -302,18 +341,23 @@ def entry_of(form_id: str, file: str, guessed: Guess) -> FormEntry:
     )
 
 
-def _share(confidence: float) -> str:
-    return f"guessed, {confidence:.0%} sure"
+def _share(confidence: float, language: LanguageCode) -> str:
+    return translated(f"guessed, {confidence:.0%} sure", language)
 
 
 def _described(project: Project) -> list[str]:
     guessed = project.guess
-    role = f"{guessed.role} ({guessed.confidence:.0%} sure)" if guessed.role != "other" else "no role recognised"
+    role = (
+        f"the role is {guessed.role}, {guessed.confidence:.0%} sure"
+        if guessed.role != "other"
+        else "no role recognised"
+    )
     recognised = ", ".join(
         f"{name} = {question}" for name, (question, score) in guessed.fields.items() if score >= SURE_ENOUGH
     )
     return [
-        f"{project.form_id}: {project.asset.name}, {len(project.form.questions)} questions, {role}",
+        f"{project.form_id}: {project.asset.name}",
+        f"{project.form_id}: questions asked: {len(project.form.questions)}; {role}",
         f"{project.form_id}: recognised {recognised or 'no meaning'}; look at [forms.{project.form_id}] in {MISSION_FILE}",
     ]
 
@@ -359,11 +403,11 @@ def _choices(project: Project, meaning: str) -> tuple[Choice, ...]:
     return project.form.choices.get(question.list_name, ()) if question else ()
 
 
-def _differences(mission: Mission, project: Project) -> list[Finding]:
+def _differences(config: Config, project: Project) -> list[Finding]:
     """A finding for each question whose answers are none of the codes that ``[codes]`` knows; for languages that the mission has not,
     and for types of questions that this program does not know.
     """
-    codes, languages = mission.config.codes, mission.config.mission.languages
+    codes, languages = config.codes, config.mission.languages
     findings = []
     named = [language for language in project.form.languages if language]
     if not named:
@@ -384,7 +428,7 @@ def _differences(mission: Mission, project: Project) -> list[Finding]:
     for meaning, known in (
         ("sex", (codes.female, codes.male)),
         ("consent", (codes.yes,)),
-        ("present", tuple(sorted(mission.config.present_codes))),
+        ("present", tuple(sorted(config.present_codes))),
         ("moment", (codes.before, codes.after)),
     ):
         offered = [choice.name for choice in _choices(project, meaning)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kobo_sync.analysis.facts import Facts
+from kobo_sync.config.config import Config
 from kobo_sync.config.file_names import NOMINATIVE
 from kobo_sync.deliverables import changes, deliverable, final_report
 from kobo_sync.documents.word.living import flattened
@@ -37,7 +38,7 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
     *final* drops the draft mark, and prints the final report where LibreOffice is installed; a report that lacks what it
     must hold (`UNFINISHED`) is refused unless *despite* names the rule.
 
-    Raises: DocumentError when a zone was never built, or (for *final*) when its data moved since or the report is not done.
+    Raises: DocumentError when a zone was never built, or (for *final*) when its data or its language changed since or the report is not done.
     """
     let_import_own_modules(mission)
     started_at = mission.clock()
@@ -54,6 +55,7 @@ def deliver(mission: Mission, *, final: bool = False, despite: Collection[str] =
         for folder in [*folders, *([MISSION_FOLDER] if has_mission else [])]
     }
     for folder, built in sets.items() if final else ():  # before the first zip: half a final delivery is none
+        _refuse_other_language(mission.config, folder, built)
         _refuse_moved(now, folder, built)
     for done, (folder, built) in enumerate(sets.items()):
         mission.progress("deliver", done, len(sets))
@@ -127,6 +129,18 @@ def _refuse_moved(now: _Now, folder: str, built: PreviousSet) -> None:
             f"the data of {folder} moved since its documents were built",
             hint="run `kobo-sync build`, look at them, deliver again",
         )
+
+
+def _refuse_other_language(config: Config, folder: str, built: PreviousSet) -> None:
+    """Raises: DocumentError when the set bears the names of another language: its PDFs, set anew, would be others beside them."""
+    for path, entry in built.listed.items():
+        names = deliverable(entry.maker).file_names if entry.maker not in ("", changes.NAME) else ()
+        last = path.rpartition("/")[2]
+        if any(last in name and last != name.of(config) for name in names):
+            raise DocumentError(
+                f"the documents of {folder} were built in another language than the mission's",
+                hint="run `kobo-sync build`, look at them, deliver again",
+            )
 
 
 def zip_bytes(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:

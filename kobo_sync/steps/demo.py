@@ -219,24 +219,26 @@ def _tell(mission: Mission, crowd: Crowd, room: Room, done: Done) -> Report:
                 counts[key] = counts.get(key, 0) + n
         done(name, perf_counter() - began, result if isinstance(result, Report) else None)
 
+    is_training = not mission.config.is_survey
     step("deploy", lambda: deploy(mission))
-    step("registrations", lambda: crowd.play(crowd.story.registrations()))
-    step("first pull", lambda: pull(mission))
-    step("roster", lambda: refresh_roster(mission))
+    if registrations := crowd.story.registrations():
+        step("registrations", lambda: crowd.play(registrations))
+        step("first pull", lambda: pull(mission))
+    if mission.config.roster:
+        step("roster", lambda: refresh_roster(mission))
     step("station pair", lambda: pair_station(mission, room.station))
-    days = crowd.story.training_days()
-    in_room, elsewhere = _of_first_zone(mission, days)
-    step("a day in the room, in browsers", lambda: room.play(crowd, in_room))
-    step("relay", lambda: relay(mission))
-    step("training days", lambda: crowd.play(elsewhere))
+    in_room, elsewhere = _of_first_zone(mission, crowd.story.training_days())
+    if in_room:
+        step("room_day" if is_training else "room_interviews", lambda: room.play(crowd, in_room))
+        step("relay", lambda: relay(mission))
+    step("training days" if is_training else "interviews", lambda: crowd.play(elsewhere))
     crowd.clock.reach(crowd.clock.now + timedelta(hours=2))
-    step(
-        "run",
-        lambda: run(
-            mission,
-            done=lambda report: done(f"  {report.step}", (report.ended_at - report.started_at).total_seconds(), report),
-        ),
-    )
+
+    def ended(report: Report) -> None:
+        if report.step != "roster" or mission.config.roster:
+            done(f"  {report.step}", (report.ended_at - report.started_at).total_seconds(), report)
+
+    step("run", lambda: run(mission, done=ended))
     findings = list(dict.fromkeys(findings))
     lines = [str(path.relative_to(mission.workspace.out)) for path in _written(mission.workspace.out)]
     return mission.report("demo", started_at, counts, findings, lines)

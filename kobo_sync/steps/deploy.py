@@ -78,7 +78,8 @@ def deploy(
     if not dry_run:
         changed = [action.form_id for action in actions if action.act in ("create", "replace")]
         gate(mission, changed, validate=validate)
-        _adopt(mission, client, [(local[a.form_id], remote[a.form_id].asset) for a in actions if a.act == "skip"])
+        skipped = [a.form_id for a in actions if a.act == "skip" and not a.rule]  # a mark of another workspace stays
+        _adopt(mission, client, [(local[form_id], remote[form_id].asset) for form_id in skipped])
         to_do = [action for action in actions if action.act not in ("skip", "refuse")]
         findings += _publish(mission, client, to_do, local, remote, published, despite)
         findings += _verify(mission, client, local, published)

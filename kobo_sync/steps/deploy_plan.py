@@ -77,7 +77,7 @@ class RemoteForm:
 class DeployAction:
     """What to do with one form, and why; ``publish`` is a redeployment with nothing else to send.
 
-    *form_sha256* is that of the workbook that will be live afterwards.
+    *form_sha256* is that of the workbook that will be live afterwards. *rule* is why it is refused, or left to whoever deployed it.
     """
 
     act: Act
@@ -112,6 +112,9 @@ def plan_deploy(
         (workspace and workspace != owner[1]) or (marked and not workspace and marked.get("mission") != owner[0])
     ):
         whose = f"{marked.get('mission')}{f' ({workspace})' if workspace else ''}"
+        if marked.get("sha256") == here and not stale and not new and _is_as_marked(asset, marked):
+            reason = f"unchanged, as another workspace deployed it: {whose}"
+            return DeployAction("skip", form_id, reason, form_sha256=here, rule=OTHERS)
         return DeployAction("refuse", form_id, f"another workspace deployed it: {whose}", rule=OTHERS)
     ours = marked.get("form_id") == form_id and marked.get("mission") == owner[0] and workspace in ("", owner[1])
     if remote.sha256 == here and not stale and not new and asset.version_id == asset.deployed_version:
@@ -138,3 +141,10 @@ def plan_deploy(
     if reason:
         return DeployAction("publish", form_id, reason, form_sha256=live)
     return DeployAction("skip", form_id, "unchanged", form_sha256=live)
+
+
+def _is_as_marked(asset: Asset, mark: Mapping[str, str]) -> bool:
+    """Whether phones get the very version that *mark* tells of."""
+    return (
+        asset.is_deployed and asset.is_active and mark.get("version_id") == asset.version_id == asset.deployed_version
+    )

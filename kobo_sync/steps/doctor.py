@@ -14,6 +14,7 @@ from kobo_sync.checks.mapping import unknown_questions
 from kobo_sync.config.config import Config
 from kobo_sync.config.doors import is_plain, open_doors
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.config.zone_prefixes import shared_prefixes
 from kobo_sync.deliverables import deliverable, is_ours
 from kobo_sync.documents.pdf.typeset import families
 from kobo_sync.engine.pieces import AFTER_OTHERS
@@ -122,9 +123,8 @@ def _config(mission: Mission) -> Iterator[Examined]:
     verdict = f"{n_zones} zones, {n_forms} forms"
     yield Examined("config", f"{n_zones} zones, {n_forms} forms, {expected} persons expected" if expected else verdict)
     yield from _papers_of_no_role(config)
-    prefixes = [zone.extra.get("prefix", "").strip() for zone in config.zones if "prefix" in zone.extra]
-    if twice := sorted({each for each in prefixes if prefixes.count(each) > 1 or not each}):
-        verdict = f"zones without a prefix of their own ({', '.join(filter(None, twice)) or 'empty'}): their participants get the same codes"
+    if twice := shared_prefixes((zone.code, zone.extra) for zone in config.zones):
+        verdict = f"zones without a prefix of their own ({', '.join(sorted(filter(None, twice))) or 'empty'}): their participants get the same codes"
         yield Examined(f"{ZONES_FILE}, prefix", verdict, "give each zone its own letters there, then deploy")
     if not config.mission.id:
         cure = f'write id = "{secrets.token_hex(4)}" under [mission], the same on every machine of this mission'

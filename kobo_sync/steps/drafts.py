@@ -250,7 +250,9 @@ def _take_workbook(mission: Mission, draft: Draft, by: str) -> None:
         now = current_file(mission, MISSION_FILE)
         toml = now.text
         if settings is None:
-            toml = with_forms(toml, [entry_of(draft.form_id, target, guess(form_of_draft(mission, draft)))], {})
+            language = mission.config.mission.document_language.code
+            entry = entry_of(draft.form_id, target, guess(form_of_draft(mission, draft)), language)
+            toml = with_forms(toml, [entry], {})
         elif target != settings.file:
             toml = now.edited({f"forms.{draft.form_id}.file": target})
         if toml != now.text:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
 import secrets
-import string
 import sys
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib import resources
@@ -24,13 +22,16 @@ from kobo_sync.config.comments import with_comments
 from kobo_sync.config.config import parse_config
 from kobo_sync.config.doors import CENTRAL
 from kobo_sync.config.files import MISSION_FILE, ZONES_FILE
+from kobo_sync.config.list_editing import Rows, csv_text, rows_of
 from kobo_sync.config.lists import read_csv
+from kobo_sync.config.zone_prefixes import COLUMN, prefixes, with_prefixes
 from kobo_sync.config.zones import is_reserved
 from kobo_sync.errors import ConfigError
 from kobo_sync.forms.tailoring import tailored
+from kobo_sync.forms.uploaded_lists import uploaded_list
 from kobo_sync.language.catalogue import later, t
 from kobo_sync.language.speaking import LANGUAGES, Code, speaking
-from kobo_sync.workspace.reading import read_text
+from kobo_sync.workspace.reading import read_content
 from kobo_sync.workspace.writing import write_atomic
 
 Template = Literal["training", "survey", "distribution", "empty"]
@@ -126,10 +127,16 @@ def _translated_paragraphs(text: str) -> str:
 
 
 def zones_file(path: Path) -> str:
-    """The text of a list of zones that somebody has. Raises: ConfigError when it cannot be read, or is no list of zones."""
-    text = read_text(path, str(path)).lstrip("\ufeff")
-    read_csv(text, str(path), required=("code",))
-    return text
+    """The text of a list of zones that somebody has, CSV or workbook, read as the pages read one that is handed in.
+
+    Raises: ConfigError when it cannot be read, or is no list of zones.
+    """
+    content = read_content(path, str(path))
+    try:
+        rows = uploaded_list(content, ZONES_FILE, Rows((), {})).rows
+    except ConfigError as error:
+        raise ConfigError(error.fault, file=str(path), key=error.key, hint=error.hint) from error
+    return csv_text(rows.columns, rows.by_code.values())
 
 
 def is_starters(zones_csv: str) -> bool:
@@ -250,7 +257,7 @@ def _zones(new: NewMission, starter: str) -> str:
     columns = [c for c in rows[0] if not c.startswith("label_") or c[6:] in new.form_languages]
     if new.zones:
         codes = _codes(new.zones, "zone")
-        names = zip(new.zones, codes, _prefixes(codes), strict=True)
+        names = zip(new.zones, codes, prefixes(codes), strict=True)
         rows = [
             {"code": code, "prefix": prefix, **{c: name for c in columns if c.startswith("label_")}}
             for name, code, prefix in names
@@ -269,18 +276,10 @@ def _zones(new: NewMission, starter: str) -> str:
 
 def _with_prefixes(zones_csv: str, starter: str) -> str:
     """A list of zones that somebody has, as it is; where the starter's forms make codes of a zone's prefix, and it lacks some, with them."""
-    rows = read_csv(zones_csv, ZONES_FILE, required=("code",))
-    if "prefix" not in starter.partition("\n")[0].split(",") or all(row.get("prefix", "").strip() for row in rows):
+    if COLUMN not in starter.partition("\n")[0].split(","):
         return zones_csv
-    lacking = [row for row in rows if not row.get("prefix", "").strip()]
-    taken = {row["prefix"].strip() for row in rows if row not in lacking}
-    for row, own in zip(lacking, _prefixes([row["code"] for row in lacking], taken), strict=True):
-        row["prefix"] = own
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys([*rows[0], "prefix"])), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    rows, given = with_prefixes(rows_of(zones_csv, ZONES_FILE))
+    return csv_text(rows.columns, rows.by_code.values()) if given else zones_csv
 
 
 def _codes(names: Sequence[str], kind: str) -> list[str]:
@@ -290,19 +289,6 @@ def _codes(names: Sequence[str], kind: str) -> list[str]:
         code = _ascii(name, "_")[:40].strip("_") or f"{kind}_{number}"
         codes.append(f"{kind}_{number}" if code in codes or is_reserved(code) else code)
     return codes
-
-
-def _prefixes(codes: Sequence[str], taken: Collection[str] = ()) -> list[str]:
-    """The letters that a zone's participant codes begin with (``BER-07``): three of its code, or others where those are *taken*; four past thousands."""
-    prefixes: list[str] = []
-    used = set(taken)
-    for code in codes:
-        letters = re.sub(r"[^A-Z]", "", code.upper()).ljust(3, "X")
-        others = ("".join(each) for n in (2, 3) for each in itertools.product(string.ascii_uppercase, repeat=n))
-        choices = itertools.chain([letters[:3]], (f"{letters[0]}{other}" for other in others))
-        prefixes.append(next(each for each in choices if each not in used))
-        used.add(prefixes[-1])
-    return prefixes
 
 
 def _ascii(name: str, separator: str) -> str:

@@ -51,7 +51,7 @@ from kobo_sync.web import (
 )
 from kobo_sync.web.porter import refuse_malformed
 from kobo_sync.web.site import Hall, Site, filters, form_title, here, load_person, site
-from kobo_sync.web.texts import browser_language, direction, label, translate
+from kobo_sync.web.texts import browser_language, direction, label, place, translate
 from kobo_sync.web.uploads import admit_files
 
 log = logging.getLogger("kobo_sync.web")
@@ -159,7 +159,7 @@ def bare_app(hall: Hall, words: Callable[[], dict[str, object]]) -> tuple[Flask,
         WTF_CSRF_SSL_STRICT=is_https,
     )
     app.jinja_env.filters.update(filters())
-    app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, label=label)
+    app.jinja_env.globals.update(t=t, tn=tn, tc=tc, later=later, translate=translate, place=place, label=label)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.before_request(_speak)  # first of all: refusals are told in the browser's language too
     app.before_request(admit_files)

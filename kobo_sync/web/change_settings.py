@@ -144,7 +144,9 @@ def _key_in_rows(rows: RowFields, before: FileState, key: str) -> str:
     if not at.isdigit() or int(at) >= len(numbers):
         return rows.key
     columns = [each.key for each in rows.columns]
-    named = next((each for each in columns if each == column or each.startswith(f"{column}.")), columns[0])
+    named = next(
+        (each for each in columns if f"{column}.".startswith(f"{each}.") or each.startswith(f"{column}.")), columns[0]
+    )
     return f"{rows.key}.{numbers[int(at)]}.{named}"
 
 

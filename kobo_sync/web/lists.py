@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, flash, redirect, render_template, requ
 from kobo_sync.config.files import ENUMERATORS_FILE, ZONES_FILE
 from kobo_sync.config.list_editing import Rows, code_column, csv_text, rows_of
 from kobo_sync.config.merging import changed, merge
+from kobo_sync.config.zone_prefixes import COLUMN, shared_prefixes, with_prefixes
 from kobo_sync.errors import ConfigError, KoboSyncError
 from kobo_sync.forms.uploaded_lists import UploadedList, uploaded_list
 from kobo_sync.language.catalogue import t, tn
@@ -56,7 +57,7 @@ def shown_list(name: str) -> Answer:
         check_text(site().mission, path, text)
     except ConfigError as error:
         return _table(before, request.form, [with_cure(error.message, error.hint)]), 400
-    return _to_preview(name, before, text)
+    return _to_preview(name, before, _with_prefixes(text, path))
 
 
 @takes_files(LIST_BYTES)
@@ -74,7 +75,7 @@ def put_list(name: str) -> Answer:
     except ConfigError as error:
         return _table(now, faults=[with_cure(error.message, error.hint)]), 400
     flash(_how_read(uploaded))
-    return _to_preview(name, now, text)
+    return _to_preview(name, now, _with_prefixes(text, path))
 
 
 @administrators
@@ -124,6 +125,18 @@ def _path(name: str) -> str:
     if path not in lists_of(site().mission):
         abort(404)
     return path
+
+
+def _with_prefixes(text: str, path: str) -> str:
+    """A list of zones with letters for participants' codes where its column has none, as `init` gives them; it is told which."""
+    rows = rows_of(text, path) if path == ZONES_FILE else Rows((), {})
+    if COLUMN not in rows.columns:
+        return text
+    filled, given = with_prefixes(rows)
+    if not given:
+        return text
+    flash(t("Letters for the codes of participants (prefix) were given to: {zones}.", zones=t(", ").join(given)))
+    return FileState(path, "", text).edited({code: filled.by_code[code] for code in given})
 
 
 def _to_preview(name: str, before: FileState, text: str) -> Answer:
@@ -250,8 +263,17 @@ def _preview(before: FileState, mine: FileState, faults: list[str] | None = None
         removed=[(code, shown[code]) for code, row in plan.changes.items() if row is None],
         clashes=shown_clashes(before.path, plan.clashes),
         n_submissions=_rows_of_zones(before, mine),
+        shared=_shared_prefixes(mine),
         faults=faults,
     )
+
+
+def _shared_prefixes(mine: FileState) -> list[tuple[str, str]]:
+    """(letters, the zones that share them): their participants would get the same codes."""
+    if mine.path != ZONES_FILE:
+        return []
+    shared = shared_prefixes(mine.values.items())
+    return [(letters, t(", ").join(codes)) for letters, codes in sorted(shared.items()) if letters]
 
 
 def _rows_of_zones(before: FileState, mine: FileState) -> dict[str, int]:

@@ -154,7 +154,11 @@ def rows_given(rows: RowFields, before: list[dict[str, Any]], given: Given) -> l
     known = {str(row.get(rows.columns[0].key)): row for row in before}
     found = []
     for at in row_numbers(rows, given):
-        row = _nested_copy(known.get(given.get(f"{rows.key}.{at}", ""), {}))
+        code = given.get(f"{rows.key}.{at}", "")
+        own = (
+            before[at] if at < len(before) else {}
+        )  # two rows of one code, of a file edited by hand, are told apart by place
+        row = _nested_copy(own if own and str(own.get(rows.columns[0].key)) == code else known.get(code, {}))
         for column in rows.columns:
             *tables, name = column.key.split(".")
             table = row

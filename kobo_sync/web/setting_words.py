@@ -28,9 +28,9 @@ class Difference:
 
 
 def flat(value: Any, key: str) -> list[tuple[str, str]]:
-    """(key, value in words) of the settings below *key*, keys joined by dots and numbers; what is not set is left out."""
+    """(key, value in words) of the settings below *key*, keys joined by dots and numbers (none where it is empty: of one text in no language, one number in all); what is not set is left out."""
     if isinstance(value, dict):
-        return [pair for name, inner in value.items() for pair in flat(inner, f"{key}.{name}")]
+        return [pair for name, inner in value.items() for pair in flat(inner, f"{key}.{name}" if name else key)]
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return [pair for at, item in enumerate(value, 1) for pair in flat(item, f"{key}[{at}]")]
     if value in (None, "", [], {}):

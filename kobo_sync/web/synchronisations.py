@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
 
 from kobo_sync.config.service import JOB_NAMES
-from kobo_sync.config.timetable import trigger
+from kobo_sync.config.timetable import checked
 from kobo_sync.desk import notices, runs, schedules
 from kobo_sync.errors import KoboSyncError
 from kobo_sync.language.catalogue import later, t, tn
@@ -155,7 +154,7 @@ def set_hours() -> Answer:
         abort(400)
     try:
         for expression in expressions or ():
-            trigger(expression, UTC)
+            checked(expression)
     except ValueError:
         flash(t("This time is not understood: write it like 06:30."), "error")
         return redirect(_back())

@@ -58,6 +58,11 @@ def translate(text: str) -> Html:
     return Html(f'<bdi dir="rtl">{"".join(parts)}</bdi>')
 
 
+def place(where: str) -> str:
+    """Where a finding is, in the browser's language: a zone and a group as its lists are joined, words of the program translated."""
+    return translated(where, spoken().code).replace(", ", t(", "))
+
+
 def with_cure(fault: str, cure: str) -> Html:
     """What is wrong and what to do, each as `translate` tells it."""
     return Html(f"{translate(fault)} {t('→')} {translate(cure)}") if cure else translate(fault)

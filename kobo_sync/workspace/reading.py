@@ -25,10 +25,16 @@ def plain_bytes(path: Path, most: int) -> bytes:
 def read_text(path: Path, name: str) -> str:
     """The text of a file that people call *name*, its line ends as they are written here. Raises: ConfigError."""
     try:
-        return plain_bytes(path, MOST_TEXT).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError as error:
-        raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
+        return read_content(path, name).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError("it is not UTF-8 text", file=name, hint="save it as “CSV UTF-8” or plain UTF-8") from error
+
+
+def read_content(path: Path, name: str) -> bytes:
+    """The bytes of a file that people call *name*. Raises: ConfigError."""
+    try:
+        return plain_bytes(path, MOST_TEXT)
+    except FileNotFoundError as error:
+        raise ConfigError("the file is missing", file=name, hint="create it, or give --workspace DIR") from error
     except OSError as error:
         raise ConfigError(f"it cannot be read: {error.strerror}", file=name, hint="check its rights") from error

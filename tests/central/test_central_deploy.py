@@ -284,11 +284,12 @@ def test_the_mark_of_another_workspace_is_respected(there: CentralField, tmp_pat
     rewrite(there, 'code = "essai"', 'code = "autre"', "config/mission.toml")
     rewrite(there, "Zone    ", "La zone ")
     report = deploy(there.reopen(tmp_path / "second"), validate=False)
-    assert rules(report) == ["DEPLOY008", "DEPLOY008"]
+    assert rules(report) == ["DEPLOY008"] and report.counts["skip"] == 1  # the other form is as they deployed it
     assert len(versions(there)) == 1
     rewrite(there, 'code = "autre"', 'code = "essai"\nid = "abc"', "config/mission.toml")
     assert acts(there, despite=["DEPLOY008"])[0] == "replace"
     rewrite(there, 'id = "abc"', 'id = "def"', "config/mission.toml")
+    rewrite(there, "La zone ", "Une zone ")
     assert "DEPLOY008" in rules(deploy(there.reopen(tmp_path / "third"), validate=False))
 
 

@@ -45,7 +45,12 @@ def test_the_repository_mission_reads_as_written() -> None:
         ('kf = "http://127.0.0.1:1"', 'kf = "https://[kobo"', "config/mission.toml, server.kf", "no server's address"),
         ("[server]", "[server", "config/mission.toml", "not valid TOML"),
         ("[codes]", "[quotas.zones.ouest]\na = 1\n[codes]", "config/mission.toml, quotas.zones.ouest", "no such zone"),
-        ('file = "personnes.md"', 'file = "../personnes.md"', "config/mission.toml, forms.personnes.file", "match"),
+        (
+            'file = "personnes.md"',
+            'file = "../personnes.md"',
+            "config/mission.toml, forms.personnes.file",
+            "cannot name a file",
+        ),
         ("[codes]", '[schedule]\nrun = ["hourly"]\n[codes]', "config/mission.toml, schedule.run", "five fields"),
         ('role = "registration"', 'role = "king"', "config/mission.toml, forms.personnes.role", "king"),
     ],
@@ -102,6 +107,8 @@ def test_a_secrets_line_that_is_none_is_named_without_its_content() -> None:
 @pytest.mark.parametrize("text", ['code,label_fr\nnord,"' + "x" * 140_000, '"' + "x" * 140_000])
 def test_a_quote_that_is_never_closed_is_told_with_file_and_row(text: str) -> None:
     """Part 7, B8: a cell longer than Python's reader takes ended the program."""
-    with pytest.raises(ConfigError, match=r"config/zones.csv, row \d: cannot be read") as refusal:
+    with pytest.raises(
+        ConfigError, match=r"config/zones.csv, row \d: a quotation mark is opened there and not closed"
+    ) as refusal:
         parse_config(MISSION, {"config/zones.csv": text}, {})
     assert "close the quotes" in refusal.value.hint

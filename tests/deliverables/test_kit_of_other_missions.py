@@ -22,9 +22,9 @@ OF_A_TRAINING = re.compile(
 )
 
 
-def survey(language: Code = "en") -> Facts:
-    """A mission that asks needs, without sessions, groups or persons expected."""
-    toml = toml_without(*(role for role in FORMS if role != "needs"))
+def survey(language: Code = "en", *roles: str) -> Facts:
+    """A mission that asks needs (or has *roles*), without sessions, groups or persons expected."""
+    toml = toml_without(*(role for role in FORMS if role not in (roles or ("needs",))))
     toml = re.sub(r"(?ms)^\[quotas.default\].*?(?=^\[codes\])", "", toml)
     toml = re.sub(r"(?ms)^\[\[(?:sessions|groups)\]\].*?(?=^\[(?:\[groups|\[sessions|codes))", "", toml)
     toml = re.sub(
@@ -53,6 +53,17 @@ def test_its_final_report_speaks_of_no_training(language: Code) -> None:
     (report,) = deliverable("final_report").build(facts)
     lines = [line for line in text_of(report).splitlines() if OF_A_TRAINING.search(line)]
     assert lines == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_attendance_list_of_a_distribution_names_no_trainer(language: Code) -> None:
+    facts = survey(language, "registration", "attendance")
+    assert not facts.config.has_trainer
+    document = next(each for each in deliverable("attendance_list").build(facts) if each.path.endswith(".docx"))
+    text = text_of(document)
+    assert not OF_A_TRAINING.search(text.replace(facts.config.mission.title, "")), text
+    charge = {"fr": "la personne responsable", "en": "the person in charge", "ar": "المسؤول أو المسؤولة"}[language]
+    assert charge in text
 
 
 def test_a_training_has_them_all() -> None:

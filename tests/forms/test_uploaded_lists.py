@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kobo_sync.config.list_editing import Rows
+from kobo_sync.errors import ConfigError
 from kobo_sync.forms.uploaded_lists import uploaded_list
 
 NOTHING = Rows((), {})
@@ -43,3 +44,22 @@ def test_days_of_a_spreadsheet_are_days_of_zones_alone() -> None:
     text = b"code,days\na,11/2/2025 12/02/2025\n"
     assert uploaded_list(text, "config/zones.csv", NOTHING).rows.by_code["a"]["days"] == "2025-02-11 2025-02-12"
     assert uploaded_list(text, "config/besoins.csv", NOTHING).rows.by_code["a"]["days"] == "11/2/2025 12/02/2025"
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ('code,label_fr\na,A\nb,"Beni\nc,C\nd,D\n', 3),  # to the end
+        ('code;label_fr\na;"A\nb;"Beni"\nc;C\n', 2),  # to the next quote
+        ('code,label_fr\na,"A', 2),
+    ],
+)
+def test_a_quote_that_swallows_rows_is_refused_with_its_row(text: str, row: int) -> None:
+    with pytest.raises(ConfigError, match=f"row {row}: a quotation mark is opened there and not closed"):
+        uploaded_list(text.encode(), "config/zones.csv", NOTHING)
+
+
+def test_quotes_that_swallow_nothing_stay() -> None:
+    text = 'code,label_fr\na,"Beni, le ""vieux""\nbourg"\nb,Tuyau 5"\nc,"C" \n'
+    rows = uploaded_list(text.encode(), "config/zones.csv", NOTHING).rows.by_code
+    assert [row["label_fr"] for row in rows.values()] == ['Beni, le "vieux"\nbourg', 'Tuyau 5"', "C"]

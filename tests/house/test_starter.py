@@ -19,7 +19,7 @@ from kobo_sync.errors import ConfigError
 from kobo_sync.language.speaking import LANGUAGES, Code
 from kobo_sync.mission.mission import Mission
 from kobo_sync.steps.doctor import doctor
-from kobo_sync.steps.init import TEMPLATES, NewMission, Template, init, server_for_phones
+from kobo_sync.steps.init import TEMPLATES, NewMission, Template, init, server_for_phones, zones_file
 from kobo_sync.steps.lint import lint_mission
 from kobo_sync.workspace.folders import find
 
@@ -116,6 +116,22 @@ def test_zones_of_a_list_get_the_prefixes_that_it_lacks(tmp_path: Path) -> None:
     path = tmp_path / "m" / "config" / "zones.csv"
     path.write_text(path.read_text("utf-8").replace("NOR", ""), "utf-8")
     assert any("get the same codes" in line for line in doctor(opened(tmp_path / "m")).lines)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1256", ";"), ("cp1252", ",")]
+)
+def test_zones_of_a_list_from_whatever_program(encoding: str, delimiter: str, tmp_path: Path) -> None:
+    """`--zones-file` reads what the page of lists reads."""
+    name = "Señal, über" if encoding == "cp1252" else "Bertat العليا"
+    (tmp_path / "zones.csv").write_bytes(f'code,label_fr,training_on\nx,"{name}",4/3/2025\n'.replace(",", delimiter).replace(f"l{delimiter} ", "l, ").encode(encoding))  # fmt: skip
+    run = CliRunner().invoke(cli, ["init", str(tmp_path / "m"), "--zones-file", str(tmp_path / "zones.csv"), "--yes", "--language", "fr", "--form-language", "fr", "--starts-on", "2025-03-01", "--ends-on", "2025-03-09"])  # fmt: skip
+    assert run.exit_code == 0, run.output
+    (zone,) = opened(tmp_path / "m").config.zones
+    assert (zone.name, zone.days) == (name, (date(2025, 3, 4),))
+    (tmp_path / "zones.csv").write_bytes(b'code,label_fr\nx,"X\ny,Y\n')
+    with pytest.raises(ConfigError, match=f"{tmp_path / 'zones.csv'}, row 2: a quotation mark"):
+        zones_file(tmp_path / "zones.csv")
 
 
 @pytest.mark.parametrize("template", ["training", "survey", "distribution", "empty"])

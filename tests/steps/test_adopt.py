@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from kobo_sync.desk.changes import changes
 from kobo_sync.errors import Busy, ConfigError
 from kobo_sync.forms.sheets import as_workbook
 from kobo_sync.kobo.server import KoboServer
+from kobo_sync.language.sentences import translated
 from kobo_sync.mission.config_files import alone, take_back
 from kobo_sync.mission.mission import Mission
 from kobo_sync.phones.simulate import instance_xml
@@ -23,7 +25,7 @@ from kobo_sync.steps.build import build
 from kobo_sync.steps.deploy import deploy
 from kobo_sync.steps.diff import diff
 from kobo_sync.steps.export import export
-from kobo_sync.steps.init import init
+from kobo_sync.steps.init import NewMission, init
 from kobo_sync.steps.pull import pull
 from kobo_sync.workspace.folders import find
 
@@ -101,7 +103,9 @@ def test_a_project_is_listed_taken_and_pulled_and_phones_see_nothing(
     assert form["role"] == "registration" and settings["server"]["assets"] == {"registration_of_camps": elsewhere}
     assert form["fields"]["zone"] == "site" and form["fields"]["family_name"] == "last_name"
     assert form["fields"]["sex"] == "gender" and form["fields"]["phone"] == "phone"
-    assert '# consent = ""' in after and "% sure" in after
+    assert '# consent = ""  (aucune question' in after and "deviné, " in after
+    assert '# [codes] female = "w"  (deviné, sûr à 95' in after  # the mission's own forms say f: it stays
+    assert settings["codes"]["female"] == "f"
     assert (root / "forms" / "media" / "north.png").read_bytes() == PICTURE
     assert (root / "config" / "zones.csv").read_text("utf-8").splitlines()[1:] == ["S-1,North,North", "S-2,South,South"]
     assert {finding.rule for finding in report.findings} == {"ADOPT004", "ADOPT005"}
@@ -267,3 +271,70 @@ def test_nobody_adopts_while_settings_are_being_saved(elsewhere: str, fresh: Mis
         adopt(fresh, [elsewhere])
     assert (fresh.workspace.root / "config" / "mission.toml").read_bytes() == before
     assert not (fresh.workspace.root / "forms" / "registration_of_camps.xlsx").exists()
+
+
+ATTENDANCE = """
+| survey |                  |           |                               |                          |
+|        | type             | name      | label::Français (fr)          | label::العربية (ar)      |
+|        | select_one site  | site      | Site                          | الموقع                   |
+|        | text             | code_participant | Code du participant    | رمز المشارك              |
+|        | select_one agree | accord    | Acceptez-vous d’être présent sur la photo ? | هل توافقون؟ |
+|        | select_one there | {there}   | {label}                       | الحضور                   |
+|        | select_one sex   | sexe      | Sexe                          | الجنس                    |
+| choices |
+|        | list_name | name | label::Français (fr) | label::العربية (ar) |
+|        | site      | s1   | Nord                 | الشمال              |
+|        | agree     | 1    | Oui                  | نعم                 |
+|        | agree     | 2    | Non                  | لا                  |
+|        | there     | p    | Présent              | حاضر                |
+|        | there     | a    | Absent               | غائب                |
+|        | sex       | 1    | {woman}              | {woman_ar}          |
+|        | sex       | 2    | Homme                | رجل                 |
+| settings |
+|        | form_title | form_id  | version |
+|        | Présence   | presence_b | 1     |
+"""
+
+
+def empty_workspace(root: Path, url: str) -> Mission:
+    init(root, NewMission(template="empty"))
+    settings = root / "config" / "mission.toml"
+    text = settings.read_text("utf-8")
+    for server in ("https://kf.kobotoolbox.org", "https://kc.kobotoolbox.org"):
+        text = text.replace(server, url)
+    settings.write_text(text, "utf-8")
+    return reopened(root)
+
+
+def test_codes_are_guessed_from_labels_and_written_where_no_form_means_others(
+    field_team: Field, tmp_path: Path
+) -> None:
+    mission = empty_workspace(tmp_path / "m", field_team.url)
+    text = ATTENDANCE.format(there="presence", label="Présence", woman="Femme", woman_ar="امرأة")
+    uid = made_elsewhere(field_team, text, "presence_b")
+    report = adopt(mission, [uid])
+    after = reopened(tmp_path / "m").config
+    assert (after.codes.yes, after.codes.present, after.codes.female, after.codes.male) == ("1", ["p"], "1", "2")
+    assert after.forms["presence_b"].fields["present"] == "presence"
+    assert after.forms["presence_b"].fields["consent"] == "accord"
+    assert "ADOPT004" not in {finding.rule for finding in report.findings}
+    (line,) = [line for line in report.lines if "[codes]" in line]
+    assert "present = p" in line and "female = 1" in line
+    toml = (tmp_path / "m" / "config" / "mission.toml").read_text("utf-8")
+    assert 'yes" = "1" # deviné, sûr à 90' in toml
+    for language in ("fr", "ar"):
+        assert not re.search(r"\b(the|is|sure|look|questions)\b", " ".join(translated(each, language) for each in report.lines))  # fmt: skip
+
+
+def test_a_consent_is_no_presence_and_codes_that_are_unclear_stand_as_comments(
+    field_team: Field, tmp_path: Path
+) -> None:
+    mission = empty_workspace(tmp_path / "m", field_team.url)
+    text = ATTENDANCE.format(there="etat", label="État", woman="Autre", woman_ar="غير ذلك")
+    uid = made_elsewhere(field_team, text.replace("| Oui                  | نعم ", "| Oui, sans réserve | نعم بلا تحفظ ").replace("الحضور", "الحالة"), "presence_b")  # fmt: skip
+    adopt(mission, [uid])
+    toml = (tmp_path / "m" / "config" / "mission.toml").read_text("utf-8")
+    after = reopened(tmp_path / "m").config
+    assert "present" not in after.forms["presence_b"].fields and after.codes.present == []
+    assert after.codes.yes == "yes" and '# [codes] yes = "1"  (deviné, sûr à 55' in toml
+    assert after.codes.female == "f" and "female = " in toml

@@ -78,7 +78,7 @@ def test_a_purge_is_told_and_alters_nothing(field_team: Field) -> None:
     head = journal.head(mission.desk)
     mission.close()
     toml = mission.workspace.root / "config" / "mission.toml"
-    toml.write_text(toml.read_text("utf-8") + "\n[retention]\npersonal_months = 0\n", "utf-8")
+    toml.write_text(toml.read_text("utf-8") + "\n[retention]\npersonal_months = 1\n", "utf-8")
     mission = field_team.reopen()
     field_team.clock.now = field_team.clock.now.replace(year=field_team.clock.now.year + 1)
     recorded(mission, "purge", purge)

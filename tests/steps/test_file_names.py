@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from conftest import ATTENDED
 from docx import Document as open_docx
 from test_build import NAMES, built  # noqa: F401
 
+from kobo_sync.errors import DocumentError
 from kobo_sync.steps.deliver import UNFINISHED, deliver
 from kobo_sync.steps.export import export
 from kobo_sync.steps.purging.places import NOMINATIVE_PATHS
@@ -90,6 +92,26 @@ def test_documents_in_another_language_have_its_names_and_none_of_before(
     built.again()
     assert "mission/rapport-final.docx" in names(built.out) and "mission/final-report.docx" not in names(built.out)
     assert name_of(built.mission) == "rapport-final.docx"
+
+
+def test_a_final_delivery_in_another_language_waits_for_its_build(built: SimpleNamespace) -> None:  # noqa: F811
+    """Its PDFs, set anew, would bear other names than those of before, which said draft and went along."""
+    deliver(built.mission, final=True, despite=UNFINISHED)
+    before = {path: path.read_bytes() for path in built.out.glob("*.zip")}
+    write_in(built.root, "ar")
+    mission = type(built.mission)(built.mission.workspace, built.mission.environ, built.mission.clock)
+    with pytest.raises(DocumentError, match="the documents of nord were built in another language"):
+        deliver(mission, final=True, despite=UNFINISHED)
+    assert {path: path.read_bytes() for path in built.out.glob("*.zip")} == before
+    mission.close()
+    (built.out / "nord" / "liste-presence.pdf").write_bytes(b"%PDF of somebody's own")
+    mission, _ = built.again("NOR-03")
+    deliver(mission, final=True, despite=UNFINISHED)
+    zips = {path.name: zipfile.ZipFile(path).namelist() for path in built.out.glob("*.zip")}
+    assert "attendance-list.pdf" in zips["nord-nominative.zip"] and "final-report.pdf" in zips["mission.zip"]
+    assert not [name for listed in zips.values() for name in listed if FRENCH.search(name)]
+    kept = [path.read_bytes() for path in (built.out / ".sauvegardes").rglob("*") if path.is_file()]
+    assert b"%PDF of somebody's own" in kept
 
 
 def test_until_it_is_built_anew_the_report_is_the_one_that_lies_there(built: SimpleNamespace) -> None:  # noqa: F811

@@ -147,7 +147,7 @@ def test_zones_views_deletions_and_erasure_reach_every_part(field_team: Field) -
     field_team.clock.forward(days=60)
     config = mission.workspace.root / "config" / "mission.toml"
     named = '["visites.q2300", "visites.m2299"]'
-    config.write_text(f"{config.read_text('utf-8')}\n[retention]\npersonal_months = 0\npersonal = {named}\n", "utf-8")
+    config.write_text(f"{config.read_text('utf-8')}\n[retention]\npersonal_months = 1\npersonal = {named}\n", "utf-8")
     mission = field_team.reopen()
     purge(mission)
     left = mission.store.read_table(mission.tables["visites"][0])

@@ -211,16 +211,28 @@ def test_a_workspace_replaces_nothing_that_another_one_deployed(field_team: Fiel
     assert field_team.mission.deployer().asset(field_team.uid("personnes"))[0].fingerprint["workspace"] == "aaaa"
 
 
-def test_an_adopted_project_of_another_workspace_is_refused_by_name(field_team: Field, tmp_path: Path) -> None:
+def test_an_adopted_project_of_another_workspace_is_skipped_unchanged_and_refused_by_name_else(
+    field_team: Field, tmp_path: Path
+) -> None:
     _forget_identity(field_team)
     with another_machine(field_team, tmp_path / "one", mission_id="aaaa") as one:
         deploy(one)
     with another_machine(field_team, tmp_path / "two", mission_id="bbbb") as two:
         two.__class__ = _Adopting
         two.__dict__["adopted_uids"] = {"personnes": field_team.uid("personnes")}
-        report = deploy(two, form_ids=["personnes"])
+        mark = dict(two.deployer().asset(field_team.uid("personnes"))[0].fingerprint)
+        for dry_run in (True, False):
+            report = deploy(two, form_ids=["personnes"], dry_run=dry_run)
+            assert (_rules(report), report.counts["skip"]) == ([], 1) and "(aaaa)" in report.lines[0]
+        assert dict(two.deployer().asset(field_team.uid("personnes"))[0].fingerprint) == mark
+    with another_machine(field_team, tmp_path / "three", mission_id="bbbb") as three:
+        path = three.workspace.root / "forms" / "personnes.md"
+        path.write_text(path.read_text("utf-8").replace("Zone    ", "La zone "), "utf-8")
+        three.__class__ = _Adopting
+        three.__dict__["adopted_uids"] = {"personnes": field_team.uid("personnes")}
+        report = deploy(three, form_ids=["personnes"])
         assert _rules(report) == ["DEPLOY008"] and "aaaa" in str(report.findings)
-        assert deploy(two, form_ids=["personnes"], despite=["DEPLOY008"]).counts["refuse"] == 0
+        assert deploy(three, form_ids=["personnes"], despite=["DEPLOY008"]).counts["refuse"] == 0
 
 
 def _forget_identity(field: Field) -> None:

@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page
 from test_browser import CUT, PICTURES, SHOWN, Scheme, _complaints, _signed_in, browser, pytestmark  # noqa: F401
 from web_workshop import Workshop
 
+from kobo_sync.steps import enrol
+
 ON_CENTRAL = tuple[Workshop, Office]
 
 
@@ -24,7 +26,7 @@ def _look(page: Page, name: str, size: str, language: str) -> None:
 
 @pytest.mark.parametrize(("size", "language", "scheme"), SHOWN)
 def test_the_pages_fit_and_axe_has_no_complaint(
-    on_central: ON_CENTRAL, browser: Browser, size: str, language: str, scheme: Scheme  # noqa: F811
+    on_central: ON_CENTRAL, browser: Browser, size: str, language: str, scheme: Scheme, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:  # fmt: skip
     workshop, office = on_central
     office.phone("tablette-1")
@@ -37,6 +39,14 @@ def test_the_pages_fit_and_axe_has_no_complaint(
     for path in ("/serveur/projets", "/telephones"):
         page.goto(workshop.url + path)
         _look(page, path.rpartition("/")[2], size, language)
+    page.fill("#phone-name", "tablette-2")
+    page.press("#phone-name", "Enter")
+    page.wait_for_selector("#refusal")  # this machine's own address, which no phone reaches
+    _look(page, "phone-refused", size, language)
+    monkeypatch.setattr(enrol, "leads_here", lambda _address: False)
+    page.press("#phone-name", "Enter")
+    page.wait_for_selector("img.qr")
+    _look(page, "phone-with-its-code", size, language)
     page.context.close()
 
 

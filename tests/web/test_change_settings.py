@@ -114,6 +114,76 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_written(office: Of
     assert answer.status_code == 400 and 'id="f-mission.ends_on"' in answer.text
 
 
+SESSION = {"code": "matin", "label.fr": "Matin", "starts": "09:00", "ends": "12:30"}
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "text"),
+    [
+        ("conservation", "retention.files_months", "0"),
+        ("conservation", "retention.personal_months", "0"),
+        ("conservation", "retention.personal_months", "999999"),
+        ("conservation", "retention.answers_months.visites", "0"),
+        ("conservation", "retention.personal", "nom"),
+        ("conservation", "retention.personal", "visites.rien"),
+        ("conservation", "backup.daily", "-1"),
+        ("conservation", "backup.weekly", "beaucoup"),
+        ("avis", "notices.endangered_below", "80"),
+        ("avis", "notices.quota_hour", "25:00"),
+        ("avis", "notices.deliverables_to", "equipe"),
+        ("horaires", "schedule.pull", "61 * * * *"),
+        ("horaires", "schedule.pull", "0 6 30 2 *"),
+        ("horaires", "schedule.backup", "0 6 * * 1/0"),
+        ("horaires", "schedule.jitter_s", "-1"),
+        ("horaires", "schedule.grace_minutes", "1e300"),
+        ("quotas", "quotas.default.a", "1000000000"),
+        ("quotas", "quotas.sexes.f", "-1"),
+        ("quotas", "groups.1.code", "a"),
+        ("quotas", "groups.1.code", "groupe é"),
+        ("quotas", "groups.1.label.fr", ""),
+        ("demi-journees", "sessions.0.code", "après-midi"),
+        ("demi-journees", "sessions.0.starts", "9 heures"),
+        ("demi-journees", "sessions.0.ends", "08:00"),
+        ("demi-journees", "sessions.0.days", "0"),
+        ("demi-journees", "sessions.0.days", "9"),
+        ("mission", "mission.title", ""),
+        ("mission", "mission.starts_on", "0025-02-11"),
+        ("mission", "mission.ends_on", "2025-02-31"),
+        ("mission", "mission.timezone", "Mars"),
+        ("mission", "mission.documents", "es"),
+        ("mission", "mission.digits", "romains"),
+    ],
+)
+def test_each_setting_that_makes_no_sense_is_refused_beside_its_field(
+    office: Office, part: str, key: str, text: str
+) -> None:
+    client, before = office.client("amina"), config(office).read_bytes()
+    whole = {f"sessions.0.{name}": value for name, value in SESSION.items()} if part == "demi-journees" else {}
+    answer = save(client, part, **whole | {key: text})
+    assert answer.status_code == 400 and config(office).read_bytes() == before
+    place = key if key != "groups.1.label.fr" else "groups.1.label.fr"
+    assert f'id="f-{place}"' in answer.text
+    told = unescape(re.sub("<[^>]+>", "", answer.text.partition(f'id="f-{place}"')[2].partition("</")[0]))
+    assert not re.search(r"\b(should|is no|validating|pattern|value)\b", told), told
+
+
+def test_two_half_days_of_one_code_are_mended_on_the_page(office: Office) -> None:
+    path, client = config(office), office.client("amina")
+    assert client.get("/reglages").status_code == 200
+    rows = '[[sessions]]  # le matin\ncode = "m"\nlabel = { fr = "Matin" }\n\n[[sessions]]\ncode = "m"\nlabel = { fr = "Soir" }\nstarts = 14:00:00\n\n'
+    by_hand = path.read_text("utf-8").replace("[[groups]]", rows + "[[groups]]", 1)
+    path.write_text(by_hand, "utf-8")
+    page = client.get("/reglages/modifier/demi-journees").text
+    assert "Matin" in page and "Soir" in page
+    assert save(client, "demi-journees").status_code == 302 and path.read_text("utf-8") == by_hand  # nothing changed
+    assert save(client, "demi-journees", **{"sessions.1.code": "s"}).status_code == 302
+    assert path.read_text("utf-8") == by_hand.replace('code = "m"\nlabel = { fr = "Soir" }', 'code = "s"\nlabel = { fr = "Soir" }')  # fmt: skip
+    path.write_text(by_hand, "utf-8")
+    assert save(client, "demi-journees", **{"sessions.0.gone": "on"}).status_code == 302
+    (session,) = office.field.reopen().config.sessions
+    assert (session.code, session.label, f"{session.starts}") == ("m", {"fr": "Soir"}, "14:00:00")
+
+
 def test_a_quota_of_a_zone_comes_and_its_emptied_table_goes(office: Office) -> None:
     client, before = office.client("amina"), config(office).read_text("utf-8")
     save(client, "quotas", **{"quotas.zones.nord.a": "7"})
@@ -391,7 +461,25 @@ def test_rows_of_the_table_are_added_changed_and_removed(office: Office) -> None
     )
     assert confirm(client, preview).status_code == 302
     text = config(office, "zones.csv").read_text("utf-8")
-    assert text == "code,label_fr,label_ar,prefix\nnord,Grand Nord,الشمال,NOR\nest,Est,,\n"
+    assert text == "code,label_fr,label_ar,prefix\nnord,Grand Nord,الشمال,NOR\nest,Est,,EST\n"
+
+
+def test_zones_get_letters_of_their_own_in_the_preview_and_shared_ones_are_told(office: Office) -> None:
+    client = office.client("amina")
+    preview = hand_in(client, b"code,label_fr,prefix\nnord,Nord,NOR\nsud,Sud,NOR\nnorima,Norima,\n")
+    text = unescape(client.get(preview.location).text)
+    assert "partagent les lettres NOR" in text and "nord, sud" in text and "norima" in text
+    assert confirm(client, preview).status_code == 302
+    zones = {zone.code: zone.extra["prefix"] for zone in office.field.reopen().config.zones}
+    assert zones == {"nord": "NOR", "sud": "NOR", "norima": "NAA"}
+    preview = hand_in(client, b"code,label_fr\nnord,Nord\nsud,Sud\nnorima,Norima\nouest,Ouest\n")
+    text = unescape(client.get(preview.location).text)
+    assert "ont été données à : ouest" in text.replace("\u00a0", " ") and "OUE" in text
+
+
+def test_a_file_whose_quote_swallows_rows_is_refused_with_its_row(office: Office) -> None:
+    answer = hand_in(office.client("amina"), b'code,label_fr\nnord,Nord\nsud,"Sud\nest,Est\n')
+    assert answer.status_code == 400 and "ligne 3" in unescape(answer.text) and "guillemet" in unescape(answer.text)
 
 
 def test_a_list_edited_by_hand_between_preview_and_save(office: Office) -> None:

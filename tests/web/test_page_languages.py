@@ -187,3 +187,16 @@ def test_arabic_pages_are_written_with_the_digits_of_the_settings(office: Office
         assert "٣" in translate("config/zones.csv, row 3, code: 'NOR-03' cannot be a code")
     with speaking("ar"):
         assert not eastern.search(translate("config/zones.csv, row 3, code: 'NOR-03' cannot be a code"))
+
+
+def test_lists_are_joined_in_the_language_of_the_page_and_no_key_of_settings_is_torn(office: Office) -> None:
+    client = office.client("amina")
+    path = office.field.mission.workspace.root / "config" / "mission.toml"
+    text = path.read_text("utf-8").replace('[[groups]]\ncode = "a"\n', '[[groups]]\ncode = "a"\nshort = "GA"\n', 1)
+    assert 'short = "GA"' in text
+    path.write_text(text, "utf-8")
+    for page in ("/qualite", "/qualite?etat=all"):
+        shown = re.sub(r"<[^>]+>", "", unescape(client.get(page, headers={"Accept-Language": "ar"}).text))
+        assert "Sud، Groupe B" in shown and not re.search(r"\w, \w", shown)
+    settings = client.get("/reglages", headers={"Accept-Language": "ar"}).text
+    assert "groups[1].short<" in settings and "short.<" not in settings
