@@ -90,8 +90,18 @@ class Workspace:
 
     @property
     def desk_database(self) -> Path:
-        """The desk's SQLite file; it and its folder are made if need be, for their owner alone."""
-        return private_file(self.state_folder() / "desk.sqlite")
+        """The desk's SQLite file; it and its folder are made if need be, for their owner alone.
+
+        Raises: StoreError when it was emptied: a command that is killed at its very first start leaves an empty one, before
+        there is a mirror.
+        """
+        file, mirror = self.state_folder() / "desk.sqlite", self.state / "mirror.sqlite"
+        if file.is_file() and not file.stat().st_size and mirror.is_file() and mirror.stat().st_size:
+            raise StoreError(
+                f"{file} is empty: the accounts, the schedules and the journal that it held are gone",
+                hint="restore a backup (`kobo-sync restore`); or delete the file, and begin without them",
+            )
+        return private_file(file)
 
     @property
     def attachments(self) -> Path:
