@@ -91,7 +91,7 @@ def test_sigterm_ends_it_whatever_is_under_way(mission: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("password", "why"),
-    [("court", "5 characters"), ("station2026", "easy to guess"), ("motdepasse1", "easy to guess"), ("k" * 40, "easy to guess"), ("la clef du serveur", "token of the server")],
+    [("court", "5 characters"), ("station2026", "easy to guess"), ("motdepasse1", "easy to guess"), ("k" * 40, "easy to guess"), ("la clef du serveur", "secret of the server")],
 )  # fmt: skip
 def test_a_password_of_phones_that_is_guessed_first_is_refused(mission: Workspace, password: str, why: str) -> None:
     env = {**os.environ, "STATION_PASSWORD": password, "KOBO_TOKEN": "la clef du serveur"}
