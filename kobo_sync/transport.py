@@ -36,6 +36,7 @@ PATIENCE_S = 900.0
 CONNECT_S = 10.0
 BUSY_S = 5.0  # a gateway's error that comes sooner says that the server is away, not that a page is too much for it
 GOOD = range(200, 300)
+_PAGE = (b"<!doctype html", b"<html")  # what portals and proxies answer, to writes as well
 MOVED = (302, 303, 307, 308)
 NOT_MODIFIED = 304
 MOST_CAUSES = 8  # behind an error, one in the other
@@ -330,9 +331,15 @@ class Transport:
 
     def _judge(self, method: str, url: str, response: requests.Response, body: bytes, packed: bytes = b"") -> Answer:
         status = response.status_code
-        if status in GOOD:
-            return Answer(status, response.headers, body, packed)
         where: dict[str, Any] = {"method": method, "url": url, "status": status}
+        if status in GOOD:
+            if method not in ("GET", "HEAD") and body[:200].lstrip().lower().startswith(_PAGE):
+                raise KoboUnexpected(
+                    "a web page came in place of the server's answer: nothing is known to be changed",
+                    hint="check the server's address in config/mission.toml, and that no Wi-Fi portal stands in between; then run again",
+                    **where,
+                )
+            return Answer(status, response.headers, body, packed)
         if status >= 400:
             where["code"] = code_of(body)
         reason = excerpt_of(body) if status >= 400 else ""

@@ -31,7 +31,7 @@ from kobo_sync.steps.form_faults import one_at_a_time
 from kobo_sync.steps.hooks import put_hooks
 from kobo_sync.steps.lint import gate
 from kobo_sync.steps.projects import Projects
-from kobo_sync.steps.roster_guard import judge
+from kobo_sync.steps.roster_guard import SHRINKS, judge
 from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 from kobo_sync.store.database import Deployment
 
@@ -144,7 +144,7 @@ def _publish(
 ) -> list[Finding]:
     """Each action done, and into *published* the asset's uid and the form's hash; what the entity list has to tell."""
     findings = []
-    if to_do and is_entity_list(mission):
+    if (to_do or {SHRINKS, ELSEWHERE} & set(despite)) and is_entity_list(mission):
         _, told = put_entity_list(mission, client, despite)  # first: a draft that finds the list is tied to it
         findings += [told] if told else []
     for done, action in enumerate(to_do):

@@ -144,10 +144,18 @@ def erase_upstream(mission: Mission) -> Report:
     counts: Counter[str] = Counter()
     findings: list[Finding] = []
     lines: list[str] = []
-    projects = Projects(mission, client)
+    projects, origins = Projects(mission, client), mission.store.projects_read()
     for form_id in mission.config.forms:
         with mission.store.read() as connection:
             keys = shells_on_server(connection, form_id)
+        origin = origins.get(form_id, ("", ""))[1]
+        if keys and origin not in ("", mission.server_id):  # that a row is not there proves nothing
+            message = (
+                f"{len(keys)} rows were erased here that came from {origin}, and the settings name {mission.server_id}"
+            )
+            hint = "name the server and project that they came from in config/mission.toml, and run this again"
+            findings.append(Finding(NOT_ERASED, "error", form_id, message, hint, form_id=form_id))
+            continue
         uid = uid_or_finding(projects, form_id, findings) if keys else ""
         if not uid:
             continue

@@ -11,7 +11,6 @@ from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Finding, Report
 from kobo_sync.steps.deploy import NOT_DEPLOYED, deploy, local_form
 from kobo_sync.steps.form_faults import one_at_a_time
-from kobo_sync.steps.roster_guard import SHRINKS
 from kobo_sync.steps.roster_list import is_entity_list, put_entity_list, refuse_names_for_codes
 
 
@@ -27,7 +26,7 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
     lines: list[str] = []
     counts = {"participants": len(plan.rows)}
     if roster and roster.media_of and is_entity_list(mission):
-        counts |= _put(mission, findings, lines, force=force, dry_run=dry_run)
+        counts |= _put(mission, findings, lines, dry_run=dry_run)
     elif roster and roster.media_of:
         deployments, client = mission.store.deployments(), mission.deployer()
         due: list[str] = []
@@ -56,13 +55,13 @@ def refresh_roster(mission: Mission, *, force: bool = False, dry_run: bool = Fal
     return mission.report("roster", started_at, counts, findings, lines)
 
 
-def _put(mission: Mission, findings: list[Finding], lines: list[str], *, force: bool, dry_run: bool) -> dict[str, int]:
+def _put(mission: Mission, findings: list[Finding], lines: list[str], *, dry_run: bool) -> dict[str, int]:
     """Bring the entity list to the roster, unless it would lose many persons; returns the counts."""
     roster, server = mission.config.roster, mission.deployer()
     assert roster is not None
     for form_id in roster.media_of:  # forms that would find nobody in it
         refuse_names_for_codes(mission, mission.form(form_id))
-    change, told = put_entity_list(mission, server, (SHRINKS,) if force else (), dry_run=dry_run)
+    change, told = put_entity_list(mission, server, (), dry_run=dry_run)
     findings += [told] if told else []
     name = "entity list" + (" (dry run)" if dry_run else "")
     lines.append(f"{name}: {change.n_new} added, {change.n_changed} changed, {change.n_gone} taken out")

@@ -18,7 +18,7 @@ from central_state import Row
 from conftest import MISSION
 
 from kobo_sync.desk.holds import holds_of
-from kobo_sync.errors import ConfigError
+from kobo_sync.errors import ConfigError, KoboUnexpected
 from kobo_sync.phones.enrolment import payload, settings
 from kobo_sync.steps import enrol as enrolling
 from kobo_sync.steps.check import check
@@ -112,6 +112,24 @@ def test_a_held_row_that_is_deleted_or_cannot_be_given(there: CentralField, twin
     assert written_back(there)[0] == 0
     there.pull(quick=True)
     assert written_back(there)[0] == 0
+
+
+def test_a_web_page_in_place_of_the_server_is_no_receipt_of_a_hold(there: CentralField, twin: Row) -> None:
+    """Part 12: a portal's page with 200 counted as a hold, which was never placed again."""
+    there.office.faults.append(Fault("PATCH .*submissions", "html"))
+    report = check(there.mission, write_back=True)
+    (fault,) = [finding for finding in report.findings if finding.rule == "CHECK003"]
+    assert "web page" in fault.message and "portal" in fault.hint and report.counts["held"] == 0
+    assert twin.review is None and "placed" not in states(there)
+    assert written_back(there) == (1, 0, 0) and twin.review == "hasIssues"
+
+
+def test_a_phone_is_not_revoked_by_a_web_page(there: CentralField, reachable: None) -> None:
+    enrol(there.mission, user="tablette")
+    there.office.faults.append(Fault("DELETE .*app-users", "html"))
+    with pytest.raises(KoboUnexpected, match="web page"):
+        phones(there.mission, revoke=["tablette"])
+    assert phones(there.mission, revoke=["tablette"]).counts["revoked"] == 1
 
 
 def test_a_write_back_that_is_cut_short_is_repeated(there: CentralField, twin: Row) -> None:

@@ -6,6 +6,7 @@ from central_field import CentralField, assert_same, rules
 from test_central_deploy import acts, empty, listed, registered, rewrite, there
 
 from kobo_sync.steps.deploy import deploy
+from kobo_sync.steps.person import erase_all, erase_upstream
 from kobo_sync.steps.pull import pull
 from kobo_sync.steps.roster import refresh_roster
 
@@ -55,3 +56,18 @@ def test_a_mirror_without_rows_may_go_to_another_project(there: CentralField) ->
     there.office.add_project("Mission B")
     move_to(there, 2)
     assert acts(there, there.reopen()) == ["create", "create"]
+
+
+def test_what_was_erased_here_is_not_asked_for_in_another_project(there: CentralField) -> None:
+    """Part 12: the row is not found there, which counted as its deletion, with a receipt."""
+    for code in ("N1", "N2"):
+        there.person(code)
+    there.pull()
+    erase_all(there.mission, "N1", upstream=False)
+    there.office.add_project("Mission B")
+    move_to(there, 2)
+    report = erase_upstream(there.reopen())
+    assert rules(report) == ["PERSON003"] and "projects/1" in report.findings[0].message
+    assert len(there.office.form("personnes").live) == 2 and not report.counts.get("deleted")
+    move_to(there, 1)
+    assert erase_upstream(there.reopen()).counts["deleted"] == 1 and len(there.office.form("personnes").live) == 1

@@ -26,6 +26,21 @@ def test_a_machine_that_has_pulled_nothing_empties_no_list(listed: CentralField,
     assert codes(there) == everybody and "DEPLOY010" in rules(report)
 
 
+def test_haste_takes_nobody_off_a_list(listed: CentralField) -> None:  # noqa: F811
+    """Part 12: `roster --force`, which is about the time between deployments, took six of eight persons off the phones."""
+    there = listed
+    registered(there, *(f"N{n}" for n in range(8)))
+    refresh_roster(there.reopen())
+    everybody = codes(there)
+    for row in there.office.form("personnes").live[:6]:
+        there.office.delete("personnes", row)
+    there.pull(accept_deletions=True)
+    report = refresh_roster(there.reopen(), force=True)
+    assert codes(there) == everybody and "DEPLOY011" in rules(report)
+    deploy(there.reopen(), validate=False, despite=["DEPLOY011"])
+    assert len(codes(there)) == 2
+
+
 def test_a_form_that_had_the_roster_as_a_file_is_tied_to_the_list(tmp_path: Path) -> None:
     with central_field_in(tmp_path, forms=False, text=MISSION) as there:
         deploy(there.reopen(), validate=False)
