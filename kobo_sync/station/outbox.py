@@ -287,12 +287,12 @@ class Outbox:
         """How many rows are relayed with all their versions and files, and lie here still."""
         return int(self._db.reader.execute(f"SELECT count(*) FROM ({_WHOLE})").fetchone()[0])
 
-    def relayed_to(self) -> dict[tuple[str, str], dict[int, str]]:
-        """Server and form uid → the rows that `forget` would erase and were posted there: number → root uuid."""
-        sql = f"SELECT DISTINCT server, address, submission_id, root_uuid FROM ledger WHERE submission_id IN ({_WHOLE})"
-        rows: dict[tuple[str, str], dict[int, str]] = {}
-        for server, address, submission_id, root_uuid in self._db.reader.execute(sql):
-            rows.setdefault((server, address), {})[submission_id] = root_uuid
+    def relayed_to(self) -> dict[tuple[str, str], dict[int, set[str]]]:
+        """Server and form uid → the rows that `forget` would erase and were posted there: number → the uuids that may be the root's."""
+        sql = f"SELECT server, address, submission_id, root_uuid, uuid FROM ledger WHERE submission_id IN ({_WHOLE})"
+        rows: dict[tuple[str, str], dict[int, set[str]]] = {}
+        for server, address, submission_id, *uuids in self._db.reader.execute(sql):
+            rows.setdefault((server, address), {}).setdefault(submission_id, set()).update(uuids)
         return rows
 
     def forget(self, now: datetime, spared: Collection[int] = ()) -> tuple[int, int]:

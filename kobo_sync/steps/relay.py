@@ -146,10 +146,11 @@ def forget(mission: Mission, *, dry_run: bool = False) -> Report:
         return mission.report("relay", started_at, {"forgotten": 0}, [], ["no field station has served from here"])
     with _at_work(mission) as outbox:
         names = outbox.form_ids()
-        if dry_run:
-            n = outbox.n_whole()
-            return mission.report("relay", started_at, {"forgotten": n}, [], [f"{n} submissions would be erased here"])
         spared, findings = _not_proved(mission, outbox, names)
+        if dry_run:
+            n = outbox.n_whole() - len(spared)
+            lines = [f"{n} submissions would be erased here"]
+            return mission.report("relay", started_at, {"forgotten": n}, findings, lines)
         n, n_files = outbox.forget(mission.clock(), spared)
         lines = [f"{n} submissions and {n_files} files are erased here: {mission.features.name} has them"]
         if not outbox.shrink():
@@ -172,7 +173,7 @@ def _not_proved(mission: Mission, outbox: Outbox, names: dict[str, str]) -> tupl
             spared |= rows.keys()
             continue
         roots = _there(mission, uid)
-        missing = {number for number, root in rows.items() if roots is None or root not in roots}
+        missing = {number for number, uuids in rows.items() if roots is None or not uuids & roots}
         if roots is None:
             findings.append(lost(form_id, uid, len(missing), name))
         elif missing:
@@ -280,9 +281,13 @@ def _bound(most_s: float | None) -> Callable[[], bool]:
 def _dry_run(mission: Mission, outbox: Outbox, addresses: Sequence[str], started_at: datetime) -> Report:
     names, totals = outbox.form_ids(), outbox.totals()
     n = n_files = n_bytes = 0
+    paired = _paired(mission, outbox)
     record = outbox.waiting()
     while record is not None:
-        if record.address in addresses or record.address not in names:
+        is_kept = mission.features.forms_have_own_ids and (
+            record.address not in paired or _is_elsewhere(mission, record.server)
+        )
+        if not is_kept and (record.address in addresses or record.address not in names):
             files = outbox.files(record)
             n, n_files = n + 1, n_files + len(files)
             n_bytes += len(outbox.xml(record)) + sum(file.size for file in files)

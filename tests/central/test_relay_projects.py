@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+import requests
 from central_office import Fault
 from conftest import PASSWORD
 from test_relay_to_central import SECRETS, Room, room
@@ -67,7 +68,9 @@ def _told(report: Report) -> list[tuple[str, str, str, str]]:
 def test_nothing_goes_to_another_project_than_the_station_was_paired_with(paired: Room) -> None:
     people = [paired.fill("Personnes", "personnes") for _ in range(3)]
     paired.fill("Visites", "visites")
+    assert relay(paired.mission, Wish(dry_run=True)).counts["to_send"] == 4
     _in_project(paired, 2)
+    assert relay(paired.mission, Wish(dry_run=True)).counts["to_send"] == 0
     report = relay(paired.mission)
     url = f"{paired.office.address}/v1/projects"
     told = f"submissions are kept: the station is paired with {url}/1, and the settings name {url}/2"
@@ -170,6 +173,7 @@ def test_what_an_older_program_sent_to_another_project_is_not_erased(paired: Roo
     paired.fill("Visites", "visites")
     with paired.station.db.writing() as connection:
         connection.execute("UPDATE ledger SET state = 'relayed', relayed_at = received_at, server = ''")
+    assert forget(paired.mission, dry_run=True).counts["forgotten"] == 1
     report = forget(paired.mission)
     told = "1 submissions count as relayed, and ODK Central does not have them: they are kept here"
     assert [(each.rule, each.where, each.message) for each in report.findings] == [
@@ -197,6 +201,10 @@ def test_each_row_stands_under_its_own_form(paired: Room) -> None:
     with closing(sqlite3.connect(paired.mission.workspace.station_database)) as file:
         lines = file.execute("SELECT asset, address, uuid FROM ledger WHERE asset = 'visites'").fetchall()
     assert lines == [("visites", "visites", visit)]
+    for name, n in {"personnes": 2, "visites": 1}.items():  # what the room's screen and the builds read
+        url = f"{paired.phone.kc}/api/v2/assets/{name}/data.json"
+        rows = requests.get(url, headers={"Authorization": f"Token {'t' * 40}"}, timeout=30).json()
+        assert rows["count"] == n and {row["_xform_id_string"] for row in rows["results"]} == {name}
     report = relay(paired.mission, Wish(form_ids=["visites"]))
     assert report.counts["sent"] == 1 and _rows(paired, 1) == {"personnes": 0, "visites": 1}
     assert [line.partition(":")[0] for line in report.lines] == ["personnes personnes", "visites visites", "all"]
