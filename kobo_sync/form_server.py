@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kobo_sync.transport import Stream
 
 
+TRASHED = "trash"  # the code of a refusal: the form was deleted, and can be restored
 OWN_LIST = ""  # the md5 of a medium that is a list which the server keeps by itself
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from kobo_sync.central.asking import Asking
 from kobo_sync.central.wire import protocol
 from kobo_sync.errors import KoboError, KoboRejected, KoboUnexpected, KoboUnreachable
+from kobo_sync.form_server import TRASHED
 from kobo_sync.rows.bodies import parse_object
 from kobo_sync.rows.multipart import Part, encode
 
@@ -16,7 +17,7 @@ ACCEPTED_BYTES = 100_000_000  # where a server does not say [e10]
 ACCEPTED = 201  # of everything: new, again, with more files [e20-e22]
 # What the server means to be asked again.
 AGAIN = (408, 423, 425)
-CLOSED, OLD_EDIT, DELETED, IN_TRASH = "409.2", "409.9", "409.18", "trash"
+CLOSED, OLD_EDIT, DELETED = "409.2", "409.9", "409.18"
 _CODES = (  # as the server words them [j02b, e41, h07i]
     ("not currently accepting submissions", CLOSED),
     ("is now out of date", OLD_EDIT),
@@ -79,12 +80,12 @@ class CentralDoor(Asking):
     def reason(self, error: KoboError, asset_uid: str) -> str:
         """The code that Central has for a refusal: its answers to phones do not bear it, but the sentence is its own.
 
-        `IN_TRASH` where the form was deleted: to phones it says what it says of one that never was [j05b].
+        `TRASHED` where the form was deleted: to phones it says what it says of one that never was [j05b].
         """
         for words, code in _CODES:
             if words in error.excerpt:
                 return code
-        return IN_TRASH if error.status == 404 and self._is_in_trash(asset_uid) else ""
+        return TRASHED if error.status == 404 and self._is_in_trash(asset_uid) else ""
 
     def _is_in_trash(self, form_id: str) -> bool:
         with suppress(KoboError):

@@ -144,7 +144,9 @@ def _to_3(connection: Connection) -> None:
         connection.execute(statement)
 
 
+TO_REFILE = "to refile"  # a mark beside the secrets, until it is done
 _STEP_4 = """
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pairings (
     asset TEXT PRIMARY KEY, form_id TEXT NOT NULL, kc TEXT NOT NULL, form_hash TEXT NOT NULL, version TEXT NOT NULL,
     form_uuid TEXT NOT NULL, paired_at TEXT NOT NULL, replaces TEXT);
@@ -160,13 +162,11 @@ UPDATE ledger SET code = '409.18' WHERE status = 409 AND message LIKE '%has been
 def _to_4(connection: Connection) -> None:
     """Server and project of each pairing and record, empty where nobody noted them; the server's own code of a refusal.
 
-    What phones filled with forms of ODK Central was filed under the first of them: it goes to the form that it names.
+    What phones filled with forms of ODK Central was filed under the first of them: `refile` is left to put that right.
     """
-    from kobo_sync.station.refiling import refile  # here: it needs this module
-
     for statement in _STEP_4.split(";"):
         connection.execute(statement)
-    refile(connection)
+    connection.execute("INSERT OR REPLACE INTO secrets (name, value) VALUES (?, '')", (TO_REFILE,))
 
 
 STATION = Versioned(

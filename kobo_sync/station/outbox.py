@@ -12,6 +12,7 @@ from pathlib import Path
 from kobo_sync.databases.inspection import read_only
 from kobo_sync.station.database import Connection, Database, Row, drop_unused_blobs, load_blob, one
 from kobo_sync.station.ledger import ADOPTED, REFUSED, RELAYED, WAITING
+from kobo_sync.station.refiling import refile
 
 TOO_MANY = 429
 _BYTES = (
@@ -104,6 +105,7 @@ class Outbox:
 
     def __init__(self, path: Path, server: str = "") -> None:
         self._db, self._server = Database(path), server
+        refile(self._db)
 
     def close(self) -> None:
         """Close the file."""

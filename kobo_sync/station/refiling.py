@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kobo_sync.rows.instance import Instance, Malformed, leaves, read_instance
 from kobo_sync.station import submissions
-from kobo_sync.station.database import Connection, Row, one
+from kobo_sync.station.database import TO_REFILE, Connection, Database, Row, one
 
 
 def file_under(connection: Connection, form: Row, row: Row, instance: Instance) -> None:
@@ -18,8 +18,16 @@ def file_under(connection: Connection, form: Row, row: Row, instance: Instance) 
     submissions.list_files(connection, form["asset"], row["id"], leaves(instance, repeats))
 
 
-def refile(connection: Connection) -> None:
-    """Put the rows that stand under a form of ODK Central, but name another that the station serves, under that one.
+def refile(db: Database) -> None:
+    """Put what an older program filed wrongly under the form that it names: once, when the file was brought up."""
+    if one(db.reader, "SELECT 1 FROM secrets WHERE name = ?", TO_REFILE):
+        with db.writing() as connection:
+            _refile(connection)
+            connection.execute("DELETE FROM secrets WHERE name = ?", (TO_REFILE,))
+
+
+def _refile(connection: Connection) -> None:
+    """Rows that stand under a form of ODK Central, but name another one that the station serves.
 
     Forms of that server have no uuid: one without matched them all, and the first got everybody's rows.
     """

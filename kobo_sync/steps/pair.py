@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kobo_sync.databases.inspection import read_only
 from kobo_sync.errors import ConfigError, KoboError, KoboRejected, KoboSyncError
-from kobo_sync.form_server import FormServer
+from kobo_sync.form_server import TRASHED, FormServer
 from kobo_sync.mission.mission import Mission
 from kobo_sync.model import Asset, BlankForm, Finding, Report
 from kobo_sync.station import Station
@@ -66,9 +66,7 @@ def _absent(client: FormServer, form_id: str, reason: str) -> Finding:
         try:
             client.asset(form_id)
         except KoboRejected as error:  # it says when it lies in the trash
-            from kobo_sync.central.projects import IN_TRASH
-
-            hint = IN_TRASH if error.hint == IN_TRASH else hint
+            hint = error.hint if error.code == TRASHED else hint
     return Finding(PAIR, "error", form_id, f"not paired: {reason}", hint, form_id=form_id)
 
 
